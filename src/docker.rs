@@ -1,0 +1,223 @@
+//! Where a Docker engine is, and a connection to it that keeps its sockets.
+//!
+//! Not the builder (`image`) and not the profile (`minikube`): the leaf that preflight, minikube and image stand on.
+//! Over TLS the transport is our own, because bollard's opens a connection and shakes hands for each request and leaves
+//! Nagle's algorithm on: 44 ms a request instead of 0.2.
+
+use crate::world::Os;
+use crate::world::World;
+use anyhow::Context;
+use bollard::API_DEFAULT_VERSION;
+use bollard::BollardRequest;
+use bollard::Docker;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
+use std::fmt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Seconds until an answer's headers must be there: the classic builder sends them after the whole context came.
+const PATIENCE: u64 = 3600;
+
+/// Where an engine listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A Unix socket.
+    Unix(PathBuf),
+    /// A Windows named pipe.
+    Pipe(String),
+    /// Plain TCP, `host:port`.
+    Tcp(String),
+    /// TLS, `host:port`, with the folder of `ca.pem`, `cert.pem` and `key.pem`.
+    Tls(String, PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Unix(path) => write!(f, "unix://{}", path.display()),
+            Address::Pipe(name) => write!(f, "npipe://{name}"),
+            Address::Tcp(at) | Address::Tls(at, _) => write!(f, "tcp://{at}"),
+        }
+    }
+}
+
+/// The rustls configuration that trusts the CA of `certificates` and nothing else, and shows its client certificate.
+pub fn tls(certificates: &Path) -> anyhow::Result<rustls::ClientConfig> {
+    let read = |name: &str| certificates.join(name);
+    let mut trusted = rustls::RootCertStore::empty();
+    for authority in
+        CertificateDer::pem_file_iter(read("ca.pem")).with_context(|| read("ca.pem").display().to_string())?
+    {
+        trusted.add(authority?)?;
+    }
+    let chain = CertificateDer::pem_file_iter(read("cert.pem"))
+        .with_context(|| read("cert.pem").display().to_string())?
+        .collect::<Result<Vec<_>, _>>()?;
+    let key = PrivateKeyDer::from_pem_file(read("key.pem"))
+        .with_context(|| read("key.pem").display().to_string())?;
+    Ok(rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(trusted)
+        .with_client_auth_cert(chain, key)?)
+}
+
+/// A client for the engine at `address`. Nothing is sent yet.
+pub fn connect(address: &Address) -> anyhow::Result<Docker> {
+    match address {
+        #[cfg(unix)]
+        Address::Unix(path) => {
+            Ok(Docker::connect_with_unix(&path.to_string_lossy(), PATIENCE, API_DEFAULT_VERSION)?)
+        }
+        #[cfg(windows)]
+        Address::Pipe(name) => Ok(Docker::connect_with_named_pipe(name, PATIENCE, API_DEFAULT_VERSION)?),
+        Address::Tcp(at) => {
+            Ok(Docker::connect_with_http(&format!("tcp://{at}"), PATIENCE, API_DEFAULT_VERSION)?)
+        }
+        Address::Tls(at, certificates) => {
+            let mut tcp = HttpConnector::new();
+            tcp.enforce_http(false);
+            tcp.set_nodelay(true);
+            let https = hyper_rustls::HttpsConnector::from((tcp, tls(certificates)?));
+            let client = Arc::new(Client::builder(TokioExecutor::new()).build(https));
+            let send = move |request: BollardRequest| {
+                let client = Arc::clone(&client);
+                Box::pin(async move { client.request(request).await.map_err(bollard::errors::Error::from) })
+            };
+            Ok(Docker::connect_with_custom_transport(
+                send,
+                Some(format!("https://{at}")),
+                PATIENCE,
+                API_DEFAULT_VERSION,
+            )?)
+        }
+        #[cfg(not(unix))]
+        Address::Unix(path) => anyhow::bail!("a Unix socket ({}) needs Unix", path.display()),
+        #[cfg(not(windows))]
+        Address::Pipe(name) => anyhow::bail!("a named pipe ({name}) needs Windows"),
+    }
+}
+
+/// Where the user's own engine is: `DOCKER_HOST`, else the current Docker context, else the platform's default.
+///
+/// A shell in which `minikube docker-env` was evaluated points at a node's engine; then what it replaced counts, as
+/// minikube itself has it (`minikube: pkg/drivers/kic/oci/oci.go`: `PointToHostDockerDaemon`).
+pub fn host(world: &World) -> anyhow::Result<Address> {
+    let evaluated = world.var("MINIKUBE_ACTIVE_DOCKERD").is_some();
+    let prefix = if evaluated { "MINIKUBE_EXISTING_" } else { "" };
+    if let Some(text) = world.var(&format!("{prefix}DOCKER_HOST")) {
+        let tls = world.var(&format!("{prefix}DOCKER_TLS_VERIFY")).is_some();
+        let certificates = world
+            .var_os(&format!("{prefix}DOCKER_CERT_PATH"))
+            .map(PathBuf::from)
+            .or_else(|| world.home().map(|home| home.join(".docker")));
+        return parse(text, certificates.filter(|_| tls))
+            .with_context(|| format!("{prefix}DOCKER_HOST is `{text}`"));
+    }
+    match context(world)? {
+        Some(address) => Ok(address),
+        None if world.os == Os::Windows => Ok(Address::Pipe("//./pipe/docker_engine".to_owned())),
+        None => Ok(Address::Unix(PathBuf::from("/var/run/docker.sock"))),
+    }
+}
+
+/// An address as `DOCKER_HOST` has it.
+pub fn parse(text: &str, certificates: Option<PathBuf>) -> anyhow::Result<Address> {
+    let (scheme, rest) = text.split_once("://").context("it needs a scheme: unix://, tcp:// or npipe://")?;
+    match scheme {
+        "unix" => Ok(Address::Unix(PathBuf::from(rest))),
+        "npipe" => Ok(Address::Pipe(rest.to_owned())),
+        "tcp" | "http" | "https" => {
+            let at = rest.trim_end_matches('/');
+            anyhow::ensure!(!at.is_empty(), "it names no host");
+            let port = if certificates.is_some() || scheme == "https" { 2376 } else { 2375 };
+            let at = if at.rsplit(']').next().is_some_and(|end| end.contains(':')) {
+                at.to_owned()
+            } else {
+                format!("{at}:{port}")
+            };
+            Ok(certificates
+                .map_or_else(|| Address::Tcp(at.clone()), |folder| Address::Tls(at.clone(), folder)))
+        }
+        "ssh" => anyhow::bail!(
+            "an engine behind ssh cannot be driven; forward its socket: `ssh -L /tmp/docker.sock:/var/run/docker.sock {rest}` and DOCKER_HOST=unix:///tmp/docker.sock"
+        ),
+        other => anyhow::bail!("the scheme {other}:// is not one of unix://, tcp://, npipe://"),
+    }
+}
+
+/// The endpoint of the current Docker context (`docker context use`), unless that is the default one.
+fn context(world: &World) -> anyhow::Result<Option<Address>> {
+    let Some(folder) = world
+        .var_os("DOCKER_CONFIG")
+        .map(PathBuf::from)
+        .or_else(|| world.home().map(|home| home.join(".docker")))
+    else {
+        return Ok(None);
+    };
+    let named = match world.var("DOCKER_CONTEXT") {
+        Some(name) => Some(name.to_owned()),
+        None => std::fs::read(folder.join("config.json"))
+            .ok()
+            .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
+            .and_then(|config| config["currentContext"].as_str().map(str::to_owned)),
+    };
+    let Some(name) = named.filter(|name| !name.is_empty() && name != "default") else { return Ok(None) };
+    // docker/cli: cli/context/store: a context's folder is the SHA-256 of its name.
+    let id = hex(&<sha2::Sha256 as sha2::Digest>::digest(name.as_bytes()));
+    let meta = folder.join("contexts").join("meta").join(&id).join("meta.json");
+    let text = std::fs::read(&meta)
+        .with_context(|| format!("the Docker context `{name}` has no {}", meta.display()))?;
+    let meta: serde_json::Value = serde_json::from_slice(&text)?;
+    let host = meta["Endpoints"]["docker"]["Host"]
+        .as_str()
+        .with_context(|| format!("the Docker context `{name}` names no host"))?;
+    let certificates = folder.join("contexts").join("tls").join(&id).join("docker");
+    parse(host, certificates.is_dir().then_some(certificates)).map(Some)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Address;
+    use super::host;
+    use super::parse;
+    use crate::world::World;
+    use std::path::PathBuf;
+
+    #[test]
+    fn addresses_are_read_as_docker_host_writes_them() {
+        let tls = || Some(PathBuf::from("/c"));
+        assert_eq!(parse("unix:///run/d.sock", None).unwrap(), Address::Unix("/run/d.sock".into()));
+        assert_eq!(parse("tcp://10.0.0.1", None).unwrap(), Address::Tcp("10.0.0.1:2375".to_owned()));
+        assert_eq!(parse("tcp://h:1", tls()).unwrap(), Address::Tls("h:1".to_owned(), "/c".into()));
+        assert_eq!(parse("tcp://[::1]", tls()).unwrap(), Address::Tls("[::1]:2376".to_owned(), "/c".into()));
+        for bad in ["", "10.0.0.1:2375", "ftp://x", "ssh://me@x", "tcp://"] {
+            assert!(parse(bad, None).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_shell_with_docker_env_evaluated_still_means_the_hosts_engine() {
+        let inside = [
+            ("DOCKER_HOST", "tcp://192.168.49.2:2376"),
+            ("MINIKUBE_ACTIVE_DOCKERD", "minikube"),
+            ("HOME", "/nobody"),
+        ];
+        assert_eq!(host(&World::fake("/", inside)).unwrap(), Address::Unix("/var/run/docker.sock".into()));
+        let before = inside.into_iter().chain([("MINIKUBE_EXISTING_DOCKER_HOST", "unix:///run/mine.sock")]);
+        assert_eq!(host(&World::fake("/", before)).unwrap(), Address::Unix("/run/mine.sock".into()));
+    }
+}

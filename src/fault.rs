@@ -1,0 +1,171 @@
+//! Why a run ended: one type for every failure that leaves a step.
+//!
+//! Not the words on screen (those are `report`'s) and not an error for callers to branch on: rooms keep typed errors of
+//! their own where somebody decides by them, and turn them into a [`Fault`] at their door.
+//! The exit code belongs to the [`Kind`], so two failures with one code are, for a script, the same failure.
+
+use crate::event::Finding;
+use serde::Deserialize;
+use serde::Serialize;
+
+/// The result of everything that can end a run.
+pub type Result<T, E = Fault> = std::result::Result<T, E>;
+
+/// What sort of failure ended the run. Decides the exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A defect of `todo` itself.
+    Internal,
+    /// Wrong arguments, or a project file, manifest or Dockerfile that cannot mean what it says.
+    Usage,
+    /// The machine lacks something: a program, a right, memory, disk.
+    Prerequisite,
+    /// minikube could not be started, repaired or asked.
+    Minikube,
+    /// An image could not be built or brought to the node.
+    Image,
+    /// The API server refused an object, or could not be reached while applying.
+    Apply,
+    /// Objects were applied but do not become healthy.
+    Rollout,
+    /// Everything is healthy but the URL does not answer as expected.
+    Service,
+    /// Another run holds the project.
+    Locked,
+    /// Ctrl-C.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl Kind {
+    /// Every kind, in the order of the documented table.
+    pub const ALL: [Kind; 11] = [
+        Kind::Internal,
+        Kind::Usage,
+        Kind::Prerequisite,
+        Kind::Minikube,
+        Kind::Image,
+        Kind::Apply,
+        Kind::Rollout,
+        Kind::Service,
+        Kind::Locked,
+        Kind::Interrupted,
+        Kind::Terminated,
+    ];
+
+    /// The process's exit code for this kind: a public interface, never reused for anything else.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Kind::Internal => 1,
+            Kind::Usage => 2,
+            Kind::Prerequisite => 10,
+            Kind::Minikube => 20,
+            Kind::Image => 30,
+            Kind::Apply => 40,
+            Kind::Rollout => 50,
+            Kind::Service => 60,
+            Kind::Locked => 70,
+            Kind::Interrupted => 130,
+            Kind::Terminated => 143,
+        }
+    }
+}
+
+/// Why a run ended: what we were doing, what happened, everything that was found, and what to do next.
+#[derive(Debug)]
+pub struct Fault {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// The chain of causes; the outermost says what we were doing.
+    pub error: anyhow::Error,
+    /// All that is wrong, each with its place and mend, where there is more to say than one chain.
+    pub findings: Vec<Finding>,
+    /// What the reader can do now; commands in backticks are to be pasted.
+    pub hints: Vec<String>,
+}
+
+impl Fault {
+    /// A fault of `kind` caused by `error`, without hints.
+    pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        Fault { kind, error: error.into(), findings: Vec::new(), hints: Vec::new() }
+    }
+
+    /// A fault of `kind` that says `message`, with no deeper cause.
+    pub fn message(kind: Kind, message: impl Into<String>) -> Self {
+        Fault::new(kind, anyhow::Error::msg(message.into()))
+    }
+
+    /// Adds a next step.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds everything that was found.
+    #[must_use]
+    pub fn findings(mut self, findings: impl IntoIterator<Item = Finding>) -> Self {
+        self.findings.extend(findings);
+        self
+    }
+
+    /// Says, above the causes so far, what we were doing.
+    #[must_use]
+    pub fn context(mut self, doing: impl std::fmt::Display + Send + Sync + 'static) -> Self {
+        self.error = self.error.context(doing);
+        self
+    }
+
+    /// The messages from the outermost to the innermost, without those that merely repeat the tail of the one before.
+    #[must_use]
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes: Vec<String> = Vec::new();
+        for cause in self.error.chain().map(ToString::to_string) {
+            if causes.last().is_none_or(|parent| !parent.ends_with(&cause)) {
+                causes.push(cause);
+            }
+        }
+        causes
+    }
+}
+
+/// Turns any error into a [`Fault`] of the kind that the step it happened in stands for.
+pub trait OrFault<T> {
+    /// The value, or a fault of `kind` whose message says what we were doing.
+    fn or_fault(self, kind: Kind, doing: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrFault<T> for std::result::Result<T, E> {
+    fn or_fault(self, kind: Kind, doing: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| Fault {
+            kind,
+            error: error.into().context(doing()),
+            findings: Vec::new(),
+            hints: Vec::new(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fault;
+    use super::Kind;
+
+    #[test]
+    fn exit_codes_are_distinct() {
+        let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn a_cause_that_repeats_the_end_of_its_parent_is_told_once() {
+        let inner = anyhow::anyhow!("no such file").context("open a: no such file");
+        let fault = Fault::new(Kind::Usage, inner).context("cannot read deploy.toml");
+        assert_eq!(fault.causes(), ["cannot read deploy.toml", "open a: no such file"]);
+    }
+}

@@ -1,0 +1,2 @@
+//! `todo`: argv in, exit code out.
+fn main() {}

@@ -1,0 +1,106 @@
+//! YAML → objects: what is written for the cluster, each with the places it is written at.
+//!
+//! Not typed: an object is the JSON that the API server will get, because a field that we do not know must survive.
+//! The places stay with it to the end, so that a pod's failure can be told as a line of a file.
+
+use crate::event::Place;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What names one object in a cluster. Ordered by kind, then namespace, then name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ObjectId {
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The kind.
+    pub kind: String,
+    /// The namespace; `None` for kinds of the whole cluster.
+    pub namespace: Option<String>,
+    /// The name.
+    pub name: String,
+}
+
+impl fmt::Display for ObjectId {
+    /// `Deployment/web`, as people and kubectl write it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind, self.name)
+    }
+}
+
+/// One object as written, normalised, and where.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// The JSON that is applied.
+    pub value: Value,
+    /// Where the object begins.
+    pub place: Place,
+    /// Where its parts are written, by JSON pointer (RFC 6901).
+    pub places: BTreeMap<String, Place>,
+}
+
+impl Object {
+    /// An object that we made ourselves, written at `place` of the project file.
+    #[must_use]
+    pub fn made(value: Value, place: Place) -> Object {
+        Object { value, place, places: BTreeMap::new() }
+    }
+
+    /// Its apiVersion, or an empty text.
+    #[must_use]
+    pub fn api_version(&self) -> &str {
+        self.value["apiVersion"].as_str().unwrap_or_default()
+    }
+
+    /// Its API group; empty for the core group.
+    #[must_use]
+    pub fn group(&self) -> &str {
+        self.api_version().split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// Its kind, or an empty text.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.value["kind"].as_str().unwrap_or_default()
+    }
+
+    /// Its name, or an empty text.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.value["metadata"]["name"].as_str().unwrap_or_default()
+    }
+
+    /// Its namespace, if it is written.
+    #[must_use]
+    pub fn namespace(&self) -> Option<&str> {
+        self.value["metadata"]["namespace"].as_str()
+    }
+
+    /// What names it in the cluster.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        ObjectId {
+            group: self.group().to_owned(),
+            kind: self.kind().to_owned(),
+            namespace: self.namespace().map(str::to_owned),
+            name: self.name().to_owned(),
+        }
+    }
+
+    /// Where the part at `pointer` is written: the nearest part around it that has a place.
+    #[must_use]
+    pub fn place_of(&self, pointer: &str) -> &Place {
+        let mut pointer = pointer;
+        loop {
+            if let Some(place) = self.places.get(pointer) {
+                return place;
+            }
+            match pointer.rfind('/') {
+                Some(end) => pointer = &pointer[..end],
+                None => return &self.place,
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What the user wants: deploy.toml, as meant.
+//!
+//! Read [`name`] for the small types, then the structs here; [`file`] reads what is written and [`check`] turns it into
+//! these, reporting every mistake at once. Nothing here looks at a cluster, an engine or a Dockerfile.
+
+pub mod name;
+pub mod secret;
+
+use crate::event::Place;
+use name::DataKey;
+use name::ImageName;
+use name::Namespace;
+use name::ObjectName;
+use name::Profile;
+use name::ProjectName;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A project: its images, objects and services, and where they go.
+#[derive(Debug, Clone)]
+pub struct Project {
+    /// What its objects and images are labelled with: `name`, else the namespace, else the folder's name.
+    pub name: ProjectName,
+    /// The folder of deploy.toml; relative paths start here.
+    pub root: PathBuf,
+    /// deploy.toml itself.
+    pub file: PathBuf,
+    /// Where objects without a namespace of their own go.
+    pub namespace: Namespace,
+    /// The profile and what it asks of the machine.
+    pub minikube: Minikube,
+    /// What is built, in the order of the file.
+    pub images: Vec<Image>,
+    /// Where the objects are written, in the order of the file.
+    pub sources: Vec<Source>,
+    /// Kubernetes Secrets made from .env files and the environment.
+    pub secrets: Vec<SecretSpec>,
+    /// ConfigMaps made from values and files.
+    pub configs: Vec<ConfigSpec>,
+    /// What people open; the first is printed by `up`.
+    pub services: Vec<Service>,
+    /// The project's own checks.
+    pub checks: Vec<Check>,
+    /// Other clusters, by name.
+    pub targets: BTreeMap<String, OtherCluster>,
+}
+
+/// `[minikube]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Minikube {
+    /// The profile; `minikube` if not given.
+    pub profile: Profile,
+    /// CPUs of a node.
+    pub cpus: Option<u32>,
+    /// Memory of a node in MiB.
+    pub memory_mib: Option<u64>,
+    /// Disk of a node in MiB.
+    pub disk_mib: Option<u64>,
+    /// The driver; minikube's own choice if not given.
+    pub driver: Option<String>,
+    /// The Kubernetes version; minikube's own choice if not given.
+    pub kubernetes: Option<String>,
+    /// The container runtime; `docker` if not given, because minikube's default is about to change (minikube 1.39).
+    pub runtime: Runtime,
+    /// How many nodes; 1 if not given.
+    pub nodes: u32,
+    /// Addons that the project needs.
+    pub addons: Vec<String>,
+    /// NodePorts to publish on 127.0.0.1 when the node is made: the `local-port`s of the services.
+    pub publish: Vec<u16>,
+}
+
+/// A node's container runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// dockerd, in which we build.
+    Docker,
+    /// containerd, into which we import.
+    Containerd,
+}
+
+/// `[image.NAME]`.
+#[derive(Debug, Clone)]
+pub struct Image {
+    /// The name that manifests use.
+    pub name: ImageName,
+    /// Where it is written.
+    pub place: Place,
+    /// The build context, absolute.
+    pub context: PathBuf,
+    /// The Dockerfile, absolute; `Dockerfile` in the context if not given.
+    pub dockerfile: PathBuf,
+    /// The stage to build; the last if not given.
+    pub target: Option<String>,
+    /// Build arguments.
+    pub args: BTreeMap<String, String>,
+    /// Build secrets by id.
+    pub secrets: BTreeMap<String, BuildSecret>,
+    /// `os/arch[/variant]`; the engine's own if not given.
+    pub platform: Option<String>,
+    /// The budget in bytes.
+    pub max_size: Option<u64>,
+}
+
+/// Where a build secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildSecret {
+    /// A variable of the environment of `todo`.
+    Env(String),
+    /// A file, absolute.
+    File(PathBuf),
+}
+
+/// `[[manifests]]`.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Where it is written.
+    pub place: Place,
+    /// What it is.
+    pub kind: SourceKind,
+}
+
+/// What a `[[manifests]]` entry names; every path is absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A file, a folder (not its sub-folders) or a glob.
+    Path(PathBuf),
+    /// A folder with a kustomization.
+    Kustomize(PathBuf),
+    /// A Helm chart.
+    Chart {
+        /// The chart's folder.
+        chart: PathBuf,
+        /// The release's name.
+        release: String,
+        /// Values files, the later ones winning.
+        values: Vec<PathBuf>,
+        /// `--set` values.
+        set: BTreeMap<String, String>,
+    },
+}
+
+/// `[secret.NAME]`.
+#[derive(Debug, Clone)]
+pub struct SecretSpec {
+    /// The Kubernetes Secret's name.
+    pub name: ObjectName,
+    /// Where it is written.
+    pub place: Place,
+    /// The .env file, absolute.
+    pub env_file: Option<PathBuf>,
+    /// Whether the environment of `todo` comes before the file.
+    pub from_env: bool,
+    /// Keys that must have a value.
+    pub keys: Vec<DataKey>,
+    /// Keys that may be absent.
+    pub optional: Vec<DataKey>,
+    /// Keys made at random once, with their length in bytes, and kept in the cluster.
+    pub generate: BTreeMap<DataKey, u32>,
+}
+
+/// `[config.NAME]`.
+#[derive(Debug, Clone)]
+pub struct ConfigSpec {
+    /// The ConfigMap's name.
+    pub name: ObjectName,
+    /// Where it is written.
+    pub place: Place,
+    /// Its data.
+    pub values: BTreeMap<DataKey, String>,
+    /// A file of KEY=VALUE lines whose entries come before `values`, absolute.
+    pub file: Option<PathBuf>,
+}
+
+/// `[service.NAME]`.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The Kubernetes Service's name.
+    pub name: ObjectName,
+    /// Where it is written.
+    pub place: Place,
+    /// The path of the URL; begins with `/`.
+    pub path: String,
+    /// What the answer must be.
+    pub expect: Expect,
+    /// Also on localhost.
+    pub local_port: Option<u16>,
+}
+
+/// What an HTTP answer must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expect {
+    /// The status; any below 500 if not given.
+    pub status: Option<u16>,
+    /// A text that the body must contain.
+    pub contains: Option<String>,
+}
+
+/// `[[check]]`.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// What people call it.
+    pub name: String,
+    /// Where it is written.
+    pub place: Place,
+    /// What is asked.
+    pub probe: Probe,
+    /// Whether the host or the cluster asks.
+    pub from: From,
+    /// Before the rollout or after it.
+    pub when: When,
+    /// Whether a failure ends the run.
+    pub required: bool,
+}
+
+/// What a check asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// An HTTP GET.
+    Http {
+        /// The URL.
+        url: String,
+        /// What the answer must be.
+        expect: Expect,
+    },
+    /// A TCP connection to `host:port`.
+    Tcp(String),
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// This machine.
+    Host,
+    /// The node.
+    Cluster,
+}
+
+/// When it is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before anything is applied.
+    Before,
+    /// When the service answers.
+    After,
+}
+
+/// `[target.NAME]`: a cluster that is not our minikube.
+#[derive(Debug, Clone)]
+pub struct OtherCluster {
+    /// Where it is written.
+    pub place: Place,
+    /// The kubeconfig context.
+    pub context: String,
+    /// The registry that its nodes pull from.
+    pub registry: Option<String>,
+}

@@ -1,0 +1,41 @@
+//! One run, as every step is given it: where to tell things, when to stop, what the process was given.
+//!
+//! Not a bag for state: nothing in it changes during a run, so a step can only pass facts on by returning them.
+
+use crate::event::Sink;
+use crate::fault::Fault;
+use crate::fault::Result;
+use crate::signal::Cancel;
+use crate::world::World;
+use std::future::Future;
+use std::sync::Arc;
+
+/// What every step is given.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// Where to tell things.
+    pub sink: Sink,
+    /// When to stop.
+    pub cancel: Cancel,
+    /// What the process was given.
+    pub world: Arc<World>,
+    /// Whether the user asked for every detail (`--verbose`).
+    pub verbose: bool,
+}
+
+impl Run {
+    /// Runs `work` unless the user stops the run first; then the work is dropped and the fault says so.
+    pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            fault = self.cancel.stopped() => Err(fault),
+            done = work => done,
+        }
+    }
+
+    /// The fault of a run that the user stopped, if it is stopped.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Fault> {
+        self.cancel.fault()
+    }
+}

@@ -1,0 +1,133 @@
+//! What the process was given: environment, folder, terminal, platform.
+//!
+//! Not a place for settings (those are the project's) nor for anything that changes. Nothing else reads the
+//! environment, so a test can hand any part of the program any world it likes.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The operating system that `todo` runs on, as far as it makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Os {
+    /// Linux, natively or in WSL.
+    Linux,
+    /// macOS.
+    MacOs,
+    /// Windows.
+    Windows,
+}
+
+/// What the process was given.
+#[derive(Debug, Clone)]
+pub struct World {
+    environment: BTreeMap<OsString, OsString>,
+    /// The folder it was started in.
+    pub folder: PathBuf,
+    /// Whether standard output is a terminal.
+    pub stdout_is_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub stderr_is_terminal: bool,
+    /// The platform.
+    pub os: Os,
+}
+
+impl World {
+    /// The world of this process.
+    ///
+    /// # Errors
+    /// When the current folder was removed or may not be read.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+    pub fn of_this_process() -> std::io::Result<World> {
+        Ok(World {
+            environment: std::env::vars_os().collect(),
+            folder: std::env::current_dir()?,
+            stdout_is_terminal: std::io::stdout().is_terminal(),
+            stderr_is_terminal: std::io::stderr().is_terminal(),
+            os: if cfg!(windows) {
+                Os::Windows
+            } else if cfg!(target_os = "macos") {
+                Os::MacOs
+            } else {
+                Os::Linux
+            },
+        })
+    }
+
+    /// A world for tests: Linux, no terminal, `folder`, and just these variables.
+    pub fn fake<K: Into<OsString>, V: Into<OsString>>(
+        folder: impl Into<PathBuf>,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> World {
+        World {
+            environment: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            folder: folder.into(),
+            stdout_is_terminal: false,
+            stderr_is_terminal: false,
+            os: Os::Linux,
+        }
+    }
+
+    /// The value of a variable; an empty one counts as absent, as shells' `${NAME:-…}` has it.
+    #[must_use]
+    pub fn var_os(&self, name: &str) -> Option<&OsStr> {
+        let found = if self.os == Os::Windows {
+            self.environment.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        } else {
+            self.environment.get(OsStr::new(name))
+        };
+        found.map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a variable where it is set, not empty and UTF-8.
+    #[must_use]
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.var_os(name).and_then(OsStr::to_str)
+    }
+
+    /// Every variable, for the processes that are started.
+    pub fn variables(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.environment.iter().map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+
+    /// The user's home folder.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        let name = if self.os == Os::Windows { "USERPROFILE" } else { "HOME" };
+        self.var_os(name).map(PathBuf::from)
+    }
+
+    /// The folder for what can be computed again: `$XDG_CACHE_HOME/todo`, `~/Library/Caches/todo`, `%LOCALAPPDATA%\todo`.
+    #[must_use]
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        let base = match self.os {
+            Os::Linux => self
+                .var_os("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| self.home().map(|home| home.join(".cache"))),
+            Os::MacOs => self.home().map(|home| home.join("Library").join("Caches")),
+            Os::Windows => self.var_os("LOCALAPPDATA").map(PathBuf::from),
+        };
+        base.map(|base| base.join("todo"))
+    }
+
+    /// `path` as seen from the folder the process was started in.
+    #[must_use]
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.folder.join(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::World;
+
+    #[test]
+    fn an_empty_variable_is_absent() {
+        let world = World::fake("/", [("A", ""), ("B", "b")]);
+        assert_eq!((world.var("A"), world.var("B"), world.var("C")), (None, Some("b"), None));
+    }
+}

@@ -1,0 +1,1 @@
+//! The whole binary, and the promises that hold between rooms.
