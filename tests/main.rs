@@ -1,1 +1,3 @@
 //! The whole binary, and the promises that hold between rooms.
+
+mod tidy;

@@ -120,7 +120,7 @@ fn named_as<'r, 'a, N, T>(
         match parse(written) {
             Ok(name) => made.push(read(name, section)),
             Err(NotAName(must)) => {
-                top.wrong(&place, &format!("{key}.{written}"), format_args!("is no name: it {must}"))
+                top.wrong(&place, &format!("{key}.{written}"), format_args!("is no name: it {must}"));
             }
         }
     }

@@ -157,7 +157,7 @@ impl<'r, 'a> Section<'r, 'a> {
     pub fn texts(&self, key: &'static str) -> Vec<At<&'r str>> {
         let Some(list) = self.typed(key, "a list of texts", DeValue::as_array) else { return Vec::new() };
         let mut texts = Vec::new();
-        for item in list.value.iter() {
+        for item in list.value {
             let place = self.reading.place(&item.span());
             match item.get_ref().as_str() {
                 Some(value) => texts.push(At { value, place }),
@@ -230,7 +230,7 @@ impl<'r, 'a> Section<'r, 'a> {
         let what = "a list of tables, each under `[[…]]`";
         let Some(list) = self.typed(key, what, DeValue::as_array) else { return Vec::new() };
         let mut sections = Vec::new();
-        for item in list.value.iter() {
+        for item in list.value {
             let place = self.reading.place(&item.span());
             match item.get_ref().as_table() {
                 Some(table) => sections.push(self.inner(self.path(key), place, Some(table))),

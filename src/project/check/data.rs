@@ -56,7 +56,7 @@ fn generated(section: &Section<'_, '_>) -> BTreeMap<DataKey, u32> {
                 generated.insert(key, bytes);
             }
             (Err(NotAName(must)), _) => {
-                section.wrong(&key.place, "generate", format_args!("has `{}`, which {must}", key.value))
+                section.wrong(&key.place, "generate", format_args!("has `{}`, which {must}", key.value));
             }
             (_, None) => section.wrong(&length.place, "generate", "takes a length of 8 to 1024 bytes"),
         }
@@ -72,7 +72,7 @@ pub(super) fn config(root: &Path, name: ObjectName, section: Section<'_, '_>) ->
                 values.insert(key, text.value.to_owned());
             }
             Err(NotAName(must)) => {
-                section.wrong(&key.place, "values", format_args!("has `{}`, which {must}", key.value))
+                section.wrong(&key.place, "values", format_args!("has `{}`, which {must}", key.value));
             }
         }
     }
