@@ -1,3 +1,7 @@
 //! The whole binary, and the promises that hold between rooms.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[cfg(unix)]
+mod real;
 mod tidy;

@@ -101,7 +101,8 @@ fn pure_modules_are_pure() {
     ];
     let sources = sources();
     for name in PURE {
-        let of_it = |path: &&PathBuf| path.starts_with(name.trim_end_matches(".rs")) || *path == Path::new(name);
+        let of_it =
+            |path: &&PathBuf| path.starts_with(name.trim_end_matches(".rs")) || *path == Path::new(name);
         let files: Vec<&PathBuf> = sources.keys().filter(of_it).collect();
         assert!(!files.is_empty(), "{name} is gone");
         for path in files {

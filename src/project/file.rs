@@ -195,6 +195,7 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// The table `[key]`; an empty one if it is absent.
+    #[must_use]
     pub fn section(&self, key: &'static str) -> Section<'r, 'a> {
         let found = self.typed(key, "a table", DeValue::as_table);
         let (table, place) = found.map_or((None, self.place.clone()), |at| (Some(at.value), at.place));
