@@ -7,10 +7,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 /// The status and the body of an answer.
-pub type Answer = (u16, String);
+pub(crate) type Answer = (u16, String);
 
 /// Asks `url` and returns what came back.
-pub fn ask(method: &str, url: &str, body: Option<&Value>) -> std::io::Result<Answer> {
+pub(crate) fn ask(method: &str, url: &str, body: Option<&Value>) -> std::io::Result<Answer> {
     let rest = url
         .strip_prefix("http://")
         .ok_or_else(|| std::io::Error::other(format!("not a plain URL: {url}")))?;
@@ -32,12 +32,12 @@ pub fn ask(method: &str, url: &str, body: Option<&Value>) -> std::io::Result<Ans
 }
 
 /// Gets `url`; anything but an answer fails the test.
-pub fn get(url: &str) -> Answer {
+pub(crate) fn get(url: &str) -> Answer {
     ask("GET", url, None).unwrap_or_else(|error| panic!("GET {url}: {error}"))
 }
 
 /// Tells the chatbot something and returns its JSON answer.
-pub fn chat(url: &str, message: &str) -> Value {
+pub(crate) fn chat(url: &str, message: &str) -> Value {
     let url = format!("{}/api/chat", url.trim_end_matches('/'));
     let (status, body) =
         ask("POST", &url, Some(&serde_json::json!({ "message": message, "history": [] }))).unwrap();
@@ -46,7 +46,7 @@ pub fn chat(url: &str, message: &str) -> Value {
 }
 
 /// The titles of all tasks.
-pub fn tasks(url: &str) -> Vec<String> {
+pub(crate) fn tasks(url: &str) -> Vec<String> {
     let (status, body) = get(&format!("{}/api/tasks", url.trim_end_matches('/')));
     assert_eq!(status, 200, "{body}");
     let tasks = unchunked(&body)["tasks"].as_array().cloned().unwrap_or_default();

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A project and a profile that are deleted with it.
-pub struct Stage {
+pub(crate) struct Stage {
     folder: TempDir,
     profile: &'static str,
 }
@@ -21,17 +21,17 @@ pub struct Stage {
 /// What a run of `todo` told, how long it took and how much memory it held at the most.
 #[derive(Debug)]
 #[must_use]
-pub struct Told {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-    pub took: Duration,
-    pub peak_mib: u64,
+pub(crate) struct Told {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+    pub(crate) peak_mib: u64,
 }
 
 impl Stage {
     /// The project as it is committed or edited here, and no cluster.
-    pub fn new(profile: &'static str) -> Stage {
+    pub(crate) fn new(profile: &'static str) -> Stage {
         let stage = Stage { folder: tempfile::tempdir().unwrap(), profile };
         let files = run(Command::new("git")
             .args(["ls-files", "docker", "manifests", "deploy.toml"])
@@ -46,19 +46,19 @@ impl Stage {
     }
 
     /// A path in the project.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("project").join(name)
     }
 
     /// Replaces `from`, which must be there, by `to` in a file of the project.
-    pub fn edit(&self, name: &str, from: &str, to: &str) {
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let text = std::fs::read_to_string(self.path(name)).unwrap();
         assert!(text.contains(from), "{name} does not say {from}");
         std::fs::write(self.path(name), text.replacen(from, to, 1)).unwrap();
     }
 
     /// A program with this stage's profile and kubeconfig.
-    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .current_dir(self.path(""))
@@ -70,13 +70,13 @@ impl Stage {
     }
 
     /// The program that is tried: the one that people get, or the one that `cargo test` built.
-    pub fn program() -> PathBuf {
+    pub(crate) fn program() -> PathBuf {
         option_env_at_run("TODO_TEST_PROGRAM")
             .map_or_else(|| env!("CARGO_BIN_EXE_todo").into(), PathBuf::from)
     }
 
     /// Runs `todo` to its end.
-    pub fn todo(&self, arguments: &[&str]) -> Told {
+    pub(crate) fn todo(&self, arguments: &[&str]) -> Told {
         let mut command = self.command(Stage::program());
         command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
         let began = Instant::now();
@@ -97,38 +97,38 @@ impl Stage {
     }
 
     /// Runs `todo up`, which must succeed, and returns the URL it printed.
-    pub fn up(&self) -> String {
+    pub(crate) fn up(&self) -> String {
         self.todo(&["up"]).url()
     }
 
     /// Runs minikube for this profile.
-    pub fn minikube(&self, arguments: &[&str]) {
+    pub(crate) fn minikube(&self, arguments: &[&str]) {
         run(self.command("minikube").args(arguments).args(["-p", self.profile]));
     }
 
     /// Runs docker on the host's engine.
-    pub fn docker(&self, arguments: &[&str]) {
+    pub(crate) fn docker(&self, arguments: &[&str]) {
         run(self.command("docker").args(arguments));
     }
 
     /// The node's container, which is called like the profile.
-    pub fn node(&self) -> &str {
+    pub(crate) fn node(&self) -> &str {
         self.profile
     }
 
     /// What kubectl prints for this profile.
-    pub fn kubectl(&self, arguments: &[&str]) -> String {
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         run(self.command("kubectl").args(["--context", self.profile]).args(arguments))
     }
 
     /// Objects of the application's namespace.
-    pub fn objects(&self, kinds: &str) -> Vec<Value> {
+    pub(crate) fn objects(&self, kinds: &str) -> Vec<Value> {
         let list = self.kubectl(&["get", kinds, "-n", "todo-chatbot", "-o", "json"]);
         serde_json::from_str::<Value>(&list).unwrap()["items"].as_array().unwrap().clone()
     }
 
     /// The UIDs of the running pods of a Deployment, sorted.
-    pub fn pods(&self, deployment: &str) -> Vec<String> {
+    pub(crate) fn pods(&self, deployment: &str) -> Vec<String> {
         let of_it = |pod: &&Value| {
             pod["metadata"]["name"].as_str().is_some_and(|name| name.starts_with(deployment))
                 && pod["metadata"]["deletionTimestamp"].is_null()
@@ -142,14 +142,14 @@ impl Stage {
     }
 
     /// How long ago the youngest pod was made.
-    pub fn since_youngest_pod(&self) -> Duration {
+    pub(crate) fn since_youngest_pod(&self) -> Duration {
         let youngest = self.objects("pods").iter().map(created).max().expect("there is a pod");
         let now = jiff::Timestamp::now();
         Duration::try_from(now.duration_since(youngest)).unwrap_or_default()
     }
 
     /// Takes the power from the Docker engine and gives it back, where the machine said how.
-    pub fn cut_the_power(&self) {
+    pub(crate) fn cut_the_power(&self) {
         let how = option_env_at_run("TODO_TEST_POWER_CUT")
             .expect("TODO_TEST_POWER_CUT says how: see .ci/power-cut");
         run(self.command("sh").args(["-c", &how]));
@@ -173,7 +173,7 @@ impl Drop for Stage {
 impl Told {
     /// The URL of a run that succeeded.
     #[track_caller]
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         let url = self.stdout.trim();
         assert!(url.starts_with("http://") && !url.contains(char::is_whitespace), "not a URL: {url:?}");
@@ -182,7 +182,7 @@ impl Told {
 
     /// Fails unless the run ended with `code` and told each of `words` on standard error.
     #[track_caller]
-    pub fn failed_with(&self, code: i32, words: &[&str]) {
+    pub(crate) fn failed_with(&self, code: i32, words: &[&str]) {
         assert_eq!(self.code, Some(code), "{}", self.stderr);
         assert_eq!(self.stdout, "", "the answer of a failure is empty");
         for word in words {
