@@ -5,6 +5,7 @@ pub mod event;
 pub mod exec;
 pub mod fault;
 pub mod manifest;
+pub mod plan;
 pub mod project;
 pub mod run;
 pub mod signal;

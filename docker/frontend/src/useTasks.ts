@@ -38,8 +38,9 @@ export function useTasks(): Tasks {
     }
   }, []);
 
+  useEffect(() => void refresh(), [refresh]);
+
   useEffect(() => {
-    void refresh();
     const whenVisible = () => {
       if (document.visibilityState === "visible") void refresh();
     };

@@ -59,7 +59,10 @@ function TitleEditor({ title, onSave, onEnd }: EditorProps) {
   const [text, setText] = useState(title);
   const field = useRef<HTMLInputElement>(null);
 
-  useEffect(() => field.current?.select(), []);
+  useEffect(() => {
+    field.current?.focus();
+    field.current?.select();
+  }, []);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
