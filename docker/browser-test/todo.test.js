@@ -111,13 +111,13 @@ test("while the backend is away the page says so, and goes on when it is back", 
   await page.getByText("Nothing here yet").waitFor();
   await application.stopBackend();
   await page.getByLabel("New task").fill("pay rent");
-  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("button", { name: "Add", exact: true }).click();
   await page.getByRole("alert").getByText("The backend cannot be reached just now.").waitFor();
   assert.equal(await page.getByLabel("New task").inputValue(), "pay rent");
 
   await application.startBackend();
   await page.getByRole("alert").waitFor({ state: "detached" });
-  await page.getByRole("button", { name: "Add" }).click();
+  await page.getByRole("button", { name: "Add", exact: true }).click();
   await task("pay rent").waitFor();
 
   assert.ok(complaints.length > 0 && complaints.every((text) => text.includes("503")), complaints.join("\n"));

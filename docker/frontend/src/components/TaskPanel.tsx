@@ -1,6 +1,6 @@
 /** The list: what is open, what is done, and a line to add to it. */
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import type { Task } from "../api";
 import { textOf, type Tasks } from "../useTasks";
@@ -17,6 +17,10 @@ type Filter = keyof typeof FILTERS;
 export function TaskPanel({ tasks: { tasks, loaded, problem, add, rename, setDone, remove } }: { tasks: Tasks }) {
   const [filter, setFilter] = useState<Filter>("all");
   const [failure, setFailure] = useState<string>();
+
+  useEffect(() => {
+    if (!problem) setFailure(undefined);
+  }, [problem]);
 
   const attempt = async (change: Promise<void>): Promise<boolean> => {
     try {
