@@ -46,8 +46,9 @@ test("a blank message is not sent", async () => {
   expect(backend.requests("POST", "/api/chat")).toEqual([]);
 });
 
-test("what was done is shown, and the list follows", async () => {
+test("what a model did is shown, and the list follows", async () => {
   await open();
+  backend.answer.engine = "model";
   backend.answer.actions = [{ kind: "added", task: { id: 2, title: "call Bob", done: false } }];
   backend.tasks = [...backend.tasks, { id: 2, title: "call Bob", done: false }];
   await user.type(field(), "add call Bob{Enter}");
@@ -56,14 +57,22 @@ test("what was done is shown, and the list follows", async () => {
   expect(await screen.findByLabelText("call Bob")).toBeVisible();
 });
 
-test("an answer by the rules says so, one by the model does not", async () => {
+test("answers by the rules say so once, and again after one by the model", async () => {
+  const ask = async (reply: string, engine: "model" | "rules", notice: string | null) => {
+    backend.answer = { ...backend.answer, reply, engine, notice };
+    await user.type(field(), "hello{Enter}");
+    await within(log()).findByText(reply);
+  };
+  const notices = () => screen.queryAllByText("The rules answer.").length;
   await open();
-  await user.type(field(), "one{Enter}");
-  expect(await screen.findByText(/Answered by built-in rules/)).toBeVisible();
-  backend.answer = { ...backend.answer, reply: "Hi.", engine: "model", notice: null };
-  await user.type(field(), "two{Enter}");
-  await within(log()).findByText("Hi.");
-  expect(screen.getAllByText(/Answered by built-in rules/)).toHaveLength(1);
+  await ask("A", "rules", "The rules answer.");
+  expect(notices()).toBe(1);
+  await ask("B", "rules", "The rules answer.");
+  expect(notices()).toBe(1);
+  await ask("C", "model", null);
+  expect(notices()).toBe(1);
+  await ask("D", "rules", "The rules answer.");
+  expect(notices()).toBe(2);
 });
 
 test("the page says who answers", async () => {

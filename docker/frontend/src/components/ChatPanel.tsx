@@ -10,7 +10,9 @@ const MESSAGE_LENGTH = 2000;
 const SUGGESTIONS = ["Add buy milk", "What is left?", "Complete the last one", "Help"];
 
 interface Said extends ChatTurn {
+  /** Why the rules answered, if they did. */
   notice?: string | null;
+  /** What a model did, as the server saw it; the rules say it themselves. */
   actions?: Action[];
 }
 
@@ -32,8 +34,9 @@ export function ChatPanel({ onAnswer }: { onAnswer: () => Promise<void> }) {
     setText("");
     setSaid([...said, { role: "user", content: message }]);
     try {
-      const { reply, notice, actions } = await sendMessage(message, said);
-      setSaid((before) => [...before, { role: "assistant", content: reply, notice, actions }]);
+      const { reply, notice, engine, actions } = await sendMessage(message, said);
+      const shown = engine === "model" ? actions : [];
+      setSaid((before) => [...before, { role: "assistant", content: reply, notice, actions: shown }]);
     } catch (error) {
       setSaid(said);
       setText(message);
@@ -61,7 +64,7 @@ export function ChatPanel({ onAnswer }: { onAnswer: () => Promise<void> }) {
       <div className="log" ref={log} role="log" aria-live="polite" aria-label="Conversation" tabIndex={0}>
         {said.length === 0 && <Welcome onChoose={(message) => void send(message)} />}
         {said.map((turn, index) => (
-          <Bubble key={index} turn={turn} />
+          <Bubble key={index} turn={turn} sameNotice={turn.notice === said[index - 2]?.notice} />
         ))}
         {waiting && (
           <p className="bubble assistant typing">
@@ -86,7 +89,7 @@ export function ChatPanel({ onAnswer }: { onAnswer: () => Promise<void> }) {
           rows={1}
           value={text}
           maxLength={MESSAGE_LENGTH}
-          placeholder="Add, list, complete, rename, delete…"
+          placeholder="Add, list, complete…"
           onChange={(event) => setText(event.target.value)}
           onKeyDown={sendOnEnter}
         />
@@ -113,7 +116,7 @@ function Welcome({ onChoose }: { onChoose: (message: string) => void }) {
   );
 }
 
-function Bubble({ turn }: { turn: Said }) {
+function Bubble({ turn, sameNotice }: { turn: Said; sameNotice: boolean }) {
   return (
     <div className={`turn ${turn.role}`}>
       <p className={`bubble ${turn.role}`}>
@@ -129,7 +132,7 @@ function Bubble({ turn }: { turn: Said }) {
           ))}
         </ul>
       )}
-      {turn.notice && <p className="notice">{turn.notice}</p>}
+      {turn.notice && !sameNotice && <p className="notice">{turn.notice}</p>}
     </div>
   );
 }
