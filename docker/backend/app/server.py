@@ -9,7 +9,7 @@ import uvicorn
 from .api import create_app
 from .settings import Settings
 
-GRACE_SECONDS = 0.4
+GRACE_SECONDS = 0.25
 PROBES = ("/health", "/ready")
 
 
