@@ -1,7 +1,7 @@
 /** The whole application on this machine: the backend as its process, the page behind nginx with its real settings. */
 
-import { spawn } from "node:child_process";
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,16 +13,18 @@ const START_MS = 20_000;
 export class Application {
   #folder = mkdtempSync(join(tmpdir(), "todo-browser-test-"));
   #log = openSync(join(this.#folder, "log"), "a");
+  #runFolder = join(this.#folder, "nginx");
   #running = [];
 
   async start() {
+    chmodSync(this.#folder, 0o755); // started by root, nginx works as another user
     this.backendPort = await freePort();
     const frontendPort = await freePort();
     this.url = `http://127.0.0.1:${frontendPort}`;
     const resolvConf = join(this.#folder, "resolv.conf");
     writeFileSync(resolvConf, "nameserver 127.0.0.1\n");
     this.#run(join(docker, "frontend/nginx/start-nginx"), [], docker, {
-      RUN_FOLDER: join(this.#folder, "nginx"),
+      RUN_FOLDER: this.#runFolder,
       RESOLV_CONF: resolvConf,
       BACKEND_URL: `http://127.0.0.1:${this.backendPort}`,
       LISTEN: `127.0.0.1:${frontendPort}`,
@@ -30,6 +32,11 @@ export class Application {
     });
     await this.#answers(`${this.url}/healthz`);
     await this.startBackend();
+  }
+
+  /** What the cluster runs in a frontend pod before it ends. */
+  drain() {
+    execFileSync(join(docker, "frontend/nginx/drain"), ["0"], { env: { ...process.env, RUN_FOLDER: this.#runFolder } });
   }
 
   async startBackend() {

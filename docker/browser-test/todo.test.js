@@ -1,6 +1,7 @@
 /** The application in a real browser, as people use it. A message on the console fails the test it appears in. */
 
 import assert from "node:assert/strict";
+import { get } from "node:http";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
 import { chromium } from "playwright-core";
@@ -136,4 +137,19 @@ test("nothing of the backend but /api is reachable", async () => {
   for (const path of ["/health", "/ready", "/apix", "/api/%2e%2e/health"]) {
     assert.equal((await fetch(application.url + path)).status, 404, path);
   }
+});
+
+test("a pod that is about to end closes each connection with its next answer, whatever is asked", async () => {
+  const connection = (path) =>
+    new Promise((resolve, reject) => {
+      const headers = { connection: "keep-alive" };
+      get(application.url + path, { headers, agent: false }, (response) => {
+        response.resume();
+        response.on("end", () => resolve(`${response.statusCode} ${response.headers.connection}`));
+      }).on("error", reject);
+    });
+  const paths = ["/", "/healthz", "/api/tasks?status=open", await page.locator("script[src]").getAttribute("src")];
+  for (const path of paths) assert.equal(await connection(path), "200 keep-alive", path);
+  application.drain();
+  for (const path of paths) assert.equal(await connection(path), "200 close", `${path} while draining`);
 });
