@@ -1,0 +1,6 @@
+//! Source → an image that the node has.
+//!
+//! This file is a stand-in for the half that talks to engines; here are only the modules of the pure half.
+
+pub mod glob;
+pub mod ignore;
