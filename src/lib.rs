@@ -3,6 +3,7 @@ pub mod docker;
 pub mod event;
 pub mod exec;
 pub mod fault;
+pub mod image;
 pub mod manifest;
 pub mod project;
 pub mod run;
