@@ -112,7 +112,7 @@ NONSENSE = {
     "tools of another type": {"choices": [{"message": {"tool_calls": "add"}}]},
     "a tool without a function": {"choices": [{"message": {"tool_calls": [{}]}}]},
     "too many tools": calls(*[("list_tasks", {})] * (CALLS_PER_STEP + 1)),
-    "a flood": "x" * 2_000_000,
+    "a flood": says("x" * 2_000_000),
 }
 
 
