@@ -5,6 +5,8 @@ pub mod exec;
 pub mod fault;
 pub mod manifest;
 pub mod project;
+pub mod report;
 pub mod run;
+//pub mod service;
 pub mod signal;
 pub mod world;

@@ -1,0 +1,281 @@
+//! A run in a terminal: finished steps stay as lines, what is running lives below them.
+//!
+//! indicatif moves the cursor; what stands in the lines is made here, all of it at once and already as wide as the
+//! terminal, so that a frame can be looked at without one. Nothing is drawn in the first quarter of a second, so a run
+//! with nothing to do does not flicker.
+
+use super::Renderer;
+use super::fault;
+use super::fold::Ended;
+use super::fold::ItemState;
+use super::fold::Now;
+use super::fold::StepState;
+use super::fold::Story;
+use super::style::Look;
+use super::style::Sign;
+use super::style::Tone;
+use super::style::clean;
+use super::style::columns;
+use super::words;
+use crate::event::Amount;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::event::Unit;
+use indicatif::MultiProgress;
+use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
+use indicatif::ProgressStyle;
+
+/// Frames a second.
+const HZ: u8 = 15;
+
+/// Milliseconds between two frames.
+const FRAME: u64 = 1_000 / HZ as u64;
+
+/// How long a run, and each of its steps, must last to be drawn, in milliseconds.
+const FIRST: u64 = 250;
+
+/// How many lines may live at once.
+const LIVE: usize = 12;
+
+/// From which width on a progress gets a gauge.
+const WIDE: usize = 80;
+
+type Size = Box<dyn Fn() -> (usize, usize) + Send>;
+
+/// Draws a run in a terminal.
+pub(super) struct Bars {
+    look: Look,
+    story: Story,
+    screen: MultiProgress,
+    live: Option<ProgressBar>,
+    size: Size,
+    drawn_ms: u64,
+}
+
+impl Bars {
+    pub(super) fn on_stderr(look: Look) -> Self {
+        let terminal = console::Term::stderr();
+        let size = move || {
+            let (rows, columns) = terminal.size();
+            (usize::from(columns), usize::from(rows))
+        };
+        Bars::new(look, ProgressDrawTarget::stderr_with_hz(HZ), Box::new(size))
+    }
+
+    #[cfg(test)]
+    pub(super) fn on(look: Look, terminal: &indicatif::InMemoryTerm) -> Self {
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let terminal = terminal.clone();
+        let size = move || {
+            (
+                usize::from(indicatif::TermLike::width(&terminal)),
+                usize::from(indicatif::TermLike::height(&terminal)),
+            )
+        };
+        Bars::new(look, target, Box::new(size))
+    }
+
+    fn new(look: Look, target: ProgressDrawTarget, size: Size) -> Self {
+        Bars {
+            look,
+            story: Story::default(),
+            screen: MultiProgress::with_draw_target(target),
+            live: None,
+            size,
+            drawn_ms: 0,
+        }
+    }
+
+    /// Lines that stay.
+    fn keep(&mut self, lines: &[String]) {
+        if !lines.is_empty() {
+            // A terminal that is gone is no reason to stop deploying.
+            let _ = self.screen.println(lines.join("\n"));
+        }
+    }
+
+    fn draw(&mut self, now: u64) {
+        let (width, height) = (self.size)();
+        let lines = frame(&self.story, self.look, now, width, height);
+        if lines.is_empty() {
+            self.clear();
+            return;
+        }
+        let screen = &self.screen;
+        let live = self.live.get_or_insert_with(|| {
+            let bar = screen.add(ProgressBar::no_length());
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        live.set_message(lines.join("\n"));
+        live.force_draw();
+        self.drawn_ms = now;
+    }
+
+    fn clear(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.finish_and_clear();
+            self.screen.remove(&live);
+        }
+    }
+}
+
+impl Renderer for Bars {
+    fn event(&mut self, event: &Event) {
+        if !self.story.tell(event) {
+            return;
+        }
+        let (width, _) = (self.size)();
+        let lines = kept(&self.story, self.look, event, width);
+        if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
+            self.clear();
+        } else if !lines.is_empty() && self.live.is_some() {
+            // The line that stays and the one that moved until now change places in one frame.
+            self.draw(event.at_ms);
+        }
+        self.keep(&lines);
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        let due = now_ms >= FIRST && now_ms.saturating_sub(self.drawn_ms) >= FRAME;
+        if due && self.story.end.is_none() {
+            self.draw(now_ms);
+        }
+    }
+
+    fn close(&mut self) -> &Story {
+        self.clear();
+        &self.story
+    }
+}
+
+/// The lines that an event leaves behind.
+fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
+    match &event.kind {
+        EventKind::Warned { finding } => fault::finding(look, finding),
+        EventKind::StepFinished { step, .. } | EventKind::StepFailed { step, .. } => {
+            story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()
+        }
+        EventKind::RunFinished { took_ms, .. } => words::closing(story)
+            .map(|text| {
+                let took = look.paint(Tone::Quiet, &words::duration(*took_ms));
+                let text = look.paint(Tone::Strong, &text);
+                look.fit(&format!("{} {text}  {took}", look.sign(Sign::Good)), width)
+            })
+            .into_iter()
+            .collect(),
+        EventKind::RunFailed { causes, findings, hints, .. } => fault::lines(look, causes, findings, hints),
+        _ => Vec::new(),
+    }
+}
+
+/// `✓ images    2 built, 1 unchanged  3.4 s`, or nothing for a step that only looked.
+fn step_line(state: &StepState, look: Look, width: usize) -> Vec<String> {
+    let Some(end) = &state.end else { return Vec::new() };
+    let looked = state.step == Step::Preflight && end.outcome == Outcome::Done;
+    let idle = matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped);
+    // Every workload was ready before we looked: not worth a line.
+    let steady = state.step == Step::Rollout && end.outcome == Outcome::Done && end.took_ms < FIRST;
+    if looked && end.took_ms < 1_000 || (idle || steady) && end.took_ms < 10_000 {
+        return Vec::new();
+    }
+    let failed = end.outcome == Outcome::Failed;
+    let sign = look.sign(if failed { Sign::Bad } else { Sign::Good });
+    let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
+    let text = clean(&words::ended(state, end));
+    let took = words::duration(end.took_ms);
+    let room = width.saturating_sub(2 + words::LABEL + 2 + 2 + took.len());
+    let line = format!("{sign} {label}  {}  {}", look.fit(&text, room), look.paint(Tone::Quiet, &took));
+    let mut lines = vec![look.fit(&line, width)];
+    if state.step == Step::Service && state.items.len() > 1 {
+        lines.extend(state.items.iter().filter_map(|item| Some((item, item.end.as_ref()?))).map(
+            |(item, end)| {
+                let Ended { detail, .. } = end;
+                let detail = clean(detail.as_deref().unwrap_or_default());
+                look.fit(&format!("  {}  {detail}", look.pad(&clean(&item.name), words::LABEL)), width)
+            },
+        ));
+    }
+    lines
+}
+
+/// Everything that lives, top to bottom, each line at most `width` columns.
+fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Vec<String> {
+    // The last column stays free: some terminals wrap when it is written.
+    let width = width.saturating_sub(1).max(10);
+    let steps: Vec<&StepState> =
+        story.running().filter(|state| now.saturating_sub(state.began_ms) >= FIRST).collect();
+    let room = LIVE.min(height.saturating_sub(2)).saturating_sub(steps.len());
+    let running: usize = steps.iter().map(|state| state.running().count()).sum();
+    let mut left = if running > room { room.saturating_sub(1) } else { room };
+    let mut lines = Vec::new();
+    for state in steps {
+        lines.push(head(state, look, now, width));
+        let items: Vec<&ItemState> = state.running().take(left).collect();
+        left -= items.len();
+        let names = items.iter().map(|item| columns(&clean(&item.name))).max().unwrap_or_default();
+        let names = names.min(width * 2 / 5);
+        lines.extend(items.iter().map(|item| live(item, look, now, names, width)));
+    }
+    if running > room && room > 0 {
+        let shown = room - 1;
+        lines.push(look.fit(&look.paint(Tone::Quiet, &format!("  and {} more", running - shown)), width));
+    }
+    lines
+}
+
+fn head(state: &StepState, look: Look, now: u64, width: usize) -> String {
+    let sign = look.sign(Sign::Live(now / 100));
+    let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
+    let counts = words::counts(state);
+    let gap = if counts.is_empty() { "" } else { "  " };
+    let lasted = look.paint(Tone::Quiet, &words::elapsed(now.saturating_sub(state.began_ms)));
+    look.fit(&format!("{sign} {label}  {counts}{gap}{lasted}"), width)
+}
+
+/// `  todo-backend  RUN pip install -r requirements.txt  3/9  10 s`.
+fn live(item: &ItemState, look: Look, now: u64, names: usize, width: usize) -> String {
+    let name = look.pad(&look.fit(&clean(&item.name), names), names);
+    let amount = match item.now {
+        Now::Doing(_, amount) => amount,
+        _ => None,
+    };
+    let mut right = String::new();
+    if let Some(amount) = amount {
+        if let Some(gauge) = gauge(amount, look).filter(|_| width + 1 >= WIDE) {
+            right.push_str("  ");
+            right.push_str(&gauge);
+        }
+        right.push_str("  ");
+        right.push_str(&words::amount(amount));
+    }
+    let lasted = now.saturating_sub(item.began_ms);
+    if lasted >= 1_000 {
+        right.push_str("  ");
+        right.push_str(&look.paint(Tone::Quiet, &words::elapsed(lasted)));
+    }
+    let room = width.saturating_sub(2 + names + 2 + columns(&right));
+    let text = look.fit(&clean(item.now.text()), room);
+    let gap = if text.is_empty() { "" } else { "  " };
+    look.fit(format!("  {name}{gap}{text}{right}").trim_end(), width)
+}
+
+/// How far it is as a picture, where the whole is known and big enough to be looked at.
+fn gauge(amount: Amount, look: Look) -> Option<String> {
+    const CELLS: u64 = 12;
+    let total = match amount.unit {
+        Unit::Bytes => amount.total?,
+        Unit::Percent => 100,
+        Unit::Steps | Unit::Replicas => return None,
+    };
+    let full = amount.done.min(total).saturating_mul(CELLS).checked_div(total)?;
+    let (done, open) = if look.unicode { ("━", "─") } else { ("=", "-") };
+    let repeat = |text: &str, cells: u64| text.repeat(usize::try_from(cells).unwrap_or_default());
+    let open = look.paint(Tone::Quiet, &repeat(open, CELLS - full));
+    Some(format!("{}{open}", look.paint(Tone::Live, &repeat(done, full))))
+}
