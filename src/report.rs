@@ -20,6 +20,7 @@ use crate::event::EventKind;
 use crate::fault::Fault;
 use crate::world::World;
 use bars::Bars;
+use fault::Page;
 use fold::Story;
 use fold::Summary;
 use json::Json;
@@ -142,10 +143,17 @@ pub fn answer(text: &str) -> io::Result<()> {
     lines(&mut io::stdout().lock(), std::iter::once(text.trim_end_matches('\n')))
 }
 
-/// Writes a fault to standard error, for failures before there are events; `look` is that of standard error.
-pub fn error(look: Look, fault: &Fault) -> io::Result<()> {
-    let text = fault::lines(look, &fault.causes(), &fault.findings, &fault.hints);
+/// Writes a fault to standard error, for failures before there are events.
+pub fn error(page: Page, fault: &Fault) -> io::Result<()> {
+    let text = fault::lines(page, &fault.causes(), &fault.findings, &fault.hints);
     lines(&mut io::stderr().lock(), text.iter().map(String::as_str))
+}
+
+/// How wide the terminal of standard output is, or `None` if it is none: for [`table::table`].
+#[must_use]
+pub fn width(world: &World) -> Option<usize> {
+    let size = || console::Term::stdout().size_checked();
+    world.stdout_is_terminal.then(size).flatten().map(|(_, columns)| usize::from(columns))
 }
 
 /// The last event of a run that failed.

@@ -6,7 +6,7 @@
 
 use super::Renderer;
 use super::fault;
-use super::fold::Ended;
+use super::fault::Page;
 use super::fold::ItemState;
 use super::fold::Now;
 use super::fold::StepState;
@@ -16,6 +16,7 @@ use super::style::Sign;
 use super::style::Tone;
 use super::style::clean;
 use super::style::columns;
+use super::style::wrap;
 use super::words;
 use crate::event::Amount;
 use crate::event::Event;
@@ -23,6 +24,7 @@ use crate::event::EventKind;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
+use crate::fault::Kind;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
@@ -157,8 +159,8 @@ impl Renderer for Bars {
 /// The lines that an event leaves behind.
 fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
     match &event.kind {
-        EventKind::Warned { finding } => fault::finding(look, finding),
-        EventKind::StepFinished { step, .. } | EventKind::StepFailed { step, .. } => {
+        EventKind::Warned { finding } => fault::finding(Page { look, width: Some(width) }, finding),
+        EventKind::StepFinished { step, .. } => {
             story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()
         }
         EventKind::RunFinished { took_ms, .. } => words::closing(story)
@@ -169,7 +171,14 @@ fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
             })
             .into_iter()
             .collect(),
-        EventKind::RunFailed { causes, findings, hints, .. } => fault::lines(look, causes, findings, hints),
+        EventKind::RunFailed { kind, causes, findings, hints, .. } => {
+            let mut lines = failed_lines(story, *kind, look, width);
+            if !findings.is_empty() && !lines.is_empty() {
+                lines.push(String::new());
+            }
+            lines.extend(fault::lines(Page { look, width: Some(width) }, causes, findings, hints));
+            lines
+        }
         _ => Vec::new(),
     }
 }
@@ -184,24 +193,37 @@ fn step_line(state: &StepState, look: Look, width: usize) -> Vec<String> {
     if looked && end.took_ms < 1_000 || (idle || steady) && end.took_ms < 10_000 {
         return Vec::new();
     }
-    let failed = end.outcome == Outcome::Failed;
-    let sign = look.sign(if failed { Sign::Bad } else { Sign::Good });
-    let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
-    let text = clean(&words::ended(state, end));
-    let took = words::duration(end.took_ms);
-    let room = width.saturating_sub(2 + words::LABEL + 2 + 2 + took.len());
-    let line = format!("{sign} {label}  {}  {}", look.fit(&text, room), look.paint(Tone::Quiet, &took));
-    let mut lines = vec![look.fit(&line, width)];
-    if state.step == Step::Service && state.items.len() > 1 {
-        lines.extend(state.items.iter().filter_map(|item| Some((item, item.end.as_ref()?))).map(
-            |(item, end)| {
-                let Ended { detail, .. } = end;
-                let detail = clean(detail.as_deref().unwrap_or_default());
-                look.fit(&format!("  {}  {detail}", look.pad(&clean(&item.name), words::LABEL)), width)
-            },
-        ));
+    let mut lines = vec![line(Sign::Good, state.step, &words::ended(state, end), end.took_ms, look, width)];
+    for (name, detail) in state.answers() {
+        let pieces = wrap(&format!("{}  {}", clean(&name), clean(&detail)), Some(width.saturating_sub(4)));
+        lines.extend(
+            pieces
+                .iter()
+                .enumerate()
+                .map(|(number, piece)| format!("{}{piece}", if number == 0 { "  " } else { "    " })),
+        );
     }
     lines
+}
+
+fn line(sign: Sign, step: Step, text: &str, took_ms: u64, look: Look, width: usize) -> String {
+    let label = look.paint(Tone::Strong, &look.pad(words::step(step), words::LABEL));
+    let took = words::duration(took_ms);
+    let room = width.saturating_sub(2 + words::LABEL + 2 + 2 + took.len());
+    let text = look.fit(&clean(text), room);
+    look.fit(&format!("{} {label}  {text}  {}", look.sign(sign), look.paint(Tone::Quiet, &took)), width)
+}
+
+fn failed_lines(story: &Story, kind: Kind, look: Look, width: usize) -> Vec<String> {
+    story
+        .failed()
+        .map(|(step, end)| {
+            let stopped = words::failed(kind);
+            let counts = story.newest(step).map(words::counts).unwrap_or_default();
+            let text = if counts.is_empty() || stopped != "failed" { stopped } else { &counts };
+            line(Sign::Bad, step, text, end.took_ms, look, width)
+        })
+        .collect()
 }
 
 /// Everything that lives, top to bottom, each line at most `width` columns.
@@ -211,16 +233,34 @@ fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Ve
     let steps: Vec<&StepState> =
         story.running().filter(|state| now.saturating_sub(state.began_ms) >= FIRST).collect();
     let room = LIVE.min(height.saturating_sub(2)).saturating_sub(steps.len());
-    let running: usize = steps.iter().map(|state| state.running().count()).sum();
+    let own = |item: &&ItemState, step: Step| item.name != words::step(step);
+    let running: usize =
+        steps.iter().map(|state| state.running().filter(|item| own(item, state.step)).count()).sum();
     let mut left = if running > room { room.saturating_sub(1) } else { room };
     let mut lines = Vec::new();
     for state in steps {
+        if let Some(item) =
+            state.items.iter().find(|item| item.end.is_none() && item.name == words::step(state.step))
+        {
+            let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
+            lines.push(live(
+                item,
+                &format!("{} {label}", look.sign(Sign::Live(now / 100))),
+                look,
+                now,
+                width,
+            ));
+            continue;
+        }
         lines.push(head(state, look, now, width));
         let items: Vec<&ItemState> = state.running().take(left).collect();
         left -= items.len();
         let names = items.iter().map(|item| columns(&clean(&item.name))).max().unwrap_or_default();
         let names = names.min(width * 2 / 5);
-        lines.extend(items.iter().map(|item| live(item, look, now, names, width)));
+        lines.extend(items.iter().map(|item| {
+            let name = look.pad(&look.fit(&clean(&item.name), names), names);
+            live(item, &format!("  {name}"), look, now, width)
+        }));
     }
     if running > room && room > 0 {
         let shown = room - 1;
@@ -233,14 +273,15 @@ fn head(state: &StepState, look: Look, now: u64, width: usize) -> String {
     let sign = look.sign(Sign::Live(now / 100));
     let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
     let counts = words::counts(state);
-    let gap = if counts.is_empty() { "" } else { "  " };
-    let lasted = look.paint(Tone::Quiet, &words::elapsed(now.saturating_sub(state.began_ms)));
-    look.fit(&format!("{sign} {label}  {counts}{gap}{lasted}"), width)
+    let lasted = now.saturating_sub(state.began_ms);
+    let lasted =
+        if lasted < 1_000 { String::new() } else { look.paint(Tone::Quiet, &words::elapsed(lasted)) };
+    let parts: Vec<String> = [counts, lasted].into_iter().filter(|part| !part.is_empty()).collect();
+    look.fit(format!("{sign} {label}  {}", parts.join("  ")).trim_end(), width)
 }
 
 /// `  todo-backend  RUN pip install -r requirements.txt  3/9  10 s`.
-fn live(item: &ItemState, look: Look, now: u64, names: usize, width: usize) -> String {
-    let name = look.pad(&look.fit(&clean(&item.name), names), names);
+fn live(item: &ItemState, lead: &str, look: Look, now: u64, width: usize) -> String {
     let amount = match item.now {
         Now::Doing(_, amount) => amount,
         _ => None,
@@ -259,10 +300,10 @@ fn live(item: &ItemState, look: Look, now: u64, names: usize, width: usize) -> S
         right.push_str("  ");
         right.push_str(&look.paint(Tone::Quiet, &words::elapsed(lasted)));
     }
-    let room = width.saturating_sub(2 + names + 2 + columns(&right));
+    let room = width.saturating_sub(columns(lead) + 2 + columns(&right));
     let text = look.fit(&clean(item.now.text()), room);
     let gap = if text.is_empty() { "" } else { "  " };
-    look.fit(format!("  {name}{gap}{text}{right}").trim_end(), width)
+    look.fit(format!("{lead}{gap}{text}{right}").trim_end(), width)
 }
 
 /// How far it is as a picture, where the whole is known and big enough to be looked at.

@@ -205,6 +205,12 @@ impl Story {
         self.steps.iter().rfind(|state| state.step == step)
     }
 
+    /// The steps that failed, and how.
+    pub fn failed(&self) -> impl Iterator<Item = (Step, &Ended)> {
+        let failed = |end: &&Ended| end.outcome == Outcome::Failed;
+        self.steps.iter().filter_map(move |state| Some((state.step, state.end.as_ref().filter(failed)?)))
+    }
+
     /// The steps that are running.
     pub fn running(&self) -> impl Iterator<Item = &StepState> {
         self.steps.iter().filter(|state| state.end.is_none())
@@ -273,6 +279,21 @@ impl StepState {
                 .count()
         };
         ORDER.into_iter().map(|outcome| (outcome, ended(outcome))).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The name and the detail of the items that deserve a line of their own once the step ended well: several URLs, and
+    /// what was left where it is on purpose.
+    #[must_use]
+    pub fn answers(&self) -> Vec<(String, String)> {
+        let several = self.step == Step::Service && self.items.len() > 1;
+        let worth = |outcome| several || self.step == Step::Remove && outcome == Outcome::Kept;
+        self.items
+            .iter()
+            .filter_map(|item| {
+                let end = item.end.as_ref().filter(|end| worth(end.outcome))?;
+                Some((item.name.clone(), end.detail.clone()?))
+            })
+            .collect()
     }
 
     /// The items that are running.

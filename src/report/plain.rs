@@ -5,6 +5,7 @@
 
 use super::Renderer;
 use super::fault;
+use super::fault::Page;
 use super::fold::ItemState;
 use super::fold::Now;
 use super::fold::StepState;
@@ -17,6 +18,7 @@ use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Outcome;
 use crate::event::Step;
+use crate::fault::Kind;
 use std::collections::BTreeMap;
 use std::io::Write;
 
@@ -80,14 +82,18 @@ impl<W: Write> Plain<W> {
                 self.say(*step, at, &format!("{} | {}", clean(item), clean(line)));
             }
             EventKind::Warned { finding } => {
-                for line in fault::finding(self.look, finding) {
+                for line in fault::finding(self.page(), finding) {
                     self.line(&line);
                 }
             }
             EventKind::ItemFinished { step, item, outcome, took_ms, detail } => {
                 self.told.remove(&(*step, item.clone()));
-                let dull = matches!(outcome, Outcome::Unchanged | Outcome::Skipped | Outcome::Done);
-                if self.verbose || !dull || *step == Step::Service {
+                let dull = match outcome {
+                    Outcome::Unchanged | Outcome::Skipped | Outcome::Done => true,
+                    Outcome::Ready => *took_ms < SETTLED,
+                    _ => false,
+                };
+                if self.verbose || !dull {
                     let text = format!("{} {}", clean(item), words::outcome(*outcome));
                     self.say(*step, at, &with(text, detail.as_deref(), *took_ms, SETTLED));
                 }
@@ -96,23 +102,24 @@ impl<W: Write> Plain<W> {
                 if let Some(text) = self.ended(*step, *outcome) {
                     self.say(*step, at, &with(text, None, *took_ms, 0));
                 }
-            }
-            EventKind::StepFailed { step, took_ms } => {
-                let failed = self.look.paint(Tone::Bad, "failed");
-                self.say(*step, at, &with(failed, None, *took_ms, 0));
+                for (name, detail) in self.story.newest(*step).map(StepState::answers).unwrap_or_default() {
+                    self.say(*step, at, &format!("{}: {}", clean(&name), clean(&detail)));
+                }
             }
             EventKind::RunFinished { took_ms, .. } => {
                 if let Some(text) = words::closing(&self.story) {
                     self.line(&with(text, None, *took_ms, 0));
                 }
             }
-            EventKind::RunFailed { causes, findings, hints, .. } => {
-                for line in fault::lines(self.look, causes, findings, hints) {
+            EventKind::RunFailed { kind, causes, findings, hints, .. } => {
+                self.failed_steps(*kind, at);
+                for line in fault::lines(self.page(), causes, findings, hints) {
                     self.line(&line);
                 }
             }
             EventKind::StepStarted { .. }
             | EventKind::ItemStarted { .. }
+            | EventKind::StepFailed { .. }
             | EventKind::Waiting { .. }
             | EventKind::Log { .. } => {}
         }
@@ -131,7 +138,20 @@ impl<W: Write> Plain<W> {
             return;
         }
         self.told.insert(key, reason.to_owned());
-        self.say(step, at, &format!("{}: {}", clean(item), clean(reason)));
+        let named = if item == words::step(step) { String::new() } else { format!("{}: ", clean(item)) };
+        self.say(step, at, &format!("{named}{}", clean(reason)));
+    }
+
+    fn failed_steps(&mut self, kind: Kind, at: u64) {
+        let failed: Vec<(Step, u64)> = self.story.failed().map(|(step, end)| (step, end.took_ms)).collect();
+        for (step, took_ms) in failed {
+            let text = self.look.paint(Tone::Bad, words::failed(kind));
+            self.say(step, at, &with(text, None, took_ms, 0));
+        }
+    }
+
+    fn page(&self) -> Page {
+        Page { look: self.look, width: None }
     }
 
     /// Reasons that have lasted long enough to be told.

@@ -127,6 +127,34 @@ impl Look {
     }
 }
 
+/// `text` in lines of at most `width` columns, broken between words and never inside backticks: those are copied. What
+/// cannot be broken stays whole and is the terminal's to wrap.
+#[must_use]
+pub fn wrap(text: &str, width: Option<usize>) -> Vec<String> {
+    let Some(width) = width else { return vec![text.to_owned()] };
+    let mut lines = vec![String::new()];
+    let mut code = false;
+    let mut word = String::new();
+    for part in text.split_inclusive(' ') {
+        word.push_str(part);
+        code ^= part.matches('`').count() % 2 == 1;
+        if code {
+            continue;
+        }
+        let line = lines.last().map_or(0, |line| columns(line));
+        if line > 0 && line + columns(word.trim_end()) > width {
+            lines.push(String::new());
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push_str(&std::mem::take(&mut word));
+        }
+    }
+    if let Some(line) = lines.last_mut() {
+        line.push_str(&word);
+    }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// How many columns a terminal needs for `text`; colours take none.
 #[must_use]
 pub fn columns(text: &str) -> usize {
@@ -178,6 +206,7 @@ mod tests {
     use super::Look;
     use super::Tone;
     use super::clean;
+    use super::wrap;
     use crate::world::World;
 
     #[test]
@@ -234,6 +263,13 @@ mod tests {
         assert_eq!(look.fit("部署部署", 5), "部署…");
         assert_eq!(Look::BARE.fit("abcdefgh", 6), "abc...");
         assert_eq!(look.fit("short", 5), "short");
+    }
+
+    #[test]
+    fn prose_breaks_between_words_and_commands_stay_whole() {
+        assert_eq!(wrap("run `todo logs web` and look", Some(14)), ["run", "`todo logs web`", "and look"]);
+        assert_eq!(wrap("one two", None), ["one two"]);
+        assert_eq!(wrap("an `unfinished one", Some(5)), ["an `unfinished one"]);
     }
 
     #[test]

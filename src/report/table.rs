@@ -1,6 +1,6 @@
 //! The table of `todo status`: what matters first, columns that fit.
 //!
-//! Not a general table: when the width is short, the age goes first, then the restarts that are none; reasons are cut last.
+//! Not a general table: when the width is short, reasons move below their rows, then the age goes, then the restarts.
 //! Without a terminal nothing is cut, because a program or a file reads it.
 
 use super::status::Health;
@@ -13,6 +13,7 @@ use super::style::Look;
 use super::style::Tone;
 use super::style::clean;
 use super::style::columns;
+use super::style::wrap;
 use super::words;
 
 /// The report as a table, `width` columns wide at most (as wide as it gets, if there is no terminal), ending in a line end.
@@ -123,8 +124,8 @@ fn health(health: Health, look: Look) -> String {
     look.paint(tone, word)
 }
 
-/// Aligned columns. Columns that are empty everywhere are left out; if it is still too wide, those of `spare` go, in
-/// that order, and then the last column is cut.
+/// Aligned columns. Columns that are empty everywhere are left out; if it is still too wide, reasons move below their
+/// rows, then the columns of `spare` go, in that order, and then lines are cut.
 fn grid(
     header: &[&str],
     spare: &[usize],
@@ -133,23 +134,23 @@ fn grid(
     width: Option<usize>,
 ) -> Vec<String> {
     const GAP: usize = 2;
-    const LEAST: usize = 16;
+    let reason = header.iter().position(|name| *name == "REASON");
     let mut shown: Vec<usize> =
         (0..header.len()).filter(|&column| rows.iter().any(|row| !row[column].is_empty())).collect();
     let wide = |column: usize| {
         rows.iter().map(|row| columns(&row[column])).max().unwrap_or_default().max(header[column].len())
     };
-    let total = |shown: &[usize], last_at_most: usize| {
-        let last = shown.last().copied();
-        let each = |&column: &usize| {
-            if Some(column) == last { wide(column).min(last_at_most) } else { wide(column) }
-        };
-        shown.iter().map(each).sum::<usize>() + GAP * shown.len().saturating_sub(1)
+    let total = |shown: &[usize]| {
+        shown.iter().map(|&column| wide(column)).sum::<usize>() + GAP * shown.len().saturating_sub(1)
     };
+    let mut below = None;
     if let Some(width) = width {
+        if total(&shown) > width {
+            below = reason.filter(|reason| shown.contains(reason));
+            shown.retain(|column| Some(*column) != below);
+        }
         for column in spare {
-            // A long reason may be cut to a few words before anything is left out for it.
-            if total(&shown, LEAST) > width {
+            if total(&shown) > width {
                 shown.retain(|kept| kept != column);
             }
         }
@@ -161,8 +162,14 @@ fn grid(
         width.map_or_else(|| line.clone(), |width| look.fit(line.trim_end(), width))
     };
     let head = shown.iter().map(|&column| look.paint(Tone::Quiet, header[column])).collect();
-    let body = rows.iter().map(|row| shown.iter().map(|&column| row[column].clone()).collect());
-    std::iter::once(head).chain(body).map(line).collect()
+    let mut lines = vec![line(head)];
+    for row in &rows {
+        lines.push(line(shown.iter().map(|&column| row[column].clone()).collect()));
+        let reason = below.map(|below| row[below].as_str()).filter(|reason| !reason.is_empty());
+        let pieces = reason.map(|reason| wrap(reason, width.map(|width| width.saturating_sub(2))));
+        lines.extend(pieces.into_iter().flatten().map(|piece| format!("  {piece}")));
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::event::Amount;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
+use crate::fault::Kind;
 
 /// What a step is called, as the label of its line.
 #[must_use]
@@ -76,6 +77,15 @@ pub fn ended(state: &StepState, end: &Ended) -> String {
         (false, true) => counts,
         (true, false) => detail,
         (true, true) => outcome(end.outcome).to_owned(),
+    }
+}
+
+/// What is told of a step that was not passed.
+#[must_use]
+pub const fn failed(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Interrupted | Kind::Terminated => "stopped",
+        _ => "failed",
     }
 }
 
