@@ -7,6 +7,6 @@ pub mod manifest;
 pub mod project;
 pub mod report;
 pub mod run;
-//pub mod service;
+pub mod service;
 pub mod signal;
 pub mod world;
