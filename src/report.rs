@@ -64,11 +64,9 @@ pub fn pick(world: &World, asked: Option<OutputFlag>, verbose: bool) -> Mode {
     let terminal = world.stderr_is_terminal && world.var("TERM") != Some("dumb");
     match asked {
         Some(OutputFlag::Json) => Mode::Json,
-        Some(OutputFlag::Plain) => Mode::Plain,
         Some(OutputFlag::Bars) if terminal => Mode::Bars,
-        Some(OutputFlag::Bars) => Mode::Plain,
         None if terminal && world.var_os("CI").is_none() && !verbose => Mode::Bars,
-        None => Mode::Plain,
+        Some(OutputFlag::Bars | OutputFlag::Plain) | None => Mode::Plain,
     }
 }
 

@@ -419,7 +419,10 @@ fn here(candidate: &Candidate, forward: &Forward) -> Question {
 
 /// What to write where, if the host of an Ingress is known to nobody but us.
 async fn hosts_line(candidate: &Candidate, question: &Question, os: Os) -> Option<String> {
-    let host = candidate.ingress.as_ref()?.host.as_ref().filter(|host| question.authority == **host)?;
+    let host = candidate.ingress.as_ref()?.host.as_ref()?;
+    if question.authority.split(':').next() != Some(host) {
+        return None;
+    }
     let (address, _) = question.connect.rsplit_once(':')?;
     let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
     let known = tokio::net::lookup_host((host.as_str(), 80)).await;

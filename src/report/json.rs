@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(lines.lines().count(), 1);
 
         let lost = written(vec![late]);
-        let last: Event = serde_json::from_str(lost.lines().last().unwrap()).unwrap();
-        assert!(matches!(last.kind, EventKind::RunFailed { kind: Kind::Internal, code: 1, .. }));
+        let end: Event = serde_json::from_str(lost.lines().last().unwrap()).unwrap();
+        assert!(matches!(end.kind, EventKind::RunFailed { kind: Kind::Internal, code: 1, .. }));
     }
 }

@@ -215,17 +215,24 @@ fn still(state: &StepState, now: u64) -> String {
         text.push_str(&clean(&item.name));
         match &item.now {
             Now::Begun => {}
-            Now::Waiting(why) => text.push_str(&format!(" ({})", clean(why))),
-            Now::Doing(doing, None) => text.push_str(&format!(" ({})", clean(doing))),
+            Now::Waiting(why) => parenthesis(&mut text, &clean(why)),
+            Now::Doing(doing, None) => parenthesis(&mut text, &clean(doing)),
             Now::Doing(doing, Some(amount)) => {
-                text.push_str(&format!(" ({}, {})", clean(doing), words::amount(*amount)));
+                parenthesis(&mut text, &format!("{}, {}", clean(doing), words::amount(*amount)));
             }
         }
     }
     if running.len() > NAMED {
-        text.push_str(&format!(" and {} more", running.len() - NAMED));
+        let more = format!(" and {} more", running.len() - NAMED);
+        text.push_str(&more);
     }
     text
+}
+
+fn parenthesis(text: &mut String, aside: &str) {
+    text.push_str(" (");
+    text.push_str(aside);
+    text.push(')');
 }
 
 /// The text, its detail, and how long it took if that is worth telling.
@@ -235,7 +242,7 @@ fn with(mut text: String, detail: Option<&str>, took_ms: u64, from_ms: u64) -> S
         text.push_str(&clean(detail));
     }
     if took_ms >= from_ms {
-        text.push_str(&format!(" ({})", words::duration(took_ms)));
+        parenthesis(&mut text, &words::duration(took_ms));
     }
     text
 }

@@ -35,7 +35,7 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
         lines.extend(grid(
             &["IMAGE", "SIZE", "AGE", "REFERENCE"],
             &[3, 2],
-            images(report, look),
+            &images(report, look),
             look,
             width,
         ));
@@ -43,13 +43,20 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
     if !report.workloads.is_empty() {
         lines.push(String::new());
         let header = ["WORKLOAD", "HEALTH", "READY", "RESTARTS", "AGE", "REASON"];
-        lines.extend(grid(&header, &[4, 3], workloads(report, look), look, width));
+        lines.extend(grid(&header, &[4, 3], &workloads(report, look), look, width));
     }
     if !report.services.is_empty() {
         lines.push(String::new());
-        lines.extend(grid(&["SERVICE", "ANSWER", "URL", "REASON"], &[], services(report, look), look, width));
+        lines.extend(grid(
+            &["SERVICE", "ANSWER", "URL", "REASON"],
+            &[],
+            &services(report, look),
+            look,
+            width,
+        ));
     }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
+    let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    trimmed.join("\n") + "\n"
 }
 
 fn headline(report: &StatusReport, look: Look) -> String {
@@ -129,7 +136,7 @@ fn health(health: Health, look: Look) -> String {
 fn grid(
     header: &[&str],
     spare: &[usize],
-    rows: Vec<Vec<String>>,
+    rows: &[Vec<String>],
     look: Look,
     width: Option<usize>,
 ) -> Vec<String> {
@@ -163,7 +170,7 @@ fn grid(
     };
     let head = shown.iter().map(|&column| look.paint(Tone::Quiet, header[column])).collect();
     let mut lines = vec![line(head)];
-    for row in &rows {
+    for row in rows {
         lines.push(line(shown.iter().map(|&column| row[column].clone()).collect()));
         let reason = below.map(|below| row[below].as_str()).filter(|reason| !reason.is_empty());
         let pieces = reason.map(|reason| wrap(reason, width.map(|width| width.saturating_sub(2))));

@@ -94,7 +94,7 @@ mod tests {
         }))
         .unwrap();
         let pods = vec![("web-1".to_owned(), 8000)];
-        assert_eq!(sum(&[slice.clone()], Some("http")), Backends { ready: 2, unready: 1, pods });
+        assert_eq!(sum(std::slice::from_ref(&slice), Some("http")), Backends { ready: 2, unready: 1, pods });
         assert_eq!(sum(&[slice], Some("https")).pods, []);
         assert_eq!(sum(&[], None).why_none(), "no pod is behind it");
     }

@@ -102,12 +102,14 @@ fn by_trouble(
     let pointer = Some(format!("/spec/ports/{}/targetPort", candidate.port.index));
     match trouble {
         Trouble::None(NoAnswer::Refused | NoAnswer::Closed) => {
-            let mut mend = format!(
-                "nothing in the pod listens on port {target}, where `targetPort` leads: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port"
+            let told = scene
+                .forward
+                .as_ref()
+                .map(|why| format!("\nthe forward was told: {why}"))
+                .unwrap_or_default();
+            let mend = format!(
+                "nothing in the pod listens on port {target}, where `targetPort` leads: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{told}"
             );
-            if let Some(why) = &scene.forward {
-                mend.push_str(&format!("\nthe forward was told: {why}"));
-            }
             (mend, pointer)
         }
         Trouble::None(NoAnswer::Silent(_)) => {

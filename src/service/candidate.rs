@@ -125,6 +125,7 @@ pub fn candidates(
     if findings.is_empty() { Ok(found) } else { Err(findings) }
 }
 
+#[expect(clippy::result_large_err, reason = "once per declared service")]
 fn one(
     wanted: &project::Service,
     services: &[(Service, Option<Place>)],
@@ -333,8 +334,7 @@ impl Candidate {
         if let Some(front) = &self.ingress {
             let port = if front.tls { 443 } else { 80 };
             let mut ask = |address: String, port: u16| {
-                let authority =
-                    front.host.clone().map_or_else(|| authority(&address, port, front.tls), |host| host);
+                let authority = authority(front.host.as_deref().unwrap_or(&address), port, front.tls);
                 let connect = format!("{}:{port}", bracketed(&address));
                 let question = Question { connect, authority, tls: front.tls, path: self.path.clone() };
                 if !ways.iter().any(|way| *way == Way::Front(question.clone())) {

@@ -18,6 +18,7 @@ fn object(value: Value) -> Object {
     Object::made(value, Place::file("manifests/app.yaml"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written where it is used")]
 fn service(name: &str, kind: &str, ports: Value) -> Object {
     object(json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"type": kind, "ports": ports},

@@ -92,16 +92,16 @@ async fn bridge(mut socket: WebSocketStream<TcpStream>, mut pod: TcpStream) {
                 Some(Ok(_)) => {}
                 _ => return,
             },
-            read = pod.read(&mut buffer) => match read {
-                Ok(count @ 1..) => {
-                    let data = [&[0], &buffer[..count]].concat();
-                    if socket.send(Message::binary(data)).await.is_err() { return }
-                }
-                _ => {
+            read = pod.read(&mut buffer) => {
+                let Ok(count @ 1..) = read else {
                     let _ = socket.close(None).await;
                     return;
+                };
+                let data = [&[0], &buffer[..count]].concat();
+                if socket.send(Message::binary(data)).await.is_err() {
+                    return;
                 }
-            },
+            }
         }
     }
 }
