@@ -6,13 +6,13 @@
 
 pub mod fault;
 pub mod fold;
+pub mod json;
 pub mod status;
 pub mod style;
 pub mod table;
 pub mod words;
 
 mod bars;
-mod json;
 mod plain;
 
 use crate::event::Event;

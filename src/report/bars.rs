@@ -320,3 +320,37 @@ fn gauge(amount: Amount, look: Look) -> Option<String> {
     let open = look.paint(Tone::Quiet, &repeat(open, CELLS - full));
     Some(format!("{}{open}", look.paint(Tone::Live, &repeat(done, full))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::frame;
+    use crate::event::Event;
+    use crate::report::fold::Story;
+    use crate::report::style::Look;
+    use crate::report::style::columns;
+
+    #[test]
+    fn no_live_line_ever_wraps_and_none_is_hidden_by_the_height() {
+        for run in [
+            include_str!("../../tests/fixtures/runs/first-up.jsonl"),
+            include_str!("../../tests/fixtures/runs/failed-rollout.jsonl"),
+            include_str!("../../tests/fixtures/runs/down.jsonl"),
+        ] {
+            let mut story = Story::default();
+            for line in run.lines() {
+                let event: Event = serde_json::from_str(line).unwrap();
+                story.tell(&event);
+                for (width, height) in [(11, 3), (20, 5), (40, 24), (60, 24), (79, 24), (80, 24), (200, 80)] {
+                    for look in [Look { colour: true, unicode: true }, Look::BARE] {
+                        let lines = frame(&story, look, event.at_ms + 2_000, width, height);
+                        assert!(lines.len() <= height, "{lines:#?}");
+                        for line in &lines {
+                            assert!(columns(line) < width, "{width}: {line}");
+                        }
+                    }
+                }
+                frame(&story, Look::BARE, event.at_ms, 0, 0);
+            }
+        }
+    }
+}

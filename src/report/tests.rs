@@ -115,6 +115,37 @@ fn faults_read_the_same_in_a_terminal_and_in_a_log() {
 }
 
 #[test]
+fn colours_change_nothing_but_the_colour() {
+    let shown = |look: Look| {
+        let terminal = InMemoryTerm::new(60, 100);
+        let mut seen = String::new();
+        play(&mut Bars::on(look, &terminal), RUNS[0].1, &[6_500, 53_000, 82_000], |_, _| {
+            seen.push_str(&terminal.contents());
+        });
+        (seen, String::from_utf8(terminal.contents_formatted()).unwrap())
+    };
+    let (plain, bare) = shown(FULL);
+    let (coloured, formatted) = shown(Look { colour: true, ..FULL });
+    assert_eq!(plain, coloured);
+    assert!(formatted.contains("\x1b[32m") && !bare.contains("\x1b[32m"));
+}
+
+#[test]
+fn a_run_that_is_drawn_from_its_channel_amounts_to_its_summary() {
+    let (tell, channel) = tokio::sync::mpsc::unbounded_channel();
+    for event in events(RUNS[0].1) {
+        tell.send(event).unwrap();
+    }
+    drop(tell);
+    let renderer = Box::new(Plain::new(Look::BARE, false, std::io::sink()));
+    let summary = super::draw(renderer, channel);
+    assert_eq!((summary.code, summary.took_ms, summary.unchanged), (Some(0), 95_156, false));
+    assert_eq!(summary.url.as_deref(), Some("http://192.168.49.2:30080/"));
+    assert_eq!(summary.warnings.len(), 2);
+    assert!(summary.counts.contains(&(crate::event::Step::Image, crate::event::Outcome::Built, 2)));
+}
+
+#[test]
 fn a_hundred_things_at_once_leave_room_and_say_so() {
     let terminal = InMemoryTerm::new(10, 60);
     let mut bars = Bars::on(Look::BARE, &terminal);
