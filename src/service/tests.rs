@@ -3,13 +3,13 @@
 use super::Asked;
 use super::Pace;
 use super::Proved;
-use super::Prover;
 use super::Reach;
 use super::candidate::Candidate;
 use super::candidate::Live;
 use super::candidate::candidates;
 use super::fake;
 use super::fake::Reply;
+use super::prover::Prover;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Place;
