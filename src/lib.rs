@@ -8,6 +8,8 @@ pub mod image;
 pub mod manifest;
 pub mod plan;
 pub mod project;
+pub mod report;
 pub mod run;
+pub mod service;
 pub mod signal;
 pub mod world;
