@@ -3,6 +3,11 @@
 //! Not typed: an object is the JSON that the API server will get, because a field that we do not know must survive.
 //! The places stay with it to the end, so that a pod's failure can be told as a line of a file.
 
+pub mod yaml;
+
+mod scalar;
+mod tree;
+
 use crate::event::Place;
 use serde::Deserialize;
 use serde::Serialize;
