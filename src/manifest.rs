@@ -3,8 +3,16 @@
 //! Not typed: an object is the JSON that the API server will get, because a field that we do not know must survive.
 //! The places stay with it to the end, so that a pod's failure can be told as a line of a file.
 
+pub mod bind;
+pub mod follow;
+pub mod nearest;
+pub mod normal;
+pub mod pods;
+pub mod read;
 pub mod yaml;
 
+mod glob;
+mod identity;
 mod scalar;
 mod tree;
 
