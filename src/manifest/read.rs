@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(
             read,
             [
-                "Secret/x app.yaml:7:5 app.yaml:7:50",
+                "Secret/x app.yaml:7:5 app.yaml:7:53",
                 "ConfigMap/w app.yaml:12:3 app.yaml:13:11",
                 "ConfigMap/z app.yaml:14:3 app.yaml:14:20",
             ]
@@ -371,8 +371,8 @@ mod tests {
                 "b.yaml:6:1 `ConfigMap/x` is defined twice, first in a.yaml:1:1 → keep one of them, or give it another name or namespace"
             ]
         );
-        let two = objects(&format!("{}---\n{}  namespace: n\n", config("x"), config("x")));
+        let two = objects(&format!("{}---\n{}  namespace: ns\n", config("x"), config("x")));
         assert!(duplicates(&two, None).is_empty());
-        assert_eq!(duplicates(&two, Some(&Namespace::parse("n").unwrap())).len(), 1);
+        assert_eq!(duplicates(&two, Some(&Namespace::parse("ns").unwrap())).len(), 1);
     }
 }
