@@ -3,6 +3,7 @@
 //! Read [`name`] for the small types, then the structs here; [`file`] reads what is written and [`check`] turns it into
 //! these, reporting every mistake at once. Nothing here looks at a cluster, an engine or a Dockerfile.
 
+pub mod dotenv;
 pub mod name;
 pub mod secret;
 
