@@ -4,11 +4,13 @@
 //! these, reporting every mistake at once. Nothing here looks at a cluster, an engine or a Dockerfile.
 
 pub mod check;
+pub mod dotenv;
 pub mod file;
 pub mod locate;
 pub mod name;
 pub mod secret;
 pub mod size;
+pub mod values;
 
 use crate::event::Place;
 use name::DataKey;
