@@ -226,3 +226,6 @@ fn circle(images: &[&Surveyed]) -> Fault {
     Fault::message(Kind::Usage, format!("the images {} start from each other", names.join(", ")))
         .hint("give one of them a base that is not an image of this project")
 }
+
+#[cfg(test)]
+mod tests;

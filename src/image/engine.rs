@@ -14,6 +14,10 @@ use bollard::models::ImageHistoryResponseItem;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use bollard::query_parameters::TagImageOptionsBuilder;
 use futures::StreamExt;
+use http::Request;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper::body::Bytes;
 use std::collections::BTreeMap;
 
 /// A connection to an engine. Cheap to clone.
@@ -80,6 +84,16 @@ impl Engine {
     /// The layers of an image, newest first, each with its instruction and size.
     pub async fn history(&self, image: &str) -> Result<Vec<ImageHistoryResponseItem>, Error> {
         self.client.image_history(image).await
+    }
+
+    /// Bytes of the layers of all images; `None` where the engine does not say.
+    pub async fn layers(&self) -> Option<u64> {
+        let request = Request::get("/system/df?type=image").header("Host", self.dialer.host());
+        let (answer, _call) = self.dialer.send(request.body(Empty::<Bytes>::new()).ok()?).await.ok()?;
+        let body = answer.into_body().collect().await.ok()?.to_bytes();
+        let usage: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        // moby: api/types/system/disk_usage.go; the second is what the first became in API 1.52.
+        usage["LayersSize"].as_u64().or_else(|| usage["ImageUsage"]["TotalSize"].as_u64())
     }
 
     /// Pulls a base, telling the bytes through `item`.

@@ -28,7 +28,7 @@ const KEPT: usize = 2;
 pub struct Swept {
     /// Images.
     pub images: usize,
-    /// Bytes that no other image of the engine shares.
+    /// Bytes that the images of the engine have less since; 0 where the engine does not say.
     pub bytes: u64,
 }
 
@@ -90,8 +90,13 @@ async fn one(
         .flatten()
         .collect();
 
-    let mut swept = Swept::default();
-    for image in doomed(project, &images, keep, &used, kept) {
+    let doomed = doomed(project, &images, keep, &used, kept);
+    if doomed.is_empty() {
+        return Ok(Swept::default());
+    }
+    let before = engine.layers().await;
+    let mut removed = 0;
+    for image in doomed {
         let names = || image.repo_tags.iter().filter(|tag| tags::ours(project, tag).is_some());
         let mut gone = true;
         for name in names() {
@@ -109,13 +114,13 @@ async fn one(
                 Err(error) => return Err(error),
             }
         }
-        if gone {
-            swept.images += 1;
-            let shared = u64::try_from(image.shared_size).unwrap_or(0);
-            swept.bytes += u64::try_from(image.size).unwrap_or(0).saturating_sub(shared);
-        }
+        removed += usize::from(gone);
     }
-    Ok(swept)
+    let bytes = match (before, engine.layers().await) {
+        (Some(before), Some(after)) => before.saturating_sub(after),
+        _ => 0,
+    };
+    Ok(Swept { images: removed, bytes })
 }
 
 /// The images to remove: only such as carry a name of ours.
