@@ -15,6 +15,8 @@ pub mod failure;
 pub mod filesync;
 pub mod key;
 pub mod last_inputs;
+pub mod node;
+pub mod pipe;
 pub mod progress;
 pub mod rebase;
 pub mod session;

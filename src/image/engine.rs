@@ -42,6 +42,8 @@ pub struct Found {
     pub tags: Vec<String>,
     /// `os/arch[/variant]`.
     pub platform: String,
+    /// The digests of its unpacked layers, lowest first.
+    pub layers: Vec<String>,
 }
 
 impl Engine {
@@ -65,6 +67,7 @@ impl Engine {
             size: u64::try_from(image.size.unwrap_or(0)).unwrap_or(0),
             tags: image.repo_tags.unwrap_or_default(),
             platform: platform(&os, &architecture, variant.as_deref()),
+            layers: image.root_fs.and_then(|root| root.layers).unwrap_or_default(),
         }))
     }
 

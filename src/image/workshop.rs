@@ -26,7 +26,7 @@ use crate::image::last_inputs;
 use crate::image::last_inputs::Last;
 use crate::image::rebase;
 use crate::image::session::SecretStore;
-use crate::image::ship;
+use crate::image::ship::Elsewhere;
 use crate::image::survey::Surveyed;
 use crate::image::tags;
 use crate::project::BuildSecret;
@@ -58,6 +58,7 @@ pub(crate) struct Workshop<'a> {
     project: &'a ProjectName,
     to: &'a Destination,
     engine: Engine,
+    elsewhere: Elsewhere,
     credentials: Credentials,
     /// What the engine had when the run began.
     bases: Bases,
@@ -78,6 +79,7 @@ impl<'a> Workshop<'a> {
     ) -> Result<Workshop<'a>> {
         let engine = Engine::new(&to.builder)
             .or_fault(Kind::Image, || format!("cannot use the engine at {}", to.builder))?;
+        let elsewhere = Elsewhere::of(to).or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())?;
         let names: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
         let found = futures::future::try_join_all(names.iter().map(|name| engine.find(name)))
             .await
@@ -89,6 +91,7 @@ impl<'a> Workshop<'a> {
             project,
             to,
             engine,
+            elsewhere,
             credentials: Credentials::new(run),
             bases,
             pulled: Mutex::default(),
@@ -152,7 +155,7 @@ impl<'a> Workshop<'a> {
             .ok_or_else(|| vec![Finding::error("the engine lost the image right after the build").mend("run it again")])?;
         let reference = self.named(&repository, &found).await?;
         self.within_budget(image, &found).await?;
-        self.deliver(&repository, &reference, &found, item).await?;
+        self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         let detail = said(&found, last.as_ref(), Some(made.sent));
         let (id, size) = (found.id.clone(), found.size);
         last_inputs::write(
@@ -179,7 +182,7 @@ impl<'a> Workshop<'a> {
         let name = image.image.name.clone();
         let reference = self.named(repository, &found).await?;
         self.within_budget(image, &found).await?;
-        self.deliver(repository, &reference, &found, item).await?;
+        self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         let (world, engine) = (&self.run.world, self.engine.address.to_string());
         if !last_inputs::is_of(world, &engine, self.project, &name, &key) {
             let last = Last { inputs: key::inputs(image, facts), id: found.id.clone(), size: found.size };
@@ -331,17 +334,6 @@ impl<'a> Workshop<'a> {
         }
         let history = self.engine.history(&found.id).await.unwrap_or_default();
         budget::check(image, found.size, &history).map_or(Ok(()), |finding| Err(vec![finding]))
-    }
-
-    async fn deliver(
-        &self,
-        repository: &str,
-        reference: &str,
-        found: &Found,
-        item: &OpenItem,
-    ) -> Result<(), Vec<Finding>> {
-        let _ = repository;
-        ship::deliver(self.to, &self.engine, reference, found, item).await
     }
 
     async fn find(&self, name: &str) -> Result<Option<Found>, Vec<Finding>> {
