@@ -5,6 +5,11 @@
 pub mod context;
 pub mod dockerfile;
 pub mod glob;
+pub mod graph;
 pub mod ignore;
+pub mod key;
+mod secrets;
 mod stat;
 pub mod stat_cache;
+pub mod survey;
+mod warn;
