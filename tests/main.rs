@@ -1,1 +1,2 @@
 //! The whole binary, and the promises that hold between rooms.
+mod dockerignore;

@@ -111,7 +111,12 @@ impl Engine {
             let secret = String::from_utf8_lossy(login.secret.expose()).into_owned();
             let (password, identitytoken) =
                 if login.is_token { (None, Some(secret)) } else { (Some(secret), None) };
-            DockerCredentials { username: Some(login.username), password, identitytoken, ..Default::default() }
+            DockerCredentials {
+                username: Some(login.username),
+                password,
+                identitytoken,
+                ..Default::default()
+            }
         });
         let options = CreateImageOptionsBuilder::default()
             .from_image(&with_tag(reference))
@@ -127,7 +132,8 @@ impl Engine {
                 anyhow::bail!(detail.message.unwrap_or_default());
             }
             let (Some(layer), Some(detail)) = (message.id, message.progress_detail) else { continue };
-            let count = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+            let count =
+                |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
             let (done, total) = (count(detail.current), count(detail.total));
             if total > 0 && message.status.as_deref() == Some("Downloading") {
                 layers.insert(layer, (done, total));

@@ -104,7 +104,8 @@ impl Node {
     /// What its containers run, by image id or name.
     pub(crate) async fn used(&self) -> anyhow::Result<BTreeSet<String>> {
         let listed = self.run(&["crictl", "ps", "-a", "-o", "json"]).await?;
-        let listed: serde_json::Value = serde_json::from_str(&listed).context("`crictl ps` printed no JSON")?;
+        let listed: serde_json::Value =
+            serde_json::from_str(&listed).context("`crictl ps` printed no JSON")?;
         let texts = |container: &serde_json::Value| {
             [&container["imageRef"], &container["imageId"], &container["image"]["image"]]
                 .into_iter()
@@ -160,7 +161,8 @@ impl Node {
         let code = client.inspect_exec(&id).await.with_context(doing)?.exit_code;
         if code != Some(0) {
             let said = String::from_utf8_lossy(&err);
-            let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it ended without a word");
+            let last =
+                said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it ended without a word");
             anyhow::bail!("{}: {}", doing(), last.trim());
         }
         written.with_context(doing)?;

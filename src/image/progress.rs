@@ -140,7 +140,8 @@ impl Progress {
 impl Vertex {
     /// Bytes of layers that came of those that are known.
     fn pulled(&self) -> Option<Amount> {
-        let layers = || self.transfers.iter().filter(|(id, (_, total))| id.starts_with("sha256:") && *total > 0);
+        let layers =
+            || self.transfers.iter().filter(|(id, (_, total))| id.starts_with("sha256:") && *total > 0);
         let total: u64 = layers().map(|(_, (_, total))| total).sum();
         let done: u64 = layers().map(|(_, (current, _))| current).sum();
         (total > 0).then_some(Amount { done, total: Some(total), unit: Unit::Bytes })
@@ -309,7 +310,8 @@ mod tests {
     fn the_step_that_failed_is_not_the_one_that_was_cancelled_by_it() {
         let mut progress = Progress::default();
         let failed = |name: &str, error: &str| Vertex { error: error.to_owned(), ..vertex(name, true, true) };
-        let vertexes = vec![failed("[a 1/1] RUN x", "context canceled"), failed("[b 1/1] RUN y", "exit code: 1")];
+        let vertexes =
+            vec![failed("[a 1/1] RUN x", "context canceled"), failed("[b 1/1] RUN y", "exit code: 1")];
         let log = VertexLog {
             vertex: "sha256:[b 1/1] RUN y".to_owned(),
             msg: b"no such thing\n".to_vec(),

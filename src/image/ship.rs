@@ -97,7 +97,9 @@ async fn to_engine(
     item: &OpenItem,
 ) -> anyhow::Result<()> {
     // Ids are digests of other things in the containerd store, so equal layers are as good.
-    let is_there = |found: Option<Found>| found.is_some_and(|found| found.id == image.id || found.layers == image.layers);
+    let is_there = |found: Option<Found>| {
+        found.is_some_and(|found| found.id == image.id || found.layers == image.layers)
+    };
     if is_there(node.find(reference).await?) {
         return Ok(());
     }
@@ -149,14 +151,21 @@ async fn load(
 async fn shared_prefix(node: &Engine, image: &Found) -> anyhow::Result<BTreeSet<String>> {
     let options = ListImagesOptionsBuilder::default().build();
     let images = node.client.list_images(Some(options)).await?;
-    let found = stream::iter(images).map(|image| async move { node.find(&image.id).await }).buffer_unordered(16);
+    let found =
+        stream::iter(images).map(|image| async move { node.find(&image.id).await }).buffer_unordered(16);
     let found: Vec<Option<Found>> = found.map(Result::unwrap_or_default).collect().await;
     let alike = |other: &Found| {
         let pairs = image.layers.iter().zip(&other.layers);
         pairs.take_while(|(one, other)| one == other).count()
     };
     let count = found.iter().flatten().map(alike).max().unwrap_or(0);
-    Ok(image.layers.iter().take(count).filter_map(|layer| layer.strip_prefix("sha256:")).map(str::to_owned).collect())
+    Ok(image
+        .layers
+        .iter()
+        .take(count)
+        .filter_map(|layer| layer.strip_prefix("sha256:"))
+        .map(str::to_owned)
+        .collect())
 }
 
 async fn to_containerd(
@@ -191,11 +200,7 @@ async fn to_containerd(
 /// The image as the builder saves it, without the layers whose digests are in `left_out`.
 ///
 /// Engines before 25 name layers in the archive by something else than their digest; from those everything comes.
-fn saved(
-    builder: &Engine,
-    reference: &str,
-    left_out: BTreeSet<String>,
-) -> ReceiverStream<io::Result<Bytes>> {
+fn saved(builder: &Engine, reference: &str, left_out: BTreeSet<String>) -> ReceiverStream<io::Result<Bytes>> {
     let (whole, rest) = mpsc::channel(UNDER_WAY);
     let (pieces, stream) = mpsc::channel(UNDER_WAY);
     let (client, reference) = (builder.client.clone(), reference.to_owned());

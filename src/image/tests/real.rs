@@ -29,18 +29,25 @@ fn engine() -> (Destination, String) {
 async fn an_image_is_built_once_and_a_changed_line_sends_little() {
     let (to, base) = engine();
     let mut sample = Sample::new("todo-test-once");
-    let many: Vec<(String, String)> = (0..300).map(|n| (format!("src/d{}/f{n}.txt", n % 17), format!("{n}\n").repeat(100))).collect();
+    let many: Vec<(String, String)> =
+        (0..300).map(|n| (format!("src/d{}/f{n}.txt", n % 17), format!("{n}\n").repeat(100))).collect();
     let many: Vec<(&str, &str)> = many.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     sample.write("web", &many);
-    sample.write("web", &[("Dockerfile", &format!("FROM {base}\nRUN echo hello && cat /etc/hostname\nCOPY src /src\nCMD [\"true\"]\n"))]);
+    sample.write(
+        "web",
+        &[(
+            "Dockerfile",
+            &format!("FROM {base}\nRUN echo hello && cat /etc/hostname\nCOPY src /src\nCMD [\"true\"]\n"),
+        )],
+    );
     let began = Instant::now();
-    let first = image::make(&sample.run, &sample.project, &to, &[sample.survey("web")]).await.unwrap();
+    let first = image::make(&sample.run, &sample.project, &to, &sample.survey(&["web"])).await.unwrap();
     println!("first {:?} {first:?}", began.elapsed());
     for event in sample.told() {
         println!("  {:?}", event.kind);
     }
     for _ in 0..3 {
-        let surveyed = [sample.survey("web")];
+        let surveyed = sample.survey(&["web"]);
         let began = Instant::now();
         let second = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
         println!("unchanged {:?}", began.elapsed());
@@ -49,7 +56,7 @@ async fn an_image_is_built_once_and_a_changed_line_sends_little() {
     }
     sample.told();
     sample.write("web", &[("src/d0/f0.txt", "changed\n")]);
-    let surveyed = [sample.survey("web")];
+    let surveyed = sample.survey(&["web"]);
     let began = Instant::now();
     let third = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
     println!("one line {:?} {third:?}", began.elapsed());
@@ -70,15 +77,20 @@ async fn a_build_that_fails_says_where_and_why() {
     let sample = Sample::new("todo-test-fail");
     for (name, step) in [
         ("code", "RUN echo out; echo err >&2; exit 3"),
-        ("copy", "COPY nope /x"),
         ("program", "RUN no-such-program --now"),
-        ("parse", "RUNN x"),
-        ("resolve", "RUN getent hosts nowhere.invalid || { echo 'Could not resolve host: nowhere.invalid'; exit 6; }"),
+        ("stages", "FROM scratch AS last\nCOPY --from=0 /nope /x"),
+        (
+            "resolve",
+            "RUN getent hosts nowhere.invalid || { echo 'Could not resolve host: nowhere.invalid'; exit 6; }",
+        ),
     ] {
-        sample.write(name, &[("Dockerfile", &format!("FROM {base}\n# about\nRUN true\n{step}\nCMD [\"true\"]\n"))]);
+        sample.write(
+            name,
+            &[("Dockerfile", &format!("FROM {base}\n# about\nRUN true\n{step}\nCMD [\"true\"]\n"))],
+        );
     }
     sample.write("base", &[("Dockerfile", "FROM todo.invalid/no/such:1\nRUN true\n")]);
-    let images = ["code", "copy", "program", "parse", "resolve", "base"].map(|name| sample.survey(name));
+    let images = sample.survey(&["code", "program", "resolve", "base", "stages"]);
     let fault = image::make(&sample.run, &sample.project, &to, &images).await.unwrap_err();
     println!("{fault:#?}");
     assert_eq!(fault.findings.len(), images.len());
@@ -93,18 +105,24 @@ async fn a_secret_reaches_the_build_and_nothing_else() {
     let (to, base) = engine();
     let mut sample = Sample::new("todo-test-secret");
     let step = "RUN --mount=type=secret,id=token test \"$(cat /run/secrets/token)\" = 's3cr3t!' && cat /run/secrets/token && echo";
-    sample.write("web", &[("Dockerfile", &format!("FROM {base}\n{step}\nRUN test ! -e /run/secrets/token\n"))]);
-    let mut surveyed = sample.survey("web");
-    surveyed.image.secrets.insert("token".to_owned(), BuildSecret::Env("SOME_TOKEN".to_owned()));
-    let built = image::make(&sample.run, &sample.project, &to, &[surveyed.clone()]).await.unwrap();
+    let step = format!("{step} {}", std::process::id());
+    sample
+        .write("web", &[("Dockerfile", &format!("FROM {base}\n{step}\nRUN test ! -e /run/secrets/token\n"))]);
+    let mut web = sample.image("web");
+    web.secrets.insert("token".to_owned(), BuildSecret::Env("SOME_TOKEN".to_owned()));
+    let mut surveyed = sample.try_survey(vec![web]).unwrap();
+    let built = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
     assert_eq!(built[0].outcome, Outcome::Built);
     let told = sample.told();
-    assert!(told.iter().any(|event| matches!(&event.kind, EventKind::Log { line, .. } if line == "***")), "{told:?}");
+    assert!(
+        told.iter().any(|event| matches!(&event.kind, EventKind::Log { line, .. } if line == "***")),
+        "{told:?}"
+    );
     assert!(!format!("{told:?}").contains("s3cr3t!\""));
     image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
 
-    surveyed.image.secrets.insert("token".to_owned(), BuildSecret::Env("NOT_SET".to_owned()));
-    let fault = image::make(&sample.run, &sample.project, &to, &[surveyed]).await.unwrap_err();
+    surveyed[0].image.secrets.insert("token".to_owned(), BuildSecret::Env("NOT_SET".to_owned()));
+    let fault = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap_err();
     assert!(fault.findings[0].message.contains("`NOT_SET`, which is not set"), "{fault:?}");
 }
 
@@ -113,17 +131,31 @@ async fn a_secret_reaches_the_build_and_nothing_else() {
 async fn stopping_the_run_stops_the_build() {
     let (to, base) = engine();
     let sample = Sample::new("todo-test-stop");
-    let mark = format!("sleep 4{}", std::process::id());
+    let mark = format!("sleep 86{}", std::process::id());
     sample.write("web", &[("Dockerfile", &format!("FROM {base}\nRUN {mark}\n"))]);
-    let surveyed = [sample.survey("web")];
+    let surveyed = sample.survey(&["web"]);
     let ask = async {
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        while !runs(&mark) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
         sample.asker.ask(crate::fault::Kind::Interrupted);
     };
     let (made, ()) = tokio::join!(image::make(&sample.run, &sample.project, &to, &surveyed), ask);
     assert_eq!(made.unwrap_err().kind, crate::fault::Kind::Interrupted);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    println!("look for `{mark}` in the process list");
+    let gone = async {
+        while runs(&mark) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the step still runs");
+}
+
+/// Whether some process of this machine, in whatever container, is this command.
+fn runs(command: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        words.split(|byte| *byte == 0).collect::<Vec<_>>().join(&b' ').trim_ascii() == command.as_bytes()
+    })
 }
 
 #[tokio::test]
@@ -133,10 +165,7 @@ async fn an_image_of_the_project_can_be_the_base_of_another() {
     let sample = Sample::new("todo-test-chain");
     sample.write("base", &[("Dockerfile", &format!("FROM {base}\nRUN echo base > /base\n"))]);
     sample.write("web", &[("Dockerfile", "FROM base\nRUN grep base /base\n")]);
-    let mut web = sample.survey("web");
-    web.needs = vec![crate::project::name::ImageName::parse("base").unwrap()];
-    web.dockerfile.bases.clear();
-    let images = [web, sample.survey("base")];
+    let images = sample.survey(&["web", "base"]);
     let looked = image::look(&sample.run, &sample.project, &to, &images).await.unwrap();
     assert!(looked.iter().all(|image| image.reference.is_none() && !image.why.is_empty()), "{looked:?}");
     let built = image::make(&sample.run, &sample.project, &to, &images).await.unwrap();

@@ -3,22 +3,22 @@
 use crate::event::Event;
 use crate::event::Place;
 use crate::event::Sink;
-use crate::image::context::Context;
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
-use crate::image::dockerfile::Base;
-use crate::image::dockerfile::Dockerfile;
-use crate::image::dockerfile::Instruction;
+use crate::fault::Result;
 use crate::image::survey::Surveyed;
-use crate::project;
+use crate::image::survey::survey;
+use crate::project::Image;
+use crate::project::Minikube;
+use crate::project::Project;
+use crate::project::Runtime;
 use crate::project::name::ImageName;
+use crate::project::name::Namespace;
+use crate::project::name::Profile;
 use crate::project::name::ProjectName;
 use crate::run::Run;
 use crate::signal::Asker;
 use crate::signal::Cancel;
 use crate::world::World;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -35,14 +35,17 @@ impl Sample {
     pub(super) fn new(project: &str) -> Sample {
         let folder = tempfile::tempdir().unwrap();
         let cache = folder.path().join("cache");
-        let world = World::fake(folder.path(), [("XDG_CACHE_HOME", cache.as_os_str()), ("SOME_TOKEN", "s3cr3t!".as_ref())]);
+        let world = World::fake(
+            folder.path(),
+            [("XDG_CACHE_HOME", cache.as_os_str()), ("SOME_TOKEN", "s3cr3t!".as_ref())],
+        );
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
         let run = Run { sink, cancel, world: Arc::new(world), verbose: true };
         Sample { folder, run, events, asker, project: ProjectName::parse(project).unwrap() }
     }
 
-    /// Writes files below `sources/NAME`.
+    /// Writes files of an image's context.
     pub(super) fn write(&self, image: &str, files: &[(&str, &str)]) {
         for (path, text) in files {
             let file = self.folder.path().join(image).join(path);
@@ -51,29 +54,57 @@ impl Sample {
         }
     }
 
-    pub(super) fn survey(&self, image: &str) -> Surveyed {
-        let root = self.folder.path().join(image);
-        let mut entries = Vec::new();
-        walk(&root, "", &mut entries);
-        let path = root.join("Dockerfile");
-        let text = std::fs::read(&path).unwrap();
-        let name = ImageName::parse(image).unwrap();
-        Surveyed {
-            image: project::Image {
-                name,
-                place: Place::file("deploy.toml"),
-                context: root.clone(),
-                dockerfile: path.clone(),
-                target: None,
-                args: BTreeMap::new(),
-                secrets: BTreeMap::new(),
-                platform: None,
-                max_size: None,
+    /// An image whose context is the folder of its name.
+    pub(super) fn image(&self, name: &str) -> Image {
+        let context = self.folder.path().join(name);
+        Image {
+            name: ImageName::parse(name).unwrap(),
+            place: Place { line: 3, ..Place::file("deploy.toml") },
+            dockerfile: context.join("Dockerfile"),
+            context,
+            target: None,
+            args: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            platform: None,
+            max_size: None,
+        }
+    }
+
+    /// The images of these names, surveyed as a project of their own.
+    pub(super) fn survey(&self, names: &[&str]) -> Vec<Surveyed> {
+        self.try_survey(names.iter().map(|name| self.image(name)).collect()).unwrap()
+    }
+
+    pub(super) fn try_survey(&self, images: Vec<Image>) -> Result<Vec<Surveyed>> {
+        survey(&self.run, &self.project(images))
+    }
+
+    fn project(&self, images: Vec<Image>) -> Project {
+        let root = self.folder.path().to_owned();
+        Project {
+            name: self.project.clone(),
+            file: root.join("deploy.toml"),
+            root,
+            namespace: Namespace::parse("p").unwrap(),
+            minikube: Minikube {
+                profile: Profile::parse("minikube").unwrap(),
+                cpus: None,
+                memory_mib: None,
+                disk_mib: None,
+                driver: None,
+                kubernetes: None,
+                runtime: Runtime::Docker,
+                nodes: 1,
+                addons: Vec::new(),
+                publish: Vec::new(),
             },
-            context: Context { root, entries, bytes: 0 },
-            dockerfile: parse(text, path),
-            needs: Vec::new(),
-            warnings: Vec::new(),
+            images,
+            sources: Vec::new(),
+            secrets: Vec::new(),
+            configs: Vec::new(),
+            services: Vec::new(),
+            checks: Vec::new(),
+            targets: BTreeMap::new(),
         }
     }
 
@@ -81,46 +112,4 @@ impl Sample {
     pub(super) fn told(&mut self) -> Vec<Event> {
         std::iter::from_fn(|| self.events.try_recv().ok()).collect()
     }
-}
-
-fn walk(root: &Path, below: &str, entries: &mut Vec<Entry>) {
-    let mut names: Vec<_> =
-        std::fs::read_dir(root.join(below)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    for name in names {
-        let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        let on_disk = root.join(&path);
-        if on_disk.is_dir() {
-            entries.push(Entry { path: path.clone(), kind: EntryKind::Folder });
-            walk(root, &path, entries);
-        } else {
-            let bytes = std::fs::read(&on_disk).unwrap();
-            let modified = std::fs::metadata(&on_disk).unwrap().modified().unwrap();
-            let modified = modified.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
-            let kind = EntryKind::File {
-                size: bytes.len() as u64,
-                executable: false,
-                hash: *blake3::hash(&bytes).as_bytes(),
-                modified_secs: i64::try_from(modified).unwrap(),
-                on_disk,
-            };
-            entries.push(Entry { path, kind });
-        }
-    }
-}
-
-fn parse(text: Vec<u8>, path: std::path::PathBuf) -> Dockerfile {
-    let mut instructions: Vec<Instruction> = Vec::new();
-    let mut bases = Vec::new();
-    for (index, line) in String::from_utf8(text.clone()).unwrap().lines().enumerate() {
-        if let Some((keyword, arguments)) = line.split_once(' ').filter(|_| !line.starts_with('#')) {
-            if keyword == "FROM" && !arguments.starts_with("scratch") {
-                let reference = arguments.split(' ').next().unwrap().to_owned();
-                bases.push(Base { reference, line: index + 1 });
-            }
-            let (keyword, arguments) = (keyword.to_owned(), arguments.to_owned());
-            instructions.push(Instruction { keyword, arguments, first: index + 1, last: index + 1 });
-        }
-    }
-    Dockerfile { text, path, bases, instructions, syntax: None }
 }
