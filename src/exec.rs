@@ -94,7 +94,13 @@ pub fn find(world: &World, name: &str) -> Option<PathBuf> {
 impl Call {
     /// A call of `program` without arguments.
     pub fn new(program: impl Into<PathBuf>) -> Call {
-        Call { program: program.into(), arguments: Vec::new(), environment: Vec::new(), folder: None, input: Vec::new() }
+        Call {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            folder: None,
+            input: Vec::new(),
+        }
     }
 
     /// Adds arguments.

@@ -14,18 +14,23 @@ pub mod engine;
 pub mod failure;
 pub mod filesync;
 pub mod glob;
+pub mod graph;
 pub mod ignore;
 pub mod key;
 pub mod last_inputs;
+pub mod node;
+pub mod pipe;
 pub mod progress;
 pub mod rebase;
+pub mod secrets;
 pub mod session;
 pub mod ship;
-mod stat;
+pub mod stat;
 pub mod stat_cache;
 pub mod survey;
 pub mod sweep;
 pub mod tags;
+pub mod warn;
 pub mod workshop;
 
 use crate::docker;
@@ -133,7 +138,9 @@ pub async fn make(
                 match ready(image, &ended) {
                     Ready::Yes(needs) => {
                         let workshop = &workshop;
-                        running.push(async move { (image.image.name.clone(), workshop.make(image, needs).await) });
+                        running.push(
+                            async move { (image.image.name.clone(), workshop.make(image, needs).await) },
+                        );
                     }
                     Ready::Never(failed) => {
                         ended.insert(image.image.name.clone(), Ended::Without(failed));
@@ -170,7 +177,8 @@ pub async fn look(
             if now.is_empty() {
                 return Err(circle(&later));
             }
-            let found = futures::future::try_join_all(now.iter().map(|image| workshop.look(image, &looked))).await?;
+            let found =
+                futures::future::try_join_all(now.iter().map(|image| workshop.look(image, &looked))).await?;
             looked.extend(found.into_iter().map(|looked| (looked.name.clone(), looked)));
             waiting = later;
         }
@@ -210,7 +218,10 @@ fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Res
             }
             Some(Ended::Without(other)) => {
                 let message = format!("not built, because it starts from `{other}`, which failed");
-                findings.push(Finding { severity: crate::event::Severity::Note, ..Finding::warning(message) }.about(format!("image {name}")));
+                findings.push(
+                    Finding { severity: crate::event::Severity::Note, ..Finding::warning(message) }
+                        .about(format!("image {name}")),
+                );
             }
             None => never.push(image),
         }
@@ -230,3 +241,6 @@ fn circle(images: &[&Surveyed]) -> Fault {
     Fault::message(Kind::Usage, format!("the images {} start from each other", names.join(", ")))
         .hint("give one of them a base that is not an image of this project")
 }
+
+#[cfg(test)]
+mod tests;

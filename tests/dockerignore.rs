@@ -30,11 +30,35 @@ impl Dice {
 
 /// Pieces that make patterns hit often, and pieces that make them odd.
 fn rules(dice: &mut Dice) -> String {
-    const PIECES: [&str; 20] =
-        ["a", "b", "ab", "c.d", "/", "/", "/", "*", "*", "**", "?", "**/", "/**", "é", ".", "..", "a", "b", "#", " "];
+    const PIECES: [&str; 20] = [
+        "a", "b", "ab", "c.d", "/", "/", "/", "*", "*", "**", "?", "**/", "/**", "é", ".", "..", "a", "b",
+        "#", " ",
+    ];
     const ODD: [&str; 24] = [
-        "[ab]", "[^a]", "[a-c]", "[!b]", "[]", "[", "]", "\\", "\\a", "\\*", "{a,b}", "{2}", "{", "|", "^", "$", "+",
-        "(", ")", "[b-a]", "[*]", "[&&~]", "[[:alpha:]]", "\\d",
+        "[ab]",
+        "[^a]",
+        "[a-c]",
+        "[!b]",
+        "[]",
+        "[",
+        "]",
+        "\\",
+        "\\a",
+        "\\*",
+        "{a,b}",
+        "{2}",
+        "{",
+        "|",
+        "^",
+        "$",
+        "+",
+        "(",
+        ")",
+        "[b-a]",
+        "[*]",
+        "[&&~]",
+        "[[:alpha:]]",
+        "\\d",
     ];
     let mut text = String::new();
     for _ in 0..=dice.roll(4) {
@@ -50,7 +74,8 @@ fn rules(dice: &mut Dice) -> String {
 }
 
 fn path(dice: &mut Dice) -> String {
-    const NAMES: [&str; 13] = ["a", "b", "ab", "ba", "c.d", "aa", "é", "[", "{a,b}", "a|b", "\\a", "^", "a b"];
+    const NAMES: [&str; 13] =
+        ["a", "b", "ab", "ba", "c.d", "aa", "é", "[", "{a,b}", "a|b", "\\a", "^", "a b"];
     let parts: Vec<&str> = (0..=dice.roll(4)).map(|_| dice.pick(&NAMES)).collect();
     parts.join("/")
 }
@@ -75,27 +100,27 @@ fn agrees_with_the_original() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dockerignore");
     let program = tempfile::tempdir().unwrap();
     let binary = program.path().join("original");
-    let built = Command::new("go").args(["build", "-o"]).arg(&binary).arg(".").current_dir(source).status().unwrap();
+    let built =
+        Command::new("go").args(["build", "-o"]).arg(&binary).arg(".").current_dir(source).status().unwrap();
     assert!(built.success());
-    let mut original =
-        Command::new(binary).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut original = Command::new(binary).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let seed: u64 = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into();
     let mut dice = Dice(seed | 1);
     let cases: Vec<(String, Vec<String>)> =
         (0..CASES).map(|_| (rules(&mut dice), (0..PATHS).map(|_| path(&mut dice)).collect())).collect();
 
     let mut questions = original.stdin.take().unwrap();
-    let asked: String =
-        cases.iter().map(|(rules, paths)| json!({ "Rules": rules, "Paths": paths }).to_string() + "\n").collect();
+    let asked: String = cases
+        .iter()
+        .map(|(rules, paths)| json!({ "Rules": rules, "Paths": paths }).to_string() + "\n")
+        .collect();
     let asking = std::thread::spawn(move || questions.write_all(asked.as_bytes()).unwrap());
     let (mut decisions, mut refused) = (0, 0);
     let answers = BufReader::new(original.stdout.take().unwrap()).lines();
     for ((rules, paths), expected) in cases.iter().zip(answers) {
         let ours = match Ignore::parse(rules.as_bytes()) {
             Err(_) => "E".to_owned(),
-            Ok(ignore) => {
-                paths.iter().map(|path| if verdict(&ignore, path) { '1' } else { '0' }).collect()
-            }
+            Ok(ignore) => paths.iter().map(|path| if verdict(&ignore, path) { '1' } else { '0' }).collect(),
         };
         refused += usize::from(ours == "E");
         decisions += paths.len();

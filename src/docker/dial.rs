@@ -53,7 +53,8 @@ impl Dialer {
         B::Data: Send,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let stream = self.open().await.with_context(|| format!("cannot reach the engine at {}", self.address))?;
+        let stream =
+            self.open().await.with_context(|| format!("cannot reach the engine at {}", self.address))?;
         let (mut sender, connection) = http1::handshake(stream).await?;
         let connection = tokio::spawn(async move {
             // The answer's body tells how the connection ended.
@@ -75,9 +76,7 @@ impl Dialer {
     async fn open(&self) -> anyhow::Result<Box<dyn Stream>> {
         match &self.address {
             #[cfg(unix)]
-            Address::Unix(path) => {
-                Ok(Box::new(TokioIo::new(tokio::net::UnixStream::connect(path).await?)))
-            }
+            Address::Unix(path) => Ok(Box::new(TokioIo::new(tokio::net::UnixStream::connect(path).await?))),
             #[cfg(windows)]
             Address::Pipe(name) => {
                 let name = name.replace('/', "\\");

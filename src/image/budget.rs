@@ -18,7 +18,8 @@ pub fn check(surveyed: &Surveyed, size: u64, history: &[ImageHistoryResponseItem
         .filter(|(size, _)| *size > 0)
         .collect();
     layers.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-    let largest = layers.iter().take(NAMED).map(|(size, by)| format!("{:>8}  {}", bytes(*size), instruction(by)));
+    let largest =
+        layers.iter().take(NAMED).map(|(size, by)| format!("{:>8}  {}", bytes(*size), instruction(by)));
     let finding = Finding::error(message)
         .about(format!("image {}", surveyed.image.name))
         .at(surveyed.image.place.clone())
@@ -38,7 +39,11 @@ fn instruction(created_by: &str) -> String {
         None => text.to_owned(),
     };
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= 100 { text } else { format!("{}…", text.chars().take(99).collect::<String>()) }
+    if text.chars().count() <= 100 {
+        text
+    } else {
+        format!("{}…", text.chars().take(99).collect::<String>())
+    }
 }
 
 /// A size as people say it, in decimal units as Docker has them: `143 MB`, `1.2 GB`, `812 kB`.

@@ -251,7 +251,8 @@ impl Answer {
         if status.is_success() {
             return Ok(Answer { body: answer.into_body(), read: Vec::new(), ended: false, _call: call });
         }
-        let body = answer.into_body().collect().await.map_err(|error| Unmade::Engine(error.into()))?.to_bytes();
+        let body =
+            answer.into_body().collect().await.map_err(|error| Unmade::Engine(error.into()))?.to_bytes();
         let message = serde_json::from_slice::<serde_json::Value>(&body)
             .ok()
             .and_then(|body| body["message"].as_str().map(str::to_owned))

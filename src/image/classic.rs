@@ -14,11 +14,12 @@ use crate::image::build::Made;
 use crate::image::build::Recipe;
 use crate::image::build::Unmade;
 use crate::image::context::EntryKind;
+use crate::image::pipe::UNDER_WAY;
+use crate::image::pipe::Writing;
 use crate::image::progress::Tail;
 use anyhow::Context;
 use http::Request;
 use http_body_util::StreamBody;
-use hyper::body::Bytes;
 use hyper::body::Frame;
 use std::collections::BTreeSet;
 use std::io;
@@ -30,9 +31,6 @@ use tokio_stream::wrappers::ReceiverStream;
 /// The name of the Dockerfile in the tar. The engine reads it from there, so `COPY . .` sees it as well.
 const DOCKERFILE: &str = ".todo.Dockerfile";
 
-/// Bytes of one piece of the tar on its way to the engine.
-const PIECE: usize = 64 * 1024;
-
 /// Builds, telling its progress through `item`.
 pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: bool) -> Result<Made, Unmade> {
     let mut query = build::query(recipe);
@@ -41,13 +39,13 @@ pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: b
             DOCKERFILE.clone_into(value);
         }
     }
-    let (pieces, stream) = mpsc::channel::<io::Result<Bytes>>(16);
+    let (pieces, stream) = mpsc::channel(UNDER_WAY);
     let writing = {
         let recipe = recipe.clone();
         tokio::task::spawn_blocking(move || {
-            let mut out = Pieces { to: pieces, sent: 0, piece: Vec::with_capacity(PIECE) };
+            let mut out = Writing::new(pieces);
             if let Err(error) = write(&recipe, &mut out) {
-                let _ = out.to.blocking_send(Err(io::Error::new(error.kind(), error.to_string())));
+                out.fail(&error);
             }
             out.sent
         })
@@ -109,7 +107,7 @@ fn step_of(text: &str) -> Option<(String, Amount)> {
     Some((name.trim().to_owned(), amount))
 }
 
-fn write(recipe: &Recipe, out: &mut Pieces) -> io::Result<()> {
+fn write(recipe: &Recipe, out: &mut Writing) -> io::Result<()> {
     let mut tar = tar::Builder::new(out);
     let mut header = tar::Header::new_gnu();
     header.set_mode(0o644);
@@ -143,29 +141,6 @@ fn write(recipe: &Recipe, out: &mut Pieces) -> io::Result<()> {
         }
     }
     tar.into_inner()?.flush()
-}
-
-/// A writer whose bytes go to the engine as fast as it takes them.
-struct Pieces {
-    to: mpsc::Sender<io::Result<Bytes>>,
-    sent: u64,
-    piece: Vec<u8>,
-}
-
-impl Write for Pieces {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.piece.extend_from_slice(bytes);
-        if self.piece.len() >= PIECE {
-            self.flush()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        self.sent += piece.len() as u64;
-        self.to.blocking_send(Ok(piece.into())).map_err(|_| io::ErrorKind::BrokenPipe.into())
-    }
 }
 
 #[cfg(test)]

@@ -134,7 +134,8 @@ pub fn walk(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() ->
     found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
     found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     if !stop() {
-        let records = found.entries.iter().filter_map(|found| Some((found.entry.path.as_str(), found.record()?)));
+        let records =
+            found.entries.iter().filter_map(|found| Some((found.entry.path.as_str(), found.record()?)));
         cache.save(records.collect(), began);
     }
     let entries = without_empty_ignored_folders(found.entries);
@@ -154,7 +155,10 @@ impl Context {
     /// The entry at a path, if the context has it.
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {
-        self.entries.binary_search_by(|entry| compare(&entry.path, path)).ok().map(|index| &self.entries[index])
+        self.entries
+            .binary_search_by(|entry| compare(&entry.path, path))
+            .ok()
+            .map(|index| &self.entries[index])
     }
 }
 

@@ -80,7 +80,8 @@ impl Credentials {
         };
         let configuration: Configuration =
             serde_json::from_slice(&text).with_context(|| format!("{} is not valid", file.display()))?;
-        let key = if matches!(host, "docker.io" | "registry-1.docker.io" | "index.docker.io") { HUB } else { host };
+        let key =
+            if matches!(host, "docker.io" | "registry-1.docker.io" | "index.docker.io") { HUB } else { host };
         let helper = configuration.cred_helpers.get(key).or(configuration.creds_store.as_ref());
         if let Some(helper) = helper.filter(|helper| !helper.is_empty())
             && let Some(login) = self.helped(helper, key).await?
@@ -137,7 +138,8 @@ fn written(entry: &Entry) -> anyhow::Result<Option<Login>> {
     }
     let pair = STANDARD.decode(&entry.auth).ok().and_then(|pair| String::from_utf8(pair).ok());
     let pair = pair.context("a login in the Docker configuration is not base64")?;
-    let (username, secret) = pair.split_once(':').context("a login in the Docker configuration has no password")?;
+    let (username, secret) =
+        pair.split_once(':').context("a login in the Docker configuration has no password")?;
     let secret = Secret::new(secret.trim_end_matches('\0'));
     Ok(Some(Login { username: username.to_owned(), secret, is_token: false }))
 }

@@ -99,13 +99,32 @@ pub struct Ask<'a> {
 }
 
 const KEYWORDS: [&str; 18] = [
-    "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER",
-    "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
 ];
 
 impl Dockerfile {
     /// Understands a Dockerfile, or says everything that is wrong with it.
     pub fn parse(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> Result<Dockerfile, Vec<Wrong>> {
+        if text.trim_ascii().is_empty() {
+            return Err(vec![Wrong::at(0, "the Dockerfile is empty").mend("begin with `FROM image`")]);
+        }
         let read = lines::read(&String::from_utf8_lossy(&text));
         let mut reader = Reader { escape: read.escape, wrong: read.wrong, ..Reader::new(ask) };
         reader.check_keywords(&read.instructions, read.syntax.as_ref());
@@ -155,8 +174,11 @@ impl Dockerfile {
                 .rfind(|stage| stage.name.as_deref() == Some(name))
                 .or_else(|| self.stages.get(name.strip_prefix("stage-")?.parse::<usize>().ok()?))?,
         };
-        let from = (stage.parent.is_none() && stage.base != "scratch").then(|| stage.body.start.wrapping_sub(1));
-        let counted = |at: &usize| matches!(self.instructions[*at].keyword.as_str(), "ADD" | "COPY" | "RUN" | "WORKDIR");
+        let from =
+            (stage.parent.is_none() && stage.base != "scratch").then(|| stage.body.start.wrapping_sub(1));
+        let counted = |at: &usize| {
+            matches!(self.instructions[*at].keyword.as_str(), "ADD" | "COPY" | "RUN" | "WORKDIR")
+        };
         let mut steps = from.into_iter().chain(stage.body.clone().filter(counted));
         let instruction = self.instructions.get(steps.nth(index.checked_sub(1)?)?)?;
         let keyword = text.split_whitespace().next()?;
@@ -266,7 +288,8 @@ impl Dockerfile {
     fn last_user(&self) -> Option<(String, usize)> {
         let mut stage = self.stages.get(self.target);
         while let Some(at) = stage {
-            let user = self.instructions[at.body.clone()].iter().rfind(|instruction| instruction.keyword == "USER");
+            let user =
+                self.instructions[at.body.clone()].iter().rfind(|instruction| instruction.keyword == "USER");
             if let Some(user) = user {
                 return Some((user.rest.clone(), user.first));
             }
@@ -278,7 +301,10 @@ impl Dockerfile {
 
 /// A word without its variables, if they are all known.
 fn known(word: &str, variables: &BTreeMap<String, String>, escape: char) -> Option<String> {
-    expand(word, variables, escape).ok().filter(|expanded| expanded.unset.is_empty()).map(|expanded| expanded.text)
+    expand(word, variables, escape)
+        .ok()
+        .filter(|expanded| expanded.unset.is_empty())
+        .map(|expanded| expanded.text)
 }
 
 /// `NAME=value NAME`, or the old form `NAME value`.
@@ -317,14 +343,18 @@ fn secret_mounts(instruction: &Instruction) -> Vec<SecretMount> {
         .filter(|mount| mount.split(',').any(|field| field == "type=secret"))
         .filter_map(|mount| {
             let field = |names: &[&str]| {
-                mount.split(',').filter_map(|field| field.split_once('=')).find(|(name, _)| names.contains(name))
+                mount
+                    .split(',')
+                    .filter_map(|field| field.split_once('='))
+                    .find(|(name, _)| names.contains(name))
             };
             let target = || field(&["target", "dst", "destination"]).map(|(_, target)| target);
             let id = match field(&["source", "src"]).or_else(|| field(&["id"])) {
                 Some((_, id)) => id,
                 None => target()?.rsplit('/').next()?,
             };
-            let required = mount.split(',').any(|field| matches!(field, "required" | "required=true" | "required=1"));
+            let required =
+                mount.split(',').any(|field| matches!(field, "required" | "required=true" | "required=1"));
             Some(SecretMount { id: id.to_owned(), line: instruction.first, required })
         })
         .collect()
@@ -344,11 +374,16 @@ impl<'a> Reader<'a> {
     /// With the variables that BuildKit gives every `FROM` (`dockerfile2llb: defaultArgs`).
     fn new(ask: Ask<'a>) -> Reader<'a> {
         let mut parts = ask.platform.splitn(3, '/');
-        let (os, arch, variant) =
-            (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let (os, arch, variant) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
         let mut globals = BTreeMap::new();
         for side in ["BUILD", "TARGET"] {
-            for (name, value) in [("PLATFORM", ask.platform), ("OS", os), ("ARCH", arch), ("VARIANT", variant)] {
+            for (name, value) in
+                [("PLATFORM", ask.platform), ("OS", os), ("ARCH", arch), ("VARIANT", variant)]
+            {
                 let name = format!("{side}{name}");
                 let value = ask.args.get(&name).map_or(value, String::as_str).to_owned();
                 globals.insert(name, value);
@@ -371,7 +406,9 @@ impl<'a> Reader<'a> {
                     None => wrong.mend("end the line before it with `\\` if it belongs to that"),
                 });
             } else if rest.is_empty() && !matches!(keyword.as_str(), "CMD" | "ENTRYPOINT" | "RUN" | "SHELL") {
-                self.wrong.push(Wrong::at(*first, format!("`{keyword}` says nothing")).mend("write what it is for"));
+                self.wrong.push(
+                    Wrong::at(*first, format!("`{keyword}` says nothing")).mend("write what it is for"),
+                );
             } else if matches!(keyword.as_str(), "COPY" | "ADD") && lines::list(rest).len() < 2 {
                 self.wrong.push(
                     Wrong::at(*first, format!("`{keyword} {rest}` has no destination"))
@@ -449,7 +486,7 @@ impl<'a> Reader<'a> {
             self.stages.push(Stage { name, base, parent, body: at + 1..at + 1, line, needed: false });
         }
         if self.stages.is_empty() && self.wrong.is_empty() {
-            self.wrong.push(Wrong::at(0, "has no `FROM`").mend("begin with `FROM image`"));
+            self.wrong.push(Wrong::at(0, "the Dockerfile has no `FROM`").mend("begin with `FROM image`"));
         }
     }
 
@@ -460,9 +497,16 @@ impl<'a> Reader<'a> {
                 String::new()
             }
             Ok(expanded) => {
-                let bad = expanded.text.is_empty() || expanded.text.starts_with(':') || expanded.text.ends_with([':', '@']);
+                let bad = expanded.text.is_empty()
+                    || expanded.text.starts_with(':')
+                    || expanded.text.ends_with([':', '@']);
                 if bad {
-                    let names = expanded.unset.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" and ");
+                    let names = expanded
+                        .unset
+                        .iter()
+                        .map(|name| format!("`{name}`"))
+                        .collect::<Vec<_>>()
+                        .join(" and ");
                     self.wrong.push(if let Some(name) = expanded.unset.first() {
                         let inside = self.arguments.contains(name) && !self.ask.args.contains_key(name);
                         let mend = if inside {
@@ -487,7 +531,7 @@ impl<'a> Reader<'a> {
         let found = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&name));
         if found.is_none() {
             let names: Vec<&str> = self.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
-            let wrong = Wrong::at(0, format!("has no stage `{target}`"));
+            let wrong = Wrong::at(0, format!("the Dockerfile has no stage `{target}`"));
             self.wrong.push(match (nearest(&name, names.iter().copied()), names.as_slice()) {
                 (Some(meant), _) => wrong.mend(format!("set `target = \"{meant}\"`")),
                 (None, []) => wrong.mend("remove `target`, or name a stage: `FROM image AS name`"),

@@ -14,6 +14,10 @@ use bollard::models::ImageHistoryResponseItem;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use bollard::query_parameters::TagImageOptionsBuilder;
 use futures::StreamExt;
+use http::Request;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper::body::Bytes;
 use std::collections::BTreeMap;
 
 /// A connection to an engine. Cheap to clone.
@@ -38,6 +42,8 @@ pub struct Found {
     pub tags: Vec<String>,
     /// `os/arch[/variant]`.
     pub platform: String,
+    /// The digests of its unpacked layers, lowest first.
+    pub layers: Vec<String>,
 }
 
 impl Engine {
@@ -61,6 +67,7 @@ impl Engine {
             size: u64::try_from(image.size.unwrap_or(0)).unwrap_or(0),
             tags: image.repo_tags.unwrap_or_default(),
             platform: platform(&os, &architecture, variant.as_deref()),
+            layers: image.root_fs.and_then(|root| root.layers).unwrap_or_default(),
         }))
     }
 
@@ -82,6 +89,16 @@ impl Engine {
         self.client.image_history(image).await
     }
 
+    /// Bytes of the layers of all images; `None` where the engine does not say.
+    pub async fn layers(&self) -> Option<u64> {
+        let request = Request::get("/system/df?type=image").header("Host", self.dialer.host());
+        let (answer, _call) = self.dialer.send(request.body(Empty::<Bytes>::new()).ok()?).await.ok()?;
+        let body = answer.into_body().collect().await.ok()?.to_bytes();
+        let usage: serde_json::Value = serde_json::from_slice(&body).ok()?;
+        // moby: api/types/system/disk_usage.go; the second is what the first became in API 1.52.
+        usage["LayersSize"].as_u64().or_else(|| usage["ImageUsage"]["TotalSize"].as_u64())
+    }
+
     /// Pulls a base, telling the bytes through `item`.
     pub async fn pull(
         &self,
@@ -94,7 +111,12 @@ impl Engine {
             let secret = String::from_utf8_lossy(login.secret.expose()).into_owned();
             let (password, identitytoken) =
                 if login.is_token { (None, Some(secret)) } else { (Some(secret), None) };
-            DockerCredentials { username: Some(login.username), password, identitytoken, ..Default::default() }
+            DockerCredentials {
+                username: Some(login.username),
+                password,
+                identitytoken,
+                ..Default::default()
+            }
         });
         let options = CreateImageOptionsBuilder::default()
             .from_image(&with_tag(reference))
@@ -110,7 +132,8 @@ impl Engine {
                 anyhow::bail!(detail.message.unwrap_or_default());
             }
             let (Some(layer), Some(detail)) = (message.id, message.progress_detail) else { continue };
-            let count = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+            let count =
+                |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
             let (done, total) = (count(detail.current), count(detail.total));
             if total > 0 && message.status.as_deref() == Some("Downloading") {
                 layers.insert(layer, (done, total));

@@ -120,7 +120,8 @@ impl Files {
                     mode: 0o644,
                     size: signed(bytes.len() as u64),
                     // Only told apart by it, never stored: all of it comes from the content.
-                    mod_time: i64::from(u32::from_le_bytes(first(blake3::hash(bytes).as_bytes()))) * 1_000_003,
+                    mod_time: i64::from(u32::from_le_bytes(first(blake3::hash(bytes).as_bytes())))
+                        * 1_000_003,
                     ..Stat::default()
                 };
                 (stat, Source::Memory(Arc::clone(bytes)))
@@ -130,9 +131,10 @@ impl Files {
 
     fn context_entries(&self, wanted: &Wanted) -> Vec<(Stat, Source)> {
         let everything = Wanted::All;
-        let through_link = self.context.entries.iter().any(|entry| {
-            matches!(entry.kind, EntryKind::Link { .. }) && wanted.leads_through(&entry.path)
-        });
+        let through_link =
+            self.context.entries.iter().any(|entry| {
+                matches!(entry.kind, EntryKind::Link { .. }) && wanted.leads_through(&entry.path)
+            });
         let wanted = if through_link { &everything } else { wanted };
         self.context
             .entries
@@ -283,7 +285,8 @@ fn send_files(
         let sent = match sources.get(id as usize) {
             Some(Source::Memory(bytes)) => Ok(bytes.chunks(CHUNK).all(|chunk| send(chunk.to_vec()))),
             Some(Source::Disk { path, size, seconds, hash }) => {
-                send_file(path, *size, *seconds, hash, &mut send).map_err(|how| format!("{}: {how}", path.display()))
+                send_file(path, *size, *seconds, hash, &mut send)
+                    .map_err(|how| format!("{}: {how}", path.display()))
             }
             Some(Source::None) | None => Err(format!("entry {id} is not a file")),
         };

@@ -465,7 +465,10 @@ fn escaped_char(rest: &[char]) -> Result<(char, &[char]), Malformed> {
         '1'..='7' if !after.first().is_some_and(octal) => Err(UNKNOWN),
         '0'..='7' => {
             let length = 1 + after.iter().take(2).take_while(|char| octal(char)).count();
-            let code = rest[..length].iter().filter_map(|char| char.to_digit(8)).fold(0, |code, digit| code * 8 + digit);
+            let code = rest[..length]
+                .iter()
+                .filter_map(|char| char.to_digit(8))
+                .fold(0, |code, digit| code * 8 + digit);
             Ok((char::from_u32(code).ok_or(UNKNOWN)?, &rest[length..]))
         }
         'x' => {

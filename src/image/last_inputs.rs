@@ -41,14 +41,7 @@ pub fn is_of(world: &World, engine: &str, project: &ProjectName, image: &ImageNa
 }
 
 /// Remembers it. That it cannot be written is no reason to fail: only the next explanation suffers.
-pub fn write(
-    world: &World,
-    engine: &str,
-    project: &ProjectName,
-    image: &ImageName,
-    key: &str,
-    last: &Last,
-) {
+pub fn write(world: &World, engine: &str, project: &ProjectName, image: &ImageName, key: &str, last: &Last) {
     let Some(file) = file(world, engine, project, image) else { return };
     let Ok(inputs) = serde_json::to_string(last) else { return };
     let beside = file.with_extension(format!("{}.new", std::process::id()));

@@ -17,6 +17,7 @@ const KEPT: usize = 200;
 pub struct Progress {
     vertices: Vec<Vertex>,
     by_digest: HashMap<String, usize>,
+    said: Option<(String, Option<Amount>)>,
 }
 
 /// One thing that a build does: an instruction, a pull, an upload.
@@ -83,7 +84,12 @@ impl Progress {
             let at = self.at(&log.vertex);
             self.vertices[at].output.push(&log.msg, |line| news.push(News::Line(line.to_owned())));
         }
-        news.extend(self.now());
+        if let Some(now) = self.now()
+            && self.said.as_ref() != Some(&now)
+        {
+            self.said = Some(now.clone());
+            news.push(News::Doing(now.0, now.1));
+        }
         news
     }
 
@@ -103,17 +109,16 @@ impl Progress {
         self.vertices.len() - 1
     }
 
-    fn now(&self) -> Option<News> {
+    fn now(&self) -> Option<(String, Option<Amount>)> {
         let running = || self.vertices.iter().rev().filter(|vertex| vertex.started && !vertex.completed);
         let vertex =
             running().find(|vertex| step_name(&vertex.name).is_some()).or_else(|| running().next())?;
-        Some(match step_name(&vertex.name) {
-            Some(step) if step.text.starts_with("FROM ") => {
-                let doing = format!("pulling {}", step.text.trim_start_matches("FROM ").trim());
-                News::Doing(doing, vertex.pulled().or(Some(self.steps())))
+        Some(match (step_name(&vertex.name), vertex.pulled()) {
+            (Some(step), Some(pulled)) => {
+                (format!("pulling {}", step.text.trim_start_matches("FROM ").trim()), Some(pulled))
             }
-            Some(step) => News::Doing(step.text.to_owned(), Some(self.steps())),
-            None => News::Doing(vertex.name.trim_start_matches("[internal] ").to_owned(), vertex.pulled()),
+            (Some(step), None) => (step.text.to_owned(), Some(self.steps())),
+            (None, pulled) => (vertex.name.trim_start_matches("[internal] ").to_owned(), pulled),
         })
     }
 
@@ -135,7 +140,8 @@ impl Progress {
 impl Vertex {
     /// Bytes of layers that came of those that are known.
     fn pulled(&self) -> Option<Amount> {
-        let layers = || self.transfers.iter().filter(|(id, (_, total))| id.starts_with("sha256:") && *total > 0);
+        let layers =
+            || self.transfers.iter().filter(|(id, (_, total))| id.starts_with("sha256:") && *total > 0);
         let total: u64 = layers().map(|(_, (_, total))| total).sum();
         let done: u64 = layers().map(|(_, (current, _))| current).sum();
         (total > 0).then_some(Amount { done, total: Some(total), unit: Unit::Bytes })
@@ -304,7 +310,8 @@ mod tests {
     fn the_step_that_failed_is_not_the_one_that_was_cancelled_by_it() {
         let mut progress = Progress::default();
         let failed = |name: &str, error: &str| Vertex { error: error.to_owned(), ..vertex(name, true, true) };
-        let vertexes = vec![failed("[a 1/1] RUN x", "context canceled"), failed("[b 1/1] RUN y", "exit code: 1")];
+        let vertexes =
+            vec![failed("[a 1/1] RUN x", "context canceled"), failed("[b 1/1] RUN y", "exit code: 1")];
         let log = VertexLog {
             vertex: "sha256:[b 1/1] RUN y".to_owned(),
             msg: b"no such thing\n".to_vec(),

@@ -34,7 +34,9 @@ pub fn rebase(dockerfile: &str, images: &BTreeMap<String, String>) -> String {
                 "COPY" | "ADD" if word.starts_with("--from=") => after('=', word, images),
                 "RUN" if word.starts_with("--mount=") => word
                     .split(',')
-                    .map(|field| if field.starts_with("from=") { after('=', field, images) } else { field.to_owned() })
+                    .map(|field| {
+                        if field.starts_with("from=") { after('=', field, images) } else { field.to_owned() }
+                    })
                     .collect::<Vec<_>>()
                     .join(","),
                 _ => word.to_owned(),
@@ -72,7 +74,10 @@ mod tests {
             ("from  --platform=x base:1 AS base\n", "from  --platform=x todo.local/p/base:i-1 AS base\n"),
             ("FROM database AS base\n", "FROM database AS base\n"),
             ("COPY --from=base /base base\n", "COPY --from=todo.local/p/base:i-1 /base base\n"),
-            ("RUN --mount=type=bind,from=base,target=/b base", "RUN --mount=type=bind,from=todo.local/p/base:i-1,target=/b base"),
+            (
+                "RUN --mount=type=bind,from=base,target=/b base",
+                "RUN --mount=type=bind,from=todo.local/p/base:i-1,target=/b base",
+            ),
             ("ARG B=base\nFROM ${B}\n", "ARG B=todo.local/p/base:i-1\nFROM ${B}\n"),
             ("RUN a \\\n  --from=base\n# FROM base\n", "RUN a \\\n  --from=base\n# FROM base\n"),
         ] {

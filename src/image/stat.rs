@@ -21,7 +21,8 @@ pub(crate) struct Stat {
 impl Stat {
     pub(crate) fn of(metadata: &Metadata) -> Stat {
         use std::os::unix::fs::MetadataExt;
-        let nanoseconds = |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        let nanoseconds =
+            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
         Stat {
             size: metadata.size(),
             modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
@@ -36,8 +37,7 @@ impl Stat {
     pub(crate) fn of(metadata: &Metadata) -> Stat {
         use std::os::windows::fs::MetadataExt;
         // FILETIME: units of 100 ns since 1601.
-        let nanoseconds =
-            |time: u64| (time.cast_signed() - 116_444_736_000_000_000).saturating_mul(100);
+        let nanoseconds = |time: u64| (time.cast_signed() - 116_444_736_000_000_000).saturating_mul(100);
         Stat {
             size: metadata.file_size(),
             modified: nanoseconds(metadata.last_write_time()),

@@ -138,7 +138,10 @@ mod tests {
     use crate::image::stat::Stat;
 
     fn record(size: u64) -> Record {
-        Record { stat: Stat { size, modified: -1, changed: i64::MAX, inode: 7 }, hash: [size.to_le_bytes()[0]; 32] }
+        Record {
+            stat: Stat { size, modified: -1, changed: i64::MAX, inode: 7 },
+            hash: [size.to_le_bytes()[0]; 32],
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::fault::Result;
 use crate::image::Destination;
 use crate::image::NodeStore;
 use crate::image::engine::Engine;
+use crate::image::node::Node;
 use crate::image::tags;
 use crate::project::name::ProjectName;
 use crate::run::Run;
@@ -28,7 +29,7 @@ const KEPT: usize = 2;
 pub struct Swept {
     /// Images.
     pub images: usize,
-    /// Bytes that no other image of the engine shares.
+    /// Bytes that the images of the engine have less since; 0 where the engine does not say.
     pub bytes: u64,
 }
 
@@ -70,7 +71,47 @@ async fn everywhere(
         swept.images += here.images;
         swept.bytes += here.bytes;
     }
+    for node in &to.nodes {
+        if let NodeStore::Containerd { host, container } = node {
+            let doing = || format!("cannot remove old images from the node `{container}`");
+            let (builder, host) = (Engine::new(&to.builder), Engine::new(host));
+            let builder = builder.or_fault(Kind::Image, doing)?;
+            let node = Node::new(&host.or_fault(Kind::Image, doing)?, container);
+            swept.images += follow(&builder, &node, project, keep).await.or_fault(Kind::Image, doing)?;
+        }
+    }
     Ok(swept)
+}
+
+/// A containerd node keeps what the builder keeps: it does not say itself which of its images are the newest.
+async fn follow(
+    builder: &Engine,
+    node: &Node,
+    project: &ProjectName,
+    keep: &BTreeSet<String>,
+) -> anyhow::Result<usize> {
+    let kept: BTreeSet<String> =
+        of_project(builder, project).await?.into_iter().flat_map(|image| image.repo_tags).collect();
+    let used = node.used().await?;
+    let mut removed = 0;
+    for (id, names) in node.names().await? {
+        let needed = |name: &String| kept.contains(name) || keep.contains(name) || used.contains(name);
+        let ours: Vec<&String> = names.iter().filter(|name| tags::ours(project, name).is_some()).collect();
+        if ours.is_empty() || used.contains(&id) || names.iter().any(needed) {
+            continue;
+        }
+        for name in ours {
+            node.forget(name).await?;
+        }
+        removed += 1;
+    }
+    Ok(removed)
+}
+
+async fn of_project(engine: &Engine, project: &ProjectName) -> Result<Vec<ImageSummary>, Error> {
+    let filter = HashMap::from([("label".to_owned(), vec![format!("{}={project}", tags::PROJECT)])]);
+    let options = ListImagesOptionsBuilder::default().filters(&filter).build();
+    engine.client.list_images(Some(options)).await
 }
 
 async fn one(
@@ -79,9 +120,7 @@ async fn one(
     keep: &BTreeSet<String>,
     kept: usize,
 ) -> Result<Swept, Error> {
-    let filter = HashMap::from([("label".to_owned(), vec![format!("{}={project}", tags::PROJECT)])]);
-    let options = ListImagesOptionsBuilder::default().filters(&filter).build();
-    let images = engine.client.list_images(Some(options)).await?;
+    let images = of_project(engine, project).await?;
     let options = ListContainersOptionsBuilder::default().all(true).build();
     let containers = engine.client.list_containers(Some(options)).await?;
     let used: BTreeSet<String> = containers
@@ -90,8 +129,13 @@ async fn one(
         .flatten()
         .collect();
 
-    let mut swept = Swept::default();
-    for image in doomed(project, &images, keep, &used, kept) {
+    let doomed = doomed(project, &images, keep, &used, kept);
+    if doomed.is_empty() {
+        return Ok(Swept::default());
+    }
+    let before = engine.layers().await;
+    let mut removed = 0;
+    for image in doomed {
         let names = || image.repo_tags.iter().filter(|tag| tags::ours(project, tag).is_some());
         let mut gone = true;
         for name in names() {
@@ -109,13 +153,13 @@ async fn one(
                 Err(error) => return Err(error),
             }
         }
-        if gone {
-            swept.images += 1;
-            let shared = u64::try_from(image.shared_size).unwrap_or(0);
-            swept.bytes += u64::try_from(image.size).unwrap_or(0).saturating_sub(shared);
-        }
+        removed += usize::from(gone);
     }
-    Ok(swept)
+    let bytes = match (before, engine.layers().await) {
+        (Some(before), Some(after)) => before.saturating_sub(after),
+        _ => 0,
+    };
+    Ok(Swept { images: removed, bytes })
 }
 
 /// The images to remove: only such as carry a name of ours.

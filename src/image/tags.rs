@@ -38,7 +38,8 @@ pub fn by_id(repository: &str, id: &str) -> String {
 /// Which image of the project a reference is of, if it is one that we made.
 #[must_use]
 pub fn ours<'a>(project: &ProjectName, reference: &'a str) -> Option<&'a str> {
-    let rest = reference.strip_prefix(HOST)?.strip_prefix('/')?.strip_prefix(project.as_str())?.strip_prefix('/')?;
+    let rest =
+        reference.strip_prefix(HOST)?.strip_prefix('/')?.strip_prefix(project.as_str())?.strip_prefix('/')?;
     let (image, tag) = rest.rsplit_once(':')?;
     let hex = tag.strip_prefix("k-").or_else(|| tag.strip_prefix("i-"))?;
     (!hex.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit())).then_some(image)
@@ -64,7 +65,10 @@ mod tests {
         let project = ProjectName::parse("shop").unwrap();
         let image = ImageName::parse("team/web").unwrap();
         let repository = repository(&project, &image);
-        assert_eq!(by_id(&repository, "sha256:0123456789abcdef0123"), "todo.local/shop/team/web:i-0123456789abcdef");
+        assert_eq!(
+            by_id(&repository, "sha256:0123456789abcdef0123"),
+            "todo.local/shop/team/web:i-0123456789abcdef"
+        );
         assert_eq!(ours(&project, &by_key(&repository, "00ff")), Some("team/web"));
         assert_eq!(ours(&project, &by_id(&repository, "sha256:abc")), Some("team/web"));
         for foreign in [

@@ -20,13 +20,15 @@ use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
 use crate::image::engine::Found;
 use crate::image::failure;
+use crate::image::graph;
 use crate::image::key;
 use crate::image::key::Facts;
+use crate::image::key::Inputs;
 use crate::image::last_inputs;
 use crate::image::last_inputs::Last;
 use crate::image::rebase;
 use crate::image::session::SecretStore;
-use crate::image::ship;
+use crate::image::ship::Elsewhere;
 use crate::image::survey::Surveyed;
 use crate::image::tags;
 use crate::project::BuildSecret;
@@ -58,6 +60,7 @@ pub(crate) struct Workshop<'a> {
     project: &'a ProjectName,
     to: &'a Destination,
     engine: Engine,
+    elsewhere: Elsewhere,
     credentials: Credentials,
     /// What the engine had when the run began.
     bases: Bases,
@@ -78,6 +81,8 @@ impl<'a> Workshop<'a> {
     ) -> Result<Workshop<'a>> {
         let engine = Engine::new(&to.builder)
             .or_fault(Kind::Image, || format!("cannot use the engine at {}", to.builder))?;
+        let elsewhere =
+            Elsewhere::of(to).or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())?;
         let names: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
         let found = futures::future::try_join_all(names.iter().map(|name| engine.find(name)))
             .await
@@ -89,6 +94,7 @@ impl<'a> Workshop<'a> {
             project,
             to,
             engine,
+            elsewhere,
             credentials: Credentials::new(run),
             bases,
             pulled: Mutex::default(),
@@ -104,7 +110,8 @@ impl<'a> Workshop<'a> {
         let about = format!("image {}", image.image.name);
         let attempt = self.attempt(image, &needs, &item).await;
         let (built, detail) = attempt.map_err(|findings| {
-            let named = |finding: Finding| if finding.subject.is_some() { finding } else { finding.about(&about) };
+            let named =
+                |finding: Finding| if finding.subject.is_some() { finding } else { finding.about(&about) };
             findings.into_iter().map(named).collect::<Vec<_>>()
         })?;
         item.finish(built.outcome, Some(detail));
@@ -119,9 +126,10 @@ impl<'a> Workshop<'a> {
     ) -> Result<(Built, String), Vec<Finding>> {
         let name = &image.image.name;
         let repository = tags::repository(self.project, name);
-        let ids: BTreeMap<String, String> =
-            needs.iter().map(|need| (need.name.to_string(), need.id.clone())).collect();
-        let mut facts = self.facts(image, &ids, &Bases::new()).await.map_err(|error| self.engine_failed(error))?;
+        let ids: BTreeMap<ImageName, String> =
+            needs.iter().map(|need| (need.name.clone(), need.id.clone())).collect();
+        let mut facts =
+            self.facts(image, &ids, &Bases::new()).await.map_err(|error| self.engine_failed(error))?;
         let mut key = key::key(image, &facts).to_string();
         if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
             return self.unchanged(image, &facts, key, &repository, found, item).await;
@@ -137,22 +145,28 @@ impl<'a> Workshop<'a> {
             }
         }
         let last = self.last(name);
-        let inputs = key::inputs(image, &facts);
+        let inputs = Inputs::of(image, &facts);
         let why = why(last.as_ref(), &inputs);
         let recipe = self.recipe(image, needs, tags::by_key(&repository, &key), secrets);
         let made = self.build(image, &recipe, item).await?;
         for id in &made.undeclared {
-            let message = format!("the Dockerfile mounts the secret `{id}`, which deploy.toml does not declare: the step ran without it");
+            let message = format!(
+                "the Dockerfile mounts the secret `{id}`, which deploy.toml does not declare: the step ran without it"
+            );
             let mend = format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{name}]`");
-            self.run.sink.warn(Finding::warning(message).about(format!("image {name}")).at(image.image.place.clone()).mend(mend));
+            self.run.sink.warn(
+                Finding::warning(message)
+                    .about(format!("image {name}"))
+                    .at(image.image.place.clone())
+                    .mend(mend),
+            );
         }
-        let found = self
-            .find(&recipe.tag)
-            .await?
-            .ok_or_else(|| vec![Finding::error("the engine lost the image right after the build").mend("run it again")])?;
+        let found = self.find(&recipe.tag).await?.ok_or_else(|| {
+            vec![Finding::error("the engine lost the image right after the build").mend("run it again")]
+        })?;
         let reference = self.named(&repository, &found).await?;
         self.within_budget(image, &found).await?;
-        self.deliver(&repository, &reference, &found, item).await?;
+        self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         let detail = said(&found, last.as_ref(), Some(made.sent));
         let (id, size) = (found.id.clone(), found.size);
         last_inputs::write(
@@ -179,10 +193,10 @@ impl<'a> Workshop<'a> {
         let name = image.image.name.clone();
         let reference = self.named(repository, &found).await?;
         self.within_budget(image, &found).await?;
-        self.deliver(repository, &reference, &found, item).await?;
+        self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         let (world, engine) = (&self.run.world, self.engine.address.to_string());
         if !last_inputs::is_of(world, &engine, self.project, &name, &key) {
-            let last = Last { inputs: key::inputs(image, facts), id: found.id.clone(), size: found.size };
+            let last = Last { inputs: Inputs::of(image, facts), id: found.id.clone(), size: found.size };
             last_inputs::write(world, &engine, self.project, &name, &key, &last);
         }
         let detail = budget::bytes(found.size);
@@ -213,7 +227,7 @@ impl<'a> Workshop<'a> {
             if let Some(reference) = others.get(need).and_then(|other| other.reference.as_deref())
                 && let Some(found) = self.engine.find(reference).await.or_fault(Kind::Image, doing)?
             {
-                ids.insert(need.to_string(), found.id);
+                ids.insert(need.clone(), found.id);
             }
         }
         let facts = self.facts(image, &ids, &Bases::new()).await.or_fault(Kind::Image, doing)?;
@@ -222,7 +236,7 @@ impl<'a> Workshop<'a> {
         let found = self.engine.find(&tags::by_key(&repository, &key)).await.or_fault(Kind::Image, doing)?;
         let why = match found {
             Some(_) => Vec::new(),
-            None => why(self.last(&name).as_ref(), &key::inputs(image, &facts)),
+            None => why(self.last(&name).as_ref(), &Inputs::of(image, &facts)),
         };
         let reference = found.as_ref().map(|found| tags::by_id(&repository, &found.id));
         Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })
@@ -231,15 +245,19 @@ impl<'a> Workshop<'a> {
     async fn facts(
         &self,
         image: &Surveyed,
-        ids: &BTreeMap<String, String>,
+        ids: &BTreeMap<ImageName, String>,
         pulled: &Bases,
     ) -> Result<Facts, bollard::errors::Error> {
         let known = |name: &str| pulled.get(name).or_else(|| self.bases.get(name)).and_then(Option::as_ref);
-        let mut bases = ids.clone();
-        for name in external(image) {
-            let id = known(name).map_or(ABSENT, |found| found.id.as_str());
-            bases.insert(name.to_owned(), id.to_owned());
+        let mut bases = BTreeMap::new();
+        for base in &image.dockerfile.bases {
+            let id = match graph::needed(&base.reference, &image.image.name, &image.needs) {
+                Some(ours) => ids.get(ours).map(String::as_str),
+                None => known(&base.reference).map(|found| found.id.as_str()),
+            };
+            bases.insert(base.reference.clone(), id.unwrap_or(ABSENT).to_owned());
         }
+        let labels = tags::labels(self.project, &image.image.name);
         let platform = match &image.image.platform {
             Some(platform) => platform.clone(),
             None => match external(image).find_map(known).or_else(|| self.bases.values().flatten().next()) {
@@ -247,7 +265,7 @@ impl<'a> Workshop<'a> {
                 None => self.platform.get_or_try_init(|| self.engine.platform()).await?.clone(),
             },
         };
-        Ok(Facts { platform, bases })
+        Ok(Facts { platform, bases, labels })
     }
 
     /// Pulls the bases that the engine does not have, so that it need not ask their registry again at every build.
@@ -300,11 +318,17 @@ impl<'a> Workshop<'a> {
         }
         if let Err(Unmade::NoBuildKit) = made {
             if !self.classic.swap(true, Ordering::Relaxed) {
-                let message = format!("the engine at {} has no BuildKit: every build sends and compares everything", self.to.builder);
+                let message = format!(
+                    "the engine at {} has no BuildKit: every build sends and compares everything",
+                    self.to.builder
+                );
                 self.run.sink.warn(Finding::warning(message).mend("Docker 20.10 or newer builds faster"));
             }
             if let Some(id) = image.image.secrets.keys().next() {
-                let message = format!("the build secret `{id}` needs BuildKit, which the engine at {} has not", self.to.builder);
+                let message = format!(
+                    "the build secret `{id}` needs BuildKit, which the engine at {} has not",
+                    self.to.builder
+                );
                 return Err(vec![Finding::error(message).mend("use Docker 20.10 or newer")]);
             }
             made = classic::build(&self.engine.dialer, recipe, item, self.run.verbose).await;
@@ -333,17 +357,6 @@ impl<'a> Workshop<'a> {
         budget::check(image, found.size, &history).map_or(Ok(()), |finding| Err(vec![finding]))
     }
 
-    async fn deliver(
-        &self,
-        repository: &str,
-        reference: &str,
-        found: &Found,
-        item: &OpenItem,
-    ) -> Result<(), Vec<Finding>> {
-        let _ = repository;
-        ship::deliver(self.to, &self.engine, reference, found, item).await
-    }
-
     async fn find(&self, name: &str) -> Result<Option<Found>, Vec<Finding>> {
         self.engine.find(name).await.map_err(|error| self.engine_failed(error))
     }
@@ -367,17 +380,22 @@ impl<'a> Workshop<'a> {
                 BuildSecret::Env(variable) => match self.run.world.var_os(variable) {
                     Some(value) => drop(values.insert(id.clone(), Secret::new(value.as_encoded_bytes()))),
                     None => missing.push(
-                        Finding::error(format!("the build secret `{id}` is in the variable `{variable}`, which is not set"))
-                            .at(place)
-                            .mend(format!("`export {variable}=…`")),
+                        Finding::error(format!(
+                            "the build secret `{id}` is in the variable `{variable}`, which is not set"
+                        ))
+                        .at(place)
+                        .mend(format!("`export {variable}=…`")),
                     ),
                 },
                 BuildSecret::File(file) => match std::fs::read(file) {
                     Ok(value) => drop(values.insert(id.clone(), Secret::new(value))),
                     Err(error) => missing.push(
-                        Finding::error(format!("the build secret `{id}` cannot be read from `{}`: {error}", file.display()))
-                            .at(place)
-                            .mend("write the file, or name another one in deploy.toml"),
+                        Finding::error(format!(
+                            "the build secret `{id}` cannot be read from `{}`: {error}",
+                            file.display()
+                        ))
+                        .at(place)
+                        .mend("write the file, or name another one in deploy.toml"),
                     ),
                 },
             }
@@ -387,10 +405,16 @@ impl<'a> Workshop<'a> {
 }
 
 fn external(image: &Surveyed) -> impl Iterator<Item = &str> {
-    image.dockerfile.bases.iter().map(|base| base.reference.as_str())
+    let ours = |reference: &str| graph::needed(reference, &image.image.name, &image.needs).is_some();
+    image
+        .dockerfile
+        .bases
+        .iter()
+        .map(|base| base.reference.as_str())
+        .filter(move |reference| !ours(reference))
 }
 
-fn why(last: Option<&Last>, inputs: &key::Inputs) -> Vec<String> {
+fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
     let Some(last) = last else { return vec!["it was not built before".to_owned()] };
     let why = key::why(&last.inputs, inputs);
     if why.is_empty() { vec!["the engine no longer has it".to_owned()] } else { why }

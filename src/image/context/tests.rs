@@ -9,7 +9,7 @@ use crate::image::ignore::Ignore;
 use crate::image::stat_cache::StatCache;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -77,7 +77,7 @@ fn a_hundred_thousand_empty_files_are_read() {
 
 #[cfg(unix)]
 mod unix {
-    use super::AtomicBool;
+    use super::AtomicUsize;
     use super::Duration;
     use super::EntryKind;
     use super::Ignore;
@@ -85,11 +85,14 @@ mod unix {
     use super::ProblemKind;
     use super::StatCache;
     use super::SystemTime;
+    use super::Walked;
     use super::files;
     use super::fs;
     use super::paths;
     use super::read;
     use super::walk;
+    use crate::image::stat::Stat;
+    use crate::image::stat_cache::Record;
     use std::ffi::OsStr;
     use std::io::Write;
     use std::os::unix::ffi::OsStrExt;
@@ -141,32 +144,59 @@ mod unix {
         assert!(matches!(walked.problems[2].kind, ProblemKind::Special));
     }
 
+    /// Reads a folder with the file `log`, which grows at the first `times` looks at whether to stop.
+    fn read_growing(times: usize) -> Walked {
+        let root = files(&["a", "log"]);
+        let looks = AtomicUsize::new(0);
+        let grow = || {
+            if looks.fetch_add(1, Ordering::Relaxed) < times {
+                let mut log = fs::File::options().append(true).open(root.path().join("log")).unwrap();
+                log.write_all(b"more").unwrap();
+            }
+            false
+        };
+        walk(root.path(), &Ignore::default(), &StatCache::default(), &grow)
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_read_again() {
+        let walked = read_growing(5);
+        let Some(EntryKind::File { size, hash, .. }) = walked.context.entry("log").map(|log| &log.kind)
+        else {
+            panic!("{:?}", walked.problems)
+        };
+        let expected = format!("log{}", "more".repeat(5));
+        assert_eq!((*size, *hash), (23, *blake3::hash(expected.as_bytes()).as_bytes()));
+    }
+
     #[test]
     fn a_file_that_grows_without_end_is_named() {
-        let root = files(&["a"]);
-        let growing = root.path().join("log");
-        fs::write(&growing, b"x").unwrap();
-        let done = AtomicBool::new(false);
-        let walked = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut file = fs::File::options().append(true).open(&growing).unwrap();
-                let end = std::time::Instant::now() + Duration::from_secs(20);
-                // Long enough that a reader never comes to its end between two writes.
-                file.write_all(&vec![0; 32 << 20]).unwrap();
-                while !done.load(Ordering::Relaxed) && std::time::Instant::now() < end {
-                    file.write_all(b"more").unwrap();
-                }
-            });
-            while fs::metadata(&growing).unwrap().len() < 32 << 20 {
-                std::thread::yield_now();
-            }
-            let walked = read(root.path(), "");
-            done.store(true, Ordering::Relaxed);
-            walked
-        });
+        let walked = read_growing(usize::MAX);
         assert_eq!(paths(&walked), ["a"]);
-        assert!(matches!(walked.problems[..], [ref one] if one.path == "log" && matches!(one.kind, ProblemKind::KeepsChanging)));
-        assert_eq!(paths(&read(root.path(), "")), ["a", "log"]);
+        let [problem] = walked.problems.as_slice() else { panic!("{:?}", walked.problems) };
+        assert!(problem.path == "log" && matches!(problem.kind, ProblemKind::KeepsChanging));
+    }
+
+    #[test]
+    fn what_is_known_of_an_old_file_is_believed() {
+        let (root, cache) = (files(&["a", "b"]), tempfile::tempdir().unwrap());
+        let ignore = Ignore::default();
+        let open = || StatCache::open(Some(cache.path()), root.path(), &ignore);
+        let stat = |name: &str| Stat::of(&fs::metadata(root.path().join(name)).unwrap());
+        // Hashes that no file has show where a hash came from; a clock that is ahead makes the files old.
+        let later = SystemTime::now() + Duration::from_secs(3600);
+        let record = |name: &str| Record { stat: stat(name), hash: [7; 32] };
+        open().save(vec![("a", record("a")), ("b", record("b"))], later);
+        fs::write(root.path().join("b"), b"changed").unwrap();
+        let walked = walk(root.path(), &ignore, &open(), &|| false);
+        let hash = |name: &str| match walked.context.entry(name).map(|entry| &entry.kind) {
+            Some(EntryKind::File { hash, .. }) => *hash,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((hash("a"), hash("b")), ([7; 32], *blake3::hash(b"changed").as_bytes()));
+        // Other rules are another context.
+        let other = Ignore::parse(b"x").unwrap();
+        assert!(StatCache::open(Some(cache.path()), root.path(), &other).hash("a", &stat("a")).is_none());
     }
 
     /// Makes every file old enough to be remembered.

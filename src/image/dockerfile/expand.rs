@@ -22,7 +22,11 @@ pub struct Expanded {
 }
 
 /// Expands `word`; `escape` is the Dockerfile's escape character.
-pub fn expand(word: &str, variables: &BTreeMap<String, String>, escape: char) -> Result<Expanded, NotExpanded> {
+pub fn expand(
+    word: &str,
+    variables: &BTreeMap<String, String>,
+    escape: char,
+) -> Result<Expanded, NotExpanded> {
     let mut lexer = Lexer { chars: word.chars().peekable(), variables, escape, unset: Vec::new() };
     let text = lexer.until(None, false)?;
     Ok(Expanded { text, unset: lexer.unset })
@@ -131,7 +135,8 @@ impl Lexer<'_> {
             Some('}') if !empty_is_unset => Ok(self.value(&name).unwrap_or_default()),
             Some(modifier @ ('-' | '+' | '?')) => {
                 let word = self.until(Some('}'), false)?;
-                let value = self.variables.get(&name).filter(|value| !(empty_is_unset && value.is_empty())).cloned();
+                let value =
+                    self.variables.get(&name).filter(|value| !(empty_is_unset && value.is_empty())).cloned();
                 match (modifier, value) {
                     ('-', value) => Ok(value.unwrap_or(word)),
                     ('+', value) => Ok(value.map(|_| word).unwrap_or_default()),
@@ -143,7 +148,8 @@ impl Lexer<'_> {
             Some(side @ ('#' | '%')) if !empty_is_unset => {
                 let word = self.until(Some('}'), true)?;
                 let value = self.value(&name).unwrap_or_default();
-                let (pattern, longest) = word.strip_prefix(side).map_or((word.as_str(), false), |word| (word, true));
+                let (pattern, longest) =
+                    word.strip_prefix(side).map_or((word.as_str(), false), |word| (word, true));
                 trim(&value, pattern, side == '%', longest)
             }
             Some('/') if !empty_is_unset => {
@@ -195,7 +201,8 @@ fn trim(value: &str, pattern: &str, at_end: bool, longest: bool) -> Result<Strin
     if at_end != longest {
         cuts.reverse();
     }
-    let hit = cuts.into_iter().find(|&cut| whole.is_match(if at_end { &value[cut..] } else { &value[..cut] }));
+    let hit =
+        cuts.into_iter().find(|&cut| whole.is_match(if at_end { &value[cut..] } else { &value[..cut] }));
     Ok(match hit {
         None => value.to_owned(),
         Some(cut) if at_end => value[..cut].to_owned(),

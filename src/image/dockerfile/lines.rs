@@ -88,7 +88,8 @@ pub(crate) fn read(text: &str) -> Lines {
         }
         let mut instruction = split(&whole, lines.escape, index + 1);
         for (name, tabs) in heredocs(&instruction, &whole) {
-            let end = source.find(|(_, line)| (if tabs { line.trim_start_matches('\t') } else { line }) == name);
+            let end =
+                source.find(|(_, line)| (if tabs { line.trim_start_matches('\t') } else { line }) == name);
             match end {
                 Some((index, _)) => last = index + 1,
                 None => lines.wrong.push(
@@ -106,7 +107,9 @@ pub(crate) fn read(text: &str) -> Lines {
 impl Lines {
     /// Takes a parser directive in; false once there can be no more of them.
     fn directive(&mut self, line: &str, number: usize) -> bool {
-        let Some(found) = DIRECTIVE.as_ref().and_then(|directive| directive.captures(line)) else { return false };
+        let Some(found) = DIRECTIVE.as_ref().and_then(|directive| directive.captures(line)) else {
+            return false;
+        };
         match (found[1].to_lowercase().as_str(), &found[2]) {
             ("syntax", value) => {
                 let reference = value.split(' ').next().unwrap_or_default();
@@ -235,7 +238,11 @@ fn shell_words(text: &str) -> Vec<String> {
 pub(crate) fn list(rest: &str) -> Vec<String> {
     match serde_json::from_str::<Vec<String>>(rest) {
         Ok(list) if rest.starts_with('[') => list,
-        _ => rest.split(['\t', '\u{b}', '\u{c}', '\r', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        _ => rest
+            .split(['\t', '\u{b}', '\u{c}', '\r', ' '])
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
     }
 }
 
@@ -299,7 +306,12 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_document_need_not_be_one() {
-        for text in ["RUN cat <<<x\nRUN y", "RUN [\"a\", \"<<EOF\"]\nRUN y", "RUN echo \"<<EOF\"\nRUN y", "ENV a=<<EOF\nRUN y"] {
+        for text in [
+            "RUN cat <<<x\nRUN y",
+            "RUN [\"a\", \"<<EOF\"]\nRUN y",
+            "RUN echo \"<<EOF\"\nRUN y",
+            "ENV a=<<EOF\nRUN y",
+        ] {
             assert_eq!(told(text).len(), 2, "{text}");
         }
         assert_eq!(read("RUN <<EOF\nx").wrong.len(), 1);

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn parse(text: &str, target: Option<&str>, args: &[(&str, &str)]) -> Result<Dockerfile, Vec<Wrong>> {
-    let args: BTreeMap<String, String> = args.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let args: BTreeMap<String, String> =
+        args.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let ask = Ask { target, args: &args, platform: "linux/arm64/v8" };
     Dockerfile::parse(PathBuf::from("Dockerfile"), text.into(), ask)
 }
@@ -50,7 +51,7 @@ fn every_mistake_is_told_with_its_line() {
     for (text, line, message) in [
         ("FROM a\nCPOY a b", 2, "unknown instruction `CPOY`"),
         ("RUN a", 1, "`RUN` stands before the first `FROM`"),
-        ("# nothing\n", 0, "has no `FROM`"),
+        ("# nothing\n", 0, "the Dockerfile has no `FROM`"),
         ("FROM a as", 1, "`FROM a as` is not understood"),
         ("FROM a:$V", 1, "`FROM a:$V` names no image: `V` has no value"),
         ("FROM a\nCOPY b", 2, "`COPY b` has no destination"),
@@ -98,9 +99,18 @@ fn a_vertex_leads_to_its_lines() {
     assert_eq!(lines("[build 3/3] RUN one  two"), Some((4, 5)));
     assert_eq!(lines("[stage-1 1/1] COPY a b"), Some((7, 7)));
     assert_eq!(lines("[stage-2 2/2] COPY --from=1 b c"), Some((10, 10)));
-    for vertex in ["[internal] load build context", "[build 9/3] RUN x", "[build 3/3] COPY x", "exporting to image", "[x 1/1] RUN"] {
+    for vertex in [
+        "[internal] load build context",
+        "[build 9/3] RUN x",
+        "[build 3/3] COPY x",
+        "exporting to image",
+        "[x 1/1] RUN",
+    ] {
         assert_eq!(lines(vertex), None, "{vertex}");
     }
     let step = dockerfile.step("[build 3/3] RUN one  two").unwrap();
-    assert_eq!(dockerfile.excerpt(step, 1), ["  3 | ENV A=1", "> 4 | RUN one \\", "> 5 |  two", "  6 | FROM build"]);
+    assert_eq!(
+        dockerfile.excerpt(step, 1),
+        ["  3 | ENV A=1", "> 4 | RUN one \\", "> 5 |  two", "  6 | FROM build"]
+    );
 }

@@ -66,8 +66,11 @@ pub(super) fn of(image: &Surveyed, broken: &Broken) -> Cause {
             format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{}]`", image.image.name),
         );
     }
-    let everything = || broken.output.iter().map(String::as_str).chain([broken.message.as_str(), said.as_str()]);
-    if everything().any(|text| text.contains("no space left on device") || text.contains("No space left on device")) {
+    let everything =
+        || broken.output.iter().map(String::as_str).chain([broken.message.as_str(), said.as_str()]);
+    if everything()
+        .any(|text| text.contains("no space left on device") || text.contains("No space left on device"))
+    {
         return Cause::new(
             "the engine's disk is full",
             "free space in the node (`minikube ssh -- docker system prune`), or give the profile more `disk`",
@@ -83,10 +86,15 @@ pub(super) fn of(image: &Surveyed, broken: &Broken) -> Cause {
 
 /// A `# syntax=` line makes the engine fetch a frontend from a registry at each build.
 fn syntax(image: &Surveyed, broken: &Broken) -> Option<Cause> {
-    let (line, frontend) = image.dockerfile.syntax.as_ref()?;
+    let (frontend, line) = image.dockerfile.syntax.as_ref()?;
     let name = frontend.split([':', '@']).next().unwrap_or(frontend);
-    let fetching = broken.step.as_deref().is_some_and(|step| step.contains("resolve image config for") || step.contains("docker-image://"));
-    (fetching && broken.step.as_deref().is_some_and(|step| step.contains(name)) || broken.message.contains(name)).then(|| {
+    let fetching = broken
+        .step
+        .as_deref()
+        .is_some_and(|step| step.contains("resolve image config for") || step.contains("docker-image://"));
+    (fetching && broken.step.as_deref().is_some_and(|step| step.contains(name))
+        || broken.message.contains(name))
+    .then(|| {
         Cause::new(
             format!("the frontend `{frontend}` cannot be fetched: {}", plain(&broken.message)),
             "delete the `# syntax=` line: engines from 20.10 on build this without fetching anything",
@@ -126,11 +134,18 @@ fn base(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
         about.contains(name)
     })?;
     let (reference, line) = (&found.reference, Some(found.line));
-    if ["dial tcp", "i/o timeout", "no such host", "handshake timeout", "connection refused", "EOF"].iter().any(|word| said.contains(word)) {
-        let message = format!("the registry of the base image `{reference}` cannot be reached: {}", plain(said));
+    if ["dial tcp", "i/o timeout", "no such host", "handshake timeout", "connection refused", "EOF"]
+        .iter()
+        .any(|word| said.contains(word))
+    {
+        let message =
+            format!("the registry of the base image `{reference}` cannot be reached: {}", plain(said));
         return Some(Cause::new(message, "check the network, the VPN or the proxy of the machine; with the image pulled once, no build asks again").at(line));
     }
-    if ["401", "unauthorized", "authorization failed", "authentication required"].iter().any(|word| said.contains(word)) {
+    if ["401", "unauthorized", "authorization failed", "authentication required"]
+        .iter()
+        .any(|word| said.contains(word))
+    {
         let message = format!("the registry does not hand out the base image `{reference}`: {}", plain(said));
         return Some(Cause::new(message, format!("`docker login {}`", engine::registry(reference))).at(line));
     }
@@ -144,11 +159,14 @@ fn copied(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
     if !(step.text.starts_with("COPY ") || step.text.starts_with("ADD ")) {
         return None;
     }
-    let missing = ["not found", "no such file or directory", "no source files", "COPY failed"].iter().any(|word| said.contains(word));
+    let missing = ["not found", "no such file or directory", "no source files", "COPY failed"]
+        .iter()
+        .any(|word| said.contains(word));
     if !missing {
         return None;
     }
-    let sources: Vec<&str> = step.text.split_whitespace().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let sources: Vec<&str> =
+        step.text.split_whitespace().skip(1).filter(|word| !word.starts_with("--")).collect();
     let (_, sources) = sources.split_last()?;
     if let Some(from) = step.text.split_whitespace().find_map(|word| word.strip_prefix("--from=")) {
         return Some(Cause::new(
@@ -160,9 +178,14 @@ fn copied(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
     let source = sources.iter().find(named).or(sources.first())?;
     let path = source.trim_start_matches("./").trim_matches('/');
     if image.context.root.join(path).symlink_metadata().is_ok() {
+        let file = image.ignore_file();
+        let rule = image.ignore.ignored_by(path).map_or_else(
+            || format!("`{file}`"),
+            |rule| format!("`{}` in `{file}:{}`", rule.pattern, rule.line),
+        );
         return Some(Cause::new(
-            format!("`{path}` is there, but .dockerignore keeps it out of the context"),
-            format!("take `{path}` out of .dockerignore, or add the line `!{path}` at its end"),
+            format!("`{path}` is there, but {rule} keeps it out of the context"),
+            format!("take that line out, or add the line `!{path}` at the end of `{file}`"),
         ));
     }
     let alike = image.context.entries.iter().find(|entry| {
@@ -180,7 +203,10 @@ fn copied(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
 fn ran(broken: &Broken, said: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     let command = step.text.strip_prefix("RUN ")?;
-    let code = Regex::new(r"(?:exit code|returned a non-zero code): (\d+)").ok()?.captures(said).map(|found| found[1].to_owned());
+    let code = Regex::new(r"(?:exit code|returned a non-zero code): (\d+)")
+        .ok()?
+        .captures(said)
+        .map(|found| found[1].to_owned());
     let short = shortened(command);
     let message = match &code {
         Some(code) => format!("`{short}` ended with exit code {code}"),
@@ -189,7 +215,8 @@ fn ran(broken: &Broken, said: &str) -> Option<Cause> {
     let output = || broken.output.iter().rev();
     let printed = |words: &str| output().any(|line| line.contains(words));
     if let Some((_, file)) = NO_LOCK.iter().find(|(words, _)| printed(words)) {
-        let mend = format!("commit `{file}`, COPY it before this step, and see that .dockerignore lets it through");
+        let mend =
+            format!("commit `{file}`, COPY it before this step, and see that .dockerignore lets it through");
         return Some(Cause::new(format!("{message}: `{file}` is missing or out of date"), mend));
     }
     if NO_NETWORK.iter().any(|words| printed(words)) {
@@ -205,9 +232,10 @@ fn ran(broken: &Broken, said: &str) -> Option<Cause> {
             format!("{message}: it was killed, which is what happens when memory runs out"),
             "give the profile more `memory`, or the step less to do at once",
         )),
-        Some("127") => {
-            Some(Cause::new(format!("{message}: no such program in the image"), "install the program in an earlier step, or check its name"))
-        }
+        Some("127") => Some(Cause::new(
+            format!("{message}: no such program in the image"),
+            "install the program in an earlier step, or check its name",
+        )),
         Some("126") => Some(Cause::new(
             format!("{message}: the file is not executable"),
             "make it executable (`chmod +x`, and `git update-index --chmod=+x` on Windows)",
@@ -219,15 +247,22 @@ fn ran(broken: &Broken, said: &str) -> Option<Cause> {
 /// What the engine says, without the words it puts before everything and the ids that differ each time.
 fn plain(said: &str) -> String {
     let said = said.trim().trim_start_matches("failed to solve with frontend dockerfile.v0: ");
-    let said = said.trim_start_matches("failed to solve: ").trim_start_matches("rpc error: code = Unknown desc = ");
-    let ids = Regex::new(r"(?:failed to compute cache key: |failed to calculate checksum of ref \S+: |failed to create LLB definition: )");
+    let said =
+        said.trim_start_matches("failed to solve: ").trim_start_matches("rpc error: code = Unknown desc = ");
+    let ids = Regex::new(
+        r"(?:failed to compute cache key: |failed to calculate checksum of ref \S+: |failed to create LLB definition: )",
+    );
     let said = ids.map_or_else(|_| said.to_owned(), |ids| ids.replace_all(said, "").into_owned());
     said.lines().next().unwrap_or_default().to_owned()
 }
 
 fn shortened(command: &str) -> String {
-    let command = command.split_whitespace().filter(|word| !word.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
+    let command =
+        command.split_whitespace().filter(|word| !word.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
     let command = command.strip_prefix("/bin/sh -c ").unwrap_or(&command);
-    if command.chars().count() <= 80 { command.to_owned() } else { format!("{}…", command.chars().take(79).collect::<String>()) }
+    if command.chars().count() <= 80 {
+        command.to_owned()
+    } else {
+        format!("{}…", command.chars().take(79).collect::<String>())
+    }
 }
-

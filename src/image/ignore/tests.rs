@@ -10,7 +10,11 @@ fn ignored(rules: &str, path: &str) -> bool {
 #[test]
 fn rules_hit_what_buildkit_says_they_hit() {
     for (rules, hit, kept) in [
-        ("node_modules", &["node_modules", "node_modules/a/b"][..], &["pkg/node_modules", "node_modules2"][..]),
+        (
+            "node_modules",
+            &["node_modules", "node_modules/a/b"][..],
+            &["pkg/node_modules", "node_modules2"][..],
+        ),
         ("**/node_modules", &["node_modules", "pkg/node_modules/x"], &["pkg/node_modules.js"]),
         ("/abs", &["abs", "abs/x"], &["x/abs"]),
         ("dir/", &["dir", "dir/x"], &["x/dir"]),
@@ -78,8 +82,12 @@ fn a_folder_is_walked_only_if_something_below_may_be_kept() {
         ("target", &[], &["target"]),
     ] {
         let ignore = Ignore::parse(rules.as_bytes()).unwrap();
-        walked.iter().for_each(|path| assert!(ignore.may_keep_below(path), "{rules:?}: {path} must be walked"));
-        pruned.iter().for_each(|path| assert!(!ignore.may_keep_below(path), "{rules:?}: {path} must be pruned"));
+        walked
+            .iter()
+            .for_each(|path| assert!(ignore.may_keep_below(path), "{rules:?}: {path} must be walked"));
+        pruned
+            .iter()
+            .for_each(|path| assert!(!ignore.may_keep_below(path), "{rules:?}: {path} must be pruned"));
     }
 }
 
@@ -93,14 +101,9 @@ fn every_bad_line_is_named() {
 
 #[test]
 fn paths_are_cleaned_as_go_does() {
-    for (path, expected) in [
-        ("", "."),
-        ("/", "/"),
-        ("a/./b//c/", "a/b/c"),
-        ("../a/..", ".."),
-        ("/../a", "/a"),
-        ("a/../..", ".."),
-    ] {
+    for (path, expected) in
+        [("", "."), ("/", "/"), ("a/./b//c/", "a/b/c"), ("../a/..", ".."), ("/../a", "/a"), ("a/../..", "..")]
+    {
         assert_eq!(clean(path), expected, "{path}");
     }
 }

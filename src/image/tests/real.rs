@@ -1,0 +1,181 @@
+//! Against a real engine, whose address is in TODO_TEST_ENGINE (with certificates in TODO_TEST_CERTS) and which has the
+//! image of TODO_TEST_BASE, a Linux with a shell.
+
+use crate::docker;
+use crate::event::EventKind;
+use crate::event::Outcome;
+use crate::image;
+use crate::image::Destination;
+use crate::image::NodeStore;
+use crate::image::tests::sample::Sample;
+use crate::project::BuildSecret;
+use crate::world::World;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use std::time::Instant;
+
+fn engine() -> (Destination, String) {
+    let world = World::of_this_process().unwrap();
+    let address = world.var("TODO_TEST_ENGINE").unwrap_or("unix:///var/run/docker.sock");
+    let certificates = world.var_os("TODO_TEST_CERTS").map(Into::into);
+    let builder = docker::parse(address, certificates).unwrap();
+    let nodes = vec![NodeStore::Docker(builder.clone())];
+    let base = world.var("TODO_TEST_BASE").unwrap_or("lab/slim").to_owned();
+    (Destination { builder, nodes }, base)
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn an_image_is_built_once_and_a_changed_line_sends_little() {
+    let (to, base) = engine();
+    let mut sample = Sample::new("todo-test-once");
+    let many: Vec<(String, String)> =
+        (0..300).map(|n| (format!("src/d{}/f{n}.txt", n % 17), format!("{n}\n").repeat(100))).collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    sample.write("web", &many);
+    sample.write(
+        "web",
+        &[(
+            "Dockerfile",
+            &format!("FROM {base}\nRUN echo hello && cat /etc/hostname\nCOPY src /src\nCMD [\"true\"]\n"),
+        )],
+    );
+    let began = Instant::now();
+    let first = image::make(&sample.run, &sample.project, &to, &sample.survey(&["web"])).await.unwrap();
+    println!("first {:?} {first:?}", began.elapsed());
+    for event in sample.told() {
+        println!("  {:?}", event.kind);
+    }
+    for _ in 0..3 {
+        let surveyed = sample.survey(&["web"]);
+        let began = Instant::now();
+        let second = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
+        println!("unchanged {:?}", began.elapsed());
+        assert_eq!(second[0].outcome, Outcome::Unchanged);
+        assert_eq!(second[0].reference, first[0].reference);
+    }
+    sample.told();
+    sample.write("web", &[("src/d0/f0.txt", "changed\n")]);
+    let surveyed = sample.survey(&["web"]);
+    let began = Instant::now();
+    let third = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
+    println!("one line {:?} {third:?}", began.elapsed());
+    assert_eq!(third[0].outcome, Outcome::Built);
+    assert_ne!(third[0].reference, first[0].reference);
+    for event in sample.told() {
+        println!("  {:?}", event.kind);
+    }
+    let removed = image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    println!("{removed:?}");
+    assert_eq!(removed.images, 2);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_build_that_fails_says_where_and_why() {
+    let (to, base) = engine();
+    let sample = Sample::new("todo-test-fail");
+    for (name, step) in [
+        ("code", "RUN echo out; echo err >&2; exit 3"),
+        ("program", "RUN no-such-program --now"),
+        ("stages", "FROM scratch AS last\nCOPY --from=0 /nope /x"),
+        (
+            "resolve",
+            "RUN getent hosts nowhere.invalid || { echo 'Could not resolve host: nowhere.invalid'; exit 6; }",
+        ),
+    ] {
+        sample.write(
+            name,
+            &[("Dockerfile", &format!("FROM {base}\n# about\nRUN true\n{step}\nCMD [\"true\"]\n"))],
+        );
+    }
+    sample.write("base", &[("Dockerfile", "FROM todo.invalid/no/such:1\nRUN true\n")]);
+    let images = sample.survey(&["code", "program", "resolve", "base", "stages"]);
+    let fault = image::make(&sample.run, &sample.project, &to, &images).await.unwrap_err();
+    println!("{fault:#?}");
+    assert_eq!(fault.findings.len(), images.len());
+    for finding in &fault.findings {
+        assert!(finding.place.as_ref().is_some_and(|place| place.line > 0), "{finding:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_secret_reaches_the_build_and_nothing_else() {
+    let (to, base) = engine();
+    let mut sample = Sample::new("todo-test-secret");
+    let step = "RUN --mount=type=secret,id=token test \"$(cat /run/secrets/token)\" = 's3cr3t!' && cat /run/secrets/token && echo";
+    let step = format!("{step} {}", std::process::id());
+    sample
+        .write("web", &[("Dockerfile", &format!("FROM {base}\n{step}\nRUN test ! -e /run/secrets/token\n"))]);
+    let mut web = sample.image("web");
+    web.secrets.insert("token".to_owned(), BuildSecret::Env("SOME_TOKEN".to_owned()));
+    let mut surveyed = sample.try_survey(vec![web]).unwrap();
+    let built = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
+    assert_eq!(built[0].outcome, Outcome::Built);
+    let told = sample.told();
+    assert!(
+        told.iter().any(|event| matches!(&event.kind, EventKind::Log { line, .. } if line == "***")),
+        "{told:?}"
+    );
+    assert!(!format!("{told:?}").contains("s3cr3t!\""));
+    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+
+    surveyed[0].image.secrets.insert("token".to_owned(), BuildSecret::Env("NOT_SET".to_owned()));
+    let fault = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap_err();
+    assert!(fault.findings[0].message.contains("`NOT_SET`, which is not set"), "{fault:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn stopping_the_run_stops_the_build() {
+    let (to, base) = engine();
+    let sample = Sample::new("todo-test-stop");
+    let mark = format!("sleep 86{}", std::process::id());
+    sample.write("web", &[("Dockerfile", &format!("FROM {base}\nRUN {mark}\n"))]);
+    let surveyed = sample.survey(&["web"]);
+    let ask = async {
+        while !runs(&mark) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        sample.asker.ask(crate::fault::Kind::Interrupted);
+    };
+    let (made, ()) = tokio::join!(image::make(&sample.run, &sample.project, &to, &surveyed), ask);
+    assert_eq!(made.unwrap_err().kind, crate::fault::Kind::Interrupted);
+    let gone = async {
+        while runs(&mark) {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("the step still runs");
+}
+
+/// Whether some process of this machine, in whatever container, is this command.
+fn runs(command: &str) -> bool {
+    std::fs::read_dir("/proc").unwrap().flatten().any(|process| {
+        let words = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        words.split(|byte| *byte == 0).collect::<Vec<_>>().join(&b' ').trim_ascii() == command.as_bytes()
+    })
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn an_image_of_the_project_can_be_the_base_of_another() {
+    let (to, base) = engine();
+    let sample = Sample::new("todo-test-chain");
+    sample.write("base", &[("Dockerfile", &format!("FROM {base}\nRUN echo base > /base\n"))]);
+    sample.write("web", &[("Dockerfile", "FROM base\nRUN grep base /base\n")]);
+    let images = sample.survey(&["web", "base"]);
+    let looked = image::look(&sample.run, &sample.project, &to, &images).await.unwrap();
+    assert!(looked.iter().all(|image| image.reference.is_none() && !image.why.is_empty()), "{looked:?}");
+    let built = image::make(&sample.run, &sample.project, &to, &images).await.unwrap();
+    let looked = image::look(&sample.run, &sample.project, &to, &images).await.unwrap();
+    for (looked, built) in looked.iter().zip(&built) {
+        assert_eq!(looked.reference.as_ref(), Some(&built.reference));
+    }
+    let again = image::make(&sample.run, &sample.project, &to, &images).await.unwrap();
+    assert!(again.iter().all(|image| image.outcome == Outcome::Unchanged), "{again:?}");
+    let swept = image::sweep(&sample.run, &sample.project, &to, &BTreeSet::new()).await.unwrap();
+    assert_eq!(swept.images, 0);
+    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+}
