@@ -5,8 +5,12 @@
 
 use crate::event::Finding;
 use crate::event::Place;
+use crate::event::Severity;
 use crate::manifest::Object;
-use crate::manifest::ObjectId;
+use crate::manifest::bind::unused;
+use crate::manifest::lint;
+use crate::manifest::lint::lint;
+use crate::manifest::read::duplicates;
 use crate::project::Project;
 use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
@@ -38,25 +42,35 @@ pub struct Plan {
 
 /// Decides what is to be in the cluster, or tells every reason why that cannot be decided.
 pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
+    let mut findings = lint(&facts.objects, &known(project, &facts));
+    findings.extend(unused(&facts.objects, &project.images));
     let secrets = project.secrets.iter().zip(&facts.secrets);
     let configs = project.configs.iter().zip(&facts.configs);
-    let mut objects: Vec<Object> = secrets
+    let made = secrets
         .map(|(spec, values)| secret(project, &spec.name, &spec.place, values))
-        .chain(configs.map(|(spec, values)| config(project, &spec.name, &spec.place, values)))
-        .collect();
-    let mut mistakes = Vec::new();
-    let made: BTreeMap<ObjectId, Place> =
-        objects.iter().map(|object| (object.id(), object.place.clone())).collect();
-    for object in facts.objects {
-        let mut id = object.id();
-        id.namespace.get_or_insert_with(|| project.namespace.to_string());
-        if let Some(place) = made.get(&id) {
-            let twice = Finding::error(format!("{id} is written in {place}, too"));
-            mistakes.push(twice.at(object.place.clone()).mend("keep one of the two"));
-        }
-        objects.push(object);
+        .chain(configs.map(|(spec, values)| config(project, &spec.name, &spec.place, values)));
+    let objects: Vec<Object> = made.chain(facts.objects).collect();
+    findings.extend(duplicates(&objects, Some(&project.namespace)));
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        findings.sort_by(|one, other| one.place.cmp(&other.place));
+        return Err(findings);
     }
-    if mistakes.is_empty() { Ok(Plan { objects, warnings: Vec::new() }) } else { Err(mistakes) }
+    Ok(Plan { objects, warnings: findings })
+}
+
+/// What lint must know beside the objects.
+fn known(project: &Project, facts: &Facts) -> lint::Facts {
+    let names = project.configs.iter().map(|config| config.name.as_str());
+    let keys: BTreeMap<&str, &BTreeMap<DataKey, String>> = names.zip(&facts.configs).collect();
+    let files = |name: &str| keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect();
+    let mut known = lint::Facts::of(project, files);
+    // Without a list of keys, the .env file is the list.
+    for (spec, values) in project.secrets.iter().zip(&facts.secrets) {
+        for provided in known.provided.iter_mut().filter(|provided| provided.name == spec.name.as_str()) {
+            provided.keys.extend(values.keys().map(ToString::to_string));
+        }
+    }
+    known
 }
 
 fn secret(project: &Project, name: &ObjectName, place: &Place, values: &BTreeMap<DataKey, Secret>) -> Object {
@@ -122,11 +136,11 @@ mod tests {
     fn an_object_in_the_project_file_and_in_a_manifest_is_a_mistake_that_names_both_places() {
         let place = Place { file: "k8s/a.yaml".into(), line: 3, column: 1 };
         let written = Object::made(
-            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "keys" } }),
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "keys" }, "data": {} }),
             place,
         );
         let mistakes = make(&project(), facts(vec![written])).unwrap_err();
-        assert_eq!(mistakes.len(), 1);
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert_eq!(mistakes[0].place.as_ref().unwrap().to_string(), "k8s/a.yaml:3:1");
         assert!(mistakes[0].message.contains("deploy.toml:4:9"), "{}", mistakes[0].message);
     }

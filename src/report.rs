@@ -88,7 +88,7 @@ pub struct Reporter {
 
 /// Begins to draw the events of a run; `look` is that of standard error. Returns at once.
 ///
-/// The run ends with its last event and with the last sender dropped; see [`Reporter::finish`].
+/// The run ends with its last event, or with the last sender dropped; see [`Reporter::finish`].
 pub fn start(mode: Mode, look: Look, verbose: bool, events: mpsc::UnboundedReceiver<Event>) -> Reporter {
     let renderer: Box<dyn Renderer> = match mode {
         Mode::Bars => Box::new(Bars::on_stderr(look)),
@@ -100,8 +100,7 @@ pub fn start(mode: Mode, look: Look, verbose: bool, events: mpsc::UnboundedRecei
 }
 
 impl Reporter {
-    /// Waits until everything told is drawn and the live lines are gone. Every [`crate::event::Sink`] must be dropped
-    /// before, or this waits for ever.
+    /// Waits until the run's last event is drawn, or every [`crate::event::Sink`] dropped, and the live lines are gone.
     #[must_use]
     pub fn finish(self) -> Summary {
         self.thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
@@ -126,6 +125,10 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
                 Ok(Some(event)) => {
                     ahead += event.at_ms.saturating_sub(now(ahead));
                     renderer.event(&event);
+                    // Nothing follows it, whoever still holds a sink.
+                    if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
+                        break;
+                    }
                 }
                 Ok(None) => break,
                 Err(_) => {}
