@@ -78,8 +78,8 @@ impl fmt::Display for ObjectId {
     }
 }
 
-/// One object as written, normalised, and where.
-#[derive(Debug, Clone)]
+/// One object as written, normalised, and where. Debugging output names it and leaves its values out: it may be a Secret.
+#[derive(Clone)]
 pub struct Object {
     /// The JSON that is applied.
     pub value: Value,
@@ -87,6 +87,12 @@ pub struct Object {
     pub place: Place,
     /// Where its parts are written, by JSON pointer (RFC 6901).
     pub places: BTreeMap<String, Place>,
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({} at {})", self.id(), self.place)
+    }
 }
 
 impl Object {

@@ -92,7 +92,8 @@ fn foreign(object: &Object, file: &Path) -> String {
     };
     let stem = name.split('.').next().unwrap_or_default();
     let has = |field: &str| object.value.get(field).is_some();
-    if stem == "kustomization" || object.group() == "kustomize.config.k8s.io" || has("resources") {
+    let listed = |field: &str| object.value.get(field).is_some_and(Value::is_array);
+    if stem == "kustomization" || object.group() == "kustomize.config.k8s.io" || listed("resources") {
         format!("it is kustomize's: write `kustomize = \"{folder}\"` in [[manifests]] instead of `path`")
     } else if stem == "chart" {
         format!("it is Helm's: write `chart = \"{folder}\"` in [[manifests]] instead of `path`")
