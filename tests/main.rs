@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+#[path = "dockerignore/differential.rs"]
 mod dockerignore;
 #[cfg(unix)]
 mod real;

@@ -40,8 +40,8 @@ impl Glob {
             Kind::Prefix => Matcher::Prefix(pattern[..pattern.len() - 2].to_owned()),
             Kind::Suffix => Matcher::Suffix(pattern[2..].to_owned()),
             Kind::Regex => {
-                let rust = to_rust(&expression.chars().collect::<Vec<char>>())?;
-                let regex = Regex::new(&rust).map_err(|_| Malformed("is not a pattern that can match"))?;
+                let out = to_rust(&expression.chars().collect::<Vec<char>>())?;
+                let regex = Regex::new(&out).map_err(|_| Malformed("is not a pattern that can match"))?;
                 Matcher::Regex(Box::new(regex))
             }
         };
@@ -163,34 +163,35 @@ fn match_part<'a>(mut part: &[char], mut name: &'a [char]) -> Result<Option<&'a 
         }
         name = name.get(1..).unwrap_or_default();
     }
-    return Ok((!failed).then_some(name));
+    Ok((!failed).then_some(name))
+}
 
-    fn match_class(mut rest: &[char], read: Option<char>) -> Result<(bool, &[char]), Malformed> {
-        let negated = rest.first() == Some(&'^');
-        rest = rest.strip_prefix(&['^']).unwrap_or(rest);
-        let (mut hit, mut ranges) = (false, 0);
-        while ranges == 0 || rest.first() != Some(&']') {
-            let low;
-            (low, rest) = class_char(rest)?;
-            let mut high = low;
-            if rest.first() == Some(&'-') {
-                (high, rest) = class_char(&rest[1..])?;
-            }
-            hit |= read.is_some_and(|read| (low..=high).contains(&read));
-            ranges += 1;
+/// What `[…]` says of a character, from after its `[`.
+fn match_class(mut rest: &[char], read: Option<char>) -> Result<(bool, &[char]), Malformed> {
+    let negated = rest.first() == Some(&'^');
+    rest = rest.strip_prefix(&['^']).unwrap_or(rest);
+    let (mut hit, mut ranges) = (false, 0);
+    while ranges == 0 || rest.first() != Some(&']') {
+        let low;
+        (low, rest) = checked_char(rest)?;
+        let mut high = low;
+        if rest.first() == Some(&'-') {
+            (high, rest) = checked_char(&rest[1..])?;
         }
-        Ok((hit != negated, &rest[1..]))
+        hit |= read.is_some_and(|read| (low..=high).contains(&read));
+        ranges += 1;
     }
+    Ok((hit != negated, &rest[1..]))
+}
 
-    fn class_char(rest: &[char]) -> Result<(char, &[char]), Malformed> {
-        let (char, rest) = match rest.split_first() {
-            None => return Err(OPEN),
-            Some(('-' | ']', _)) => return Err(Malformed("has a `-` or `]` where `[…]` needs a character")),
-            Some(('\\', after)) => after.split_first().ok_or(OPEN)?,
-            Some(split) => split,
-        };
-        if rest.is_empty() { Err(OPEN) } else { Ok((*char, rest)) }
-    }
+fn checked_char(rest: &[char]) -> Result<(char, &[char]), Malformed> {
+    let (char, rest) = match rest.split_first() {
+        None => return Err(OPEN),
+        Some(('-' | ']', _)) => return Err(Malformed("has a `-` or `]` where `[…]` needs a character")),
+        Some(('\\', after)) => after.split_first().ok_or(OPEN)?,
+        Some(split) => split,
+    };
+    if rest.is_empty() { Err(OPEN) } else { Ok((*char, rest)) }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -259,47 +260,47 @@ fn to_go(pattern: &[char]) -> (Kind, String) {
 
 /// Puts an expression as Go reads it (`regexp/syntax`, Perl flags) into Rust's syntax.
 fn to_rust(go: &[char]) -> Result<String, Malformed> {
-    let mut rust = String::new();
+    let mut out = String::new();
     let mut rest = go;
     let mut repeated = false;
     while let Some((&char, after)) = rest.split_first() {
         let was_repeated = std::mem::take(&mut repeated);
         match char {
-            '[' => rest = class(after, &mut rust)?,
-            '\\' => rest = escape(after, &mut rust)?,
+            '[' => rest = class(after, &mut out)?,
+            '\\' => rest = escape(after, &mut out)?,
             '*' | '?' => {
-                rust.push(char);
+                out.push(char);
                 rest = after;
                 repeated = true;
             }
             '{' => match repeat(after)? {
                 None => {
-                    rust.push_str("\\{");
+                    out.push_str("\\{");
                     rest = after;
                 }
                 Some(_) if was_repeated => return Err(Malformed("repeats a repetition with `{…}`")),
                 Some(length) => {
-                    rust.push('{');
-                    rust.extend(&after[..length]);
+                    out.push('{');
+                    out.extend(&after[..length]);
                     rest = &after[length..];
                     repeated = true;
                 }
             },
             '(' | ')' | '.' | '|' | '^' | '$' => {
-                rust.push(char);
+                out.push(char);
                 rest = after;
             }
             _ => {
-                push_literal(&mut rust, char);
+                push_literal(&mut out, char);
                 rest = after;
             }
         }
     }
-    Ok(rust)
+    Ok(out)
 }
 
-fn push_literal(rust: &mut String, char: char) {
-    rust.push_str(&regex::escape(char.encode_utf8(&mut [0; 4])));
+fn push_literal(out: &mut String, char: char) {
+    out.push_str(&regex::escape(char.encode_utf8(&mut [0; 4])));
 }
 
 /// The length of `n}`, `n,}` or `n,m}`; anything else is a plain `{`.
@@ -331,16 +332,16 @@ fn repeat(rest: &[char]) -> Result<Option<usize>, Malformed> {
 }
 
 /// A `[…]` from after its `[`.
-fn class<'a>(mut rest: &'a [char], rust: &mut String) -> Result<&'a [char], Malformed> {
-    rust.push('[');
+fn class<'a>(mut rest: &'a [char], out: &mut String) -> Result<&'a [char], Malformed> {
+    out.push('[');
     if let Some(after) = rest.strip_prefix(&['^']) {
-        rust.push('^');
+        out.push('^');
         rest = after;
     }
     let mut first = true;
     while first || rest.first() != Some(&']') {
         first = false;
-        if let Some(after) = named_class(rest, rust)? {
+        if let Some(after) = named_class(rest, out)? {
             rest = after;
             continue;
         }
@@ -348,12 +349,12 @@ fn class<'a>(mut rest: &'a [char], rust: &mut String) -> Result<&'a [char], Malf
             && *backslash == '\\'
         {
             if let Some(set) = perl_class(*letter) {
-                rust.push_str(set);
+                out.push_str(set);
                 rest = &rest[2..];
                 continue;
             }
             if matches!(letter, 'p' | 'P') {
-                rest = unicode_class(rest, rust)?;
+                rest = unicode_class(rest, out)?;
                 continue;
             }
         }
@@ -366,22 +367,22 @@ fn class<'a>(mut rest: &'a [char], rust: &mut String) -> Result<&'a [char], Malf
         if high < low {
             return Err(Malformed("has a range `[…-…]` that runs backwards"));
         }
-        let _ = write!(rust, "\\x{{{:x}}}-\\x{{{:x}}}", u32::from(low), u32::from(high));
+        let _ = write!(out, "\\x{{{:x}}}-\\x{{{:x}}}", u32::from(low), u32::from(high));
     }
-    rust.push(']');
-    return Ok(&rest[1..]);
+    out.push(']');
+    Ok(&rest[1..])
+}
 
-    fn class_char(rest: &[char]) -> Result<(char, &[char]), Malformed> {
-        match rest.split_first() {
-            None => Err(OPEN),
-            Some(('\\', after)) => escaped_char(after),
-            Some((char, after)) => Ok((*char, after)),
-        }
+fn class_char(rest: &[char]) -> Result<(char, &[char]), Malformed> {
+    match rest.split_first() {
+        None => Err(OPEN),
+        Some(('\\', after)) => escaped_char(after),
+        Some((char, after)) => Ok((*char, after)),
     }
 }
 
 /// `[:alpha:]` and its like inside a class.
-fn named_class<'a>(rest: &'a [char], rust: &mut String) -> Result<Option<&'a [char]>, Malformed> {
+fn named_class<'a>(rest: &'a [char], out: &mut String) -> Result<Option<&'a [char]>, Malformed> {
     const NAMES: [&str; 14] = [
         "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space",
         "upper", "word", "xdigit",
@@ -392,7 +393,7 @@ fn named_class<'a>(rest: &'a [char], rust: &mut String) -> Result<Option<&'a [ch
     if !NAMES.contains(&name.trim_start_matches('^')) {
         return Err(Malformed("names a class `[:…:]` that does not exist"));
     }
-    let _ = write!(rust, "[:{name}:]");
+    let _ = write!(out, "[:{name}:]");
     Ok(Some(&after[end + 2..]))
 }
 
@@ -410,46 +411,46 @@ fn perl_class(letter: char) -> Option<&'static str> {
 }
 
 /// `\pL`, `\p{Greek}` and their negations, from the backslash on.
-fn unicode_class<'a>(rest: &'a [char], rust: &mut String) -> Result<&'a [char], Malformed> {
+fn unicode_class<'a>(rest: &'a [char], out: &mut String) -> Result<&'a [char], Malformed> {
     let length = match rest.get(2) {
         Some('{') => rest.iter().position(|char| *char == '}').map(|end| end + 1),
         Some(_) => Some(3),
         None => None,
     };
     let length = length.ok_or(Malformed("has a `\\p` without its class"))?;
-    rust.extend(&rest[..length]);
+    out.extend(&rest[..length]);
     Ok(&rest[length..])
 }
 
 /// A `\…` outside of a class, from after its backslash.
-fn escape<'a>(rest: &'a [char], rust: &mut String) -> Result<&'a [char], Malformed> {
+fn escape<'a>(rest: &'a [char], out: &mut String) -> Result<&'a [char], Malformed> {
     match rest.first() {
-        Some('A') => rust.push_str("\\A"),
-        Some('z') => rust.push_str("\\z"),
-        Some('b') => rust.push_str("(?-u:\\b)"),
-        Some('B') => rust.push_str("\\B"),
+        Some('A') => out.push_str("\\A"),
+        Some('z') => out.push_str("\\z"),
+        Some('b') => out.push_str("(?-u:\\b)"),
+        Some('B') => out.push_str("\\B"),
         Some('Q') => {
             let mut rest = &rest[1..];
             while let Some((&char, after)) = rest.split_first() {
                 if let Some(after) = rest.strip_prefix(&['\\', 'E']) {
                     return Ok(after);
                 }
-                push_literal(rust, char);
+                push_literal(out, char);
                 rest = after;
             }
             return Ok(rest);
         }
         Some('p' | 'P') => {
             let whole: Vec<char> = std::iter::once('\\').chain(rest.iter().copied()).collect();
-            let left = unicode_class(&whole, rust)?.len();
+            let left = unicode_class(&whole, out)?.len();
             return Ok(&rest[rest.len() - left..]);
         }
         Some(letter) if perl_class(*letter).is_some() => {
-            rust.push_str(perl_class(*letter).unwrap_or_default());
+            out.push_str(perl_class(*letter).unwrap_or_default());
         }
         _ => {
             let (char, rest) = escaped_char(rest)?;
-            push_literal(rust, char);
+            push_literal(out, char);
             return Ok(rest);
         }
     }

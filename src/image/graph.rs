@@ -54,7 +54,9 @@ pub fn order(surveyed: &[Surveyed]) -> Result<Vec<Vec<usize>>> {
         if ready.is_empty() {
             return Err(cycle(surveyed, &needs, &done));
         }
-        ready.iter().for_each(|&one| done[one] = true);
+        for &one in &ready {
+            done[one] = true;
+        }
         levels.push(ready);
     }
     Ok(levels)

@@ -199,11 +199,13 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     let files = differences(&before.context, &now.context);
     for how in [How::Changed, How::New, How::Gone] {
         let paths: Vec<&str> = files.iter().filter(|(_, is)| *is == how).map(|(path, _)| *path).collect();
-        // A folder says something only if nothing in it does.
-        let says = |path: &&str| {
-            !path.ends_with('/') || !paths.iter().any(|other| other != path && other.starts_with(path))
+        // A folder says something only if nothing in it does; what is in it comes right after it.
+        let says = |index: usize| {
+            let next = paths.get(index + 1).copied().unwrap_or_default();
+            !(paths[index].ends_with('/') && next.starts_with(paths[index]))
         };
-        let told: Vec<&str> = paths.iter().copied().filter(|path| says(&path)).collect();
+        let told: Vec<&str> =
+            (0..paths.len()).filter(|index| says(*index)).map(|index| paths[index]).collect();
         why.extend(grouped(&told, how));
     }
     if why.len() > LINES {

@@ -74,9 +74,12 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Whether [`open`] failed because a link is there.
+#[cfg(unix)]
 pub(crate) fn is_link(error: &io::Error) -> bool {
-    #[cfg(unix)]
-    return error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
-    #[cfg(windows)]
-    return false;
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(windows)]
+pub(crate) fn is_link(_error: &io::Error) -> bool {
+    false
 }

@@ -121,13 +121,13 @@ fn decode(bytes: &[u8]) -> Option<HashMap<String, Record>> {
         let hash = take(&mut body)?;
         known.insert(String::from_utf8(path.to_vec()).ok()?, Record { stat, hash });
     }
-    return Some(known);
+    Some(known)
+}
 
-    fn take<const N: usize>(body: &mut &[u8]) -> Option<[u8; N]> {
-        let (chunk, rest) = body.split_first_chunk::<N>()?;
-        *body = rest;
-        Some(*chunk)
-    }
+fn take<const N: usize>(body: &mut &[u8]) -> Option<[u8; N]> {
+    let (chunk, rest) = body.split_first_chunk::<N>()?;
+    *body = rest;
+    Some(*chunk)
 }
 
 #[cfg(test)]

@@ -41,8 +41,12 @@ fn rules_hit_what_buildkit_says_they_hit() {
         ("a\r\n\tb  \r\n", &["a", "b"], &[]),
         ("/!a\nb", &["b"], &["a"]),
     ] {
-        hit.iter().for_each(|path| assert!(ignored(rules, path), "{rules:?} must hit {path:?}"));
-        kept.iter().for_each(|path| assert!(!ignored(rules, path), "{rules:?} must not hit {path:?}"));
+        for path in hit {
+            assert!(ignored(rules, path), "{rules:?} must hit {path:?}");
+        }
+        for path in kept {
+            assert!(!ignored(rules, path), "{rules:?} must not hit {path:?}");
+        }
     }
 }
 
@@ -82,12 +86,12 @@ fn a_folder_is_walked_only_if_something_below_may_be_kept() {
         ("target", &[], &["target"]),
     ] {
         let ignore = Ignore::parse(rules.as_bytes()).unwrap();
-        walked
-            .iter()
-            .for_each(|path| assert!(ignore.may_keep_below(path), "{rules:?}: {path} must be walked"));
-        pruned
-            .iter()
-            .for_each(|path| assert!(!ignore.may_keep_below(path), "{rules:?}: {path} must be pruned"));
+        for path in walked {
+            assert!(ignore.may_keep_below(path), "{rules:?}: {path} must be walked");
+        }
+        for path in pruned {
+            assert!(!ignore.may_keep_below(path), "{rules:?}: {path} must be pruned");
+        }
     }
 }
 

@@ -16,11 +16,12 @@ const PATHS: usize = 8;
 struct Dice(u64);
 
 impl Dice {
+    #[expect(clippy::cast_possible_truncation, reason = "31 bits are left")]
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        usize::try_from(self.0 >> 33).unwrap() % sides
+        (self.0 >> 33) as usize % sides
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
