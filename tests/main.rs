@@ -1,1 +1,5 @@
 //! The whole binary, and the promises that hold between rooms.
+
+mod cluster {
+    mod real;
+}

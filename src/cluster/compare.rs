@@ -4,7 +4,7 @@ use crate::cluster::apply::ApplyOptions;
 use crate::cluster::decide::Allowed;
 use crate::cluster::decide::Todo;
 use crate::cluster::decide::decide;
-use crate::cluster::diff::FieldChange;
+pub use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
 use crate::cluster::settle::unwanted;
 use crate::cluster::survey;

@@ -172,7 +172,7 @@ async fn of_absent(
 fn is_final(failure: &Failure) -> bool {
     failure.status().is_some_and(|status| {
         matches!(status.code, 400 | 422) && !status.message.contains("dry run")
-            || status.message.contains("failed to create typed patch object")
+            || refusal::is_malformed(status)
     })
 }
 

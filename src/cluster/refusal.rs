@@ -23,7 +23,7 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
     let Failure::Refused(status) = failure else {
         return vec![about("", &failure.to_string(), "look at the cluster: `minikube status`".to_owned())];
     };
-    let unknown = unknown_fields(&status.message);
+    let unknown = misread_fields(&status.message);
     if !unknown.is_empty() {
         let kind = object.kind().to_lowercase();
         return unknown
@@ -40,6 +40,9 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
                 )
             })
             .collect();
+    }
+    if object.kind() == "Secret" && is_malformed(status) {
+        return vec![about("data", &status.message, mend(object, status))];
     }
     let causes: Vec<_> = status
         .details
@@ -58,23 +61,40 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
         .collect()
 }
 
-/// Fields that the kind does not have, with the server's word for it.
+/// Whether the server could not even read the object. It says so with a 500, which is not a failure of its own.
+pub(crate) fn is_malformed(status: &Status) -> bool {
+    [
+        "failed to create typed patch object",
+        "failed to convert new object",
+        "unable to convert unstructured object",
+    ]
+    .iter()
+    .any(|words| status.message.contains(words))
+}
+
+/// The fields that the server could not read, with what it says about each.
 ///
-/// Strict decoding says `unknown field "spec.x"`; server-side apply says `.spec.x: field not declared in schema`.
-fn unknown_fields(message: &str) -> Vec<(String, &'static str)> {
+/// Strict decoding says `unknown field "spec.x"`; server-side apply says `failed to create typed patch object (…):`, and
+/// then either `.spec.x: field not declared in schema` or `errors:` with such a line each.
+fn misread_fields(message: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    for (intro, why) in [("unknown field \"", "no such field"), ("duplicate field \"", "is written twice")] {
+    for (intro, why) in [("unknown field \"", "no such field"), ("duplicate field \"", "it is written twice")]
+    {
         for part in message.split(intro).skip(1) {
             if let Some((field, _)) = part.split_once('"') {
-                found.push((field.to_owned(), why));
+                found.push((field.to_owned(), why.to_owned()));
             }
         }
     }
-    if found.is_empty()
-        && let Some((before, _)) = message.split_once(": field not declared in schema")
+    if let Some((_, list)) =
+        message.split_once("typed patch object (").and_then(|(_, rest)| rest.split_once("): "))
     {
-        let field = before.rsplit([' ', '\n']).next().unwrap_or_default();
-        found.push((field.to_owned(), "no such field"));
+        for line in list.lines().map(str::trim) {
+            if let Some((field, why)) = line.split_once(": ").filter(|(field, _)| field.starts_with('.')) {
+                let why = if why == "field not declared in schema" { "no such field" } else { why };
+                found.push((field.to_owned(), why.to_owned()));
+            }
+        }
     }
     found
 }
@@ -99,6 +119,9 @@ fn strip_indices(path: &str) -> String {
 fn mend(object: &Object, status: &Status) -> String {
     let says = |words: &str| status.message.contains(words);
     let namespace = object.namespace().map_or(String::new(), |namespace| format!(" -n {namespace}"));
+    if says("illegal base64 data") {
+        return "values under `data` are base64; write plain text under `stringData`".to_owned();
+    }
     if says("exceeded quota") {
         return format!(
             "ask for less, or raise the quota: `kubectl{namespace} describe resourcequota` shows what is used"
@@ -224,6 +247,15 @@ mod tests {
         let undeclared = json!({"status": "Failure", "code": 500, "message":
             "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema"});
         assert_eq!(told(&web, undeclared), ["web.yaml:14:5 Deployment/web `spec.replica`: no such field"]);
+        let several = json!({"status": "Failure", "code": 500, "message":
+            "failed to create typed patch object (/d; apps/v1, Kind=Deployment): errors:\n  .spec.replicas: expected numeric (int or float), got string\n  .spec.template.spec.containers[name=\"web\"].env: duplicate entries for key [name=\"A\"]"});
+        assert_eq!(
+            told(&web, several),
+            [
+                "web.yaml:9:5 Deployment/web `spec.replicas`: expected numeric (int or float), got string",
+                "web.yaml:1:1 Deployment/web `spec.template.spec.containers[name=\"web\"].env`: duplicate entries for key [name=\"A\"]",
+            ]
+        );
         let strict = json!({"status": "Failure", "code": 400, "message":
             "strict decoding error: unknown field \"spec.replica\", unknown field \"spec.x\""});
         assert_eq!(told(&web, strict).len(), 2);

@@ -4,6 +4,7 @@
 //! decided (validation, a policy, a missing right) is never tried again.
 
 use crate::cluster::conflict;
+use crate::cluster::refusal;
 use crate::cluster::wire::Failure;
 use std::future::Future;
 use std::time::Duration;
@@ -20,8 +21,7 @@ pub(crate) fn patience(failure: &Failure) -> Option<Duration> {
     let Failure::Refused(status) = failure else { return Some(UNREACHABLE) };
     let says = |words: &str| status.message.contains(words);
     if says("denied the request")
-        || says("failed to create typed patch object")
-        || says("failed to create manager for existing fields")
+        || refusal::is_malformed(status)
         || matches!(status.code, 400 | 401 | 404 | 405 | 410 | 413 | 415 | 422)
     {
         return None;

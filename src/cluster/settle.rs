@@ -123,8 +123,12 @@ async fn settled(run: &Run, target: &Target, applied: &Applied, locked: bool) ->
     let uids: BTreeSet<&str> = applied.objects.iter().map(|object| object.uid.as_str()).collect();
     let inventory = applied.stored.as_ref().map(|stored| &stored.inventory);
     let candidates = unwanted(&applied.survey.members, &wanted, &uids, inventory, applied.options.prune_data);
+    for (id, why) in &candidates.stay {
+        let item = run.sink.item(Step::Apply, id.to_string());
+        item.finish(Outcome::Kept, Some(format!("no longer wanted; {why}")));
+    }
     if is_exact(applied, inventory, &candidates) {
-        return Ok(Settled::default());
+        return Ok(Settled { kept: candidates.stay, ..Settled::default() });
     }
     let wire = target.wire();
     let held = if locked { None } else { Some(lock::take(run, &wire, target).await?) };
@@ -171,11 +175,6 @@ async fn finish(
             .evidence(names)
             .mend("if that is meant: `todo up --yes`")])
         .hint("check that all manifests are there; if it is meant: `todo up --yes`"));
-    }
-    for (id, why) in &candidates.stay {
-        run.sink
-            .item(Step::Apply, id.to_string())
-            .finish(Outcome::Kept, Some(format!("no longer wanted; {why}")));
     }
     let pruned = delete(run, wire, Step::Apply, candidates.go).await?;
 

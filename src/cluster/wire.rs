@@ -53,7 +53,8 @@ impl Failure {
     }
 
     pub(crate) fn is_absent(&self) -> bool {
-        self.status().is_some_and(Status::is_not_found)
+        // A path that nobody serves is a 404 in plain text.
+        self.status().is_some_and(|status| status.code == 404 || status.is_not_found())
     }
 
     pub(crate) fn is_conflict(&self) -> bool {
