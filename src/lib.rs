@@ -6,6 +6,7 @@ pub mod exec;
 pub mod fault;
 pub mod manifest;
 pub mod project;
+pub mod rehearsal;
 pub mod run;
 pub mod signal;
 pub mod world;

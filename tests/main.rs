@@ -1,5 +1,6 @@
 //! The whole binary, and the promises that hold between rooms.
 
 mod cluster {
+    mod fake;
     mod real;
 }
