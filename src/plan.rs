@@ -62,7 +62,9 @@ pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
 fn known(project: &Project, facts: &Facts) -> lint::Facts {
     let names = project.configs.iter().map(|config| config.name.as_str());
     let keys: BTreeMap<&str, &BTreeMap<DataKey, String>> = names.zip(&facts.configs).collect();
-    let files = |name: &str| keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect();
+    let files = |name: &str| {
+        keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect()
+    };
     let mut known = lint::Facts::of(project, files);
     // Without a list of keys, the .env file is the list.
     for (spec, values) in project.secrets.iter().zip(&facts.secrets) {

@@ -7,3 +7,7 @@ mod dockerignore;
 #[cfg(unix)]
 mod real;
 mod tidy;
+mod cluster {
+    mod fake;
+    mod real;
+}

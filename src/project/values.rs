@@ -51,7 +51,8 @@ impl Reading<'_> {
         let listed = || spec.keys.iter().chain(&spec.optional);
         let mut values = BTreeMap::new();
         let file = spec.env_file.as_deref();
-        let there = match file.map(|file| self.file(file, &spec.place, spec.keys.is_empty() || spec.from_env)) {
+        let there = match file.map(|file| self.file(file, &spec.place, spec.keys.is_empty() || spec.from_env))
+        {
             Some(Some(file)) => file,
             Some(None) => return values,
             None => Dotenv::default(),
@@ -86,7 +87,13 @@ impl Reading<'_> {
 
     fn config(&mut self, spec: &ConfigSpec) -> BTreeMap<DataKey, String> {
         let mut values = BTreeMap::new();
-        for entry in spec.file.as_deref().and_then(|file| self.file(file, &spec.place, false)).unwrap_or_default().entries {
+        for entry in spec
+            .file
+            .as_deref()
+            .and_then(|file| self.file(file, &spec.place, false))
+            .unwrap_or_default()
+            .entries
+        {
             values.insert(entry.key, String::from_utf8_lossy(entry.value.expose()).into_owned());
         }
         values.extend(spec.values.iter().map(|(key, value)| (key.clone(), value.clone())));
@@ -98,7 +105,9 @@ impl Reading<'_> {
         let name = self.relative(file).to_owned();
         let found = match std::fs::read(file) {
             Ok(bytes) => dotenv::read_bytes(&bytes, &name),
-            Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => return Some(Dotenv::default()),
+            Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {
+                return Some(Dotenv::default());
+            }
             Err(error) => {
                 let mend = if error.kind() == ErrorKind::NotFound {
                     format!("make it: `KEY=value`, a line each; {}", self.example(file))
@@ -116,7 +125,8 @@ impl Reading<'_> {
                 Some(read)
             }
             Err(findings) => {
-                self.mistakes.extend(findings.into_iter().filter(|finding| finding.severity == Severity::Error));
+                self.mistakes
+                    .extend(findings.into_iter().filter(|finding| finding.severity == Severity::Error));
                 None
             }
         }
