@@ -4,6 +4,8 @@ pub mod event;
 pub mod exec;
 pub mod fault;
 pub mod manifest;
+pub mod minikube;
+pub mod preflight;
 pub mod project;
 pub mod run;
 pub mod signal;
