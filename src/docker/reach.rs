@@ -150,7 +150,9 @@ mod tests {
         drop(listener);
         assert!(told(&at).await.contains("`unset DOCKER_HOST`"));
         assert!(told("ssh://me@there").await.contains("behind ssh"));
-        assert!(told("tcp://127.0.0.1:1").await.starts_with("no Docker engine listens at `tcp://127.0.0.1:1`"));
+        assert!(
+            told("tcp://127.0.0.1:1").await.starts_with("no Docker engine listens at `tcp://127.0.0.1:1`")
+        );
 
         let _listener = {
             std::fs::remove_file(&socket).unwrap();

@@ -103,8 +103,7 @@ mod tests {
     use crate::world::Os;
 
     fn first(os: Os, code: i32, reason: &str, advice: &str) -> String {
-        let failure =
-            Failure { reason: reason.to_owned(), advice: advice.to_owned(), ..Failure::default() };
+        let failure = Failure { reason: reason.to_owned(), advice: advice.to_owned(), ..Failure::default() };
         hints(&Profile::parse("mini").unwrap(), os, Some(code), &failure).remove(0)
     }
 

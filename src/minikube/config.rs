@@ -30,15 +30,19 @@ pub(crate) struct Config {
     pub(crate) disk_size: i64,
     #[serde(rename = "APIServerPort")]
     pub(crate) api_server_port: u16,
-    pub(crate) kubernetes_config: KubernetesConfig,
+    #[serde(rename = "KubernetesConfig")]
+    pub(crate) kubernetes: Kubernetes,
     pub(crate) nodes: Option<Vec<Machine>>,
     pub(crate) addons: Option<BTreeMap<String, bool>>,
+    /// What `--ports` said when the node was made, as `docker run -p` has it.
+    pub(crate) exposed_ports: Option<Vec<String>>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-pub(crate) struct KubernetesConfig {
-    pub(crate) kubernetes_version: String,
+pub(crate) struct Kubernetes {
+    #[serde(rename = "KubernetesVersion")]
+    pub(crate) version: String,
     pub(crate) container_runtime: String,
     #[serde(rename = "APIServerHAVIP")]
     pub(crate) api_server_havip: String,
@@ -67,16 +71,15 @@ impl Config {
             }
         };
         match self.nodes.as_deref() {
-            None | Some([]) => vec![profile.to_string()],
-            // Before 1.33 the first node of a profile of one could be called m01.
-            Some([_]) => vec![profile.to_string()],
+            // The first node of an old profile may be called m01.
+            None | Some([] | [_]) => vec![profile.to_string()],
             Some(nodes) => nodes.iter().map(named).collect(),
         }
     }
 
     /// The runtime, or the name of one that we cannot use.
     pub(crate) fn runtime(&self) -> Result<Runtime, &str> {
-        match self.kubernetes_config.container_runtime.as_str() {
+        match self.kubernetes.container_runtime.as_str() {
             "docker" | "" => Ok(Runtime::Docker),
             "containerd" => Ok(Runtime::Containerd),
             other => Err(other),
@@ -96,7 +99,8 @@ impl Config {
 
     /// The addons that the project needs and the profile has not got, in the order of the project.
     pub(crate) fn lacking<'a>(&self, wanted: &'a [String]) -> Vec<&'a str> {
-        let on = |name: &str| self.addons.as_ref().and_then(|addons| addons.get(name)).copied().unwrap_or(false);
+        let on =
+            |name: &str| self.addons.as_ref().and_then(|addons| addons.get(name)).copied().unwrap_or(false);
         wanted.iter().map(String::as_str).filter(|name| !on(name)).collect()
     }
 
@@ -116,16 +120,29 @@ impl Config {
             found.push(Finding { severity, ..Finding::warning(message) }.mend(anew(key)));
         };
         amount("cpus", "CPUs", self.cpus, wanted.cpus.map(i64::from), "");
-        amount("memory", "of memory", self.memory, wanted.memory_mib.and_then(|mib| mib.try_into().ok()), " MiB");
+        amount(
+            "memory",
+            "of memory",
+            self.memory,
+            wanted.memory_mib.and_then(|mib| mib.try_into().ok()),
+            " MiB",
+        );
         if !matches!(self.driver.as_str(), "docker" | "podman" | "none" | "ssh") {
-            amount("disk", "of disk", self.disk_size, wanted.disk_mib.and_then(|mib| mib.try_into().ok()), " MiB");
+            amount(
+                "disk",
+                "of disk",
+                self.disk_size,
+                wanted.disk_mib.and_then(|mib| mib.try_into().ok()),
+                " MiB",
+            );
         }
         if let Some(driver) = wanted.driver.as_deref().filter(|driver| !same_driver(driver, &self.driver)) {
-            let message = format!("the profile has the driver `{}`, deploy.toml asks for `{driver}`", self.driver);
+            let message =
+                format!("the profile has the driver `{}`, deploy.toml asks for `{driver}`", self.driver);
             found.push(Finding::warning(message).mend(anew("driver")));
         }
         if let Some(version) = wanted.kubernetes.as_deref().filter(|version| !self.is_kubernetes(version)) {
-            let has = &self.kubernetes_config.kubernetes_version;
+            let has = &self.kubernetes.version;
             found.push(
                 Finding::warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).mend(
                     format!(
@@ -135,8 +152,9 @@ impl Config {
             );
         }
         if self.runtime().is_ok_and(|runtime| runtime != wanted.runtime) {
-            let has = &self.kubernetes_config.container_runtime;
-            let message = format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
+            let has = &self.kubernetes.container_runtime;
+            let message =
+                format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
             let severity = Severity::Note;
             found.push(Finding { severity, ..Finding::warning(message) }.mend(anew("runtime")));
         }
@@ -146,7 +164,12 @@ impl Config {
             let (severity, mend) = if nodes < wanted.nodes as usize {
                 (Severity::Warning, format!("`minikube node add -p {profile}` adds one"))
             } else {
-                (Severity::Note, format!("`minikube node list -p {profile}` names them; `minikube node delete NAME -p {profile}` takes one away"))
+                (
+                    Severity::Note,
+                    format!(
+                        "`minikube node list -p {profile}` names them; `minikube node delete NAME -p {profile}` takes one away"
+                    ),
+                )
             };
             found.push(Finding { severity, ..Finding::warning(message) }.mend(mend));
         }
@@ -158,7 +181,7 @@ impl Config {
 
     /// `1.34` means any patch of it, as it does for minikube.
     fn is_kubernetes(&self, version: &str) -> bool {
-        let has = self.kubernetes_config.kubernetes_version.trim_start_matches('v');
+        let has = self.kubernetes.version.trim_start_matches('v');
         let asked = version.trim_start_matches('v');
         has.is_empty()
             || matches!(asked, "stable" | "latest")

@@ -71,7 +71,9 @@ fn is_idle(message: &str) -> bool {
 pub(crate) fn read(line: &str) -> Option<Told> {
     let event: CloudEvent = match serde_json::from_str(line) {
         Ok(event) => event,
-        Err(_) => return Some(line.trim()).filter(|text| !text.is_empty()).map(|text| Told::Text(text.to_owned())),
+        Err(_) => {
+            return Some(line.trim()).filter(|text| !text.is_empty()).map(|text| Told::Text(text.to_owned()));
+        }
     };
     let data = event.data;
     let message = data.message.trim().to_owned();
@@ -83,9 +85,7 @@ pub(crate) fn read(line: &str) -> Option<Told> {
             Some(Told::Step { doing: doing.to_owned(), index, total })
         }
         "download" => Some(Told::Download { what: data.artifact, percent: None }),
-        "download.progress" => {
-            Some(Told::Download { what: data.artifact, percent: percent(&data.progress) })
-        }
+        "download.progress" => Some(Told::Download { what: data.artifact, percent: percent(&data.progress) }),
         "error" if !data.exitcode.is_empty() => Some(Told::Failed(Failure {
             reason: data.name,
             code: data.exitcode.parse().ok(),
@@ -132,8 +132,15 @@ mod tests {
     fn each_line_is_read_for_what_it_is_worth() {
         let text = |text: &str| Some(Told::Text(text.to_owned()));
         assert_eq!(
-            event("step", r#"{"currentstep":"5","message":"Pulling base image v0.0.50 ...","name":"Pulling Base Image","totalsteps":"19"}"#),
-            Some(Told::Step { doing: "Pulling base image v0.0.50".to_owned(), index: Some(5), total: Some(19) })
+            event(
+                "step",
+                r#"{"currentstep":"5","message":"Pulling base image v0.0.50 ...","name":"Pulling Base Image","totalsteps":"19"}"#
+            ),
+            Some(Told::Step {
+                doing: "Pulling base image v0.0.50".to_owned(),
+                index: Some(5),
+                total: Some(19)
+            })
         );
         assert_eq!(
             event("step", r#"{"currentstep":"","message":"","name":"Done","totalsteps":"19"}"#),
@@ -153,7 +160,10 @@ mod tests {
         let chosen = "minikube skips various validations when --force is supplied";
         assert_eq!(event("warning", &format!(r#"{{"message":"{chosen}"}}"#)), text(chosen));
         assert_eq!(
-            event("error", r#"{"advice":" do this ","exitcode":"56","issues":"","message":"no","name":"DRV_UNSUPPORTED_OS","url":""}"#),
+            event(
+                "error",
+                r#"{"advice":" do this ","exitcode":"56","issues":"","message":"no","name":"DRV_UNSUPPORTED_OS","url":""}"#
+            ),
             Some(Told::Failed(Failure {
                 reason: "DRV_UNSUPPORTED_OS".to_owned(),
                 code: Some(56),
