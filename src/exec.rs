@@ -17,12 +17,16 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// How many of the last lines an error keeps.
 const TAIL: usize = 40;
 
-/// How long a child that was sent the user's Ctrl-C, too, may take to end by itself.
+/// How long a child that was asked to end may take.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How long lines are waited for after the child ended: a process that it left behind may hold its output open for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A program to start, its arguments and what its environment has beside ours.
 #[derive(Debug, Clone)]
@@ -149,7 +153,7 @@ impl Call {
 
     /// Runs it to its end, handing over each line as it is printed, and returns all of them.
     ///
-    /// When the user stops the run, the child, which the terminal has told too, gets ten seconds to end by itself.
+    /// When the user stops the run, the child is asked to end and gets ten seconds for it.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
     pub async fn lines(&self, run: &Run, mut each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
         let mut command = tokio::process::Command::new(&self.program);
@@ -181,28 +185,51 @@ impl Call {
         drop(lines);
 
         let mut output = Output::default();
+        let mut take = |stream, line: String| {
+            each(stream, &line);
+            let whole = if stream == Stream::Out { &mut output.stdout } else { &mut output.stderr };
+            whole.push_str(&line);
+            whole.push('\n');
+        };
         let mut stopped = false;
+        // Until when lines may still come: for ever while it runs, a while after it was asked to stop or has ended.
+        let mut deadline: Option<Instant> = None;
+        let mut status = None;
         loop {
+            let late = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 line = printed.recv() => match line {
-                    Some((stream, line)) => {
-                        each(stream, &line);
-                        let whole = if stream == Stream::Out { &mut output.stdout } else { &mut output.stderr };
-                        whole.push_str(&line);
-                        whole.push('\n');
-                    }
+                    Some((stream, line)) => take(stream, line),
                     None => break,
                 },
-                _ = run.cancel.stopped(), if !stopped => {
-                    stopped = true;
-                    if tokio::time::timeout(GRACE, child.wait()).await.is_err() {
-                        let _ = child.start_kill();
-                    }
-                    break;
+                ended = child.wait(), if status.is_none() => {
+                    status = Some(ended);
+                    deadline = Some(Instant::now() + LAST_WORDS);
                 }
+                _ = run.cancel.stopped(), if !stopped && status.is_none() => {
+                    stopped = true;
+                    deadline = Some(Instant::now() + GRACE);
+                    ask_to_end(&child);
+                }
+                () = late => break,
             }
         }
-        match child.wait().await {
+        if status.is_none()
+            && stopped
+            && tokio::time::timeout_at(deadline.unwrap_or_else(Instant::now), child.wait()).await.is_err()
+        {
+            let _ = child.start_kill();
+        }
+        let status = match status {
+            Some(status) => status,
+            None => child.wait().await,
+        };
+        match status {
             Ok(status) if status.success() && !stopped => Ok(output),
             Ok(status) => Err(self.failed(status.code(), output, None, stopped)),
             Err(cause) => Err(self.failed(None, output, Some(cause), stopped)),
@@ -221,6 +248,19 @@ impl Call {
         ExecError { command: self.command_line(), code, stdout: output.stdout, stderr, cause, stopped }
     }
 }
+
+/// Passes the user's wish on: a Ctrl-C in the terminal reached the child too, but a `kill` reached only us.
+#[cfg(unix)]
+fn ask_to_end(child: &tokio::process::Child) {
+    let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+    if let Some(id) = id {
+        let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
+    }
+}
+
+/// Ctrl-C reaches every process of the console.
+#[cfg(not(unix))]
+fn ask_to_end(_child: &tokio::process::Child) {}
 
 async fn forward(stream: Stream, from: impl AsyncRead + Unpin, to: mpsc::Sender<(Stream, String)>) {
     let mut reader = BufReader::new(from);
@@ -241,5 +281,81 @@ fn quoted(argument: &OsStr) -> String {
         argument.into_owned()
     } else {
         format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::Call;
+    use super::Stream;
+    use crate::event::Sink;
+    use crate::fault::Kind;
+    use crate::run::Run;
+    use crate::signal::Asker;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::sync::Arc;
+    use std::time::Duration;
+    use std::time::Instant;
+
+    fn run() -> (Asker, Run) {
+        let (asker, cancel) = Cancel::new();
+        let (sink, _) = Sink::new();
+        let world = Arc::new(World::fake("/", [("PATH", "/usr/bin:/bin")]));
+        (asker, Run { sink, cancel, world, verbose: false })
+    }
+
+    fn sh(script: &str) -> Call {
+        Call::new("/bin/sh").args(["-c", script])
+    }
+
+    #[tokio::test]
+    async fn what_it_prints_is_handed_over_and_its_exit_code_is_kept() {
+        let (_asker, run) = run();
+        let mut lines = Vec::new();
+        let call = sh("echo one; echo two >&2; exit 3");
+        let error = call.lines(&run, |stream, line| lines.push((stream, line.to_owned()))).await.unwrap_err();
+        lines.sort_by_key(|(stream, _)| *stream == Stream::Err);
+        assert_eq!(lines, [(Stream::Out, "one".to_owned()), (Stream::Err, "two".to_owned())]);
+        assert_eq!((error.code, error.stdout.as_str(), error.stderr.as_str()), (Some(3), "one\n", "two"));
+        assert!(error.to_string().ends_with("ended with exit code 3: two"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn when_the_run_is_stopped_the_child_is_asked_to_end_and_may_say_so() {
+        let (asker, run) = run();
+        let mut asker = Some(asker);
+        let call = sh("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done");
+        let mut stop = |_, line: &str| {
+            if line == "up" {
+                asker.as_ref().unwrap().ask(Kind::Interrupted);
+            }
+        };
+        let error = call.lines(&run, &mut stop).await.unwrap_err();
+        assert!(error.stopped);
+        assert_eq!((error.code, error.stdout.as_str()), (Some(7), "up\nbye\n"));
+        drop(asker.take());
+    }
+
+    #[tokio::test]
+    async fn a_child_that_prints_much_while_it_ends_is_not_choked() {
+        let (asker, run) = run();
+        let call = sh("trap 'seq 100000; exit 0' TERM; echo up; while :; do sleep 0.05; done");
+        let stop = |_, line: &str| {
+            if line == "up" {
+                asker.ask(Kind::Interrupted);
+            }
+        };
+        let error = call.lines(&run, stop).await.unwrap_err();
+        assert!(error.stopped && error.stdout.ends_with("\n100000\n"));
+    }
+
+    #[tokio::test]
+    async fn a_process_left_behind_does_not_hold_us() {
+        let (_asker, run) = run();
+        let began = Instant::now();
+        let output = sh("sleep 30 & echo done").output(&run).await.unwrap();
+        assert_eq!(output.stdout, "done\n");
+        assert!(began.elapsed() < Duration::from_secs(10));
     }
 }

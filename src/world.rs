@@ -114,6 +114,17 @@ impl World {
         base.map(|base| base.join("todo"))
     }
 
+    /// minikube's own folder: `$MINIKUBE_HOME` where that ends in `.minikube`, else `.minikube` in it or in the home
+    /// folder (`minikube: pkg/minikube/localpath/localpath.go`: `MiniPath`).
+    #[must_use]
+    pub fn minikube_folder(&self) -> Option<PathBuf> {
+        match self.var_os("MINIKUBE_HOME").map(PathBuf::from) {
+            Some(named) if named.file_name().is_some_and(|name| name == ".minikube") => Some(named),
+            Some(named) => Some(named.join(".minikube")),
+            None => self.home().map(|home| home.join(".minikube")),
+        }
+    }
+
     /// `path` as seen from the folder the process was started in.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {
@@ -124,6 +135,17 @@ impl World {
 #[cfg(test)]
 mod tests {
     use super::World;
+
+    #[test]
+    fn minikubes_folder_is_where_minikube_looks_for_it() {
+        for (variables, folder) in [
+            ([("HOME", "/h"), ("MINIKUBE_HOME", "")], "/h/.minikube"),
+            ([("HOME", "/h"), ("MINIKUBE_HOME", "/m")], "/m/.minikube"),
+            ([("HOME", "/h"), ("MINIKUBE_HOME", "/m/.minikube")], "/m/.minikube"),
+        ] {
+            assert_eq!(World::fake("/", variables).minikube_folder(), Some(folder.into()), "{variables:?}");
+        }
+    }
 
     #[test]
     fn an_empty_variable_is_absent() {

@@ -1,0 +1,177 @@
+//! The user's own engine, asked whether it is there; where it is not, why, and what helps.
+//!
+//! Not a retry: an engine that does not answer is the machine's state, to be told at once. The socket is opened once by
+//! hand first, because what the HTTP client makes of a refused or forbidden connection no longer says which it was.
+
+use crate::docker::Address;
+use crate::docker::connect;
+use crate::docker::host;
+use crate::world::Os;
+use crate::world::World;
+use bollard::Docker;
+use std::fmt;
+use std::io;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// How long an engine may take to say its version: minikube gives it 6 s (`pkg/minikube/registry/drvs/docker`).
+const PATIENCE: Duration = Duration::from_secs(6);
+
+/// Why the engine cannot be used.
+#[derive(Debug)]
+pub struct Unreachable {
+    /// Where it should be, if that could be told.
+    pub address: Option<Address>,
+    why: Why,
+    variable: Option<String>,
+    os: Os,
+}
+
+#[derive(Debug)]
+enum Why {
+    /// `DOCKER_HOST` or the Docker context names nothing that can be driven.
+    Misnamed(anyhow::Error),
+    /// Nothing listens there.
+    Absent,
+    /// This user may not open it.
+    Forbidden,
+    /// It listens and says nothing.
+    Silent,
+    /// It cannot be talked to.
+    Broken(String),
+}
+
+impl fmt::Display for Unreachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.address.as_ref().map_or_else(String::new, |address| format!(" at `{address}`"));
+        match &self.why {
+            Why::Misnamed(error) => write!(f, "the Docker engine is named wrongly: {error:#}"),
+            Why::Absent => write!(f, "no Docker engine listens{at}"),
+            Why::Forbidden => write!(f, "this user may not use the Docker engine{at}"),
+            Why::Silent => write!(f, "the Docker engine{at} does not answer within {} s", PATIENCE.as_secs()),
+            Why::Broken(error) => write!(f, "the Docker engine{at} cannot be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Unreachable {}
+
+impl Unreachable {
+    /// What to do about it, with commands in backticks.
+    #[must_use]
+    pub fn mend(&self) -> String {
+        let start = match self.os {
+            Os::Linux => "start it: `sudo systemctl start docker`",
+            Os::MacOs => "start it: `open -a Docker`",
+            Os::Windows => "start Docker Desktop",
+        };
+        match (&self.why, &self.variable) {
+            (Why::Forbidden, _) if self.os == Os::Linux => {
+                "join the group that may: `sudo usermod -aG docker $USER && newgrp docker`".to_owned()
+            }
+            (Why::Forbidden, _) => "start Docker Desktop as this user".to_owned(),
+            (_, Some(variable)) => format!(
+                "`{variable}` points there; without it (`unset {variable}`) the engine of this machine is used"
+            ),
+            (Why::Misnamed(_), None) => {
+                "use the engine of this machine: `docker context use default`".to_owned()
+            }
+            (Why::Silent | Why::Broken(_), None) if self.os == Os::Linux => {
+                "see what it says: `docker version`; restart it: `sudo systemctl restart docker`".to_owned()
+            }
+            (Why::Silent | Why::Broken(_), None) => "restart Docker Desktop".to_owned(),
+            (Why::Absent, None) => start.to_owned(),
+        }
+    }
+}
+
+/// The user's own engine and a client for it that speaks the newest API that both know.
+pub async fn reach(world: &World) -> Result<(Address, Docker), Unreachable> {
+    let evaluated = world.var("MINIKUBE_ACTIVE_DOCKERD").is_some();
+    let named = if evaluated { "MINIKUBE_EXISTING_DOCKER_HOST" } else { "DOCKER_HOST" };
+    let variable = [named, "DOCKER_CONTEXT"].into_iter().find(|name| world.var(name).is_some());
+    let fail = |address: Option<Address>, why| Unreachable {
+        address,
+        why,
+        variable: variable.map(str::to_owned),
+        os: world.os,
+    };
+    let address = host(world).map_err(|error| fail(None, Why::Misnamed(error)))?;
+    match tokio::time::timeout(PATIENCE, open(&address)).await {
+        Ok(Ok(docker)) => Ok((address, docker)),
+        Ok(Err(why)) => Err(fail(Some(address), why)),
+        Err(_) => Err(fail(Some(address), Why::Silent)),
+    }
+}
+
+async fn open(address: &Address) -> Result<Docker, Why> {
+    knock(address).await.map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => Why::Forbidden,
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused => Why::Absent,
+        _ => Why::Broken(error.to_string()),
+    })?;
+    let docker = connect(address).map_err(|error| Why::Broken(format!("{error:#}")))?;
+    docker.negotiate_version().await.map_err(|error| Why::Broken(error.to_string()))
+}
+
+async fn knock(address: &Address) -> io::Result<()> {
+    match address {
+        #[cfg(unix)]
+        Address::Unix(path) => tokio::net::UnixStream::connect(path).await.map(drop),
+        #[cfg(windows)]
+        Address::Pipe(name) => {
+            tokio::net::windows::named_pipe::ClientOptions::new().open(name.replace('/', "\\")).map(drop)
+        }
+        Address::Tcp(at) | Address::Tls(at, _) => tokio::net::TcpStream::connect(at.as_str()).await.map(drop),
+        #[expect(clippy::allow_attributes, reason = "which of the arms is left depends on the platform")]
+        #[allow(unreachable_patterns)]
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reach;
+    use crate::world::World;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_told_apart_from_one_that_is_forbidden_or_misnamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("docker.sock");
+        let at = format!("unix://{}", socket.display());
+        let told = async |host: &str| {
+            let world = World::fake("/", [("DOCKER_HOST", host), ("HOME", "/nobody")]);
+            let fault = reach(&world).await.err().unwrap();
+            format!("{fault}; {}", fault.mend())
+        };
+        assert!(told(&at).await.starts_with("no Docker engine listens at `unix://"));
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        drop(listener);
+        assert!(told(&at).await.contains("`unset DOCKER_HOST`"));
+        assert!(told("ssh://me@there").await.contains("behind ssh"));
+        assert!(
+            told("tcp://127.0.0.1:1").await.starts_with("no Docker engine listens at `tcp://127.0.0.1:1`")
+        );
+
+        let _listener = {
+            std::fs::remove_file(&socket).unwrap();
+            std::os::unix::net::UnixListener::bind(&socket).unwrap()
+        };
+        std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o000)).unwrap();
+        if std::os::unix::net::UnixStream::connect(&socket).is_err() {
+            assert!(told(&at).await.contains("may not use"), "only root may");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_variable_the_mend_starts_the_machines_engine() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().to_str().unwrap();
+        let mut world = World::fake("/", [("HOME", home), ("DOCKER_CONTEXT", "")]);
+        world.os = crate::world::Os::Windows;
+        // On this platform a pipe cannot be opened at all, which is the same to the user.
+        let fault = reach(&world).await.err().unwrap();
+        assert!(fault.mend().contains("Docker Desktop"), "{fault}");
+    }
+}

@@ -1,0 +1,310 @@
+//! The profile: the node that we build in and deploy to, found running or brought to run.
+//!
+//! Not a wrapper of minikube: it is started only when something has to change. A profile that runs is recognised by its
+//! container, its remembered configuration and its API server's answer, in some 10 ms, and used as it is.
+//! Read [`ensure`], then `state` (what is there), `repair` (which remedy is next) and `start`.
+
+mod advice;
+mod config;
+mod endpoint;
+mod events;
+mod kubeconfig;
+mod probe;
+mod program;
+mod repair;
+mod start;
+mod state;
+mod status;
+mod stop;
+#[cfg(test)]
+mod tests;
+
+pub use stop::delete;
+pub use stop::stop;
+
+use crate::docker;
+use crate::event::Finding;
+use crate::event::OpenItem;
+use crate::event::Outcome;
+use crate::event::Severity;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::project;
+use crate::project::Runtime;
+use crate::project::name::Profile;
+use crate::run::Run;
+use kubeconfig::Before;
+use repair::Remedy;
+use state::Seen;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an API server may take after something was done about it.
+const AFTER: Duration = Duration::from_secs(30);
+
+/// A profile that runs.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Its name.
+    pub profile: Profile,
+    /// The container runtime that it has, whatever the project asks for.
+    pub runtime: Runtime,
+    /// The engine in its first node, over TLS; `None` where that is containerd.
+    pub docker: Option<docker::Address>,
+    /// Every node.
+    pub engines: Vec<NodeEngine>,
+    /// The engine that the node containers run in.
+    pub host: docker::Address,
+    /// The kubeconfig that has its entry.
+    pub kubeconfig: PathBuf,
+    /// The entry's name, which is the profile's. Whether it is the current context is the user's affair.
+    pub context: String,
+    /// The first node's own address. It cannot be reached from everywhere.
+    pub address: Option<IpAddr>,
+    /// What of the first node is published outside: container port → address.
+    pub published: BTreeMap<u16, SocketAddr>,
+    /// What had to be done: nothing, [`Outcome::Created`] (a new cluster), [`Outcome::Changed`] (started, unpaused,
+    /// repaired), [`Outcome::Recreated`] (the node's container was made anew).
+    pub outcome: Outcome,
+    /// What is worth knowing about it.
+    pub notes: Vec<Finding>,
+}
+
+/// One node of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeEngine {
+    /// Its container's name, which is its machine's and its Kubernetes node's name too.
+    pub container: String,
+    /// Its engine over TLS, where it has one that can be reached.
+    pub docker: Option<docker::Address>,
+}
+
+/// What a profile is now.
+#[derive(Debug)]
+pub enum State {
+    /// minikube knows no such profile.
+    Absent,
+    /// Its nodes are stopped.
+    Stopped,
+    /// It is frozen.
+    Paused(Pause),
+    /// It runs and answers.
+    Running(Box<Node>),
+    /// It neither runs nor rests.
+    Broken(Break),
+}
+
+/// How a profile was frozen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pause {
+    /// `docker pause`: the whole node.
+    Container,
+    /// `minikube pause`: the control plane in it.
+    Kubernetes,
+}
+
+/// What is wrong with a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Break {
+    /// minikube knows the profile, but a node's container is gone.
+    ContainerGone {
+        /// Whether the volume with its data is still there.
+        volume: bool,
+    },
+    /// A node of several is down: its name.
+    NodeDown(String),
+    /// The API server does not answer: why.
+    ApiDown(String),
+    /// The kubeconfig does not lead to it: why.
+    KubeconfigStale(String),
+    /// A container of this name is somebody else's.
+    Foreign(String),
+    /// minikube's own files about it cannot be read: why.
+    Unreadable(String),
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Break::ContainerGone { volume: true } => f.write_str("a node's container is gone"),
+            Break::ContainerGone { volume: false } => f.write_str("the node's container and volume are gone"),
+            Break::NodeDown(name) => write!(f, "the node `{name}` is down"),
+            Break::ApiDown(why) => write!(f, "the API server does not answer: {why}"),
+            Break::KubeconfigStale(why) => write!(f, "the kubeconfig does not lead to it: {why}"),
+            Break::Foreign(name) => write!(f, "the container `{name}` is not minikube's"),
+            Break::Unreadable(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What `wanted`'s profile is now. Changes nothing.
+pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
+    let seen = run.or_stopped(state::look(run, &wanted.profile, state::BRIEF)).await?;
+    Ok(match (seen.state, seen.config) {
+        (State::Running(mut node), Some(config)) => {
+            node.notes = config.differences(wanted);
+            State::Running(node)
+        }
+        (state, _) => state,
+    })
+}
+
+/// Brings `wanted`'s profile to run: made, started, unpaused or repaired, as it needs, and never deleted.
+///
+/// Tells its progress as an item of [`Step::Minikube`].
+pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
+    let item = run.sink.item(Step::Minikube, format!("profile {}", wanted.profile));
+    let (node, version) = converge(run, wanted, &item).await?;
+    item.finish(node.outcome, Some(format!("Kubernetes {version}")));
+    Ok(node)
+}
+
+async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Result<(Node, String)> {
+    let profile = &wanted.profile;
+    let mut tried = Vec::new();
+    let mut notes = Vec::new();
+    let mut seen = run.or_stopped(state::look(run, profile, state::BRIEF)).await?;
+    let (found, node_was) = (matches!(seen.state, State::Absent), seen.container.clone());
+    let (mut node, config) = loop {
+        let remedy = match (seen.state, seen.config) {
+            (State::Running(node), Some(config)) => break (*node, config),
+            (state, config) => {
+                let remedy = repair::next(&state, &tried).ok_or_else(|| given_up(profile, &state))?;
+                seen = Seen { state, config, ..seen };
+                remedy
+            }
+        };
+        apply(run, wanted, remedy, &seen, &mut notes, item).await?;
+        tried.push(remedy);
+        item.waiting("the API server's answer");
+        seen = run.or_stopped(state::look(run, profile, AFTER)).await?;
+    };
+    node.outcome = match tried.as_slice() {
+        [] => Outcome::Unchanged,
+        _ if found => Outcome::Created,
+        _ if seen.container != node_was => Outcome::Recreated,
+        _ => Outcome::Changed,
+    };
+    for addon in config.lacking(&wanted.addons) {
+        item.progress(format!("enabling the addon {addon}"), None);
+        let call = program::call(run, profile, ["addons", "enable", addon])?;
+        let doing = format!("enable the addon `{addon}`");
+        call.output(run).await.map_err(|error| program::fault(run, profile, &doing, error))?;
+        if node.outcome == Outcome::Unchanged {
+            node.outcome = Outcome::Changed;
+        }
+    }
+    notes.extend(config.differences(wanted));
+    node.notes = notes;
+    Ok((node, config.kubernetes.version))
+}
+
+async fn apply(
+    run: &Run,
+    wanted: &project::Minikube,
+    remedy: Remedy,
+    seen: &Seen,
+    notes: &mut Vec<Finding>,
+    item: &OpenItem,
+) -> Result<()> {
+    let profile = &wanted.profile;
+    let broken = |doing: &str| format!("cannot {doing} the profile `{profile}`");
+    let context = kubeconfig::path(&run.world).map(Before::of).transpose();
+    let context = context.or_fault(Kind::Prerequisite, || "cannot read the kubeconfig".to_owned());
+    let done = match remedy {
+        Remedy::Thaw => {
+            item.progress("unpausing the node", None);
+            let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
+            match &seen.engine {
+                Some(engine) => {
+                    repair::thaw(engine, &machines).await.or_fault(Kind::Minikube, || broken("unpause"))
+                }
+                None => Ok(()),
+            }
+        }
+        Remedy::Unpause => {
+            item.progress("unpausing Kubernetes", None);
+            let call = program::call(run, profile, ["unpause", "-A", "-o", "json"])?;
+            let doing = format!("unpause the profile `{profile}`");
+            call.output(run).await.map(drop).map_err(|error| program::fault(run, profile, &doing, error))
+        }
+        Remedy::UpdateContext => {
+            item.progress("writing the kubeconfig's entry", None);
+            let call = program::call(run, profile, ["update-context"])?;
+            // What it cannot mend, `minikube start` can.
+            call.output(run).await.map(drop).or_else(|error| {
+                if error.stopped {
+                    Err(program::fault(run, profile, "write the kubeconfig", error))
+                } else {
+                    Ok(())
+                }
+            })
+        }
+        Remedy::Create | Remedy::Start => {
+            let config = seen.config.as_ref();
+            prepare(wanted, seen, notes).await.or_fault(Kind::Minikube, || broken("repair"))?;
+            let fresh = seen.container.is_none();
+            let docker = seen.engine.is_some();
+            start::start(run, wanted, config, docker, fresh, item).await.map(|found| notes.extend(found))
+        }
+    };
+    // A failed command may have switched the context as well as one that succeeded.
+    if let Ok(Some(before)) = context {
+        before
+            .restore()
+            .or_fault(Kind::Minikube, || "cannot restore the current kubectl context".to_owned())?;
+    }
+    done
+}
+
+/// What has to be done, or said, before a `minikube start`.
+async fn prepare(wanted: &project::Minikube, seen: &Seen, notes: &mut Vec<Finding>) -> anyhow::Result<()> {
+    let profile = &wanted.profile;
+    let about = |finding: Finding| finding.about(format!("profile {profile}"));
+    match (&seen.state, &seen.engine) {
+        (State::Broken(Break::ContainerGone { volume: false }), _) => notes.push(about(
+            Finding::warning("the node's volume is gone with its container: the cluster is a new one, without the data that it held")
+                .mend("what this project deploys is applied again; restore its data from a backup"),
+        )),
+        (State::Absent, Some(engine)) if seen.volume => {
+            let message = "an earlier cluster of this name left its volume; the new one takes it over, with the data in it";
+            let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+            notes.push(about(note.mend(format!("to begin without it: `minikube delete -p {profile}`, then `todo up`"))));
+            repair::forget_settings(engine, None, profile.as_str()).await?;
+        }
+        (State::Broken(_) | State::Stopped, Some(engine)) if seen.volume => {
+            repair::forget_settings(engine, seen.container.as_deref(), profile.as_str()).await?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn given_up(profile: &Profile, state: &State) -> Fault {
+    let why = match state {
+        State::Running(_) => "it runs, but minikube does not remember it".to_owned(),
+        State::Absent => "minikube does not know it".to_owned(),
+        State::Stopped => "it is stopped".to_owned(),
+        State::Paused(_) => "it is paused".to_owned(),
+        State::Broken(broken) => broken.to_string(),
+    };
+    let fault =
+        Fault::message(Kind::Minikube, why).context(format!("cannot bring the profile `{profile}` to run"));
+    let anew = format!(
+        "make it anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
+    );
+    match state {
+        State::Broken(Break::Foreign(name)) => fault.hint(format!(
+            "name another `profile` in deploy.toml, or rename that container: `docker rename {name} {name}-mine`"
+        )),
+        State::Broken(Break::Unreadable(_)) => fault.hint(anew),
+        _ => fault.hint(format!("see what the node says: `minikube logs -p {profile} --length=50`")).hint(anew),
+    }
+}

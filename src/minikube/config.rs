@@ -1,0 +1,225 @@
+//! A profile's `config.json`: what minikube remembers of it, and where the project asks for something else.
+//!
+//! Not what runs: the file outlives the node. Changed flags of an existing profile are ignored by `minikube start` with
+//! a warning at most (`cmd/minikube/cmd/start.go`: `updateExistingConfigFromFlags`), so the difference is told here.
+
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::project;
+use crate::project::Runtime;
+use crate::project::name::Profile;
+use crate::world::World;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// What minikube remembers of a profile (`minikube: pkg/minikube/config/types.go`: `ClusterConfig`).
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Config {
+    pub(crate) driver: String,
+    /// 0 for no limit.
+    #[serde(rename = "CPUs")]
+    pub(crate) cpus: i64,
+    /// MiB; 0 for no limit.
+    pub(crate) memory: i64,
+    /// MiB.
+    pub(crate) disk_size: i64,
+    #[serde(rename = "APIServerPort")]
+    pub(crate) api_server_port: u16,
+    #[serde(rename = "KubernetesConfig")]
+    pub(crate) kubernetes: Kubernetes,
+    pub(crate) nodes: Option<Vec<Machine>>,
+    pub(crate) addons: Option<BTreeMap<String, bool>>,
+    /// What `--ports` said when the node was made, as `docker run -p` has it.
+    pub(crate) exposed_ports: Option<Vec<String>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Kubernetes {
+    #[serde(rename = "KubernetesVersion")]
+    pub(crate) version: String,
+    pub(crate) container_runtime: String,
+    #[serde(rename = "APIServerHAVIP")]
+    pub(crate) api_server_havip: String,
+}
+
+/// One node.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct Machine {
+    /// Empty for the first.
+    pub(crate) name: String,
+    #[serde(rename = "IP")]
+    pub(crate) ip: String,
+    pub(crate) port: u16,
+}
+
+impl Config {
+    /// The nodes' machine names: the profile's for the first, `PROFILE-m02` and so on for the others
+    /// (`pkg/minikube/config/profile.go`: `MachineName`).
+    pub(crate) fn machines(&self, profile: &Profile) -> Vec<String> {
+        let named = |machine: &Machine| {
+            if machine.name.is_empty() || machine.name == profile.as_str() {
+                profile.to_string()
+            } else {
+                format!("{profile}-{}", machine.name)
+            }
+        };
+        match self.nodes.as_deref() {
+            // The first node of an old profile may be called m01.
+            None | Some([] | [_]) => vec![profile.to_string()],
+            Some(nodes) => nodes.iter().map(named).collect(),
+        }
+    }
+
+    /// The runtime, or the name of one that we cannot use.
+    pub(crate) fn runtime(&self) -> Result<Runtime, &str> {
+        match self.kubernetes.container_runtime.as_str() {
+            "docker" | "" => Ok(Runtime::Docker),
+            "containerd" => Ok(Runtime::Containerd),
+            other => Err(other),
+        }
+    }
+
+    /// The first node's address, as it was when the profile was last started.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.nodes.as_deref()?.first()?.ip.parse().ok()
+    }
+
+    /// The API server's port inside the node.
+    pub(crate) fn api_port(&self) -> u16 {
+        let of_node = self.nodes.as_deref().and_then(|nodes| nodes.first()).map_or(0, |node| node.port);
+        [of_node, self.api_server_port].into_iter().find(|port| *port != 0).unwrap_or(8443)
+    }
+
+    /// The addons that the project needs and the profile has not got, in the order of the project.
+    pub(crate) fn lacking<'a>(&self, wanted: &'a [String]) -> Vec<&'a str> {
+        let on =
+            |name: &str| self.addons.as_ref().and_then(|addons| addons.get(name)).copied().unwrap_or(false);
+        wanted.iter().map(String::as_str).filter(|name| !on(name)).collect()
+    }
+
+    /// Where the project asks for something else than this profile is, with what applies it.
+    pub(crate) fn differences(&self, wanted: &project::Minikube) -> Vec<Finding> {
+        let profile = &wanted.profile;
+        let anew = |key: &str| {
+            format!(
+                "`minikube delete -p {profile}`, then `todo up`, makes it anew, without the data in its volumes; or change `{key}` in deploy.toml"
+            )
+        };
+        let mut found = Vec::new();
+        let mut amount = |key: &str, what: &str, has: i64, asked: Option<i64>, unit: &str| {
+            let Some(asked) = asked.filter(|asked| has != 0 && *asked != has) else { return };
+            let message = format!("the profile has {has}{unit} {what}, deploy.toml asks for {asked}{unit}");
+            let severity = if has < asked { Severity::Warning } else { Severity::Note };
+            found.push(Finding { severity, ..Finding::warning(message) }.mend(anew(key)));
+        };
+        amount("cpus", "CPUs", self.cpus, wanted.cpus.map(i64::from), "");
+        amount(
+            "memory",
+            "of memory",
+            self.memory,
+            wanted.memory_mib.and_then(|mib| mib.try_into().ok()),
+            " MiB",
+        );
+        if !matches!(self.driver.as_str(), "docker" | "podman" | "none" | "ssh") {
+            amount(
+                "disk",
+                "of disk",
+                self.disk_size,
+                wanted.disk_mib.and_then(|mib| mib.try_into().ok()),
+                " MiB",
+            );
+        }
+        if let Some(driver) = wanted.driver.as_deref().filter(|driver| !same_driver(driver, &self.driver)) {
+            let message =
+                format!("the profile has the driver `{}`, deploy.toml asks for `{driver}`", self.driver);
+            found.push(Finding::warning(message).mend(anew("driver")));
+        }
+        if let Some(version) = wanted.kubernetes.as_deref().filter(|version| !self.is_kubernetes(version)) {
+            let has = &self.kubernetes.version;
+            found.push(
+                Finding::warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).mend(
+                    format!(
+                        "to a newer version: `minikube start -p {profile} --kubernetes-version={version} --keep-context`; to an older one only anew: `minikube delete -p {profile}`, then `todo up`"
+                    ),
+                ),
+            );
+        }
+        if self.runtime().is_ok_and(|runtime| runtime != wanted.runtime) {
+            let has = &self.kubernetes.container_runtime;
+            let message =
+                format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
+            let severity = Severity::Note;
+            found.push(Finding { severity, ..Finding::warning(message) }.mend(anew("runtime")));
+        }
+        let nodes = self.nodes.as_ref().map_or(1, Vec::len);
+        if nodes != wanted.nodes as usize && wanted.nodes != 0 {
+            let message = format!("the profile has {nodes} node(s), deploy.toml asks for {}", wanted.nodes);
+            let (severity, mend) = if nodes < wanted.nodes as usize {
+                (Severity::Warning, format!("`minikube node add -p {profile}` adds one"))
+            } else {
+                (
+                    Severity::Note,
+                    format!(
+                        "`minikube node list -p {profile}` names them; `minikube node delete NAME -p {profile}` takes one away"
+                    ),
+                )
+            };
+            found.push(Finding { severity, ..Finding::warning(message) }.mend(mend));
+        }
+        for finding in &mut found {
+            finding.subject = Some(format!("profile {profile}"));
+        }
+        found
+    }
+
+    /// `1.34` means any patch of it, as it does for minikube.
+    fn is_kubernetes(&self, version: &str) -> bool {
+        let has = self.kubernetes.version.trim_start_matches('v');
+        let asked = version.trim_start_matches('v');
+        has.is_empty()
+            || matches!(asked, "stable" | "latest")
+            || has == asked
+            || has.strip_prefix(asked).is_some_and(|rest| rest.starts_with('.'))
+    }
+}
+
+/// `qemu` is minikube's alias of `qemu2`, and so on (`pkg/minikube/driver/driver.go`).
+fn same_driver(asked: &str, has: &str) -> bool {
+    asked == has || matches!((asked, has), ("qemu", "qemu2") | ("virtualbox", "vbox") | ("native", "none"))
+}
+
+/// The profile's folder.
+pub(crate) fn folder(world: &World, profile: &Profile) -> Option<PathBuf> {
+    world.minikube_folder().map(|home| home.join("profiles").join(profile.as_str()))
+}
+
+/// Reads what minikube remembers of `profile`; `None` if it knows no such profile.
+pub(crate) fn read(world: &World, profile: &Profile) -> io::Result<Option<Config>> {
+    let Some(folder) = folder(world, profile) else { return Ok(None) };
+    match std::fs::read(folder.join("config.json")) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The driver that the user chose for all of their profiles: `MINIKUBE_DRIVER`, or `minikube config set driver`.
+pub(crate) fn preferred_driver(world: &World) -> Option<String> {
+    let of_file = |home: &Path| {
+        let text = std::fs::read(home.join("config").join("config.json")).ok()?;
+        let settings: serde_json::Value = serde_json::from_slice(&text).ok()?;
+        ["driver", "vm-driver"].into_iter().find_map(|key| settings[key].as_str().map(str::to_owned))
+    };
+    ["MINIKUBE_DRIVER", "MINIKUBE_VM_DRIVER"]
+        .into_iter()
+        .find_map(|name| world.var(name).map(str::to_owned))
+        .or_else(|| of_file(&world.minikube_folder()?))
+        .filter(|driver| !driver.is_empty())
+}

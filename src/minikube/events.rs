@@ -1,0 +1,193 @@
+//! The lines that `minikube start -o json` prints: one CloudEvent each.
+//!
+//! Not a judge: an event of type `error` may be mere text, and with `--force` even one with an exit code may not be fatal.
+//! The exit status of the process is the truth; what is read here explains it.
+
+use serde::Deserialize;
+
+/// What a line says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Told {
+    /// A step begins.
+    Step { doing: String, index: Option<u64>, total: Option<u64> },
+    /// A download moves: percent.
+    Download { what: String, percent: Option<u64> },
+    /// Worth a line, not more.
+    Text(String),
+    /// Worth knowing.
+    Warning(String),
+    /// Why it is going to end, unless it was forced.
+    Failed(Failure),
+}
+
+/// minikube's own account of a failure (`pkg/minikube/reason/reason.go`: `Kind`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Failure {
+    /// `GUEST_PROVISION` and so on; stable, unlike the text.
+    pub(crate) reason: String,
+    /// The exit code it is going to end with.
+    pub(crate) code: Option<i32>,
+    pub(crate) message: String,
+    pub(crate) advice: String,
+    pub(crate) url: String,
+}
+
+#[derive(Deserialize)]
+struct CloudEvent {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    data: Data,
+}
+
+/// Every value is a string, whatever it means (`pkg/minikube/out/register/cloud_events.go`).
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Data {
+    message: String,
+    name: String,
+    currentstep: String,
+    totalsteps: String,
+    artifact: String,
+    progress: String,
+    exitcode: String,
+    advice: String,
+    url: String,
+}
+
+/// What minikube prints about its own surroundings, values included, which may hold a password.
+fn is_environment(message: &str) -> bool {
+    message.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+    })
+}
+
+/// Warnings about what we or the user chose knowingly: `--force`, and the default runtime, which we never rely on.
+fn is_idle(message: &str) -> bool {
+    message.contains("--force") || message.contains("#21973")
+}
+
+/// Reads one line of standard output; `None` for noise.
+pub(crate) fn read(line: &str) -> Option<Told> {
+    let event: CloudEvent = match serde_json::from_str(line) {
+        Ok(event) => event,
+        Err(_) => {
+            return Some(line.trim()).filter(|text| !text.is_empty()).map(|text| Told::Text(text.to_owned()));
+        }
+    };
+    let data = event.data;
+    let message = data.message.trim().to_owned();
+    match event.kind.strip_prefix("io.k8s.sigs.minikube.")? {
+        "step" => {
+            let doing = message.lines().next().unwrap_or_default().trim_end_matches('.').trim_end();
+            let doing = if doing.is_empty() { data.name.as_str() } else { doing };
+            let (index, total) = (data.currentstep.parse().ok(), data.totalsteps.parse().ok());
+            Some(Told::Step { doing: doing.to_owned(), index, total })
+        }
+        "download" => Some(Told::Download { what: data.artifact, percent: None }),
+        "download.progress" => Some(Told::Download { what: data.artifact, percent: percent(&data.progress) }),
+        "error" if !data.exitcode.is_empty() => Some(Told::Failed(Failure {
+            reason: data.name,
+            code: data.exitcode.parse().ok(),
+            message,
+            advice: data.advice.trim().to_owned(),
+            url: data.url,
+        })),
+        _ if message.is_empty() || is_environment(&message) => None,
+        "warning" if !is_idle(&message) => Some(Told::Warning(message)),
+        _ => Some(Told::Text(message)),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to 0 to 100 before; a fraction that is no number becomes 0"
+)]
+fn percent(fraction: &str) -> Option<u64> {
+    fraction.parse::<f64>().ok().map(|fraction| (fraction * 100.0).clamp(0.0, 100.0) as u64)
+}
+
+/// Whether this text says that the cluster's objects were thrown away: the one way minikube tells it, in English, which
+/// is why it is run with `LC_ALL=C` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`).
+pub(crate) fn tells_reset(text: &str) -> bool {
+    text.contains("will reset cluster")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Failure;
+    use super::Told;
+    use super::percent;
+    use super::read;
+    use super::tells_reset;
+
+    fn event(kind: &str, data: &str) -> Option<Told> {
+        read(&format!(
+            r#"{{"specversion":"1.0","id":"1","source":"https://minikube.sigs.k8s.io/","type":"io.k8s.sigs.minikube.{kind}","datacontenttype":"application/json","data":{data}}}"#
+        ))
+    }
+
+    #[test]
+    fn each_line_is_read_for_what_it_is_worth() {
+        let text = |text: &str| Some(Told::Text(text.to_owned()));
+        assert_eq!(
+            event(
+                "step",
+                r#"{"currentstep":"5","message":"Pulling base image v0.0.50 ...","name":"Pulling Base Image","totalsteps":"19"}"#
+            ),
+            Some(Told::Step {
+                doing: "Pulling base image v0.0.50".to_owned(),
+                index: Some(5),
+                total: Some(19)
+            })
+        );
+        assert_eq!(
+            event("step", r#"{"currentstep":"","message":"","name":"Done","totalsteps":"19"}"#),
+            Some(Told::Step { doing: "Done".to_owned(), index: None, total: Some(19) })
+        );
+        assert_eq!(
+            event("download.progress", r#"{"artifact":"kicbase","progress":"0.25","currentstep":"5"}"#),
+            Some(Told::Download { what: "kicbase".to_owned(), percent: Some(25) })
+        );
+        assert_eq!(event("error", r#"{"message":"mere text\n"}"#), text("mere text"));
+        assert_eq!(event("info", r#"{"message":"HTTPS_PROXY=http://me:secret@proxy"}"#), None);
+        assert_eq!(event("info", r#"{"message":"Using Docker driver"}"#), text("Using Docker driver"));
+        assert_eq!(
+            event("warning", r#"{"message":"Failing to connect to https://registry.k8s.io/"}"#),
+            Some(Told::Warning("Failing to connect to https://registry.k8s.io/".to_owned()))
+        );
+        let chosen = "minikube skips various validations when --force is supplied";
+        assert_eq!(event("warning", &format!(r#"{{"message":"{chosen}"}}"#)), text(chosen));
+        assert_eq!(
+            event(
+                "error",
+                r#"{"advice":" do this ","exitcode":"56","issues":"","message":"no","name":"DRV_UNSUPPORTED_OS","url":""}"#
+            ),
+            Some(Told::Failed(Failure {
+                reason: "DRV_UNSUPPORTED_OS".to_owned(),
+                code: Some(56),
+                message: "no".to_owned(),
+                advice: "do this".to_owned(),
+                url: String::new(),
+            }))
+        );
+        assert_eq!(read("E0116 14:50:01 klog noise"), text("E0116 14:50:01 klog noise"));
+        assert_eq!(read("  "), None);
+        assert_eq!(read(r#"{"type":"com.example.other"}"#), None);
+    }
+
+    #[test]
+    fn nonsense_in_a_progress_is_no_panic() {
+        assert_eq!(
+            ["0", "1", "7", "-1", "NaN", "x", ""].map(percent),
+            [Some(0), Some(100), Some(100), Some(0), Some(0), None, None]
+        );
+    }
+
+    #[test]
+    fn a_reset_is_recognised() {
+        assert!(tells_reset("Unable to restart control-plane node(s), will reset cluster: x"));
+        assert!(!tells_reset("initialization failed, will try again: x"));
+    }
+}

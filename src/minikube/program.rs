@@ -1,0 +1,54 @@
+//! `minikube` itself, called so that it answers in English, asks nothing and concerns one profile.
+
+use crate::exec;
+use crate::exec::Call;
+use crate::exec::ExecError;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::minikube::advice;
+use crate::minikube::events;
+use crate::minikube::events::Failure;
+use crate::minikube::events::Told;
+use crate::project::name::Profile;
+use crate::run::Run;
+use crate::world::Os;
+
+/// `minikube ARGUMENTS -p PROFILE`.
+pub(crate) fn call<const N: usize>(run: &Run, profile: &Profile, arguments: [&str; N]) -> Result<Call> {
+    let program = exec::find(&run.world, "minikube").ok_or_else(|| {
+        let get = match run.world.os {
+            Os::Linux => "https://minikube.sigs.k8s.io/docs/start",
+            Os::MacOs => "`brew install minikube`",
+            Os::Windows => "`winget install Kubernetes.minikube`",
+        };
+        Fault::message(Kind::Prerequisite, "minikube is not on the PATH").hint(format!("install it: {get}"))
+    })?;
+    Ok(Call::new(program)
+        .args(arguments)
+        .args(["-p", profile.as_str()])
+        .env("LC_ALL", "C")
+        .env("LANGUAGE", "")
+        .env("MINIKUBE_IN_STYLE", "false"))
+}
+
+/// What a call that ended badly means: minikube's own account of it if it gave one in JSON, else its last words.
+pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError) -> Fault {
+    if error.stopped
+        && let Some(stopped) = run.stopped()
+    {
+        return stopped.context(format!("{doing} was interrupted"));
+    }
+    let told = error.stdout.lines().rev().filter_map(events::read);
+    let mut failures =
+        told.filter_map(|told| if let Told::Failed(failure) = told { Some(failure) } else { None });
+    let failure = failures.next().unwrap_or_else(|| Failure { code: error.code, ..Failure::default() });
+    let kind = if error.cause.is_some() { Kind::Prerequisite } else { advice::kind(error.code) };
+    let hints = advice::hints(profile, run.world.os, error.code, &failure);
+    let message = failure.message.trim().to_owned();
+    let mut chain = anyhow::Error::new(error);
+    if !message.is_empty() {
+        chain = anyhow::Error::msg(message).context(chain.to_string());
+    }
+    hints.into_iter().fold(Fault::new(kind, chain).context(format!("cannot {doing}")), Fault::hint)
+}

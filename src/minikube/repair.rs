@@ -1,0 +1,194 @@
+//! From whatever state the profile is in to one that runs: which remedy comes next, and those that need no minikube.
+//!
+//! Never a deletion. Each remedy is tried once; what it does not mend is `minikube start`'s, and what that does not mend
+//! ends the run.
+
+use crate::minikube::Break;
+use crate::minikube::Pause;
+use crate::minikube::State;
+use anyhow::Context;
+use bollard::Docker;
+use bollard::body_full;
+use bollard::errors::Error;
+use bollard::models::ContainerCreateBody;
+use bollard::models::HostConfig;
+use bollard::query_parameters::ContainerArchiveInfoOptionsBuilder;
+use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::query_parameters::RemoveImageOptions;
+use bollard::query_parameters::UploadToContainerOptionsBuilder;
+use futures::TryStreamExt;
+
+/// What changes a state for the better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// `minikube start` of a new profile.
+    Create,
+    /// The engine lets the node's containers run on.
+    Thaw,
+    /// `minikube unpause`.
+    Unpause,
+    /// `minikube update-context`.
+    UpdateContext,
+    /// `minikube start` of what is there.
+    Start,
+}
+
+/// The next remedy for `state` after those that were tried; `None` if none is left.
+pub(crate) fn next(state: &State, tried: &[Remedy]) -> Option<Remedy> {
+    let first = match state {
+        State::Running(_) | State::Broken(Break::Foreign(_) | Break::Unreadable(_)) => return None,
+        State::Absent => return Some(Remedy::Create).filter(|_| tried.is_empty()),
+        State::Paused(Pause::Container) => Remedy::Thaw,
+        State::Paused(Pause::Kubernetes) => Remedy::Unpause,
+        State::Broken(Break::KubeconfigStale(_)) => Remedy::UpdateContext,
+        State::Stopped
+        | State::Broken(Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_)) => {
+            Remedy::Start
+        }
+    };
+    [first, Remedy::Start].into_iter().find(|remedy| !tried.contains(remedy))
+}
+
+/// Lets every one of these containers run on that is paused.
+pub(crate) async fn thaw(engine: &Docker, containers: &[String]) -> anyhow::Result<()> {
+    for name in containers {
+        match engine.unpause_container(name).await {
+            // Not paused, which is what we want.
+            Ok(()) | Err(Error::DockerResponseServerError { status_code: 409 | 500, .. }) => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot unpause the container `{name}`"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What kubeadm keeps outside the volume, and a new container lacks.
+const LOST: [&str; 3] = [
+    "/etc/kubernetes/admin.conf",
+    "/etc/kubernetes/kubelet.conf",
+    "/etc/kubernetes/manifests/kube-apiserver.yaml",
+];
+
+/// Where minikube remembers with which settings kubeadm last ran: in the volume.
+const MEMORY: (&str, &str) = ("/var/tmp/minikube", "kubeadm.yaml");
+
+/// Makes the next `minikube start` write anew what a node lost with its container; returns whether that was necessary.
+///
+/// minikube takes a cluster for configured if these settings are what they were (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`:
+/// `restartPrimaryControlPlane`). They lie in the volume, but what kubeadm made of them does not: a node that was made
+/// anew on its old volume gets no kubelet.conf and no manifests, and `minikube start` fails after six minutes (tried
+/// with v1.38.1). With other settings it makes them, and finds etcd and all data where they were.
+pub(crate) async fn forget_settings(
+    engine: &Docker,
+    container: Option<&str>,
+    volume: &str,
+) -> anyhow::Result<bool> {
+    let Some(container) = container else {
+        return through_a_container(engine, volume).await;
+    };
+    for path in LOST {
+        if !has(engine, container, path).await? {
+            return write(engine, container).await;
+        }
+    }
+    Ok(false)
+}
+
+async fn has(engine: &Docker, container: &str, path: &str) -> anyhow::Result<bool> {
+    let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
+    match engine.get_container_archive_info(container, Some(options)).await {
+        Ok(_) => Ok(true),
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+        Err(error) => {
+            Err(error).with_context(|| format!("cannot look for {path} in the container `{container}`"))
+        }
+    }
+}
+
+/// Writes into a volume that no container has: through one that is made for it, of an empty image, and never started.
+async fn through_a_container(engine: &Docker, volume: &str) -> anyhow::Result<bool> {
+    let empty = tar::Builder::new(Vec::new()).into_inner()?;
+    let import = CreateImageOptionsBuilder::default().from_src("-").build();
+    let told: Vec<_> = engine
+        .create_image(Some(import), Some(body_full(empty.into())), None)
+        .try_collect()
+        .await
+        .context("cannot make an empty image")?;
+    let image = told.into_iter().filter_map(|line| line.status).next_back().unwrap_or_default();
+    let body = ContainerCreateBody {
+        image: Some(image.clone()),
+        cmd: Some(vec!["never-started".to_owned()]),
+        host_config: Some(HostConfig {
+            binds: Some(vec![format!("{volume}:/var")]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    };
+    let made = engine.create_container(None, body).await;
+    let written = match &made {
+        Ok(container) => write(engine, &container.id).await,
+        Err(_) => Ok(false),
+    };
+    if let Ok(container) = &made {
+        engine.remove_container(&container.id, None).await.context("cannot remove a container of ours")?;
+    }
+    engine
+        .remove_image(&image, None::<RemoveImageOptions>, None)
+        .await
+        .context("cannot remove an empty image of ours")?;
+    made.with_context(|| format!("cannot look into the volume `{volume}`"))?;
+    written
+}
+
+async fn write(engine: &Docker, container: &str) -> anyhow::Result<bool> {
+    let text = "# Emptied by `todo`, so that `minikube start` configures this node anew.\n";
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, MEMORY.1, text.as_bytes())?;
+    let options = UploadToContainerOptionsBuilder::default().path(MEMORY.0).build();
+    let archive = body_full(archive.into_inner()?.into());
+    match engine.upload_to_container(container, Some(options), archive).await {
+        Ok(()) => Ok(true),
+        // Nothing was ever remembered: the node will be configured from scratch anyway.
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
+        Err(error) => Err(error).context("cannot write minikube's kubeadm.yaml"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Remedy;
+    use super::next;
+    use crate::minikube::Break;
+    use crate::minikube::Pause;
+    use crate::minikube::State;
+
+    #[test]
+    fn the_mildest_remedy_comes_first_and_none_twice() {
+        let stale = State::Broken(Break::KubeconfigStale(String::new()));
+        let down = State::Broken(Break::ApiDown(String::new()));
+        let gone = State::Broken(Break::ContainerGone { volume: true });
+        for (state, tried, expected) in [
+            (&State::Absent, vec![], Some(Remedy::Create)),
+            (&State::Absent, vec![Remedy::Create], None),
+            (&State::Stopped, vec![], Some(Remedy::Start)),
+            (&State::Stopped, vec![Remedy::Thaw], Some(Remedy::Start)),
+            (&State::Paused(Pause::Container), vec![], Some(Remedy::Thaw)),
+            (&State::Paused(Pause::Kubernetes), vec![Remedy::Thaw], Some(Remedy::Unpause)),
+            (&State::Paused(Pause::Kubernetes), vec![Remedy::Thaw, Remedy::Unpause], Some(Remedy::Start)),
+            (&stale, vec![], Some(Remedy::UpdateContext)),
+            (&stale, vec![Remedy::UpdateContext], Some(Remedy::Start)),
+            (&stale, vec![Remedy::UpdateContext, Remedy::Start], None),
+            (&stale, vec![Remedy::Start], Some(Remedy::UpdateContext)),
+            (&down, vec![Remedy::Create], Some(Remedy::Start)),
+            (&gone, vec![Remedy::Start], None),
+            (&State::Broken(Break::Foreign("mini".to_owned())), vec![], None),
+            (&State::Broken(Break::Unreadable(String::new())), vec![], None),
+        ] {
+            assert_eq!(next(state, &tried), expected, "{state:?} after {tried:?}");
+        }
+    }
+}

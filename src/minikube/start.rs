@@ -1,0 +1,207 @@
+//! `minikube start`, its JSON events turned into ours.
+//!
+//! Not a change of what is there: minikube ignores most changed flags of an existing profile and switches the container
+//! runtime without being asked, so an existing profile is started as it is.
+
+use crate::event::Amount;
+use crate::event::Finding;
+use crate::event::OpenItem;
+use crate::event::Unit;
+use crate::exec::Stream;
+use crate::fault::Result;
+use crate::minikube::config;
+use crate::minikube::config::Config;
+use crate::minikube::events;
+use crate::minikube::events::Told;
+use crate::minikube::program;
+use crate::project;
+use crate::project::Runtime;
+use crate::run::Run;
+use std::net::Ipv4Addr;
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+/// How often the downloads are looked at, which minikube tells about on a terminal only.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Starts the profile; `existing` is what minikube remembers of it, `fresh` whether its node will be made (again).
+///
+/// Returns what is worth knowing.
+pub(crate) async fn start(
+    run: &Run,
+    wanted: &project::Minikube,
+    existing: Option<&Config>,
+    docker: bool,
+    fresh: bool,
+    item: &OpenItem,
+) -> Result<Vec<Finding>> {
+    let profile = &wanted.profile;
+    let mut notes = in_effect(run).map(|note| note.about(format!("profile {profile}"))).into_iter().collect();
+    let driver = driver(run, wanted, existing, docker);
+    let container = matches!(driver.as_deref(), Some("docker" | "podman"));
+    let publish = if fresh && container { ports(wanted, existing, &mut notes) } else { Vec::new() };
+    let call = program::call(run, profile, ["start", "-o", "json", "--interactive=false", "--keep-context"])?
+        .args(arguments(wanted, existing, driver.as_deref(), &publish));
+    let mut step = (None, None);
+    let work = call.lines(run, |stream, line| {
+        // Standard error is free text, klog's errors among it, in every mode (minikube#22466).
+        let told = if stream == Stream::Out { events::read(line) } else { None };
+        match told {
+            Some(Told::Step { doing, index, total }) => {
+                step = (index.or(step.0), total.or(step.1));
+                let amount = step.0.map(|done| Amount { done, total: step.1, unit: Unit::Steps });
+                item.progress(doing, amount);
+            }
+            Some(Told::Download { what, percent }) => {
+                let amount = percent.map(|done| Amount { done, total: Some(100), unit: Unit::Percent });
+                item.progress(format!("downloading {what}"), amount);
+            }
+            Some(Told::Text(text)) if events::tells_reset(&text) => notes.push(reset(wanted, text)),
+            Some(Told::Text(text)) => item.log(text),
+            Some(Told::Warning(text)) => {
+                run.sink.warn(Finding::warning(text).about(format!("profile {profile}")));
+            }
+            Some(Told::Failed(failure)) => item.log(failure.message),
+            None => {}
+        }
+    });
+    let done = tokio::select! {
+        done = work => done,
+        never = watch_downloads(run, item) => match never {},
+    };
+    done.map_err(|error| program::fault(run, profile, &format!("start the profile `{profile}`"), error))?;
+    Ok(notes)
+}
+
+/// The driver to name: the project's, the profile's own, or docker where the user has chosen nothing and it answers.
+fn driver(run: &Run, wanted: &project::Minikube, existing: Option<&Config>, docker: bool) -> Option<String> {
+    if let Some(existing) = existing.filter(|existing| !existing.driver.is_empty()) {
+        return Some(existing.driver.clone());
+    }
+    wanted
+        .driver
+        .clone()
+        .or_else(|| config::preferred_driver(&run.world))
+        .or_else(|| docker.then(|| "docker".to_owned()))
+}
+
+fn arguments(
+    wanted: &project::Minikube,
+    existing: Option<&Config>,
+    driver: Option<&str>,
+    publish: &[String],
+) -> Vec<String> {
+    let mut flags = Vec::new();
+    let mut flag =
+        |name: &str, value: Option<String>| flags.extend(value.map(|value| format!("--{name}={value}")));
+    let runtime = existing.and_then(|existing| existing.runtime().ok()).unwrap_or(wanted.runtime);
+    flag("driver", driver.map(str::to_owned));
+    flag("container-runtime", Some(word(runtime).to_owned()));
+    if existing.is_none() {
+        flag("cpus", wanted.cpus.map(|cpus| cpus.to_string()));
+        flag("memory", wanted.memory_mib.map(|mib| format!("{mib}mb")));
+        flag("disk-size", wanted.disk_mib.map(|mib| format!("{mib}mb")));
+        flag("kubernetes-version", wanted.kubernetes.clone());
+        flag("nodes", Some(wanted.nodes).filter(|nodes| *nodes > 1).map(|nodes| nodes.to_string()));
+    }
+    let addons = existing.map_or_else(
+        || wanted.addons.iter().map(String::as_str).collect(),
+        |existing| existing.lacking(&wanted.addons),
+    );
+    flag("addons", Some(addons.join(",")).filter(|addons| !addons.is_empty()));
+    flag("ports", Some(publish.join(",")).filter(|ports| !ports.is_empty()));
+    flags
+}
+
+fn word(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Docker => "docker",
+        Runtime::Containerd => "containerd",
+    }
+}
+
+/// What `--ports` says: what the profile already had, and those of the project that are free.
+///
+/// Each node would publish the same ports, so a profile of several publishes none.
+fn ports(wanted: &project::Minikube, existing: Option<&Config>, notes: &mut Vec<Finding>) -> Vec<String> {
+    let count = existing.and_then(|existing| existing.nodes.as_ref()).map_or(wanted.nodes as usize, Vec::len);
+    let had = existing.and_then(|existing| existing.exposed_ports.clone()).unwrap_or_default();
+    if count > 1 {
+        return had;
+    }
+    let mut ports = had;
+    for port in &wanted.publish {
+        let binding = format!("127.0.0.1:{port}:{port}");
+        if ports.contains(&binding) {
+            continue;
+        }
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, *port)) {
+            Ok(_) => ports.push(binding),
+            Err(error) => notes.push(
+                Finding::warning(format!("port {port} of this machine is not published: {error}")).mend(format!(
+                    "see who has it: `ss -ltnp 'sport = :{port}'`; or name another `local-port` in deploy.toml"
+                )),
+            ),
+        }
+    }
+    ports
+}
+
+/// The variables of minikube's own that decide besides deploy.toml. Names alone: a mirror's URL may hold a password.
+fn in_effect(run: &Run) -> Option<Finding> {
+    const OURS_OR_HARMLESS: [&str; 5] = [
+        "MINIKUBE_HOME",
+        "MINIKUBE_IN_STYLE",
+        "MINIKUBE_WANTUPDATENOTIFICATION",
+        "MINIKUBE_FORCE",
+        "MINIKUBE_ROOTLESS",
+    ];
+    let names: Vec<&str> = run
+        .world
+        .variables()
+        .filter_map(|(name, value)| name.to_str().filter(|_| !value.is_empty()))
+        .filter(|name| name.starts_with("MINIKUBE_") && !OURS_OR_HARMLESS.contains(name))
+        .filter(|name| !name.starts_with("MINIKUBE_EXISTING_") && !name.starts_with("MINIKUBE_ACTIVE_"))
+        .collect();
+    let message = format!("minikube also follows the environment: {}", names.join(", "));
+    (!names.is_empty())
+        .then(|| Finding { severity: crate::event::Severity::Note, ..Finding::warning(message) })
+}
+
+fn reset(wanted: &project::Minikube, text: String) -> Finding {
+    Finding::warning(
+        "minikube could not restart the control plane and reset the cluster: all objects in it are gone",
+    )
+    .about(format!("profile {}", wanted.profile))
+    .evidence([text])
+    .mend("what this project deploys is applied again; deploy the rest again too")
+}
+
+/// Tells what lies half-downloaded in minikube's cache; never ends.
+async fn watch_downloads(run: &Run, item: &OpenItem) -> std::convert::Infallible {
+    let cache = run.world.minikube_folder().map(|home| home.join("cache"));
+    let mut before = 0;
+    loop {
+        tokio::time::sleep(TICK).await;
+        let bytes = cache.as_deref().map_or(0, |cache| half_downloaded(cache, 4));
+        if bytes > before {
+            item.progress("downloading", Some(Amount { done: bytes, total: None, unit: Unit::Bytes }));
+        }
+        before = bytes;
+    }
+}
+
+fn half_downloaded(folder: &Path, depth: u32) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let size = |entry: std::fs::DirEntry| {
+        let path = entry.path();
+        let about = entry.metadata().ok()?;
+        if about.is_dir() && depth > 0 {
+            Some(half_downloaded(&path, depth - 1))
+        } else {
+            path.extension().is_some_and(|extension| extension == "download").then_some(about.len())
+        }
+    };
+    entries.flatten().filter_map(size).sum()
+}

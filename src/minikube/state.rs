@@ -1,0 +1,310 @@
+//! What the profile is now, without starting minikube where the engine and the API server can say it.
+//!
+//! Not a remedy: nothing here changes anything. Some 10 ms where `minikube status` takes 500.
+
+use crate::docker;
+use crate::docker::reach;
+use crate::event::Outcome;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::minikube::Break;
+use crate::minikube::Node;
+use crate::minikube::NodeEngine;
+use crate::minikube::Pause;
+use crate::minikube::State;
+use crate::minikube::config;
+use crate::minikube::config::Config;
+use crate::minikube::endpoint;
+use crate::minikube::kubeconfig;
+use crate::minikube::probe;
+use crate::minikube::status;
+use crate::project::Runtime;
+use crate::project::name::Profile;
+use crate::run::Run;
+use bollard::Docker;
+use bollard::models::ContainerInspectResponse;
+use bollard::models::ContainerStateStatusEnum as Status;
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use futures::future::join_all;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an API server of a running node may take to answer before it counts as down.
+pub(crate) const BRIEF: Duration = Duration::from_secs(3);
+
+/// Labels that minikube gives a node's container (`pkg/drivers/kic/oci/types.go`).
+const LABEL: &str = "name.minikube.sigs.k8s.io";
+
+/// Everything that was found about a profile.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) state: State,
+    /// What minikube remembers, if it does.
+    pub(crate) config: Option<Config>,
+    /// The first node's container, where there is one.
+    pub(crate) container: Option<String>,
+    /// Whether the volume of the first node is there, where nodes are containers.
+    pub(crate) volume: bool,
+    /// The engine that the node containers run in, where they do.
+    pub(crate) engine: Option<Docker>,
+}
+
+/// Looks at `profile`, giving its API server `patience` to answer.
+pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Result<Seen> {
+    let remembered = match config::read(&run.world, profile) {
+        Ok(remembered) => remembered,
+        Err(error) => {
+            let why = format!("minikube's own file about it cannot be read: {error}");
+            return Ok(Seen::bare(State::Broken(Break::Unreadable(why)), None));
+        }
+    };
+    let Some(config) = remembered else {
+        return absent(run, profile).await;
+    };
+    if let Err(runtime) = config.runtime() {
+        return Err(Fault::message(
+            Kind::Minikube,
+            format!("the profile `{profile}` has the container runtime `{runtime}`, into which no image can be brought"),
+        )
+        .hint(format!(
+            "name another `profile` in deploy.toml, or make this one anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
+        )));
+    }
+    if config.driver == "docker" {
+        containers(run, profile, config, patience).await
+    } else {
+        machine(run, profile, config, patience).await
+    }
+}
+
+/// A profile that minikube does not know may have left a volume, which a new one will take over.
+async fn absent(run: &Run, profile: &Profile) -> Result<Seen> {
+    let mut seen = Seen::bare(State::Absent, None);
+    if let Ok((_, engine)) = reach::reach(&run.world).await {
+        seen.volume = engine.inspect_volume(profile.as_str()).await.is_ok();
+        seen.engine = Some(engine);
+    }
+    Ok(seen)
+}
+
+/// Nodes that are containers of the host's engine.
+async fn containers(run: &Run, profile: &Profile, config: Config, patience: Duration) -> Result<Seen> {
+    let (host, engine) = reach::reach(&run.world).await.map_err(|error| {
+        let mend = error.mend();
+        Fault::new(Kind::Prerequisite, error).hint(mend)
+    })?;
+    let machines = config.machines(profile);
+    let inspected = join_all(machines.iter().map(|name| inspect(&engine, name))).await;
+    let mut nodes = Vec::new();
+    for (name, found) in machines.iter().zip(inspected) {
+        nodes.push((
+            name.clone(),
+            found.or_fault(Kind::Minikube, || format!("cannot inspect the container `{name}`"))?,
+        ));
+    }
+    let first = nodes.first().and_then(|(_, found)| found.as_ref());
+    let mut seen = Seen::bare(State::Absent, None);
+    seen.container = first.and_then(|node| node.id.clone());
+    seen.volume = first.is_some() || engine.inspect_volume(profile.as_str()).await.is_ok();
+    seen.state = match standing(profile, &nodes) {
+        Some(state) => state,
+        None => running(run, profile, &config, host, nodes, patience).await?,
+    };
+    if let State::Broken(Break::ContainerGone { volume }) = &mut seen.state {
+        *volume = seen.volume;
+    }
+    seen.engine = Some(engine);
+    seen.config = Some(config);
+    Ok(seen)
+}
+
+async fn inspect(engine: &Docker, name: &str) -> anyhow::Result<Option<ContainerInspectResponse>> {
+    match engine.inspect_container(name, None).await {
+        Ok(found) => Ok(Some(found)),
+        Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the containers alone say; `None` if all of them run.
+fn standing(profile: &Profile, nodes: &[(String, Option<ContainerInspectResponse>)]) -> Option<State> {
+    let status = |node: &ContainerInspectResponse| node.state.as_ref().and_then(|state| state.status);
+    for (name, found) in nodes {
+        let Some(node) = found else {
+            return Some(State::Broken(Break::ContainerGone { volume: false }));
+        };
+        let labels = node.config.as_ref().and_then(|config| config.labels.as_ref());
+        if labels.is_none_or(|labels| labels.get(LABEL).is_none_or(|of| of != profile.as_str())) {
+            return Some(State::Broken(Break::Foreign(name.clone())));
+        }
+    }
+    let found: Vec<Option<Status>> =
+        nodes.iter().filter_map(|(_, node)| Some(status(node.as_ref()?))).collect();
+    if found.contains(&Some(Status::PAUSED)) {
+        return Some(State::Paused(Pause::Container));
+    }
+    match found.iter().filter(|status| **status != Some(Status::RUNNING)).count() {
+        0 => None,
+        down if down == found.len() => Some(State::Stopped),
+        _ => {
+            let down = nodes.iter().find(|(_, node)| node.as_ref().and_then(status) != Some(Status::RUNNING));
+            let name = down.map_or_else(String::new, |(name, _)| name.clone());
+            Some(State::Broken(Break::NodeDown(name)))
+        }
+    }
+}
+
+/// All containers run: does the kubeconfig lead to their API server, and does that answer?
+async fn running(
+    run: &Run,
+    profile: &Profile,
+    config: &Config,
+    host: docker::Address,
+    nodes: Vec<(String, Option<ContainerInspectResponse>)>,
+    patience: Duration,
+) -> Result<State> {
+    let home = home(run)?;
+    let remote = endpoint::remote(&host).await;
+    let runtime = config.runtime().unwrap_or(Runtime::Docker);
+    let mut engines = Vec::new();
+    let mut first: Option<(BTreeMap<u16, SocketAddr>, Option<IpAddr>)> = None;
+    for (container, node) in nodes {
+        let Some(node) = node else { continue };
+        let published = endpoint::published(&node, remote);
+        let docker = (runtime == Runtime::Docker).then(|| endpoint::engine(&published, &home)).flatten();
+        engines.push(NodeEngine { container, docker });
+        first.get_or_insert((published, endpoint::address(&node)));
+    }
+    let (published, address) = first.unwrap_or_default();
+    let port = config.api_port();
+    let mut api: Vec<SocketAddr> = address.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
+    api.extend(published.get(&port));
+    api.extend(shared_address(config));
+    let node = draft(run, profile, config, host, engines, published, address)?;
+    // Whether it is paused is known long before an API server that is paused has been given up.
+    let broken = tokio::select! {
+        broken = reachable(&node, &api, patience) => broken,
+        true = paused(node.docker.clone()) => return Ok(State::Paused(Pause::Kubernetes)),
+    };
+    Ok(match broken {
+        None => State::Running(Box::new(node)),
+        Some(Break::ApiDown(why)) if runtime != Runtime::Docker => {
+            status::ask(run, profile).await?.unwrap_or(State::Broken(Break::ApiDown(why)))
+        }
+        Some(broken) => State::Broken(broken),
+    })
+}
+
+/// A node that is a machine of its own, or this very machine.
+async fn machine(run: &Run, profile: &Profile, config: Config, patience: Duration) -> Result<Seen> {
+    let home = home(run)?;
+    let host = docker::host(&run.world).unwrap_or(docker::Address::Unix("/var/run/docker.sock".into()));
+    let address = if config.driver == "none" { None } else { config.address() };
+    let docker = match (config.runtime(), address) {
+        (Ok(Runtime::Docker), Some(address)) => Some(endpoint::engine_at(address, &home)),
+        (Ok(Runtime::Docker), None) => Some(host.clone()),
+        _ => None,
+    };
+    let engines = config
+        .machines(profile)
+        .into_iter()
+        .enumerate()
+        .map(|(index, container)| {
+            let docker = if index == 0 { docker.clone() } else { None };
+            NodeEngine { container, docker }
+        })
+        .collect();
+    let mut api: Vec<SocketAddr> =
+        config.address().map(|ip| SocketAddr::new(ip, config.api_port())).into_iter().collect();
+    api.extend(shared_address(&config));
+    let node = draft(run, profile, &config, host, engines, BTreeMap::new(), config.address())?;
+    let state = match reachable(&node, &api, patience).await {
+        None => State::Running(Box::new(node)),
+        Some(_) => status::ask(run, profile).await?.unwrap_or_else(|| State::Running(Box::new(node))),
+    };
+    Ok(Seen::bare(state, Some(config)))
+}
+
+/// The address that several control planes share.
+fn shared_address(config: &Config) -> Option<SocketAddr> {
+    let ip = config.kubernetes.api_server_havip.parse().ok()?;
+    Some(SocketAddr::new(ip, config.api_port()))
+}
+
+fn draft(
+    run: &Run,
+    profile: &Profile,
+    config: &Config,
+    host: docker::Address,
+    engines: Vec<NodeEngine>,
+    published: BTreeMap<u16, SocketAddr>,
+    address: Option<IpAddr>,
+) -> Result<Node> {
+    let kubeconfig = kubeconfig::path(&run.world)
+        .ok_or_else(|| Fault::message(Kind::Prerequisite, "there is no home folder for a kubeconfig"))
+        .map_err(|fault| fault.hint("name one: `export KUBECONFIG=/some/file`"))?;
+    Ok(Node {
+        profile: profile.clone(),
+        runtime: config.runtime().unwrap_or(Runtime::Docker),
+        docker: engines.first().and_then(|first| first.docker.clone()),
+        engines,
+        host,
+        kubeconfig,
+        context: profile.to_string(),
+        address,
+        published,
+        outcome: Outcome::Unchanged,
+        notes: Vec::new(),
+    })
+}
+
+/// What is wrong with the way to the API server, if anything.
+async fn reachable(node: &Node, api: &[SocketAddr], patience: Duration) -> Option<Break> {
+    let stale = |why: String| Some(Break::KubeconfigStale(why));
+    let path = node.kubeconfig.display();
+    let kubeconfig = match kubeconfig::read(&node.kubeconfig) {
+        Ok(Some(kubeconfig)) => kubeconfig,
+        Ok(None) => return stale(format!("`{path}` does not exist")),
+        Err(error) => return stale(format!("{error:#}")),
+    };
+    let Some(server) = kubeconfig::server(&kubeconfig, &node.context) else {
+        return stale(format!("`{path}` has no entry `{}`", node.context));
+    };
+    if !endpoint::leads_to(server, api) {
+        return stale(format!("the entry `{}` of `{path}` leads to {server}", node.context));
+    }
+    probe::answers(kubeconfig, &node.context, patience).await.err().map(Break::ApiDown)
+}
+
+/// Whether `minikube pause` stopped the API server: the node's own engine knows.
+async fn paused(docker: Option<docker::Address>) -> bool {
+    let ask = async {
+        let engine = docker::connect(&docker?).ok()?.negotiate_version().await.ok()?;
+        let filters = HashMap::from([
+            ("name".to_owned(), vec!["k8s_kube-apiserver".to_owned()]),
+            ("status".to_owned(), vec!["paused".to_owned()]),
+        ]);
+        let options = ListContainersOptionsBuilder::default().filters(&filters).build();
+        engine.list_containers(Some(options)).await.ok()
+    };
+    ask.await.is_some_and(|found| !found.is_empty())
+}
+
+fn home(run: &Run) -> Result<PathBuf> {
+    run.world.minikube_folder().ok_or_else(|| {
+        Fault::message(Kind::Prerequisite, "there is no home folder for minikube")
+            .hint("name one: `export MINIKUBE_HOME=/some/folder`")
+    })
+}
+
+impl Seen {
+    fn bare(state: State, config: Option<Config>) -> Seen {
+        Seen { state, config, container: None, volume: false, engine: None }
+    }
+}

@@ -1,0 +1,1 @@
+//! The room against a fake engine, a fake API server and a fake minikube.
