@@ -1,4 +1,5 @@
 //! `todo` brings a small application up on minikube with one command, again and again, and takes it down again.
+pub mod cluster;
 pub mod docker;
 pub mod event;
 pub mod exec;

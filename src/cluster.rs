@@ -1,0 +1,7 @@
+//! Objects → running.
+
+pub mod apply;
+pub mod health;
+pub mod live;
+pub mod snapshot;
+pub mod target;
