@@ -1,6 +1,7 @@
 //! Objects → running.
 
 pub mod apply;
+pub mod blame;
 pub mod health;
 pub mod live;
 pub mod snapshot;

@@ -19,6 +19,8 @@ mod storage;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::manifest::ObjectId;
+pub(crate) use storage::class_of;
+
 use jiff::SignedDuration;
 use serde::Deserialize;
 use serde::Serialize;
