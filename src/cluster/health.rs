@@ -104,7 +104,7 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    fn new(health: Health, reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+    pub(crate) fn new(health: Health, reason: impl Into<String>, message: impl Into<String>) -> Judgement {
         Judgement {
             health,
             reason: reason.into(),
@@ -115,29 +115,29 @@ impl Judgement {
         }
     }
 
-    fn ready(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+    pub(crate) fn ready(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
         Judgement::new(Health::Ready, reason, message)
     }
 
-    fn progressing(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+    pub(crate) fn progressing(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
         Judgement::new(Health::Progressing, reason, message)
     }
 
-    fn failed(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+    pub(crate) fn failed(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
         Judgement::new(Health::Failed, reason, message)
     }
 
-    fn replicas(mut self, ready: i64, wanted: i64) -> Judgement {
+    pub(crate) fn replicas(mut self, ready: i64, wanted: i64) -> Judgement {
         self.replicas = Some(Replicas { ready, wanted });
         self
     }
 
-    fn note(mut self, note: impl Into<String>) -> Judgement {
+    pub(crate) fn note(mut self, note: impl Into<String>) -> Judgement {
         self.note = Some(note.into());
         self
     }
 
-    fn soft(mut self) -> Judgement {
+    pub(crate) fn soft(mut self) -> Judgement {
         self.soft = true;
         self
     }

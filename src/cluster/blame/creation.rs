@@ -26,7 +26,7 @@ pub fn symptom(workload: &Value, around: &Snapshot) -> Option<Symptom> {
 }
 
 fn refused(set: &Value) -> Option<String> {
-    let failure = live::condition(set, "ReplicaFailure").filter(|failure| failure.holds())?;
+    let failure = live::condition(set, "ReplicaFailure").filter(live::Condition::holds)?;
     (failure.reason != "FailedDelete").then(|| failure.message.to_owned())
 }
 

@@ -60,6 +60,7 @@ pub const QUOTA_WHILE_MOVING: Grace = after(30);
 pub const MISSING_BUT_OURS: Grace = after(60);
 
 /// The table.
+#[expect(clippy::match_same_arms, reason = "a table by subject; equal figures are a coincidence")]
 pub const fn grace(signal: Signal) -> Grace {
     match signal {
         Signal::ImageName | Signal::ImageNever | Signal::NeverFits | Signal::Deadline => after(0),

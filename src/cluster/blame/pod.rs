@@ -16,10 +16,10 @@ pub fn symptoms(pod: &Value, around: &Snapshot) -> Vec<Symptom> {
     if live::is_terminating(pod) || live::text(pod, "/status/phase") == "Succeeded" {
         return Vec::new();
     }
-    if live::text(pod, "/status/phase") == "Failed" {
-        if let Some(symptom) = thrown_out(pod) {
-            return vec![symptom];
-        }
+    if live::text(pod, "/status/phase") == "Failed"
+        && let Some(symptom) = thrown_out(pod)
+    {
+        return vec![symptom];
     }
     if let Some(symptom) = scheduling::symptom(pod, around) {
         return vec![symptom];

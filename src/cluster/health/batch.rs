@@ -15,7 +15,7 @@ pub(super) fn job(object: &Value, known: Known<'_>) -> Judgement {
     }
     // FailureTarget comes first, while the last pods are still being stopped.
     for kind in ["Failed", "FailureTarget"] {
-        if let Some(failed) = live::condition(object, kind).filter(|condition| condition.holds()) {
+        if let Some(failed) = live::condition(object, kind).filter(live::Condition::holds) {
             return of(Judgement::failed(failed.reason, why(failed.reason, failed.message)));
         }
     }
@@ -32,11 +32,8 @@ pub(super) fn job(object: &Value, known: Known<'_>) -> Judgement {
     }
     let active = live::count(object, "/status/active");
     let failures = live::count(object, "/status/failed");
-    let mut message = format!("{done} of {wanted} completed, {active} running");
-    if failures > 0 {
-        message.push_str(&format!(", {failures} failed"));
-    }
-    of(Judgement::progressing("Running", message))
+    let failed = if failures > 0 { format!(", {failures} failed") } else { String::new() };
+    of(Judgement::progressing("Running", format!("{done} of {wanted} completed, {active} running{failed}")))
 }
 
 fn why(reason: &str, message: &str) -> String {

@@ -11,7 +11,7 @@ pub(super) fn definition(object: &Value) -> Judgement {
     match live::condition(object, "Established") {
         Some(established) if established.holds() => {
             let judgement = Judgement::ready("Established", "it is served");
-            match live::condition(object, "NonStructuralSchema").filter(|schema| schema.holds()) {
+            match live::condition(object, "NonStructuralSchema").filter(live::Condition::holds) {
                 Some(schema) => judgement.note(schema.message),
                 None => judgement,
             }
