@@ -2,8 +2,11 @@
 
 pub mod apply;
 pub mod blame;
+pub mod explain;
 pub mod health;
 pub mod judge;
 pub mod live;
+pub mod rollout;
 pub mod snapshot;
+pub mod status;
 pub mod target;

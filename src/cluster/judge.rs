@@ -130,6 +130,8 @@ pub struct Judge {
     first_doom: Option<Timestamp>,
     ready_but_soft: Option<Timestamp>,
     needs: Needs,
+    /// Whether the one look is all there will ever be, so that graces run from what the objects say themselves.
+    dump: bool,
 }
 
 impl Judge {
@@ -158,7 +160,13 @@ impl Judge {
             first_doom: None,
             ready_but_soft: None,
             needs: Needs::default(),
+            dump: false,
         }
+    }
+
+    /// A judge of one look: what the objects say of times and repetitions has to do.
+    pub fn of_dump(subjects: Vec<Subject>, now: Timestamp) -> Judge {
+        Judge { dump: true, ..Judge::new(subjects, Limits::default(), now) }
     }
 
     /// Takes a look, and says how well each object is, in the order in which they were given.
@@ -253,7 +261,7 @@ impl Judge {
                 around: Some(snapshot),
             },
         );
-        if judgement.health == Health::Terminating {
+        if judgement.health == Health::Terminating && !self.dump {
             return Judgement::failed("Terminating", format!("somebody deletes it; it is {}", judgement.message));
         }
         if judgement.health == Health::Ready && subject.changed {
@@ -351,8 +359,9 @@ impl Judge {
         self.latch(&uid, &mut symptom);
         let key = (uid, symptom.container.clone(), symptom.signal);
         present.insert(key.clone());
+        let since = if self.dump { since(of).unwrap_or(now).min(now) } else { now };
         let seen = self.seen.entry(key).or_insert_with(|| Seen {
-            since: now,
+            since,
             reason: symptom.reason.clone(),
             times: 1,
             doomed: false,
@@ -440,6 +449,9 @@ impl Judge {
         if crashed && symptom.trying {
             return false;
         }
+        if self.dump && symptom.reason == "CrashLoopBackOff" {
+            return true;
+        }
         match symptom.signal {
             Signal::Crash | Signal::Killed if others_move && patience > 0.0 => {
                 rule = grace::Grace { restarts: Some(grace::CRASHES_AT_MOST), ..rule };
@@ -477,6 +489,17 @@ impl Judge {
 
 fn waiting_for_an_answer() -> Judgement {
     Judgement::progressing("NotSeen", "waiting for the API server to tell of it")
+}
+
+/// Since when an object of a dump is in trouble, as far as it says so.
+fn since(object: &Value) -> Option<Timestamp> {
+    ["PodScheduled", "Initialized", "ContainersReady", "Ready"]
+        .iter()
+        .filter_map(|kind| live::condition(object, kind))
+        .find(|condition| condition.status == "False")
+        .and_then(|condition| condition.changed)
+        .or_else(|| live::moment(object, "/status/startTime"))
+        .or_else(|| live::moment(object, "/metadata/creationTimestamp"))
 }
 
 fn gone(track: &Track) -> Judgement {

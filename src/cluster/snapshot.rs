@@ -88,6 +88,11 @@ impl Snapshot {
         self.objects.insert(live::id(&object), object);
     }
 
+    /// Takes in what we wrote ourselves, under the name that it was given.
+    pub fn know(&mut self, id: ObjectId, object: Value) {
+        self.objects.insert(id, object);
+    }
+
     /// Takes in an event, by its name.
     pub fn heard(&mut self, name: &str, happening: Happening) {
         self.happenings.entry(happening.about.clone()).or_default().insert(name.to_owned(), happening);
@@ -98,8 +103,14 @@ impl Snapshot {
         self.objects.remove(id);
     }
 
-    /// Replaces everything of one kind and namespace by what a list said.
+    /// Replaces everything of one kind and namespace by what a list said; events are added.
     pub fn replace(&mut self, group: &str, kind: &str, namespace: Option<&str>, objects: Vec<Value>) {
+        if kind == "Event" {
+            for event in &objects {
+                self.heard(live::name(event), Happening::read(event));
+            }
+            return;
+        }
         self.objects.retain(|id, _| {
             id.group != group
                 || id.kind != kind
@@ -137,7 +148,7 @@ impl Snapshot {
 
     /// What was said of the object with that UID, oldest first.
     pub fn happenings(&self, uid: &str) -> Vec<&Happening> {
-        let mut of: Vec<&Happening> = self.happenings.get(uid).into_iter().flat_map(BTreeMap::values).collect();
+        let mut of: Vec<&Happening> = self.happenings.get(uid).filter(|_| !uid.is_empty()).into_iter().flat_map(BTreeMap::values).collect();
         of.sort_by_key(|happening| happening.last);
         of
     }

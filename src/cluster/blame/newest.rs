@@ -16,7 +16,7 @@ pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
     let owned = |owner: &'a str| {
         around
             .kind("Pod", namespace)
-            .filter(move |pod| live::controller_uid(pod) == owner && !live::is_terminating(pod))
+            .filter(move |pod| !owner.is_empty() && live::controller_uid(pod) == owner && !live::is_terminating(pod))
     };
     match live::kind(workload) {
         "Pod" => vec![workload],
@@ -43,7 +43,7 @@ pub fn replica_set<'a>(deployment: &'a Value, around: &'a Snapshot) -> Option<&'
     let revision = live::annotation(deployment, REVISION);
     let mut sets: Vec<&Value> = around
         .kind("ReplicaSet", live::namespace(deployment))
-        .filter(|set| live::controller_uid(set) == uid)
+        .filter(|set| !uid.is_empty() && live::controller_uid(set) == uid)
         .collect();
     if !revision.is_empty() {
         return sets.into_iter().find(|set| live::annotation(set, REVISION) == revision);

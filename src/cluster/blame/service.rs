@@ -20,17 +20,13 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
             .at(applied.place_of(pointer).clone())
     };
     let namespace = live::namespace(service);
-    let chosen: Vec<&Value> = around
-        .kind("Pod", namespace)
-        .filter(|pod| !live::is_terminating(pod))
+    let chosen: Vec<&Value> = templates(namespace, around)
+        .chain(around.kind("Pod", namespace).filter(|pod| !live::is_terminating(pod)))
         .filter(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value)))
         .collect();
     if chosen.is_empty() {
         let asked: Vec<String> =
             selector.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
-        if scaled_to_none(selector, namespace, around) {
-            return None;
-        }
         return Some(
             finding(format!("its selector `{}` matches no pod", asked.join(",")), "/spec/selector")
                 .evidence(labels_there(namespace, around))
@@ -78,15 +74,12 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
     })
 }
 
-/// Whether a workload with these labels exists that wants no pods.
-fn scaled_to_none(selector: &serde_json::Map<String, Value>, namespace: &str, around: &Snapshot) -> bool {
-    ["Deployment", "StatefulSet", "ReplicaSet"].iter().any(|kind| {
-        around.kind(kind, namespace).any(|workload| {
-            let labels = &workload["spec"]["template"]["metadata"]["labels"];
-            live::number(workload, "/spec/replicas") == Some(0)
-                && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        })
-    })
+/// What the namespace's workloads make their pods from, whether they have any just now or not.
+fn templates<'a>(namespace: &'a str, around: &'a Snapshot) -> impl Iterator<Item = &'a Value> {
+    ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"]
+        .into_iter()
+        .flat_map(move |kind| around.kind(kind, namespace))
+        .filter_map(|workload| workload.pointer("/spec/template"))
 }
 
 fn labels_there(namespace: &str, around: &Snapshot) -> Vec<String> {
