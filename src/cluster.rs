@@ -2,6 +2,8 @@
 
 pub mod apply;
 pub mod blame;
+#[cfg(test)]
+mod cases;
 pub mod explain;
 pub mod health;
 pub mod judge;

@@ -9,8 +9,8 @@ mod batch;
 mod daemon_set;
 mod deployment;
 mod extension;
-mod policy;
 mod pod;
+mod policy;
 mod replica_set;
 mod service;
 mod stateful_set;
@@ -159,8 +159,7 @@ pub struct Known<'a> {
 }
 
 /// Kinds whose status counts for nothing until it names a generation.
-const COUNTED: [&str; 5] =
-    ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "PodDisruptionBudget"];
+const COUNTED: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "PodDisruptionBudget"];
 
 /// How well `object` is.
 pub fn judge(object: &Value, known: Known<'_>) -> Judgement {

@@ -65,6 +65,8 @@ struct Track {
     doomed: bool,
     fingerprint: String,
     moved: Timestamp,
+    /// When it was last seen on its way.
+    started: Option<Timestamp>,
     pulling: bool,
 }
 
@@ -73,6 +75,7 @@ impl Track {
     fn starting(&self) -> bool {
         self.judgement.health == Health::Progressing
             && !self.judgement.soft
+            && self.judgement.reason != "NotSeen"
             && self.troubles.iter().all(|trouble| trouble.symptom.signal == Signal::NotReady)
     }
 
@@ -126,7 +129,7 @@ pub struct Judge {
     seen: HashMap<Key, Seen>,
     latched: HashMap<(String, String), (Signal, String)>,
     crashes: Crashes,
-    up_since: HashMap<(String, String), Timestamp>,
+    up_since: HashMap<(String, String, i64), Timestamp>,
     first_doom: Option<Timestamp>,
     ready_but_soft: Option<Timestamp>,
     needs: Needs,
@@ -146,6 +149,7 @@ impl Judge {
                 doomed: false,
                 fingerprint: String::new(),
                 moved: now,
+                started: None,
                 pulling: false,
             })
             .collect();
@@ -177,13 +181,17 @@ impl Judge {
             let judgement = self.health(index, now, snapshot);
             let troubles = self.troubles(index, &judgement, now, snapshot, &mut present);
             let live = snapshot.get(&self.tracks[index].subject.id);
-            let (fingerprint, pulling) = live.map_or_else(Default::default, |live| fingerprint(live, &judgement, snapshot));
+            let (fingerprint, pulling) =
+                live.map_or_else(Default::default, |live| fingerprint(live, &judgement, snapshot));
             let track = &mut self.tracks[index];
             if fingerprint != track.fingerprint || pulling {
                 track.moved = now;
             }
             (track.fingerprint, track.pulling, track.judgement, track.troubles) =
                 (fingerprint, pulling, judgement, troubles);
+            if track.starting() {
+                track.started = Some(now);
+            }
         }
         self.seen.retain(|key, _| present.contains(key));
         for index in 0..self.tracks.len() {
@@ -215,10 +223,15 @@ impl Judge {
 
     /// Whether to look again.
     pub fn decide(&mut self, now: Timestamp) -> Decision {
-        let past = |since: Timestamp, limit: std::time::Duration| now.duration_since(since).unsigned_abs() >= limit;
+        let past =
+            |since: Timestamp, limit: std::time::Duration| now.duration_since(since).unsigned_abs() >= limit;
         if let Some(first) = self.first_doom {
             let settled = self.tracks.iter().all(Track::settled);
-            return if settled || past(first, self.limits.settle) { Decision::Broken } else { Decision::Wait };
+            return if settled || past(first, self.limits.settle) {
+                Decision::Broken
+            } else {
+                Decision::Wait
+            };
         }
         let open: Vec<&Track> =
             self.tracks.iter().filter(|track| track.judgement.health == Health::Progressing).collect();
@@ -262,7 +275,10 @@ impl Judge {
             },
         );
         if judgement.health == Health::Terminating && !self.dump {
-            return Judgement::failed("Terminating", format!("somebody deletes it; it is {}", judgement.message));
+            return Judgement::failed(
+                "Terminating",
+                format!("somebody deletes it; it is {}", judgement.message),
+            );
         }
         if judgement.health == Health::Ready && subject.changed {
             let live = live.clone();
@@ -272,21 +288,36 @@ impl Judge {
     }
 
     /// A container without a readiness probe is "ready" as soon as it has started, so it has to stay up for a while.
-    fn stays_up(&mut self, live: &Value, judgement: Judgement, now: Timestamp, snapshot: &Snapshot) -> Judgement {
+    fn stays_up(
+        &mut self,
+        live: &Value,
+        judgement: Judgement,
+        now: Timestamp,
+        snapshot: &Snapshot,
+    ) -> Judgement {
         let mut left = SignedDuration::ZERO;
         for pod in newest::pods(live, snapshot) {
             for written in live::list(pod, "/spec/containers") {
                 if live::text(pod, "/status/phase") != "Running" || written.get("readinessProbe").is_some() {
                     continue;
                 }
-                let key = (live::uid(pod).to_owned(), live::text(written, "/name").to_owned());
+                let name = live::text(written, "/name");
+                let status = live::list(pod, "/status/containerStatuses")
+                    .iter()
+                    .find(|status| live::text(status, "/name") == name);
+                let run = status.map_or(0, |status| live::count(status, "/restartCount"));
+                let key = (live::uid(pod).to_owned(), name.to_owned(), run);
                 let up = now.duration_since(*self.up_since.entry(key).or_insert(now));
-                let stability = SignedDuration::try_from(self.limits.stability).unwrap_or(SignedDuration::MAX);
+                let stability =
+                    SignedDuration::try_from(self.limits.stability).unwrap_or(SignedDuration::MAX);
                 left = left.max(stability - up);
             }
         }
         if left.is_positive() && live::kind(live) != "Job" {
-            let mut waits = Judgement::progressing("StaysUp", "ready; it has no readiness probe, so it is watched for a moment");
+            let mut waits = Judgement::progressing(
+                "StaysUp",
+                "ready; it has no readiness probe, so it is watched for a moment",
+            );
             waits.replicas = judgement.replicas;
             return waits;
         }
@@ -306,7 +337,7 @@ impl Judge {
         let unseen = judgement.reason == "GenerationNotObserved";
         if !matches!(judgement.health, Health::Progressing | Health::Failed) || unseen {
             // Restarts count from the moment when a container was ready, so ready ones are looked at too.
-            self.look_at_runs(live, index, snapshot);
+            self.look_at_runs(live, index, now, snapshot);
             return Vec::new();
         }
         if id.kind == "PersistentVolumeClaim" {
@@ -316,7 +347,7 @@ impl Judge {
                 .into_iter()
                 .collect();
         }
-        let logs = self.look_at_runs(live, index, snapshot);
+        let logs = self.look_at_runs(live, index, now, snapshot);
         self.needs.logs.extend(logs);
         let mut troubles = Vec::new();
         if let Some(symptom) = blame::creation::symptom(live, snapshot) {
@@ -331,12 +362,21 @@ impl Judge {
         troubles
     }
 
-    fn look_at_runs(&mut self, live: &Value, index: usize, snapshot: &Snapshot) -> Vec<LogNeed> {
-        let calm = !self.others(index).any(Track::starting);
+    fn look_at_runs(
+        &mut self,
+        live: &Value,
+        index: usize,
+        now: Timestamp,
+        snapshot: &Snapshot,
+    ) -> Vec<LogNeed> {
+        // What has just become ready may not be reachable yet: endpoints take a moment.
+        let calm = self.others(index).all(|other| {
+            other.started.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_secs(3))
+        });
         let mut needs = Vec::new();
         for pod in newest::pods(live, snapshot) {
-            for (status, _) in blame::pod::containers(pod) {
-                needs.extend(self.crashes.look(pod, status, calm));
+            for (status, purpose) in blame::pod::containers(pod) {
+                needs.extend(self.crashes.look(pod, status, purpose, calm));
             }
         }
         needs
@@ -390,16 +430,18 @@ impl Judge {
     /// Decides which troubles will not pass, and whether that is the end of the object.
     fn condemn(&mut self, index: usize, now: Timestamp, snapshot: &Snapshot) {
         let others_start = self.others(index).any(Track::starting);
-        let others_move = self.others(index).any(|other| {
-            other.starting() && now.duration_since(other.moved) < SignedDuration::from_secs(15)
-        });
+        let others_move = self
+            .others(index)
+            .any(|other| other.starting() && now.duration_since(other.moved) < SignedDuration::from_secs(15));
         let track = &self.tracks[index];
         let thrown_out =
             track.troubles.iter().filter(|trouble| trouble.symptom.signal == Signal::ThrownOut).count();
         let verdicts: Vec<bool> = track
             .troubles
             .iter()
-            .map(|trouble| self.is_doomed(trouble, track, now, others_start, others_move, thrown_out, snapshot))
+            .map(|trouble| {
+                self.is_doomed(trouble, track, now, others_start, others_move, thrown_out, snapshot)
+            })
             .collect();
         let track = &mut self.tracks[index];
         for (trouble, doomed) in track.troubles.iter_mut().zip(verdicts) {
@@ -415,7 +457,8 @@ impl Judge {
         }
         let track = &mut self.tracks[index];
         track.doomed = track.judgement.health == Health::Failed
-            || (track.judgement.health == Health::Progressing && aggregate(track, now, snapshot, self.limits.patience));
+            || (track.judgement.health == Health::Progressing
+                && aggregate(track, now, snapshot, self.limits.patience));
     }
 
     #[expect(clippy::too_many_arguments, reason = "one look, told apart for the borrow checker")]
@@ -439,7 +482,8 @@ impl Judge {
         }
         let patience = self.limits.patience;
         let elapsed = now.duration_since(trouble.since);
-        let restarts = symptom.exit.as_ref().map_or(0, |exit| self.crashes.restarts(uid, &container, exit.restarts));
+        let restarts =
+            symptom.exit.as_ref().map_or(0, |exit| self.crashes.restarts(uid, &container, exit.restarts));
         let mut times = seen.map_or(1, |seen| seen.times);
         let mut rule = grace::grace(symptom.signal);
         let crashed = matches!(
@@ -459,14 +503,20 @@ impl Judge {
             Signal::ConfigMissing | Signal::VolumeMissing if self.is_coming(symptom, track) => {
                 rule = grace::MISSING_BUT_OURS;
             }
-            Signal::Quota if others_start || frees_itself(track, snapshot) => rule = grace::QUOTA_WHILE_MOVING,
+            Signal::Quota if others_start || frees_itself(track, snapshot) => {
+                rule = grace::QUOTA_WHILE_MOVING
+            }
             Signal::ThrownOut => times = u32::try_from(thrown_out).unwrap_or(u32::MAX),
             _ => {}
         }
         if rule.is_over(patience, elapsed, restarts, times) {
             return true;
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small positive number")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a small positive number"
+        )]
         let runs = (2.0 * patience).ceil() as usize;
         crashed && !others_start && self.crashes.repeats(uid, &container, runs.max(1))
     }

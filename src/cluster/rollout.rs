@@ -164,7 +164,8 @@ async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -
 }
 
 fn warnings(judge: &Judge, applied: &Applied, snapshot: &Snapshot) -> Vec<Finding> {
-    let services = applied.objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
+    let services =
+        applied.objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
     let astray = services.filter_map(|object| {
         let service = snapshot.get(&object.id).unwrap_or(&object.object.value);
         blame::service::astray(service, &object.object, snapshot)

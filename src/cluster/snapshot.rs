@@ -142,13 +142,21 @@ impl Snapshot {
     pub fn kind<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Value> {
         self.objects
             .iter()
-            .filter(move |(id, _)| id.kind == kind && id.namespace.as_deref().unwrap_or_default() == namespace)
+            .filter(move |(id, _)| {
+                id.kind == kind && id.namespace.as_deref().unwrap_or_default() == namespace
+            })
             .map(|(_, object)| object)
     }
 
     /// What was said of the object with that UID, oldest first.
     pub fn happenings(&self, uid: &str) -> Vec<&Happening> {
-        let mut of: Vec<&Happening> = self.happenings.get(uid).filter(|_| !uid.is_empty()).into_iter().flat_map(BTreeMap::values).collect();
+        let mut of: Vec<&Happening> = self
+            .happenings
+            .get(uid)
+            .filter(|_| !uid.is_empty())
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .collect();
         of.sort_by_key(|happening| happening.last);
         of
     }

@@ -103,7 +103,8 @@ async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Sn
     for (id, resource) in objects {
         let key = (id.group.clone(), id.kind.clone(), id.namespace.clone());
         kinds.entry(key).or_insert_with(|| resource.clone());
-        let makes_pods = matches!(id.group.as_str(), "apps" | "batch") || matches!(id.kind.as_str(), "Pod" | "PersistentVolumeClaim");
+        let makes_pods = matches!(id.group.as_str(), "apps" | "batch")
+            || matches!(id.kind.as_str(), "Pod" | "PersistentVolumeClaim");
         for (group, kind) in [("", "Pod"), ("apps", "ReplicaSet"), ("", "Event")] {
             if makes_pods {
                 let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
@@ -112,7 +113,8 @@ async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Sn
             }
         }
     }
-    let lists = kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
+    let lists =
+        kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
     let lists = futures::future::join_all(lists).await;
     let mut snapshot = Snapshot::default();
     for (((group, kind, namespace), _), list) in kinds.iter().zip(lists) {

@@ -25,7 +25,10 @@ static TABLE: LazyLock<Vec<(Regex, Advice)>> = LazyLock::new(|| {
     let rows: [(&str, Advice); 5] = [
         (
             "exec format error",
-            Advice { mend: "the program is built for another CPU: build the image for the node's platform", fields: &["image"] },
+            Advice {
+                mend: "the program is built for another CPU: build the image for the node's platform",
+                fields: &["image"],
+            },
         ),
         (
             "read-only file ?system",
@@ -43,7 +46,10 @@ static TABLE: LazyLock<Vec<(Regex, Advice)>> = LazyLock::new(|| {
         ),
         (
             "address already in use",
-            Advice { mend: "another container of the pod listens on that port: give one of them another", fields: &["ports"] },
+            Advice {
+                mend: "another container of the pod listens on that port: give one of them another",
+                fields: &["ports"],
+            },
         ),
         (
             r"connection refused|no such host|name or service not known|host not found in upstream|getaddrinfo|ECONNREFUSED|ENOTFOUND",
@@ -91,7 +97,10 @@ mod tests {
     #[test]
     fn logs_tell_well_known_causes() {
         let of = |line: &str| of_log(&[line.to_owned()]).map(|advice| advice.fields[0]);
-        assert_eq!(of("nginx: [emerg] mkdir() failed (30: Read-only file system)"), Some("securityContext/readOnlyRootFilesystem"));
+        assert_eq!(
+            of("nginx: [emerg] mkdir() failed (30: Read-only file system)"),
+            Some("securityContext/readOnlyRootFilesystem")
+        );
         assert_eq!(of("exec /app: exec format error"), Some("image"));
         assert_eq!(of("SyntaxError: invalid syntax"), None);
     }

@@ -13,7 +13,8 @@ pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
         return None;
     }
     let happenings = around.happenings(live::uid(claim));
-    let said = happenings.iter().rev().find(|happening| happening.warning || happening.reason == "FailedBinding");
+    let said =
+        happenings.iter().rev().find(|happening| happening.warning || happening.reason == "FailedBinding");
     let named = claim.pointer("/spec/storageClassName").and_then(Value::as_str);
     let classless = named != Some("")
         && live::text(claim, "/spec/volumeName").is_empty()
@@ -21,6 +22,7 @@ pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
         && health::class_of(claim, around).is_none();
     if classless {
         let message = match named {
+            _ if said.is_some() => said.map_or_else(String::new, |said| said.message.clone()),
             Some(named) => format!("storageclass `{named}` not found"),
             None => "no storage class is set and none is the default".to_owned(),
         };
@@ -29,7 +31,9 @@ pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
     let said = said?;
     let signal = match said.reason.as_str() {
         "FailedBinding" if said.message.contains("no storage class is set") => Signal::NoClass,
-        "ProvisioningFailed" if said.message.contains("not found") && said.message.contains("storageclass") => {
+        "ProvisioningFailed"
+            if said.message.contains("not found") && said.message.contains("storageclass") =>
+        {
             Signal::NoClass
         }
         "FailedBinding" | "ProvisioningFailed" | "VolumeMismatch" | "ClaimMisbound" => Signal::Provisioning,

@@ -48,8 +48,9 @@ pub fn missing(message: &str) -> Option<Missing> {
 
 static KEY: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"couldn't find key (\S+) in (Secret|ConfigMap) [^\s/]+/([^\s,;:]+)"));
-static KEY_OF_VOLUME: LazyLock<Regex> =
-    LazyLock::new(|| pattern(r"(secret|configmap)s? references? non-existent (?:secret|config) key: ([^\s,;]+)"));
+static KEY_OF_VOLUME: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(r"(secret|configmap)s? references? non-existent (?:secret|config) key: ([^\s,;]+)")
+});
 static OBJECT: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"(secrets?|configmaps?|persistentvolumeclaims?) "([^"]+)" not found"#));
 
@@ -79,7 +80,12 @@ mod tests {
             ("secret \"db\" not found", "Secret", Some("db"), None),
             ("configmap \"app\" not found", "ConfigMap", Some("app"), None),
             ("couldn't find key URL in Secret todo/db", "Secret", Some("db"), Some("URL")),
-            ("couldn't find key LOG_LEVEL in ConfigMap todo/app", "ConfigMap", Some("app"), Some("LOG_LEVEL")),
+            (
+                "couldn't find key LOG_LEVEL in ConfigMap todo/app",
+                "ConfigMap",
+                Some("app"),
+                Some("LOG_LEVEL"),
+            ),
             (
                 "MountVolume.SetUp failed for volume \"v\" : configmap references non-existent config key: app.toml",
                 "ConfigMap",
@@ -94,7 +100,11 @@ mod tests {
             ),
         ] {
             let found = missing(message).unwrap();
-            assert_eq!((found.kind, found.name.as_deref(), found.key.as_deref()), (kind, name, key), "{message}");
+            assert_eq!(
+                (found.kind, found.name.as_deref(), found.key.as_deref()),
+                (kind, name, key),
+                "{message}"
+            );
         }
         assert_eq!(missing("container has runAsNonRoot and image will run as root"), None);
     }
@@ -104,7 +114,10 @@ mod tests {
         for (message, wanted) in [
             ("secret \"db\" not found", Signal::ConfigMissing),
             ("failed to sync configmap cache: timed out waiting for the condition", Signal::ConfigPending),
-            ("container has runAsNonRoot and image will run as root (pod: \"x\", container: web)", Signal::RunsAsRoot),
+            (
+                "container has runAsNonRoot and image will run as root (pod: \"x\", container: web)",
+                Signal::RunsAsRoot,
+            ),
             ("host IP unknown; known addresses: []", Signal::Config),
         ] {
             assert_eq!(classify(message), wanted, "{message}");

@@ -36,10 +36,12 @@ pub fn symptom(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> O
         "RegistryUnavailable" => Some(of(Signal::ImageUnreachable)),
         "SignatureValidationFailed" => Some(of(Signal::ImageSignature)),
         "CreateContainerConfigError" => Some(of(config::classify(message))),
-        "CrashLoopBackOff" => Some(
-            ended(status, purpose, happenings)
-                .map_or_else(|| of(Signal::Crash), |symptom| Symptom { reason: reason.to_owned(), ..symptom }),
-        ),
+        "CrashLoopBackOff" => {
+            Some(ended(status, purpose, happenings).map_or_else(
+                || of(Signal::Crash),
+                |symptom| Symptom { reason: reason.to_owned(), ..symptom },
+            ))
+        }
         "CreateContainerError" | "PreCreateHookError" | "PreStartHookError" => Some(of(creating(message))),
         "RunContainerError" | "PostStartHookError" => {
             let mut symptom = of(starting(message));
@@ -89,7 +91,8 @@ fn starting(message: &str) -> Signal {
 /// Whether the runtime says that there is no such program (runc: `libcontainer/init_linux.go`; crun says the same).
 fn is_command(message: &str) -> bool {
     let lower = message.to_ascii_lowercase();
-    let exec = lower.contains("exec: ") || lower.contains("exec ") || lower.contains("starting container process");
+    let exec =
+        lower.contains("exec: ") || lower.contains("exec ") || lower.contains("starting container process");
     lower.contains("executable file not found")
         || lower.contains("no command specified")
         || (exec && (lower.contains("no such file or directory") || lower.contains("permission denied")))
@@ -109,11 +112,12 @@ fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<
     let killed = !running || !live::flag(status, "/started");
     let signal = match (reason, exit.code) {
         (_, 0) if purpose == Purpose::Finish => return None,
-        (_, 0) => Signal::Completed,
         ("OOMKilled", _) => Signal::OutOfMemory,
+        // A program that stops well when it is told to is still not one that stopped by itself.
+        (_, 0 | 137 | 143) if killed && probe_kill(happenings, name).is_some() => Signal::Killed,
+        (_, 0) => Signal::Completed,
         ("StartError" | "ContainerCannotRun" | "RunContainerError", _) => starting(message),
         (_, 126 | 127) => Signal::CrashCommand,
-        (_, 137 | 143) if killed && probe_kill(happenings, name).is_some() => Signal::Killed,
         _ => Signal::Crash,
     };
     let mut symptom = Symptom::new(signal, reason, message).within(name);

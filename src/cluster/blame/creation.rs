@@ -47,7 +47,9 @@ fn pods_missing(workload: &Value) -> bool {
                 < live::count(workload, "/status/desiredNumberScheduled")
         }
         "Job" => live::count(workload, "/status/active") == 0,
-        _ => live::count(workload, "/status/replicas") < live::number(workload, "/spec/replicas").unwrap_or(1),
+        _ => {
+            live::count(workload, "/status/replicas") < live::number(workload, "/spec/replicas").unwrap_or(1)
+        }
     }
 }
 

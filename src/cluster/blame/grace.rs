@@ -39,7 +39,8 @@ impl Grace {
     /// Whether it is used up.
     pub fn is_over(self, patience: f64, elapsed: SignedDuration, restarts: i64, sightings: u32) -> bool {
         let patience = patience.max(0.0);
-        let reached = |limit: Option<u32>, now: f64| limit.is_some_and(|limit| now >= f64::from(limit) * patience);
+        let reached =
+            |limit: Option<u32>, now: f64| limit.is_some_and(|limit| now >= f64::from(limit) * patience);
         #[expect(clippy::cast_precision_loss, reason = "a container is not restarted 2^52 times")]
         let restarts = restarts as f64;
         reached(self.seconds, elapsed.as_secs_f64())
@@ -66,7 +67,7 @@ pub const fn grace(signal: Signal) -> Grace {
         Signal::ImageName | Signal::ImageNever | Signal::NeverFits | Signal::Deadline => after(0),
         Signal::ImageNotFound => after(8).or_seen(2),
         Signal::ImageDenied => after(12),
-        Signal::ImagePlatform | Signal::ImageSignature => after(8),
+        Signal::ImageNoHost | Signal::ImagePlatform | Signal::ImageSignature => after(8),
         Signal::ImageUnreachable => after(120),
         Signal::ImagePull | Signal::ImageInspect => after(60),
         Signal::ConfigMissing | Signal::VolumeMissing | Signal::RunsAsRoot | Signal::Config => after(7),
@@ -97,7 +98,8 @@ mod tests {
     #[test]
     fn a_rule_is_met_by_time_or_by_repetition() {
         let seconds = SignedDuration::from_secs;
-        let over = |signal, elapsed, restarts, seen| grace(signal).is_over(1.0, seconds(elapsed), restarts, seen);
+        let over =
+            |signal, elapsed, restarts, seen| grace(signal).is_over(1.0, seconds(elapsed), restarts, seen);
         assert!(over(Signal::ImageNever, 0, 0, 1));
         assert!(!over(Signal::ImageNotFound, 7, 0, 1));
         assert!(over(Signal::ImageNotFound, 8, 0, 1) && over(Signal::ImageNotFound, 0, 0, 2));

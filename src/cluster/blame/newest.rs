@@ -14,13 +14,15 @@ pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
     let namespace = live::namespace(workload);
     let uid = live::uid(workload);
     let owned = |owner: &'a str| {
-        around
-            .kind("Pod", namespace)
-            .filter(move |pod| !owner.is_empty() && live::controller_uid(pod) == owner && !live::is_terminating(pod))
+        around.kind("Pod", namespace).filter(move |pod| {
+            !owner.is_empty() && live::controller_uid(pod) == owner && !live::is_terminating(pod)
+        })
     };
     match live::kind(workload) {
         "Pod" => vec![workload],
-        "Deployment" => replica_set(workload, around).map_or_else(Vec::new, |set| owned(live::uid(set)).collect()),
+        "Deployment" => {
+            replica_set(workload, around).map_or_else(Vec::new, |set| owned(live::uid(set)).collect())
+        }
         "StatefulSet" => {
             let newest = live::text(workload, "/status/updateRevision");
             owned(uid).filter(|pod| newest.is_empty() || live::label(pod, HASH) == newest).collect()

@@ -56,8 +56,14 @@ pub fn containers(pod: &Value) -> impl Iterator<Item = (&Value, Purpose)> {
 pub fn is_thrown_out(pod: &Value) -> bool {
     matches!(
         live::text(pod, "/status/reason"),
-        "Evicted" | "Preempting" | "NodeLost" | "NodeShutdown" | "Shutdown" | "Terminated"
-            | "UnexpectedAdmissionError" | "NodeAffinity"
+        "Evicted"
+            | "Preempting"
+            | "NodeLost"
+            | "NodeShutdown"
+            | "Shutdown"
+            | "Terminated"
+            | "UnexpectedAdmissionError"
+            | "NodeAffinity"
     ) || live::text(pod, "/status/reason").starts_with("OutOf")
 }
 
@@ -75,15 +81,17 @@ fn before_containers(pod: &Value, happenings: &[&Happening]) -> Option<Symptom> 
     let waiting = containers(pod).any(|(status, _)| {
         matches!(live::text(status, "/state/waiting/reason"), "ContainerCreating" | "PodInitializing")
     });
-    let made = live::list(pod, "/status/initContainerStatuses")
-        .iter()
-        .any(|status| status.pointer("/state/running").is_some() || status.pointer("/state/terminated").is_some());
+    let made = live::list(pod, "/status/initContainerStatuses").iter().any(|status| {
+        status.pointer("/state/running").is_some() || status.pointer("/state/terminated").is_some()
+    });
     if !waiting || made || live::text(pod, "/spec/nodeName").is_empty() {
         return None;
     }
     let last = happenings.iter().rev().find(|happening| happening.warning)?;
     let signal = match last.reason.as_str() {
-        "FailedMount" | "FailedMapVolume" if config::missing(&last.message).is_some() => Signal::VolumeMissing,
+        "FailedMount" | "FailedMapVolume" if config::missing(&last.message).is_some() => {
+            Signal::VolumeMissing
+        }
         "FailedMount" | "FailedMapVolume" if last.message.contains("failed to sync") => Signal::ConfigPending,
         "FailedMount" | "FailedMapVolume" if is_slow(&last.message) => Signal::Attach,
         "FailedMount" | "FailedMapVolume" => Signal::Mount,
@@ -100,9 +108,9 @@ fn is_slow(message: &str) -> bool {
 
 /// Running, but not ready: what its readiness probe last said.
 fn not_ready(pod: &Value, happenings: &[&Happening]) -> Option<Symptom> {
-    let status = live::list(pod, "/status/containerStatuses").iter().find(|status| {
-        status.pointer("/state/running").is_some() && !live::flag(status, "/ready")
-    })?;
+    let status = live::list(pod, "/status/containerStatuses")
+        .iter()
+        .find(|status| status.pointer("/state/running").is_some() && !live::flag(status, "/ready"))?;
     let name = live::text(status, "/name");
     let probe = happenings.iter().rev().find(|happening| {
         happening.reason == "Unhealthy" && happening.part.ends_with(&format!("{{{name}}}"))

@@ -2,7 +2,8 @@
 
 /// Thousandths of a CPU, or thousandths of a byte: `250m` is 250, `1Gi` is 2^30 · 1000. `None` if it is not a quantity.
 pub fn parse(text: &str) -> Option<i128> {
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-' || c == '+')).unwrap_or(text.len());
+    let end =
+        text.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-' || c == '+')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let number: f64 = number.parse().ok()?;
     let factor: f64 = match suffix {
@@ -29,7 +30,7 @@ pub fn parse(text: &str) -> Option<i128> {
     };
     let thousandths = number * factor * 1000.0;
     #[expect(clippy::cast_possible_truncation, reason = "rounded and far below 2^127")]
-    thousandths.is_finite().then(|| thousandths.ceil() as i128)
+    thousandths.is_finite().then(|| (thousandths - 1e-6).ceil() as i128)
 }
 
 /// As people read it: `2 CPUs`, `250m CPU`, `1.5 GiB`, or the plain number for other resources.
@@ -66,12 +67,19 @@ mod tests {
 
     #[test]
     fn quantities() {
-        for (text, shown) in
-            [("250m", "250m CPU"), ("2", "2 CPUs"), ("0.1", "100m CPU"), ("1e3", "1000 CPUs"), ("1", "1 CPU")]
-        {
+        for (text, shown) in [
+            ("250m", "250m CPU"),
+            ("2", "2 CPUs"),
+            ("0.1", "100m CPU"),
+            ("1900m", "1900m CPU"),
+            ("1e3", "1000 CPUs"),
+            ("1", "1 CPU"),
+        ] {
             assert_eq!(show("cpu", parse(text).unwrap()), shown, "{text}");
         }
-        for (text, shown) in [("64Gi", "64 GiB"), ("1536Mi", "1.5 GiB"), ("500M", "476.8 MiB"), ("2016076Ki", "1.9 GiB")] {
+        for (text, shown) in
+            [("64Gi", "64 GiB"), ("1536Mi", "1.5 GiB"), ("500M", "476.8 MiB"), ("2016076Ki", "1.9 GiB")]
+        {
             assert_eq!(show("memory", parse(text).unwrap()), shown, "{text}");
         }
         assert_eq!((parse("a lot"), parse(""), parse("1Q")), (None, None, None));

@@ -52,7 +52,10 @@ pub struct Shortage {
 /// there are several nodes, of which others may come.
 pub fn too_big(pod: &Value, around: &Snapshot) -> Option<String> {
     let [node] = around.nodes.as_deref()? else { return None };
-    requests(pod).into_iter().find(|(resource, asked)| *asked > allocatable(node, resource)).map(|(resource, _)| resource)
+    requests(pod)
+        .into_iter()
+        .find(|(resource, asked)| *asked > allocatable(node, resource))
+        .map(|(resource, _)| resource)
 }
 
 /// The resources that the scheduler says are missing, counted for the node that has most left.

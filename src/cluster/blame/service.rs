@@ -15,9 +15,7 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
         return None;
     }
     let finding = |message: String, pointer: &str| {
-        Finding::warning(message)
-            .about(live::id(service).to_string())
-            .at(applied.place_of(pointer).clone())
+        Finding::warning(message).about(live::id(service).to_string()).at(applied.place_of(pointer).clone())
     };
     let namespace = live::namespace(service);
     let chosen: Vec<&Value> = templates(namespace, around)
@@ -25,8 +23,10 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
         .filter(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value)))
         .collect();
     if chosen.is_empty() {
-        let asked: Vec<String> =
-            selector.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+        let asked: Vec<String> = selector
+            .iter()
+            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+            .collect();
         return Some(
             finding(format!("its selector `{}` matches no pod", asked.join(",")), "/spec/selector")
                 .evidence(labels_there(namespace, around))
@@ -35,7 +35,10 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
     }
     live::list(service, "/spec/ports").iter().enumerate().find_map(|(index, port)| {
         let target = port.get("targetPort").or_else(|| port.get("port"))?;
-        let field = if live::list(&applied.value, "/spec/ports").get(index).is_some_and(|port| port.get("targetPort").is_some()) {
+        let field = if live::list(&applied.value, "/spec/ports")
+            .get(index)
+            .is_some_and(|port| port.get("targetPort").is_some())
+        {
             format!("/spec/ports/{index}/targetPort")
         } else {
             format!("/spec/ports/{index}/port")

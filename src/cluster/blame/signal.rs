@@ -17,6 +17,8 @@ pub enum Signal {
     ImageDenied,
     /// The image is not made for the node's CPU.
     ImagePlatform,
+    /// The registry's host has no address: a wrong name, or a node that is offline.
+    ImageNoHost,
     /// The registry could not be asked, or asks to wait.
     ImageUnreachable,
     /// The runtime cannot look into the image.

@@ -59,9 +59,11 @@ pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
     evidence.extend(told.evidence);
     let shown = scene.tail.len().saturating_sub(TAIL);
     evidence.extend(scene.tail[shown..].iter().cloned());
-    for line in said(scene) {
-        if !evidence.iter().any(|shown| shown.contains(line.1)) {
-            evidence.push(format!("{}: {}", line.0, line.1));
+    for (reason, message) in said(scene) {
+        // `Error: ErrImagePull`, and once more what the container's status says already.
+        let core = message.split_once("\": ").map_or(message, |(_, cause)| cause);
+        if !message.starts_with("Error: ") && !evidence.iter().any(|shown| shown.contains(core)) {
+            evidence.push(format!("{reason}: {message}"));
         }
     }
     finding.evidence(evidence)
@@ -73,7 +75,9 @@ fn said<'a>(scene: &Scene<'a>) -> Vec<(&'a str, &'a str)> {
     let all = scene.around.happenings(live::uid(of));
     let mut warnings: Vec<(&str, &str)> = all
         .into_iter()
-        .filter(|happening| happening.warning && !matches!(happening.reason.as_str(), "BackOff" | "FailedScheduling"))
+        .filter(|happening| {
+            happening.warning && !matches!(happening.reason.as_str(), "BackOff" | "FailedScheduling")
+        })
         .map(|happening| (happening.reason.as_str(), happening.message.as_str()))
         .collect();
     warnings.dedup();
@@ -88,6 +92,7 @@ pub fn tell(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         | Signal::ImageNotFound
         | Signal::ImageDenied
         | Signal::ImagePlatform
+        | Signal::ImageNoHost
         | Signal::ImageUnreachable
         | Signal::ImageInspect
         | Signal::ImageSignature
@@ -175,6 +180,11 @@ fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             pointer,
             "use a tag that has this platform, or build it for it",
         ),
+        Signal::ImageNoHost => told(
+            format!("the node has no image `{name}`, and the host of its registry is not to be found"),
+            pointer,
+            format!("correct the name, or bring the node online; {is_ours}"),
+        ),
         Signal::ImageUnreachable => told(
             format!("the registry of image `{name}` cannot be reached from the node"),
             pointer,
@@ -195,10 +205,15 @@ fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 
 fn missing(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let Some(missing) = config::missing(&symptom.message) else {
-        return told(format!("{} lacks configuration", who(symptom)), None, "see the message above");
+        return told(
+            format!("{} lacks configuration", who(symptom)),
+            None,
+            "the kubelet's message says what",
+        );
     };
     let reference = template::reference(scene.written(), symptom.container.as_deref(), &missing);
-    let name = reference.as_ref().map(|reference| reference.name.clone()).or(missing.name).unwrap_or_default();
+    let name =
+        reference.as_ref().map(|reference| reference.name.clone()).or(missing.name).unwrap_or_default();
     let (kind, pointer) = (missing.kind, reference.as_ref().map(|reference| reference.pointer.clone()));
     let what = match reference.and_then(|reference| reference.variable) {
         Some(variable) => format!("variable `{variable}` of {}", who(symptom)),
@@ -242,11 +257,14 @@ fn starting(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let who = who(symptom);
     match symptom.signal {
         Signal::RunsAsRoot => {
-            let pod = format!("{}/securityContext/runAsNonRoot", template::pod_spec(live::kind(scene.written())));
+            let pod =
+                format!("{}/securityContext/runAsNonRoot", template::pod_spec(live::kind(scene.written())));
             let own = scene.field(symptom, &["securityContext/runAsNonRoot"]);
             let pointer = own.filter(|at| at.ends_with("runAsNonRoot")).unwrap_or(pod);
             told(
-                format!("{who} must not run as root (`runAsNonRoot`), but its image does, or names a user without number"),
+                format!(
+                    "{who} must not run as root (`runAsNonRoot`), but its image does, or names a user without number"
+                ),
                 Some(pointer),
                 "set `runAsUser` to a number other than 0, or end the Dockerfile with `USER 1000`",
             )
@@ -269,7 +287,7 @@ fn starting(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         _ => told(
             format!("the node's runtime cannot start {who}: {}", symptom.message),
             scene.field(symptom, &["securityContext", "volumeMounts"]),
-            "the message above names what it stumbles over",
+            "the runtime's message names what it stumbles over",
         ),
     }
 }
@@ -309,7 +327,8 @@ fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         Signal::Killed => {
             let happenings = scene.around.happenings(live::uid(scene.pod.unwrap_or(scene.subject)));
             let name = symptom.container.as_deref().unwrap_or_default();
-            let startup = probe_kill(&happenings, name).is_some_and(|killing| killing.message.contains("startup"));
+            let startup =
+                probe_kill(&happenings, name).is_some_and(|killing| killing.message.contains("startup"));
             let probe = if startup { "startupProbe" } else { "livenessProbe" };
             let mut told = told(
                 format!("{who} is ended because its `{probe}` fails{often}"),
@@ -330,7 +349,10 @@ fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             told
         }
         _ => {
-            let ended = match exit.and_then(|exit| exit.signal).or((code > 128 && code < 160).then_some(code - 128)) {
+            let ended = match exit
+                .and_then(|exit| exit.signal)
+                .or((code > 128 && code < 160).then_some(code - 128))
+            {
                 Some(signal) => format!("is ended by signal {signal} (exit code {code})"),
                 None => format!("ends with exit code {code}"),
             };
@@ -340,7 +362,16 @@ fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 (_, Some(advice)) => advice.fields,
                 _ => &[],
             };
-            let mend = advice.map_or("see the last lines of its log", |advice| advice.mend);
+            let mend = match (symptom.signal, advice) {
+                (Signal::CrashCommand, _) => {
+                    "its shell does not find or may not run a command: correct it, or install it in the image"
+                }
+                (_, Some(advice)) => advice.mend,
+                (_, None) if scene.tail.is_empty() => {
+                    "it says nothing before it ends: start it by hand, `kubectl run -it`, to see more"
+                }
+                (_, None) => "the last lines of its log say why",
+            };
             told(format!("{who} {ended}{often}"), scene.field(symptom, fields), mend)
         }
     }
@@ -348,12 +379,18 @@ fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 
 fn probe_fields(probe: &'static str) -> [&'static str; 4] {
     match probe {
-        "startupProbe" => {
-            ["startupProbe/httpGet/port", "startupProbe/tcpSocket/port", "startupProbe/exec/command", "startupProbe"]
-        }
-        "livenessProbe" => {
-            ["livenessProbe/httpGet/port", "livenessProbe/tcpSocket/port", "livenessProbe/exec/command", "livenessProbe"]
-        }
+        "startupProbe" => [
+            "startupProbe/httpGet/port",
+            "startupProbe/tcpSocket/port",
+            "startupProbe/exec/command",
+            "startupProbe",
+        ],
+        "livenessProbe" => [
+            "livenessProbe/httpGet/port",
+            "livenessProbe/tcpSocket/port",
+            "livenessProbe/exec/command",
+            "livenessProbe",
+        ],
         _ => [
             "readinessProbe/httpGet/port",
             "readinessProbe/tcpSocket/port",
@@ -382,7 +419,11 @@ fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         let why = if first.asked > first.allocatable {
             format!("the whole node has {}", show(first.allocatable))
         } else {
-            format!("the node has {} left of {}", show(first.allocatable - first.taken), show(first.allocatable))
+            format!(
+                "the node has {} left of {}",
+                show(first.allocatable - first.taken),
+                show(first.allocatable)
+            )
         };
         let mut told = told(
             format!("no node can take its pod: it asks for {}, {why}", show(first.asked)),
@@ -431,7 +472,11 @@ fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         );
     }
     if message.contains("PersistentVolumeClaim") || message.contains("volume") {
-        return told("no node can take its pod: its volume is not there", written("volumes"), "see what is said of its claim");
+        return told(
+            "no node can take its pod: its volume is not there",
+            written("volumes"),
+            "see what is said of its claim",
+        );
     }
     if message.contains("taint") {
         return told(
@@ -443,7 +488,7 @@ fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     if message.contains("cordoned") || message.contains("unschedulable") {
         return told("every node is closed for new pods", None, "open it with `kubectl uncordon`");
     }
-    told("no node can take its pod", None, "the scheduler's message above says which test each node fails")
+    told("no node can take its pod", None, "the scheduler's message says which test each node fails")
 }
 
 /// Where the resource is asked for: the first container that does.
@@ -463,14 +508,17 @@ fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let spec = template::pod_spec(live::kind(scene.written()));
     match symptom.signal {
         Signal::Mount | Signal::Attach => {
-            let volume = symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
+            let volume =
+                symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
             let at = format!("{spec}/volumes");
-            let index = live::list(scene.written(), &at).iter().position(|entry| Some(live::text(entry, "/name")) == volume);
+            let index = live::list(scene.written(), &at)
+                .iter()
+                .position(|entry| Some(live::text(entry, "/name")) == volume);
             let named = volume.map_or_else(|| "a volume".to_owned(), |name| format!("volume `{name}`"));
             told(
                 format!("{named} cannot be mounted"),
                 index.map(|index| format!("{at}/{index}")),
-                "the message above names what is missing on the node: a path, a driver, a server",
+                "the node's message names what it lacks: a path, a driver, a server",
             )
         }
         Signal::Sandbox => told(
@@ -493,7 +541,8 @@ fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 
 fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let written = scene.written();
-    let pointer = written.pointer("/spec/storageClassName").is_some().then(|| "/spec/storageClassName".to_owned());
+    let pointer =
+        written.pointer("/spec/storageClassName").is_some().then(|| "/spec/storageClassName".to_owned());
     match (symptom.signal, written.pointer("/spec/storageClassName").and_then(Value::as_str)) {
         (Signal::NoClass, Some(class)) => told(
             format!("no volume will come: StorageClass `{class}` does not exist"),
@@ -505,7 +554,7 @@ fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             pointer,
             "enable one with `minikube addons enable default-storageclass`, or name one",
         ),
-        _ => told("its volume cannot be made", pointer, "the message above is the provisioner's"),
+        _ => told("its volume cannot be made", pointer, "the provisioner's message says why"),
     }
 }
 
@@ -513,7 +562,10 @@ fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let spec = template::pod_spec(live::kind(scene.written()));
     match symptom.signal {
         Signal::Quota => told(
-            format!("a ResourceQuota of the namespace forbids its pods: {}", after(&symptom.message, "exceeded quota: ")),
+            format!(
+                "a ResourceQuota of the namespace forbids its pods: {}",
+                after(&symptom.message, "exceeded quota: ")
+            ),
             Some(format!("{spec}/containers")),
             "ask for less, raise the quota, or remove what else uses it",
         ),

@@ -18,7 +18,8 @@ pub fn container(manifest: &Value, name: &str) -> Option<String> {
     let spec = pod_spec(live::kind(manifest));
     ["containers", "initContainers"].iter().find_map(|group| {
         let at = format!("{spec}/{group}");
-        let index = live::list(manifest, &at).iter().position(|written| live::text(written, "/name") == name)?;
+        let index =
+            live::list(manifest, &at).iter().position(|written| live::text(written, "/name") == name)?;
         Some(format!("{at}/{index}"))
     })
 }
@@ -26,7 +27,8 @@ pub fn container(manifest: &Value, name: &str) -> Option<String> {
 /// The first of `fields` that is written in the container, else the container.
 pub fn field(manifest: &Value, name: &str, fields: &[&str]) -> Option<String> {
     let at = container(manifest, name)?;
-    let written = fields.iter().map(|field| format!("{at}/{field}")).find(|at| manifest.pointer(at).is_some());
+    let written =
+        fields.iter().map(|field| format!("{at}/{field}")).find(|at| manifest.pointer(at).is_some());
     Some(written.unwrap_or(at))
 }
 
@@ -43,7 +45,8 @@ pub struct Reference {
 
 /// Where `missing` is asked for: in the named container's variables, or in the pod's volumes.
 pub fn reference(manifest: &Value, name: Option<&str>, missing: &Missing) -> Option<Reference> {
-    let in_container = name.and_then(|name| container(manifest, name)).and_then(|at| variable(manifest, &at, missing));
+    let in_container =
+        name.and_then(|name| container(manifest, name)).and_then(|at| variable(manifest, &at, missing));
     in_container.or_else(|| volume(manifest, missing))
 }
 
@@ -57,15 +60,17 @@ fn variable(manifest: &Value, at: &str, missing: &Missing) -> Option<Reference> 
             && missing.key.as_deref().is_none_or(|key| live::text(reference, "/key") == key)
             && !live::flag(reference, "/optional")
     };
-    let of_variable = live::list(manifest, &format!("{at}/env")).iter().enumerate().find_map(|(index, entry)| {
-        let reference = entry.pointer(&format!("/valueFrom/{one}")).filter(|reference| is_it(reference))?;
-        let end = if missing.key.is_some() { "key" } else { "name" };
-        Some(Reference {
-            pointer: format!("{at}/env/{index}/valueFrom/{one}/{end}"),
-            variable: Some(live::text(entry, "/name").to_owned()),
-            name: live::text(reference, "/name").to_owned(),
-        })
-    });
+    let of_variable =
+        live::list(manifest, &format!("{at}/env")).iter().enumerate().find_map(|(index, entry)| {
+            let reference =
+                entry.pointer(&format!("/valueFrom/{one}")).filter(|reference| is_it(reference))?;
+            let end = if missing.key.is_some() { "key" } else { "name" };
+            Some(Reference {
+                pointer: format!("{at}/env/{index}/valueFrom/{one}/{end}"),
+                variable: Some(live::text(entry, "/name").to_owned()),
+                name: live::text(reference, "/name").to_owned(),
+            })
+        });
     of_variable.or_else(|| {
         live::list(manifest, &format!("{at}/envFrom")).iter().enumerate().find_map(|(index, entry)| {
             let reference = entry.get(all)?;
@@ -85,10 +90,9 @@ fn volume(manifest: &Value, missing: &Missing) -> Option<Reference> {
         if let Some(found) = source(volume, &place, missing) {
             return Some(found);
         }
-        live::list(volume, "/projected/sources")
-            .iter()
-            .enumerate()
-            .find_map(|(source_index, part)| source(part, &format!("{place}/projected/sources/{source_index}"), missing))
+        live::list(volume, "/projected/sources").iter().enumerate().find_map(|(source_index, part)| {
+            source(part, &format!("{place}/projected/sources/{source_index}"), missing)
+        })
     })
 }
 

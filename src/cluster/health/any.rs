@@ -64,7 +64,10 @@ fn word(object: &Value) -> Option<Judgement> {
     let message = format!("its status is `{word}`");
     let is = |words: &[&str]| words.iter().any(|known| lower.starts_with(known));
     Some(match () {
-        () if ["fail", "error", "degraded", "invalid", "unhealthy", "lost"].iter().any(|bad| lower.contains(bad)) => {
+        () if ["fail", "error", "degraded", "invalid", "unhealthy", "lost"]
+            .iter()
+            .any(|bad| lower.contains(bad)) =>
+        {
             Judgement::progressing(word, message)
         }
         () if is(&["ready", "running", "healthy", "active", "available", "succeeded", "bound", "synced"]) => {

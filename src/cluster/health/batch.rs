@@ -49,5 +49,9 @@ fn why(reason: &str, message: &str) -> String {
 
 pub(super) fn cron_job(object: &Value) -> Judgement {
     let judgement = Judgement::ready("Scheduled", "it runs when its time comes");
-    if live::flag(object, "/spec/suspend") { judgement.note("suspended: it starts no Jobs") } else { judgement }
+    if live::flag(object, "/spec/suspend") {
+        judgement.note("suspended: it starts no Jobs")
+    } else {
+        judgement
+    }
 }

@@ -16,7 +16,8 @@ pub(super) fn judge(object: &Value) -> Judgement {
     }
     if live::text(object, "/spec/updateStrategy/type") == "OnDelete" {
         return of(if ready >= wanted {
-            Judgement::ready("OnDelete", ready_of(ready, wanted)).note("pods change only when they are deleted")
+            Judgement::ready("OnDelete", ready_of(ready, wanted))
+                .note("pods change only when they are deleted")
         } else {
             Judgement::progressing("Starting", ready_of(ready, wanted))
         });

@@ -41,7 +41,10 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     match progressing {
         Some(now) if !satisfied && !now.holds() && now.reason == EXCEEDED => {
             if fresh(object, now, known) {
-                return of(Judgement::failed(EXCEEDED, format!("{missing} when its progress deadline passed")));
+                return of(Judgement::failed(
+                    EXCEEDED,
+                    format!("{missing} when its progress deadline passed"),
+                ));
             }
             of(Judgement::progressing("Updating", format!("{missing} (as before this run)")))
         }
@@ -80,7 +83,11 @@ fn missing(wanted: i64, existing: i64, updated: i64, ready: i64, available: i64)
     } else if ready < wanted {
         ready_of(ready, wanted)
     } else if existing > updated {
-        format!("{} old {} still there", existing - updated, if existing - updated == 1 { "pod" } else { "pods" })
+        format!(
+            "{} old {} still there",
+            existing - updated,
+            if existing - updated == 1 { "pod" } else { "pods" }
+        )
     } else if available < wanted.max(updated) {
         format!("{available} of {wanted} pods ready for long enough")
     } else {

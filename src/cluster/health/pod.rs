@@ -13,9 +13,14 @@ pub(super) fn judge(object: &Value) -> Judgement {
         "Succeeded" => Judgement::ready(reason("Completed"), "it ran to its end"),
         "Failed" => {
             let said = live::text(object, "/status/message");
-            Judgement::failed(reason("Failed"), if said.is_empty() { "its containers ended with an error" } else { said })
+            Judgement::failed(
+                reason("Failed"),
+                if said.is_empty() { "its containers ended with an error" } else { said },
+            )
         }
-        "Running" if live::holds(object, "Ready") => Judgement::ready("Ready", "running and ready").replicas(1, 1),
+        "Running" if live::holds(object, "Ready") => {
+            Judgement::ready("Ready", "running and ready").replicas(1, 1)
+        }
         "Running" => {
             let statuses = live::list(object, "/status/containerStatuses");
             let ready = statuses.iter().filter(|status| live::flag(status, "/ready")).count();

@@ -17,7 +17,8 @@ pub(super) fn judge(object: &Value) -> Judgement {
 
     if live::text(object, "/spec/updateStrategy/type") == "OnDelete" {
         return of(if ready >= wanted {
-            Judgement::ready("OnDelete", ready_of(ready, wanted)).note("pods change only when they are deleted")
+            Judgement::ready("OnDelete", ready_of(ready, wanted))
+                .note("pods change only when they are deleted")
         } else {
             Judgement::progressing("Starting", ready_of(ready, wanted))
         });
@@ -49,5 +50,9 @@ pub(super) fn judge(object: &Value) -> Judgement {
         return of(Judgement::progressing("Updating", "its controller is finishing the rollout"));
     }
     let judgement = of(Judgement::ready("RevisionReady", ready_of(ready, wanted)));
-    if partition > 0 { judgement.note(format!("canary: {to_update} of {wanted} pods are new")) } else { judgement }
+    if partition > 0 {
+        judgement.note(format!("canary: {to_update} of {wanted} pods are new"))
+    } else {
+        judgement
+    }
 }

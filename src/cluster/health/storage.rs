@@ -30,11 +30,14 @@ pub(super) fn volume(object: &Value) -> Judgement {
 fn rests(claim: &Value, around: &Snapshot) -> bool {
     let waits = class_of(claim, around)
         .is_some_and(|class| live::text(class, "/volumeBindingMode") == "WaitForFirstConsumer")
-        || around.happenings(live::uid(claim)).last().is_some_and(|last| last.reason == "WaitForFirstConsumer");
+        || around
+            .happenings(live::uid(claim))
+            .last()
+            .is_some_and(|last| last.reason == "WaitForFirstConsumer");
     waits
-        && !around.kind("Pod", live::namespace(claim)).any(|pod| {
-            uses(pod, live::name(claim)) && !live::text(pod, "/spec/nodeName").is_empty()
-        })
+        && !around
+            .kind("Pod", live::namespace(claim))
+            .any(|pod| uses(pod, live::name(claim)) && !live::text(pod, "/spec/nodeName").is_empty())
 }
 
 /// The class of a claim: the one that it names, else the default one.
@@ -42,9 +45,9 @@ pub(crate) fn class_of<'a>(claim: &Value, around: &'a Snapshot) -> Option<&'a Va
     let classes = around.classes.as_deref()?;
     match claim.pointer("/spec/storageClassName").and_then(Value::as_str) {
         Some(named) => classes.iter().find(|class| live::name(class) == named),
-        None => classes.iter().find(|class| {
-            live::annotation(class, "storageclass.kubernetes.io/is-default-class") == "true"
-        }),
+        None => classes
+            .iter()
+            .find(|class| live::annotation(class, "storageclass.kubernetes.io/is-default-class") == "true"),
     }
 }
 

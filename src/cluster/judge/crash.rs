@@ -5,6 +5,7 @@
 
 use crate::cluster::blame::Exit;
 use crate::cluster::blame::container;
+use crate::cluster::blame::container::Purpose;
 use crate::cluster::live;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -41,12 +42,15 @@ pub(super) struct Crashes {
 
 impl Crashes {
     /// Looks at one container's status; tells the logs that would be needed.
-    pub(super) fn look(&mut self, pod: &Value, status: &Value, calm: bool) -> Vec<LogNeed> {
+    pub(super) fn look(&mut self, pod: &Value, status: &Value, purpose: Purpose, calm: bool) -> Vec<LogNeed> {
         let name = live::text(status, "/name");
         let key = (live::uid(pod).to_owned(), name.to_owned());
         if live::flag(status, "/ready") && status.pointer("/state/running").is_some() {
-            self.runs.remove(&key);
-            self.ready_at.insert(key, live::count(status, "/restartCount"));
+            // Without a probe "ready" only says that it was started: that proves nothing about the next second.
+            if is_probed(pod, name) && !self.ready_at.contains_key(&key) {
+                self.runs.remove(&key);
+                self.ready_at.insert(key, live::count(status, "/restartCount"));
+            }
             return Vec::new();
         }
         let ended_now = status.pointer("/state/terminated").is_some();
@@ -54,7 +58,9 @@ impl Crashes {
         let newest = exits.last().map(|exit| exit.run.clone());
         let runs = self.runs.entry(key).or_default();
         for exit in exits {
-            if exit.code != 0 && !runs.iter().any(|run| run.exit.run == exit.run) {
+            if (exit.code != 0 || purpose == Purpose::Serve)
+                && !runs.iter().any(|run| run.exit.run == exit.run)
+            {
                 runs.push(Run { exit, calm });
             }
         }
@@ -86,8 +92,11 @@ impl Crashes {
         let Some(runs) = self.runs.get(&(pod.to_owned(), container.to_owned())) else { return false };
         let Some(last) = runs.len().checked_sub(times).map(|start| &runs[start..]) else { return false };
         let Some((newest, before)) = last.split_last() else { return false };
-        let shape = |run: &Run| Some((run.exit.code, self.tails.get(&run.exit.run).map(|lines| shape(lines))?));
-        newest.calm && shape(newest).is_some_and(|wanted| before.iter().all(|run| shape(run).as_ref() == Some(&wanted)))
+        let shape =
+            |run: &Run| Some((run.exit.code, self.tails.get(&run.exit.run).map(|lines| shape(lines))?));
+        newest.calm
+            && shape(newest)
+                .is_some_and(|wanted| before.iter().all(|run| shape(run).as_ref() == Some(&wanted)))
     }
 
     /// The last lines of the newest run that ended and whose log is known.
@@ -101,10 +110,16 @@ impl Crashes {
     }
 }
 
-/// Lines without what differs from run to run: times, addresses, process numbers.
+fn is_probed(pod: &Value, container: &str) -> bool {
+    live::list(pod, "/spec/containers")
+        .iter()
+        .any(|written| live::text(written, "/name") == container && written.get("readinessProbe").is_some())
+}
+
+/// Lines without what differs from run to run: times, process numbers, the order of two streams.
 fn shape(lines: &[String]) -> Vec<String> {
     let newest = lines.len().saturating_sub(5);
-    lines[newest..]
+    let mut shapes: Vec<String> = lines[newest..]
         .iter()
         .map(|line| {
             let mut shape: String = line.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
@@ -113,12 +128,15 @@ fn shape(lines: &[String]) -> Vec<String> {
             }
             shape
         })
-        .collect()
+        .collect();
+    shapes.sort_unstable();
+    shapes
 }
 
 #[cfg(test)]
 mod tests {
     use super::Crashes;
+    use crate::cluster::blame::container::Purpose::Serve;
     use serde_json::json;
 
     fn status(run: u32, restarts: u32, code: i64) -> serde_json::Value {
@@ -134,11 +152,11 @@ mod tests {
     fn two_runs_that_end_alike_in_the_calm_repeat() {
         let pod = json!({"metadata": {"uid": "p", "name": "web-1", "namespace": "todo"}});
         let mut crashes = Crashes::default();
-        let needs = crashes.look(&pod, &status(1, 0, 1), false);
+        let needs = crashes.look(&pod, &status(1, 0, 1), Serve, false);
         assert_eq!((needs.len(), needs[0].previous), (1, false));
         crashes.tail("docker://1".to_owned(), lines("12:00:01 pid 7: no"));
         assert!(!crashes.repeats("p", "web", 2));
-        crashes.look(&pod, &status(2, 1, 1), true);
+        crashes.look(&pod, &status(2, 1, 1), Serve, true);
         assert!(!crashes.repeats("p", "web", 2), "the log of the second run is not known yet");
         crashes.tail("docker://2".to_owned(), lines("12:00:11 pid 19: no"));
         assert!(crashes.repeats("p", "web", 2));
@@ -150,9 +168,9 @@ mod tests {
         let pod = json!({"metadata": {"uid": "p"}});
         for (code, text, calm) in [(2, "no", true), (1, "yes", true), (1, "no", false)] {
             let mut crashes = Crashes::default();
-            crashes.look(&pod, &status(1, 0, 1), true);
+            crashes.look(&pod, &status(1, 0, 1), Serve, true);
             crashes.tail("docker://1".to_owned(), lines("no"));
-            crashes.look(&pod, &status(2, 1, code), calm);
+            crashes.look(&pod, &status(2, 1, code), Serve, calm);
             crashes.tail("docker://2".to_owned(), lines(text));
             assert!(!crashes.repeats("p", "web", 2), "{code} {text} {calm}");
         }
@@ -160,10 +178,16 @@ mod tests {
 
     #[test]
     fn a_container_that_was_ready_starts_over() {
-        let pod = json!({"metadata": {"uid": "p"}});
+        let pod = json!({"metadata": {"uid": "p"},
+                         "spec": {"containers": [{"name": "web", "readinessProbe": {}}]}});
         let mut crashes = Crashes::default();
-        crashes.look(&pod, &status(1, 4, 1), true);
-        crashes.look(&pod, &json!({"name": "web", "ready": true, "restartCount": 5, "state": {"running": {}}}), true);
+        crashes.look(&pod, &status(1, 4, 1), Serve, true);
+        crashes.look(
+            &pod,
+            &json!({"name": "web", "ready": true, "restartCount": 5, "state": {"running": {}}}),
+            Serve,
+            true,
+        );
         assert_eq!(crashes.restarts("p", "web", 6), 1);
         assert!(crashes.last_lines("p", "web").is_empty());
     }

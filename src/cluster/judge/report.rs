@@ -110,7 +110,13 @@ impl Judge {
         findings
     }
 
-    fn scene<'a>(&'a self, track: &'a Track, trouble: &'a Trouble, live: &'a Value, around: &'a Snapshot) -> Scene<'a> {
+    fn scene<'a>(
+        &'a self,
+        track: &'a Track,
+        trouble: &'a Trouble,
+        live: &'a Value,
+        around: &'a Snapshot,
+    ) -> Scene<'a> {
         let pod = trouble.pod.as_ref().and_then(|pod| around.get(pod));
         let uid = pod.map_or("", live::uid);
         let container = trouble.symptom.container.as_deref().unwrap_or_default();
@@ -142,7 +148,9 @@ impl Judge {
     pub fn unready_pods<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<&'a Value> {
         let open = self.tracks.iter().filter(|track| track.judgement.health == Health::Progressing);
         open.filter_map(|track| snapshot.get(&track.subject.id))
-            .filter_map(|live| newest::pods(live, snapshot).into_iter().find(|pod| !live::holds(pod, "Ready")))
+            .filter_map(|live| {
+                newest::pods(live, snapshot).into_iter().find(|pod| !live::holds(pod, "Ready"))
+            })
             .collect()
     }
 }

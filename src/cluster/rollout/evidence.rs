@@ -91,7 +91,8 @@ impl Evidence {
                 let (client, need) = (self.client.clone(), need.clone());
                 self.answers.push(
                     async move {
-                        let lines = tail(&client, &need.namespace, &need.pod, &need.container, need.previous).await;
+                        let lines =
+                            tail(&client, &need.namespace, &need.pod, &need.container, need.previous).await;
                         Answer::Tail(need.run, lines)
                     }
                     .boxed(),
@@ -156,7 +157,12 @@ async fn tail(client: &Client, namespace: &str, pod: &str, container: &str, prev
     // The container may have been started again since we looked; then its last run is the other one.
     for asked in [asked, other] {
         if let Ok(Ok(text)) = tokio::time::timeout(PATIENCE, pods.logs(pod, &asked)).await {
-            return text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+            return text
+                .lines()
+                .map(str::trim_end)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect();
         }
     }
     Vec::new()

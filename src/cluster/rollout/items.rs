@@ -40,16 +40,16 @@ impl Items {
             let Some(item) = self.items.get_mut(&verdict.object) else { continue };
             if matches!(verdict.health, Health::Ready | Health::Paused) {
                 if let Some(open) = item.open.take() {
-                    let outcome = if verdict.health == Health::Ready { Outcome::Ready } else { Outcome::Kept };
+                    let outcome =
+                        if verdict.health == Health::Ready { Outcome::Ready } else { Outcome::Kept };
                     open.finish(outcome, Some(verdict.message.clone()));
                     item.shown = Default::default();
                 }
                 continue;
             }
             // A claim is content until a pod uses it, and a pod can fall over again.
-            let open = item
-                .open
-                .get_or_insert_with(|| self.sink.item(Step::Rollout, verdict.object.to_string()));
+            let open =
+                item.open.get_or_insert_with(|| self.sink.item(Step::Rollout, verdict.object.to_string()));
             let amount = judgement.replicas.map(|replicas| Amount {
                 done: u64::try_from(replicas.ready).unwrap_or(0),
                 total: u64::try_from(replicas.wanted).ok(),
@@ -79,11 +79,16 @@ impl Items {
     /// Ends all items: what is not broken itself is left as it is.
     pub(super) fn close(&mut self, verdicts: &[Verdict]) {
         for verdict in verdicts {
-            let Some(open) = self.items.get_mut(&verdict.object).and_then(|item| item.open.take()) else { continue };
+            let Some(open) = self.items.get_mut(&verdict.object).and_then(|item| item.open.take()) else {
+                continue;
+            };
             match verdict.health {
                 Health::Failed => open.finish(Outcome::Failed, Some(verdict.message.clone())),
                 Health::Ready => open.finish(Outcome::Ready, Some(verdict.message.clone())),
-                _ => open.finish(Outcome::Skipped, Some(format!("not waited for any longer: {}", verdict.message))),
+                _ => open.finish(
+                    Outcome::Skipped,
+                    Some(format!("not waited for any longer: {}", verdict.message)),
+                ),
             }
         }
     }

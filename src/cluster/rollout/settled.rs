@@ -25,7 +25,8 @@ pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) ->
         let key = (object.id.group.clone(), object.id.kind.clone(), object.id.namespace.clone());
         kinds.entry(key).or_insert_with(|| object.resource.clone());
     }
-    let lists = kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
+    let lists =
+        kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
     let lists = futures::future::join_all(lists).await;
     for (((group, kind, namespace), _), objects) in kinds.iter().zip(lists) {
         // Whatever is wrong with asking, the watch will say it better.
@@ -35,14 +36,17 @@ pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) ->
     let now = Timestamp::now();
     let mut judge = judge_of(applied, limits, now);
     let verdicts = judge.observe(now, &snapshot);
-    let content = judge.judgements().all(|(_, judgement)| {
-        judgement.soft || matches!(judgement.health, Health::Ready | Health::Paused)
-    });
+    let content = judge
+        .judgements()
+        .all(|(_, judgement)| judgement.soft || matches!(judgement.health, Health::Ready | Health::Paused));
     if !content {
         return Ok(None);
     }
     let mut found = warnings(&judge, applied, &snapshot);
-    if found.iter().any(|finding| finding.subject.as_deref().is_some_and(|subject| subject.starts_with("Service/"))) {
+    if found
+        .iter()
+        .any(|finding| finding.subject.as_deref().is_some_and(|subject| subject.starts_with("Service/")))
+    {
         // Pods may come from kinds that were not listed: look before crying.
         add_pods(target, applied, &mut snapshot).await;
         found = warnings(&judge, applied, &snapshot);
