@@ -1,20 +1,30 @@
-//! Objects → running: the writing half is here, the watching half beside it.
+//! Objects → running: applied, watched until healthy, explained where they are not, taken away.
 //!
-//! Read [`target`] (where), [`phase`] (in which order), `survey` (what is there), `decide` (what to do about each
+//! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), `decide` (what to do about each
 //! object), [`apply`] (doing it), [`settle`] (what is no longer wanted), [`remove`] (taking it away).
+//! Watching: [`snapshot`] (what is known of the cluster), [`health`] and [`blame`] (what that means, pure), [`judge`]
+//! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
 //!
 //! # What is not here
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
+
 pub mod apply;
+pub mod blame;
+#[cfg(test)]
+mod cases;
 pub mod compare;
 mod conflict;
 mod decide;
 mod delete;
 mod diff;
+pub mod explain;
 mod field;
+pub mod health;
 mod immutable;
 pub mod inventory;
+pub mod judge;
 mod kind;
+pub mod live;
 pub mod lock;
 mod migrate;
 mod namespace;
@@ -23,7 +33,10 @@ mod refusal;
 pub mod remove;
 mod retry;
 pub mod revision;
+pub mod rollout;
 pub mod settle;
+pub mod snapshot;
+pub mod status;
 mod survey;
 pub mod target;
 mod until;
