@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 /// The annotation that pod templates carry.
 pub const ANNOTATION: &str = "todo.dev/config";
 
-/// What makes a digest a Secret's: 32 random bytes, made once for a project and kept in a Secret of its cluster.
+/// What makes a digest a Secret's: 32 random bytes, made once for a project and kept in a Secret of its cluster. If they
+/// are lost, the pods that read a Secret start once more, which is all.
 pub type Salt = [u8; 32];
 
 /// A version of every key of the ConfigMaps and Secrets of a project. Equal data has equal versions.

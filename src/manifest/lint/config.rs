@@ -19,9 +19,10 @@ use std::collections::BTreeSet;
 pub(super) fn references(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (object, template) in pods::all(set.objects) {
+        let mut missing = BTreeSet::new();
         for reference in template.references() {
             let finding = match keys(set, object, &reference) {
-                None if reference.optional => continue,
+                None if reference.optional || !missing.insert((reference.kind, reference.name)) => continue,
                 None => Some(missing_object(set, object, &reference)),
                 Some(keys) => missing_key(&keys, &reference),
             };
