@@ -3,10 +3,11 @@
 //! Not what they do (`flow`). A program called `todo-up` is `todo up`: the name is rewritten before clap sees it, so
 //! that a renamed or hashed binary is still `todo`, which clap's own multicall would refuse.
 
+use crate::report::OutputFlag;
+use crate::report::style::ColorFlag;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
-use clap::ValueEnum;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::Path;
@@ -36,37 +37,15 @@ pub struct Global {
     /// Use this minikube profile instead of the project file's
     #[arg(short, long, global = true, value_name = "NAME", env = "TODO_PROFILE")]
     pub profile: Option<String>,
-    /// How to tell what happens
-    #[arg(short, long, global = true, value_name = "FORM", default_value = "auto")]
-    pub output: Output,
+    /// How to tell what happens; live lines in a terminal and plain ones elsewhere, if not given
+    #[arg(short, long, global = true, value_name = "FORM")]
+    pub output: Option<OutputFlag>,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub color: Color,
+    pub color: ColorFlag,
     /// Tell everything: build output, why images are built, unchanged objects
     #[arg(short, long, global = true)]
     pub verbose: bool,
-}
-
-/// How a run is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Live lines in a terminal, plain ones elsewhere
-    Auto,
-    /// A line for each thing that happened
-    Plain,
-    /// An event a line on standard output; `status` prints one object
-    Json,
-}
-
-/// When colours are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// In a terminal, unless NO_COLOR is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }
 
 /// What to do.

@@ -27,6 +27,7 @@ pub mod session;
 pub mod ship;
 pub mod stat;
 pub mod stat_cache;
+pub mod stored;
 pub mod survey;
 pub mod sweep;
 pub mod tags;
@@ -48,6 +49,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 
+pub use crate::image::stored::stored;
 pub use crate::image::sweep::Swept;
 pub use crate::image::sweep::remove_all;
 pub use crate::image::sweep::sweep;

@@ -96,6 +96,12 @@ impl Entry {
         }
     }
 
+    /// It and how its kind is served, for [`crate::cluster::status`].
+    #[must_use]
+    pub fn resource(&self) -> (ObjectId, ApiResource) {
+        (self.id.clone(), self.kind().resource)
+    }
+
     /// How its kind is served.
     pub(crate) fn kind(&self) -> Kind {
         let group = &self.id.group;

@@ -8,8 +8,7 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
-use crate::manifest::read::read;
-use crate::manifest::render::render;
+use crate::manifest;
 use crate::plan;
 use crate::plan::Facts;
 use crate::plan::Plan;
@@ -31,25 +30,20 @@ pub(crate) struct Gathered {
 /// Reads all that the project has. Warnings are told as they are found.
 pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
     let images = blocking(run, project, survey);
-    let files = blocking(run, project, |_, project| {
-        read(&project.root, &project.sources).map_err(|findings| unusable().findings(findings))
-    });
     let values = blocking(run, project, |run, project| {
         values::read(&run.world, project).map_err(|findings| unusable().findings(findings))
     });
-    let rendered = render(run, &project.root, &project.namespace, &project.sources);
-    let (images, files, values, rendered) = tokio::join!(images, files, values, rendered);
+    let objects = manifest::load(run, &project.root, &project.namespace, &project.sources);
+    let (images, objects, values) = tokio::join!(images, objects, values);
 
     let mut findings = Vec::new();
     let images = usable(images, &mut findings)?;
-    let files = usable(files, &mut findings)?;
+    let objects = usable(objects, &mut findings)?;
     let values = usable(values, &mut findings)?;
-    let rendered = usable(rendered, &mut findings)?;
     if !findings.is_empty() {
         return Err(unusable().findings(findings));
     }
     let Values { secrets, configs, warnings } = values;
-    let objects = files.into_iter().chain(rendered).collect();
     let plan = plan::make(project, Facts { objects, secrets, configs })
         .map_err(|findings| unusable().findings(findings))?;
     for warning in images.iter().flat_map(|image| &image.warnings).chain(&warnings).chain(&plan.warnings) {

@@ -4,7 +4,7 @@ use crate::cli;
 use crate::cluster::apply;
 use crate::cluster::apply::Applied;
 use crate::cluster::apply::ApplyOptions;
-use crate::cluster::judge::Limits;
+use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
 use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
@@ -12,6 +12,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::Open;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
 use crate::flow::reach;
@@ -22,8 +23,6 @@ use crate::image::survey::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::bind::PullPolicy;
 use crate::manifest::bind::bind;
-use crate::manifest::follow::Versions;
-use crate::manifest::follow::follow;
 use crate::minikube;
 use crate::minikube::Node;
 use crate::plan::Plan;
@@ -51,7 +50,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     healthy(run, &target, applied, flags).await?;
     let proved = open(run, project, &target, &node, &objects).await?;
     sweep(run, project, &to, &built).await;
-    Ok(hold(proved))
+    Ok(answer(proved))
 }
 
 /// Everything of this machine and of the project's files, before anything outside is touched.
@@ -85,9 +84,6 @@ async fn write(run: &Run, target: &Target, plan: Plan, built: &[Built]) -> Resul
     let mut objects = plan.objects;
     let references = built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
     bind(&mut objects, &references, PullPolicy::Never);
-    let salt = apply::salt(run, target).await?;
-    let versions = Versions::of(&objects, Some(&salt));
-    follow(&mut objects, &versions);
     let applied = apply::apply(run, target, &objects, &ApplyOptions::default()).await?;
     step.finish(whole(applied.objects.iter().map(|object| object.outcome)), None);
     Ok(applied)
@@ -131,6 +127,12 @@ async fn sweep(run: &Run, project: &Project, to: &Destination, built: &[Built]) 
         let message = format!("old images stay for now: {}", fault.causes().join(": "));
         run.sink.warn(crate::event::Finding::warning(message).mend("the next `todo up` tries again"));
     }
+}
+
+fn answer(proved: Vec<service::Proved>) -> Answer {
+    let url = proved.first().map(|first| first.url.clone());
+    let forwards = proved.into_iter().filter_map(|proved| proved.forward).collect();
+    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards }))
 }
 
 /// What a step did as a whole: nothing, if it did nothing to anything.

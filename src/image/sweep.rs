@@ -108,7 +108,7 @@ async fn follow(
     Ok(removed)
 }
 
-async fn of_project(engine: &Engine, project: &ProjectName) -> Result<Vec<ImageSummary>, Error> {
+pub(crate) async fn of_project(engine: &Engine, project: &ProjectName) -> Result<Vec<ImageSummary>, Error> {
     let filter = HashMap::from([("label".to_owned(), vec![format!("{}={project}", tags::PROJECT)])]);
     let options = ListImagesOptionsBuilder::default().filters(&filter).build();
     engine.client.list_images(Some(options)).await
