@@ -109,12 +109,12 @@ impl Credentials {
             Err(error) if error.stdout.contains("credentials not found") => return Ok(None),
             Err(error) => anyhow::bail!("{error}: {}", error.stdout.trim()),
         };
-        let Ok(helped) = serde_json::from_str::<Helped>(&output.stdout) else {
+        let Ok(login) = serde_json::from_str::<Helped>(&output.stdout) else {
             anyhow::bail!("`{name} get` printed no login for {key}");
         };
-        let is_token = helped.username == "<token>";
-        let username = if is_token { String::new() } else { helped.username };
-        Ok(Some(Login { username, secret: Secret::new(helped.secret), is_token }))
+        let is_token = login.username == "<token>";
+        let username = if is_token { String::new() } else { login.username };
+        Ok(Some(Login { username, secret: Secret::new(login.secret), is_token }))
     }
 }
 
@@ -142,4 +142,53 @@ fn written(entry: &Entry) -> anyhow::Result<Option<Login>> {
         pair.split_once(':').context("a login in the Docker configuration has no password")?;
     let secret = Secret::new(secret.trim_end_matches('\0'));
     Ok(Some(Login { username: username.to_owned(), secret, is_token: false }))
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::Credentials;
+    use crate::event::Sink;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    fn user(folder: &std::path::Path, configuration: &str) -> Credentials {
+        std::fs::write(folder.join("config.json"), configuration).unwrap();
+        let helper = folder.join("docker-credential-fake");
+        let script = "#!/bin/sh\nread host\n[ \"$host\" = ghcr.io ] || { echo credentials not found in native keychain; exit 1; }\n\
+            echo '{\"ServerURL\":\"ghcr.io\",\"Username\":\"<token>\",\"Secret\":\"t0ken\"}'\n";
+        std::fs::write(&helper, script).unwrap();
+        std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let world = World::fake(folder, [("DOCKER_CONFIG", folder), ("PATH", folder)]);
+        let run =
+            Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+        Credentials::new(&run)
+    }
+
+    #[tokio::test]
+    async fn logins_come_from_the_file_and_from_helpers() {
+        let folder = tempfile::tempdir().unwrap();
+        let hub = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cGFzczp3b3Jk"},"http://old.example/v2/":{"username":"u","password":"p"}},
+            "credHelpers":{"ghcr.io":"fake","quay.io":"fake","gone.io":"not-there"}}"#;
+        let user = user(folder.path(), hub);
+        for (host, username, secret) in
+            [("docker.io", "me", "pass:word"), ("old.example", "u", "p"), ("ghcr.io", "", "t0ken")]
+        {
+            let login = user.of(host).await.unwrap().unwrap();
+            assert_eq!(
+                (login.username.as_str(), login.secret.expose()),
+                (username, secret.as_bytes()),
+                "{host}"
+            );
+            assert_eq!(login.is_token, host == "ghcr.io");
+            assert!(!format!("{login:?}").contains(secret));
+        }
+        assert!(user.of("quay.io").await.unwrap().is_none());
+        assert!(user.of("nobody.example").await.unwrap().is_none());
+        let error = user.of("gone.io").await.unwrap_err().to_string();
+        assert!(error.contains("`docker-credential-not-there`, which is not on the PATH"), "{error}");
+    }
 }

@@ -101,18 +101,11 @@ impl Node {
         self.run(&["ctr", "-n", NAMESPACE, "images", "rm", reference]).await.map(drop)
     }
 
-    /// What its containers run, by image id or name.
+    /// What its containers run, by image id or name: the second column, after a line of titles.
     pub(crate) async fn used(&self) -> anyhow::Result<BTreeSet<String>> {
-        let listed = self.run(&["crictl", "ps", "-a", "-o", "json"]).await?;
-        let listed: serde_json::Value =
-            serde_json::from_str(&listed).context("`crictl ps` printed no JSON")?;
-        let texts = |container: &serde_json::Value| {
-            [&container["imageRef"], &container["imageId"], &container["image"]["image"]]
-                .into_iter()
-                .filter_map(|text| text.as_str().map(str::to_owned))
-                .collect::<Vec<_>>()
-        };
-        Ok(listed["containers"].as_array().into_iter().flatten().flat_map(texts).collect())
+        let listed = self.run(&["ctr", "-n", NAMESPACE, "containers", "ls"]).await?;
+        let image = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+        Ok(listed.lines().skip(1).filter_map(image).collect())
     }
 
     async fn images(&self) -> anyhow::Result<Vec<Image>> {

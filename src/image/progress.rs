@@ -198,7 +198,7 @@ fn shown(line: &[u8]) -> String {
     while let Some(character) = characters.next() {
         if character == '\u{1b}' {
             if characters.next() == Some('[') {
-                let _ = characters.find(|end| end.is_ascii_alphabetic());
+                let _ = characters.find(char::is_ascii_alphabetic);
             }
         } else if character == '\t' || !character.is_control() {
             plain.push(character);
@@ -246,8 +246,8 @@ mod tests {
         }
     }
 
-    fn steps(done: u64, total: u64) -> Option<Amount> {
-        Some(Amount { done, total: Some(total), unit: Unit::Steps })
+    fn steps(done: u64, total: u64) -> Amount {
+        Amount { done, total: Some(total), unit: Unit::Steps }
     }
 
     #[test]
@@ -275,7 +275,7 @@ mod tests {
             vertex("[b 1/1] COPY y z", false, false),
         ];
         let news = progress.apply(StatusResponse { vertexes, ..StatusResponse::default() });
-        assert_eq!(news, [News::Doing("RUN make".to_owned(), steps(1, 3))]);
+        assert_eq!(news, [News::Doing("RUN make".to_owned(), Some(steps(1, 3)))]);
     }
 
     #[test]
@@ -284,7 +284,7 @@ mod tests {
         let cached = Vertex { cached: true, ..vertex("[1/1] COPY a b", true, true) };
         let message = StatusResponse { vertexes: vec![cached], ..StatusResponse::default() };
         let news = progress.apply(message.clone());
-        assert_eq!(news, [News::Doing("COPY a b (cached)".to_owned(), steps(1, 1))]);
+        assert_eq!(news, [News::Doing("COPY a b (cached)".to_owned(), Some(steps(1, 1)))]);
         assert_eq!(progress.apply(message), []);
     }
 

@@ -38,6 +38,7 @@ use crate::project::secret::Secret;
 use crate::run::Run;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -79,15 +80,18 @@ impl<'a> Workshop<'a> {
         to: &'a Destination,
         surveyed: &[Surveyed],
     ) -> Result<Workshop<'a>> {
+        let hint = "see whether it runs: `todo doctor`";
         let engine = Engine::new(&to.builder)
-            .or_fault(Kind::Image, || format!("cannot use the engine at {}", to.builder))?;
-        let elsewhere =
-            Elsewhere::of(to).or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())?;
+            .or_fault(Kind::Image, || format!("cannot use the engine at {}", to.builder))
+            .map_err(|fault| fault.hint(hint))?;
+        let elsewhere = Elsewhere::of(to)
+            .or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())
+            .map_err(|fault| fault.hint(hint))?;
         let names: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
         let found = futures::future::try_join_all(names.iter().map(|name| engine.find(name)))
             .await
             .or_fault(Kind::Image, || format!("cannot ask the engine at {} for the base images", to.builder))
-            .map_err(|fault| fault.hint("see whether it runs: `todo doctor`"))?;
+            .map_err(|fault| fault.hint(hint))?;
         let bases = names.into_iter().map(str::to_owned).zip(found).collect();
         Ok(Workshop {
             run,
@@ -427,13 +431,13 @@ fn said(found: &Found, last: Option<&Last>, sent: Option<u64>) -> String {
         Some(last) if last.id == found.id => said.push_str(", the same image as before"),
         Some(last) => {
             if let Some(change) = budget::change(last.size, found.size) {
-                said.push_str(&format!(" ({change})"));
+                let _ = write!(said, " ({change})");
             }
         }
         None => {}
     }
     if let Some(sent) = sent {
-        said.push_str(&format!(", {} sent", budget::bytes(sent)));
+        let _ = write!(said, ", {} sent", budget::bytes(sent));
     }
     said
 }
