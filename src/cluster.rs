@@ -6,6 +6,7 @@
 //! # What is not here
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
 pub mod apply;
+mod barrier;
 pub mod compare;
 mod conflict;
 mod decide;
@@ -28,3 +29,4 @@ mod survey;
 pub mod target;
 mod until;
 mod wire;
+mod write;
