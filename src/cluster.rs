@@ -9,6 +9,7 @@
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
 
 pub mod apply;
+mod barrier;
 pub mod blame;
 #[cfg(test)]
 mod cases;
@@ -41,3 +42,4 @@ mod survey;
 pub mod target;
 mod until;
 mod wire;
+mod write;

@@ -35,8 +35,8 @@ pub mod project;
 pub mod rehearsal;
 pub mod report;
 pub mod run;
-mod session;
 pub mod service;
+mod session;
 pub mod signal;
 pub mod world;
 

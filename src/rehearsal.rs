@@ -5,4 +5,7 @@
 
 pub mod api;
 mod fieldset;
+mod owner;
+mod patch;
+pub mod request;
 pub mod serve;

@@ -43,7 +43,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let world = match World::of_this_process() {
         Ok(world) => Arc::new(world),
         Err(error) => {
-            let fault = Fault::new(Kind::Usage, anyhow::Error::new(error).context("the current folder cannot be used"));
+            let fault = Fault::new(
+                Kind::Usage,
+                anyhow::Error::new(error).context("the current folder cannot be used"),
+            );
             let _ = report::error(report::fault::Page { look: Look::BARE, width: None }, &fault);
             return fault.kind.exit_code();
         }
@@ -73,7 +76,8 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let ended = command(&run, &cli).await;
     let code = match &ended {
         Ok(answer) => {
-            let (took_ms, code, url) = (sink.elapsed_ms(), answer.exit_code(), answer.url().map(str::to_owned));
+            let (took_ms, code, url) =
+                (sink.elapsed_ms(), answer.exit_code(), answer.url().map(str::to_owned));
             sink.tell(EventKind::RunFinished { took_ms, code, url });
             code
         }

@@ -93,14 +93,11 @@ pub(crate) async fn decide(
             async move {
                 let live = survey.live.get(&wanted.id).cloned();
                 let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
-                match live {
-                    Some(live) => of_live(run, wire, wanted, live, inventory, autoscaled, allowed).await,
-                    None => {
-                        let there =
-                            wanted.namespace().is_none_or(|namespace| is_there(target, survey, namespace));
-                        of_absent(run, wire, wanted, inventory, there).await
-                    }
+                if let Some(live) = live {
+                    return of_live(run, wire, wanted, live, inventory, autoscaled, allowed).await;
                 }
+                let there = wanted.namespace().is_none_or(|namespace| is_there(target, survey, namespace));
+                of_absent(run, wire, wanted, inventory, there).await
             }
         })
         .buffered(AT_ONCE)
@@ -269,7 +266,14 @@ fn of_immutable(
             decided.live = Some(live);
             Ok(decided)
         }
-        Recreate::OnRequest => Err(refusal::findings(object, failure)),
+        Recreate::OnRequest => Err(refusal::findings(object, failure)
+            .into_iter()
+            .map(|finding| {
+                finding.mend(
+                    "let it be deleted and made again: annotate it with `todo.dev/recreate: \"true\"`, or once: `todo up --recreate`",
+                )
+            })
+            .collect()),
         Recreate::Never => Err(refusal::findings(object, failure)
             .into_iter()
             .map(|finding| {

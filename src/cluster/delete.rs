@@ -48,7 +48,7 @@ pub(crate) async fn delete(
     for (_, these) in phases.into_iter().rev() {
         let results: Vec<Result<ObjectId, Finding>> = stream::iter(these)
             .map(|(id, member)| async move { one(run, wire, step, &id, &member).await.map(|()| id) })
-            .buffer_unordered(AT_ONCE)
+            .buffered(AT_ONCE)
             .collect()
             .await;
         let mut findings = Vec::new();

@@ -224,7 +224,7 @@ impl<'a> Watched<'a> {
 /// Renews until it is told to stop, then removes the Lease.
 fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
     let (release, mut released) = oneshot::channel();
-    let (lose, lost) = watch::channel(false);
+    let (takeover, lost) = watch::channel(false);
     let keeper = tokio::spawn(async move {
         let mut current = lease;
         let acquired = current["spec"]["acquireTime"].clone();
@@ -239,7 +239,7 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
             match wire.replace(&leases(), Some(target.namespace.as_str()), &next).await {
                 Ok(lease) => current = lease,
                 Err(failure) if failure.is_conflict() || failure.is_absent() => {
-                    lose.send_replace(true);
+                    takeover.send_replace(true);
                     return;
                 }
                 // The next renewal may come through; until then the lock lives.

@@ -56,7 +56,8 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
     causes
         .into_iter()
         .map(|cause| {
-            about(&cause.field, &format!("`{}`: {}", cause.field, cause.message), mend(object, status))
+            let message = format!("`{}`: {}", cause.field, short(&cause.message));
+            about(&cause.field, &message, mend(object, status))
         })
         .collect()
 }
@@ -97,6 +98,14 @@ fn misread_fields(message: &str) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// The message without a value that fills a screen: the server prints whole pod templates, as Go writes structs.
+fn short(message: &str) -> String {
+    match message.strip_prefix("Invalid value: ").and_then(|rest| rest.rsplit_once("}: ")) {
+        Some((value, why)) if value.len() > 200 => why.to_owned(),
+        _ => message.to_owned(),
+    }
 }
 
 fn strip_indices(path: &str) -> String {
@@ -143,13 +152,6 @@ fn mend(object: &Object, status: &Status) -> String {
         let kind = object.kind().to_lowercase();
         return format!(
             "get the right to do it: `kubectl auth can-i patch {kind}{namespace}` says who has not"
-        );
-    }
-    if says("is immutable") || says("may not change") || says("updates to statefulset spec") {
-        return format!(
-            "annotate it with `todo.dev/recreate: \"true\"`, or delete it: `kubectl delete {}/{}{namespace}`",
-            object.kind().to_lowercase(),
-            object.name(),
         );
     }
     if status.is_not_found() {
@@ -259,6 +261,15 @@ mod tests {
         let strict = json!({"status": "Failure", "code": 400, "message":
             "strict decoding error: unknown field \"spec.replica\", unknown field \"spec.x\""});
         assert_eq!(told(&web, strict).len(), 2);
+    }
+
+    #[test]
+    fn a_value_that_fills_a_screen_is_left_out() {
+        let web = object(json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1}}));
+        let value = format!("core.PodTemplateSpec{{{}}}", "Env:[]core.EnvVar(nil), ".repeat(40));
+        let status = json!({"status": "Failure", "code": 422, "message": "is invalid", "details": {"causes": [
+            {"field": "spec.replicas", "message": format!("Invalid value: {value}: field is immutable")}]}});
+        assert_eq!(told(&web, status), ["web.yaml:9:5 Deployment/web `spec.replicas`: field is immutable"]);
     }
 
     #[test]

@@ -169,17 +169,13 @@ async fn sort(
     home: Option<&Value>,
     options: RemoveOptions,
 ) -> fault::Result<Sorted> {
-    let mut members = match stored {
-        Some(stored) => {
-            let kinds = stored.inventory.kinds().into_iter().map(|((.., ns), kind)| (ns, kind)).collect();
-            list(wire, target, run, kinds).await.map_err(reading)?
-        }
+    let kinds = if let Some(stored) = stored {
+        stored.inventory.kinds().into_iter().map(|((.., namespace), kind)| (namespace, kind)).collect()
+    } else {
         // The list is lost: everything that there is is looked through.
-        None => {
-            let kinds = namespace::kinds(wire).await.into_iter().map(|kind| (None, kind)).collect();
-            list(wire, target, run, kinds).await.map_err(reading)?
-        }
+        namespace::kinds(wire).await.into_iter().map(|kind| (None, kind)).collect()
     };
+    let mut members = list(wire, target, run, kinds).await.map_err(reading)?;
     if let Some(home) = home {
         members
             .entry(id_of(&with_kind(home)))

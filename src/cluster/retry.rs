@@ -103,8 +103,8 @@ mod tests {
             |_| told.set(told.get() + 1),
             || {
                 tries.set(tries.get() + 1);
-                let tried = tries.get();
-                async move { if tried < 4 { Err(Failure::Unreachable("refused".into())) } else { Ok(tried) } }
+                let count = tries.get();
+                async move { if count < 4 { Err(Failure::Unreachable("refused".into())) } else { Ok(count) } }
             },
         )
         .await;

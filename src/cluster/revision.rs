@@ -247,7 +247,9 @@ fn images(objects: &[Value]) -> Vec<String> {
         }
     }
     let mut images = Vec::new();
-    objects.iter().for_each(|object| walk(object, &mut images));
+    for object in objects {
+        walk(object, &mut images);
+    }
     images.sort();
     images.dedup();
     images

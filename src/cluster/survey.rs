@@ -192,10 +192,11 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     let before = stored.as_ref().map(|stored| stored.inventory.kinds()).unwrap_or_default();
     let mut more = Vec::new();
     for (key, kind) in before {
-        if !kinds.contains_key(&key) {
-            more.push((key.2.clone(), kind.clone()));
-            kinds.insert(key, kind);
-        }
+        let namespace = key.2.clone();
+        kinds.entry(key).or_insert_with(|| {
+            more.push((namespace, kind.clone()));
+            kind
+        });
     }
     members.extend(list(&wire, target, run, more).await.map_err(reading)?);
 

@@ -26,7 +26,11 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
     if flags.stop || flags.delete {
         let step = run.sink.step(Step::Minikube);
         let profile = &project.minikube.profile;
-        let ended = if flags.stop { minikube::stop(run, profile).await } else { minikube::delete(run, profile).await };
+        let ended = if flags.stop {
+            minikube::stop(run, profile).await
+        } else {
+            minikube::delete(run, profile).await
+        };
         step.finish(ended?, Some(format!("profile {profile}")));
     }
     Ok(Answer::Nothing)
@@ -35,7 +39,9 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
 async fn take_away(run: &Run, project: &Project, node: &Node, flags: &cli::Down) -> Result<()> {
     let step = run.sink.step(Step::Remove);
     let target = reach::target(run, project, node).await?;
-    let removed = remove::remove(run, &target, &RemoveOptions { purge: flags.purge, ..RemoveOptions::default() }).await?;
+    let removed =
+        remove::remove(run, &target, &RemoveOptions { purge: flags.purge, ..RemoveOptions::default() })
+            .await?;
     if flags.purge {
         image::remove_all(run, &project.name, &reach::destination(node)).await?;
     }

@@ -24,17 +24,25 @@ pub struct Stored {
 }
 
 /// The newest image of each name that the engine has for `project`.
-pub async fn stored(run: &Run, project: &ProjectName, to: &Destination) -> Result<BTreeMap<ImageName, Stored>> {
+pub async fn stored(
+    run: &Run,
+    project: &ProjectName,
+    to: &Destination,
+) -> Result<BTreeMap<ImageName, Stored>> {
     let doing = || format!("cannot list the images of the engine at {}", to.builder);
     let engine = Engine::new(&to.builder).or_fault(Kind::Image, doing)?;
-    let listed = run.or_stopped(async { of_project(&engine, project).await.or_fault(Kind::Image, doing) }).await?;
+    let listed =
+        run.or_stopped(async { of_project(&engine, project).await.or_fault(Kind::Image, doing) }).await?;
     let mut newest: BTreeMap<ImageName, Stored> = BTreeMap::new();
     for image in listed {
         let name = image.labels.get(tags::IMAGE).and_then(|name| ImageName::parse(name.as_str()).ok());
         let deployed = |tag: &&String| tag.contains(":i-") && tags::ours(project, tag).is_some();
         let (Some(name), Some(reference)) = (name, image.repo_tags.iter().find(deployed)) else { continue };
-        let found =
-            Stored { reference: reference.clone(), size: image.size.try_into().unwrap_or(0), made: image.created };
+        let found = Stored {
+            reference: reference.clone(),
+            size: image.size.try_into().unwrap_or(0),
+            made: image.created,
+        };
         if newest.get(&name).is_none_or(|known| known.made < found.made) {
             newest.insert(name, found);
         }

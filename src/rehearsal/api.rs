@@ -5,6 +5,21 @@
 
 use crate::rehearsal::fieldset;
 use crate::rehearsal::fieldset::Path;
+use crate::rehearsal::owner::own;
+use crate::rehearsal::owner::owners;
+use crate::rehearsal::owner::refused;
+use crate::rehearsal::patch::json_patch;
+use crate::rehearsal::patch::merge_patch;
+use crate::rehearsal::request::Answer;
+use crate::rehearsal::request::Ask;
+use crate::rehearsal::request::Watched;
+use crate::rehearsal::request::Where;
+use crate::rehearsal::request::api_version;
+use crate::rehearsal::request::failure;
+use crate::rehearsal::request::locate;
+use crate::rehearsal::request::not_found;
+use crate::rehearsal::request::selects;
+use crate::rehearsal::request::text;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -14,60 +29,6 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use tokio::sync::watch;
-
-/// A request as the server sees it.
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// `GET`, `POST`, ….
-    pub method: String,
-    /// The path, decoded.
-    pub path: String,
-    /// The query, decoded; the last of several wins.
-    pub query: BTreeMap<String, String>,
-    /// The content type of the body.
-    pub content: String,
-    /// The body; `null` if there is none.
-    pub body: Value,
-}
-
-impl Ask {
-    /// Whether it would write something.
-    #[must_use]
-    pub fn writes(&self) -> bool {
-        self.method != "GET" && !self.query.contains_key("dryRun")
-    }
-
-    fn flag(&self, name: &str) -> bool {
-        self.query.get(name).is_some_and(|value| value == "true" || value == "1")
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.query.get(name).map_or("", String::as_str)
-    }
-}
-
-/// What the server answers.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// A status code and a body.
-    Json(u16, Value),
-    /// A stream of events of this collection after this version.
-    Watch(Watched),
-    /// The connection is closed without an answer.
-    Hangup,
-}
-
-/// What a watch is about.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Watched {
-    collection: String,
-    namespace: Option<String>,
-    labels: String,
-    fields: String,
-    after: u64,
-    /// How long the stream lasts, in seconds.
-    pub seconds: u64,
-}
 
 type Hook = Arc<dyn Fn(&Ask) -> Option<Answer> + Send + Sync>;
 
@@ -96,18 +57,6 @@ struct Happened {
     what: &'static str,
     collection: String,
     object: Value,
-}
-
-/// `apis/apps/v1/namespaces/a/deployments/web/status`, taken apart.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Where {
-    collection: String,
-    group: String,
-    version: String,
-    plural: String,
-    namespace: String,
-    name: String,
-    subresource: String,
 }
 
 impl Default for Api {
@@ -191,17 +140,17 @@ impl Api {
 
     /// Answers a request.
     #[must_use]
-    pub fn answer(&self, ask: Ask) -> Answer {
+    pub fn answer(&self, ask: &Ask) -> Answer {
         let hook = {
             let mut state = self.lock();
             state.asked.push(ask.clone());
             state.hook.clone()
         };
-        if let Some(answer) = hook.and_then(|hook| hook(&ask)) {
+        if let Some(answer) = hook.and_then(|hook| hook(ask)) {
             return answer;
         }
         let mut state = self.lock();
-        let answer = state.answer(&ask);
+        let answer = state.answer(ask);
         drop(state);
         self.tell();
         answer
@@ -212,7 +161,7 @@ impl Api {
     pub fn events(&self, watched: &Watched, after: u64) -> (Vec<Value>, u64) {
         let state = self.lock();
         if after < state.oldest && after > 0 {
-            let gone = failure(410, "Expired", "too old resource version", Value::Null);
+            let gone = failure(410, "Expired", "too old resource version", &Value::Null);
             return (vec![json!({"type": "ERROR", "object": gone})], state.version);
         }
         let events = state
@@ -293,7 +242,7 @@ impl State {
                 Some(live) => self.update(&at, ask, &live, ask.body.clone()),
                 None => not_found(&at),
             },
-            ("PATCH", false) if ask.content.contains("apply-patch") => self.apply(&at, ask, live),
+            ("PATCH", false) if ask.content.contains("apply-patch") => self.apply(&at, ask, live.as_ref()),
             ("PATCH", false) => match live {
                 Some(live) => {
                     let mut next = live.clone();
@@ -307,12 +256,12 @@ impl State {
                 None => not_found(&at),
             },
             ("DELETE", false) => match live {
-                Some(live) => self.delete(&at, ask, live),
+                Some(live) => self.delete(&at, ask, &live),
                 None => not_found(&at),
             },
             _ => Answer::Json(
                 405,
-                failure(405, "MethodNotAllowed", "the server does not allow this", Value::Null),
+                failure(405, "MethodNotAllowed", "the server does not allow this", &Value::Null),
             ),
         }
     }
@@ -384,10 +333,10 @@ impl State {
         let key = (at.collection.clone(), at.namespace.clone(), at.name.clone());
         if self.objects.contains_key(&key) {
             let message = format!("{} \"{}\" already exists", at.plural, at.name);
-            return Answer::Json(409, failure(409, "AlreadyExists", &message, Value::Null));
+            return Answer::Json(409, failure(409, "AlreadyExists", &message, &Value::Null));
         }
         let mut object = ask.body.clone();
-        own(&mut object, ask.text("fieldManager"), "Update", fieldset::fields(&ask.body));
+        own(&mut object, ask.text("fieldManager"), "Update", &fieldset::fields(&ask.body));
         Answer::Json(201, self.write(&at, ask, None, object))
     }
 
@@ -400,7 +349,7 @@ impl State {
         match self.objects.get(&key) {
             None => {
                 let message = format!("namespaces \"{}\" not found", at.namespace);
-                Some(Answer::Json(404, failure(404, "NotFound", &message, Value::Null)))
+                Some(Answer::Json(404, failure(404, "NotFound", &message, &Value::Null)))
             }
             Some(namespace) if !namespace["metadata"]["deletionTimestamp"].is_null() => {
                 let message = format!(
@@ -408,7 +357,7 @@ impl State {
                     at.namespace
                 );
                 let causes = json!([{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]);
-                Some(Answer::Json(403, failure(403, "Forbidden", &message, causes)))
+                Some(Answer::Json(403, failure(403, "Forbidden", &message, &causes)))
             }
             Some(_) => None,
         }
@@ -421,7 +370,7 @@ impl State {
                 "Operation cannot be fulfilled on {} \"{}\": the object has been modified; please apply your changes to the latest version and try again",
                 at.plural, at.name
             );
-            return Answer::Json(409, failure(409, "Conflict", &message, Value::Null));
+            return Answer::Json(409, failure(409, "Conflict", &message, &Value::Null));
         }
         if next["metadata"]["managedFields"] == live["metadata"]["managedFields"]
             || next["metadata"]["managedFields"].is_null()
@@ -434,12 +383,12 @@ impl State {
                     !old.contains(path) || fieldset::value(live, path) != fieldset::value(&next, path)
                 })
                 .collect();
-            own(&mut next, ask.text("fieldManager"), "Update", changed);
+            own(&mut next, ask.text("fieldManager"), "Update", &changed);
         }
         Answer::Json(200, self.write(at, ask, Some(live), next))
     }
 
-    fn apply(&mut self, at: &Where, ask: &Ask, live: Option<Value>) -> Answer {
+    fn apply(&mut self, at: &Where, ask: &Ask, live: Option<&Value>) -> Answer {
         if live.is_none()
             && let Some(refused) = self.refuse(at)
         {
@@ -447,7 +396,7 @@ impl State {
         }
         let manager = ask.text("fieldManager");
         let wanted = fieldset::fields(&ask.body);
-        let mut next = live.clone().unwrap_or_else(|| json!({"metadata": {}}));
+        let mut next = live.cloned().unwrap_or_else(|| json!({"metadata": {}}));
         let others = owners(&next, |entry| !(entry["manager"] == manager && entry["operation"] == "Apply"));
         let conflicts: Vec<(&String, &Path)> = wanted
             .iter()
@@ -471,14 +420,14 @@ impl State {
         for path in gone {
             fieldset::remove(&mut next, path);
         }
-        own(&mut next, manager, "Apply", wanted);
+        own(&mut next, manager, "Apply", &wanted);
         next["metadata"]["name"] = json!(at.name);
         let created = live.is_none();
-        let object = self.write(at, ask, live.as_ref(), next);
+        let object = self.write(at, ask, live, next);
         Answer::Json(if created { 201 } else { 200 }, object)
     }
 
-    fn delete(&mut self, at: &Where, ask: &Ask, live: Value) -> Answer {
+    fn delete(&mut self, at: &Where, ask: &Ask, live: &Value) -> Answer {
         let uid = &ask.body["preconditions"]["uid"];
         if !uid.is_null() && *uid != live["metadata"]["uid"] {
             let message = format!(
@@ -488,7 +437,7 @@ impl State {
                 text(uid),
                 text(&live["metadata"]["uid"])
             );
-            return Answer::Json(409, failure(409, "Conflict", &message, Value::Null));
+            return Answer::Json(409, failure(409, "Conflict", &message, &Value::Null));
         }
         let done = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
         if ask.query.contains_key("dryRun") {
@@ -497,7 +446,7 @@ impl State {
         if live["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty()) {
             let mut dying = live.clone();
             dying["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-            return Answer::Json(200, self.keep(at, Some(&live), dying));
+            return Answer::Json(200, self.keep(at, Some(live), dying));
         }
         if at.plural == "namespaces" {
             let inside: Vec<_> =
@@ -595,166 +544,4 @@ impl State {
             });
         }
     }
-}
-
-fn locate(path: &str) -> Where {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let (group, rest) = match parts.as_slice() {
-        ["api", version, rest @ ..] => (("", *version), rest),
-        ["apis", group, version, rest @ ..] => ((*group, *version), rest),
-        _ => return Where::default(),
-    };
-    let (namespace, rest) = match rest {
-        ["namespaces", namespace, rest @ ..]
-            if !rest.is_empty() && !["status", "finalize"].contains(&rest[0]) =>
-        {
-            (*namespace, rest)
-        }
-        rest => ("", rest),
-    };
-    let part = |at: usize| rest.get(at).copied().unwrap_or_default().to_owned();
-    let prefix = if group.0.is_empty() { "api".to_owned() } else { format!("apis/{}", group.0) };
-    Where {
-        collection: format!("{prefix}/{}/{}", group.1, part(0)),
-        group: group.0.to_owned(),
-        version: group.1.to_owned(),
-        plural: part(0),
-        namespace: namespace.to_owned(),
-        name: part(1),
-        subresource: part(2),
-    }
-}
-
-fn api_version(at: &Where) -> String {
-    if at.group.is_empty() { at.version.clone() } else { format!("{}/{}", at.group, at.version) }
-}
-
-fn not_found(at: &Where) -> Answer {
-    let kind = if at.group.is_empty() { at.plural.clone() } else { format!("{}.{}", at.plural, at.group) };
-    Answer::Json(404, failure(404, "NotFound", &format!("{kind} \"{}\" not found", at.name), Value::Null))
-}
-
-/// A `Status` that says no.
-#[must_use]
-pub fn failure(code: u16, reason: &str, message: &str, causes: Value) -> Value {
-    let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": message, "reason": reason, "code": code});
-    if !causes.is_null() {
-        status["details"] = json!({"causes": causes});
-    }
-    status
-}
-
-fn refused(at: &Where, conflicts: &[(&String, &Path)]) -> Value {
-    let causes: Vec<Value> = conflicts
-        .iter()
-        .map(|(who, path)| {
-            json!({"reason": "FieldManagerConflict", "field": fieldset::shown(path),
-                "message": format!("conflict with \"{who}\" using {}", api_version(at))})
-        })
-        .collect();
-    let noun = if causes.len() == 1 { "conflict" } else { "conflicts" };
-    let message = format!("Apply failed with {} {noun}", causes.len());
-    failure(409, "Conflict", &message, Value::Array(causes))
-}
-
-/// Who owns what, of the entries that `which` says.
-fn owners(object: &Value, which: impl Fn(&Value) -> bool) -> Vec<(String, BTreeSet<Path>)> {
-    let entries = object["metadata"]["managedFields"].as_array().into_iter().flatten();
-    entries
-        .filter(|entry| which(entry))
-        .map(|entry| (text(&entry["manager"]), fieldset::decode(&entry["fieldsV1"])))
-        .collect()
-}
-
-/// Makes `fields` the manager's: all that it owns for an apply, more of it for an update; others lose what has changed.
-fn own(object: &mut Value, manager: &str, operation: &str, fields: BTreeSet<Path>) {
-    let manager = if manager.is_empty() { "unknown" } else { manager };
-    let api_version = object["apiVersion"].clone();
-    let mut entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-    let is_ours = |entry: &Value| entry["manager"] == manager && entry["operation"] == operation;
-    let mut ours = fields.clone();
-    let snapshot = object.clone();
-    for entry in &mut entries {
-        let mut owned = fieldset::decode(&entry["fieldsV1"]);
-        if is_ours(entry) {
-            if operation == "Update" {
-                ours.extend(owned);
-            }
-            continue;
-        }
-        // What is no longer there is nobody's; what an update has changed is no longer theirs.
-        owned.retain(|path| {
-            fieldset::value(&snapshot, path).is_some() && !(operation == "Update" && fields.contains(path))
-        });
-        entry["fieldsV1"] = fieldset::encode(&owned);
-    }
-    entries.retain(|entry| !is_ours(entry) && entry["fieldsV1"] != json!({}));
-    if !ours.is_empty() {
-        entries.push(json!({"manager": manager, "operation": operation, "apiVersion": api_version,
-            "fieldsType": "FieldsV1", "fieldsV1": fieldset::encode(&ours)}));
-    }
-    object["metadata"]["managedFields"] = Value::Array(entries);
-}
-
-fn selects(object: &Value, labels: &str, fields: &str) -> bool {
-    let terms = |text: &'_ str| {
-        text.split(',').filter(|term| !term.is_empty()).map(str::to_owned).collect::<Vec<_>>()
-    };
-    let by = |term: &str, get: &dyn Fn(&str) -> Option<String>| {
-        if let Some((name, value)) = term.split_once("!=") {
-            get(name).as_deref() != Some(value)
-        } else if let Some((name, value)) = term.split_once('=') {
-            get(name).as_deref() == Some(value.trim_start_matches('='))
-        } else if let Some(name) = term.strip_prefix('!') {
-            get(name).is_none()
-        } else {
-            get(term).is_some()
-        }
-    };
-    let label = |name: &str| object["metadata"]["labels"][name].as_str().map(str::to_owned);
-    let field = |name: &str| {
-        object.pointer(&format!("/{}", name.replace('.', "/"))).and_then(Value::as_str).map(str::to_owned)
-    };
-    terms(labels).iter().all(|term| by(term, &label)) && terms(fields).iter().all(|term| by(term, &field))
-}
-
-/// RFC 7386.
-fn merge_patch(into: &mut Value, patch: &Value) {
-    let Value::Object(fields) = patch else {
-        *into = patch.clone();
-        return;
-    };
-    if !into.is_object() {
-        *into = json!({});
-    }
-    for (name, value) in fields {
-        if value.is_null() {
-            if let Some(object) = into.as_object_mut() {
-                object.remove(name);
-            }
-        } else {
-            merge_patch(&mut into[name.as_str()], value);
-        }
-    }
-}
-
-/// RFC 6902, as far as `add`, `replace` and `remove` of fields go.
-fn json_patch(into: &mut Value, patch: &Value) {
-    for operation in patch.as_array().into_iter().flatten() {
-        let path = text(&operation["path"]);
-        let Some((parent, name)) = path.rsplit_once('/') else { continue };
-        let name = name.replace("~1", "/").replace("~0", "~");
-        if let Some(Value::Object(fields)) = into.pointer_mut(parent) {
-            if operation["op"] == "remove" {
-                fields.remove(&name);
-            } else {
-                fields.insert(name, operation["value"].clone());
-            }
-        }
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

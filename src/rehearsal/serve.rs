@@ -1,9 +1,9 @@
 //! The memory of [`crate::rehearsal::api`] behind HTTP on a port of this machine, watches included.
 
-use crate::rehearsal::api::Answer;
 use crate::rehearsal::api::Api;
-use crate::rehearsal::api::Ask;
-use crate::rehearsal::api::Watched;
+use crate::rehearsal::request::Answer;
+use crate::rehearsal::request::Ask;
+use crate::rehearsal::request::Watched;
 use futures::Stream;
 use futures::stream;
 use http::Request;
@@ -76,7 +76,7 @@ async fn respond(api: Api, request: Request<Incoming>) -> std::io::Result<Respon
             .to_owned(),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
-    match api.answer(ask) {
+    match api.answer(&ask) {
         Answer::Json(code, value) => {
             let text = if let Value::String(plain) = &value { plain.clone() } else { value.to_string() };
             let body = http_body_util::Full::new(Bytes::from(text)).boxed_unsync();
@@ -106,18 +106,19 @@ fn told(api: Api, watched: Watched) -> impl Stream<Item = Result<Frame<Bytes>, I
             return None;
         }
         loop {
-            let events = match first.take() {
-                Some(events) => events,
-                None => {
-                    news.borrow_and_update();
-                    let (events, version) = api.events(&watched, after);
-                    after = version;
-                    events
-                }
-            };
+            let events = first.take().unwrap_or_else(|| {
+                news.borrow_and_update();
+                let (events, version) = api.events(&watched, after);
+                after = version;
+                events
+            });
             if !events.is_empty() {
                 let over = events.iter().any(|event| event["type"] == "ERROR");
-                let lines: String = events.iter().map(|event| format!("{event}\n")).collect();
+                let mut lines = String::new();
+                for event in &events {
+                    lines.push_str(&event.to_string());
+                    lines.push('\n');
+                }
                 return Some((Ok(Frame::data(Bytes::from(lines))), (api, watched, news, after, None, over)));
             }
             if after != *news.borrow() && api.events(&watched, after).1 != after {

@@ -1,5 +1,8 @@
 //! Writing against an API server in this process: what is sent, what is not, and what an interruption leaves.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::needless_pass_by_value, reason = "objects read best in place")]
+
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -26,9 +29,9 @@ use todo::fault::Kind;
 use todo::manifest::Object;
 use todo::project::name::Namespace;
 use todo::project::name::ProjectName;
-use todo::rehearsal::api::Answer;
 use todo::rehearsal::api::Api;
-use todo::rehearsal::api::failure;
+use todo::rehearsal::request::Answer;
+use todo::rehearsal::request::failure;
 use todo::rehearsal::serve::kubeconfig;
 use todo::rehearsal::serve::serve;
 use todo::run::Run;
@@ -265,7 +268,7 @@ async fn every_refusal_of_a_set_comes_at_once_with_its_place() {
         (ask.method == "PATCH" && bad).then(|| {
             let causes =
                 json!([{"reason": "FieldValueInvalid", "field": "data.a", "message": "Invalid value: no"}]);
-            Answer::Json(422, failure(422, "Invalid", "is invalid", causes))
+            Answer::Json(422, failure(422, "Invalid", "is invalid", &causes))
         })
     });
     let fault = stage.try_up(&set(), ApplyOptions::default()).await.unwrap_err();
@@ -279,14 +282,14 @@ async fn a_controllers_field_stops_the_run_a_persons_is_taken_over() {
     let stage = Stage::new().await;
     stage.up(&set()).await;
     let edit = |manager: &str| {
-        let ask = todo::rehearsal::api::Ask {
+        let ask = todo::rehearsal::request::Ask {
             method: "PATCH".into(),
             path: "/api/v1/namespaces/shop/configmaps/settings".into(),
             query: [("fieldManager".to_owned(), manager.to_owned())].into(),
             content: "application/merge-patch+json".into(),
             body: json!({"data": {"a": manager}}),
         };
-        assert!(matches!(stage.api.answer(ask), Answer::Json(200, _)));
+        assert!(matches!(stage.api.answer(&ask), Answer::Json(200, _)));
     };
     edit("kubectl-edit");
     assert_eq!(stage.up(&set()).await, ["Changed ConfigMap/settings"]);
@@ -305,14 +308,14 @@ async fn an_autoscalers_replicas_are_its_own() {
         "metadata": {"name": "web"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}));
     let objects = [deployment(2), scaler];
     stage.up(&objects).await;
-    let scale = todo::rehearsal::api::Ask {
+    let scale = todo::rehearsal::request::Ask {
         method: "PATCH".into(),
         path: "/apis/apps/v1/namespaces/shop/deployments/web".into(),
         query: [("fieldManager".to_owned(), "kube-controller-manager".to_owned())].into(),
         content: "application/merge-patch+json".into(),
         body: json!({"spec": {"replicas": 7}}),
     };
-    assert!(matches!(stage.api.answer(scale), Answer::Json(200, _)));
+    assert!(matches!(stage.api.answer(&scale), Answer::Json(200, _)));
     assert_eq!(stage.up(&objects).await, Vec::<String>::new());
     assert_eq!(stage.api.get(DEPLOYMENTS, "shop", "web").unwrap()["spec"]["replicas"], 7);
     let _ = stage.asked();
@@ -347,7 +350,7 @@ async fn a_job_is_made_again_and_a_deployment_only_on_request() {
             && live.is_some_and(|live| live.pointer(image) != ask.body.pointer(image));
         differs.then(|| {
             let causes = json!([{"reason": "FieldValueInvalid", "field": "spec.template", "message": "Invalid value: {}: field is immutable"}]);
-            Answer::Json(422, failure(422, "Invalid", "is invalid", causes))
+            Answer::Json(422, failure(422, "Invalid", "is invalid", &causes))
         })
     });
     assert_eq!(stage.up(&[job("2"), deployment(1)]).await, ["Recreated Job/migrate"]);
@@ -371,13 +374,10 @@ async fn what_is_not_wanted_goes_after_a_good_run_data_stays_and_most_of_it_is_a
         stage.up(&[deployment(2)]).await,
         [
             "Pruned ClusterRole/r",
-            "Pruned Secret/keys",
             "Pruned ConfigMap/settings",
-            "Kept PersistentVolumeClaim/data",
+            "Pruned Secret/keys",
+            "Kept PersistentVolumeClaim/data"
         ]
-        .map(str::to_owned)
-        .into_iter()
-        .collect::<Vec<_>>()
     );
 
     let many: Vec<Object> = (0..30).map(|n| config(&format!("c{n}"), json!({}))).collect();
@@ -492,7 +492,7 @@ async fn an_api_server_that_stumbles_is_asked_again_and_that_is_told() {
     stage.api.answer_with(move |ask| {
         let first = ask.path.ends_with("/web") && stumbles.fetch_add(1, Ordering::SeqCst) < 2;
         first.then(|| {
-            Answer::Json(503, failure(503, "ServiceUnavailable", "apiserver is starting", Value::Null))
+            Answer::Json(503, failure(503, "ServiceUnavailable", "apiserver is starting", &Value::Null))
         })
     });
     assert_eq!(stage.up(&[deployment(1)]).await, ["Created Deployment/web"]);

@@ -1,5 +1,9 @@
 //! Writing against a real API server. `KUBECONFIG` and `TODO_TEST_CONTEXT` say which; the context must be a minikube.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(clippy::print_stderr, reason = "times are worth reading")]
+#![expect(clippy::needless_pass_by_value, reason = "objects read best in place")]
+
 use serde_json::Value;
 use serde_json::json;
 use std::path::PathBuf;
@@ -311,5 +315,50 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
         waited |= format!("{event:?}").contains("it is being deleted");
     }
     assert!(waited);
+    remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs minikube"]
+async fn two_hundred_objects_unchanged_take_a_fifth_of_kubectls_time() {
+    let lab = Lab::new("clu-many").await;
+    let objects: Vec<Object> = (0..200)
+        .map(|n| match n % 4 {
+            0 => config(&format!("c{n}"), json!({"n": n.to_string()})),
+            1 => object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("s{n}")},
+                "stringData": {"n": n.to_string()}})),
+            2 => object(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("v{n}")},
+                "spec": {"selector": {"app": "x"}, "ports": [{"port": 80}]}})),
+            _ => {
+                let mut web = deployment("busybox", 0);
+                web.value["metadata"]["name"] = json!(format!("d{n}"));
+                web
+            }
+        })
+        .collect();
+    let began = Instant::now();
+    lab.up(&objects).await;
+    eprintln!("200 objects, first: {:?}", began.elapsed());
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    let began = Instant::now();
+    assert_eq!(lab.up(&objects).await, Vec::<String>::new());
+    let ours = began.elapsed();
+    let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
+    let items: Vec<&Value> = objects.iter().map(|object| &object.value).collect();
+    std::fs::write(file.path(), json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
+        .unwrap();
+    let began = Instant::now();
+    lab.kubectl(&[
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "-f",
+        file.path().to_str().unwrap(),
+    ])
+    .await;
+    let theirs = began.elapsed();
+    eprintln!("200 objects, unchanged: {ours:?}, kubectl {theirs:?}");
+    assert!(ours * 5 < theirs, "{ours:?} {theirs:?}");
     remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
 }
