@@ -12,6 +12,7 @@ use crate::world::World;
 use anyhow::Context;
 use bollard::API_DEFAULT_VERSION;
 use bollard::BollardRequest;
+use bollard::ClientVersion;
 use bollard::Docker;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -70,18 +71,19 @@ pub fn tls(certificates: &Path) -> anyhow::Result<rustls::ClientConfig> {
         .with_client_auth_cert(chain, key)?)
 }
 
-/// A client for the engine at `address`. Nothing is sent yet.
+/// A client for the engine at `address` that speaks the newest API it knows. Nothing is sent yet.
 pub fn connect(address: &Address) -> anyhow::Result<Docker> {
+    connect_as(address, API_DEFAULT_VERSION)
+}
+
+/// The same, speaking a certain version of the API.
+fn connect_as(address: &Address, version: &ClientVersion) -> anyhow::Result<Docker> {
     match address {
         #[cfg(unix)]
-        Address::Unix(path) => {
-            Ok(Docker::connect_with_unix(&path.to_string_lossy(), PATIENCE, API_DEFAULT_VERSION)?)
-        }
+        Address::Unix(path) => Ok(Docker::connect_with_unix(&path.to_string_lossy(), PATIENCE, version)?),
         #[cfg(windows)]
-        Address::Pipe(name) => Ok(Docker::connect_with_named_pipe(name, PATIENCE, API_DEFAULT_VERSION)?),
-        Address::Tcp(at) => {
-            Ok(Docker::connect_with_http(&format!("tcp://{at}"), PATIENCE, API_DEFAULT_VERSION)?)
-        }
+        Address::Pipe(name) => Ok(Docker::connect_with_named_pipe(name, PATIENCE, version)?),
+        Address::Tcp(at) => Ok(Docker::connect_with_http(&format!("tcp://{at}"), PATIENCE, version)?),
         Address::Tls(at, certificates) => {
             let mut tcp = HttpConnector::new();
             tcp.enforce_http(false);
@@ -92,12 +94,7 @@ pub fn connect(address: &Address) -> anyhow::Result<Docker> {
                 let client = Arc::clone(&client);
                 Box::pin(async move { client.request(request).await.map_err(bollard::errors::Error::from) })
             };
-            Ok(Docker::connect_with_custom_transport(
-                send,
-                Some(format!("https://{at}")),
-                PATIENCE,
-                API_DEFAULT_VERSION,
-            )?)
+            Ok(Docker::connect_with_custom_transport(send, Some(format!("https://{at}")), PATIENCE, version)?)
         }
         #[cfg(not(unix))]
         Address::Unix(path) => anyhow::bail!("a Unix socket ({}) needs Unix", path.display()),

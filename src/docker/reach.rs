@@ -5,14 +5,22 @@
 
 use crate::docker::Address;
 use crate::docker::connect;
+use crate::docker::connect_as;
 use crate::docker::host;
 use crate::world::Os;
 use crate::world::World;
+use bollard::API_DEFAULT_VERSION;
+use bollard::ClientVersion;
 use bollard::Docker;
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::io;
 use std::io::ErrorKind;
 use std::time::Duration;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 
 /// How long an engine may take to say its version: minikube gives it 6 s (`pkg/minikube/registry/drvs/docker`).
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -105,28 +113,65 @@ pub async fn reach(world: &World) -> Result<(Address, Docker), Unreachable> {
 }
 
 async fn open(address: &Address) -> Result<Docker, Why> {
-    knock(address).await.map_err(|error| match error.kind() {
+    let of = |error: &io::Error| match error.kind() {
         ErrorKind::PermissionDenied => Why::Forbidden,
         ErrorKind::NotFound | ErrorKind::ConnectionRefused => Why::Absent,
         _ => Why::Broken(error.to_string()),
-    })?;
+    };
+    match address {
+        #[cfg(unix)]
+        Address::Unix(path) => {
+            let socket = tokio::net::UnixStream::connect(path).await.map_err(|error| of(&error))?;
+            greeted(address, socket).await
+        }
+        Address::Tcp(at) => {
+            let socket = tokio::net::TcpStream::connect(at.as_str()).await.map_err(|error| of(&error))?;
+            greeted(address, socket).await
+        }
+        Address::Tls(at, _) => {
+            tokio::net::TcpStream::connect(at.as_str()).await.map_err(|error| of(&error))?;
+            negotiated(address).await
+        }
+        #[cfg(windows)]
+        Address::Pipe(name) => {
+            let pipe = name.replace('/', "\\");
+            tokio::net::windows::named_pipe::ClientOptions::new().open(pipe).map_err(|error| of(&error))?;
+            negotiated(address).await
+        }
+        #[cfg(not(unix))]
+        Address::Unix(_) => negotiated(address).await,
+        #[cfg(not(windows))]
+        Address::Pipe(_) => negotiated(address).await,
+    }
+}
+
+async fn negotiated(address: &Address) -> Result<Docker, Why> {
     let docker = connect(address).map_err(|error| Why::Broken(format!("{error:#}")))?;
     docker.negotiate_version().await.map_err(|error| Why::Broken(error.to_string()))
 }
 
-async fn knock(address: &Address) -> io::Result<()> {
-    match address {
-        #[cfg(unix)]
-        Address::Unix(path) => tokio::net::UnixStream::connect(path).await.map(drop),
-        #[cfg(windows)]
-        Address::Pipe(name) => {
-            tokio::net::windows::named_pipe::ClientOptions::new().open(name.replace('/', "\\")).map(drop)
-        }
-        Address::Tcp(at) | Address::Tls(at, _) => tokio::net::TcpStream::connect(at.as_str()).await.map(drop),
-        #[expect(clippy::allow_attributes, reason = "which of the arms is left depends on the platform")]
-        #[allow(unreachable_patterns)]
-        _ => Ok(()),
-    }
+/// Asks for the API's version by a ping, as `docker` does: `/version` starts three programs in the engine and takes 10 ms.
+async fn greeted<S>(address: &Address, socket: S) -> Result<Docker, Why>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let broken = |error: hyper::Error| Why::Broken(error.to_string());
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(socket)).await.map_err(broken)?;
+    tokio::spawn(connection);
+    let ping = http::Request::get("/_ping").header("host", "docker").body(Empty::<Bytes>::new());
+    let ping = ping.map_err(|error| Why::Broken(error.to_string()))?;
+    let answer = sender.send_request(ping).await.map_err(broken)?;
+    let theirs =
+        answer.headers().get("api-version").and_then(|version| version.to_str().ok()).and_then(version);
+    let Some(theirs) = theirs else { return negotiated(address).await };
+    let version = if theirs < *API_DEFAULT_VERSION { &theirs } else { API_DEFAULT_VERSION };
+    connect_as(address, version).map_err(|error| Why::Broken(format!("{error:#}")))
+}
+
+fn version(text: &str) -> Option<ClientVersion> {
+    let (major, minor) = text.split_once('.')?;
+    Some(ClientVersion { major_version: major.parse().ok()?, minor_version: minor.parse().ok()? })
 }
 
 #[cfg(test)]

@@ -38,7 +38,10 @@ use std::time::Duration;
 /// How long an API server of a running node may take to answer before it counts as down.
 pub(crate) const BRIEF: Duration = Duration::from_secs(3);
 
-/// Labels that minikube gives a node's container (`pkg/drivers/kic/oci/types.go`).
+/// Before that, nothing is wrong with an API server.
+const AT_ONCE: Duration = Duration::from_millis(300);
+
+/// The label that minikube gives a node's container: the profile (`pkg/drivers/kic/oci/types.go`).
 const LABEL: &str = "name.minikube.sigs.k8s.io";
 
 /// Everything that was found about a profile.
@@ -282,8 +285,10 @@ async fn reachable(node: &Node, api: &[SocketAddr], patience: Duration) -> Optio
     probe::answers(kubeconfig, &node.context, patience).await.err().map(Break::ApiDown)
 }
 
-/// Whether `minikube pause` stopped the API server: the node's own engine knows.
+/// Whether `minikube pause` stopped the API server, which the node's own engine knows. Not asked where the API server
+/// answers at once.
 async fn paused(docker: Option<docker::Address>) -> bool {
+    tokio::time::sleep(AT_ONCE).await;
     let ask = async {
         let engine = docker::connect(&docker?).ok()?.negotiate_version().await.ok()?;
         let filters = HashMap::from([
