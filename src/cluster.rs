@@ -5,6 +5,8 @@ pub mod blame;
 #[cfg(test)]
 mod cases;
 pub mod explain;
+#[cfg(test)]
+mod fake_api;
 pub mod health;
 pub mod judge;
 pub mod live;

@@ -504,7 +504,7 @@ impl Judge {
                 rule = grace::MISSING_BUT_OURS;
             }
             Signal::Quota if others_start || frees_itself(track, snapshot) => {
-                rule = grace::QUOTA_WHILE_MOVING
+                rule = grace::QUOTA_WHILE_MOVING;
             }
             Signal::ThrownOut => times = u32::try_from(thrown_out).unwrap_or(u32::MAX),
             _ => {}

@@ -9,6 +9,8 @@ mod evidence;
 mod feed;
 mod items;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 pub use crate::cluster::judge::limits::Limits;
 
@@ -155,7 +157,7 @@ async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -
             }
             stop => {
                 let mut findings = judge.unfinished(&snapshot);
-                evidence.add_logs(&mut findings, &judge.unready_pods(&snapshot)).await;
+                Evidence::add_logs(&target.client, &mut findings, &judge.unready_pods(&snapshot)).await;
                 items.close(&verdicts);
                 return Err(too_long(stop, findings, limits));
             }
