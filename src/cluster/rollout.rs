@@ -90,6 +90,9 @@ fn sum(applied: &Applied) -> String {
 
 /// Whether the object has anything to wait for. A Service without a load balancer is there as soon as it is written.
 fn waits(object: &AppliedObject) -> bool {
+    if !live::annotation(&object.object.value, crate::cluster::health::expression::ANNOTATION).is_empty() {
+        return true;
+    }
     let service = object.id.group.is_empty() && object.id.kind == "Service";
     if service {
         return live::text(&object.object.value, "/spec/type") == "LoadBalancer";
