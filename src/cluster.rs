@@ -19,6 +19,8 @@ mod decide;
 mod delete;
 mod diff;
 pub mod explain;
+#[cfg(test)]
+mod fake_api;
 mod field;
 pub mod health;
 mod immutable;

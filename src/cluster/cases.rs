@@ -220,7 +220,7 @@ fn subject(object: Value) -> Subject {
         object.places.insert(pointer.clone(), Place::file(format!("web.yaml#{pointer}")));
         match value {
             Value::Object(fields) => {
-                pointers.extend(fields.into_iter().map(|(key, value)| (format!("{pointer}/{key}"), value)))
+                pointers.extend(fields.into_iter().map(|(key, value)| (format!("{pointer}/{key}"), value)));
             }
             Value::Array(items) => {
                 pointers.extend(

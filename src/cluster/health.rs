@@ -8,6 +8,7 @@ mod any;
 mod batch;
 mod daemon_set;
 mod deployment;
+pub mod expression;
 mod extension;
 mod pod;
 mod policy;
@@ -189,6 +190,10 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         }
         _ => {}
     }
+    let own = live::annotation(object, expression::ANNOTATION);
+    if !own.is_empty() {
+        return by_its_own_rule(own, object);
+    }
     if !ours {
         return any::judge(object);
     }
@@ -210,6 +215,17 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         "CustomResourceDefinition" => extension::definition(object),
         "APIService" => extension::api_service(object),
         _ => Judgement::ready("Exists", "it is there"),
+    }
+}
+
+fn by_its_own_rule(rule: &str, object: &Value) -> Judgement {
+    match expression::holds(rule, object) {
+        Ok(true) => Judgement::ready("OwnRule", format!("`{rule}` holds")),
+        Ok(false) => Judgement::progressing("OwnRule", format!("`{rule}` does not hold yet")),
+        Err(why) => Judgement::failed(
+            "OwnRule",
+            format!("its annotation `{}` is wrong: {why}", expression::ANNOTATION),
+        ),
     }
 }
 

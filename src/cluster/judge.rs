@@ -256,7 +256,8 @@ impl Judge {
     fn health(&mut self, index: usize, now: Timestamp, snapshot: &Snapshot) -> Judgement {
         let subject = &self.tracks[index].subject;
         let Some(live) = snapshot.get(&subject.id) else {
-            return if health::at_once(&subject.id.group, &subject.id.kind) {
+            let ruled = !live::annotation(&subject.object.value, health::expression::ANNOTATION).is_empty();
+            return if !ruled && health::at_once(&subject.id.group, &subject.id.kind) {
                 Judgement::ready("Exists", "it is there")
             } else if snapshot.complete(&subject.id) {
                 gone(&self.tracks[index])
@@ -504,7 +505,7 @@ impl Judge {
                 rule = grace::MISSING_BUT_OURS;
             }
             Signal::Quota if others_start || frees_itself(track, snapshot) => {
-                rule = grace::QUOTA_WHILE_MOVING
+                rule = grace::QUOTA_WHILE_MOVING;
             }
             Signal::ThrownOut => times = u32::try_from(thrown_out).unwrap_or(u32::MAX),
             _ => {}

@@ -9,6 +9,8 @@ mod evidence;
 mod feed;
 mod items;
 mod settled;
+#[cfg(test)]
+mod tests;
 
 pub use crate::cluster::judge::limits::Limits;
 
@@ -88,6 +90,9 @@ fn sum(applied: &Applied) -> String {
 
 /// Whether the object has anything to wait for. A Service without a load balancer is there as soon as it is written.
 fn waits(object: &AppliedObject) -> bool {
+    if !live::annotation(&object.object.value, crate::cluster::health::expression::ANNOTATION).is_empty() {
+        return true;
+    }
     let service = object.id.group.is_empty() && object.id.kind == "Service";
     if service {
         return live::text(&object.object.value, "/spec/type") == "LoadBalancer";
@@ -155,7 +160,7 @@ async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -
             }
             stop => {
                 let mut findings = judge.unfinished(&snapshot);
-                evidence.add_logs(&mut findings, &judge.unready_pods(&snapshot)).await;
+                Evidence::add_logs(&target.client, &mut findings, &judge.unready_pods(&snapshot)).await;
                 items.close(&verdicts);
                 return Err(too_long(stop, findings, limits));
             }

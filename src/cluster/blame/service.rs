@@ -102,3 +102,55 @@ fn labels_there(namespace: &str, around: &Snapshot) -> Vec<String> {
     there.truncate(5);
     there
 }
+
+#[cfg(test)]
+mod tests {
+    use super::astray;
+    use crate::cluster::snapshot::Snapshot;
+    use crate::event::Place;
+    use crate::manifest::Object;
+    use serde_json::Value;
+    use serde_json::json;
+
+    fn told(spec: &Value, ports: &Value) -> Option<(String, Vec<String>)> {
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "todo"}, "spec": spec});
+        let around = Snapshot::of(&[json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "front", "namespace": "todo"},
+            "spec": {"replicas": 0, "template": {"metadata": {"labels": {"app": "front", "tier": "ui"}},
+                                                "spec": {"containers": [{"name": "c", "ports": ports}]}}}})]);
+        let finding = astray(&service, &Object::made(service.clone(), Place::file("s.yaml")), &around)?;
+        Some((finding.message, finding.evidence))
+    }
+
+    #[test]
+    fn a_service_that_leads_to_its_pods_is_fine_even_if_there_are_none_now() {
+        let ports = json!([{"name": "http", "containerPort": 8080}]);
+        for target in [json!(8080), json!("http")] {
+            let spec = json!({"selector": {"app": "front"}, "ports": [{"port": 80, "targetPort": target}]});
+            assert_eq!(told(&spec, &ports), None);
+        }
+        assert_eq!(
+            told(&json!({"ports": [{"port": 80}]}), &ports),
+            None,
+            "no selector: somebody else fills it"
+        );
+        let undeclared = json!({"selector": {"app": "front"}, "ports": [{"port": 80}]});
+        assert_eq!(told(&undeclared, &json!([])), None, "a number needs no declaration");
+    }
+
+    #[test]
+    fn a_selector_that_matches_nothing() {
+        let (message, evidence) =
+            told(&json!({"selector": {"app": "frnot"}, "ports": [{"port": 80}]}), &json!([])).unwrap();
+        assert_eq!(message, "its selector `app=frnot` matches no pod");
+        assert_eq!(evidence, ["Deployment/front: app=front,tier=ui"]);
+    }
+
+    #[test]
+    fn a_port_that_nobody_declares() {
+        let spec = json!({"selector": {"app": "front"}, "ports": [{"port": 80, "targetPort": "web"}]});
+        let (message, evidence) = told(&spec, &json!([{"name": "http", "containerPort": 8080}])).unwrap();
+        assert_eq!(message, "it leads to port `web`, which its pods do not declare");
+        assert_eq!(evidence, ["they declare `8080` (`http`)"]);
+    }
+}

@@ -118,10 +118,10 @@ impl Evidence {
     }
 
     /// Adds what the pods say now to the findings of their workloads: nothing has crashed, so nothing else tells.
-    pub(super) async fn add_logs(&self, findings: &mut [Finding], pods: &[&Value]) {
+    pub(super) async fn add_logs(client: &Client, findings: &mut [Finding], pods: &[&Value]) {
         for pod in pods {
             let Some(container) = running(pod) else { continue };
-            let lines = tail(&self.client, live::namespace(pod), live::name(pod), container, false).await;
+            let lines = tail(client, live::namespace(pod), live::name(pod), container, false).await;
             let owner = findings.iter_mut().find(|finding| owns(finding, pod));
             if let Some(finding) = owner {
                 finding.evidence.extend(lines);
