@@ -24,7 +24,9 @@ impl Judge {
         let object = track.subject.id.clone();
         let worst = worst(track);
         match (worst, snapshot.get(&object)) {
-            (Some(trouble), Some(live)) if track.judgement.health == Health::Progressing => {
+            (Some(trouble), Some(live))
+                if track.judgement.health == Health::Progressing || object.kind == "Pod" =>
+            {
                 let scene = self.scene(track, trouble, live, snapshot);
                 Verdict {
                     object,
