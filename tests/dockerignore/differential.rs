@@ -16,7 +16,6 @@ const PATHS: usize = 8;
 struct Dice(u64);
 
 impl Dice {
-    #[expect(clippy::cast_possible_truncation, reason = "31 bits are left")]
     fn roll(&mut self, sides: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;

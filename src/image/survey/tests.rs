@@ -9,10 +9,13 @@ use crate::fault::Kind;
 use crate::image::context::Context;
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
+use crate::image::context::Problem;
+use crate::image::context::ProblemKind;
 use crate::image::dockerfile::Ask;
 use crate::image::dockerfile::Dockerfile;
 use crate::image::ignore::Ignore;
 use crate::image::survey::Surveyed;
+use crate::image::survey::findings;
 use crate::image::survey::survey;
 use crate::project::BuildSecret;
 use crate::project::Image;
@@ -330,4 +333,48 @@ fn a_run_that_was_stopped_says_so() {
     let run = Run { cancel, ..run(root.path()) };
     let fault = survey(&run, &project(root.path(), vec![image(root.path(), "web")])).unwrap_err();
     assert_eq!(fault.kind, Kind::Interrupted);
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_with_a_way_out() {
+    let image = image(Path::new("/p"), "web");
+    let problem = |path: &str, kind| Problem { path: path.to_owned(), kind };
+    let denied = || ProblemKind::Unreadable(std::io::ErrorKind::PermissionDenied.into());
+    let told_of = |problems: &[Problem]| {
+        let found = findings::problems(&image, Path::new("web/.dockerignore"), problems);
+        (told(&found), found.into_iter().map(|found| found.evidence).collect::<Vec<_>>())
+    };
+    let (one, _) = told_of(&[
+        problem("data/x", denied()),
+        problem("log", ProblemKind::KeepsChanging),
+        problem("n\u{fffd}", ProblemKind::NotUtf8),
+        problem("run.sock", ProblemKind::Special),
+    ]);
+    assert_eq!(
+        one,
+        [
+            "deploy.toml:7: `data/x` cannot be read: permission denied => allow it: `chmod u+r /p/web/data/x`, or add it to `web/.dockerignore`",
+            "deploy.toml:7: `log` keeps changing while it is read => stop what writes to it, or add it to `web/.dockerignore`",
+            "deploy.toml:7: the name `n\u{fffd}`, or what the link of that name says, is not UTF-8, which BuildKit cannot take => rename it, or add it to `web/.dockerignore`",
+            "deploy.toml:7: `run.sock` is a socket, pipe or device and is left out => remove it, or add it to `web/.dockerignore`",
+        ]
+    );
+    let many: Vec<Problem> = (0..12).map(|file| problem(&format!("f{file}"), denied())).collect();
+    let (lines, evidence) = told_of(&many);
+    assert!(lines[0].contains("12 files cannot be read") && lines.len() == 1, "{lines:?}");
+    assert_eq!((evidence[0].len(), evidence[0][10].as_str()), (11, "and 2 more"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_not_utf8_ends_the_run_unless_it_is_ignored() {
+    use std::os::unix::ffi::OsStrExt;
+    let bad = |root: &Path| {
+        fs::create_dir_all(root.join("web/odd")).unwrap();
+        fs::write(root.join("web/odd").join(std::ffi::OsStr::from_bytes(b"\xff")), b"").unwrap();
+    };
+    let files = [("web/Dockerfile", "FROM a:1\nUSER 1\n")];
+    assert_eq!(errors(&files, |root, _| bad(root)).len(), 1);
+    let ignoring = [files[0], ("web/.dockerignore", "odd\n")];
+    assert!(one(&ignoring, |root, _| bad(root)).1.is_ok());
 }
