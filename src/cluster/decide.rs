@@ -5,6 +5,7 @@
 use crate::cluster::conflict;
 use crate::cluster::conflict::Conflict;
 use crate::cluster::diff::meant;
+use crate::cluster::diff::names_secret;
 use crate::cluster::field;
 use crate::cluster::immutable;
 use crate::cluster::immutable::Recreate;
@@ -306,7 +307,8 @@ fn resolve(
                     let found = value.pointer(&field::pointer(value, &conflict.field));
                     found.map_or("nothing".to_owned(), |found| refusal::masked(object, &found.to_string()))
                 };
-                let secret = object.kind() == "Secret";
+                let secret = object.kind() == "Secret"
+                    || conflict.field.contains("env[") && names_secret(&conflict.field);
                 let values = if secret {
                     Vec::new()
                 } else {

@@ -205,7 +205,8 @@ fn is_sensitive(path: &str) -> bool {
         .is_some_and(|(name, rest)| rest.ends_with("value") && names_secret(name))
 }
 
-fn names_secret(name: &str) -> bool {
+/// Whether a name says that the value beside it is nobody's business.
+pub(crate) fn names_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["pass", "secret", "token", "key"].iter().any(|word| name.contains(word))
 }
