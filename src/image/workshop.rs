@@ -292,20 +292,19 @@ impl<'a> Workshop<'a> {
     }
 
     fn recipe(&self, image: &Surveyed, needs: &[Built], tag: String, secrets: SecretStore) -> Recipe {
-        let names: BTreeMap<String, String> =
-            needs.iter().map(|need| (need.name.to_string(), need.reference.clone())).collect();
-        let dockerfile = match std::str::from_utf8(&image.dockerfile.text) {
-            Ok(text) if !names.is_empty() => rebase::rebase(text, &names).into_bytes(),
-            _ => image.dockerfile.text.clone(),
+        let names: BTreeMap<ImageName, String> =
+            needs.iter().map(|need| (need.name.clone(), need.reference.clone())).collect();
+        let dockerfile = match names.is_empty() {
+            true => image.dockerfile.text.clone(),
+            false => rebase::rebase(&image.dockerfile, &image.image.name, &names),
         };
-        let args = image.image.args.iter().map(|(name, value)| (name.clone(), rebase::named(value, &names)));
         let mut shared = blake3::Hasher::new();
         shared.update(tags::repository(self.project, &image.image.name).as_bytes());
         shared.update(image.context.root.as_os_str().as_encoded_bytes());
         Recipe {
             tag,
             labels: tags::labels(self.project, &image.image.name),
-            args: args.collect(),
+            args: image.image.args.clone(),
             target: image.image.target.clone(),
             platform: image.image.platform.clone(),
             dockerfile: Arc::new(dockerfile),

@@ -173,6 +173,50 @@ async fn an_image_of_the_project_can_be_the_base_of_another() {
     image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
 }
 
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn builds_leave_no_connection_open() {
+    let (to, base) = engine();
+    let sample = Sample::new("todo-test-open");
+    let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let mut before = None;
+    for content in ["1", "2", "3", "4", "5"] {
+        sample.write("web", &[("Dockerfile", &format!("FROM {base}\nCOPY a /a\n")), ("a", content)]);
+        let surveyed = sample.survey(&["web"]);
+        let built = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
+        assert_eq!(built[0].outcome, Outcome::Built);
+        let settled = async {
+            while before.is_some_and(|before| open() > before) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), settled).await.expect("connections stay open");
+        before = before.or(Some(open()));
+    }
+    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+}
+
+/// Beside the engine, TODO_TEST_SECOND: the address of another node's engine with the same certificates.
+#[tokio::test]
+#[ignore = "needs two Docker engines"]
+async fn every_node_gets_the_same_image() {
+    let (mut to, base) = engine();
+    let world = World::of_this_process().unwrap();
+    let second = world.var("TODO_TEST_SECOND").expect("TODO_TEST_SECOND is set");
+    let second = docker::parse(second, world.var_os("TODO_TEST_CERTS").map(Into::into)).unwrap();
+    to.nodes.push(NodeStore::Docker(second.clone()));
+    let sample = Sample::new("todo-test-nodes");
+    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    for content in ["1", "2", "2"] {
+        sample.write("web", &[("Dockerfile", &format!("FROM {base}\nCOPY a /a\n")), ("a", content)]);
+        let surveyed = sample.survey(&["web"]);
+        let built = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap();
+        let there = docker::connect(&second).unwrap().inspect_image(&built[0].reference).await.unwrap();
+        assert_eq!(there.id.as_deref(), Some(built[0].id.as_str()));
+    }
+    assert_eq!(image::remove_all(&sample.run, &sample.project, &to).await.unwrap().images, 4);
+}
+
 /// Beside the engine, TODO_TEST_NODE: a container of the host's engine whose containerd is a node's.
 #[tokio::test]
 #[ignore = "needs a node with containerd"]
