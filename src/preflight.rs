@@ -1,1 +1,145 @@
-//! p
+//! Every prerequisite, before anything is touched: all that is missing, each with its place and the command that mends it.
+//!
+//! Not a gate for its own sake: what a run will not need is not asked for. A profile that runs needs no minikube, and one
+//! that exists has its memory already. [`doctor`] asks for everything.
+
+mod engine;
+mod files;
+mod program;
+mod rights;
+mod room;
+#[cfg(test)]
+mod tests;
+
+use crate::docker::reach;
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::project;
+use crate::project::OtherCluster;
+use crate::project::Project;
+use crate::project::name::Profile;
+use crate::run::Run;
+use crate::world::World;
+use engine::Known;
+
+/// What was found that does not end the run.
+#[derive(Debug, Clone, Default)]
+pub struct Checked {
+    /// Warnings and notes.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks what deploying `project` needs of this machine, to minikube or to `other` cluster.
+///
+/// # Errors
+/// All that is missing or wrong as the findings of one fault: [`Kind::Usage`] if only files of the project are,
+/// [`Kind::Prerequisite`] otherwise.
+pub async fn preflight(run: &Run, project: &Project, other: Option<&OtherCluster>) -> Result<Checked> {
+    let of_project = files::check(&run.world, project);
+    let mut of_machine = program::renderers(&run.world, project);
+    if other.is_none() {
+        of_machine.extend(run.or_stopped(async { Ok(machine(run, &project.minikube, false).await) }).await?);
+    } else if !project.images.is_empty() {
+        of_machine.extend(run.or_stopped(async { Ok(builder(run).await) }).await?);
+    }
+    let wrong = |findings: &[Finding]| findings.iter().any(|finding| finding.severity == Severity::Error);
+    let kind = match (wrong(&of_machine), wrong(&of_project)) {
+        (true, _) => Kind::Prerequisite,
+        (false, true) => Kind::Usage,
+        (false, false) => return Ok(Checked { findings: [of_project, of_machine].concat() }),
+    };
+    let findings = [of_project, of_machine].concat();
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let message = match errors {
+        1 => "something is missing that deploying needs".to_owned(),
+        _ => format!("{errors} things are missing that deploying needs"),
+    };
+    Err(Fault::message(kind, message).findings(findings))
+}
+
+/// Everything that this machine has and lacks for `todo`, and for `project` if there is one.
+pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let asked = project.map_or_else(unspecific, |project| project.minikube.clone());
+    if let Some(project) = project {
+        findings.extend(files::check(&run.world, project));
+        findings.extend(program::renderers(&run.world, project));
+    }
+    findings.extend(machine(run, &asked, true).await);
+    findings.extend(rights::proxies(&run.world));
+    findings
+}
+
+/// What deploying to another cluster needs: an engine to build in.
+async fn builder(run: &Run) -> Vec<Finding> {
+    let reached = reach::reach(&run.world).await;
+    reached.err().map(|error| Finding::error(error.to_string()).mend(error.mend())).into_iter().collect()
+}
+
+/// What the profile needs of this machine; with `everything`, also what a running one no longer needs, and the facts.
+async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<Finding> {
+    let world = &run.world;
+    let known = Known::of(world, &asked.profile);
+    let reached = reach::reach(world).await;
+    let docker = driver_is_docker(world, asked, &known, reached.is_ok());
+    let mut findings = Vec::new();
+    let running = match &reached {
+        Ok((_, engine)) => docker && engine::runs(engine, &asked.profile).await,
+        Err(error) => {
+            findings.extend(engine::missing(world, asked, &known, error));
+            false
+        }
+    };
+    if running && !everything {
+        return findings;
+    }
+    findings.extend(program::minikube(run, everything).await);
+    if docker {
+        findings.extend(program::docker(world));
+        findings.extend(rights::root(world));
+    }
+    findings.extend(rights::folders(world));
+    if let Ok((address, engine)) = &reached {
+        let facts = engine::Facts::of(engine, address).await;
+        if docker && (everything || !known.exists()) {
+            findings.extend(room::check(asked, &facts, rights::forced(world)));
+        }
+        if docker && !running {
+            findings.extend(room::disk(&facts, world, !known.exists()));
+        }
+        findings.extend(room::watches(&facts));
+        if everything {
+            findings.push(facts.told(address));
+        }
+    }
+    findings
+}
+
+/// Whether the profile's nodes are or will be containers of the Docker engine, as far as can be told.
+fn driver_is_docker(world: &World, asked: &project::Minikube, known: &Known, answers: bool) -> bool {
+    match known.driver().or(asked.driver.as_deref()).or_else(|| world.var("MINIKUBE_DRIVER")) {
+        Some(driver) => driver == "docker",
+        None => answers,
+    }
+}
+
+/// A profile as minikube would make it by itself.
+fn unspecific() -> project::Minikube {
+    #[expect(clippy::unwrap_used, reason = "the name is a constant that parses")]
+    let profile = Profile::parse("minikube").unwrap();
+    project::Minikube {
+        profile,
+        cpus: None,
+        memory_mib: None,
+        disk_mib: None,
+        driver: None,
+        kubernetes: None,
+        runtime: project::Runtime::Docker,
+        nodes: 1,
+        addons: Vec::new(),
+        publish: Vec::new(),
+    }
+}

@@ -103,7 +103,7 @@ impl Bench {
         match &done {
             Ok(node) => println!("  = {:?} in {took:.2?}; {:?}", node.outcome, node.notes),
             Err(fault) => {
-                println!("  = {:?} in {took:.2?}: {:?}; {:?}", fault.kind, fault.causes(), fault.hints)
+                println!("  = {:?} in {took:.2?}: {:?}; {:?}", fault.kind, fault.causes(), fault.hints);
             }
         }
         done.map(|node| (node, took))

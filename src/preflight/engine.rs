@@ -1,0 +1,133 @@
+//! What the Docker engine says of itself and of the profile, and whether it matters that there is none.
+
+use crate::docker::Address;
+use crate::docker::reach::Unreachable;
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::exec;
+use crate::project;
+use crate::project::name::Profile;
+use crate::world::Os;
+use crate::world::World;
+use bollard::Docker;
+use bollard::models::ContainerStateStatusEnum as Status;
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+/// Programs of the drivers that minikube can use without Docker, by platform.
+const OTHERS: [(Os, &[&str]); 3] = [
+    (Os::Linux, &["virsh", "qemu-system-x86_64", "qemu-system-aarch64", "VBoxManage", "podman", "vmrun"]),
+    (
+        Os::MacOs,
+        &["vfkit", "krunkit", "qemu-system-aarch64", "qemu-system-x86_64", "podman", "prlctl", "hyperkit"],
+    ),
+    (Os::Windows, &["VBoxManage", "podman", "vmrun"]),
+];
+
+/// What minikube remembers of the profile, as far as the prerequisites depend on it.
+#[derive(Debug)]
+pub(super) struct Known(Option<String>);
+
+impl Known {
+    pub(super) fn of(world: &World, profile: &Profile) -> Known {
+        let read = || {
+            let folder = world.minikube_folder()?.join("profiles").join(profile.as_str());
+            let text = std::fs::read(folder.join("config.json")).ok()?;
+            let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
+            config["Driver"].as_str().map(str::to_owned)
+        };
+        Known(read())
+    }
+
+    pub(super) fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn driver(&self) -> Option<&str> {
+        self.0.as_deref().filter(|driver| !driver.is_empty())
+    }
+}
+
+/// Whether the profile's node runs in this engine.
+pub(super) async fn runs(engine: &Docker, profile: &Profile) -> bool {
+    let Ok(node) = engine.inspect_container(profile.as_str(), None).await else { return false };
+    let labels = node.config.and_then(|config| config.labels).unwrap_or_default();
+    let ours = labels.get("name.minikube.sigs.k8s.io").is_some_and(|name| name == profile.as_str());
+    ours && node.state.and_then(|state| state.status) == Some(Status::RUNNING)
+}
+
+/// What it means that no engine answers: nothing for a driver of another kind.
+pub(super) fn missing(
+    world: &World,
+    asked: &project::Minikube,
+    known: &Known,
+    error: &Unreachable,
+) -> Option<Finding> {
+    let driver = known.driver().or(asked.driver.as_deref()).or_else(|| world.var("MINIKUBE_DRIVER"));
+    let other = || {
+        let (_, programs) = OTHERS.iter().find(|(os, _)| *os == world.os)?;
+        programs.iter().find(|name| exec::find(world, name).is_some())
+    };
+    let finding = match driver {
+        Some("docker") => Finding::error(error.to_string()),
+        Some(_) => return None,
+        None => match other() {
+            Some(name) => Finding::warning(format!(
+                "{error}; minikube may choose another driver, since `{name}` is here"
+            )),
+            None => Finding::error(error.to_string()),
+        },
+    };
+    Some(finding.mend(error.mend()))
+}
+
+/// What the engine has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Facts {
+    pub(super) version: String,
+    /// 0 where it does not say.
+    pub(super) cpus: u64,
+    /// MiB; 0 where it does not say.
+    pub(super) memory: u64,
+    /// Whether it is a virtual machine of Docker Desktop.
+    pub(super) desktop: bool,
+    /// Where it keeps everything, if that is a folder of this machine.
+    pub(super) root: Option<PathBuf>,
+    /// How many nodes of minikube run in it.
+    pub(super) nodes: usize,
+    /// Whether it shares this machine's kernel.
+    pub(super) local: bool,
+}
+
+impl Facts {
+    pub(super) async fn of(engine: &Docker, address: &Address) -> Facts {
+        let mine =
+            HashMap::from([("label".to_owned(), vec!["created_by.minikube.sigs.k8s.io=true".to_owned()])]);
+        let options = ListContainersOptionsBuilder::default().filters(&mine).build();
+        let (info, nodes) = tokio::join!(engine.info(), engine.list_containers(Some(options)));
+        let info = info.unwrap_or_default();
+        let desktop = info.operating_system.as_deref().is_some_and(|name| name.contains("Docker Desktop"));
+        let local = !desktop && cfg!(target_os = "linux") && matches!(address, Address::Unix(_));
+        let positive =
+            |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok()).unwrap_or(0);
+        Facts {
+            version: info.server_version.unwrap_or_default(),
+            cpus: positive(info.ncpu),
+            memory: positive(info.mem_total) / (1024 * 1024),
+            desktop,
+            root: info.docker_root_dir.map(PathBuf::from).filter(|_| local),
+            nodes: nodes.map_or(0, |nodes| nodes.len()),
+            local,
+        }
+    }
+
+    /// The facts, for the doctor.
+    pub(super) fn told(&self, address: &Address) -> Finding {
+        let Facts { version, cpus, memory, nodes, .. } = self;
+        let message = format!(
+            "Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes} node(s) of minikube running"
+        );
+        Finding { severity: Severity::Note, ..Finding::warning(message) }
+    }
+}

@@ -1,0 +1,157 @@
+//! The files that deploy.toml names: there, of the right kind, readable.
+//!
+//! Not their contents: those are the rooms' that read them.
+
+use crate::event::Finding;
+use crate::project::BuildSecret;
+use crate::project::Image;
+use crate::project::Project;
+use crate::project::Source;
+use crate::project::SourceKind;
+use crate::world::World;
+use std::fs::File;
+use std::path::Path;
+use std::path::PathBuf;
+
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Everything that is wrong with them.
+pub(super) fn check(world: &World, project: &Project) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for image in &project.images {
+        let about = format!("image {}", image.name);
+        let wrong = [context(project, image), dockerfile(project, image)].into_iter().flatten();
+        found.extend(
+            wrong.chain(secrets(world, project, image)).map(|f| f.about(&about).at(image.place.clone())),
+        );
+    }
+    for source in &project.sources {
+        found.extend(manifests(project, source).map(|finding| finding.at(source.place.clone())));
+    }
+    found
+}
+
+/// As deploy.toml would write it.
+fn short<'a>(project: &Project, path: &'a Path) -> std::path::Display<'a> {
+    let short = path.strip_prefix(&project.root).unwrap_or(path);
+    if short.as_os_str().is_empty() { Path::new(".").display() } else { short.display() }
+}
+
+fn context(project: &Project, image: &Image) -> Option<Finding> {
+    let path = short(project, &image.context);
+    if image.context.is_file() {
+        return Some(
+            Finding::error(format!("the context `{path}` is a file")).mend("name the folder that it lies in"),
+        );
+    }
+    match std::fs::read_dir(&image.context) {
+        Ok(_) => None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(
+            Finding::error(format!("there is no context `{path}`"))
+                .mend("name the folder that the image is built from: `context = …`"),
+        ),
+        Err(error) => Some(unreadable(&image.context, &error)),
+    }
+}
+
+fn dockerfile(project: &Project, image: &Image) -> Option<Finding> {
+    let path = &image.dockerfile;
+    if image.context == image.dockerfile.parent()? && !image.context.is_dir() {
+        return None;
+    }
+    if path.is_dir() {
+        let message = format!("the dockerfile `{}` is a folder", short(project, path));
+        return Some(Finding::error(message).mend("name the file: `dockerfile = …`"));
+    }
+    match File::open(path) {
+        Ok(_) => None,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let near = like_it(path);
+            let mend = near.map_or_else(
+                || "write it, or say where it is: `dockerfile = …`".to_owned(),
+                |near| format!("or is it this one? `dockerfile = \"{}\"`", short(project, &near)),
+            );
+            Some(Finding::error(format!("there is no Dockerfile `{}`", short(project, path))).mend(mend))
+        }
+        Err(error) => Some(unreadable(path, &error)),
+    }
+}
+
+/// `Dockerfile.dev`, `dockerfile`, `backend.Dockerfile` beside the one that is not there.
+fn like_it(path: &Path) -> Option<PathBuf> {
+    let mut near: Vec<PathBuf> = std::fs::read_dir(path.parent()?)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .filter(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+            (name.starts_with("dockerfile") || name.ends_with("dockerfile"))
+                && !name.ends_with(".dockerignore")
+        })
+        .collect();
+    near.sort();
+    near.into_iter().next()
+}
+
+fn secrets(world: &World, project: &Project, image: &Image) -> Vec<Finding> {
+    let lacks = |(id, secret): (&String, &BuildSecret)| match secret {
+        BuildSecret::Env(name) => world.var_os(name).is_none().then(|| {
+            Finding::error(format!(
+                "the build secret `{id}` comes from the variable `{name}`, which is not set"
+            ))
+            .mend(format!("set it: `export {name}=…`"))
+        }),
+        BuildSecret::File(path) => File::open(path).err().map(|error| {
+            let path = short(project, path);
+            Finding::error(format!(
+                "the build secret `{id}` comes from `{path}`, which cannot be read: {error}"
+            ))
+            .mend("write that file, or name another one")
+        }),
+    };
+    image.secrets.iter().filter_map(lacks).collect()
+}
+
+fn manifests(project: &Project, source: &Source) -> Option<Finding> {
+    match &source.kind {
+        SourceKind::Path(path) if is_pattern(path) => None,
+        SourceKind::Path(path) => {
+            let open = if path.is_dir() { std::fs::read_dir(path).err() } else { File::open(path).err() };
+            open.map(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => {
+                    Finding::error(format!("there are no manifests at `{}`", short(project, path)))
+                        .mend("name a file, a folder or a glob: `path = …`")
+                }
+                _ => unreadable(path, &error),
+            })
+        }
+        SourceKind::Kustomize(folder) => {
+            let there = KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file());
+            (!there).then(|| {
+                let folder = short(project, folder);
+                Finding::error(format!("there is no kustomization in `{folder}`"))
+                    .mend("name the folder of a `kustomization.yaml`: `kustomize = …`")
+            })
+        }
+        SourceKind::Chart { chart, values, .. } => {
+            if !chart.join("Chart.yaml").is_file() {
+                let message = format!("there is no chart in `{}`", short(project, chart));
+                return Some(Finding::error(message).mend("name the folder of a `Chart.yaml`: `chart = …`"));
+            }
+            let missing = values.iter().find(|path| !path.is_file())?;
+            let message = format!("there is no values file `{}`", short(project, missing));
+            Some(Finding::error(message).mend("write it, or take it out of `values`"))
+        }
+    }
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '['])
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Finding {
+    let path = path.display();
+    Finding::error(format!("`{path}` cannot be read: {error}"))
+        .mend(format!("see who may: `ls -ld {path}`; let this user: `chmod -R u+rX {path}`"))
+}

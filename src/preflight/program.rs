@@ -1,0 +1,136 @@
+//! The programs that a run starts: minikube, docker for minikube's sake, and those that render manifests.
+
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::exec;
+use crate::exec::Call;
+use crate::project::Project;
+use crate::project::SourceKind;
+use crate::run::Run;
+use crate::world::Os;
+use crate::world::World;
+use serde::Deserialize;
+
+/// The oldest minikube that we know to behave as we expect.
+const OLDEST: Version = Version(1, 32, 0);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Version(u32, u32, u32);
+
+impl Version {
+    /// `v1.38.1`, `v1.38.0-beta.0`.
+    fn parse(text: &str) -> Option<Version> {
+        let plain = text.trim().trim_start_matches('v').split(['-', '+']).next()?;
+        let mut numbers = plain.split('.').map(str::parse);
+        let version = Version(
+            numbers.next()?.ok()?,
+            numbers.next()?.ok()?,
+            numbers.next().transpose().ok()?.unwrap_or(0),
+        );
+        Some(version)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Printed {
+    minikube_version: String,
+}
+
+fn install(os: Os) -> &'static str {
+    match os {
+        Os::Linux => "install it: https://minikube.sigs.k8s.io/docs/start",
+        Os::MacOs => "install it: `brew install minikube`",
+        Os::Windows => "install it: `winget install Kubernetes.minikube`",
+    }
+}
+
+fn update(os: Os) -> &'static str {
+    match os {
+        Os::Linux => "update it: https://minikube.sigs.k8s.io/docs/start",
+        Os::MacOs => "update it: `brew upgrade minikube`",
+        Os::Windows => "update it: `winget upgrade Kubernetes.minikube`",
+    }
+}
+
+/// Whether minikube is here and new enough; its version as a note if `told`.
+pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
+    let os = run.world.os;
+    let Some(program) = exec::find(&run.world, "minikube") else {
+        return Some(Finding::error("minikube is not on the PATH").mend(install(os)));
+    };
+    let call = Call::new(&program).args(["version", "-o", "json"]).env("LC_ALL", "C");
+    let text = match call.output(run).await {
+        Ok(output) => output.stdout,
+        Err(error) => {
+            let message = format!("`{}` does not run: {error}", program.display());
+            return Some(Finding::error(message).mend(install(os)));
+        }
+    };
+    let printed = text.lines().find_map(|line| serde_json::from_str::<Printed>(line).ok());
+    let name = printed.map_or_else(|| text.trim().to_owned(), |printed| printed.minikube_version);
+    let Version(major, minor, _) = OLDEST;
+    match Version::parse(&name) {
+        Some(version) if version >= OLDEST => told.then(|| {
+            let message = format!("minikube {name} at `{}`", program.display());
+            Finding { severity: Severity::Note, ..Finding::warning(message) }
+        }),
+        Some(_) => Some(
+            Finding::error(format!("minikube {name} is too old: {major}.{minor} is the oldest that works"))
+                .mend(update(os)),
+        ),
+        // A build of somebody's own may call itself anything.
+        None => Some(
+            Finding::warning(format!("`{}` says no version that can be read", program.display()))
+                .mend(update(os)),
+        ),
+    }
+}
+
+/// minikube's docker driver calls the `docker` program.
+pub(super) fn docker(world: &World) -> Option<Finding> {
+    let found = exec::find(world, "docker");
+    found.is_none().then(|| {
+        Finding::error("`docker` is not on the PATH, and minikube calls it")
+            .mend("install it: https://docs.docker.com/engine/install")
+    })
+}
+
+/// The programs that the project's manifests are rendered by.
+pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for source in &project.sources {
+        let (any, mend) = match source.kind {
+            SourceKind::Path(_) => continue,
+            SourceKind::Kustomize(_) => {
+                (&["kustomize", "kubectl"][..], "install kubectl: https://kubernetes.io/docs/tasks/tools")
+            }
+            SourceKind::Chart { .. } => (&["helm"][..], "install Helm: https://helm.sh/docs/intro/install"),
+        };
+        if any.iter().all(|name| exec::find(world, name).is_none()) {
+            let message = format!("`{}` is not on the PATH, and renders this", any.join("` or `"));
+            findings.push(Finding::error(message).at(source.place.clone()).mend(mend));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::OLDEST;
+    use super::Version;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        let read = |text| Version::parse(text);
+        assert_eq!(read("v1.38.1"), Some(Version(1, 38, 1)));
+        assert_eq!(read("1.9"), Some(Version(1, 9, 0)));
+        assert_eq!(read("v1.38.0-beta.0+dirty"), Some(Version(1, 38, 0)));
+        assert!(
+            read("v1.9.2") < Some(OLDEST) && read("v1.100.0") > Some(OLDEST) && read("v2.0.0") > Some(OLDEST)
+        );
+        for nonsense in ["", "v", "lab", "v1", "v1.x.1", "v1.2.x", "v99999999999.1.1"] {
+            assert_eq!(read(nonsense), None, "{nonsense}");
+        }
+    }
+}

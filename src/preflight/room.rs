@@ -1,0 +1,165 @@
+//! CPUs, memory, disk and kernel limits against what a new node needs.
+
+use crate::event::Finding;
+use crate::preflight::engine::Facts;
+use crate::project;
+use crate::world::World;
+use std::path::Path;
+
+/// What minikube insists on (`pkg/minikube/constants`, `cmd/minikube/cmd/start.go`).
+const CPUS: u64 = 2;
+const MEMORY: u64 = 1800;
+
+/// Below that a new node does not fit; below the second it soon will not.
+const DISK: u64 = 3 << 30;
+const DISK_SOON: u64 = 8 << 30;
+
+/// Below that a stopped node will not come up well.
+const DISK_EXISTING: u64 = 1 << 30;
+
+/// CPUs and memory, for a node that is to be made. With `MINIKUBE_FORCE` minikube tries anyway, and so do we.
+pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut wrong = |message: String, mend: &str| {
+        let finding = if forced { Finding::warning(message) } else { Finding::error(message) };
+        found.push(finding.about("minikube").mend(mend));
+    };
+    let give = if facts.desktop {
+        "give Docker Desktop more: Settings → Resources; or ask for less"
+    } else {
+        "ask for less"
+    };
+    let (cpus, memory) = (u64::from(asked.cpus.unwrap_or(2)), asked.memory_mib);
+    if cpus < CPUS {
+        wrong(format!("a node needs {CPUS} CPUs, deploy.toml asks for {cpus}"), "`cpus = 2` in deploy.toml");
+    } else if facts.cpus != 0 && cpus > facts.cpus {
+        let mend = format!("{give}: `cpus` in deploy.toml");
+        wrong(format!("deploy.toml asks for {cpus} CPUs, the Docker engine has {}", facts.cpus), &mend);
+    }
+    match memory {
+        Some(memory) if memory < MEMORY => {
+            let message = format!("a node needs {MEMORY} MiB of memory, deploy.toml asks for {memory} MiB");
+            wrong(message, "`memory = \"2g\"` in deploy.toml, or more");
+        }
+        Some(memory) if facts.memory != 0 && memory > facts.memory => {
+            let mend = format!("{give}: `memory` in deploy.toml");
+            let message = format!(
+                "deploy.toml asks for {memory} MiB of memory, the Docker engine has {} MiB",
+                facts.memory
+            );
+            wrong(message, &mend);
+        }
+        _ if facts.memory != 0 && facts.memory < MEMORY => {
+            let message =
+                format!("a node needs {MEMORY} MiB of memory, the Docker engine has {} MiB", facts.memory);
+            wrong(message, give);
+        }
+        Some(memory) if facts.memory != 0 && memory * u64::from(asked.nodes) > facts.memory => found.push(
+            Finding::warning(format!(
+                "{} nodes of {memory} MiB are more than the {} MiB of the Docker engine",
+                asked.nodes, facts.memory
+            ))
+            .about("minikube")
+            .mend("fewer `nodes` or less `memory` in deploy.toml"),
+        ),
+        _ => {}
+    }
+    found
+}
+
+/// Room where the engine and minikube keep things, as far as these are folders of this machine.
+pub(super) fn disk(facts: &Facts, world: &World, new: bool) -> Vec<Finding> {
+    let home = world.minikube_folder();
+    let nearest = |path: &Path| path.ancestors().find_map(|path| fs4::available_space(path).ok());
+    let places = [(facts.root.as_deref(), "docker system prune"), (home.as_deref(), "minikube cache delete")];
+    let mut found: Vec<Finding> = Vec::new();
+    for (place, command) in places {
+        let Some((place, free)) = place.and_then(|place| Some((place, nearest(place)?))) else { continue };
+        found.extend(tight(place, free, new, command));
+    }
+    found
+}
+
+fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
+    let message = format!("{} MiB are free at `{}`", free >> 20, place.display());
+    let finding = match (new, free) {
+        (true, ..DISK) => Finding::error(format!("{message}; a new node needs {} MiB", DISK >> 20)),
+        (true, ..DISK_SOON) | (false, ..DISK_EXISTING) => Finding::warning(message),
+        _ => return None,
+    };
+    Some(finding.mend(format!("make room, for example: `{command}`")))
+}
+
+/// The kernel's limit of file watchers, of which each node takes about 40: beyond it kubelets of further nodes die with
+/// "inotify_init: too many open files".
+pub(super) fn watches(facts: &Facts) -> Option<Finding> {
+    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").ok()?;
+    if !facts.local {
+        return None;
+    }
+    too_few_watches(limit.trim().parse().ok()?, facts.nodes)
+}
+
+fn too_few_watches(limit: usize, nodes: usize) -> Option<Finding> {
+    (nodes >= 2 && limit < 40 * (nodes + 1)).then(|| {
+        Finding::warning(format!(
+            "the kernel allows {limit} inotify instances, few for {nodes} nodes of minikube that run already"
+        ))
+        .mend("`sudo sysctl fs.inotify.max_user_instances=1024`, or stop a profile that you do not need: `minikube profile list`")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check;
+    use super::tight;
+    use super::too_few_watches;
+    use crate::event::Severity;
+    use crate::preflight::engine::Facts;
+    use crate::preflight::unspecific;
+    use crate::project::Minikube;
+    use std::path::Path;
+
+    fn told(cpus: Option<u32>, memory: Option<u64>, nodes: u32, forced: bool) -> Vec<(Severity, String)> {
+        let asked = Minikube { cpus, memory_mib: memory, nodes, ..unspecific() };
+        let facts = Facts { cpus: 4, memory: 8000, ..Facts::default() };
+        check(&asked, &facts, forced).into_iter().map(|f| (f.severity, f.message)).collect()
+    }
+
+    #[test]
+    fn what_the_engine_has_is_held_against_what_is_asked() {
+        assert!(told(None, None, 1, false).is_empty());
+        assert!(told(Some(4), Some(8000), 1, false).is_empty());
+        let both = told(Some(8), Some(16000), 1, false);
+        assert_eq!(both.len(), 2);
+        assert!(both.iter().all(|(severity, _)| *severity == Severity::Error));
+        assert!(both[0].1.contains("8 CPUs") && both[0].1.contains("has 4"));
+        assert!(told(Some(8), None, 1, true).iter().all(|(severity, _)| *severity == Severity::Warning));
+        assert!(told(Some(1), Some(1000), 1, false)[1].1.contains("1800 MiB"));
+        assert_eq!(told(None, Some(5000), 2, false)[0].0, Severity::Warning);
+    }
+
+    #[test]
+    fn an_engine_that_says_nothing_is_not_held_against_anything() {
+        assert!(check(&Minikube { cpus: Some(64), ..unspecific() }, &Facts::default(), false).is_empty());
+        let small = Facts { cpus: 2, memory: 1000, desktop: true, ..Facts::default() };
+        let found = check(&unspecific(), &small, false);
+        assert!(found[0].mend.as_deref().unwrap().contains("Docker Desktop"));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_by_what_is_to_be_put_on_it() {
+        let told = |free: u64, new| tight(Path::new("/d"), free << 20, new, "x").map(|f| f.severity);
+        assert_eq!(
+            [told(100, true), told(4000, true), told(9000, true)],
+            [Some(Severity::Error), Some(Severity::Warning), None]
+        );
+        assert_eq!([told(100, false), told(4000, false)], [Some(Severity::Warning), None]);
+    }
+
+    #[test]
+    fn many_nodes_need_many_watches() {
+        assert!(too_few_watches(128, 0).is_none() && too_few_watches(128, 1).is_none());
+        assert!(too_few_watches(128, 3).is_some() && too_few_watches(1024, 3).is_none());
+    }
+}
