@@ -5,6 +5,7 @@
 
 pub mod down;
 mod gather;
+mod generate;
 mod reach;
 pub mod status;
 pub mod up;

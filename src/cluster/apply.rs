@@ -128,20 +128,26 @@ pub async fn apply(
 ) -> fault::Result<Applied> {
     run.or_stopped(Box::pin(async {
         let wanted = survey::prepare(run, target, objects).await?;
-        let (mut survey, mut decided) = plan(run, target, &wanted, *options).await?;
+        let first = first_inventory()?;
+        let (mut survey, mut decided) = plan(run, target, &wanted, &first, *options).await?;
         if !writes(&decided) {
             if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
                 return Ok(unchanged(run, survey, decided, *options));
             }
             // Whoever held the lock may have changed what we looked at.
-            (survey, decided) = plan(run, target, &wanted, *options).await?;
+            (survey, decided) = plan(run, target, &wanted, &first, *options).await?;
             if !writes(&decided) {
                 return Ok(unchanged(run, survey, decided, *options));
             }
         }
-        write(run, target, &wanted, survey, decided, *options).await
+        write(run, target, &wanted, first, survey, decided, *options).await
     }))
     .await
+}
+
+/// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
+pub(crate) fn first_inventory() -> fault::Result<Inventory> {
+    Inventory::new().or_fault(fault::Kind::Internal, || "cannot begin an inventory".to_owned())
 }
 
 fn writes(decided: &[Decided]) -> bool {
@@ -153,6 +159,7 @@ async fn plan(
     run: &Run,
     target: &Target,
     wanted: &[Wanted],
+    first: &Inventory,
     options: ApplyOptions,
 ) -> fault::Result<(Survey, Vec<Decided>)> {
     let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
@@ -160,7 +167,8 @@ async fn plan(
     if barrier::wait_for_dying_namespaces(run, target, wanted, &survey).await? {
         survey = survey::look(run, target, wanted).await?;
     }
-    let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
+    let wanted = survey::followed(wanted, &survey, first);
+    let (decided, refused) = decide(run, target, &wanted, &survey, allowed).await;
     if !refused.is_empty() {
         return Err(refusals(refused, wanted.len()));
     }
@@ -225,6 +233,7 @@ async fn write(
     run: &Run,
     target: &Target,
     wanted: &[Wanted],
+    first: Inventory,
     survey: Survey,
     decided: Vec<Decided>,
     options: ApplyOptions,
@@ -245,14 +254,14 @@ async fn write(
         now.as_ref().and_then(|secret| secret["metadata"]["resourceVersion"].as_str()) != seen.as_deref();
     let (survey, decided) = if new || intervened || survey.lease.is_some() {
         // In a namespace that was just made the server can say now what it could not say before.
-        plan(run, target, wanted, options).await?
+        plan(run, target, wanted, &first, options).await?
     } else {
         (survey, decided)
     };
     for note in decided.iter().flat_map(|one| &one.notes) {
         run.sink.warn(note.clone());
     }
-    let mut stored = superset(run, target, &wire, &survey, wanted).await?;
+    let mut stored = superset(run, target, &wire, &survey, first, wanted).await?;
     stored.inventory.settled = false;
 
     let mut applied =
@@ -311,12 +320,12 @@ async fn superset(
     target: &Target,
     wire: &Wire,
     survey: &Survey,
+    first: Inventory,
     wanted: &[Wanted],
 ) -> fault::Result<Stored> {
-    let doing = || "cannot write the inventory".to_owned();
     let (mut inventory, before) = match &survey.stored {
         Some(stored) => (stored.inventory.clone(), Some(stored.secret.clone())),
-        None => (Inventory::new().or_fault(fault::Kind::Internal, doing)?, None),
+        None => (first, None),
     };
     let part_of = json!(target.part_of());
     inventory.extend(wanted.iter().map(|wanted| {

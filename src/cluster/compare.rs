@@ -1,6 +1,7 @@
 //! What `up` would do to the cluster, without doing it.
 
 use crate::cluster::apply::ApplyOptions;
+use crate::cluster::apply::first_inventory;
 use crate::cluster::decide::Allowed;
 use crate::cluster::decide::Todo;
 use crate::cluster::decide::decide;
@@ -73,6 +74,7 @@ pub async fn compare(
     run.or_stopped(async {
         let wanted = survey::prepare(run, target, objects).await?;
         let survey = survey::look(run, target, &wanted).await?;
+        let wanted = survey::followed(&wanted, &survey, &first_inventory()?);
         let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
         let (decided, refused) = decide(run, target, &wanted, &survey, allowed).await;
         let mut comparison = Comparison { refused, ..Comparison::default() };

@@ -168,7 +168,8 @@ impl Inventory {
         digest(&self.salt(), &meant(live))
     }
 
-    fn salt(&self) -> [u8; 32] {
+    /// What keys the digests of this project's data.
+    pub(crate) fn salt(&self) -> [u8; 32] {
         let mut salt = [0; 32];
         if let Ok(bytes) = STANDARD.decode(&self.salt) {
             let len = bytes.len().min(32);

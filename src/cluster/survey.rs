@@ -4,6 +4,7 @@
 //! name.
 
 use crate::cluster::inventory;
+use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::kind;
@@ -24,6 +25,8 @@ use crate::fault::Fault;
 use crate::fault::OrFault;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
+use crate::manifest::follow::Versions;
+use crate::manifest::follow::follow;
 use crate::run::Run;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -72,6 +75,15 @@ pub(crate) struct Survey {
     pub(crate) members: BTreeMap<ObjectId, Member>,
     /// What is wanted and there, with or without the label.
     pub(crate) live: BTreeMap<ObjectId, Value>,
+}
+/// The same objects, their pod templates telling which data they read (see [`crate::manifest::follow`]): with the salt of
+/// the inventory, or of the one that will be the first.
+pub(crate) fn followed(wanted: &[Wanted], survey: &Survey, first: &Inventory) -> Vec<Wanted> {
+    let inventory = survey.stored.as_ref().map_or(first, |stored| &stored.inventory);
+    let mut objects: Vec<Object> = wanted.iter().map(|wanted| wanted.object.clone()).collect();
+    let versions = Versions::of(&objects, Some(&inventory.salt()));
+    follow(&mut objects, &versions);
+    wanted.iter().zip(objects).map(|(wanted, object)| Wanted { object, ..wanted.clone() }).collect()
 }
 
 /// Normalises `objects` for this target: namespace, label, kind. Every mistake at once.

@@ -15,6 +15,7 @@ use crate::flow::Answer;
 use crate::flow::Open;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
+use crate::flow::generate::generate;
 use crate::flow::reach;
 use crate::image;
 use crate::image::Built;
@@ -45,7 +46,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let to = reach::destination(&node);
     let target = reach::target(run, project, &node).await?;
     let built = build(run, project, &to, &images).await?;
-    let applied = write(run, &target, plan, &built).await?;
+    let applied = write(run, project, &target, plan, &built).await?;
     let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
     healthy(run, &target, applied, flags).await?;
     let proved = open(run, project, &target, &node, &objects).await?;
@@ -57,7 +58,9 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
 async fn prepare(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
     let step = run.sink.step(Step::Preflight);
     let gathered = gather(run, project).await?;
-    // preflight::preflight(run, project).await?;
+    for finding in preflight::preflight(run, project, None).await?.findings {
+        run.sink.warn(finding);
+    }
     step.finish(Outcome::Done, Some(format!("{} objects", gathered.plan.objects.len())));
     Ok(gathered)
 }
@@ -79,11 +82,18 @@ async fn build(run: &Run, project: &Project, to: &Destination, images: &[Surveye
     Ok(built)
 }
 
-async fn write(run: &Run, target: &Target, plan: Plan, built: &[Built]) -> Result<Applied> {
+async fn write(
+    run: &Run,
+    project: &Project,
+    target: &Target,
+    plan: Plan,
+    built: &[Built],
+) -> Result<Applied> {
     let step = run.sink.step(Step::Apply);
     let mut objects = plan.objects;
     let references = built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
     bind(&mut objects, &references, PullPolicy::Never);
+    run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
     let applied = apply::apply(run, target, &objects, &ApplyOptions::default()).await?;
     step.finish(whole(applied.objects.iter().map(|object| object.outcome)), None);
     Ok(applied)

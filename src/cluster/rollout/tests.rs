@@ -107,8 +107,11 @@ fn applied(outcome: Outcome) -> Applied {
         outcome,
         object,
         before: None,
+        after: Value::Null,
+        body: Value::Null,
+        recorded: false,
     };
-    Applied { objects: vec![object] }
+    Applied { objects: vec![object], ..Applied::default() }
 }
 
 #[tokio::test(start_paused = true)]
