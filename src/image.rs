@@ -6,6 +6,7 @@
 
 pub mod budget;
 pub mod build;
+pub mod build_secrets;
 pub mod classic;
 pub mod context;
 pub mod credentials;

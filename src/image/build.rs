@@ -6,6 +6,7 @@
 use crate::docker::dial::Call;
 use crate::docker::dial::Dialer;
 use crate::event::OpenItem;
+use crate::image::build_secrets::SecretStore;
 use crate::image::context::Context;
 use crate::image::credentials::Credentials;
 use crate::image::filesync::DOCKERFILE;
@@ -14,7 +15,6 @@ use crate::image::filesync::Notes;
 use crate::image::progress::News;
 use crate::image::progress::Progress;
 use crate::image::session::Refused;
-use crate::image::session::SecretStore;
 use crate::image::session::Served;
 use crate::image::session::Session;
 use anyhow::Context as _;

@@ -5,9 +5,9 @@
 
 use crate::docker::dial::Call;
 use crate::docker::dial::Dialer;
+use crate::image::build_secrets::SecretStore;
 use crate::image::credentials::Credentials;
 use crate::image::filesync::Files;
-use crate::project::secret::Secret;
 use bollard_buildkit_proto::health::HealthCheckRequest;
 use bollard_buildkit_proto::health::HealthCheckResponse;
 use bollard_buildkit_proto::health::HealthListRequest;
@@ -15,9 +15,6 @@ use bollard_buildkit_proto::health::HealthListResponse;
 use bollard_buildkit_proto::health::health_check_response::ServingStatus;
 use bollard_buildkit_proto::health::health_server::Health;
 use bollard_buildkit_proto::health::health_server::HealthServer;
-use bollard_buildkit_proto::moby::buildkit::secrets::v1::GetSecretRequest;
-use bollard_buildkit_proto::moby::buildkit::secrets::v1::GetSecretResponse;
-use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::Secrets;
 use bollard_buildkit_proto::moby::buildkit::secrets::v1::secrets_server::SecretsServer;
 use bollard_buildkit_proto::moby::filesync::packet::file_sync_server::FileSyncServer;
 use bollard_buildkit_proto::moby::filesync::v1::CredentialsRequest;
@@ -39,11 +36,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use tokio::task::JoinHandle;
@@ -70,41 +62,6 @@ pub struct Served {
     pub secrets: SecretStore,
     /// Who the user is at registries.
     pub credentials: Credentials,
-}
-
-/// Build secrets by id, and which others were asked for.
-#[derive(Debug, Clone, Default)]
-pub struct SecretStore {
-    values: Arc<BTreeMap<String, Secret>>,
-    missed: Arc<Mutex<BTreeSet<String>>>,
-}
-
-impl SecretStore {
-    /// Serves these.
-    #[must_use]
-    pub fn new(values: BTreeMap<String, Secret>) -> SecretStore {
-        SecretStore { values: Arc::new(values), missed: Arc::default() }
-    }
-
-    /// The ids that the Dockerfile mounts and deploy.toml does not declare.
-    #[must_use]
-    pub fn missed(&self) -> BTreeSet<String> {
-        self.missed.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// `line` with every secret value in it blotted out.
-    #[must_use]
-    pub fn redact(&self, line: &str) -> String {
-        let mut line = line.to_owned();
-        for value in self.values.values().filter_map(|secret| std::str::from_utf8(secret.expose()).ok()) {
-            for part in value.lines().map(str::trim).filter(|part| part.len() >= 4) {
-                if line.contains(part) {
-                    line = line.replace(part, "***");
-                }
-            }
-        }
-        line
-    }
 }
 
 /// Why there is no session.
@@ -202,22 +159,6 @@ impl Router {
             _ => Ok(Status::unimplemented("not served").into_http()),
         };
         answer.unwrap_or_else(|never| match never {})
-    }
-}
-
-#[tonic::async_trait]
-impl Secrets for SecretStore {
-    async fn get_secret(
-        &self,
-        request: tonic::Request<GetSecretRequest>,
-    ) -> Result<Response<GetSecretResponse>, Status> {
-        let id = request.into_inner().id;
-        if let Some(secret) = self.values.get(&id) {
-            return Ok(Response::new(GetSecretResponse { data: secret.expose().to_vec() }));
-        }
-        let status = Status::not_found(format!("secret {id} is not declared"));
-        self.missed.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        Err(status)
     }
 }
 

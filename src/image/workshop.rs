@@ -15,6 +15,8 @@ use crate::image::build;
 use crate::image::build::Made;
 use crate::image::build::Recipe;
 use crate::image::build::Unmade;
+use crate::image::build_secrets;
+use crate::image::build_secrets::SecretStore;
 use crate::image::classic;
 use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
@@ -27,14 +29,11 @@ use crate::image::key::Inputs;
 use crate::image::last_inputs;
 use crate::image::last_inputs::Last;
 use crate::image::rebase;
-use crate::image::session::SecretStore;
 use crate::image::ship::Elsewhere;
 use crate::image::survey::Surveyed;
 use crate::image::tags;
-use crate::project::BuildSecret;
 use crate::project::name::ImageName;
 use crate::project::name::ProjectName;
-use crate::project::secret::Secret;
 use crate::run::Run;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -138,7 +137,7 @@ impl<'a> Workshop<'a> {
         if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
             return self.unchanged(image, &facts, key, &repository, found, item).await;
         }
-        let secrets = self.secrets(image)?;
+        let secrets = build_secrets::values(image, &self.run.world)?;
         let _slot = self.slots.acquire().await;
         let pulled = self.pull_absent(image, item).await;
         if !pulled.is_empty() {
@@ -294,9 +293,10 @@ impl<'a> Workshop<'a> {
     fn recipe(&self, image: &Surveyed, needs: &[Built], tag: String, secrets: SecretStore) -> Recipe {
         let names: BTreeMap<ImageName, String> =
             needs.iter().map(|need| (need.name.clone(), need.reference.clone())).collect();
-        let dockerfile = match names.is_empty() {
-            true => image.dockerfile.text.clone(),
-            false => rebase::rebase(&image.dockerfile, &image.image.name, &names),
+        let dockerfile = if names.is_empty() {
+            image.dockerfile.text.clone()
+        } else {
+            rebase::rebase(&image.dockerfile, &image.image.name, &names)
         };
         let mut shared = blake3::Hasher::new();
         shared.update(tags::repository(self.project, &image.image.name).as_bytes());
@@ -372,38 +372,6 @@ impl<'a> Workshop<'a> {
 
     fn last(&self, name: &ImageName) -> Option<Last> {
         last_inputs::read(&self.run.world, &self.engine.address.to_string(), self.project, name)
-    }
-
-    /// The values of the image's build secrets, all of them or what is missing.
-    fn secrets(&self, image: &Surveyed) -> Result<SecretStore, Vec<Finding>> {
-        let (mut values, mut missing) = (BTreeMap::new(), Vec::new());
-        for (id, from) in &image.image.secrets {
-            let place = image.image.place.clone();
-            match from {
-                BuildSecret::Env(variable) => match self.run.world.var_os(variable) {
-                    Some(value) => drop(values.insert(id.clone(), Secret::new(value.as_encoded_bytes()))),
-                    None => missing.push(
-                        Finding::error(format!(
-                            "the build secret `{id}` is in the variable `{variable}`, which is not set"
-                        ))
-                        .at(place)
-                        .mend(format!("`export {variable}=…`")),
-                    ),
-                },
-                BuildSecret::File(file) => match std::fs::read(file) {
-                    Ok(value) => drop(values.insert(id.clone(), Secret::new(value))),
-                    Err(error) => missing.push(
-                        Finding::error(format!(
-                            "the build secret `{id}` cannot be read from `{}`: {error}",
-                            file.display()
-                        ))
-                        .at(place)
-                        .mend("write the file, or name another one in deploy.toml"),
-                    ),
-                },
-            }
-        }
-        if missing.is_empty() { Ok(SecretStore::new(values)) } else { Err(missing) }
     }
 }
 
