@@ -171,7 +171,9 @@ async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Res
     let mut tried = Vec::new();
     let mut notes = Vec::new();
     let mut seen = run.or_stopped(state::look(run, profile, state::BRIEF)).await?;
-    let (found, node_was) = (matches!(seen.state, State::Absent), seen.container.clone());
+    // A start that was interrupted early leaves a profile that never was a cluster.
+    let new = matches!(seen.state, State::Absent) || seen.container.is_none() && !seen.begun;
+    let node_was = seen.container.clone();
     let (mut node, config) = loop {
         let remedy = match (seen.state, seen.config) {
             (State::Running(node), Some(config)) => break (*node, config),
@@ -188,7 +190,7 @@ async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Res
     };
     node.outcome = match tried.as_slice() {
         [] => Outcome::Unchanged,
-        _ if found => Outcome::Created,
+        _ if new => Outcome::Created,
         _ if seen.container != node_was => Outcome::Recreated,
         _ => Outcome::Changed,
     };
@@ -249,7 +251,12 @@ async fn apply(
         }
         Remedy::Create | Remedy::Start => {
             let config = seen.config.as_ref();
-            prepare(wanted, seen, notes).await.or_fault(Kind::Minikube, || broken("repair"))?;
+            if let Err(error) = prepare(wanted, seen, notes).await {
+                let warning =
+                    Finding::warning(format!("the node could not be prepared for its start: {error:#}"));
+                let mend = "the start is tried all the same; it says more if it needed that";
+                run.sink.warn(warning.about(format!("profile {profile}")).mend(mend));
+            }
             let fresh = seen.container.is_none();
             let docker = seen.engine.is_some();
             start::start(run, wanted, config, docker, fresh, item).await.map(|found| notes.extend(found))
@@ -269,7 +276,7 @@ async fn prepare(wanted: &project::Minikube, seen: &Seen, notes: &mut Vec<Findin
     let profile = &wanted.profile;
     let about = |finding: Finding| finding.about(format!("profile {profile}"));
     match (&seen.state, &seen.engine) {
-        (State::Broken(Break::ContainerGone { volume: false }), _) => notes.push(about(
+        (State::Broken(Break::ContainerGone { volume: false }), _) if seen.begun => notes.push(about(
             Finding::warning("the node's volume is gone with its container: the cluster is a new one, without the data that it held")
                 .mend("what this project deploys is applied again; restore its data from a backup"),
         )),

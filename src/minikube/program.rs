@@ -37,7 +37,9 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
     if error.stopped
         && let Some(stopped) = run.stopped()
     {
-        return stopped.context(format!("{doing} was interrupted"));
+        return stopped
+            .context(format!("stopped while trying to {doing}"))
+            .hint("what was begun is kept: `todo up` goes on from there");
     }
     let told = error.stdout.lines().rev().filter_map(events::read);
     let mut failures =

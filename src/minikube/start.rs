@@ -6,6 +6,7 @@
 use crate::event::Amount;
 use crate::event::Finding;
 use crate::event::OpenItem;
+use crate::event::Severity;
 use crate::event::Unit;
 use crate::exec::Stream;
 use crate::fault::Result;
@@ -60,7 +61,8 @@ pub(crate) async fn start(
             Some(Told::Text(text)) if events::tells_reset(&text) => notes.push(reset(wanted, text)),
             Some(Told::Text(text)) => item.log(text),
             Some(Told::Warning(text)) => {
-                run.sink.warn(Finding::warning(text).about(format!("profile {profile}")));
+                let mend = "minikube goes on; should something be missing later, this is why";
+                run.sink.warn(Finding::warning(text).about(format!("profile {profile}")).mend(mend));
             }
             Some(Told::Failed(failure)) => item.log(failure.message),
             None => {}
@@ -165,8 +167,9 @@ fn in_effect(run: &Run) -> Option<Finding> {
         .filter(|name| !name.starts_with("MINIKUBE_EXISTING_") && !name.starts_with("MINIKUBE_ACTIVE_"))
         .collect();
     let message = format!("minikube also follows the environment: {}", names.join(", "));
+    let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
     (!names.is_empty())
-        .then(|| Finding { severity: crate::event::Severity::Note, ..Finding::warning(message) })
+        .then(|| note.mend("`unset` what should not count; deploy.toml comes before all of them"))
 }
 
 fn reset(wanted: &project::Minikube, text: String) -> Finding {

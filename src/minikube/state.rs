@@ -56,6 +56,8 @@ pub(crate) struct Seen {
     pub(crate) volume: bool,
     /// The engine that the node containers run in, where they do.
     pub(crate) engine: Option<Docker>,
+    /// Whether there ever was a cluster: minikube writes its configuration first, its certificates long after.
+    pub(crate) begun: bool,
 }
 
 /// Looks at `profile`, giving its API server `patience` to answer.
@@ -79,11 +81,13 @@ pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Re
             "name another `profile` in deploy.toml, or make this one anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
         )));
     }
-    if config.driver == "docker" {
-        containers(run, profile, config, patience).await
+    let mut seen = if config.driver == "docker" {
+        containers(run, profile, config, patience).await?
     } else {
-        machine(run, profile, config, patience).await
-    }
+        machine(run, profile, config, patience).await?
+    };
+    seen.begun = config::folder(&run.world, profile).is_some_and(|folder| folder.join("client.crt").exists());
+    Ok(seen)
 }
 
 /// A profile that minikube does not know may have left a volume, which a new one will take over.
@@ -310,6 +314,6 @@ fn home(run: &Run) -> Result<PathBuf> {
 
 impl Seen {
     fn bare(state: State, config: Option<Config>) -> Seen {
-        Seen { state, config, container: None, volume: false, engine: None }
+        Seen { state, config, container: None, volume: false, engine: None, begun: false }
     }
 }

@@ -1,1 +1,274 @@
 //! The room against a fake engine, a fake API server and a fake minikube.
+
+mod bench;
+
+use crate::event::EventKind;
+use crate::event::Outcome;
+use crate::fault::Kind;
+use crate::minikube;
+use crate::minikube::Break;
+use crate::minikube::Pause;
+use crate::minikube::State;
+use bench::Bench;
+
+#[tokio::test]
+async fn a_profile_that_runs_is_used_as_it_is_without_minikube() {
+    let bench = Bench::running().await;
+    std::fs::remove_file(bench.path("bin/minikube")).unwrap();
+    let node = bench.ensure().await.unwrap();
+    assert_eq!(node.outcome, Outcome::Unchanged);
+    assert_eq!(node.docker.unwrap().to_string(), "tcp://127.0.0.1:32776");
+    assert_eq!(node.address, Some("192.168.49.2".parse().unwrap()));
+    assert_eq!(node.published[&30080].to_string(), "127.0.0.1:30080");
+    assert_eq!(node.context, "mini");
+    assert!(node.notes.is_empty(), "{:?}", node.notes);
+    assert_eq!(bench.engine_saw("POST"), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_there_is_made_as_the_project_asks() {
+    let mut bench = Bench::absent().await;
+    bench.wanted.cpus = Some(4);
+    bench.wanted.memory_mib = Some(4096);
+    bench.wanted.addons = vec!["ingress".to_owned()];
+    bench.on("start", &format!("{}\n{}\n{}", bench::EVENTS, bench.runs(), bench.switches_context()), 0);
+    let node = bench.ensure().await.unwrap();
+    assert_eq!(node.outcome, Outcome::Created);
+    assert_eq!(
+        bench.calls(),
+        [
+            "start -o json --interactive=false --keep-context -p mini --driver=docker --container-runtime=docker --cpus=4 --memory=4096mb --addons=ingress",
+            "addons enable ingress -p mini",
+        ]
+    );
+    assert_eq!(bench.current_context(), "work");
+    let events = bench.events();
+    let progress: Vec<&str> = events
+        .iter()
+        .filter_map(
+            |event| if let EventKind::Progress { doing, .. } = event { Some(doing.as_str()) } else { None },
+        )
+        .collect();
+    assert_eq!(progress, ["Pulling base image", "downloading kicbase", "enabling the addon ingress"]);
+    assert!(matches!(
+        events.last(),
+        Some(EventKind::ItemFinished { outcome: Outcome::Created, detail: Some(detail), .. }) if detail == "Kubernetes v1.35.1"
+    ));
+    assert!(
+        !format!("{events:?}").contains("secret"),
+        "the environment that minikube prints is not repeated"
+    );
+}
+
+#[tokio::test]
+async fn a_start_that_fails_is_told_by_minikubes_reason_whatever_else_it_printed() {
+    let bench = Bench::absent().await;
+    bench.on("start", &format!("echo 'E0116 klog noise' >&2\n{}", bench::OUT_OF_MEMORY), 23);
+    let fault = bench.ensure().await.unwrap_err();
+    assert_eq!(fault.kind, Kind::Prerequisite);
+    assert_eq!(fault.causes().last().unwrap(), "Docker has 1000MB of memory");
+    assert!(fault.causes()[0].contains("cannot start the profile `mini`"), "{:?}", fault.causes());
+    assert!(fault.hints[0].starts_with("minikube advises:"), "{:?}", fault.hints);
+
+    bench.on("start", "echo 'E0116 klog noise' >&2", 80);
+    let fault = bench.ensure().await.unwrap_err();
+    assert_eq!(fault.kind, Kind::Minikube);
+    assert!(fault.causes().concat().contains("exit code 80"), "{:?}", fault.causes());
+    assert!(fault.hints.concat().contains("minikube logs -p mini"));
+}
+
+#[tokio::test]
+async fn exit_code_0_alone_is_not_believed() {
+    let bench = Bench::absent().await;
+    bench.on("start", "", 0);
+    let fault = bench.ensure().await.unwrap_err();
+    assert_eq!((fault.kind, bench.calls().len()), (Kind::Minikube, 1));
+    assert!(!fault.hints.is_empty());
+}
+
+#[tokio::test]
+async fn a_stale_kubeconfig_is_written_anew_and_the_current_context_stays() {
+    let bench = Bench::running().await;
+    let entry = bench.kubeconfig();
+    bench.write("kubeconfig", &entry.replace("http://127.0.0.1:", "http://127.0.0.1:1"));
+    assert!(matches!(bench.look().await.unwrap(), State::Broken(Break::KubeconfigStale(_))));
+    bench.write("right", &entry.replace("current-context: work", "current-context: mini"));
+    bench.on("update-context", "cp \"$HERE/right\" \"$HERE/kubeconfig\"", 0);
+    let node = bench.ensure().await.unwrap();
+    assert_eq!(node.outcome, Outcome::Changed);
+    assert_eq!(bench.calls(), ["update-context -p mini"]);
+    assert_eq!(bench.kubeconfig(), entry);
+}
+
+#[tokio::test]
+async fn what_update_context_cannot_mend_a_start_does() {
+    let bench = Bench::running().await;
+    let entry = bench.kubeconfig();
+    std::fs::remove_file(bench.path("kubeconfig")).unwrap();
+    bench.write("right", &entry);
+    bench.on("update-context", "", 1);
+    bench.on("start", "cp \"$HERE/right\" \"$HERE/kubeconfig\"", 0);
+    bench.ensure().await.unwrap();
+    assert_eq!(
+        bench.calls(),
+        [
+            "update-context -p mini",
+            "start -o json --interactive=false --keep-context -p mini --driver=docker --container-runtime=docker",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_frozen_node_is_let_run_by_the_engine_alone() {
+    let bench = Bench::running().await;
+    bench.container("paused");
+    assert!(matches!(bench.look().await.unwrap(), State::Paused(Pause::Container)));
+    let node = bench.ensure().await.unwrap();
+    assert_eq!(node.outcome, Outcome::Changed);
+    assert_eq!(bench.engine_saw("POST"), ["POST /containers/mini/unpause"]);
+    assert!(bench.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_node_without_its_container_is_configured_anew_on_its_old_volume() {
+    let bench = Bench::running().await;
+    std::fs::remove_file(bench.path("container.json")).unwrap();
+    bench.write("volume", "");
+    bench.on("start", &bench.runs(), 0);
+    let node = bench.ensure().await.unwrap();
+    assert_eq!(node.outcome, Outcome::Recreated);
+    assert!(node.notes.is_empty(), "{:?}", node.notes);
+    let saw = bench.engine_saw("");
+    let at = |what: &str| {
+        saw.iter().position(|seen| seen.starts_with(what)).unwrap_or_else(|| panic!("{what}: {saw:?}"))
+    };
+    assert!(at("POST /images/create") < at("POST /containers/create"));
+    assert!(at("POST /containers/create") < at("PUT /containers/empty/archive"));
+    assert!(at("PUT /containers/empty/archive") < at("DELETE /containers/empty"));
+    assert!(at("DELETE /containers/empty") < at("DELETE /images/sha256:empty"));
+}
+
+#[tokio::test]
+async fn a_node_that_lost_what_kubeadm_made_is_configured_anew_and_a_whole_one_is_not() {
+    for lost in [true, false] {
+        let bench = Bench::running().await;
+        bench.container("exited");
+        if lost {
+            bench.write("lost", "");
+        }
+        bench.on("start", &bench.runs(), 0);
+        assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Changed);
+        assert_eq!(!bench.engine_saw("PUT /containers/mini/archive").is_empty(), lost);
+    }
+}
+
+#[tokio::test]
+async fn data_that_went_with_the_volume_is_not_passed_over() {
+    let bench = Bench::running().await;
+    std::fs::remove_file(bench.path("container.json")).unwrap();
+    bench.on("start", &bench.runs(), 0);
+    let node = bench.ensure().await.unwrap();
+    assert!(node.notes[0].message.contains("volume is gone") && node.notes[0].mend.is_some());
+    assert!(bench.engine_saw("PUT").is_empty());
+}
+
+#[tokio::test]
+async fn a_reset_of_the_cluster_is_not_passed_over() {
+    let bench = Bench::running().await;
+    bench.container("exited");
+    bench.on("start", &format!("{}\n{}", bench::RESET, bench.runs()), 0);
+    let node = bench.ensure().await.unwrap();
+    assert!(node.notes[0].message.contains("all objects in it are gone"), "{:?}", node.notes);
+}
+
+#[tokio::test]
+async fn somebody_elses_container_is_left_alone() {
+    let bench = Bench::running().await;
+    let theirs = bench.read("container.json").replace("name.minikube.sigs.k8s.io", "other");
+    bench.write("container.json", &theirs);
+    let fault = bench.ensure().await.unwrap_err();
+    assert!(fault.hints[0].contains("docker rename mini"), "{:?}", fault.hints);
+    assert!(minikube::delete(&bench.run, &bench.wanted.profile).await.is_err());
+    assert!(bench.calls().is_empty() && bench.engine_saw("POST").is_empty());
+}
+
+#[tokio::test]
+async fn without_an_engine_nothing_is_done_to_a_profile() {
+    let bench = Bench::running().await;
+    std::fs::remove_file(bench.path("docker.sock")).unwrap();
+    for fault in [
+        bench.ensure().await.unwrap_err(),
+        minikube::stop(&bench.run, &bench.wanted.profile).await.unwrap_err(),
+        minikube::delete(&bench.run, &bench.wanted.profile).await.unwrap_err(),
+    ] {
+        assert_eq!(fault.kind, Kind::Prerequisite);
+        assert!(fault.causes().concat().contains("no Docker engine listens"), "{:?}", fault.causes());
+    }
+    assert!(bench.calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_profile_that_differs_from_the_project_says_so_and_how_to_apply_it() {
+    let mut bench = Bench::running().await;
+    bench.wanted.cpus = Some(4);
+    bench.wanted.memory_mib = Some(2048);
+    bench.wanted.driver = Some("kvm2".to_owned());
+    bench.wanted.kubernetes = Some("1.34".to_owned());
+    let node = bench.ensure().await.unwrap();
+    let told: Vec<&str> = node.notes.iter().map(|note| note.message.as_str()).collect();
+    assert_eq!(
+        told,
+        [
+            "the profile has 2 CPUs, deploy.toml asks for 4",
+            "the profile has 3072 MiB of memory, deploy.toml asks for 2048 MiB",
+            "the profile has the driver `docker`, deploy.toml asks for `kvm2`",
+            "the profile has Kubernetes v1.35.1, deploy.toml asks for 1.34",
+        ]
+    );
+    assert!(
+        node.notes.iter().all(|note| note.mend.as_deref().is_some_and(|mend| mend.contains("`minikube ")))
+    );
+    bench.wanted.kubernetes = Some("v1.35".to_owned());
+    assert_eq!(bench.ensure().await.unwrap().notes.len(), 3);
+}
+
+#[tokio::test]
+async fn stop_and_delete_do_only_what_is_left_to_do() {
+    let bench = Bench::running().await;
+    let profile = bench.wanted.profile.clone();
+    bench.on("stop", "sed -i s/running/exited/ \"$HERE/container.json\"", 0);
+    assert_eq!(minikube::stop(&bench.run, &profile).await.unwrap(), Outcome::Done);
+    assert_eq!(minikube::stop(&bench.run, &profile).await.unwrap(), Outcome::Unchanged);
+    bench.on("delete", "rm -r \"$HERE/container.json\" \"$HERE/.minikube/profiles/mini\"", 0);
+    assert_eq!(minikube::delete(&bench.run, &profile).await.unwrap(), Outcome::Removed);
+    assert_eq!(minikube::delete(&bench.run, &profile).await.unwrap(), Outcome::Unchanged);
+    assert_eq!(bench.calls(), ["stop -o json --keep-context-active -p mini", "delete -o json -p mini"]);
+}
+
+#[tokio::test]
+async fn a_delete_that_leaves_the_data_behind_is_a_failure() {
+    let bench = Bench::running().await;
+    bench.write("volume", "");
+    bench.on("delete", "rm -r \"$HERE/container.json\" \"$HERE/.minikube/profiles/mini\"", 0);
+    let fault = minikube::delete(&bench.run, &bench.wanted.profile).await.unwrap_err();
+    assert!(fault.hints[0].contains("docker volume rm mini"), "{:?}", fault.hints);
+}
+
+#[tokio::test]
+async fn a_stopped_run_stops_minikube_and_says_so() {
+    let bench = Bench::absent().await;
+    bench.on("start", "trap 'exit 130' TERM; touch \"$HERE/began\"; while :; do sleep 0.05; done", 0);
+    let began = bench.path("began");
+    let asking = async {
+        while !began.exists() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        bench.asker.ask(Kind::Interrupted);
+        std::future::pending::<()>().await;
+    };
+    let fault = tokio::select! {
+        done = bench.ensure() => done.unwrap_err(),
+        () = asking => unreachable!(),
+    };
+    assert_eq!(fault.kind, Kind::Interrupted);
+}

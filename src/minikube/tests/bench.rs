@@ -1,0 +1,298 @@
+//! A folder that is the whole world: a home with a profile, a kubeconfig, a `minikube` that is a shell script, a Docker
+//! engine on a socket and an API server on a port, all of which answer by what lies in the folder.
+
+use crate::event::EventKind;
+use crate::event::Sink;
+use crate::fault::Result;
+use crate::minikube;
+use crate::minikube::Node;
+use crate::minikube::State;
+use crate::project;
+use crate::project::Runtime;
+use crate::project::name::Profile;
+use crate::run::Run;
+use crate::signal::Asker;
+use crate::signal::Cancel;
+use crate::world::World;
+use serde_json::json;
+use std::cell::RefCell;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
+
+/// Events that a start prints.
+pub(super) const EVENTS: &str = r#"cat <<'END'
+{"specversion":"1.0","type":"io.k8s.sigs.minikube.info","data":{"message":"HTTPS_PROXY=http://me:secret@proxy"}}
+{"specversion":"1.0","type":"io.k8s.sigs.minikube.step","data":{"currentstep":"5","message":"Pulling base image ...","name":"Pulling Base Image","totalsteps":"19"}}
+{"specversion":"1.0","type":"io.k8s.sigs.minikube.download.progress","data":{"artifact":"kicbase","progress":"0.5"}}
+{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"message":"The docker driver should not be used with root privileges."}}
+END"#;
+
+/// A failure with its reason.
+pub(super) const OUT_OF_MEMORY: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"advice":"Give it more","exitcode":"23","issues":"","message":"Docker has 1000MB of memory","name":"RSRC_NEW","url":""}}'"#;
+
+/// What minikube says before it throws every object away.
+pub(super) const RESET: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"message":"Unable to restart control-plane node(s), will reset cluster: <no value>"}}'"#;
+
+pub(super) struct Bench {
+    folder: tempfile::TempDir,
+    engine: Arc<Mutex<Vec<String>>>,
+    told: RefCell<mpsc::UnboundedReceiver<crate::event::Event>>,
+    pub(super) run: Run,
+    pub(super) asker: Asker,
+    pub(super) wanted: project::Minikube,
+}
+
+impl Bench {
+    /// A machine with an engine, minikube, and no profile.
+    pub(super) async fn absent() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let here = folder.path().to_owned();
+        std::fs::create_dir_all(here.join("bin")).unwrap();
+        let socket = here.join("docker.sock");
+        let variables = [
+            ("HOME", here.clone()),
+            ("HERE", here.clone()),
+            ("KUBECONFIG", here.join("kubeconfig")),
+            ("PATH", format!("{}:/usr/bin:/bin", here.join("bin").display()).into()),
+            ("DOCKER_HOST", format!("unix://{}", socket.display()).into()),
+        ];
+        let (asker, cancel) = Cancel::new();
+        let (sink, told) = Sink::new();
+        let run = Run { sink, cancel, world: Arc::new(World::fake(&here, variables)), verbose: false };
+        let wanted = project::Minikube {
+            profile: Profile::parse("mini").unwrap(),
+            cpus: None,
+            memory_mib: None,
+            disk_mib: None,
+            driver: None,
+            kubernetes: None,
+            runtime: Runtime::Docker,
+            nodes: 1,
+            addons: Vec::new(),
+            publish: Vec::new(),
+        };
+        let engine = Arc::new(Mutex::new(Vec::new()));
+        serve_engine(tokio::net::UnixListener::bind(socket).unwrap(), here.clone(), Arc::clone(&engine));
+        let bench = Bench { folder, engine, told: RefCell::new(told), run, asker, wanted };
+        let api = serve_api(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
+        bench.write("api", &api.to_string());
+        bench.write("kubeconfig", "apiVersion: v1\nkind: Config\ncurrent-context: work\n");
+        let script =
+            "#!/bin/sh\necho \"$*\" >>\"$HERE/calls\"\n[ ! -f \"$HERE/on-$1\" ] || . \"$HERE/on-$1\"\n";
+        bench.write("bin/minikube", script);
+        std::fs::set_permissions(bench.path("bin/minikube"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        bench
+    }
+
+    /// The same with a profile that runs.
+    pub(super) async fn running() -> Bench {
+        let bench = Bench::absent().await;
+        let script = bench.runs();
+        let mut sh = crate::exec::Call::new("/bin/sh").args(["-ec", script.as_str()]);
+        sh = sh.env("HERE", bench.folder.path());
+        sh.output(&bench.run).await.unwrap();
+        bench
+    }
+
+    /// A script that makes the profile run: its container, its config.json and its kubeconfig entry.
+    pub(super) fn runs(&self) -> String {
+        let api = self.read("api");
+        let port = |outside: &str| json!([{"HostIp": "127.0.0.1", "HostPort": outside}]);
+        let container = json!({
+            "Id": "mini", "State": {"Status": "running"},
+            "Config": {"Labels": {"name.minikube.sigs.k8s.io": "mini"}},
+            "NetworkSettings": {
+                "Ports": {"2376/tcp": port("32776"), "8443/tcp": port(&api), "30080/tcp": port("30080")},
+                "Networks": {"mini": {"IPAddress": "192.168.49.2"}},
+            },
+        });
+        let config = json!({
+            "Driver": "docker", "CPUs": 2, "Memory": 3072, "APIServerPort": 8443, "Addons": null,
+            "KubernetesConfig": {"KubernetesVersion": "v1.35.1", "ContainerRuntime": "docker"},
+            "Nodes": [{"Name": "", "IP": "192.168.49.2", "Port": 8443}],
+        });
+        format!(
+            "mkdir -p \"$HERE/.minikube/profiles/mini\"
+             echo '{container}' >\"$HERE/container.json\"
+             touch \"$HERE/.minikube/profiles/mini/client.crt\"
+             echo '{config}' >\"$HERE/.minikube/profiles/mini/config.json\"
+             cat >\"$HERE/kubeconfig\" <<END
+apiVersion: v1
+clusters:
+- cluster: {{server: 'http://127.0.0.1:{api}'}}
+  name: mini
+contexts:
+- context: {{cluster: mini, user: mini}}
+  name: mini
+current-context: work
+kind: Config
+users:
+- name: mini
+  user: {{}}
+END"
+        )
+    }
+
+    /// A line of script that does what minikube does to the user's current context.
+    pub(super) fn switches_context(&self) -> String {
+        let kubeconfig = self.path("kubeconfig");
+        format!("sed -i 's/current-context: work/current-context: mini/' '{}'", kubeconfig.display())
+    }
+
+    /// What `minikube COMMAND` does, and its exit code.
+    pub(super) fn on(&self, command: &str, script: &str, code: i32) {
+        self.write(&format!("on-{command}"), &format!("{script}\nexit {code}\n"));
+    }
+
+    pub(super) fn container(&self, status: &str) {
+        self.write("container.json", &self.read("container.json").replace("running", status));
+    }
+
+    pub(super) async fn ensure(&self) -> Result<Node> {
+        minikube::ensure(&self.run, &self.wanted).await
+    }
+
+    pub(super) async fn look(&self) -> Result<State> {
+        minikube::look(&self.run, &self.wanted).await
+    }
+
+    pub(super) fn calls(&self) -> Vec<String> {
+        let calls = std::fs::read_to_string(self.path("calls")).unwrap_or_default();
+        calls.lines().map(str::to_owned).collect()
+    }
+
+    pub(super) fn events(&self) -> Vec<EventKind> {
+        let mut told = self.told.borrow_mut();
+        std::iter::from_fn(|| told.try_recv().ok()).map(|event| event.kind).collect()
+    }
+
+    /// The requests to the engine that begin with `what`.
+    pub(super) fn engine_saw(&self, what: &str) -> Vec<String> {
+        self.engine.lock().unwrap().iter().filter(|seen| seen.starts_with(what)).cloned().collect()
+    }
+
+    pub(super) fn current_context(&self) -> String {
+        let text = self.kubeconfig();
+        let line = text.lines().find_map(|line| line.strip_prefix("current-context:"));
+        line.unwrap().trim().to_owned()
+    }
+
+    pub(super) fn kubeconfig(&self) -> String {
+        self.read("kubeconfig")
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(super) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+}
+
+/// A Docker engine whose one container is `container.json`, whose volume is there if `volume` is, and whose container
+/// lacks every file if there is a file `lost`.
+fn serve_engine(listener: tokio::net::UnixListener, here: PathBuf, saw: Arc<Mutex<Vec<String>>>) {
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let (here, saw) = (here.clone(), Arc::clone(&saw));
+            tokio::spawn(exchange(socket, move |request| {
+                saw.lock().unwrap().push(request.to_owned());
+                engine(&here, request)
+            }));
+        }
+    });
+}
+
+fn engine(here: &Path, request: &str) -> (u16, String) {
+    let file = |name: &str| std::fs::read_to_string(here.join(name)).ok();
+    let none = || (404, r#"{"message":"no such thing"}"#.to_owned());
+    match request {
+        "GET /_ping" => (200, "OK".to_owned()),
+        "GET /containers/mini/json" => file("container.json").map_or_else(none, |text| (200, text)),
+        "GET /volumes/mini" => file("volume").map_or_else(none, |_| {
+            (200, r#"{"Name":"mini","Driver":"local","Mountpoint":"","Labels":{},"Scope":"local","Options":null}"#.to_owned())
+        }),
+        "POST /containers/mini/unpause" => {
+            let text = file("container.json").unwrap_or_default().replace("paused", "running");
+            std::fs::write(here.join("container.json"), text).unwrap();
+            (204, String::new())
+        }
+        "HEAD /containers/mini/archive" if file("lost").is_some() => none(),
+        "HEAD /containers/mini/archive" | "PUT /containers/mini/archive" | "PUT /containers/empty/archive" => {
+            (200, String::new())
+        }
+        "POST /images/create" => (200, r#"{"status":"sha256:empty"}"#.to_owned()),
+        "POST /containers/create" => (201, r#"{"Id":"empty","Warnings":[]}"#.to_owned()),
+
+        "DELETE /containers/empty" => (204, String::new()),
+        "DELETE /images/sha256:empty" => (200, "[]".to_owned()),
+        _ => (400, format!(r#"{{"message":"unexpected: {request}"}}"#)),
+    }
+}
+
+/// An API server that has a list of nodes; its port.
+fn serve_api(listener: tokio::net::TcpListener) -> u16 {
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(exchange(socket, |request| match request {
+                "GET /api/v1/nodes" => {
+                    (200, r#"{"kind":"NodeList","apiVersion":"v1","metadata":{},"items":[]}"#.to_owned())
+                }
+                _ => (404, "{}".to_owned()),
+            }));
+        }
+    });
+    port
+}
+
+/// Answers one request, told as `METHOD /path` without the API's version and the query, and closes.
+async fn exchange(
+    mut socket: impl AsyncRead + AsyncWrite + Unpin,
+    answer: impl FnOnce(&str) -> (u16, String),
+) {
+    let mut bytes = Vec::new();
+    let head = loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if socket.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+            return;
+        }
+    };
+    let text = String::from_utf8_lossy(&bytes[..head]).to_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
+    while bytes.len() < head + length && socket.read_buf(&mut bytes).await.unwrap_or(0) > 0 {}
+    let first = String::from_utf8_lossy(&bytes[..head]);
+    let mut words = first.split_whitespace();
+    let (method, path) = (words.next().unwrap(), words.next().unwrap());
+    let path = path.split('?').next().unwrap();
+    let path = match path.strip_prefix("/v1.").and_then(|rest| rest.split_once('/')) {
+        Some((_, rest)) => format!("/{rest}"),
+        None => path.to_owned(),
+    };
+    let (status, body) = answer(&format!("{method} {path}"));
+    let head = format!(
+        "HTTP/1.1 {status} x\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nX-Docker-Container-Path-Stat: {STAT}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let body = if method == "HEAD" { String::new() } else { body };
+    let _ = socket.write_all(format!("{head}{body}").as_bytes()).await;
+}
+
+/// `{"name":"x","size":0,"mode":0,"mtime":"2026-01-01T00:00:00Z","linkTarget":""}`
+const STAT: &str = "eyJuYW1lIjoieCIsInNpemUiOjAsIm1vZGUiOjAsIm10aW1lIjoiMjAyNi0wMS0wMVQwMDowMDowMFoiLCJsaW5rVGFyZ2V0IjoiIn0=";
