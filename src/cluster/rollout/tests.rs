@@ -1,3 +1,5 @@
+//! Rollouts against an API server that answers as told, on a paused clock.
+
 use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::fake_api::FakeApi;

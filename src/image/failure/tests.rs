@@ -1,3 +1,5 @@
+//! What is said of failed builds, by Dockerfile, vertex and log.
+
 use super::finding;
 use crate::image::build::Broken;
 use crate::image::ignore::Ignore;

@@ -1,3 +1,5 @@
+//! What is sent when BuildKit asks for a context.
+
 use super::Wanted;
 use super::followed;
 use super::modified_seconds;
