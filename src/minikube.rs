@@ -160,7 +160,7 @@ pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
 ///
 /// Tells its progress as an item of [`Step::Minikube`].
 pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
-    let item = run.sink.item(Step::Minikube, format!("profile {}", wanted.profile));
+    let item = run.sink.item(Step::Minikube, "minikube");
     let (node, version) = converge(run, wanted, &item).await?;
     item.finish(node.outcome, Some(format!("Kubernetes {version}")));
     Ok(node)

@@ -91,12 +91,13 @@ fn config(project: &Project, name: &ObjectName, place: &Place, values: &BTreeMap
 }
 
 fn data_object(project: &Project, kind: &str, name: &ObjectName, data: Map<String, Value>) -> Value {
-    json!({
+    let mut object = json!({
         "apiVersion": "v1",
         "kind": kind,
         "metadata": { "name": name.as_str(), "namespace": project.namespace.as_str() },
-        "data": data,
-    })
+    });
+    object["data"] = Value::Object(data);
+    object
 }
 
 #[cfg(test)]

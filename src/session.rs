@@ -68,7 +68,9 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let mode = report::pick(&world, global.output, global.verbose);
     let look = Look::pick(&world, global.color, world.stderr_is_terminal);
     let (sink, events) = Sink::new();
-    let reporter = report::start(mode, look, global.verbose, events);
+    // A status is one object, and no story of how it was found.
+    let silent = mode == Mode::Json && matches!(cli.command, Command::Status);
+    let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
     let (asker, cancel) = Cancel::new();
     signal::listen(asker);
 
@@ -82,11 +84,15 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             code
         }
         Err(fault) => {
-            sink.tell(report::failed(sink.elapsed_ms(), fault));
+            let failed = report::failed(sink.elapsed_ms(), fault);
+            if silent {
+                let _ = report::answer(&serde_json::to_string(&failed).unwrap_or_default());
+            }
+            sink.tell(failed);
             fault.kind.exit_code()
         }
     };
-    let _ = tokio::task::spawn_blocking(move || reporter.finish()).await;
+    let _ = tokio::task::spawn_blocking(move || reporter.map(report::Reporter::finish)).await;
     if let Ok(answer) = ended {
         let look = Look::pick(&world, global.color, world.stdout_is_terminal);
         answer.tell(mode, look, report::width(&world), &run.cancel).await;

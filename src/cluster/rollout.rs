@@ -65,11 +65,11 @@ pub async fn rollout(run: &Run, target: &Target, applied: &Applied, limits: &Lim
         for finding in &rolled.warnings {
             run.sink.warn(finding.clone());
         }
-        step.finish(Outcome::Unchanged, Some(sum(applied)));
+        step.finish(Outcome::Unchanged, None);
         return Ok(rolled);
     }
     let rolled = run.or_stopped(watch(run, target, applied, limits)).await?;
-    step.finish(Outcome::Done, Some(sum(applied)));
+    step.finish(Outcome::Done, None);
     Ok(rolled)
 }
 
@@ -81,11 +81,6 @@ pub(crate) async fn read(
 ) -> std::result::Result<Vec<Value>, kube::Error> {
     let answer = feed::api(&target.client, resource, namespace).list(&ListParams::default()).await?;
     Ok(answer.items.into_iter().map(|object| feed::plain(object, resource)).collect())
-}
-
-fn sum(applied: &Applied) -> String {
-    let count = applied.objects.iter().filter(|object| waits(object)).count();
-    format!("{count} {} ready", if count == 1 { "object" } else { "objects" })
 }
 
 /// Whether the object has anything to wait for. A Service without a load balancer is there as soon as it is written.

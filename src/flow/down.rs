@@ -40,7 +40,7 @@ async fn take_away(run: &Run, project: &Project, node: &Node, flags: &cli::Down)
     let step = run.sink.step(Step::Remove);
     let target = reach::target(run, project, node).await?;
     let removed =
-        remove::remove(run, &target, &RemoveOptions { purge: flags.purge, ..RemoveOptions::default() })
+        remove::remove(run, &target, &RemoveOptions { purge: flags.purge })
             .await?;
     if flags.purge {
         image::remove_all(run, &project.name, &reach::destination(node)).await?;

@@ -2,6 +2,7 @@
 
 use crate::cluster::health::Health;
 use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::Inventory;
 use crate::cluster::phase::owns_pods;
 use crate::cluster::settle::ours;
 use crate::cluster::status;
@@ -64,7 +65,7 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
 
 async fn inside(run: &Run, project: &Project, node: &Node, report: &mut StatusReport) -> Result<()> {
     let target = reach::target(run, project, node).await?;
-    let Some(inventory) = ours(run, &target).await?.filter(|inventory| inventory.is_deployed()) else {
+    let Some(inventory) = ours(run, &target).await?.filter(Inventory::is_deployed) else {
         return Ok(());
     };
     let objects: Vec<_> = inventory.entries.iter().filter(|entry| !entry.kept).map(Entry::resource).collect();

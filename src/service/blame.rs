@@ -35,6 +35,13 @@ pub(super) struct Scene {
     pub(super) detours: Vec<String>,
 }
 
+/// The command that shows what the pods behind a Service have said.
+fn logs(candidate: &Candidate, scene: &Scene) -> String {
+    let namespace = scene.pods.iter().find_map(|pod| pod.metadata.namespace.as_deref());
+    let namespace = namespace.map(|name| format!(" --namespace {name}")).unwrap_or_default();
+    format!("`kubectl logs service/{}{namespace}`", candidate.service)
+}
+
 impl Trouble {
     /// What happened, as the end of a sentence that begins with the URL.
     pub(super) fn words(&self) -> String {
@@ -67,7 +74,7 @@ pub(super) fn finding(
     let mend = if let Some(backends) = empty {
         if backends.unready > 0 {
             finding = finding.evidence([backends.why_none()]);
-            format!("look at `todo status` and `todo logs {}`", candidate.service)
+            format!("look at `todo status` and {}", logs(candidate, scene))
         } else {
             at = Some("/spec/selector".to_owned());
             let selector =
@@ -113,7 +120,7 @@ fn by_trouble(
             (mend, pointer)
         }
         Trouble::None(NoAnswer::Silent(_)) => {
-            (format!("see what it is doing: `todo logs {}`", candidate.service), None)
+            (format!("see what it is doing: {}", logs(candidate, scene)), None)
         }
         Trouble::None(NoAnswer::Garbled(_)) if question.tls => (
             format!(
@@ -143,7 +150,7 @@ fn by_trouble(
                 }
                 (404, _) => format!("set `path` in {entry} to one that the application has"),
                 (401 | 403, _) => format!("if it is meant to ask who you are: {}", expect(answer.status)),
-                (500.., _) => format!("the application failed: `todo logs {}`", candidate.service),
+                (500.., _) => format!("the application failed: {}", logs(candidate, scene)),
                 _ if candidate.expect.contains.is_some() => {
                     format!("is it the right application? mend it, or `contains` in {entry}")
                 }
