@@ -227,7 +227,7 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
 #[ignore = "needs minikube"]
 async fn whenever_the_start_is_interrupted_the_next_one_goes_on() {
     let bench = Bench::new();
-    for seconds in [0.3, 1.5, 3.0, 6.0, 9.0, 12.0, 15.0, 18.0, 22.0, 26.0] {
+    for seconds in [9.0, 12.0, 15.0, 17.0, 19.0, 21.0, 24.0] {
         println!("== interrupted after {seconds} s");
         let Err(fault) = bench.ensure(Some(Duration::from_secs_f64(seconds))).await else { break };
         assert_eq!(fault.kind, Kind::Interrupted);

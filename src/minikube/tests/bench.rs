@@ -120,7 +120,8 @@ impl Bench {
             "Nodes": [{"Name": "", "IP": "192.168.49.2", "Port": 8443}],
         });
         format!(
-            "mkdir -p \"$HERE/.minikube/profiles/mini\"
+            "mkdir -p \"$HERE/.minikube/profiles/mini\" \"$HERE/.minikube/machines/mini\"
+             touch \"$HERE/.minikube/machines/mini/id_rsa\"
              echo '{container}' >\"$HERE/container.json\"
              touch \"$HERE/.minikube/profiles/mini/client.crt\"
              echo '{config}' >\"$HERE/.minikube/profiles/mini/config.json\"
@@ -237,6 +238,10 @@ fn engine(here: &Path, request: &str) -> (u16, String) {
         "POST /images/create" => (200, r#"{"status":"sha256:empty"}"#.to_owned()),
         "POST /containers/create" => (201, r#"{"Id":"empty","Warnings":[]}"#.to_owned()),
 
+        "DELETE /containers/mini" => {
+            std::fs::remove_file(here.join("container.json")).unwrap();
+            (204, String::new())
+        }
         "DELETE /containers/empty" => (204, String::new()),
         "DELETE /images/sha256:empty" => (200, "[]".to_owned()),
         _ => (400, format!(r#"{{"message":"unexpected: {request}"}}"#)),
