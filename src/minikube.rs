@@ -17,6 +17,7 @@ mod state;
 mod status;
 mod stop;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 pub use stop::delete;
@@ -284,7 +285,7 @@ async fn prepare(
     if let (Some(engine), Some(config), Some(home)) =
         (&seen.engine, &seen.config, run.world.minikube_folder())
         && container.is_some()
-        && repair::remove_unfinished(engine, &home, &config.machines(profile)).await?
+        && repair::remove_unfinished(engine, &home, profile, config).await?
     {
         container = None;
     }
