@@ -14,6 +14,7 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncRead;
+use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -34,6 +35,7 @@ pub struct Call {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
+    input: Vec<u8>,
 }
 
 /// Which of its outputs a line came from.
@@ -96,7 +98,13 @@ pub fn find(world: &World, name: &str) -> Option<PathBuf> {
 impl Call {
     /// A call of `program` without arguments.
     pub fn new(program: impl Into<PathBuf>) -> Call {
-        Call { program: program.into(), arguments: Vec::new(), environment: Vec::new(), folder: None }
+        Call {
+            program: program.into(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            folder: None,
+            input: Vec::new(),
+        }
     }
 
     /// Adds arguments.
@@ -117,6 +125,13 @@ impl Call {
     #[must_use]
     pub fn folder(mut self, folder: impl Into<PathBuf>) -> Call {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// What it reads from standard input; nothing if not given.
+    #[must_use]
+    pub fn input(mut self, input: impl Into<Vec<u8>>) -> Call {
+        self.input = input.into();
         self
     }
 
@@ -148,13 +163,18 @@ impl Call {
             .envs(run.world.variables())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.as_ref().unwrap_or(&run.world.folder))
-            .stdin(Stdio::null())
+            .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut child =
             command.spawn().map_err(|cause| self.failed(None, Output::default(), Some(cause), false))?;
 
+        if let Some(mut stdin) = child.stdin.take() {
+            let input = self.input.clone();
+            // A child that ends without reading all of it has said what it thinks by its exit code.
+            tokio::spawn(async move { stdin.write_all(&input).await });
+        }
         let (lines, mut printed) = mpsc::channel(64);
         if let Some(stdout) = child.stdout.take() {
             tokio::spawn(forward(Stream::Out, stdout, lines.clone()));

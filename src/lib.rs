@@ -1,12 +1,43 @@
 //! `todo` brings a small application up on minikube with one command, again and again, and takes it down again.
+//!
+//! Read in this order: [`project`] says what is wanted and [`manifest`] what is written, [`plan`] decides what is to be
+//! there, [`flow`] does it step by step ([`preflight`], [`minikube`], [`image`], [`cluster`], [`service`]), [`event`] is what
+//! is told on the way, [`report`] is how that looks. [`fault`] is how it can end.
+//!
+//! # Invariants
+//! 1. Nothing outside is touched before all that can be wrong in the project's own files has been found, and all of it at once.
+//! 2. `up` converges: whatever interrupted the last run, the next one ends in the same state, and unchanged means untouched.
+//! 3. Only [`exec`] starts processes, only [`world`] reads the environment, only [`report`] writes to the terminal.
+//! 4. What decides is pure: values in, values out ([`plan`], `manifest::{bind, lint}`, `image::{ignore, key}`,
+//!    `cluster::{health, blame, phase}`, `report::fold`).
+//! 5. Secret values live in [`project::secret::Secret`]; they reach a Kubernetes Secret or a BuildKit secret mount, nothing else.
+//! 6. What is not ours is not changed: other people's fields, objects, profiles, and the current kubectl context.
+//! 7. Standard output is the answer, standard error the telling.
+//! 8. No message without a next step, no wait without a reason on screen, no failure that only a time limit finds.
+//!
+//! # What is not here
+//! No shell, no templates, no plug-ins, and no step framework: the output of one step is the input of the next.
+//! The siblings `preflight`, `minikube`, `image`, `cluster` and `service` never know one another; `flow` alone knows the order.
+
+pub mod cli;
+pub mod cluster;
 pub mod docker;
 pub mod event;
 pub mod exec;
 pub mod fault;
+pub mod flow;
+pub mod image;
 pub mod manifest;
 pub mod minikube;
+pub mod plan;
 pub mod preflight;
 pub mod project;
+pub mod rehearsal;
+pub mod report;
 pub mod run;
+pub mod service;
+mod session;
 pub mod signal;
 pub mod world;
+
+pub use session::main;

@@ -1,2 +1,5 @@
-//! `todo`: argv in, exit code out.
-fn main() {}
+//! `todo`: argv in, exit code out. What it does is in the library, whose front page is the map.
+
+fn main() -> std::process::ExitCode {
+    todo::main(std::env::args_os()).into()
+}

@@ -2,13 +2,61 @@
 //!
 //! Not typed: an object is the JSON that the API server will get, because a field that we do not know must survive.
 //! The places stay with it to the end, so that a pod's failure can be told as a line of a file.
+//!
+//! Read [`yaml`] for what a text means, [`read`] for where texts come from, [`pods`] for where pod specs are; then
+//! [`bind`], [`follow`] and [`lint`], which are pure.
+
+pub mod bind;
+pub mod follow;
+pub mod lint;
+pub mod nearest;
+pub mod normal;
+pub mod pods;
+pub mod read;
+pub mod render;
+pub mod yaml;
+
+mod glob;
+mod identity;
+mod quantity;
+mod scalar;
+mod tree;
 
 use crate::event::Place;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::project::Source;
+use crate::project::name::Namespace;
+use crate::run::Run;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
+
+/// The objects of all sources: files as they are, kustomizations and charts rendered. Every mistake is told at once.
+///
+/// Places name files relative to `root`; `namespace` is what charts are rendered for, and where objects without one go.
+pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Vec<Object>> {
+    let (mut objects, mut found) = match read::read(root, sources) {
+        Ok(objects) => (objects, Vec::new()),
+        Err(found) => (Vec::new(), found),
+    };
+    match render::render(run, root, namespace, sources).await {
+        Ok(rendered) => objects.extend(rendered),
+        Err(fault) if fault.kind == Kind::Usage && !fault.findings.is_empty() => found.extend(fault.findings),
+        Err(fault) => return Err(fault.findings(found)),
+    }
+    if found.is_empty() {
+        found = read::duplicates(&objects, Some(namespace));
+    }
+    if found.is_empty() {
+        return Ok(objects);
+    }
+    Err(Fault::message(Kind::Usage, "the manifests cannot be read").findings(found))
+}
 
 /// What names one object in a cluster. Ordered by kind, then namespace, then name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -30,8 +78,8 @@ impl fmt::Display for ObjectId {
     }
 }
 
-/// One object as written, normalised, and where.
-#[derive(Debug, Clone)]
+/// One object as written, normalised, and where. Debugging output names it and leaves its values out: it may be a Secret.
+#[derive(Clone)]
 pub struct Object {
     /// The JSON that is applied.
     pub value: Value,
@@ -39,6 +87,12 @@ pub struct Object {
     pub place: Place,
     /// Where its parts are written, by JSON pointer (RFC 6901).
     pub places: BTreeMap<String, Place>,
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({} at {})", self.id(), self.place)
+    }
 }
 
 impl Object {

@@ -3,8 +3,14 @@
 //! Read [`name`] for the small types, then the structs here; [`file`] reads what is written and [`check`] turns it into
 //! these, reporting every mistake at once. Nothing here looks at a cluster, an engine or a Dockerfile.
 
+pub mod check;
+pub mod dotenv;
+pub mod file;
+pub mod locate;
 pub mod name;
 pub mod secret;
+pub mod size;
+pub mod values;
 
 use crate::event::Place;
 use name::DataKey;

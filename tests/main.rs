@@ -1,1 +1,13 @@
 //! The whole binary, and the promises that hold between rooms.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[path = "dockerignore/differential.rs"]
+mod dockerignore;
+#[cfg(unix)]
+mod real;
+mod tidy;
+mod cluster {
+    mod fake;
+    mod real;
+}

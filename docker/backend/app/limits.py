@@ -8,7 +8,6 @@ from .errors import error_body
 BODY_BYTES = 64 * 1024
 
 
-
 class BodyLimit:
     """Refuses with 413 as soon as a body is known to be longer than BODY_BYTES."""
 

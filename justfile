@@ -1,0 +1,38 @@
+# What one does here; `just` lists it.
+
+default:
+    @just --list
+
+# everything CI runs that needs no minikube
+check:
+    cargo fmt --all --check
+    cargo clippy --locked --all-targets -- -D warnings
+    cargo test --locked
+    RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+
+# the tests, needing neither Docker nor minikube
+test *ARGS:
+    cargo test {{ARGS}}
+
+# the tests against the minikube of this machine
+real *ARGS:
+    cargo build --release
+    TODO_TEST_PROGRAM={{justfile_directory()}}/target/release/todo cargo test -- --ignored --test-threads=1 {{ARGS}}
+
+# the application's own tests: backend, frontend, browser
+app:
+    docker/test
+
+# licences, advisories and sources of the dependencies
+deny:
+    cargo deny check
+
+# todo, todo-up, todo-down and todo-status into ~/.local/bin
+install:
+    cargo build --release --locked
+    install -Dm755 target/release/todo ~/.local/bin/todo
+    for name in up down status; do ln -sf todo ~/.local/bin/todo-$name; done
+
+# exactly what CI runs
+ci:
+    .ci/run

@@ -1,0 +1,165 @@
+//! Commands and flags.
+//!
+//! Not what they do (`flow`). A program called `todo-up` is `todo up`: the name is rewritten before clap sees it, so
+//! that a renamed or hashed binary is still `todo`, which clap's own multicall would refuse.
+
+use crate::report::OutputFlag;
+use crate::report::style::ColorFlag;
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The sub-commands that exist as programs of their own.
+pub const APPLETS: [&str; 3] = ["up", "down", "status"];
+
+/// Bring a small application up on minikube with one command, again and again
+#[derive(Debug, Parser)]
+#[command(name = "todo", version, propagate_version = true, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Flags of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Use this project file (or the deploy.toml in this folder) instead of the nearest one above
+    #[arg(short, long, global = true, value_name = "PATH")]
+    pub file: Option<PathBuf>,
+    /// Use this minikube profile instead of the project file's
+    #[arg(short, long, global = true, value_name = "NAME", env = "TODO_PROFILE")]
+    pub profile: Option<String>,
+    /// How to tell what happens; live lines in a terminal and plain ones elsewhere, if not given
+    #[arg(short, long, global = true, value_name = "FORM")]
+    pub output: Option<OutputFlag>,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorFlag,
+    /// Tell everything: build output, why images are built, unchanged objects
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Start minikube, build what changed, apply what differs, wait until it is healthy, print the URL that answers
+    Up(Up),
+    /// Take away what `up` made; volumes and the cluster stay
+    Down(Down),
+    /// Tell what runs, how well, and whether the URL answers (exit code 0 ready, 3 not there, 4 degraded)
+    Status,
+}
+
+/// Flags of `up`.
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    /// Give up when nothing has moved for this long
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
+    pub timeout: std::time::Duration,
+    /// How forgiving to be with objects that fail at first: 0 not at all, 1 as usual, 2 twice as much
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = patience)]
+    pub patience: f64,
+}
+
+/// Flags of `down`.
+#[derive(Debug, Clone, Args)]
+pub struct Down {
+    /// Delete the volumes, too, and with them the data
+    #[arg(long)]
+    pub purge: bool,
+    /// Stop the cluster afterwards
+    #[arg(long, conflicts_with = "delete")]
+    pub stop: bool,
+    /// Delete the cluster, and with it all data of all projects in it
+    #[arg(long)]
+    pub delete: bool,
+}
+
+impl Command {
+    /// The sub-command's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Up(_) => "up",
+            Command::Down(_) => "down",
+            Command::Status => "status",
+        }
+    }
+}
+
+/// `todo-up --x` means `todo up --x`; any other name (a renamed or hashed binary) means `todo`.
+pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments = arguments.into_iter();
+    let called = arguments.next().unwrap_or_default();
+    let name = Path::new(&called).file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let name = name.strip_suffix(".exe").or_else(|| name.strip_suffix(".EXE")).unwrap_or(name);
+    let applet = name.strip_prefix("todo-").filter(|applet| APPLETS.contains(applet));
+    std::iter::once("todo".into()).chain(applet.map(OsString::from)).chain(arguments).collect()
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => 0,
+    };
+    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)) {
+        Some(seconds @ 1..=604_800) => Ok(std::time::Duration::from_secs(seconds)),
+        _ => Err("write a time such as `90s`, `5m` or `1h`".to_owned()),
+    }
+}
+
+fn patience(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor| (0.0..=100.0).contains(factor));
+    factor.ok_or_else(|| "write a number from 0 to 100".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::APPLETS;
+    use super::Cli;
+    use super::duration;
+    use super::expand;
+    use clap::CommandFactory;
+    use std::ffi::OsString;
+
+    fn expanded(arguments: &[&str]) -> Vec<OsString> {
+        expand(arguments.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn the_name_it_is_called_by_decides() {
+        assert_eq!(expanded(&["/usr/bin/todo-up", "--verbose"]), ["todo", "up", "--verbose"]);
+        assert_eq!(expanded(&["./todo-down.exe"]), ["todo", "down"]);
+        assert_eq!(expanded(&["todo-status", "-o", "json"]), ["todo", "status", "-o", "json"]);
+        assert_eq!(expanded(&["./todo-x86_64-linux", "down"]), ["todo", "down"]);
+        assert_eq!(expanded(&["todo", "up"]), ["todo", "up"]);
+        assert_eq!(expanded(&[]), ["todo"]);
+    }
+
+    #[test]
+    fn every_applet_is_a_command() {
+        Cli::command().debug_assert();
+        for applet in APPLETS {
+            assert!(Cli::command().find_subcommand(applet).is_some(), "{applet}");
+        }
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(duration("90s").map(|time| time.as_secs()), Ok(90));
+        assert_eq!(duration("5m").map(|time| time.as_secs()), Ok(300));
+        assert!(["", "m", "5x", "0", "-1s", "99999999h", "1.5m"].iter().all(|text| duration(text).is_err()));
+    }
+}

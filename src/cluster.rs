@@ -1,0 +1,47 @@
+//! Objects → running: applied, watched until healthy, explained where they are not, taken away.
+//!
+//! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), `decide` (what to do about each
+//! object), [`apply`] (doing it), [`settle`] (what is no longer wanted), [`remove`] (taking it away).
+//! Watching: [`snapshot`] (what is known of the cluster), [`health`] and [`blame`] (what that means, pure), [`judge`]
+//! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
+//!
+//! # What is not here
+//! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
+
+pub mod apply;
+mod barrier;
+pub mod blame;
+#[cfg(test)]
+mod cases;
+pub mod compare;
+mod conflict;
+mod decide;
+mod delete;
+mod diff;
+pub mod explain;
+#[cfg(test)]
+mod fake_api;
+mod field;
+pub mod health;
+mod immutable;
+pub mod inventory;
+pub mod judge;
+mod kind;
+pub mod live;
+pub mod lock;
+mod migrate;
+mod namespace;
+pub mod phase;
+mod refusal;
+pub mod remove;
+mod retry;
+pub mod revision;
+pub mod rollout;
+pub mod settle;
+pub mod snapshot;
+pub mod status;
+mod survey;
+pub mod target;
+mod until;
+mod wire;
+mod write;

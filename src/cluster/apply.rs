@@ -1,0 +1,379 @@
+//! Objects written: only those that differ, in phases, each refusal told as a line of a file.
+//!
+//! Not the wait for what they start (`rollout`), nor the end of the bookkeeping (`settle`). Before the first write the
+//! inventory lists everything that may be made, so that whatever interrupts us, `down` finds it.
+
+use crate::cluster::barrier;
+use crate::cluster::decide::Allowed;
+use crate::cluster::decide::Decided;
+use crate::cluster::decide::Todo;
+use crate::cluster::decide::decide;
+use crate::cluster::inventory;
+use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::MADE_BY;
+use crate::cluster::inventory::PART_OF;
+use crate::cluster::inventory::Stored;
+use crate::cluster::lock;
+use crate::cluster::lock::Held;
+use crate::cluster::phase::Phase;
+use crate::cluster::refusal;
+use crate::cluster::retry::persist;
+use crate::cluster::survey;
+use crate::cluster::survey::AT_ONCE;
+use crate::cluster::survey::Survey;
+use crate::cluster::survey::Wanted;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::uid_of;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Wire;
+use crate::cluster::write::write_one;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::Fault;
+use crate::fault::OrFault;
+use crate::manifest;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::stream;
+use kube::core::ApiResource;
+use serde_json::Value;
+use serde_json::json;
+use std::time::Duration;
+
+/// How long a namespace, or an object that is to be made again, may take to go.
+pub(crate) const GONE: Duration = Duration::from_secs(5 * 60);
+
+/// What the user allows.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub struct ApplyOptions {
+    /// `--force-conflicts`: take fields and objects that others own.
+    pub force_conflicts: bool,
+    /// `--recreate`: make again what cannot be changed. Never volumes, namespaces and CRDs.
+    pub recreate: bool,
+    /// `--prune-data`: what is no longer wanted goes even where data hangs on it.
+    pub prune_data: bool,
+    /// `--yes`: what is no longer wanted goes even if that is most of what there is.
+    pub yes: bool,
+}
+
+/// One object as it is in the cluster after this run's writes.
+#[derive(Debug, Clone)]
+pub struct AppliedObject {
+    /// What names it.
+    pub id: ObjectId,
+    /// How its kind is served.
+    pub resource: ApiResource,
+    /// Its UID.
+    pub uid: String,
+    /// The generation that the controllers have to have observed.
+    pub generation: Option<i64>,
+    /// [`Outcome::Created`], [`Outcome::Changed`], [`Outcome::Recreated`] or [`Outcome::Unchanged`].
+    pub outcome: Outcome,
+    /// What was wanted, with its places.
+    pub object: manifest::Object,
+    /// The object in the cluster before our write; `None` if it was not there.
+    pub before: Option<Value>,
+    /// The object in the cluster after our write.
+    pub after: Value,
+    /// What was sent: what was wanted, without what is left to others.
+    pub(crate) body: Value,
+    /// Whether the inventory says all of it already.
+    pub(crate) recorded: bool,
+}
+
+/// What a run has applied. Holds the project's lock if anything was written.
+#[derive(Debug, Default)]
+pub struct Applied {
+    /// Every object of the set, in the order of the phases.
+    pub objects: Vec<AppliedObject>,
+    /// Jobs that ran, ended well and expired in an earlier run; they are not run again.
+    pub expired: Vec<ObjectId>,
+    /// What the user allows.
+    pub options: ApplyOptions,
+    pub(crate) stored: Option<Stored>,
+    pub(crate) survey: Survey,
+    pub(crate) lock: Option<Held>,
+}
+
+impl Applied {
+    /// Whether nothing had to be written.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        self.objects.iter().all(|object| object.outcome == Outcome::Unchanged)
+    }
+
+    /// Gives the lock back, for a run that ends without [`crate::cluster::settle::settle`].
+    pub async fn release(mut self) {
+        if let Some(lock) = self.lock.take() {
+            lock.release().await;
+        }
+    }
+}
+
+/// Makes the cluster agree with `objects`, as far as writing goes.
+///
+/// # Errors
+/// Every object that is refused is a finding; what was written until then stays, and is listed in the inventory.
+pub async fn apply(
+    run: &Run,
+    target: &Target,
+    objects: &[manifest::Object],
+    options: &ApplyOptions,
+) -> fault::Result<Applied> {
+    run.or_stopped(Box::pin(async {
+        let wanted = survey::prepare(run, target, objects).await?;
+        let first = first_inventory()?;
+        let (mut survey, mut decided) = plan(run, target, &wanted, &first, *options).await?;
+        if !writes(&decided) {
+            if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
+                return Ok(unchanged(run, survey, decided, *options));
+            }
+            // Whoever held the lock may have changed what we looked at.
+            (survey, decided) = plan(run, target, &wanted, &first, *options).await?;
+            if !writes(&decided) {
+                return Ok(unchanged(run, survey, decided, *options));
+            }
+        }
+        write(run, target, &wanted, first, survey, decided, *options).await
+    }))
+    .await
+}
+
+/// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
+pub(crate) fn first_inventory() -> fault::Result<Inventory> {
+    Inventory::new().or_fault(fault::Kind::Internal, || "cannot begin an inventory".to_owned())
+}
+
+fn writes(decided: &[Decided]) -> bool {
+    decided.iter().any(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired))
+}
+
+/// Looks, decides, and looks again if a namespace had to go first.
+async fn plan(
+    run: &Run,
+    target: &Target,
+    wanted: &[Wanted],
+    first: &Inventory,
+    options: ApplyOptions,
+) -> fault::Result<(Survey, Vec<Decided>)> {
+    let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
+    let mut survey = survey::look(run, target, wanted).await?;
+    if barrier::wait_for_dying_namespaces(run, target, wanted, &survey).await? {
+        survey = survey::look(run, target, wanted).await?;
+    }
+    let wanted = survey::followed(wanted, &survey, first);
+    let (decided, refused) = decide(run, target, &wanted, &survey, allowed).await;
+    if !refused.is_empty() {
+        return Err(refusals(refused, wanted.len()));
+    }
+    Ok((survey, decided))
+}
+
+pub(crate) fn refusals(findings: Vec<Finding>, of: usize) -> Fault {
+    let mut subjects: Vec<&str> = findings.iter().filter_map(|f| f.subject.as_deref()).collect();
+    subjects.sort_unstable();
+    subjects.dedup();
+    let (count, objects) = (subjects.len(), if of == 1 { "object" } else { "objects" });
+    Fault::message(fault::Kind::Apply, format!("the cluster refuses {count} of {of} {objects}"))
+        .findings(findings)
+}
+
+fn unchanged(run: &Run, survey: Survey, decided: Vec<Decided>, options: ApplyOptions) -> Applied {
+    let mut applied = Applied { options, stored: survey.stored.clone(), survey, ..Applied::default() };
+    for one in decided {
+        for note in &one.notes {
+            run.sink.warn(note.clone());
+        }
+        kept(run, one, &mut applied);
+    }
+    applied
+}
+
+fn kept(run: &Run, one: Decided, applied: &mut Applied) {
+    let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
+    if let (Todo::Keep { recorded }, Some(live)) = (one.todo, one.live) {
+        item.finish(Outcome::Unchanged, None);
+        let before = Some(live.clone());
+        applied.objects.push(done(one.wanted, Outcome::Unchanged, before, live, one.body, recorded));
+    } else {
+        item.finish(Outcome::Skipped, Some("it has run".to_owned()));
+        applied.expired.push(one.wanted.id);
+    }
+}
+
+pub(crate) fn done(
+    wanted: Wanted,
+    outcome: Outcome,
+    before: Option<Value>,
+    after: Value,
+    body: Value,
+    recorded: bool,
+) -> AppliedObject {
+    AppliedObject {
+        uid: uid_of(&after).to_owned(),
+        generation: after["metadata"]["generation"].as_i64(),
+        id: wanted.id,
+        resource: wanted.kind.resource,
+        outcome,
+        object: wanted.object,
+        before,
+        after,
+        body,
+        recorded,
+    }
+}
+
+async fn write(
+    run: &Run,
+    target: &Target,
+    wanted: &[Wanted],
+    first: Inventory,
+    survey: Survey,
+    decided: Vec<Decided>,
+    options: ApplyOptions,
+) -> fault::Result<Applied> {
+    let wire = target.wire();
+    let new = survey.namespace.is_none();
+    if new {
+        barrier::make_namespace(run, &wire, target).await?;
+    }
+    let lock = lock::take(run, &wire, target).await?;
+    let seen = version(survey.stored.as_ref());
+    let (secrets, name) = (inventory::secrets(), inventory::name(&target.project));
+    let now = persist(tell(run, Step::Apply, "cluster"), || {
+        wire.get(&secrets, Some(target.namespace.as_str()), &name)
+    });
+    let now = now.await.map_err(|failure| unreadable(failure, "cannot read the inventory"))?;
+    let intervened =
+        now.as_ref().and_then(|secret| secret["metadata"]["resourceVersion"].as_str()) != seen.as_deref();
+    let (survey, decided) = if new || intervened || survey.lease.is_some() {
+        // In a namespace that was just made the server can say now what it could not say before.
+        plan(run, target, wanted, &first, options).await?
+    } else {
+        (survey, decided)
+    };
+    for note in decided.iter().flat_map(|one| &one.notes) {
+        run.sink.warn(note.clone());
+    }
+    let mut stored = superset(run, target, &wire, &survey, first, wanted).await?;
+    stored.inventory.settled = false;
+
+    let mut applied =
+        Applied { options, stored: Some(stored), survey, lock: Some(lock), ..Applied::default() };
+    let mut rest = decided;
+    while let Some(phase) = rest.first().map(|one| one.wanted.phase) {
+        let (these, later) = rest.into_iter().partition(|one| one.wanted.phase == phase);
+        rest = later;
+        if phase == Phase::Admission {
+            barrier::endpoints(run, &wire, &these).await?;
+        }
+        if applied.lock.as_ref().is_some_and(Held::is_lost) {
+            return Err(Fault::message(fault::Kind::Locked, "another run has taken the lock away")
+                .hint("see what it does, then run `todo up` again"));
+        }
+        write_phase(run, &wire, these, &mut applied, wanted.len()).await?;
+        if phase == Phase::Ground {
+            barrier::barrier(run, &wire, &applied).await?;
+        }
+    }
+    Ok(applied)
+}
+
+fn version(stored: Option<&Stored>) -> Option<String> {
+    stored.and_then(|stored| stored.secret["metadata"]["resourceVersion"].as_str()).map(str::to_owned)
+}
+
+/// Tries every object of a phase, then says what was refused.
+async fn write_phase(
+    run: &Run,
+    wire: &Wire,
+    these: Vec<Decided>,
+    applied: &mut Applied,
+    of: usize,
+) -> fault::Result<()> {
+    let (kept_ones, written): (Vec<Decided>, Vec<Decided>) =
+        these.into_iter().partition(|one| matches!(one.todo, Todo::Keep { .. } | Todo::Expired));
+    for one in kept_ones {
+        kept(run, one, applied);
+    }
+    let results: Vec<Result<AppliedObject, Vec<Finding>>> =
+        stream::iter(written).map(|one| write_one(run, wire, one)).buffered(AT_ONCE).collect().await;
+    let mut refused = Vec::new();
+    for result in results {
+        match result {
+            Ok(object) => applied.objects.push(object),
+            Err(findings) => refused.extend(findings),
+        }
+    }
+    if refused.is_empty() { Ok(()) } else { Err(refusals(refused, of)) }
+}
+
+/// Writes down everything that this run may make, before it makes any of it.
+async fn superset(
+    run: &Run,
+    target: &Target,
+    wire: &Wire,
+    survey: &Survey,
+    first: Inventory,
+    wanted: &[Wanted],
+) -> fault::Result<Stored> {
+    let (mut inventory, before) = match &survey.stored {
+        Some(stored) => (stored.inventory.clone(), Some(stored.secret.clone())),
+        None => (first, None),
+    };
+    let part_of = json!(target.part_of());
+    inventory.extend(wanted.iter().map(|wanted| {
+        let live = survey.live.get(&wanted.id);
+        Entry {
+            uid: live.map(|live| uid_of(live).to_owned()),
+            adopted: live.is_some_and(|live| live["metadata"]["labels"][PART_OF] != part_of)
+                && !made_by_us(live),
+            ..Entry::new(wanted.id.clone(), &wanted.kind)
+        }
+    }));
+    // Members that the list has lost are ours all the same.
+    inventory.extend(survey.members.iter().map(|(id, member)| Entry {
+        uid: Some(uid_of(&member.object).to_owned()),
+        ..Entry::new(id.clone(), &member.kind)
+    }));
+    inventory.settled = false;
+    store(run, target, wire, inventory, before.as_ref()).await
+}
+
+pub(crate) fn is_unlabelled(live: &Value) -> bool {
+    live["metadata"]["labels"][PART_OF].is_null()
+}
+
+pub(crate) fn made_by_us(live: Option<&Value>) -> bool {
+    live.is_some_and(|live| refusal::annotation(live, MADE_BY).is_some())
+}
+
+/// Writes the inventory over the one that was read.
+pub(crate) async fn store(
+    run: &Run,
+    target: &Target,
+    wire: &Wire,
+    inventory: Inventory,
+    before: Option<&Value>,
+) -> fault::Result<Stored> {
+    let kind = inventory::secrets();
+    let namespace = Some(target.namespace.as_str());
+    let secret = inventory
+        .secret(&target.project, &target.namespace, before)
+        .or_fault(fault::Kind::Internal, || "cannot write the inventory".to_owned())?;
+    let written = persist(tell(run, Step::Apply, "inventory"), || async {
+        match before {
+            Some(_) => wire.replace(&kind, namespace, &secret).await,
+            None => wire.create(&kind, namespace, &secret, false).await,
+        }
+    })
+    .await
+    .map_err(|failure| unreadable(failure, "cannot write the inventory"))?;
+    Ok(Stored { inventory, secret: written })
+}

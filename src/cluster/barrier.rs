@@ -1,0 +1,180 @@
+//! What has to be there, or gone, before the next objects can be written.
+//!
+//! Each wait is for one precise fact, seen by a watch: a namespace gone, a kind served, a webhook's endpoints ready.
+
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::GONE;
+use crate::cluster::apply::refusals;
+use crate::cluster::decide::Decided;
+use crate::cluster::decide::Todo;
+use crate::cluster::inventory::MADE_BY;
+use crate::cluster::kind;
+use crate::cluster::retry::persist;
+use crate::cluster::survey::Survey;
+use crate::cluster::survey::Wanted;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::uid_of;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::until::until;
+use crate::cluster::wire::How;
+use crate::cluster::wire::Wire;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::Fault;
+use crate::manifest;
+use crate::run::Run;
+use serde_json::Value;
+use serde_json::json;
+use std::time::Duration;
+
+/// How long a CRD may take until it is served.
+const ESTABLISHED: Duration = Duration::from_secs(60);
+
+/// How long a new namespace may take to get its ServiceAccount `default`; pods made before it has one are refused.
+const ACCOUNT: Duration = Duration::from_secs(10);
+
+/// How long the endpoints of a webhook of the set may take to be ready.
+const ENDPOINTS: Duration = Duration::from_secs(3 * 60);
+
+/// Makes the target's namespace, marked as made by us.
+pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> fault::Result<()> {
+    let body = json!({
+        "apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": target.namespace.as_str(), "annotations": {MADE_BY: target.project.as_str()}},
+    });
+    let kind = kind::core("Namespace");
+    let told = || tell(run, Step::Apply, "namespace");
+    // A manager of its own, so that the mark stays when the manifests define the namespace, too.
+    let how = How::default();
+    persist(told(), || wire.apply(&kind, None, "todo-namespace", &body, how))
+        .await
+        .map_err(|failure| unreadable(failure, "cannot make the namespace"))?;
+    let accounts = kind::core("ServiceAccount");
+    until(wire, &accounts, Some(target.namespace.as_str()), "default", ACCOUNT, |seen| seen.is_some())
+        .await
+        .map_err(|failure| unreadable(failure, "cannot use the new namespace"))?;
+    Ok(())
+}
+
+/// Waits for namespaces that somebody is deleting. Returns whether there was one.
+pub(crate) async fn wait_for_dying_namespaces(
+    run: &Run,
+    target: &Target,
+    wanted: &[Wanted],
+    survey: &Survey,
+) -> fault::Result<bool> {
+    let wire = target.wire();
+    let live = wanted.iter().filter(|w| w.id.kind == "Namespace").filter_map(|w| survey.live.get(&w.id));
+    let mut dying: Vec<&Value> = live
+        .chain(survey.namespace.as_ref())
+        .filter(|namespace| !namespace["metadata"]["deletionTimestamp"].is_null())
+        .collect();
+    dying.dedup_by_key(|namespace| uid_of(namespace));
+    for namespace in &dying {
+        let name = namespace["metadata"]["name"].as_str().unwrap_or_default();
+        tell(run, Step::Apply, &format!("Namespace/{name}"))("it is being deleted".to_owned());
+        let fits = |seen: Option<&Value>| seen.is_none_or(|seen| uid_of(seen) != uid_of(namespace));
+        let (seen, ok) = until(&wire, &kind::core("Namespace"), None, name, GONE, fits)
+            .await
+            .map_err(|failure| unreadable(failure, "cannot wait for a namespace that is being deleted"))?;
+        if !ok {
+            return Err(Fault::message(
+                fault::Kind::Apply,
+                format!("the namespace `{name}` is being deleted, and does not go"),
+            )
+            .findings(crate::cluster::remove::stuck_namespace(name, seen.as_ref()))
+            .hint(format!("see what remains in it: `kubectl get namespace {name} -o yaml`")));
+        }
+    }
+    Ok(!dying.is_empty())
+}
+
+/// Waits until what gives the others a kind or a place does so.
+pub(crate) async fn barrier(run: &Run, wire: &Wire, applied: &Applied) -> fault::Result<()> {
+    for object in applied.objects.iter().filter(|o| o.outcome != Outcome::Unchanged) {
+        if object.id.kind != "CustomResourceDefinition" {
+            continue;
+        }
+        let kind = kind::well_known(&object.id.group, "v1", &object.id.kind);
+        let Some(kind) = kind else { continue };
+        tell(run, Step::Apply, &object.id.to_string())("until its kind is served".to_owned());
+        let established = |seen: Option<&Value>| {
+            let conditions = seen.and_then(|seen| seen["status"]["conditions"].as_array());
+            conditions
+                .is_some_and(|all| all.iter().any(|c| c["type"] == "Established" && c["status"] == "True"))
+        };
+        let (seen, ok) = until(wire, &kind, None, &object.id.name, ESTABLISHED, established)
+            .await
+            .map_err(|failure| unreadable(failure, "cannot wait for a CRD"))?;
+        if !ok {
+            let conditions = seen.map_or(Value::Null, |seen| seen["status"]["conditions"].clone());
+            let why = conditions
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|c| c["status"] == "False")
+                .filter_map(|c| c["message"].as_str().map(str::to_owned));
+            let finding = Finding::error("the API server does not serve it")
+                .about(object.id.to_string())
+                .at(object.object.place.clone())
+                .evidence(why)
+                .mend("correct its names and versions");
+            return Err(refusals(vec![finding], applied.objects.len()));
+        }
+        served(wire, &object.object).await?;
+    }
+    Ok(())
+}
+
+/// Waits until every version of a CRD is listed: `Established` comes a moment before it can be asked for.
+async fn served(wire: &Wire, crd: &manifest::Object) -> fault::Result<()> {
+    for kind in kind::defined(std::slice::from_ref(crd)) {
+        let end = tokio::time::Instant::now() + ACCOUNT;
+        while let Err(failure) = wire.list(&kind, None, "").await {
+            if !failure.is_absent() || tokio::time::Instant::now() > end {
+                return Err(unreadable(failure, "cannot use the kind of a new CRD"));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the pods behind the webhooks of the set: one that must not fail and has none would block all that follows.
+pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> fault::Result<()> {
+    let written = these.iter().filter(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired));
+    for one in written {
+        let value = &one.body;
+        let hooks =
+            value["webhooks"].as_array().into_iter().flatten().map(|hook| &hook["clientConfig"]["service"]);
+        for service in hooks.chain([&value["spec"]["service"]]) {
+            let (Some(name), Some(namespace)) = (service["name"].as_str(), service["namespace"].as_str())
+            else {
+                continue;
+            };
+            tell(run, Step::Apply, &one.wanted.id.to_string())(format!("until Service/{name} has endpoints"));
+            let ready = |seen: Option<&Value>| {
+                seen.is_some_and(|seen| {
+                    let subsets = seen["subsets"].as_array();
+                    subsets.is_some_and(|all| {
+                        all.iter().any(|s| s["addresses"].as_array().is_some_and(|a| !a.is_empty()))
+                    })
+                })
+            };
+            let (_, ok) = until(wire, &kind::core("Endpoints"), Some(namespace), name, ENDPOINTS, ready)
+                .await
+                .map_err(|failure| unreadable(failure, "cannot wait for a webhook's endpoints"))?;
+            if !ok {
+                let finding = Finding::error(format!("Service/{name}, which it calls, has no ready pod"))
+                    .about(one.wanted.id.to_string())
+                    .at(one.wanted.object.place.clone())
+                    .mend(format!("see why: `kubectl -n {namespace} get pods`"));
+                return Err(refusals(vec![finding], these.len()));
+            }
+        }
+    }
+    Ok(())
+}

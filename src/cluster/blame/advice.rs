@@ -1,0 +1,107 @@
+//! Log lines and probes that tell a well-known cause, and what helps.
+
+use crate::cluster::blame::template;
+use crate::cluster::live;
+use regex::Regex;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+/// What helps, and the fields of the container that it is about, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Advice {
+    /// What to do.
+    pub mend: &'static str,
+    /// Fields of the container.
+    pub fields: &'static [&'static str],
+}
+
+/// What the last lines of a crashed program ask for, if they are of a well-known sort.
+pub fn of_log(tail: &[String]) -> Option<Advice> {
+    let (_, advice) = TABLE.iter().find(|(pattern, _)| tail.iter().any(|line| pattern.is_match(line)))?;
+    Some(*advice)
+}
+
+static TABLE: LazyLock<Vec<(Regex, Advice)>> = LazyLock::new(|| {
+    let rows: [(&str, Advice); 5] = [
+        (
+            "exec format error",
+            Advice {
+                mend: "the program is built for another CPU: build the image for the node's platform",
+                fields: &["image"],
+            },
+        ),
+        (
+            "read-only file ?system",
+            Advice {
+                mend: "mount an `emptyDir` where the program writes, or drop `readOnlyRootFilesystem`",
+                fields: &["securityContext/readOnlyRootFilesystem", "volumeMounts"],
+            },
+        ),
+        (
+            "permission denied|operation not permitted",
+            Advice {
+                mend: "the user that it runs as may not do this: see `securityContext` and who owns the files in the image",
+                fields: &["securityContext/runAsUser", "securityContext", "volumeMounts"],
+            },
+        ),
+        (
+            "address already in use",
+            Advice {
+                mend: "another container of the pod listens on that port: give one of them another",
+                fields: &["ports"],
+            },
+        ),
+        (
+            r"connection refused|no such host|name or service not known|host not found in upstream|getaddrinfo|ECONNREFUSED|ENOTFOUND",
+            Advice {
+                mend: "it gives up on something that it cannot reach: see its name and port, and whether the program should wait for it",
+                fields: &["env", "envFrom"],
+            },
+        ),
+    ];
+    rows.into_iter()
+        .filter_map(|(pattern, advice)| Some((Regex::new(&format!("(?i){pattern}")).ok()?, advice)))
+        .collect()
+});
+
+/// That a probe asks a port which its container does not declare, if that is so.
+pub fn probe_port(manifest: &Value, container: &str, probe: &str) -> Option<String> {
+    let at = template::container(manifest, container)?;
+    let asked = ["httpGet", "tcpSocket", "grpc"]
+        .iter()
+        .find_map(|way| manifest.pointer(&format!("{at}/{probe}/{way}/port")))?;
+    let ports = live::list(manifest, &format!("{at}/ports"));
+    let declared = ports.iter().any(|port| match asked.as_str() {
+        Some(name) => live::text(port, "/name") == name,
+        None => port.get("containerPort") == Some(asked),
+    });
+    if declared || ports.is_empty() {
+        return None;
+    }
+    let list: Vec<String> =
+        ports.iter().filter_map(|port| port.get("containerPort")).map(|port| format!("`{port}`")).collect();
+    let asked = asked.as_str().map_or_else(|| asked.to_string(), str::to_owned);
+    Some(format!("the probe asks port `{asked}`, the container declares {}", list.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TABLE;
+    use super::of_log;
+
+    #[test]
+    fn every_row_has_a_pattern_that_compiles() {
+        assert_eq!(TABLE.len(), 5);
+    }
+
+    #[test]
+    fn logs_tell_well_known_causes() {
+        let of = |line: &str| of_log(&[line.to_owned()]).map(|advice| advice.fields[0]);
+        assert_eq!(
+            of("nginx: [emerg] mkdir() failed (30: Read-only file system)"),
+            Some("securityContext/readOnlyRootFilesystem")
+        );
+        assert_eq!(of("exec /app: exec format error"), Some("image"));
+        assert_eq!(of("SyntaxError: invalid syntax"), None);
+    }
+}

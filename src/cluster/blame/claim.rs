@@ -1,0 +1,43 @@
+//! A claim that no volume comes for.
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::health;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use serde_json::Value;
+
+/// Why `claim` is not bound, if that is known.
+pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
+    if live::text(claim, "/status/phase") == "Bound" {
+        return None;
+    }
+    let happenings = around.happenings(live::uid(claim));
+    let said =
+        happenings.iter().rev().find(|happening| happening.warning || happening.reason == "FailedBinding");
+    let named = claim.pointer("/spec/storageClassName").and_then(Value::as_str);
+    let classless = named != Some("")
+        && live::text(claim, "/spec/volumeName").is_empty()
+        && around.classes.is_some()
+        && health::class_of(claim, around).is_none();
+    if classless {
+        let message = match named {
+            _ if said.is_some() => said.map_or_else(String::new, |said| said.message.clone()),
+            Some(named) => format!("storageclass `{named}` not found"),
+            None => "no storage class is set and none is the default".to_owned(),
+        };
+        return Some(Symptom::new(Signal::NoClass, "NoStorageClass", message));
+    }
+    let said = said?;
+    let signal = match said.reason.as_str() {
+        "FailedBinding" if said.message.contains("no storage class is set") => Signal::NoClass,
+        "ProvisioningFailed"
+            if said.message.contains("not found") && said.message.contains("storageclass") =>
+        {
+            Signal::NoClass
+        }
+        "FailedBinding" | "ProvisioningFailed" | "VolumeMismatch" | "ClaimMisbound" => Signal::Provisioning,
+        _ => return None,
+    };
+    Some(Symptom::new(signal, &said.reason, &said.message))
+}

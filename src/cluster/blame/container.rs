@@ -1,0 +1,165 @@
+//! One container's status → what keeps it from running.
+//!
+//! State only: the kubelet reports the current state and the one before. While a container that crashed is up again the
+//! symptom stays, marked as trying, so that its clock is not reset by each restart.
+
+use crate::cluster::blame::Exit;
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::config;
+use crate::cluster::blame::image;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::live;
+use crate::cluster::snapshot::Happening;
+use serde_json::Value;
+
+/// How a container is meant to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It runs for ever.
+    Serve,
+    /// It ends well, once.
+    Finish,
+}
+
+/// What keeps the container of this status from running, if anything. `happenings` are its pod's.
+pub fn symptom(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<Symptom> {
+    let name = live::text(status, "/name");
+    let reason = live::text(status, "/state/waiting/reason");
+    let message = live::text(status, "/state/waiting/message");
+    let of = |signal| Symptom::new(signal, reason, message).within(name);
+    match reason {
+        "" => ended(status, purpose, happenings),
+        "InvalidImageName" => Some(of(Signal::ImageName)),
+        "ErrImageNeverPull" => Some(of(Signal::ImageNever)),
+        "ErrImagePull" | "ImagePullBackOff" | "ErrImagePullBackOff" => Some(pull(status, happenings)),
+        "ImageInspectError" => Some(of(Signal::ImageInspect)),
+        "RegistryUnavailable" => Some(of(Signal::ImageUnreachable)),
+        "SignatureValidationFailed" => Some(of(Signal::ImageSignature)),
+        "CreateContainerConfigError" => Some(of(config::classify(message))),
+        "CrashLoopBackOff" => {
+            Some(ended(status, purpose, happenings).map_or_else(
+                || of(Signal::Crash),
+                |symptom| Symptom { reason: reason.to_owned(), ..symptom },
+            ))
+        }
+        "CreateContainerError" | "PreCreateHookError" | "PreStartHookError" => Some(of(creating(message))),
+        "RunContainerError" | "PostStartHookError" => {
+            let mut symptom = of(starting(message));
+            symptom.exit = Some(unstarted(status));
+            Some(symptom)
+        }
+        _ => None,
+    }
+}
+
+fn pull(status: &Value, happenings: &[&Happening]) -> Symptom {
+    let name = live::text(status, "/name");
+    let image = live::text(status, "/image");
+    let said = live::text(status, "/state/waiting/message");
+    let told = happenings.iter().rev().find(|happening| {
+        happening.reason == "Failed"
+            && happening.message.starts_with("Failed to pull image")
+            && happening.part.ends_with(&format!("{{{name}}}"))
+    });
+    let told = told.map_or("", |happening| happening.message.as_str());
+    let (signal, message) = match (image::classify(said, image), image::classify(told, image)) {
+        (Some(signal), _) => (signal, said),
+        (None, Some(signal)) => (signal, told),
+        (None, None) => (Signal::ImagePull, said),
+    };
+    Symptom::new(signal, live::text(status, "/state/waiting/reason"), message).within(name)
+}
+
+fn creating(message: &str) -> Signal {
+    let lower = message.to_ascii_lowercase();
+    let busy = lower.contains("failed to reserve container name")
+        || lower.contains("deadline exceeded")
+        || lower.contains("is already in use by container");
+    if is_command(message) {
+        Signal::Command
+    } else if busy {
+        Signal::CreatePending
+    } else {
+        Signal::Create
+    }
+}
+
+fn starting(message: &str) -> Signal {
+    if is_command(message) { Signal::Command } else { Signal::Start }
+}
+
+/// Whether the runtime says that there is no such program (runc: `libcontainer/init_linux.go`; crun says the same).
+fn is_command(message: &str) -> bool {
+    let lower = message.to_ascii_lowercase();
+    let exec =
+        lower.contains("exec: ") || lower.contains("exec ") || lower.contains("starting container process");
+    lower.contains("executable file not found")
+        || lower.contains("no command specified")
+        || (exec && (lower.contains("no such file or directory") || lower.contains("permission denied")))
+        || lower.contains("exec format error")
+}
+
+fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<Symptom> {
+    let name = live::text(status, "/name");
+    let running = status.pointer("/state/running").is_some();
+    if running && live::flag(status, "/ready") {
+        return None;
+    }
+    let last = ["/state/terminated", "/lastState/terminated"].iter().find_map(|at| status.pointer(at))?;
+    let exit = exit_of(last, status);
+    let reason = live::text(last, "/reason");
+    let message = live::text(last, "/message");
+    let killed = !running || !live::flag(status, "/started");
+    let signal = match (reason, exit.code) {
+        (_, 0) if purpose == Purpose::Finish => return None,
+        ("OOMKilled", _) => Signal::OutOfMemory,
+        // A program that stops well when it is told to is still not one that stopped by itself.
+        (_, 0 | 137 | 143) if killed && probe_kill(happenings, name).is_some() => Signal::Killed,
+        (_, 0) => Signal::Completed,
+        ("StartError" | "ContainerCannotRun" | "RunContainerError", _) => starting(message),
+        (_, 126 | 127) => Signal::CrashCommand,
+        _ => Signal::Crash,
+    };
+    let mut symptom = Symptom::new(signal, reason, message).within(name);
+    symptom.exit = Some(exit);
+    symptom.trying = running;
+    Some(symptom)
+}
+
+/// The last event that says that the kubelet ends the container because of a probe.
+pub fn probe_kill<'a>(happenings: &[&'a Happening], container: &str) -> Option<&'a Happening> {
+    happenings
+        .iter()
+        .rev()
+        .find(|happening| {
+            happening.reason == "Killing"
+                && happening.message.contains("probe")
+                && happening.message.contains(container)
+        })
+        .copied()
+}
+
+/// The runs of a container that ended, oldest first: the kubelet tells of two at most.
+pub fn exits(status: &Value) -> Vec<Exit> {
+    ["/lastState/terminated", "/state/terminated"]
+        .iter()
+        .filter_map(|at| status.pointer(at))
+        .map(|last| exit_of(last, status))
+        .collect()
+}
+
+fn exit_of(terminated: &Value, status: &Value) -> Exit {
+    let id = live::text(terminated, "/containerID");
+    let run = if id.is_empty() { live::text(terminated, "/finishedAt") } else { id };
+    Exit {
+        run: run.to_owned(),
+        code: live::count(terminated, "/exitCode"),
+        signal: live::number(terminated, "/signal").filter(|signal| *signal > 0),
+        restarts: live::count(status, "/restartCount"),
+    }
+}
+
+fn unstarted(status: &Value) -> Exit {
+    let id = live::text(status, "/containerID");
+    Exit { run: id.to_owned(), code: 128, signal: None, restarts: live::count(status, "/restartCount") }
+}

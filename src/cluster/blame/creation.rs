@@ -1,0 +1,65 @@
+//! A controller that cannot make its pods: quotas, policies, missing accounts.
+//!
+//! No pod exists, so no pod can tell; the controller says it in a condition (ReplicaSets) or in events (all others).
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::newest;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use serde_json::Value;
+
+/// What keeps the controller of `workload` from making its pods, if anything.
+pub fn symptom(workload: &Value, around: &Snapshot) -> Option<Symptom> {
+    let said = match live::kind(workload) {
+        "Deployment" => {
+            let set = newest::replica_set(workload, around);
+            set.and_then(refused)
+                .or_else(|| set.and_then(|set| heard(set, around)))
+                .or_else(|| refused(workload))
+        }
+        "ReplicaSet" | "ReplicationController" => refused(workload).or_else(|| heard(workload, around)),
+        "StatefulSet" | "DaemonSet" | "Job" => heard(workload, around),
+        _ => None,
+    }?;
+    Some(Symptom::new(classify(&said), "FailedCreate", said))
+}
+
+fn refused(set: &Value) -> Option<String> {
+    let failure = live::condition(set, "ReplicaFailure").filter(live::Condition::holds)?;
+    (failure.reason != "FailedDelete").then(|| failure.message.to_owned())
+}
+
+/// The last event about making pods, if it is a refusal and pods are missing.
+fn heard(workload: &Value, around: &Snapshot) -> Option<String> {
+    let happenings = around.happenings(live::uid(workload));
+    let last = happenings
+        .iter()
+        .rev()
+        .find(|happening| matches!(happening.reason.as_str(), "FailedCreate" | "SuccessfulCreate"))?;
+    (last.reason == "FailedCreate" && pods_missing(workload)).then(|| last.message.clone())
+}
+
+fn pods_missing(workload: &Value) -> bool {
+    match live::kind(workload) {
+        "DaemonSet" => {
+            live::count(workload, "/status/currentNumberScheduled")
+                < live::count(workload, "/status/desiredNumberScheduled")
+        }
+        "Job" => live::count(workload, "/status/active") == 0,
+        _ => {
+            live::count(workload, "/status/replicas") < live::number(workload, "/spec/replicas").unwrap_or(1)
+        }
+    }
+}
+
+fn classify(message: &str) -> Signal {
+    let lower = message.to_ascii_lowercase();
+    if lower.contains("exceeded quota") || lower.contains("failed quota") {
+        Signal::Quota
+    } else if lower.contains("serviceaccount") && lower.contains("not found") {
+        Signal::NoServiceAccount
+    } else {
+        Signal::Refused
+    }
+}

@@ -1,0 +1,55 @@
+//! Which pods belong to the newest revision of a workload: only they can fail its rollout.
+//!
+//! To be asked once the controller has seen the generation; before that its newest ReplicaSet is the old one.
+
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use serde_json::Value;
+
+const REVISION: &str = "deployment.kubernetes.io/revision";
+const HASH: &str = "controller-revision-hash";
+
+/// The pods of the newest revision, without those that are being deleted.
+pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
+    let namespace = live::namespace(workload);
+    let uid = live::uid(workload);
+    let owned = |owner: &'a str| {
+        around.kind("Pod", namespace).filter(move |pod| {
+            !owner.is_empty() && live::controller_uid(pod) == owner && !live::is_terminating(pod)
+        })
+    };
+    match live::kind(workload) {
+        "Pod" => vec![workload],
+        "Deployment" => {
+            replica_set(workload, around).map_or_else(Vec::new, |set| owned(live::uid(set)).collect())
+        }
+        "StatefulSet" => {
+            let newest = live::text(workload, "/status/updateRevision");
+            owned(uid).filter(|pod| newest.is_empty() || live::label(pod, HASH) == newest).collect()
+        }
+        "DaemonSet" => {
+            // Both are written by the controller; the label spares us the ControllerRevisions.
+            let newest = live::annotation(workload, "deprecated.daemonset.template.generation");
+            owned(uid)
+                .filter(|pod| newest.is_empty() || live::label(pod, "pod-template-generation") == newest)
+                .collect()
+        }
+        "ReplicaSet" | "ReplicationController" | "Job" => owned(uid).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The newest ReplicaSet of a Deployment: the one of the Deployment's own revision, else the highest.
+pub fn replica_set<'a>(deployment: &'a Value, around: &'a Snapshot) -> Option<&'a Value> {
+    let uid = live::uid(deployment);
+    let revision = live::annotation(deployment, REVISION);
+    let mut sets: Vec<&Value> = around
+        .kind("ReplicaSet", live::namespace(deployment))
+        .filter(|set| !uid.is_empty() && live::controller_uid(set) == uid)
+        .collect();
+    if !revision.is_empty() {
+        return sets.into_iter().find(|set| live::annotation(set, REVISION) == revision);
+    }
+    sets.sort_by_key(|set| live::annotation(set, REVISION).parse::<u64>().unwrap_or(0));
+    sets.pop()
+}

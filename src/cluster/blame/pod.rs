@@ -1,0 +1,119 @@
+//! One pod → everything that keeps it from being ready.
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::config;
+use crate::cluster::blame::container;
+use crate::cluster::blame::container::Purpose;
+use crate::cluster::blame::scheduling;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::live;
+use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::Snapshot;
+use serde_json::Value;
+
+/// Everything that keeps `pod` from being ready, worst last named first by container order.
+pub fn symptoms(pod: &Value, around: &Snapshot) -> Vec<Symptom> {
+    if live::is_terminating(pod) || live::text(pod, "/status/phase") == "Succeeded" {
+        return Vec::new();
+    }
+    if live::text(pod, "/status/phase") == "Failed"
+        && let Some(symptom) = thrown_out(pod)
+    {
+        return vec![symptom];
+    }
+    if let Some(symptom) = scheduling::symptom(pod, around) {
+        return vec![symptom];
+    }
+    let happenings = around.happenings(live::uid(pod));
+    let mut symptoms: Vec<Symptom> = containers(pod)
+        .filter_map(|(status, purpose)| container::symptom(status, purpose, &happenings))
+        .collect();
+    if symptoms.is_empty() {
+        symptoms.extend(before_containers(pod, &happenings));
+    }
+    if symptoms.is_empty() {
+        symptoms.extend(not_ready(pod, &happenings));
+    }
+    symptoms
+}
+
+/// Every container's status with what it is for: init containers first, as they run.
+pub fn containers(pod: &Value) -> impl Iterator<Item = (&Value, Purpose)> {
+    let restart = live::text(pod, "/spec/restartPolicy");
+    let main = if matches!(restart, "" | "Always") { Purpose::Serve } else { Purpose::Finish };
+    let init = live::list(pod, "/status/initContainerStatuses").iter().map(move |status| {
+        // An init container that is always restarted is a sidecar (KEP-753).
+        let sidecar = live::list(pod, "/spec/initContainers").iter().any(|written| {
+            live::text(written, "/name") == live::text(status, "/name")
+                && live::text(written, "/restartPolicy") == "Always"
+        });
+        (status, if sidecar { Purpose::Serve } else { Purpose::Finish })
+    });
+    init.chain(live::list(pod, "/status/containerStatuses").iter().map(move |status| (status, main)))
+}
+
+/// Pods that their controller replaces: their end says nothing about what runs in them.
+pub fn is_thrown_out(pod: &Value) -> bool {
+    matches!(
+        live::text(pod, "/status/reason"),
+        "Evicted"
+            | "Preempting"
+            | "NodeLost"
+            | "NodeShutdown"
+            | "Shutdown"
+            | "Terminated"
+            | "UnexpectedAdmissionError"
+            | "NodeAffinity"
+    ) || live::text(pod, "/status/reason").starts_with("OutOf")
+}
+
+fn thrown_out(pod: &Value) -> Option<Symptom> {
+    let reason = live::text(pod, "/status/reason");
+    let message = live::text(pod, "/status/message");
+    if reason == "DeadlineExceeded" {
+        return Some(Symptom::new(Signal::Deadline, reason, message));
+    }
+    is_thrown_out(pod).then(|| Symptom::new(Signal::ThrownOut, reason, message))
+}
+
+/// Trouble before any container exists: volumes and the sandbox. Only events tell of it.
+fn before_containers(pod: &Value, happenings: &[&Happening]) -> Option<Symptom> {
+    let waiting = containers(pod).any(|(status, _)| {
+        matches!(live::text(status, "/state/waiting/reason"), "ContainerCreating" | "PodInitializing")
+    });
+    let made = live::list(pod, "/status/initContainerStatuses").iter().any(|status| {
+        status.pointer("/state/running").is_some() || status.pointer("/state/terminated").is_some()
+    });
+    if !waiting || made || live::text(pod, "/spec/nodeName").is_empty() {
+        return None;
+    }
+    let last = happenings.iter().rev().find(|happening| happening.warning)?;
+    let signal = match last.reason.as_str() {
+        "FailedMount" | "FailedMapVolume" if config::missing(&last.message).is_some() => {
+            Signal::VolumeMissing
+        }
+        "FailedMount" | "FailedMapVolume" if last.message.contains("failed to sync") => Signal::ConfigPending,
+        "FailedMount" | "FailedMapVolume" if is_slow(&last.message) => Signal::Attach,
+        "FailedMount" | "FailedMapVolume" => Signal::Mount,
+        "FailedAttachVolume" => Signal::Attach,
+        "FailedCreatePodSandBox" | "FailedCreatePodContainer" => Signal::Sandbox,
+        _ => return None,
+    };
+    Some(Symptom::new(signal, &last.reason, &last.message))
+}
+
+fn is_slow(message: &str) -> bool {
+    message.contains("timed out waiting for the condition") || message.contains("deadline exceeded")
+}
+
+/// Running, but not ready: what its readiness probe last said.
+fn not_ready(pod: &Value, happenings: &[&Happening]) -> Option<Symptom> {
+    let status = live::list(pod, "/status/containerStatuses")
+        .iter()
+        .find(|status| status.pointer("/state/running").is_some() && !live::flag(status, "/ready"))?;
+    let name = live::text(status, "/name");
+    let probe = happenings.iter().rev().find(|happening| {
+        happening.reason == "Unhealthy" && happening.part.ends_with(&format!("{{{name}}}"))
+    })?;
+    Some(Symptom::new(Signal::NotReady, &probe.reason, &probe.message).within(name))
+}

@@ -1,0 +1,145 @@
+//! A symptom → a finding: the cause in the manifest's words, where it is written, what shows it, what to do.
+
+mod placing;
+mod running;
+mod starting;
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::blame::template;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use crate::event::Finding;
+use crate::manifest::Object;
+use serde_json::Value;
+
+/// Everything that a finding is made of beside the symptom.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The live object whose trouble it is.
+    pub subject: &'a Value,
+    /// The object as it was applied, if it was.
+    pub applied: Option<&'a Object>,
+    /// The pod that has the symptom, if one has.
+    pub pod: Option<&'a Value>,
+    /// The objects around it.
+    pub around: &'a Snapshot,
+    /// The last lines of the container that failed.
+    pub tail: &'a [String],
+}
+
+/// What is told of a symptom.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Told {
+    /// The cause, in the manifest's words.
+    pub message: String,
+    /// The field that is to blame.
+    pub pointer: Option<String>,
+    /// What shows it, beside the log and the cluster's sentence.
+    pub evidence: Vec<String>,
+    /// What to do.
+    pub mend: String,
+}
+
+/// Lines of a log that a finding shows at most.
+pub const TAIL: usize = 20;
+
+/// The whole finding.
+pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
+    let told = tell(symptom, scene);
+    let mut finding = Finding::error(told.message).about(live::id(scene.subject).to_string()).mend(told.mend);
+    if let Some(applied) = scene.applied {
+        finding = finding.at(applied.place_of(told.pointer.as_deref().unwrap_or_default()).clone());
+    }
+    let mut evidence: Vec<String> = Vec::new();
+    if !symptom.message.is_empty() && !finding.message.contains(&symptom.message) {
+        evidence.push(format!("{}: {}", symptom.reason, symptom.message));
+    }
+    evidence.extend(told.evidence);
+    let shown = scene.tail.len().saturating_sub(TAIL);
+    evidence.extend(scene.tail[shown..].iter().cloned());
+    for (reason, message) in said(scene) {
+        // `Error: ErrImagePull`, and once more what the container's status says already.
+        let core = message.split_once("\": ").map_or(message, |(_, cause)| cause);
+        if !message.starts_with("Error: ") && !evidence.iter().any(|shown| shown.contains(core)) {
+            evidence.push(format!("{reason}: {message}"));
+        }
+    }
+    finding.evidence(evidence)
+}
+
+/// The last warnings about the pod, without those that only repeat that it is restarted.
+fn said<'a>(scene: &Scene<'a>) -> Vec<(&'a str, &'a str)> {
+    let of = scene.pod.unwrap_or(scene.subject);
+    let all = scene.around.happenings(live::uid(of));
+    let mut warnings: Vec<(&str, &str)> = all
+        .into_iter()
+        .filter(|happening| {
+            happening.warning && !matches!(happening.reason.as_str(), "BackOff" | "FailedScheduling")
+        })
+        .map(|happening| (happening.reason.as_str(), happening.message.as_str()))
+        .collect();
+    warnings.dedup();
+    warnings.split_off(warnings.len().saturating_sub(3))
+}
+
+/// The cause, the field and the next step.
+pub fn tell(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    match symptom.signal {
+        Signal::ImageName
+        | Signal::ImageNever
+        | Signal::ImageNotFound
+        | Signal::ImageDenied
+        | Signal::ImagePlatform
+        | Signal::ImageNoHost
+        | Signal::ImageUnreachable
+        | Signal::ImageInspect
+        | Signal::ImageSignature
+        | Signal::ImagePull => starting::image(symptom, scene),
+        Signal::ConfigMissing | Signal::VolumeMissing => starting::missing(symptom, scene),
+        Signal::ConfigPending
+        | Signal::RunsAsRoot
+        | Signal::Config
+        | Signal::CreatePending
+        | Signal::Create
+        | Signal::Command
+        | Signal::Start => starting::starting(symptom, scene),
+        Signal::Crash
+        | Signal::CrashCommand
+        | Signal::OutOfMemory
+        | Signal::Completed
+        | Signal::Killed
+        | Signal::NotReady => running::running(symptom, scene),
+        Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => {
+            placing::unplaced(symptom, scene)
+        }
+        Signal::Mount | Signal::Attach | Signal::Sandbox | Signal::ThrownOut | Signal::Deadline => {
+            placing::node(symptom, scene)
+        }
+        Signal::NoClass | Signal::Provisioning => placing::claim(symptom, scene),
+        Signal::Quota | Signal::Refused | Signal::NoServiceAccount => placing::creation(symptom, scene),
+    }
+}
+
+impl Scene<'_> {
+    /// What is written: the applied object, else the live one.
+    fn written(&self) -> &Value {
+        self.applied.map_or(self.subject, |applied| &applied.value)
+    }
+
+    fn field(&self, symptom: &Symptom, fields: &[&str]) -> Option<String> {
+        template::field(self.written(), symptom.container.as_deref()?, fields)
+    }
+
+    fn text(&self, pointer: Option<&String>) -> &str {
+        pointer.map_or("", |pointer| live::text(self.written(), pointer))
+    }
+}
+
+fn told(message: impl Into<String>, pointer: Option<String>, mend: impl Into<String>) -> Told {
+    Told { message: message.into(), pointer, evidence: Vec::new(), mend: mend.into() }
+}
+
+fn who(symptom: &Symptom) -> String {
+    symptom.container.as_ref().map_or_else(|| "its pod".to_owned(), |name| format!("container `{name}`"))
+}

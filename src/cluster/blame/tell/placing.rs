@@ -1,0 +1,203 @@
+//! Trouble with where a pod is to be: its node, its volumes, and whether it may be at all.
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::config;
+use crate::cluster::blame::quantity;
+use crate::cluster::blame::scheduling;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::blame::tell::Scene;
+use crate::cluster::blame::tell::Told;
+use crate::cluster::blame::tell::told;
+use crate::cluster::blame::template;
+use crate::cluster::live;
+use serde_json::Value;
+
+pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let spec = template::pod_spec(live::kind(scene.written()));
+    let message = symptom.message.as_str();
+    if let Some(claim) = config::missing(message) {
+        let reference = template::reference(scene.written(), None, &claim);
+        let name = claim.name.unwrap_or_default();
+        return told(
+            format!("a volume needs PersistentVolumeClaim `{name}`, which does not exist"),
+            reference.map(|reference| reference.pointer),
+            "add the claim to the manifests, or correct its name",
+        );
+    }
+    let pod = scene.pod.unwrap_or(scene.subject);
+    let shortages = scheduling::shortages(pod, message, scene.around);
+    if let Some(first) = shortages.first() {
+        let show = |amount| quantity::show(&first.resource, amount);
+        let why = if first.asked > first.allocatable {
+            format!("the whole node has {}", show(first.allocatable))
+        } else {
+            format!(
+                "the node has {} left of {}",
+                show(first.allocatable - first.taken),
+                show(first.allocatable)
+            )
+        };
+        let mut told = told(
+            format!("no node can take its pod: it asks for {}, {why}", show(first.asked)),
+            asking(scene.written(), &first.resource),
+            if first.asked > first.allocatable {
+                "ask for less, or give minikube more in `[minikube]` of deploy.toml"
+            } else {
+                "ask for less, stop what you do not need, or give minikube more in `[minikube]` of deploy.toml"
+            },
+        );
+        for shortage in &shortages {
+            let holders: Vec<String> = shortage
+                .holders
+                .iter()
+                .take(3)
+                .map(|(name, held)| format!("{name} {}", quantity::show(&shortage.resource, *held)))
+                .collect();
+            told.evidence.push(format!(
+                "{}: asked {}, allocatable {}, taken {}{}",
+                shortage.resource,
+                quantity::show(&shortage.resource, shortage.asked),
+                quantity::show(&shortage.resource, shortage.allocatable),
+                quantity::show(&shortage.resource, shortage.taken),
+                if holders.is_empty() { String::new() } else { format!(" ({})", holders.join(", ")) },
+            ));
+        }
+        return told;
+    }
+    let written = |field: &str| {
+        let at = format!("{spec}/{field}");
+        scene.written().pointer(&at).is_some().then_some(at)
+    };
+    if message.contains("node affinity/selector") {
+        let pointer = written("nodeSelector").or_else(|| written("affinity"));
+        return told(
+            "no node has the labels that its `nodeSelector` or `affinity` asks for",
+            pointer,
+            "compare with `kubectl get nodes --show-labels`",
+        );
+    }
+    if message.contains("free ports") {
+        return told(
+            "its `hostPort` is taken on every node",
+            written("containers"),
+            "drop `hostPort`: a Service reaches pods without it",
+        );
+    }
+    if message.contains("PersistentVolumeClaim") || message.contains("volume") {
+        return told(
+            "no node can take its pod: its volume is not there",
+            written("volumes"),
+            "see what is said of its claim",
+        );
+    }
+    if message.contains("taint") {
+        return told(
+            "every node is tainted against its pod",
+            written("tolerations"),
+            "add `tolerations`, or see with `kubectl describe nodes` why the node is tainted",
+        );
+    }
+    if message.contains("cordoned") || message.contains("unschedulable") {
+        return told("every node is closed for new pods", None, "open it with `kubectl uncordon`");
+    }
+    told("no node can take its pod", None, "the scheduler's message says which test each node fails")
+}
+
+/// Where the resource is asked for: the first container that does.
+fn asking(written: &Value, resource: &str) -> Option<String> {
+    let spec = template::pod_spec(live::kind(written));
+    ["containers", "initContainers"].iter().find_map(|group| {
+        (0..live::list(written, &format!("{spec}/{group}")).len()).find_map(|index| {
+            ["requests", "limits"]
+                .iter()
+                .map(|part| format!("{spec}/{group}/{index}/resources/{part}/{resource}"))
+                .find(|at| written.pointer(at).is_some())
+        })
+    })
+}
+
+pub(super) fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let spec = template::pod_spec(live::kind(scene.written()));
+    match symptom.signal {
+        Signal::Mount | Signal::Attach => {
+            let volume =
+                symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
+            let at = format!("{spec}/volumes");
+            let index = live::list(scene.written(), &at)
+                .iter()
+                .position(|entry| Some(live::text(entry, "/name")) == volume);
+            let named = volume.map_or_else(|| "a volume".to_owned(), |name| format!("volume `{name}`"));
+            told(
+                format!("{named} cannot be mounted"),
+                index.map(|index| format!("{at}/{index}")),
+                "the node's message names what it lacks: a path, a driver, a server",
+            )
+        }
+        Signal::Sandbox => told(
+            "the node cannot make its pod's network or sandbox",
+            None,
+            "restart the node with `minikube stop` and `minikube start`",
+        ),
+        Signal::Deadline => told(
+            "its pod ran longer than `activeDeadlineSeconds` allows",
+            Some(format!("{spec}/activeDeadlineSeconds")),
+            "allow more, or see in the log what takes so long",
+        ),
+        _ => told(
+            format!("the node throws its pods out: {}", symptom.reason),
+            None,
+            "see what the node is short of: `kubectl describe nodes`",
+        ),
+    }
+}
+
+pub(super) fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let written = scene.written();
+    let pointer =
+        written.pointer("/spec/storageClassName").is_some().then(|| "/spec/storageClassName".to_owned());
+    match (symptom.signal, written.pointer("/spec/storageClassName").and_then(Value::as_str)) {
+        (Signal::NoClass, Some(class)) => told(
+            format!("no volume will come: StorageClass `{class}` does not exist"),
+            pointer,
+            "use a class of `kubectl get storageclass`, or leave `storageClassName` out for the default",
+        ),
+        (Signal::NoClass, None) => told(
+            "no volume will come: no StorageClass is named and none is the default",
+            pointer,
+            "enable one with `minikube addons enable default-storageclass`, or name one",
+        ),
+        _ => told("its volume cannot be made", pointer, "the provisioner's message says why"),
+    }
+}
+
+pub(super) fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let spec = template::pod_spec(live::kind(scene.written()));
+    match symptom.signal {
+        Signal::Quota => told(
+            format!(
+                "a ResourceQuota of the namespace forbids its pods: {}",
+                after(&symptom.message, "exceeded quota: ")
+            ),
+            Some(format!("{spec}/containers")),
+            "ask for less, raise the quota, or remove what else uses it",
+        ),
+        Signal::NoServiceAccount => {
+            let at = format!("{spec}/serviceAccountName");
+            let name = live::text(scene.written(), &at);
+            told(
+                format!("its pods need ServiceAccount `{name}`, which does not exist"),
+                Some(at.clone()),
+                "add the ServiceAccount to the manifests, or correct its name",
+            )
+        }
+        _ => told(
+            format!("the API server refuses its pods: {}", after(&symptom.message, "is forbidden: ")),
+            Some(spec.to_owned()),
+            "change the pod template as the message asks",
+        ),
+    }
+}
+
+fn after<'a>(message: &'a str, sign: &str) -> &'a str {
+    message.split_once(sign).map_or(message, |(_, rest)| rest)
+}

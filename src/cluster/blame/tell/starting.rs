@@ -1,0 +1,167 @@
+//! Trouble before a container runs: its image, its configuration, its command.
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::config;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::blame::tell::Scene;
+use crate::cluster::blame::tell::Told;
+use crate::cluster::blame::tell::told;
+use crate::cluster::blame::tell::who;
+use crate::cluster::blame::template;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+
+pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let pointer = scene.field(symptom, &["image"]);
+    let name = scene.text(pointer.as_ref());
+    if name.starts_with("todo.local/") && symptom.signal != Signal::ImagePlatform {
+        return told(
+            format!("the node no longer has image `{name}`, which `todo` built"),
+            pointer,
+            "run `todo up` again: it builds the image and brings it to the node",
+        );
+    }
+    let is_ours = "if it is yours to build, name it under `[image.…]` in deploy.toml";
+    match symptom.signal {
+        Signal::ImageName => told(
+            format!("image `{name}` is not a name that a container runtime can read"),
+            pointer,
+            "write it as `name:tag`, in lower case",
+        ),
+        Signal::ImageNever => told(
+            format!("the node has no image `{name}`, and `imagePullPolicy: Never` forbids to pull it"),
+            pointer,
+            is_ours,
+        ),
+        Signal::ImageNotFound => told(
+            format!("image `{name}` is not in its registry, or not for everybody"),
+            pointer,
+            format!("correct the name or the tag; {is_ours}; for a private one add `imagePullSecrets`"),
+        ),
+        Signal::ImageDenied => told(
+            format!("the registry of image `{name}` refuses to hand it out"),
+            pointer,
+            "add `imagePullSecrets` with a login that may read it",
+        ),
+        Signal::ImagePlatform => told(
+            format!("image `{name}` is not made for this node's CPU"),
+            pointer,
+            "use a tag that has this platform, or build it for it",
+        ),
+        Signal::ImageNoHost => told(
+            format!("the node has no image `{name}`, and the host of its registry is not to be found"),
+            pointer,
+            format!("correct the name, or bring the node online; {is_ours}"),
+        ),
+        Signal::ImageUnreachable => told(
+            format!("the registry of image `{name}` cannot be reached from the node"),
+            pointer,
+            "see whether the node has a way out: proxy, VPN, DNS; then run `todo up` again",
+        ),
+        Signal::ImageSignature => told(
+            format!("a policy refuses the signature of image `{name}`"),
+            pointer,
+            "sign the image, or change the policy",
+        ),
+        _ => told(
+            format!("image `{name}` cannot be used by the node"),
+            pointer,
+            "try `minikube ssh -- docker pull` with it to see more",
+        ),
+    }
+}
+
+pub(super) fn missing(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let Some(missing) = config::missing(&symptom.message) else {
+        return told(
+            format!("{} lacks configuration", who(symptom)),
+            None,
+            "the kubelet's message says what",
+        );
+    };
+    let reference = template::reference(scene.written(), symptom.container.as_deref(), &missing);
+    let name =
+        reference.as_ref().map(|reference| reference.name.clone()).or(missing.name).unwrap_or_default();
+    let (kind, pointer) = (missing.kind, reference.as_ref().map(|reference| reference.pointer.clone()));
+    let what = match reference.and_then(|reference| reference.variable) {
+        Some(variable) => format!("variable `{variable}` of {}", who(symptom)),
+        None if symptom.container.is_some() => who(symptom),
+        None => "a volume".to_owned(),
+    };
+    let place = match kind {
+        "Secret" => format!("`[secret.{name}]` of deploy.toml"),
+        "ConfigMap" => format!("`[config.{name}]` of deploy.toml"),
+        _ => "a manifest".to_owned(),
+    };
+    let Some(key) = missing.key else {
+        return told(
+            format!("{what} needs {kind} `{name}`, which does not exist"),
+            pointer,
+            format!("add the {kind} to the manifests or as {place}, or mark the reference `optional: true`"),
+        );
+    };
+    let mut told = told(
+        format!("{what} needs key `{key}` of {kind} `{name}`, which does not have it"),
+        pointer,
+        format!("add `{key}` to {place}, correct the key, or mark the reference `optional: true`"),
+    );
+    let keys = keys(scene.around, kind, live::namespace(scene.subject), &name);
+    if !keys.is_empty() {
+        told.evidence.push(format!("{kind} `{name}` has {}", keys.join(", ")));
+    }
+    told
+}
+
+fn keys(around: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<String> {
+    let object = around.kind(kind, namespace).find(|object| live::name(object) == name);
+    let maps = ["data", "stringData", "binaryData"];
+    let keys = object.into_iter().flat_map(|object| {
+        maps.iter().filter_map(|map| object.get(*map)?.as_object()).flat_map(serde_json::Map::keys)
+    });
+    keys.map(|key| format!("`{key}`")).collect()
+}
+
+pub(super) fn starting(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let who = who(symptom);
+    match symptom.signal {
+        Signal::RunsAsRoot => {
+            let pod =
+                format!("{}/securityContext/runAsNonRoot", template::pod_spec(live::kind(scene.written())));
+            let own = scene.field(symptom, &["securityContext/runAsNonRoot"]);
+            let pointer = own.filter(|at| at.ends_with("runAsNonRoot")).unwrap_or(pod);
+            told(
+                format!(
+                    "{who} must not run as root (`runAsNonRoot`), but its image does, or names a user without number"
+                ),
+                Some(pointer),
+                "set `runAsUser` to a number other than 0, or end the Dockerfile with `USER 1000`",
+            )
+        }
+        Signal::Command => told(
+            format!("{who} cannot start: {}", command(&symptom.message)),
+            scene.field(symptom, &["command", "args", "image"]),
+            "correct `command`, or the ENTRYPOINT of the image; a script must be executable and its `#!` line must name a program of the image",
+        ),
+        Signal::ConfigPending => told(
+            format!("the node has not got the configuration of {who} yet"),
+            scene.field(symptom, &[]),
+            "run `todo up` again; if it stays, restart the node with `minikube stop` and `minikube start`",
+        ),
+        Signal::CreatePending => told(
+            format!("the node's runtime is busy with {who} and does not finish"),
+            scene.field(symptom, &[]),
+            "see whether the node is short of disk or CPU: `minikube ssh -- df -h /var`",
+        ),
+        _ => told(
+            format!("the node's runtime cannot start {who}: {}", symptom.message),
+            scene.field(symptom, &["securityContext", "volumeMounts"]),
+            "the runtime's message names what it stumbles over",
+        ),
+    }
+}
+
+/// The part of a runtime's sentence that names the program: `exec: "x": executable file not found in $PATH`.
+fn command(message: &str) -> &str {
+    let start = message.find("exec: ").or_else(|| message.find("exec format error")).unwrap_or(0);
+    message[start..].split(": unknown").next().unwrap_or(message).trim()
+}

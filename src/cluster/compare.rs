@@ -1,0 +1,116 @@
+//! What `up` would do to the cluster, without doing it.
+
+use crate::cluster::apply::ApplyOptions;
+use crate::cluster::apply::first_inventory;
+use crate::cluster::decide::Allowed;
+use crate::cluster::decide::Todo;
+use crate::cluster::decide::decide;
+pub use crate::cluster::diff::FieldChange;
+use crate::cluster::diff::changes;
+use crate::cluster::settle::unwanted;
+use crate::cluster::survey;
+use crate::cluster::survey::uid_of;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::event::Place;
+use crate::fault;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// What would happen to one object.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Which object.
+    pub id: ObjectId,
+    /// Where it is written, if it still is.
+    pub place: Option<Place>,
+    /// What would happen.
+    pub action: Action,
+    /// In which fields, where it would change; values of Secrets are masked.
+    pub fields: Vec<FieldChange>,
+    /// Why, where that is not plain; `the server cannot say what would change` among them.
+    pub why: Option<String>,
+}
+
+/// What would happen to an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Nothing: it is as it should be.
+    Unchanged,
+    /// It would be made.
+    Create,
+    /// It would be changed.
+    Change,
+    /// It would be deleted and made again.
+    Recreate,
+    /// It is no longer wanted, and would be deleted after a good rollout.
+    Prune,
+    /// It is no longer wanted, but would stay.
+    Keep,
+}
+
+/// What would be done, and what would be refused.
+#[derive(Debug, Clone, Default)]
+pub struct Comparison {
+    /// Every object, in the order of the phases; what is no longer wanted last.
+    pub differences: Vec<Difference>,
+    /// What the server would refuse.
+    pub refused: Vec<Finding>,
+    /// Worth knowing: fields that would be taken over, or left to others.
+    pub notes: Vec<Finding>,
+}
+
+/// Compares the cluster with `objects`. Writes nothing.
+pub async fn compare(
+    run: &Run,
+    target: &Target,
+    objects: &[Object],
+    options: &ApplyOptions,
+) -> fault::Result<Comparison> {
+    run.or_stopped(async {
+        let wanted = survey::prepare(run, target, objects).await?;
+        let survey = survey::look(run, target, &wanted).await?;
+        let wanted = survey::followed(&wanted, &survey, &first_inventory()?);
+        let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
+        let (decided, refused) = decide(run, target, &wanted, &survey, allowed).await;
+        let mut comparison = Comparison { refused, ..Comparison::default() };
+        for one in decided {
+            comparison.notes.extend(one.notes);
+            let action = match one.todo {
+                Todo::Keep { .. } | Todo::Expired => Action::Unchanged,
+                Todo::Create => Action::Create,
+                Todo::Change => Action::Change,
+                Todo::Recreate(_) => Action::Recreate,
+            };
+            let (fields, why) = match (&one.live, &one.after) {
+                _ if matches!(action, Action::Unchanged | Action::Create) => (Vec::new(), None),
+                (Some(live), Some(after)) => {
+                    let fields = changes(live, after);
+                    let why = (fields.is_empty() && one.migrate.is_some())
+                        .then(|| "its fields are taken over from `kubectl apply`".to_owned());
+                    (fields, why)
+                }
+                _ if action == Action::Recreate => {
+                    (Vec::new(), Some("it differs in a field that cannot be changed".to_owned()))
+                }
+                _ => (Vec::new(), Some("the server cannot say what would change".to_owned())),
+            };
+            let place = Some(one.wanted.object.place.clone());
+            comparison.differences.push(Difference { id: one.wanted.id, place, action, fields, why });
+        }
+        let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
+        let uids: BTreeSet<&str> = survey.live.values().map(uid_of).collect();
+        let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
+        let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
+        let of = |id: ObjectId, action, why| Difference { id, place: None, action, fields: Vec::new(), why };
+        let go = unwanted.go.into_keys().map(|id| of(id, Action::Prune, None));
+        let stay = unwanted.stay.into_iter().map(|(id, why)| of(id, Action::Keep, Some(why)));
+        comparison.differences.extend(go.chain(stay));
+        Ok(comparison)
+    })
+    .await
+}

@@ -1,0 +1,376 @@
+//! What to do about one object: nothing, make it, change it, make it again; asked of the server without writing.
+//!
+//! An object that is what the last good run left, and is wanted as it was then, costs no request at all.
+
+use crate::cluster::conflict;
+use crate::cluster::conflict::Conflict;
+use crate::cluster::diff::meant;
+use crate::cluster::diff::names_secret;
+use crate::cluster::field;
+use crate::cluster::immutable;
+use crate::cluster::immutable::Recreate;
+use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::PART_OF;
+use crate::cluster::migrate;
+use crate::cluster::refusal;
+use crate::cluster::retry::persist;
+use crate::cluster::survey::AT_ONCE;
+use crate::cluster::survey::Survey;
+use crate::cluster::survey::Wanted;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::uid_of;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::How;
+use crate::cluster::wire::MANAGER;
+use crate::cluster::wire::Propagation;
+use crate::cluster::wire::Wire;
+use crate::event::Finding;
+use crate::event::Step;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::stream;
+use serde_json::Value;
+use serde_json::json;
+
+/// How many times a conflict is decided anew before it counts as a fight.
+const ROUNDS: usize = 4;
+
+/// What to do about an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Todo {
+    /// It is as it should be; `recorded` says that nobody had to ask.
+    Keep { recorded: bool },
+    /// It is a Job that ran, succeeded and expired; it is not run again.
+    Expired,
+    /// It is not there.
+    Create,
+    /// It differs.
+    Change,
+    /// It differs in what cannot be changed.
+    Recreate(Propagation),
+}
+
+/// What to do about an object, and all that is needed to do it.
+#[derive(Debug, Clone)]
+pub(crate) struct Decided {
+    pub(crate) wanted: Wanted,
+    /// The object as it is now.
+    pub(crate) live: Option<Value>,
+    pub(crate) todo: Todo,
+    /// What is to be sent: what is wanted, without what is left to others.
+    pub(crate) body: Value,
+    /// Whether fields of others are to be taken.
+    pub(crate) force: bool,
+    /// The patch that makes the fields of client-side writers ours.
+    pub(crate) migrate: Option<Value>,
+    /// The object as it would be, where the server could say.
+    pub(crate) after: Option<Value>,
+    /// Worth knowing.
+    pub(crate) notes: Vec<Finding>,
+}
+
+/// What the user allows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Allowed {
+    pub(crate) force: bool,
+    pub(crate) recreate: bool,
+}
+
+/// Decides about every object, and returns every refusal.
+pub(crate) async fn decide(
+    run: &Run,
+    target: &Target,
+    wanted: &[Wanted],
+    survey: &Survey,
+    allowed: Allowed,
+) -> (Vec<Decided>, Vec<Finding>) {
+    let wire = target.wire();
+    let autoscaled = autoscaled(wanted);
+    let all: Vec<Result<Decided, Vec<Finding>>> = stream::iter(wanted)
+        .map(|wanted| {
+            let (wire, autoscaled) = (&wire, autoscaled.contains(&&wanted.id.name));
+            async move {
+                let live = survey.live.get(&wanted.id).cloned();
+                let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
+                if let Some(live) = live {
+                    return of_live(run, wire, wanted, live, inventory, autoscaled, allowed).await;
+                }
+                let there = wanted.namespace().is_none_or(|namespace| is_there(target, survey, namespace));
+                of_absent(run, wire, wanted, inventory, there).await
+            }
+        })
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    let (mut decided, mut refused) = (Vec::new(), Vec::new());
+    for one in all {
+        match one {
+            Ok(one) => decided.push(one),
+            Err(findings) => refused.extend(findings),
+        }
+    }
+    (decided, refused)
+}
+
+fn is_there(target: &Target, survey: &Survey, namespace: &str) -> bool {
+    if namespace == target.namespace.as_str() {
+        return survey.namespace.is_some();
+    }
+    // Other namespaces are looked at only as objects of the set; a dry run in one that is not there is no verdict.
+    true
+}
+
+/// The workloads that an autoscaler of the set targets.
+fn autoscaled(wanted: &[Wanted]) -> Vec<&String> {
+    let scalers = wanted
+        .iter()
+        .filter(|w| matches!(w.id.kind.as_str(), "HorizontalPodAutoscaler" | "ScaledObject"))
+        .filter_map(|w| w.object.value["spec"]["scaleTargetRef"]["name"].as_str());
+    let names: Vec<&str> = scalers.collect();
+    wanted.iter().map(|w| &w.id.name).filter(|name| names.contains(&name.as_str())).collect()
+}
+
+async fn of_absent(
+    run: &Run,
+    wire: &Wire,
+    wanted: &Wanted,
+    inventory: Option<&Inventory>,
+    ask: bool,
+) -> Result<Decided, Vec<Finding>> {
+    let body = wanted.object.value.clone();
+    let mut decided = Decided {
+        wanted: wanted.clone(),
+        live: None,
+        todo: Todo::Create,
+        body,
+        force: false,
+        migrate: None,
+        after: None,
+        notes: Vec::new(),
+    };
+    if has_expired(wanted, inventory) {
+        decided.todo = Todo::Expired;
+        return Ok(decided);
+    }
+    if ask {
+        let how = How { dry_run: true, force: false };
+        match dry_run(run, wire, wanted, &decided.body, how).await {
+            Ok(after) => decided.after = Some(after),
+            // Anything else may come from what is not there yet: an account, a quota, a kind, a namespace.
+            Err(failure) if is_final(&failure) => return Err(refusal::findings(&wanted.object, &failure)),
+            Err(_) => {}
+        }
+    }
+    Ok(decided)
+}
+
+/// Whether the object itself is at fault, whatever else is in the cluster.
+fn is_final(failure: &Failure) -> bool {
+    failure.status().is_some_and(|status| {
+        matches!(status.code, 400 | 422) && !status.message.contains("dry run")
+            || refusal::is_malformed(status)
+    })
+}
+
+/// A Job with a time to live that a good run has applied just so, and that is gone by now.
+fn has_expired(wanted: &Wanted, inventory: Option<&Inventory>) -> bool {
+    wanted.id.kind == "Job"
+        && wanted.id.group == "batch"
+        && !wanted.object.value["spec"]["ttlSecondsAfterFinished"].is_null()
+        && inventory.is_some_and(|inventory| {
+            inventory.entry(&wanted.id).and_then(|entry| entry.applied.as_deref())
+                == Some(inventory.applied(&wanted.object.value).as_str())
+        })
+}
+
+async fn of_live(
+    run: &Run,
+    wire: &Wire,
+    wanted: &Wanted,
+    live: Value,
+    inventory: Option<&Inventory>,
+    autoscaled: bool,
+    allowed: Allowed,
+) -> Result<Decided, Vec<Finding>> {
+    let mut decided = Decided {
+        wanted: wanted.clone(),
+        todo: Todo::Keep { recorded: true },
+        body: wanted.object.value.clone(),
+        force: false,
+        migrate: None,
+        after: None,
+        notes: Vec::new(),
+        live: None,
+    };
+    if is_as_recorded(wanted, &live, inventory) {
+        decided.live = Some(live);
+        return Ok(decided);
+    }
+    if let Some(finding) = belongs_to_others(wanted, &live).filter(|_| !allowed.force) {
+        return Err(vec![finding]);
+    }
+    if !live["metadata"]["deletionTimestamp"].is_null() {
+        decided.todo = Todo::Create;
+        decided.live = Some(live);
+        return Ok(decided);
+    }
+    decided.migrate = migrate::patch(&live);
+    for _ in 0..ROUNDS {
+        let how = How { dry_run: true, force: decided.force };
+        let failure = match dry_run(run, wire, wanted, &decided.body, how).await {
+            Ok(after) => {
+                let same = meant(&after) == meant(&live) && decided.migrate.is_none();
+                decided.todo = if same { Todo::Keep { recorded: false } } else { Todo::Change };
+                decided.after = Some(after);
+                decided.live = Some(live);
+                return Ok(decided);
+            }
+            Err(failure) => failure,
+        };
+        let Some(status) = failure.status() else {
+            return Err(refusal::findings(&wanted.object, &failure));
+        };
+        let conflicts = conflict::conflicts(status);
+        if !conflicts.is_empty() {
+            resolve(&mut decided, conflicts, &live, autoscaled, allowed.force)?;
+        } else if immutable::is_immutable(status) {
+            return of_immutable(decided, live, &failure, allowed);
+        } else if status.code == 400 && status.message.contains("dry run") {
+            // A webhook with side effects: what would change cannot be known before it is done.
+            decided.todo = Todo::Change;
+            decided.live = Some(live);
+            return Ok(decided);
+        } else {
+            return Err(refusal::findings(&wanted.object, &failure));
+        }
+    }
+    Err(vec![
+        Finding::error("somebody else keeps changing the fields that the manifest sets")
+            .about(wanted.id.to_string())
+            .at(wanted.object.place.clone())
+            .mend("find out who: `kubectl get --show-managed-fields -o yaml`"),
+    ])
+}
+
+fn of_immutable(
+    mut decided: Decided,
+    live: Value,
+    failure: &Failure,
+    allowed: Allowed,
+) -> Result<Decided, Vec<Finding>> {
+    let object = &decided.wanted.object;
+    match immutable::recreate(&object.value, allowed.recreate) {
+        Recreate::Yes(propagation) => {
+            decided.todo = Todo::Recreate(propagation);
+            decided.live = Some(live);
+            Ok(decided)
+        }
+        Recreate::OnRequest => Err(refusal::findings(object, failure)
+            .into_iter()
+            .map(|finding| {
+                finding.mend(
+                    "let it be deleted and made again: annotate it with `todo.dev/recreate: \"true\"`, or once: `todo up --recreate`",
+                )
+            })
+            .collect()),
+        Recreate::Never => Err(refusal::findings(object, failure)
+            .into_iter()
+            .map(|finding| {
+                finding.mend(format!(
+                    "give it another name, or write what it is now: `kubectl get {}/{} -o yaml`; it is never made again, because what is in it would be gone",
+                    object.kind().to_lowercase(),
+                    object.name()
+                ))
+            })
+            .collect()),
+    }
+}
+
+fn resolve(
+    decided: &mut Decided,
+    conflicts: Vec<Conflict>,
+    live: &Value,
+    autoscaled: bool,
+    force: bool,
+) -> Result<(), Vec<Finding>> {
+    let decision = conflict::decide(conflicts, autoscaled, force);
+    let object = &decided.wanted.object;
+    let at = |field: &str| object.place_of(&field::pointer(&object.value, field)).clone();
+    if !decision.stop.is_empty() {
+        return Err(decision
+            .stop
+            .iter()
+            .map(|conflict| {
+                let shown = |value: &Value| {
+                    let found = value.pointer(&field::pointer(value, &conflict.field));
+                    found.map_or("nothing".to_owned(), |found| refusal::masked(object, &found.to_string()))
+                };
+                let secret = object.kind() == "Secret"
+                    || conflict.field.contains("env[") && names_secret(&conflict.field);
+                let values = if secret {
+                    Vec::new()
+                } else {
+                    vec![format!("now: {}", shown(live)), format!("wanted: {}", shown(&object.value))]
+                };
+                Finding::error(format!("`{}` belongs to `{}`", conflict.field, conflict.manager))
+                    .about(object.id().to_string())
+                    .at(at(&conflict.field))
+                    .evidence(values)
+                    .mend("take the field out of the manifest, or take it over: `todo up --force-conflicts`")
+            })
+            .collect());
+    }
+    for conflict in &decision.leave {
+        field::remove(&mut decided.body, &conflict.field);
+    }
+    // Force is for the whole request, so what is left to others goes out first.
+    decided.force = decision.leave.is_empty() && !decision.take.is_empty() || decided.force;
+    let note = |conflict: &Conflict, what: &str| {
+        let mut note = Finding::warning(format!("`{}` {what} `{}`", conflict.field, conflict.manager));
+        note.severity = crate::event::Severity::Note;
+        note.about(object.id().to_string()).at(at(&conflict.field))
+    };
+    let left = decision.leave.iter().map(|conflict| note(conflict, "is left to"));
+    let taken: Vec<Finding> = if decision.leave.is_empty() {
+        decision.take.iter().map(|conflict| note(conflict, "is taken over from")).collect()
+    } else {
+        // They come up again in the next round.
+        Vec::new()
+    };
+    let notes: Vec<Finding> = left.chain(taken).collect();
+    decided.notes.extend(notes);
+    Ok(())
+}
+
+fn is_as_recorded(wanted: &Wanted, live: &Value, inventory: Option<&Inventory>) -> bool {
+    let Some(inventory) = inventory else { return false };
+    let Some(Entry { uid: Some(uid), applied: Some(applied), fingerprint: Some(fingerprint), .. }) =
+        inventory.entry(&wanted.id)
+    else {
+        return false;
+    };
+    live["metadata"]["deletionTimestamp"].is_null()
+        && uid == uid_of(live)
+        && *applied == inventory.applied(&wanted.object.value)
+        && *fingerprint == inventory.fingerprint(live)
+}
+
+fn belongs_to_others(wanted: &Wanted, live: &Value) -> Option<Finding> {
+    let theirs = live["metadata"]["labels"][PART_OF].as_str()?;
+    if json!(theirs) == wanted.object.value["metadata"]["labels"][PART_OF] {
+        return None;
+    }
+    Some(
+        Finding::error(format!("it belongs to another set, `{theirs}`"))
+            .about(wanted.id.to_string())
+            .at(wanted.object.place.clone())
+            .mend("give it another name or namespace, or take it over: `todo up --force-conflicts`"),
+    )
+}
+
+async fn dry_run(run: &Run, wire: &Wire, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
+    let told = tell(run, Step::Apply, &wanted.id.to_string());
+    persist(told, || wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how)).await
+}

@@ -1,0 +1,205 @@
+//! Objects taken away: in reverse phases, only what is meant, and not done until it is gone.
+//!
+//! Every deletion names the UID, so an object that somebody has made anew under the same name is not touched.
+//! Finalizers are explained, never removed.
+
+use crate::cluster::phase::Phase;
+use crate::cluster::phase::owns_pods;
+use crate::cluster::phase::phase;
+use crate::cluster::refusal::annotation;
+use crate::cluster::retry::persist;
+use crate::cluster::survey::AT_ONCE;
+use crate::cluster::survey::Member;
+use crate::cluster::survey::uid_of;
+use crate::cluster::until::until;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::Propagation;
+use crate::cluster::wire::Wire;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::Fault;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::stream;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long one object may take to go.
+const GONE: Duration = Duration::from_secs(5 * 60);
+
+/// Deletes `doomed` and waits until all of it is gone, one phase after the other.
+pub(crate) async fn delete(
+    run: &Run,
+    wire: &Wire,
+    step: Step,
+    doomed: BTreeMap<ObjectId, Member>,
+) -> fault::Result<Vec<ObjectId>> {
+    let mut phases: BTreeMap<(Phase, bool), Vec<(ObjectId, Member)>> = BTreeMap::new();
+    for (id, member) in doomed {
+        let phase = phase(&id.group, &id.kind);
+        // A namespace goes after the CRDs: their objects may be in it.
+        phases.entry((phase, id.kind != "Namespace")).or_default().push((id, member));
+    }
+    let mut deleted = Vec::new();
+    for (_, these) in phases.into_iter().rev() {
+        let results: Vec<Result<ObjectId, Finding>> = stream::iter(these)
+            .map(|(id, member)| async move { one(run, wire, step, &id, &member).await.map(|()| id) })
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let mut findings = Vec::new();
+        for result in results {
+            match result {
+                Ok(id) => deleted.push(id),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        if !findings.is_empty() {
+            let message = match findings.len() {
+                1 => "an object could not be removed".to_owned(),
+                count => format!("{count} objects could not be removed"),
+            };
+            return Err(Fault::message(fault::Kind::Apply, message)
+                .findings(findings)
+                .hint("what is left is still listed; do it again when the cause is gone"));
+        }
+    }
+    Ok(deleted)
+}
+
+async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member) -> Result<(), Finding> {
+    let item = run.sink.item(step, id.to_string());
+    let propagation =
+        if owns_pods(&id.group, &id.kind) { Propagation::Foreground } else { Propagation::Background };
+    let (namespace, uid) = (id.namespace.as_deref(), uid_of(&member.object));
+    let refused = |failure: Failure| {
+        Finding::error(failure.to_string()).about(id.to_string()).mend(format!(
+            "try it by hand: `kubectl {}delete {}/{}`",
+            flag(namespace),
+            id.kind.to_lowercase(),
+            id.name
+        ))
+    };
+    let stays =
+        persist(|why| item.waiting(why), || wire.delete(&member.kind, namespace, &id.name, uid, propagation))
+            .await
+            .map_err(refused)?;
+    if stays {
+        item.waiting("until it is gone");
+        let fits = |seen: Option<&Value>| seen.is_none_or(|seen| uid_of(seen) != uid);
+        let (seen, gone) =
+            persist(|why| item.waiting(why), || until(wire, &member.kind, namespace, &id.name, GONE, fits))
+                .await
+                .map_err(refused)?;
+        if !gone {
+            return Err(stuck(id, seen.as_ref()));
+        }
+    }
+    item.finish(Outcome::Removed, None);
+    Ok(())
+}
+
+fn flag(namespace: Option<&str>) -> String {
+    namespace.map_or(String::new(), |namespace| format!("-n {namespace} "))
+}
+
+/// Why an object does not go.
+pub(crate) fn stuck(id: &ObjectId, seen: Option<&Value>) -> Finding {
+    let seen = seen.unwrap_or(&Value::Null);
+    let finalizers: Vec<&str> =
+        seen["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let since = seen["metadata"]["deletionTimestamp"].as_str().unwrap_or("now");
+    let conditions = seen["status"]["conditions"].as_array().into_iter().flatten();
+    let why = conditions
+        .filter(|condition| condition["status"] == "True")
+        .filter_map(|condition| condition["message"].as_str().map(str::to_owned));
+    let message = if finalizers.is_empty() {
+        format!("it is being deleted since {since}, and does not go")
+    } else {
+        format!("it is being deleted since {since}, and waits for {}", finalizers.join(", "))
+    };
+    let (namespace, kind) = (flag(id.namespace.as_deref()), id.kind.to_lowercase());
+    Finding::error(message).about(id.to_string()).evidence(why).mend(format!(
+        "start what answers to these finalizers; only if it is gone for good: \
+         `kubectl {namespace}patch {kind}/{} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'`",
+        id.name
+    ))
+}
+
+/// Whether an object asks to stay when it is no longer wanted, in the words of any tool that people come from.
+pub(crate) fn asks_to_stay(object: &Value) -> Option<&'static str> {
+    let has = |name: &str, value: &str| {
+        annotation(object, name).is_some_and(|found| found.split(',').any(|part| part.trim() == value))
+    };
+    [
+        ("todo.dev/keep", "true"),
+        ("helm.sh/resource-policy", "keep"),
+        ("cli-utils.sigs.k8s.io/on-remove", "keep"),
+        ("client.lifecycle.config.k8s.io/deletion", "detach"),
+        ("kapp.k14s.io/delete-strategy", "orphan"),
+        ("argocd.argoproj.io/sync-options", "Prune=false"),
+        ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+    ]
+    .into_iter()
+    .find(|(name, value)| has(name, value))
+    .map(|(name, _)| name)
+}
+
+/// Whether a controller, not a person, decides about an object.
+pub(crate) fn is_controlled(object: &Value) -> bool {
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let owners = object["metadata"]["ownerReferences"].as_array();
+    // EndpointSlices carry the labels of their Service.
+    matches!(kind, "Endpoints" | "EndpointSlice")
+        || owners.is_some_and(|owners| owners.iter().any(|owner| owner["controller"] == true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::asks_to_stay;
+    use super::is_controlled;
+    use super::stuck;
+    use crate::manifest::ObjectId;
+    use serde_json::json;
+
+    #[test]
+    fn the_keep_marks_of_every_tool_are_honoured() {
+        for (name, value) in [
+            ("todo.dev/keep", "true"),
+            ("helm.sh/resource-policy", "keep"),
+            ("argocd.argoproj.io/sync-options", "Validate=false,Prune=false"),
+            ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+        ] {
+            assert_eq!(asks_to_stay(&json!({"metadata": {"annotations": {name: value}}})), Some(name));
+        }
+        assert_eq!(asks_to_stay(&json!({"metadata": {"annotations": {"todo.dev/keep": "false"}}})), None);
+        assert_eq!(asks_to_stay(&json!({"metadata": {}})), None);
+    }
+
+    #[test]
+    fn what_a_controller_made_is_not_ours_to_delete() {
+        assert!(is_controlled(&json!({"kind": "EndpointSlice", "metadata": {}})));
+        assert!(is_controlled(
+            &json!({"kind": "Pod", "metadata": {"ownerReferences": [{"controller": true}]}})
+        ));
+        assert!(!is_controlled(&json!({"kind": "Pod", "metadata": {"ownerReferences": [{"uid": "1"}]}})));
+    }
+
+    #[test]
+    fn finalizers_are_named_with_the_command_that_nobody_should_need() {
+        let id = ObjectId {
+            group: String::new(),
+            kind: "Secret".into(),
+            namespace: Some("a".into()),
+            name: "s".into(),
+        };
+        let finding =
+            stuck(&id, Some(&json!({"metadata": {"finalizers": ["x.io/y"], "deletionTimestamp": "t"}})));
+        assert!(finding.message.contains("x.io/y"));
+        assert!(finding.mend.unwrap().contains("kubectl -n a patch secret/s"));
+    }
+}

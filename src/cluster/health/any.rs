@@ -1,0 +1,81 @@
+//! Custom resources: what most operators mean by their conditions.
+//!
+//! No generic rule can be trusted: operators invent their own words. So the raw condition is shown, only `Stalled` and
+//! `Failed` fail at once, and a resource without any signal counts as there.
+
+use crate::cluster::health::Judgement;
+use crate::cluster::live;
+use crate::cluster::live::Condition;
+use serde_json::Value;
+
+/// The conditions that mean "it does what it is for", the first one present decides.
+const GOOD: [&str; 8] =
+    ["Ready", "Available", "Healthy", "Succeeded", "Complete", "Established", "Programmed", "Accepted"];
+
+pub(super) fn judge(object: &Value) -> Judgement {
+    let wanted = live::number(object, "/metadata/generation");
+    let stale = |condition: &Condition<'_>| condition.generation.is_some() && condition.generation < wanted;
+    let said = |condition: &Condition<'_>, kind: &str| {
+        let reason = if condition.reason.is_empty() { kind } else { condition.reason };
+        let message = if condition.message.is_empty() {
+            format!("its condition `{kind}` is {}", condition.status)
+        } else {
+            condition.message.to_owned()
+        };
+        (reason.to_owned(), message)
+    };
+    for kind in ["Stalled", "Failed"] {
+        if let Some(bad) = live::condition(object, kind).filter(|bad| bad.holds() && !stale(bad)) {
+            let (reason, message) = said(&bad, kind);
+            return Judgement::failed(reason, message);
+        }
+    }
+    let good = GOOD.iter().find_map(|kind| Some((kind, live::condition(object, kind)?)));
+    if let Some((kind, condition)) = good {
+        let (reason, message) = said(&condition, kind);
+        return match condition.status {
+            _ if stale(&condition) => Judgement::progressing(
+                "GenerationNotObserved",
+                format!("its condition `{kind}` speaks of an older generation"),
+            ),
+            "True" if live::holds(object, "Reconciling") => Judgement::progressing("Reconciling", message),
+            "True" => Judgement::ready(reason, message),
+            _ => Judgement::progressing(reason, message),
+        };
+    }
+    for kind in ["Reconciling", "Progressing"] {
+        if let Some(busy) = live::condition(object, kind).filter(Condition::holds) {
+            let (reason, message) = said(&busy, kind);
+            return Judgement::progressing(reason, message);
+        }
+    }
+    word(object).unwrap_or_else(|| {
+        Judgement::ready("NoSignal", "it is there").note("it does not tell whether it is ready")
+    })
+}
+
+/// A word of status, for resources without conditions.
+fn word(object: &Value) -> Option<Judgement> {
+    let word = ["phase", "state", "health", "healthState"]
+        .iter()
+        .filter_map(|field| object["status"][*field].as_str())
+        .find(|word| !word.is_empty())?;
+    let lower = word.to_ascii_lowercase();
+    let message = format!("its status is `{word}`");
+    let is = |words: &[&str]| words.iter().any(|known| lower.starts_with(known));
+    Some(match () {
+        () if ["fail", "error", "degraded", "invalid", "unhealthy", "lost"]
+            .iter()
+            .any(|bad| lower.contains(bad)) =>
+        {
+            Judgement::progressing(word, message)
+        }
+        () if is(&["ready", "running", "healthy", "active", "available", "succeeded", "bound", "synced"]) => {
+            Judgement::ready(word, message)
+        }
+        () if is(&["pend", "progress", "creat", "updat", "provision", "init", "wait", "deploy"]) => {
+            Judgement::progressing(word, message)
+        }
+        () => return None,
+    })
+}

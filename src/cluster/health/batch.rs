@@ -1,0 +1,57 @@
+//! Jobs and CronJobs.
+
+use crate::cluster::health::Health;
+use crate::cluster::health::Judgement;
+use crate::cluster::health::Known;
+use crate::cluster::live;
+use serde_json::Value;
+
+pub(super) fn job(object: &Value, known: Known<'_>) -> Judgement {
+    let wanted = live::number(object, "/spec/completions").unwrap_or(1);
+    let done = live::count(object, "/status/succeeded");
+    let of = |judgement: Judgement| judgement.replicas(done, wanted);
+    if live::holds(object, "Complete") {
+        return of(Judgement::ready("Complete", "it ran to its end"));
+    }
+    // FailureTarget comes first, while the last pods are still being stopped.
+    for kind in ["Failed", "FailureTarget"] {
+        if let Some(failed) = live::condition(object, kind).filter(live::Condition::holds) {
+            return of(Judgement::failed(failed.reason, why(failed.reason, failed.message)));
+        }
+    }
+    if live::flag(object, "/spec/suspend") {
+        let asked = known.manifest.is_none_or(|manifest| live::flag(manifest, "/spec/suspend"));
+        return of(if asked {
+            Judgement::new(Health::Paused, "JobSuspended", "suspended: it does not run until it is resumed")
+        } else {
+            Judgement::failed("JobSuspended", "somebody suspended it; the manifest does not ask for that")
+        });
+    }
+    if live::text(object, "/status/startTime").is_empty() {
+        return of(Judgement::progressing("NotStarted", "it has not started"));
+    }
+    let active = live::count(object, "/status/active");
+    let failures = live::count(object, "/status/failed");
+    let failed = if failures > 0 { format!(", {failures} failed") } else { String::new() };
+    of(Judgement::progressing("Running", format!("{done} of {wanted} completed, {active} running{failed}")))
+}
+
+fn why(reason: &str, message: &str) -> String {
+    match reason {
+        "BackoffLimitExceeded" => "its pods failed more often than `backoffLimit` allows".to_owned(),
+        "DeadlineExceeded" => "it ran longer than `activeDeadlineSeconds` allows".to_owned(),
+        "PodFailurePolicy" => format!("its `podFailurePolicy` ended it: {message}"),
+        "MaxFailedIndexesExceeded" | "FailedIndexes" => format!("too many of its indexes failed: {message}"),
+        _ if message.is_empty() => "it failed".to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
+pub(super) fn cron_job(object: &Value) -> Judgement {
+    let judgement = Judgement::ready("Scheduled", "it runs when its time comes");
+    if live::flag(object, "/spec/suspend") {
+        judgement.note("suspended: it starts no Jobs")
+    } else {
+        judgement
+    }
+}

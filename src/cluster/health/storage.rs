@@ -1,0 +1,58 @@
+//! PersistentVolumeClaims.
+//!
+//! A claim of a class that waits for its first consumer stays `Pending` until a pod that uses it is scheduled: that is
+//! its resting state, not a delay.
+
+use crate::cluster::health::Judgement;
+use crate::cluster::health::Known;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use serde_json::Value;
+
+pub(super) fn claim(object: &Value, known: Known<'_>) -> Judgement {
+    match live::text(object, "/status/phase") {
+        "Bound" => Judgement::ready("Bound", "bound to a volume"),
+        "Lost" => Judgement::failed("Lost", "the volume that it was bound to is gone"),
+        _ if known.around.is_some_and(|around| rests(object, around)) => {
+            Judgement::ready("WaitForFirstConsumer", "waits for the first pod that uses it")
+        }
+        _ => Judgement::progressing("Pending", "not bound to a volume yet"),
+    }
+}
+
+pub(super) fn volume(object: &Value) -> Judgement {
+    match live::text(object, "/status/phase") {
+        "Failed" => Judgement::failed("Failed", live::text(object, "/status/message")),
+        phase => Judgement::ready(if phase.is_empty() { "Exists" } else { phase }, "it is there"),
+    }
+}
+
+fn rests(claim: &Value, around: &Snapshot) -> bool {
+    let waits = class_of(claim, around)
+        .is_some_and(|class| live::text(class, "/volumeBindingMode") == "WaitForFirstConsumer")
+        || around
+            .happenings(live::uid(claim))
+            .last()
+            .is_some_and(|last| last.reason == "WaitForFirstConsumer");
+    waits
+        && !around
+            .kind("Pod", live::namespace(claim))
+            .any(|pod| uses(pod, live::name(claim)) && !live::text(pod, "/spec/nodeName").is_empty())
+}
+
+/// The class of a claim: the one that it names, else the default one.
+pub(crate) fn class_of<'a>(claim: &Value, around: &'a Snapshot) -> Option<&'a Value> {
+    let classes = around.classes.as_deref()?;
+    match claim.pointer("/spec/storageClassName").and_then(Value::as_str) {
+        Some(named) => classes.iter().find(|class| live::name(class) == named),
+        None => classes
+            .iter()
+            .find(|class| live::annotation(class, "storageclass.kubernetes.io/is-default-class") == "true"),
+    }
+}
+
+fn uses(pod: &Value, claim: &str) -> bool {
+    live::list(pod, "/spec/volumes")
+        .iter()
+        .any(|volume| live::text(volume, "/persistentVolumeClaim/claimName") == claim)
+}

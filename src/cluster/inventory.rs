@@ -1,0 +1,346 @@
+//! What is ours: a Secret that lists every object which this project has, or may have, made.
+//!
+//! Not the state of the objects; the cluster has that. The list is a superset before the first write of a run and
+//! exact only after a good one, so an interruption at any point leaves nothing that `down` would not find.
+//! The Secret is an ApplySet parent, too (KEP-3659), so that other tools see whose the objects are.
+
+use crate::cluster::diff::digest;
+use crate::cluster::diff::meant;
+use crate::cluster::kind;
+use crate::cluster::wire::Kind;
+use crate::manifest::ObjectId;
+use crate::project::name::Namespace;
+use crate::project::name::ProjectName;
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use kube::core::ApiResource;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::io::Read;
+
+/// The label that says of an object whose it is (KEP-3659, as kubectl spells it).
+pub(crate) const PART_OF: &str = "applyset.kubernetes.io/part-of";
+
+/// The annotation of a namespace that `todo` made, and may therefore remove: the project's name.
+pub(crate) const MADE_BY: &str = "todo.dev/created-by";
+
+const ID: &str = "applyset.kubernetes.io/id";
+const TOOLING: &str = "applyset.kubernetes.io/tooling";
+const GROUP_KINDS: &str = "applyset.kubernetes.io/contains-group-kinds";
+const NAMESPACES: &str = "applyset.kubernetes.io/additional-namespaces";
+
+/// Decompressed, an inventory is a few hundred bytes an object.
+const LARGEST: u64 = 64 << 20;
+
+/// The list.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Inventory {
+    schema: u32,
+    salt: String,
+    /// Whether the last run ended well: only then is the list exact.
+    pub settled: bool,
+    /// Every object.
+    pub entries: Vec<Entry>,
+}
+
+/// One object that we made, or may have made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What names it.
+    #[serde(flatten)]
+    pub id: ObjectId,
+    /// The version of its group that it was written in.
+    pub version: String,
+    /// Its kind's name in paths.
+    pub plural: String,
+    /// Its UID, once it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// Whether it was there before us.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// Whether `down` has left it on purpose.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
+    /// The digest of what was applied, at the end of a good run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied: Option<String>,
+    /// The digest of the object as it was in the cluster then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+}
+
+impl Entry {
+    /// An object about which nothing else is known yet.
+    pub(crate) fn new(id: ObjectId, kind: &Kind) -> Entry {
+        Entry {
+            id,
+            version: kind.resource.version.clone(),
+            plural: kind.resource.plural.clone(),
+            uid: None,
+            adopted: false,
+            kept: false,
+            applied: None,
+            fingerprint: None,
+        }
+    }
+
+    /// It and how its kind is served, for [`crate::cluster::status`].
+    #[must_use]
+    pub fn resource(&self) -> (ObjectId, ApiResource) {
+        (self.id.clone(), self.kind().resource)
+    }
+
+    /// How its kind is served.
+    pub(crate) fn kind(&self) -> Kind {
+        let group = &self.id.group;
+        let api_version =
+            if group.is_empty() { self.version.clone() } else { format!("{group}/{}", self.version) };
+        Kind {
+            resource: ApiResource {
+                group: group.clone(),
+                version: self.version.clone(),
+                api_version,
+                kind: self.id.kind.clone(),
+                plural: self.plural.clone(),
+            },
+            namespaced: self.id.namespace.is_some(),
+        }
+    }
+}
+
+/// The inventory and the Secret that it was read from.
+#[derive(Debug, Clone)]
+pub(crate) struct Stored {
+    pub(crate) inventory: Inventory,
+    pub(crate) secret: Value,
+}
+
+/// The name of the Secret of `project`.
+pub(crate) fn name(project: &ProjectName) -> String {
+    format!("todo.{project}")
+}
+
+/// The ApplySet ID of a project in a namespace (KEP-3659).
+pub(crate) fn id(project: &ProjectName, namespace: &Namespace) -> String {
+    apply_set_id(&name(project), namespace.as_str(), "Secret", "")
+}
+
+fn apply_set_id(name: &str, namespace: &str, kind: &str, group: &str) -> String {
+    let hash = Sha256::digest(format!("{name}.{namespace}.{kind}.{group}"));
+    format!("applyset-{}-v1", URL_SAFE_NO_PAD.encode(hash))
+}
+
+impl Inventory {
+    /// An empty one, with a salt of its own.
+    pub(crate) fn new() -> anyhow::Result<Inventory> {
+        let mut salt = [0; 32];
+        rustls::crypto::ring::default_provider()
+            .secure_random
+            .fill(&mut salt)
+            .ok()
+            .context("the system gives no random numbers")?;
+        Ok(Inventory { schema: 1, salt: STANDARD.encode(salt), settled: false, entries: Vec::new() })
+    }
+
+    pub(crate) fn entry(&self, id: &ObjectId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == *id)
+    }
+
+    /// The digest of something to be applied.
+    pub(crate) fn applied(&self, body: &Value) -> String {
+        digest(&self.salt(), body)
+    }
+
+    /// The digest of an object of the cluster, as far as people mean it.
+    pub(crate) fn fingerprint(&self, live: &Value) -> String {
+        digest(&self.salt(), &meant(live))
+    }
+
+    /// What keys the digests of this project's data.
+    pub(crate) fn salt(&self) -> [u8; 32] {
+        let mut salt = [0; 32];
+        if let Ok(bytes) = STANDARD.decode(&self.salt) {
+            let len = bytes.len().min(32);
+            salt[..len].copy_from_slice(&bytes[..len]);
+        }
+        salt
+    }
+
+    /// Adds what may be made: what is listed already stays, with all that is known about it.
+    pub(crate) fn extend(&mut self, entries: impl IntoIterator<Item = Entry>) {
+        let mut known: BTreeMap<ObjectId, Entry> =
+            self.entries.drain(..).map(|entry| (entry.id.clone(), entry)).collect();
+        for entry in entries {
+            let known = known.entry(entry.id.clone()).or_insert_with(|| entry.clone());
+            known.kept = false;
+            known.version = entry.version;
+        }
+        self.entries = known.into_values().collect();
+    }
+
+    /// Whether anything of the project is deployed: not only what a `down` has kept.
+    #[must_use]
+    pub fn is_deployed(&self) -> bool {
+        self.entries.iter().any(|entry| !entry.kept)
+    }
+
+    /// The kinds and namespaces to look through.
+    pub(crate) fn kinds(&self) -> BTreeMap<(String, String, Option<String>), Kind> {
+        self.entries
+            .iter()
+            .map(|entry| {
+                ((entry.id.group.clone(), entry.id.kind.clone(), entry.id.namespace.clone()), entry.kind())
+            })
+            .collect()
+    }
+
+    /// The Secret that holds it; `before` is the one that it was read from.
+    pub(crate) fn secret(
+        &self,
+        project: &ProjectName,
+        namespace: &Namespace,
+        before: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        serde_json::to_writer(&mut gzip, self)?;
+        let data = STANDARD.encode(gzip.finish()?);
+        let group_kinds: BTreeSet<String> = self
+            .entries
+            .iter()
+            .map(|Entry { id, .. }| match id.group.as_str() {
+                "" => id.kind.clone(),
+                group => format!("{}.{group}", id.kind),
+            })
+            .collect();
+        let others: BTreeSet<&str> = self
+            .entries
+            .iter()
+            .filter_map(|entry| entry.id.namespace.as_deref())
+            .filter(|other| *other != namespace.as_str())
+            .collect();
+        let joined = |texts: Vec<&str>| texts.join(",");
+        let mut secret = before.cloned().unwrap_or_else(|| {
+            json!({
+                "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/inventory.v1",
+                "metadata": {"name": name(project), "namespace": namespace.as_str()},
+            })
+        });
+        secret["metadata"]["labels"][ID] = json!(id(project, namespace));
+        let annotations = &mut secret["metadata"]["annotations"];
+        annotations[TOOLING] = json!(concat!("todo/v", env!("CARGO_PKG_VERSION")));
+        annotations[GROUP_KINDS] = json!(joined(group_kinds.iter().map(String::as_str).collect()));
+        annotations[NAMESPACES] = json!(joined(others.into_iter().collect()));
+        secret["data"] = json!({"inventory": data});
+        Ok(secret)
+    }
+}
+
+/// Reads it back. A Secret of that name that is not ours, or of a newer `todo`, is an error.
+pub(crate) fn read(secret: Value, project: &ProjectName, namespace: &Namespace) -> anyhow::Result<Stored> {
+    let metadata = &secret["metadata"];
+    let tooling = metadata["annotations"][TOOLING].as_str().unwrap_or_default();
+    anyhow::ensure!(
+        tooling.starts_with("todo/") && metadata["labels"][ID] == json!(id(project, namespace)),
+        "the Secret `{}` in the namespace `{namespace}` is not an inventory of `todo`",
+        name(project)
+    );
+    let data = secret["data"]["inventory"].as_str().unwrap_or_default();
+    let packed = STANDARD.decode(data).context("the inventory is not base64")?;
+    let mut text = String::new();
+    GzDecoder::new(packed.as_slice())
+        .take(LARGEST)
+        .read_to_string(&mut text)
+        .context("the inventory cannot be unpacked")?;
+    let inventory: Inventory = serde_json::from_str(&text).context("the inventory cannot be read")?;
+    anyhow::ensure!(inventory.schema == 1, "the inventory was written by a newer `todo` ({tooling})");
+    Ok(Stored { inventory, secret })
+}
+
+/// The kind of the Secret that holds it.
+pub(crate) fn secrets() -> Kind {
+    kind::core("Secret")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Entry;
+    use super::Inventory;
+    use super::apply_set_id;
+    use super::read;
+    use crate::cluster::kind;
+    use crate::manifest::ObjectId;
+    use crate::project::name::Namespace;
+    use crate::project::name::ProjectName;
+    use serde_json::json;
+
+    fn entry(kind: &str, name: &str) -> Entry {
+        let id = ObjectId {
+            group: String::new(),
+            kind: kind.into(),
+            namespace: Some("a".into()),
+            name: name.into(),
+        };
+        Entry::new(id, &kind::core(kind))
+    }
+
+    #[test]
+    fn ids_are_kubectls() {
+        assert_eq!(
+            apply_set_id("my-set", "test", "Secret", ""),
+            "applyset-0eFHV8ySqp7XoShsGvyWFQD3s96yqwHmzc4e0HR1dsY-v1"
+        );
+        assert_eq!(
+            apply_set_id("my-set", "", "ApplySet", "company.com"),
+            "applyset-rhp1a-HVAVT_dFgyEygyA1BEB82HPp2o10UiFTpqtAs-v1"
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_strangers_are_refused() {
+        let (project, namespace) = (ProjectName::parse("p").unwrap(), Namespace::parse("a").unwrap());
+        let mut inventory = Inventory::new().unwrap();
+        inventory.extend([entry("Secret", "s"), entry("ConfigMap", "c")]);
+        let secret = inventory.secret(&project, &namespace, None).unwrap();
+        assert_eq!(
+            secret["metadata"]["annotations"]["applyset.kubernetes.io/contains-group-kinds"],
+            "ConfigMap,Secret"
+        );
+        let stored = read(secret.clone(), &project, &namespace).unwrap();
+        assert_eq!(stored.inventory.entries, inventory.entries);
+        let body = json!({"a": 1});
+        assert_eq!(stored.inventory.applied(&body), inventory.applied(&body));
+        assert_ne!(Inventory::new().unwrap().applied(&body), inventory.applied(&body));
+
+        assert!(read(secret.clone(), &ProjectName::parse("q").unwrap(), &namespace).is_err());
+        let stranger = json!({"metadata": {"name": "todo.p"}, "data": {}});
+        assert!(read(stranger, &project, &namespace).is_err());
+        let mut broken = secret;
+        broken["data"]["inventory"] = json!("AAAA");
+        assert!(read(broken, &project, &namespace).is_err());
+    }
+
+    #[test]
+    fn extending_keeps_what_is_known() {
+        let mut inventory = Inventory::new().unwrap();
+        let known = Entry { uid: Some("1".into()), adopted: true, kept: true, ..entry("Secret", "s") };
+        inventory.entries.push(known);
+        assert!(!inventory.is_deployed());
+        inventory.extend([entry("Secret", "s"), entry("Secret", "t")]);
+        assert_eq!(inventory.entries.len(), 2);
+        let known = inventory.entry(&entry("Secret", "s").id).unwrap();
+        assert_eq!((known.uid.as_deref(), known.adopted, known.kept), (Some("1"), true, false));
+        assert!(inventory.is_deployed());
+    }
+}

@@ -1,0 +1,194 @@
+//! What is remembered of a container that crashes: each run's exit code and last lines.
+//!
+//! A program that ends twice in the same way, with nothing left that it could be waiting for, will end the third time
+//! like that too; waiting for the kubelet's back-off only costs time.
+
+use crate::cluster::blame::Exit;
+use crate::cluster::blame::container;
+use crate::cluster::blame::container::Purpose;
+use crate::cluster::live;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// A log that would show why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogNeed {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// The run whose end it shows.
+    pub run: String,
+    /// Whether that is the run before the present one.
+    pub previous: bool,
+}
+
+#[derive(Debug, Clone)]
+struct Run {
+    exit: Exit,
+    /// Whether nothing else was starting when it was seen.
+    calm: bool,
+}
+
+/// The runs of all containers that ended since they were last ready.
+#[derive(Debug, Default)]
+pub(super) struct Crashes {
+    runs: HashMap<(String, String), Vec<Run>>,
+    tails: HashMap<String, Vec<String>>,
+    ready_at: HashMap<(String, String), i64>,
+}
+
+impl Crashes {
+    /// Looks at one container's status; tells the logs that would be needed.
+    pub(super) fn look(&mut self, pod: &Value, status: &Value, purpose: Purpose, calm: bool) -> Vec<LogNeed> {
+        let name = live::text(status, "/name");
+        let key = (live::uid(pod).to_owned(), name.to_owned());
+        if live::flag(status, "/ready") && status.pointer("/state/running").is_some() {
+            // Without a probe "ready" only says that it was started: that proves nothing about the next second.
+            if is_probed(pod, name) && !self.ready_at.contains_key(&key) {
+                self.runs.remove(&key);
+                self.ready_at.insert(key, live::count(status, "/restartCount"));
+            }
+            return Vec::new();
+        }
+        let ended_now = status.pointer("/state/terminated").is_some();
+        let exits = container::exits(status);
+        let newest = exits.last().map(|exit| exit.run.clone());
+        let runs = self.runs.entry(key).or_default();
+        for exit in exits {
+            if (exit.code != 0 || purpose == Purpose::Serve)
+                && !runs.iter().any(|run| run.exit.run == exit.run)
+            {
+                runs.push(Run { exit, calm });
+            }
+        }
+        let wanted = runs.iter().filter(|run| !self.tails.contains_key(&run.exit.run)).map(|run| LogNeed {
+            namespace: live::namespace(pod).to_owned(),
+            pod: live::name(pod).to_owned(),
+            container: name.to_owned(),
+            run: run.exit.run.clone(),
+            previous: !(ended_now && Some(&run.exit.run) == newest.as_ref()),
+        });
+        // Older runs' logs are gone from the node.
+        let mut wanted: Vec<LogNeed> = wanted.collect();
+        wanted.split_off(wanted.len().saturating_sub(2))
+    }
+
+    /// Takes in the last lines of a run.
+    pub(super) fn tail(&mut self, run: String, lines: Vec<String>) {
+        self.tails.insert(run, lines);
+    }
+
+    /// Restarts since the container was last ready in its pod.
+    pub(super) fn restarts(&self, pod: &str, container: &str, now: i64) -> i64 {
+        let since = self.ready_at.get(&(pod.to_owned(), container.to_owned()));
+        now - since.copied().unwrap_or(0)
+    }
+
+    /// Whether the last `times` runs ended in the same way, the last of them with nothing else starting.
+    pub(super) fn repeats(&self, pod: &str, container: &str, times: usize) -> bool {
+        let Some(runs) = self.runs.get(&(pod.to_owned(), container.to_owned())) else { return false };
+        let Some(last) = runs.len().checked_sub(times).map(|start| &runs[start..]) else { return false };
+        let Some((newest, before)) = last.split_last() else { return false };
+        let shape =
+            |run: &Run| Some((run.exit.code, self.tails.get(&run.exit.run).map(|lines| shape(lines))?));
+        newest.calm
+            && shape(newest)
+                .is_some_and(|wanted| before.iter().all(|run| shape(run).as_ref() == Some(&wanted)))
+    }
+
+    /// The last lines of the newest run that ended and whose log is known.
+    pub(super) fn last_lines(&self, pod: &str, container: &str) -> &[String] {
+        let runs = self.runs.get(&(pod.to_owned(), container.to_owned()));
+        runs.into_iter()
+            .flatten()
+            .rev()
+            .find_map(|run| self.tails.get(&run.exit.run))
+            .map_or(&[], Vec::as_slice)
+    }
+}
+
+fn is_probed(pod: &Value, container: &str) -> bool {
+    live::list(pod, "/spec/containers")
+        .iter()
+        .any(|written| live::text(written, "/name") == container && written.get("readinessProbe").is_some())
+}
+
+/// Lines without what differs from run to run: times, process numbers, the order of two streams.
+fn shape(lines: &[String]) -> Vec<String> {
+    let newest = lines.len().saturating_sub(5);
+    let mut shapes: Vec<String> = lines[newest..]
+        .iter()
+        .map(|line| {
+            let mut shape: String = line.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+            while shape.contains("00") {
+                shape = shape.replace("00", "0");
+            }
+            shape
+        })
+        .collect();
+    shapes.sort_unstable();
+    shapes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Crashes;
+    use crate::cluster::blame::container::Purpose::Serve;
+    use serde_json::json;
+
+    fn status(run: u32, restarts: u32, code: i64) -> serde_json::Value {
+        json!({"name": "web", "ready": false, "restartCount": restarts,
+               "state": {"terminated": {"exitCode": code, "containerID": format!("docker://{run}")}}})
+    }
+
+    fn lines(text: &str) -> Vec<String> {
+        vec![text.to_owned()]
+    }
+
+    #[test]
+    fn two_runs_that_end_alike_in_the_calm_repeat() {
+        let pod = json!({"metadata": {"uid": "p", "name": "web-1", "namespace": "todo"}});
+        let mut crashes = Crashes::default();
+        let needs = crashes.look(&pod, &status(1, 0, 1), Serve, false);
+        assert_eq!((needs.len(), needs[0].previous), (1, false));
+        crashes.tail("docker://1".to_owned(), lines("12:00:01 pid 7: no"));
+        assert!(!crashes.repeats("p", "web", 2));
+        crashes.look(&pod, &status(2, 1, 1), Serve, true);
+        assert!(!crashes.repeats("p", "web", 2), "the log of the second run is not known yet");
+        crashes.tail("docker://2".to_owned(), lines("12:00:11 pid 19: no"));
+        assert!(crashes.repeats("p", "web", 2));
+        assert!(!crashes.repeats("p", "web", 3));
+    }
+
+    #[test]
+    fn other_codes_other_lines_and_a_moving_set_do_not() {
+        let pod = json!({"metadata": {"uid": "p"}});
+        for (code, text, calm) in [(2, "no", true), (1, "yes", true), (1, "no", false)] {
+            let mut crashes = Crashes::default();
+            crashes.look(&pod, &status(1, 0, 1), Serve, true);
+            crashes.tail("docker://1".to_owned(), lines("no"));
+            crashes.look(&pod, &status(2, 1, code), Serve, calm);
+            crashes.tail("docker://2".to_owned(), lines(text));
+            assert!(!crashes.repeats("p", "web", 2), "{code} {text} {calm}");
+        }
+    }
+
+    #[test]
+    fn a_container_that_was_ready_starts_over() {
+        let pod = json!({"metadata": {"uid": "p"},
+                         "spec": {"containers": [{"name": "web", "readinessProbe": {}}]}});
+        let mut crashes = Crashes::default();
+        crashes.look(&pod, &status(1, 4, 1), Serve, true);
+        crashes.look(
+            &pod,
+            &json!({"name": "web", "ready": true, "restartCount": 5, "state": {"running": {}}}),
+            Serve,
+            true,
+        );
+        assert_eq!(crashes.restarts("p", "web", 6), 1);
+        assert!(crashes.last_lines("p", "web").is_empty());
+    }
+}

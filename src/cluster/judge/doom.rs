@@ -1,0 +1,196 @@
+//! When trouble is the end: of a pod, and of what made the pod.
+//!
+//! One broken pod of several need not be the end of its Deployment (a bad node), but it is that of a StatefulSet, which
+//! waits for it for ever. A Job counts its own failures.
+
+use crate::cluster::blame;
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::grace;
+use crate::cluster::blame::newest;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::health::Health;
+use crate::cluster::judge::Judge;
+use crate::cluster::judge::Track;
+use crate::cluster::judge::Trouble;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use crate::manifest::ObjectId;
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+impl Judge {
+    /// Decides which troubles will not pass, and whether that is the end of the object.
+    pub(super) fn condemn(&mut self, index: usize, now: Timestamp, snapshot: &Snapshot) {
+        let others_start = self.others(index).any(Track::starting);
+        let others_move = self
+            .others(index)
+            .any(|other| other.starting() && now.duration_since(other.moved) < SignedDuration::from_secs(15));
+        let track = &self.tracks[index];
+        let thrown_out =
+            track.troubles.iter().filter(|trouble| trouble.symptom.signal == Signal::ThrownOut).count();
+        let verdicts: Vec<bool> = track
+            .troubles
+            .iter()
+            .map(|trouble| {
+                self.is_doomed(trouble, track, now, others_start, others_move, thrown_out, snapshot)
+            })
+            .collect();
+        let track = &mut self.tracks[index];
+        for (trouble, doomed) in track.troubles.iter_mut().zip(verdicts) {
+            trouble.doomed = doomed;
+        }
+        for trouble in track.troubles.iter().filter(|trouble| trouble.doomed) {
+            let uid = trouble.pod.as_ref().unwrap_or(&track.subject.id);
+            let uid = snapshot.get(uid).map_or("", live::uid).to_owned();
+            let key = (uid, trouble.symptom.container.clone(), trouble.symptom.signal);
+            if let Some(seen) = self.seen.get_mut(&key) {
+                seen.doomed = true;
+            }
+        }
+        let track = &mut self.tracks[index];
+        track.doomed = track.judgement.health == Health::Failed
+            || (track.judgement.health == Health::Progressing
+                && aggregate(track, now, snapshot, self.limits.patience));
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one look, told apart for the borrow checker")]
+    fn is_doomed(
+        &self,
+        trouble: &Trouble,
+        track: &Track,
+        now: Timestamp,
+        others_start: bool,
+        others_move: bool,
+        thrown_out: usize,
+        snapshot: &Snapshot,
+    ) -> bool {
+        let symptom = &trouble.symptom;
+        let of = trouble.pod.as_ref().unwrap_or(&track.subject.id);
+        let uid = snapshot.get(of).map_or("", live::uid);
+        let container = symptom.container.clone().unwrap_or_default();
+        let seen = self.seen.get(&(uid.to_owned(), symptom.container.clone(), symptom.signal));
+        if seen.is_some_and(|seen| seen.doomed) {
+            return true;
+        }
+        let patience = self.limits.patience;
+        let elapsed = now.duration_since(trouble.since);
+        let restarts =
+            symptom.exit.as_ref().map_or(0, |exit| self.crashes.restarts(uid, &container, exit.restarts));
+        let mut times = seen.map_or(1, |seen| seen.times);
+        let mut rule = grace::grace(symptom.signal);
+        let crashed = matches!(
+            symptom.signal,
+            Signal::Crash | Signal::CrashCommand | Signal::OutOfMemory | Signal::Completed
+        );
+        if crashed && symptom.trying {
+            return false;
+        }
+        if self.dump && (symptom.reason == "CrashLoopBackOff" || (crashed && restarts > 0)) {
+            return true;
+        }
+        match symptom.signal {
+            Signal::Crash | Signal::Killed if others_move && patience > 0.0 => {
+                rule = grace::Grace { restarts: Some(grace::CRASHES_AT_MOST), ..rule };
+            }
+            Signal::ConfigMissing | Signal::VolumeMissing if self.is_coming(symptom, track) => {
+                rule = grace::MISSING_BUT_OURS;
+            }
+            Signal::Quota if others_start || frees_itself(track, snapshot) => {
+                rule = grace::QUOTA_WHILE_MOVING;
+            }
+            Signal::ThrownOut => times = u32::try_from(thrown_out).unwrap_or(u32::MAX),
+            _ => {}
+        }
+        if rule.is_over(patience, elapsed, restarts, times) {
+            return true;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a small positive number"
+        )]
+        let runs = (2.0 * patience).ceil() as usize;
+        crashed && !others_start && self.crashes.repeats(uid, &container, runs.max(1))
+    }
+
+    /// Whether what is missing is part of the set, as it is asked for: then it is only not there yet.
+    fn is_coming(&self, symptom: &Symptom, track: &Track) -> bool {
+        let Some(missing) = blame::config::missing(&symptom.message) else { return false };
+        self.tracks.iter().map(|other| &other.subject).any(|subject| {
+            subject.id.kind == missing.kind
+                && subject.id.namespace == track.subject.id.namespace
+                && missing.name.as_deref().is_none_or(|name| subject.id.name == name)
+                && missing.key.as_deref().is_none_or(|key| {
+                    ["data", "stringData", "binaryData"]
+                        .iter()
+                        .any(|map| subject.object.value[*map].get(key).is_some())
+                })
+        })
+    }
+}
+
+/// Pods that are still going away may free what a quota counts.
+fn frees_itself(track: &Track, snapshot: &Snapshot) -> bool {
+    let namespace = track.subject.id.namespace.as_deref().unwrap_or_default();
+    snapshot.kind("Pod", namespace).any(live::is_terminating)
+}
+
+/// Whether the broken pods are the end of their workload.
+fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64) -> bool {
+    let doomed: BTreeSet<Option<&ObjectId>> =
+        track.troubles.iter().filter(|trouble| trouble.doomed).map(|trouble| trouble.pod.as_ref()).collect();
+    if doomed.contains(&None) {
+        return true;
+    }
+    let Some(live) = snapshot.get(&track.subject.id) else { return false };
+    match track.subject.id.kind.as_str() {
+        "Deployment" | "ReplicaSet" | "ReplicationController" => {}
+        // A Job counts its own failures; what never starts is never counted.
+        "Job" => {
+            return track.troubles.iter().any(|trouble| {
+                trouble.doomed
+                    && !matches!(
+                        trouble.symptom.signal,
+                        Signal::Crash
+                            | Signal::CrashCommand
+                            | Signal::OutOfMemory
+                            | Signal::Completed
+                            | Signal::Killed
+                            | Signal::ThrownOut
+                            | Signal::Deadline
+                    )
+            });
+        }
+        _ => return !doomed.is_empty(),
+    }
+    let pods: Vec<&Value> =
+        newest::pods(live, snapshot).into_iter().filter(|pod| !blame::pod::is_thrown_out(pod)).collect();
+    let broken = i64::try_from(doomed.len()).unwrap_or(i64::MAX);
+    let wanted = live::number(live, "/spec/replicas").unwrap_or(1);
+    if broken == 0 {
+        return false;
+    }
+    let all = pods.iter().all(|pod| doomed.contains(&Some(&live::id(pod))));
+    let tolerated = if wanted <= 1 { 0 } else { unavailable(live, wanted) };
+    if all || (wanted > tolerated && broken >= wanted - tolerated) {
+        return true;
+    }
+    let since = track.troubles.iter().filter(|trouble| trouble.doomed).map(|trouble| trouble.since).min();
+    let quiet = now.duration_since(track.moved);
+    let elapsed = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+    grace::PARTLY_BROKEN.is_over(patience, elapsed.min(quiet), 0, 0)
+}
+
+/// How many pods a rolling update may leave out (rounded down, as the controller does).
+fn unavailable(deployment: &Value, wanted: i64) -> i64 {
+    let at = "/spec/strategy/rollingUpdate/maxUnavailable";
+    match live::number(deployment, at) {
+        Some(number) => number,
+        None => live::text(deployment, at)
+            .strip_suffix('%')
+            .and_then(|percent| percent.parse::<i64>().ok())
+            .map_or(0, |percent| wanted * percent / 100),
+    }
+}

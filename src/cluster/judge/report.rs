@@ -1,0 +1,182 @@
+//! The judge's memory → verdicts and findings.
+
+use crate::cluster::blame::newest;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::blame::tell;
+use crate::cluster::blame::tell::Scene;
+use crate::cluster::health::Health;
+use crate::cluster::health::Verdict;
+use crate::cluster::judge::Judge;
+use crate::cluster::judge::Track;
+use crate::cluster::judge::Trouble;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use crate::event::Finding;
+use crate::event::Severity;
+use serde_json::Value;
+
+impl Judge {
+    pub(super) fn verdicts(&self, snapshot: &Snapshot) -> Vec<Verdict> {
+        self.tracks.iter().map(|track| self.verdict(track, snapshot)).collect()
+    }
+
+    fn verdict(&self, track: &Track, snapshot: &Snapshot) -> Verdict {
+        let object = track.subject.id.clone();
+        let worst = worst(track);
+        match (worst, snapshot.get(&object)) {
+            (Some(trouble), Some(live))
+                if track.judgement.health == Health::Progressing || object.kind == "Pod" =>
+            {
+                let scene = self.scene(track, trouble, live, snapshot);
+                Verdict {
+                    object,
+                    health: if track.doomed { Health::Failed } else { Health::Progressing },
+                    reason: trouble.symptom.reason.clone(),
+                    message: tell::tell(&trouble.symptom, &scene).message,
+                }
+            }
+            _ => Verdict {
+                object,
+                health: track.judgement.health,
+                reason: track.judgement.reason.clone(),
+                message: track.judgement.message.clone(),
+            },
+        }
+    }
+
+    /// Everything that is broken, one finding a cause; then, as warnings, what merely has trouble.
+    pub fn findings(&self, snapshot: &Snapshot) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for track in self.tracks.iter().filter(|track| track.doomed) {
+            findings.extend(self.causes(track, snapshot));
+        }
+        for track in self.tracks.iter().filter(|track| !track.doomed) {
+            findings.extend(self.causes_of_trouble(track, snapshot));
+        }
+        findings
+    }
+
+    /// What every object still lacks: the report of a rollout that ran out of time.
+    pub fn unfinished(&self, snapshot: &Snapshot) -> Vec<Finding> {
+        let open = self.tracks.iter().filter(|track| {
+            !track.doomed && track.judgement.health == Health::Progressing && !track.judgement.soft
+        });
+        open.flat_map(|track| {
+            let mut causes = self.told(track, snapshot, |_| true);
+            if causes.is_empty() {
+                causes.push(plain(track));
+            }
+            causes
+        })
+        .collect()
+    }
+
+    fn causes(&self, track: &Track, snapshot: &Snapshot) -> Vec<Finding> {
+        let doomed = self.told(track, snapshot, |trouble| trouble.doomed);
+        if track.judgement.health == Health::Progressing {
+            return doomed;
+        }
+        // The status itself says that it failed; what is known of its pods is the evidence.
+        let mut finding = plain(track);
+        let any = if doomed.is_empty() { self.told(track, snapshot, |_| true) } else { doomed };
+        for cause in any {
+            finding.evidence.push(cause.message);
+            finding.evidence.extend(cause.evidence);
+            finding.mend = cause.mend;
+            finding.place = cause.place.or(finding.place);
+        }
+        vec![finding]
+    }
+
+    fn causes_of_trouble(&self, track: &Track, snapshot: &Snapshot) -> Vec<Finding> {
+        if track.judgement.health != Health::Progressing {
+            return Vec::new();
+        }
+        let mut findings = self.told(track, snapshot, |trouble| trouble.symptom.signal != Signal::NotReady);
+        for finding in &mut findings {
+            finding.severity = Severity::Warning;
+        }
+        findings
+    }
+
+    fn told(&self, track: &Track, snapshot: &Snapshot, which: impl Fn(&Trouble) -> bool) -> Vec<Finding> {
+        let Some(live) = snapshot.get(&track.subject.id) else { return Vec::new() };
+        let mut findings: Vec<Finding> = Vec::new();
+        for trouble in track.troubles.iter().filter(|trouble| which(trouble)) {
+            let finding = tell::finding(&trouble.symptom, &self.scene(track, trouble, live, snapshot));
+            let same = |other: &Finding| other.message == finding.message && other.place == finding.place;
+            if !findings.iter().any(same) {
+                findings.push(finding);
+            }
+        }
+        findings
+    }
+
+    fn scene<'a>(
+        &'a self,
+        track: &'a Track,
+        trouble: &'a Trouble,
+        live: &'a Value,
+        around: &'a Snapshot,
+    ) -> Scene<'a> {
+        let pod = trouble.pod.as_ref().and_then(|pod| around.get(pod));
+        let uid = pod.map_or("", live::uid);
+        let container = trouble.symptom.container.as_deref().unwrap_or_default();
+        Scene {
+            subject: live,
+            applied: Some(&track.subject.object),
+            pod,
+            around,
+            tail: self.crashes.last_lines(uid, container),
+        }
+    }
+
+    /// What a ready object has to say nevertheless.
+    pub fn notes(&self) -> Vec<Finding> {
+        let ready = self.tracks.iter().filter(|track| track.judgement.health == Health::Ready);
+        ready
+            .filter_map(|track| {
+                let note = track.judgement.note.clone()?;
+                Some(
+                    Finding { severity: Severity::Note, ..Finding::warning(note) }
+                        .about(track.subject.id.to_string())
+                        .at(track.subject.object.place.clone()),
+                )
+            })
+            .collect()
+    }
+
+    /// The pods of the newest revisions that run and are not ready: whose logs to show when time runs out.
+    pub fn unready_pods<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<&'a Value> {
+        let open = self.tracks.iter().filter(|track| track.judgement.health == Health::Progressing);
+        open.filter_map(|track| snapshot.get(&track.subject.id))
+            .filter_map(|live| {
+                newest::pods(live, snapshot).into_iter().find(|pod| !live::holds(pod, "Ready"))
+            })
+            .collect()
+    }
+}
+
+fn worst(track: &Track) -> Option<&Trouble> {
+    track.troubles.iter().find(|trouble| trouble.doomed).or_else(|| track.troubles.first())
+}
+
+fn plain(track: &Track) -> Finding {
+    let id = &track.subject.id;
+    Finding::error(track.judgement.message.clone())
+        .about(id.to_string())
+        .at(track.subject.object.place.clone())
+        .mend(mend(track))
+}
+
+fn mend(track: &Track) -> String {
+    let id = &track.subject.id;
+    let kind = id.kind.to_lowercase();
+    let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+    match track.judgement.reason.as_str() {
+        "Deleted" | "Terminating" => "run `todo up` again: it writes what is missing".to_owned(),
+        "DeploymentPaused" => format!("`kubectl rollout resume {kind}/{}{namespace}`", id.name),
+        "JobSuspended" => "resume it, or write `suspend: true` in the manifest".to_owned(),
+        _ => format!("`kubectl describe {kind}/{}{namespace}` shows more", id.name),
+    }
+}

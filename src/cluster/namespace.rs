@@ -1,0 +1,137 @@
+//! Whose things are in a namespace: it goes only if it was made for the project and nothing of anybody else is in it.
+
+use crate::cluster::inventory;
+use crate::cluster::inventory::PART_OF;
+use crate::cluster::kind;
+use crate::cluster::retry::persist;
+use crate::cluster::survey::AT_ONCE;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Kind;
+use crate::cluster::wire::Wire;
+use crate::event::Step;
+use crate::fault;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream;
+use kube::discovery::Discovery;
+use kube::discovery::Scope;
+use kube::discovery::verbs;
+use serde_json::Value;
+
+/// Every kind that can be listed; those that every cluster has if the server cannot say.
+pub(crate) async fn kinds(wire: &Wire) -> Vec<Kind> {
+    match Discovery::new(wire.client().clone()).run_aggregated().await {
+        Ok(discovery) => discovery
+            .groups()
+            .flat_map(kube::discovery::ApiGroup::recommended_resources)
+            .filter(|(_, capabilities)| {
+                capabilities.supports_operation(verbs::LIST) && capabilities.supports_operation(verbs::DELETE)
+            })
+            .map(|(resource, capabilities)| Kind {
+                resource,
+                namespaced: capabilities.scope == Scope::Namespaced,
+            })
+            .collect(),
+        Err(_) => kind::all(),
+    }
+}
+
+/// Why a namespace that we made has to stay; `None` if it may go.
+pub(crate) async fn why_it_stays(
+    run: &Run,
+    wire: &Wire,
+    target: &Target,
+    namespace: &Value,
+    kept: &[(ObjectId, String)],
+) -> fault::Result<Option<String>> {
+    let name = namespace["metadata"]["name"].as_str().unwrap_or_default();
+    if name == "default" || name.starts_with("kube-") {
+        return Ok(Some("it is Kubernetes' own".to_owned()));
+    }
+    let ours: Vec<String> = kept
+        .iter()
+        .filter(|(id, _)| id.namespace.as_deref() == Some(name))
+        .map(|(id, _)| id.to_string())
+        .collect();
+    if !ours.is_empty() {
+        return Ok(Some(format!("{} is kept in it", listed(&ours))));
+    }
+    let selector = format!("{PART_OF}!={}", target.part_of());
+    let namespaced: Vec<Kind> = kinds(wire).await.into_iter().filter(|kind| kind.namespaced).collect();
+    let found: Vec<Vec<String>> = stream::iter(namespaced)
+        .map(|kind| {
+            let selector = &selector;
+            async move {
+                let told = tell(run, Step::Remove, name);
+                match persist(told, || wire.list(&kind, Some(name), selector)).await {
+                    Ok(objects) => Ok(objects
+                        .iter()
+                        .filter(|object| !is_furniture(target, object))
+                        .map(|object| {
+                            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+                            format!("{}/{name}", kind.resource.kind)
+                        })
+                        .collect()),
+                    Err(failure) if failure.is_absent() => Ok(Vec::new()),
+                    Err(failure) => Err(failure),
+                }
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+        .map_err(|failure| unreadable(failure, "cannot see what else is in the namespace"))?;
+    let mut theirs: Vec<String> = found.into_iter().flatten().collect();
+    theirs.sort();
+    Ok((!theirs.is_empty()).then(|| format!("{} in it is not of this project", listed(&theirs))))
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [one] => one.clone(),
+        [one, two] => format!("{one} and {two}"),
+        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+        [] => String::new(),
+    }
+}
+
+/// What every namespace has, what controllers make, and our own records.
+fn is_furniture(target: &Target, object: &Value) -> bool {
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let owned = object["metadata"]["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
+    let records = inventory::name(&target.project);
+    owned
+        || matches!(
+            (kind, name),
+            ("ConfigMap", "kube-root-ca.crt" | "openshift-service-ca.crt") | ("ServiceAccount", "default")
+        )
+        || matches!(kind, "Event" | "Lease" | "EndpointSlice" | "Endpoints" | "PodMetrics")
+        || object["type"] == "kubernetes.io/service-account-token"
+        || kind == "Secret" && (name == records || name.starts_with(&format!("{records}.v")))
+        || !object["metadata"]["deletionTimestamp"].is_null()
+}
+
+/// Why a CRD of ours has to stay: objects of its kind that are not ours would go with it.
+pub(crate) async fn others_use(wire: &Wire, target: &Target, crd: &Value) -> Option<String> {
+    let spec = &crd["spec"];
+    let served = spec["versions"].as_array()?.iter().find(|version| version["served"] != false)?;
+    let kind = kind::made(
+        spec["group"].as_str()?,
+        served["name"].as_str()?,
+        spec["names"]["kind"].as_str()?,
+        spec["names"]["plural"].as_str()?,
+        spec["scope"] != "Cluster",
+    );
+    let selector = format!("{PART_OF}!={}", target.part_of());
+    match wire.list(&kind, None, &selector).await {
+        Ok(objects) if objects.is_empty() => None,
+        Ok(objects) => Some(format!("{} of its objects are not of this project", objects.len())),
+        Err(failure) if failure.is_absent() => None,
+        Err(failure) => Some(format!("whether others use it cannot be seen: {failure}")),
+    }
+}

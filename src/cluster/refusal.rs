@@ -1,0 +1,289 @@
+//! A refusal of the API server, told as lines of the manifest.
+//!
+//! The server's own words stay; added are the place, and what to do. Values of Secrets are taken out, because the
+//! server likes to repeat what it does not like.
+
+use crate::cluster::diff::MASK;
+use crate::cluster::field;
+use crate::cluster::wire::Failure;
+use crate::event::Finding;
+use crate::manifest::Object;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kube::core::Status;
+use serde_json::Value;
+
+/// What is wrong with `object`, one finding for each field that the server names.
+pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
+    let about = |field: &str, message: &str, mend: String| {
+        let pointer = field::pointer(&object.value, field);
+        let place = object.place_of(&pointer).clone();
+        Finding::error(masked(object, message)).about(object.id().to_string()).at(place).mend(mend)
+    };
+    let Failure::Refused(status) = failure else {
+        return vec![about("", &failure.to_string(), "look at the cluster: `minikube status`".to_owned())];
+    };
+    let unknown = misread_fields(&status.message);
+    if !unknown.is_empty() {
+        let kind = object.kind().to_lowercase();
+        return unknown
+            .into_iter()
+            .map(|(field, why)| {
+                let parent = field.rsplit_once('.').map_or("", |(parent, _)| parent).trim_start_matches('.');
+                let parent: String = strip_indices(parent);
+                let topic = if parent.is_empty() { kind.clone() } else { format!("{kind}.{parent}") };
+                let name = field.trim_start_matches('.');
+                about(
+                    &field,
+                    &format!("`{name}`: {why}"),
+                    format!("correct or remove it; `kubectl explain {topic}` lists what is allowed"),
+                )
+            })
+            .collect();
+    }
+    if object.kind() == "Secret" && is_malformed(status) {
+        return vec![about("data", &status.message, mend(object, status))];
+    }
+    let causes: Vec<_> = status
+        .details
+        .iter()
+        .flat_map(|details| &details.causes)
+        .filter(|cause| !cause.field.is_empty() && !cause.field.starts_with('<'))
+        .collect();
+    if causes.is_empty() {
+        return vec![about("", &status.message, mend(object, status))];
+    }
+    causes
+        .into_iter()
+        .map(|cause| {
+            let message = format!("`{}`: {}", cause.field, short(&cause.message));
+            about(&cause.field, &message, mend(object, status))
+        })
+        .collect()
+}
+
+/// Whether the server could not even read the object. It says so with a 500, which is not a failure of its own.
+pub(crate) fn is_malformed(status: &Status) -> bool {
+    [
+        "failed to create typed patch object",
+        "failed to convert new object",
+        "unable to convert unstructured object",
+    ]
+    .iter()
+    .any(|words| status.message.contains(words))
+}
+
+/// The fields that the server could not read, with what it says about each.
+///
+/// Strict decoding says `unknown field "spec.x"`; server-side apply says `failed to create typed patch object (…):`, and
+/// then either `.spec.x: field not declared in schema` or `errors:` with such a line each.
+fn misread_fields(message: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (intro, why) in [("unknown field \"", "no such field"), ("duplicate field \"", "it is written twice")]
+    {
+        for part in message.split(intro).skip(1) {
+            if let Some((field, _)) = part.split_once('"') {
+                found.push((field.to_owned(), why.to_owned()));
+            }
+        }
+    }
+    if let Some((_, list)) =
+        message.split_once("typed patch object (").and_then(|(_, rest)| rest.split_once("): "))
+    {
+        for line in list.lines().map(str::trim) {
+            if let Some((field, why)) = line.split_once(": ").filter(|(field, _)| field.starts_with('.')) {
+                let why = if why == "field not declared in schema" { "no such field" } else { why };
+                found.push((field.to_owned(), why.to_owned()));
+            }
+        }
+    }
+    found
+}
+
+/// The message without a value that fills a screen: the server prints whole pod templates, as Go writes structs.
+fn short(message: &str) -> String {
+    match message.strip_prefix("Invalid value: ").and_then(|rest| rest.rsplit_once("}: ")) {
+        Some((value, why)) if value.len() > 200 => why.to_owned(),
+        _ => message.to_owned(),
+    }
+}
+
+fn strip_indices(path: &str) -> String {
+    let mut depth = 0;
+    path.chars()
+        .filter(|c| {
+            match c {
+                '[' => depth += 1,
+                ']' => {
+                    depth -= 1;
+                    return false;
+                }
+                _ => {}
+            }
+            depth == 0
+        })
+        .collect()
+}
+
+fn mend(object: &Object, status: &Status) -> String {
+    let says = |words: &str| status.message.contains(words);
+    let namespace = object.namespace().map_or(String::new(), |namespace| format!(" -n {namespace}"));
+    if says("illegal base64 data") {
+        return "values under `data` are base64; write plain text under `stringData`".to_owned();
+    }
+    if says("exceeded quota") {
+        return format!(
+            "ask for less, or raise the quota: `kubectl{namespace} describe resourcequota` shows what is used"
+        );
+    }
+    if says("violates PodSecurity") {
+        return "tighten the pod's `securityContext` as the message says, or relax the namespace's label \
+                `pod-security.kubernetes.io/enforce`"
+            .to_owned();
+    }
+    if says("denied the request") {
+        return "a policy of the cluster forbids it: change the manifest as the message says".to_owned();
+    }
+    if says("failed calling webhook") {
+        return "the webhook's own pods do not answer: look at its Service and pods, or delete its configuration"
+            .to_owned();
+    }
+    if status.code == 403 {
+        let kind = object.kind().to_lowercase();
+        return format!(
+            "get the right to do it: `kubectl auth can-i patch {kind}{namespace}` says who has not"
+        );
+    }
+    if status.is_not_found() {
+        return "install what it needs first, or correct its apiVersion and kind".to_owned();
+    }
+    "correct it in the manifest".to_owned()
+}
+
+/// The text without the values of a Secret.
+pub(crate) fn masked(object: &Object, text: &str) -> String {
+    if object.kind() != "Secret" {
+        return text.to_owned();
+    }
+    let mut text = text.to_owned();
+    let mut hide = |value: &str| {
+        if !value.is_empty() {
+            text = text.replace(value, MASK);
+        }
+    };
+    for values in ["data", "stringData"] {
+        for value in object.value[values].as_object().into_iter().flat_map(|data| data.values()) {
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if let Ok(plain) = STANDARD.decode(&shown)
+                && let Ok(plain) = String::from_utf8(plain)
+                && plain.len() > 2
+            {
+                hide(&plain);
+            }
+            if shown.len() > 2 {
+                hide(&shown);
+            }
+        }
+    }
+    // Values that the server has formatted in a way of its own.
+    for intro in ["Invalid value: \"", "got \"", "decode value \""] {
+        if let Some((before, after)) = text.clone().split_once(intro)
+            && let Some((_, after)) = after.split_once('"')
+        {
+            text = format!("{before}{intro}{MASK}\"{after}");
+        }
+    }
+    text
+}
+
+/// A value of an annotation of `object`.
+pub(crate) fn annotation<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object["metadata"]["annotations"][name].as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::findings;
+    use crate::cluster::wire::Failure;
+    use crate::event::Place;
+    use crate::manifest::Object;
+    use kube::core::Status;
+    use serde_json::Value;
+    use serde_json::json;
+
+    fn object(value: Value) -> Object {
+        let mut object = Object::made(value, Place { file: "web.yaml".into(), line: 1, column: 1 });
+        for (line, pointer) in
+            [(9, "/spec/replicas"), (12, "/spec/template/spec/containers/0/image"), (14, "/spec/replica")]
+        {
+            object.places.insert(pointer.into(), Place { file: "web.yaml".into(), line, column: 5 });
+        }
+        object
+    }
+
+    fn told(object: &Object, status: Value) -> Vec<String> {
+        let status: Status = serde_json::from_value(status).unwrap();
+        findings(object, &Failure::Refused(status.boxed()))
+            .into_iter()
+            .map(|f| format!("{} {} {}", f.place.unwrap(), f.subject.unwrap(), f.message))
+            .collect()
+    }
+
+    #[test]
+    fn each_named_field_is_told_at_its_line() {
+        let web = object(json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {
+            "replicas": -1, "replica": 1, "template": {"spec": {"containers": [{"name": "web", "image": " "}]}}}}));
+        let invalid = json!({"status": "Failure", "code": 422, "reason": "Invalid", "message": "is invalid",
+        "details": {"causes": [
+            {"reason": "FieldValueInvalid", "field": "spec.replicas", "message": "Invalid value: -1: must be ≥ 0"},
+            {"reason": "FieldValueRequired", "field": "spec.template.spec.containers[0].image",
+             "message": "Required value"},
+        ]}});
+        assert_eq!(
+            told(&web, invalid),
+            [
+                "web.yaml:9:5 Deployment/web `spec.replicas`: Invalid value: -1: must be ≥ 0",
+                "web.yaml:12:5 Deployment/web `spec.template.spec.containers[0].image`: Required value",
+            ]
+        );
+        let undeclared = json!({"status": "Failure", "code": 500, "message":
+            "failed to create typed patch object (a/web; apps/v1, Kind=Deployment): .spec.replica: field not declared in schema"});
+        assert_eq!(told(&web, undeclared), ["web.yaml:14:5 Deployment/web `spec.replica`: no such field"]);
+        let several = json!({"status": "Failure", "code": 500, "message":
+            "failed to create typed patch object (/d; apps/v1, Kind=Deployment): errors:\n  .spec.replicas: expected numeric (int or float), got string\n  .spec.template.spec.containers[name=\"web\"].env: duplicate entries for key [name=\"A\"]"});
+        assert_eq!(
+            told(&web, several),
+            [
+                "web.yaml:9:5 Deployment/web `spec.replicas`: expected numeric (int or float), got string",
+                "web.yaml:1:1 Deployment/web `spec.template.spec.containers[name=\"web\"].env`: duplicate entries for key [name=\"A\"]",
+            ]
+        );
+        let strict = json!({"status": "Failure", "code": 400, "message":
+            "strict decoding error: unknown field \"spec.replica\", unknown field \"spec.x\""});
+        assert_eq!(told(&web, strict).len(), 2);
+    }
+
+    #[test]
+    fn a_value_that_fills_a_screen_is_left_out() {
+        let web = object(json!({"kind": "Deployment", "metadata": {"name": "web"}, "spec": {"replicas": 1}}));
+        let value = format!("core.PodTemplateSpec{{{}}}", "Env:[]core.EnvVar(nil), ".repeat(40));
+        let status = json!({"status": "Failure", "code": 422, "message": "is invalid", "details": {"causes": [
+            {"field": "spec.replicas", "message": format!("Invalid value: {value}: field is immutable")}]}});
+        assert_eq!(told(&web, status), ["web.yaml:9:5 Deployment/web `spec.replicas`: field is immutable"]);
+    }
+
+    #[test]
+    fn no_value_of_a_secret_is_repeated() {
+        let secret = object(json!({"kind": "Secret", "metadata": {"name": "s"},
+            "data": {"a": "aHVudGVyMg==", "b": "not base64 at all"}}));
+        let status = json!({"status": "Failure", "code": 422, "reason": "Invalid",
+            "message": "hunter2 is bad", "details": {"causes": [
+                {"reason": "FieldValueInvalid", "field": "data[b]",
+                 "message": "Invalid value: \"not base64 at all\": illegal; aHVudGVyMg== hunter2"}]}});
+        let told = told(&secret, status).join("\n");
+        for value in ["hunter2", "aHVudGVyMg==", "not base64"] {
+            assert!(!told.contains(value), "{told}");
+        }
+        assert!(told.contains("data[b]"));
+    }
+}

@@ -1,0 +1,317 @@
+//! Everything that `up` made taken away again, except what data hangs on.
+//!
+//! Works from the inventory and the label alone; the manifests may be gone. A second time there is nothing to do, and
+//! that is no failure.
+
+use crate::cluster::apply::store;
+use crate::cluster::delete::asks_to_stay;
+use crate::cluster::delete::delete;
+use crate::cluster::delete::is_controlled;
+use crate::cluster::delete::stuck;
+use crate::cluster::inventory;
+use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::MADE_BY;
+use crate::cluster::inventory::PART_OF;
+use crate::cluster::inventory::Stored;
+use crate::cluster::kind;
+use crate::cluster::lock;
+use crate::cluster::lock::Held;
+use crate::cluster::namespace;
+use crate::cluster::refusal::annotation;
+use crate::cluster::retry::persist;
+use crate::cluster::revision;
+use crate::cluster::survey::Member;
+use crate::cluster::survey::id_of;
+use crate::cluster::survey::list;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::uid_of;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::Propagation;
+use crate::cluster::wire::Wire;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::OrFault;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The annotation of Secrets whose values were made at random: they belong to the data that they protect.
+pub const GENERATED: &str = "todo.dev/generated";
+
+/// What the user allows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RemoveOptions {
+    /// `--purge`: volumes and generated secrets, too.
+    pub purge: bool,
+}
+
+/// What was taken away, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// What is gone.
+    pub removed: Vec<ObjectId>,
+    /// What was left on purpose, and why.
+    pub kept: Vec<(ObjectId, String)>,
+}
+
+/// Removes the project's objects and waits until they are gone.
+pub async fn remove(run: &Run, target: &Target, options: &RemoveOptions) -> fault::Result<Removed> {
+    let mut lock = None;
+    let removed = run.or_stopped(everything(run, target, *options, &mut lock)).await;
+    if let Some(lock) = lock {
+        lock.release().await;
+    }
+    removed
+}
+
+async fn everything(
+    run: &Run,
+    target: &Target,
+    options: RemoveOptions,
+    lock: &mut Option<Held>,
+) -> fault::Result<Removed> {
+    let wire = target.wire();
+    let (stored, home) = read(run, &wire, target).await?;
+    let mut sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
+    let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
+    let nothing_recorded = stored.as_ref().is_none_or(|stored| !stored.inventory.is_deployed());
+    if none && nothing_recorded && !(options.purge && stored.is_some()) {
+        return Ok(sorted.said(run, Vec::new()));
+    }
+    if home.is_some() {
+        *lock = Some(lock::take(run, &wire, target).await?);
+        // What a run that was in our way has made is to go, too.
+        let (_, home) = read(run, &wire, target).await?;
+        sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
+    }
+    let go = std::mem::take(&mut sorted.go);
+    let mut removed = delete(run, &wire, Step::Remove, go).await?;
+
+    let mut namespaces = BTreeMap::new();
+    for (id, member) in std::mem::take(&mut sorted.namespaces) {
+        match namespace::why_it_stays(run, &wire, target, &member.object, &sorted.kept).await? {
+            Some(why) => sorted.kept.push((id, why)),
+            None => {
+                namespaces.insert(id, member);
+            }
+        }
+    }
+    let home_goes = namespaces.keys().any(|id| id.name == target.namespace.as_str());
+    if !home_goes {
+        forget(run, &wire, target, &sorted).await?;
+    }
+    if let Some(lock) = lock.take() {
+        lock.release().await;
+    }
+    removed.extend(delete(run, &wire, Step::Remove, namespaces).await?);
+    Ok(sorted.said(run, removed))
+}
+
+/// The inventory, and the namespace that it is in.
+async fn read(run: &Run, wire: &Wire, target: &Target) -> fault::Result<(Option<Stored>, Option<Value>)> {
+    let told = || tell(run, Step::Remove, "cluster");
+    let (secrets, namespaces) = (inventory::secrets(), kind::core("Namespace"));
+    let (home, name) = (target.namespace.as_str(), inventory::name(&target.project));
+    let (secret, found) = tokio::try_join!(
+        persist(told(), || wire.get(&secrets, Some(home), &name)),
+        persist(told(), || wire.get(&namespaces, None, home)),
+    )
+    .map_err(reading)?;
+    let stored = secret
+        .map(|secret| inventory::read(secret, &target.project, &target.namespace))
+        .transpose()
+        .or_fault(fault::Kind::Apply, || "cannot read what the project has in the cluster".to_owned())
+        .map_err(|fault| {
+            fault.hint(format!("if it is broken, delete it, and what is ours is found by its label: `kubectl -n {home} delete secret {name}`"))
+        })?;
+    Ok((stored, found))
+}
+
+fn reading(failure: Failure) -> fault::Fault {
+    unreadable(failure, "cannot read what is in the cluster")
+}
+
+/// What goes, what goes last, and what stays.
+#[derive(Debug, Default)]
+struct Sorted {
+    go: BTreeMap<ObjectId, Member>,
+    namespaces: BTreeMap<ObjectId, Member>,
+    kept: Vec<(ObjectId, String)>,
+    data: BTreeMap<ObjectId, Member>,
+    inventory: Option<Stored>,
+}
+
+impl Sorted {
+    fn said(self, run: &Run, removed: Vec<ObjectId>) -> Removed {
+        for (id, why) in &self.kept {
+            run.sink.item(Step::Remove, id.to_string()).finish(Outcome::Kept, Some(why.clone()));
+        }
+        Removed { removed, kept: self.kept }
+    }
+
+    fn keep(&mut self, id: ObjectId, member: Member, why: impl Into<String>) {
+        self.kept.push((id.clone(), why.into()));
+        self.data.insert(id, member);
+    }
+}
+
+async fn sort(
+    run: &Run,
+    wire: &Wire,
+    target: &Target,
+    stored: Option<&Stored>,
+    home: Option<&Value>,
+    options: RemoveOptions,
+) -> fault::Result<Sorted> {
+    let kinds = if let Some(stored) = stored {
+        stored.inventory.kinds().into_iter().map(|((.., namespace), kind)| (namespace, kind)).collect()
+    } else {
+        // The list is lost: everything that there is is looked through.
+        namespace::kinds(wire).await.into_iter().map(|kind| (None, kind)).collect()
+    };
+    let mut members = list(wire, target, run, kinds).await.map_err(reading)?;
+    if let Some(home) = home {
+        members
+            .entry(id_of(&with_kind(home)))
+            .or_insert_with(|| Member { kind: kind::core("Namespace"), object: with_kind(home) });
+    }
+    claims(run, wire, stored, &mut members).await?;
+
+    let mut sorted = Sorted { inventory: stored.cloned(), ..Sorted::default() };
+    for (id, member) in members {
+        let object = &member.object;
+        let entry = stored.and_then(|stored| stored.inventory.entry(&id));
+        let adopted = entry.is_some_and(|entry| entry.adopted);
+        if is_controlled(object)
+            || !object["metadata"]["deletionTimestamp"].is_null() && id.kind != "Namespace"
+        {
+            continue;
+        }
+        if let Some(mark) = asks_to_stay(object) {
+            sorted.keep(id, member, format!("`{mark}` says so"));
+        } else if id.kind == "Namespace" && id.group.is_empty() {
+            let made = annotation(object, MADE_BY) == Some(target.project.as_str())
+                || entry.is_some() && !adopted && object["metadata"]["labels"][PART_OF] == target.part_of();
+            if made {
+                sorted.namespaces.insert(id, member);
+            } else if object["metadata"]["labels"][PART_OF] == target.part_of() {
+                sorted.kept.push((id, "it was there before the project".to_owned()));
+            }
+        } else if id.kind == "CustomResourceDefinition" && adopted {
+            sorted.kept.push((id, "it was there before the project".to_owned()));
+        } else if id.kind == "CustomResourceDefinition"
+            && let Some(why) = namespace::others_use(wire, target, object).await
+        {
+            sorted.keep(id, member, why);
+        } else if !options.purge
+            && id.group.is_empty()
+            && matches!(id.kind.as_str(), "PersistentVolumeClaim" | "PersistentVolume")
+        {
+            sorted.keep(id, member, "its data is kept; `todo down --purge` deletes it");
+        } else if !options.purge && id.kind == "Secret" && annotation(object, GENERATED) == Some("true") {
+            sorted.keep(id, member, "it belongs to the data; `todo down --purge` deletes it");
+        } else {
+            sorted.go.insert(id, member);
+        }
+    }
+    Ok(sorted)
+}
+
+fn with_kind(namespace: &Value) -> Value {
+    let mut namespace = namespace.clone();
+    namespace["apiVersion"] = Value::from("v1");
+    namespace["kind"] = Value::from("Namespace");
+    namespace
+}
+
+/// Adds the claims that StatefulSets have made, and those that an earlier `down` has left. They carry no label of ours.
+async fn claims(
+    run: &Run,
+    wire: &Wire,
+    stored: Option<&Stored>,
+    members: &mut BTreeMap<ObjectId, Member>,
+) -> fault::Result<()> {
+    let claim = kind::core("PersistentVolumeClaim");
+    let told = || tell(run, Step::Remove, "cluster");
+    let sets: Vec<Value> =
+        members.values().filter(|m| m.object["kind"] == "StatefulSet").map(|m| m.object.clone()).collect();
+    for set in sets {
+        let (name, namespace) = (&set["metadata"]["name"], set["metadata"]["namespace"].as_str());
+        let prefixes: Vec<String> = set["spec"]["volumeClaimTemplates"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|template| {
+                Some(format!("{}-{}-", template["metadata"]["name"].as_str()?, name.as_str()?))
+            })
+            .collect();
+        if prefixes.is_empty() {
+            continue;
+        }
+        for object in persist(told(), || wire.list(&claim, namespace, "")).await.map_err(reading)? {
+            let found = object["metadata"]["name"].as_str().unwrap_or_default();
+            let ordinal = prefixes.iter().find_map(|prefix| found.strip_prefix(prefix.as_str()));
+            if ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()) {
+                members.insert(id_of(&object), Member { kind: claim.clone(), object });
+            }
+        }
+    }
+    for entry in stored.iter().flat_map(|stored| &stored.inventory.entries).filter(|entry| entry.kept) {
+        if members.contains_key(&entry.id) {
+            continue;
+        }
+        let kind = entry.kind();
+        let found = persist(told(), || wire.get(&kind, entry.id.namespace.as_deref(), &entry.id.name)).await;
+        if let Some(mut object) =
+            found.map_err(reading)?.filter(|found| Some(uid_of(found)) == entry.uid.as_deref())
+        {
+            object["apiVersion"] = Value::from(kind.resource.api_version.clone());
+            object["kind"] = Value::from(kind.resource.kind.clone());
+            members.insert(entry.id.clone(), Member { kind, object });
+        }
+    }
+    Ok(())
+}
+
+/// Removes the inventory and the revisions, or writes down what was kept.
+async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fault::Result<()> {
+    revision::forget(run, target, wire).await?;
+    let Some(stored) = &sorted.inventory else { return Ok(()) };
+    let secret = &stored.secret;
+    if sorted.data.is_empty() {
+        let (kind, home) = (inventory::secrets(), Some(target.namespace.as_str()));
+        let name = inventory::name(&target.project);
+        persist(tell(run, Step::Remove, "inventory"), || {
+            wire.delete(&kind, home, &name, uid_of(secret), Propagation::Background)
+        })
+        .await
+        .map_err(|failure| unreadable(failure, "cannot remove the inventory"))?;
+        return Ok(());
+    }
+    let mut inventory: Inventory = stored.inventory.clone();
+    inventory.entries = sorted
+        .data
+        .iter()
+        .map(|(id, member)| Entry {
+            uid: Some(uid_of(&member.object).to_owned()),
+            adopted: stored.inventory.entry(id).is_some_and(|entry| entry.adopted),
+            kept: true,
+            ..Entry::new(id.clone(), &member.kind)
+        })
+        .collect();
+    inventory.settled = true;
+    store(run, target, wire, inventory, Some(secret)).await?;
+    Ok(())
+}
+
+/// Why a namespace does not go.
+pub(crate) fn stuck_namespace(name: &str, seen: Option<&Value>) -> Vec<Finding> {
+    let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: name.into() };
+    vec![stuck(&id, seen)]
+}

@@ -1,0 +1,217 @@
+//! Watching until everything is healthy, doomed or out of time.
+//!
+//! The shell round the [`judge`](crate::cluster::judge): it brings the objects and the clock, tells what the judge says,
+//! and fetches the logs and numbers that it asks for. It never concludes anything itself.
+//!
+//! If nothing was written and everything is healthy already, it is done after one list per kind.
+
+mod evidence;
+mod feed;
+mod items;
+mod settled;
+#[cfg(test)]
+mod tests;
+
+pub use crate::cluster::judge::limits::Limits;
+
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::blame;
+use crate::cluster::health::Verdict;
+use crate::cluster::health::at_once;
+use crate::cluster::judge::Decision;
+use crate::cluster::judge::Judge;
+use crate::cluster::judge::Subject;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Severity;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::run::Run;
+use evidence::Evidence;
+use feed::Feed;
+use items::Items;
+use jiff::Timestamp;
+use kube::api::ListParams;
+use kube::core::ApiResource;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How often graces are looked at when nothing happens.
+const TICK: Duration = Duration::from_millis(500);
+/// Updates that come within this time are looked at together.
+const BREATH: Duration = Duration::from_millis(40);
+
+/// Everything is healthy.
+#[derive(Debug)]
+pub struct Rolled {
+    /// Each object, in the order of application.
+    pub verdicts: Vec<Verdict>,
+    /// What is worth knowing nevertheless; told as events already.
+    pub warnings: Vec<Finding>,
+}
+
+/// Waits until everything that was applied is healthy. A [`Kind::Rollout`] fault has one finding per broken object.
+pub async fn rollout(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<Rolled> {
+    let step = run.sink.step(Step::Rollout);
+    let unchanged = applied.objects.iter().all(|object| object.outcome == Outcome::Unchanged);
+    if unchanged && let Some(rolled) = run.or_stopped(settled::look(target, applied, limits)).await? {
+        for finding in &rolled.warnings {
+            run.sink.warn(finding.clone());
+        }
+        step.finish(Outcome::Unchanged, Some(sum(applied)));
+        return Ok(rolled);
+    }
+    let rolled = run.or_stopped(watch(run, target, applied, limits)).await?;
+    step.finish(Outcome::Done, Some(sum(applied)));
+    Ok(rolled)
+}
+
+/// One list, as JSON.
+pub(crate) async fn read(
+    target: &Target,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+) -> std::result::Result<Vec<Value>, kube::Error> {
+    let answer = feed::api(&target.client, resource, namespace).list(&ListParams::default()).await?;
+    Ok(answer.items.into_iter().map(|object| feed::plain(object, resource)).collect())
+}
+
+fn sum(applied: &Applied) -> String {
+    let count = applied.objects.iter().filter(|object| waits(object)).count();
+    format!("{count} {} ready", if count == 1 { "object" } else { "objects" })
+}
+
+/// Whether the object has anything to wait for. A Service without a load balancer is there as soon as it is written.
+fn waits(object: &AppliedObject) -> bool {
+    if !live::annotation(&object.object.value, crate::cluster::health::expression::ANNOTATION).is_empty() {
+        return true;
+    }
+    let service = object.id.group.is_empty() && object.id.kind == "Service";
+    if service {
+        return live::text(&object.object.value, "/spec/type") == "LoadBalancer";
+    }
+    !at_once(&object.id.group, &object.id.kind)
+}
+
+fn judge_of(applied: &Applied, limits: &Limits, now: Timestamp) -> Judge {
+    let subjects = applied.objects.iter().map(|object| Subject {
+        id: object.id.clone(),
+        generation: object.generation,
+        changed: object.outcome != Outcome::Unchanged,
+        object: object.object.clone(),
+        before: object.before.clone(),
+    });
+    Judge::new(subjects.collect(), *limits, now)
+}
+
+/// What is known before the cluster has said anything: objects that are as they were written.
+fn known(applied: &Applied) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    for object in applied.objects.iter().filter(|object| !waits(object)) {
+        snapshot.know(object.id.clone(), object.object.value.clone());
+    }
+    snapshot
+}
+
+async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<Rolled> {
+    let mut feed = Feed::start(target, applied);
+    let mut evidence = Evidence::new(target);
+    let mut items = Items::open(&run.sink, applied);
+    let (epoch, began) = (Timestamp::now(), Instant::now());
+    let clock = || epoch.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
+    let mut judge = judge_of(applied, limits, clock());
+    let mut snapshot = known(applied);
+    loop {
+        tokio::select! {
+            more = feed.next(&mut snapshot, BREATH) => match more {
+                feed::News::Update => {}
+                feed::News::Trouble(why) => items.trouble(&why),
+                feed::News::Forbidden(what) => run.sink.warn(forbidden(&what)),
+            },
+            answer = evidence.next() => answer.tell(&mut judge, &mut snapshot),
+            () = tokio::time::sleep(TICK) => {}
+        }
+        let now = clock();
+        let verdicts = judge.observe(now, &snapshot);
+        items.tell(&verdicts, &judge);
+        evidence.fetch(judge.needs());
+        match judge.decide(now) {
+            Decision::Wait => {}
+            Decision::Healthy => {
+                let warnings = warnings(&judge, applied, &snapshot);
+                for finding in &warnings {
+                    run.sink.warn(finding.clone());
+                }
+                return Ok(Rolled { verdicts, warnings });
+            }
+            Decision::Broken => {
+                evidence.finish(&mut judge, &mut snapshot).await;
+                judge.observe(clock(), &snapshot);
+                let findings = judge.findings(&snapshot);
+                items.close(&judge.observe(clock(), &snapshot));
+                return Err(broken(findings, applied));
+            }
+            stop => {
+                let mut findings = judge.unfinished(&snapshot);
+                Evidence::add_logs(&target.client, &mut findings, &judge.unready_pods(&snapshot)).await;
+                items.close(&verdicts);
+                return Err(too_long(stop, findings, limits));
+            }
+        }
+    }
+}
+
+fn warnings(judge: &Judge, applied: &Applied, snapshot: &Snapshot) -> Vec<Finding> {
+    let services =
+        applied.objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
+    let astray = services.filter_map(|object| {
+        let service = snapshot.get(&object.id).unwrap_or(&object.object.value);
+        blame::service::astray(service, &object.object, snapshot)
+    });
+    judge.notes().into_iter().chain(astray).collect()
+}
+
+fn forbidden(what: &str) -> Finding {
+    Finding::warning(format!("this user may not watch {what}: they are asked for every 2 s, or left out"))
+        .mend(format!("grant the verbs `list` and `watch` on {what} to see why a pod does not start"))
+}
+
+fn broken(findings: Vec<Finding>, applied: &Applied) -> Fault {
+    let subjects: std::collections::BTreeSet<&str> = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Error)
+        .filter_map(|finding| finding.subject.as_deref())
+        .collect();
+    let all = applied.objects.iter().filter(|object| waits(object)).count();
+    let names: Vec<&str> = subjects.into_iter().collect();
+    let message = match names.as_slice() {
+        [one] => format!("{one} does not become healthy"),
+        many => format!("{} of {all} objects do not become healthy", many.len()),
+    };
+    Fault::message(Kind::Rollout, message).findings(findings)
+}
+
+fn too_long(stop: Decision, findings: Vec<Finding>, limits: &Limits) -> Fault {
+    let message = if stop == Decision::Stalled {
+        format!("nothing has changed for {}", show(limits.no_progress))
+    } else {
+        format!("the rollout takes longer than {}", show(limits.total))
+    };
+    Fault::message(Kind::Rollout, message)
+        .findings(findings)
+        .hint("run `todo up` again to go on waiting: what is healthy stays as it is")
+}
+
+fn show(limit: Duration) -> String {
+    match limit.as_secs() {
+        seconds if seconds >= 60 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}

@@ -1,0 +1,176 @@
+//! What the judge asks for beside the watches: logs of runs that ended, the nodes, the StorageClasses.
+
+use crate::cluster::judge::Judge;
+use crate::cluster::judge::Needs;
+use crate::cluster::judge::crash::LogNeed;
+use crate::cluster::live;
+use crate::cluster::rollout::feed::api;
+use crate::cluster::rollout::feed::plain;
+use crate::cluster::snapshot::Snapshot;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use futures::FutureExt as _;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::Client;
+use kube::api::ListParams;
+use kube::api::LogParams;
+use kube::core::ApiResource;
+use kube::core::GroupVersionKind;
+use serde_json::Value;
+use std::collections::HashSet;
+use std::time::Duration;
+
+const LINES: i64 = 20;
+/// Lines of a program can be long; a report's cannot.
+const BYTES: i64 = 16 * 1024;
+/// One answer may take this long, and the last ones of a failed rollout too.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// An answer to something that the judge asked for.
+pub(super) enum Answer {
+    Tail(String, Vec<String>),
+    Nodes(Option<Vec<Value>>, Option<Vec<Value>>),
+    Classes(Option<Vec<Value>>),
+}
+
+impl Answer {
+    /// Hands it on. What may not be read is as good as nothing: the judge goes on without it.
+    pub(super) fn tell(self, judge: &mut Judge, snapshot: &mut Snapshot) {
+        match self {
+            Answer::Tail(run, lines) => judge.tail(run, lines),
+            Answer::Nodes(nodes, pods) => (snapshot.nodes, snapshot.tenants) = (nodes, pods),
+            Answer::Classes(classes) => snapshot.classes = classes,
+        }
+    }
+}
+
+/// The questions under way.
+pub(super) struct Evidence {
+    client: Client,
+    asked: HashSet<LogNeed>,
+    nodes: bool,
+    classes: bool,
+    answers: FuturesUnordered<BoxFuture<'static, Answer>>,
+}
+
+impl Evidence {
+    pub(super) fn new(target: &Target) -> Evidence {
+        Evidence {
+            client: target.client.clone(),
+            asked: HashSet::new(),
+            nodes: false,
+            classes: false,
+            answers: FuturesUnordered::new(),
+        }
+    }
+
+    /// Asks for what is needed and was not asked for yet.
+    pub(super) fn fetch(&mut self, needs: &Needs) {
+        if needs.nodes && !std::mem::replace(&mut self.nodes, true) {
+            let client = self.client.clone();
+            self.answers.push(
+                async move {
+                    let (nodes, pods) = tokio::join!(all(&client, "", "Node"), all(&client, "", "Pod"));
+                    Answer::Nodes(nodes, pods)
+                }
+                .boxed(),
+            );
+        }
+        if needs.classes && !std::mem::replace(&mut self.classes, true) {
+            let client = self.client.clone();
+            self.answers.push(
+                async move { Answer::Classes(all(&client, "storage.k8s.io", "StorageClass").await) }.boxed(),
+            );
+        }
+        for need in &needs.logs {
+            if self.asked.insert(need.clone()) {
+                let (client, need) = (self.client.clone(), need.clone());
+                self.answers.push(
+                    async move {
+                        let lines =
+                            tail(&client, &need.namespace, &need.pod, &need.container, need.previous).await;
+                        Answer::Tail(need.run, lines)
+                    }
+                    .boxed(),
+                );
+            }
+        }
+    }
+
+    /// Waits for an answer; for ever if nothing is asked.
+    pub(super) async fn next(&mut self) -> Answer {
+        match self.answers.next().await {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Waits for what is still under way, but not for long.
+    pub(super) async fn finish(&mut self, judge: &mut Judge, snapshot: &mut Snapshot) {
+        let until = tokio::time::Instant::now() + PATIENCE;
+        while let Ok(Some(answer)) = tokio::time::timeout_at(until, self.answers.next()).await {
+            answer.tell(judge, snapshot);
+        }
+    }
+
+    /// Adds what the pods say now to the findings of their workloads: nothing has crashed, so nothing else tells.
+    pub(super) async fn add_logs(client: &Client, findings: &mut [Finding], pods: &[&Value]) {
+        for pod in pods {
+            let Some(container) = running(pod) else { continue };
+            let lines = tail(client, live::namespace(pod), live::name(pod), container, false).await;
+            let owner = findings.iter_mut().find(|finding| owns(finding, pod));
+            if let Some(finding) = owner {
+                finding.evidence.extend(lines);
+            }
+        }
+    }
+}
+
+fn running(pod: &Value) -> Option<&str> {
+    let statuses = live::list(pod, "/status/containerStatuses");
+    let status = statuses
+        .iter()
+        .find(|status| status.pointer("/state/running").is_some() && !live::flag(status, "/ready"))?;
+    Some(live::text(status, "/name"))
+}
+
+/// Pods are named after what made them.
+fn owns(finding: &Finding, pod: &Value) -> bool {
+    let subject = finding.subject.as_deref().and_then(|subject| subject.split('/').nth(1));
+    subject.is_some_and(|name| live::name(pod) == name || live::name(pod).starts_with(&format!("{name}-")))
+}
+
+async fn tail(client: &Client, namespace: &str, pod: &str, container: &str, previous: bool) -> Vec<String> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let asked = LogParams {
+        container: Some(container.to_owned()),
+        previous,
+        tail_lines: Some(LINES),
+        limit_bytes: Some(BYTES),
+        ..LogParams::default()
+    };
+    let other = LogParams { previous: !previous, ..asked.clone() };
+    // The container may have been started again since we looked; then its last run is the other one.
+    for asked in [asked, other] {
+        if let Ok(Ok(text)) = tokio::time::timeout(PATIENCE, pods.logs(pod, &asked)).await {
+            return text
+                .lines()
+                .map(str::trim_end)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect();
+        }
+    }
+    Vec::new()
+}
+
+async fn all(client: &Client, group: &str, kind: &str) -> Option<Vec<Value>> {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+    let list = api(client, &resource, None);
+    let answer = tokio::time::timeout(PATIENCE, list.list(&ListParams::default())).await.ok()?.ok()?;
+    Some(answer.items.into_iter().map(|object| plain(object, &resource)).collect())
+}

@@ -1,0 +1,230 @@
+//! The watches: lists and changes of every kind that the judge looks at, as they come.
+//!
+//! One watch per kind and namespace. It lists again by itself after `410 Gone` or a lost connection; only a refusal ends
+//! it, because kube's watcher would ask for ever. What may not be watched is then asked for by name.
+
+use crate::cluster::apply::Applied;
+use crate::cluster::live;
+use crate::cluster::rollout::waits;
+use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::Snapshot;
+use crate::cluster::target::Target;
+use crate::manifest::ObjectId;
+use futures::StreamExt as _;
+use kube::Api;
+use kube::Client;
+use kube::core::ApiResource;
+use kube::core::DynamicObject;
+use kube::core::GroupVersionKind;
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::watcher;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+const POLL: Duration = Duration::from_secs(2);
+
+/// What came.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// Something is new in the snapshot.
+    Update,
+    /// The API server does not answer as it should; it is asked again.
+    Trouble(String),
+    /// This user may not watch these.
+    Forbidden(String),
+}
+
+enum Message {
+    Listed(ApiResource, Option<String>, Vec<Value>),
+    Put(Value),
+    Gone(ObjectId),
+    Trouble(String),
+    Forbidden(String),
+}
+
+/// All watches of one rollout; they end with it.
+pub(super) struct Feed {
+    messages: mpsc::Receiver<Message>,
+    _watches: JoinSet<()>,
+}
+
+impl Feed {
+    /// Starts the watches that judging `applied` takes.
+    pub(super) fn start(target: &Target, applied: &Applied) -> Feed {
+        let (tell, messages) = mpsc::channel(256);
+        let mut watches = JoinSet::new();
+        for ((_, _, namespace), (resource, names)) in sources(applied) {
+            let client = target.client.clone();
+            watches.spawn(follow(client, resource, namespace, names, tell.clone()));
+        }
+        Feed { messages, _watches: watches }
+    }
+
+    /// Waits for news, takes in what comes within `breath` of it.
+    pub(super) async fn next(&mut self, snapshot: &mut Snapshot, breath: Duration) -> News {
+        let Some(first) = self.messages.recv().await else { return std::future::pending().await };
+        let mut news = take_in(first, snapshot);
+        let until = tokio::time::Instant::now() + breath;
+        while news == News::Update {
+            match tokio::time::timeout_at(until, self.messages.recv()).await {
+                Ok(Some(message)) => news = take_in(message, snapshot),
+                _ => break,
+            }
+        }
+        news
+    }
+}
+
+type Sources = BTreeMap<(String, String, Option<String>), (ApiResource, Vec<String>)>;
+
+/// What to watch, each with the names that are ours.
+fn sources(applied: &Applied) -> Sources {
+    let mut sources = Sources::new();
+    let mut homes = BTreeSet::new();
+    for object in applied.objects.iter().filter(|object| waits(object)) {
+        let key = (object.id.group.clone(), object.id.kind.clone(), object.id.namespace.clone());
+        sources
+            .entry(key)
+            .or_insert_with(|| (object.resource.clone(), Vec::new()))
+            .1
+            .push(object.id.name.clone());
+        homes.extend(object.id.namespace.clone());
+    }
+    for namespace in homes {
+        for (group, version, kind) in [("", "v1", "Pod"), ("apps", "v1", "ReplicaSet"), ("", "v1", "Event")] {
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+            let key = (group.to_owned(), kind.to_owned(), Some(namespace.clone()));
+            sources.entry(key).or_insert_with(|| (resource, Vec::new()));
+        }
+    }
+    sources
+}
+
+pub(super) fn api(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
+        None => Api::all_with(client.clone(), resource),
+    }
+}
+
+/// The object as JSON; items of a list do not say of which kind they are.
+pub(super) fn plain(object: DynamicObject, resource: &ApiResource) -> Value {
+    let mut value = serde_json::to_value(object).unwrap_or_default();
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("apiVersion".to_owned(), resource.api_version.clone().into());
+        fields.insert("kind".to_owned(), resource.kind.clone().into());
+    }
+    live::trim(&mut value);
+    value
+}
+
+async fn follow(
+    client: Client,
+    resource: ApiResource,
+    namespace: Option<String>,
+    names: Vec<String>,
+    tell: mpsc::Sender<Message>,
+) {
+    let api = api(&client, &resource, namespace.as_deref());
+    let mut changes = watcher(api.clone(), watcher::Config::default()).default_backoff().boxed();
+    let mut listed = Vec::new();
+    while let Some(change) = changes.next().await {
+        let message = match change {
+            Ok(watcher::Event::Init) => {
+                listed.clear();
+                continue;
+            }
+            Ok(watcher::Event::InitApply(object)) => {
+                listed.push(plain(object, &resource));
+                continue;
+            }
+            Ok(watcher::Event::InitDone) => {
+                Message::Listed(resource.clone(), namespace.clone(), std::mem::take(&mut listed))
+            }
+            Ok(watcher::Event::Apply(object)) => Message::Put(plain(object, &resource)),
+            Ok(watcher::Event::Delete(object)) => Message::Gone(live::id(&plain(object, &resource))),
+            Err(error) if is_forbidden(&error) => {
+                if tell.send(Message::Forbidden(resource.plural.clone())).await.is_ok() {
+                    drop(changes);
+                    poll(&api, &resource, namespace.as_ref(), &names, &tell).await;
+                }
+                return;
+            }
+            // The watch starts over with a list: no news, no loss.
+            Err(watcher::Error::WatchError(status)) if status.code == 410 => continue,
+            Err(error) => Message::Trouble(words(&error)),
+        };
+        if tell.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Asks for our own objects by name; without any there is nothing to ask for.
+async fn poll(
+    api: &Api<DynamicObject>,
+    resource: &ApiResource,
+    namespace: Option<&String>,
+    names: &[String],
+    tell: &mpsc::Sender<Message>,
+) {
+    while !names.is_empty() {
+        for name in names {
+            let message = match api.get_opt(name).await {
+                Ok(Some(object)) => Message::Put(plain(object, resource)),
+                Ok(None) => Message::Gone(ObjectId {
+                    group: resource.group.clone(),
+                    kind: resource.kind.clone(),
+                    namespace: namespace.cloned(),
+                    name: name.clone(),
+                }),
+                Err(error) => Message::Trouble(error.to_string()),
+            };
+            if tell.send(message).await.is_err() {
+                return;
+            }
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+fn is_forbidden(error: &watcher::Error) -> bool {
+    use watcher::Error;
+    let (Error::InitialListFailed(kube::Error::Api(status))
+    | Error::WatchStartFailed(kube::Error::Api(status))
+    | Error::WatchFailed(kube::Error::Api(status))
+    | Error::WatchError(status)) = error
+    else {
+        return false;
+    };
+    status.code == 403
+}
+
+/// The innermost cause: kube's own texts repeat their sources.
+fn words(error: &watcher::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+fn take_in(message: Message, snapshot: &mut Snapshot) -> News {
+    match message {
+        Message::Listed(resource, namespace, objects) => {
+            snapshot.replace(&resource.group, &resource.kind, namespace.as_deref(), objects);
+        }
+        Message::Put(object) if live::kind(&object) == "Event" => {
+            snapshot.heard(live::name(&object), Happening::read(&object));
+        }
+        Message::Put(object) => snapshot.put(object),
+        Message::Gone(id) => snapshot.remove(&id),
+        Message::Trouble(why) => return News::Trouble(why),
+        Message::Forbidden(what) => return News::Forbidden(what),
+    }
+    News::Update
+}

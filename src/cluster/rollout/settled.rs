@@ -1,0 +1,66 @@
+//! The look at a cluster in which nothing was written: one list per kind, and usually that is all.
+
+use crate::cluster::apply::Applied;
+use crate::cluster::health::Health;
+use crate::cluster::judge::limits::Limits;
+use crate::cluster::rollout::Rolled;
+use crate::cluster::rollout::judge_of;
+use crate::cluster::rollout::known;
+use crate::cluster::rollout::read;
+use crate::cluster::rollout::waits;
+use crate::cluster::rollout::warnings;
+use crate::cluster::snapshot::Snapshot;
+use crate::cluster::target::Target;
+use crate::fault::Result;
+use jiff::Timestamp;
+use kube::core::ApiResource;
+use kube::core::GroupVersionKind;
+use std::collections::BTreeMap;
+
+/// Everything is healthy already, or `None`: then it has to be watched.
+pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) -> Result<Option<Rolled>> {
+    let mut snapshot = known(applied);
+    let mut kinds: BTreeMap<(String, String, Option<String>), ApiResource> = BTreeMap::new();
+    for object in applied.objects.iter().filter(|object| waits(object)) {
+        let key = (object.id.group.clone(), object.id.kind.clone(), object.id.namespace.clone());
+        kinds.entry(key).or_insert_with(|| object.resource.clone());
+    }
+    let lists =
+        kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
+    let lists = futures::future::join_all(lists).await;
+    for (((group, kind, namespace), _), objects) in kinds.iter().zip(lists) {
+        // Whatever is wrong with asking, the watch will say it better.
+        let Ok(objects) = objects else { return Ok(None) };
+        snapshot.replace(group, kind, namespace.as_deref(), objects);
+    }
+    let now = Timestamp::now();
+    let mut judge = judge_of(applied, limits, now);
+    let verdicts = judge.observe(now, &snapshot);
+    let content = judge
+        .judgements()
+        .all(|(_, judgement)| judgement.soft || matches!(judgement.health, Health::Ready | Health::Paused));
+    if !content {
+        return Ok(None);
+    }
+    let mut found = warnings(&judge, applied, &snapshot);
+    if found
+        .iter()
+        .any(|finding| finding.subject.as_deref().is_some_and(|subject| subject.starts_with("Service/")))
+    {
+        // Pods may come from kinds that were not listed: look before crying.
+        add_pods(target, applied, &mut snapshot).await;
+        found = warnings(&judge, applied, &snapshot);
+    }
+    Ok(Some(Rolled { verdicts, warnings: found }))
+}
+
+async fn add_pods(target: &Target, applied: &Applied, snapshot: &mut Snapshot) {
+    let pods = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"));
+    let homes: std::collections::BTreeSet<&String> =
+        applied.objects.iter().filter_map(|object| object.id.namespace.as_ref()).collect();
+    for namespace in homes {
+        if let Ok(objects) = read(target, &pods, Some(namespace)).await {
+            snapshot.replace("", "Pod", Some(namespace), objects);
+        }
+    }
+}

@@ -1,0 +1,270 @@
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::fake_api::FakeApi;
+use crate::cluster::health::Health;
+use crate::cluster::rollout::Limits;
+use crate::cluster::rollout::Rolled;
+use crate::cluster::rollout::rollout;
+use crate::cluster::status::status;
+use crate::cluster::target::Target;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::event::Outcome;
+use crate::event::Place;
+use crate::event::Sink;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::manifest::Object;
+use crate::project::name::Namespace;
+use crate::project::name::ProjectName;
+use crate::run::Run;
+use crate::signal::Asker;
+use crate::signal::Cancel;
+use crate::world::World;
+use kube::core::ApiResource;
+use kube::core::GroupVersionKind;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/todo/deployments";
+const SETS: &str = "/apis/apps/v1/namespaces/todo/replicasets";
+const PODS: &str = "/api/v1/namespaces/todo/pods";
+
+struct Stage {
+    api: FakeApi,
+    target: Target,
+    run: Run,
+    events: mpsc::UnboundedReceiver<Event>,
+    asker: Asker,
+}
+
+fn stage() -> Stage {
+    let (api, client) = FakeApi::start();
+    let (sink, events) = Sink::new();
+    let (asker, cancel) = Cancel::new();
+    let folder = std::env::temp_dir();
+    let world = Arc::new(World::fake(&folder, Vec::<(&str, &str)>::new()));
+    let target = Target {
+        client,
+        namespace: Namespace::parse("todo").unwrap(),
+        project: ProjectName::parse("todo").unwrap(),
+    };
+    Stage { api, target, run: Run { sink, cancel, world, verbose: false }, events, asker }
+}
+
+impl Stage {
+    fn start(&self, applied: Applied, limits: Limits) -> tokio::task::JoinHandle<Result<Rolled, Fault>> {
+        let (run, target) = (self.run.clone(), self.target.clone());
+        tokio::spawn(async move { rollout(&run, &target, &applied, &limits).await })
+    }
+
+    fn told(&mut self) -> Vec<EventKind> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).map(|event| event.kind).collect()
+    }
+}
+
+fn deployment(generation: i64, observed: i64, ready: i64) -> Value {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "todo", "uid": "d", "generation": generation, "resourceVersion": "5",
+                     "annotations": {"deployment.kubernetes.io/revision": "1"}},
+        "spec": {"replicas": 1, "template": {"spec": {"containers": [{"name": "web", "image": "web:1"}]}}},
+        "status": {"observedGeneration": observed, "replicas": 1, "updatedReplicas": 1, "readyReplicas": ready,
+                   "availableReplicas": ready, "conditions": [{"type": "Available", "status": if ready > 0 {"True"} else {"False"}}]},
+    })
+}
+
+fn replica_set() -> Value {
+    json!({"apiVersion": "apps/v1", "kind": "ReplicaSet",
+           "metadata": {"name": "web-1", "namespace": "todo", "uid": "rs", "resourceVersion": "5",
+                        "annotations": {"deployment.kubernetes.io/revision": "1"},
+                        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "controller": true, "uid": "d"}]}})
+}
+
+fn pod(run: i64, state: &Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "Pod",
+           "metadata": {"name": "web-1-a", "namespace": "todo", "uid": "p", "resourceVersion": "5",
+                        "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "controller": true, "uid": "rs"}]},
+           "spec": {"nodeName": "node", "containers": [{"name": "web", "image": "web:1"}]},
+           "status": {"phase": "Running", "containerStatuses": [
+               {"name": "web", "image": "web:1", "ready": false, "restartCount": run - 1, "state": state}]}})
+}
+
+fn applied(outcome: Outcome) -> Applied {
+    let mut object = Object::made(deployment(2, 2, 0), Place::file("web.yaml"));
+    let place = Place { file: "web.yaml".into(), line: 12, column: 9 };
+    object.places.insert("/spec/template/spec/containers/0".to_owned(), place);
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("apps", "v1", "Deployment"));
+    let object = AppliedObject {
+        id: object.id(),
+        resource,
+        uid: "d".to_owned(),
+        generation: Some(2),
+        outcome,
+        object,
+        before: None,
+        after: Value::Null,
+        body: Value::Null,
+        recorded: false,
+    };
+    Applied { objects: vec![object], ..Applied::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_untouched_and_healthy_set_takes_one_list_per_kind() {
+    let mut stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    let began = Instant::now();
+    let rolled = stage.start(applied(Outcome::Unchanged), Limits::default()).await.unwrap().unwrap();
+    assert_eq!(stage.api.requests(), [format!("GET {DEPLOYMENTS}")]);
+    assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
+    assert_eq!(rolled.verdicts[0].health, Health::Ready);
+    let told = stage.told();
+    assert!(
+        matches!(told.last(), Some(EventKind::StepFinished { outcome: Outcome::Unchanged, .. })),
+        "{told:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_of_the_generation_before_is_not_believed() {
+    let mut stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 1, 1));
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    stage.api.watched(DEPLOYMENTS).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(!rolling.is_finished());
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    rolling.await.unwrap().unwrap();
+    let told = stage.told();
+    let finished = |kind: &EventKind| matches!(kind, EventKind::ItemFinished { item, outcome: Outcome::Ready, .. } if item == "Deployment/web");
+    assert_eq!(told.iter().filter(|kind| finished(kind)).count(), 1, "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_is_told_with_its_place_and_its_last_lines() {
+    let stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    stage.api.put(SETS, replica_set());
+    stage
+        .api
+        .put(PODS, pod(1, &json!({"terminated": {"exitCode": 1, "reason": "Error", "containerID": "one"}})));
+    stage.api.log("web-1-a", "Traceback\nSyntaxError: invalid syntax\n");
+    let began = Instant::now();
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    stage.api.watched(PODS).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stage
+        .api
+        .put(PODS, pod(2, &json!({"terminated": {"exitCode": 1, "reason": "Error", "containerID": "two"}})));
+    let fault = rolling.await.unwrap().unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(12), "{:?}", began.elapsed());
+    assert_eq!((fault.kind, fault.findings.len()), (Kind::Rollout, 1));
+    let finding = &fault.findings[0];
+    assert_eq!(finding.subject.as_deref(), Some("Deployment/web"));
+    assert_eq!(finding.message, "container `web` ends with exit code 1, twice so far");
+    assert_eq!(finding.place.as_ref().unwrap().to_string(), "web.yaml:12:9");
+    assert_eq!(finding.evidence, ["Traceback", "SyntaxError: invalid syntax"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_410_gone_the_list_is_read_again() {
+    let stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    stage.api.watched(DEPLOYMENTS).await;
+    stage.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
+    let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version", "status": "Failure"});
+    stage.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
+    rolling.await.unwrap().unwrap();
+    let lists =
+        stage.api.requests().iter().filter(|request| **request == format!("GET {DEPLOYMENTS}")).count();
+    assert_eq!(lists, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_reset_is_made_again_and_said() {
+    let mut stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    stage.api.watched(DEPLOYMENTS).await;
+    stage.api.reset(DEPLOYMENTS);
+    stage.api.watched(DEPLOYMENTS).await;
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    rolling.await.unwrap().unwrap();
+    let told = stage.told();
+    assert!(
+        told.iter()
+            .any(|kind| matches!(kind, EventKind::Waiting { why, .. } if why.contains("does not answer"))),
+        "{told:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_not_be_watched_is_asked_for_by_name() {
+    let mut stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    stage.api.refuse(DEPLOYMENTS);
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    rolling.await.unwrap().unwrap();
+    assert!(stage.api.requests().contains(&format!("GET {DEPLOYMENTS}/web")));
+    let warned = stage.told().iter().filter(|kind| matches!(kind, EventKind::Warned { .. })).count();
+    assert_eq!(warned, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_deleted_meanwhile_fails() {
+    let stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    stage.api.watched(DEPLOYMENTS).await;
+    stage.api.say(DEPLOYMENTS, &json!({"type": "DELETED", "object": deployment(2, 2, 0)}));
+    let fault = rolling.await.unwrap().unwrap_err();
+    assert_eq!(fault.findings[0].message, "somebody deleted it after it was applied");
+}
+
+#[tokio::test(start_paused = true)]
+async fn standstill_ends_the_wait_after_its_limit_and_names_what_is_missing() {
+    let stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let began = Instant::now();
+    let fault = stage.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap_err();
+    let took = began.elapsed().as_secs();
+    assert!((300..303).contains(&took), "{took}");
+    assert_eq!(fault.causes(), ["nothing has changed for 5 min"]);
+    assert_eq!(fault.findings[0].message, "0 of 1 pod ready");
+    assert_eq!(fault.hints.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_user_can_stop_the_wait() {
+    let stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    stage.api.watched(DEPLOYMENTS).await;
+    stage.asker.ask(Kind::Interrupted);
+    assert_eq!(rolling.await.unwrap().unwrap_err().kind, Kind::Interrupted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_tells_what_is_there_and_what_is_not() {
+    let stage = stage();
+    let mut ready = deployment(2, 2, 1);
+    ready["metadata"]["creationTimestamp"] = "2020-01-01T00:00:00Z".into();
+    stage.api.put(DEPLOYMENTS, ready);
+    let there = applied(Outcome::Unchanged).objects.remove(0);
+    let mut absent = there.id.clone();
+    absent.name = "api".to_owned();
+    let wanted = [(there.id, there.resource.clone()), (absent, there.resource)];
+    let statuses = status(&stage.run, &stage.target, &wanted).await.unwrap();
+    assert_eq!((statuses[0].health, statuses[0].replicas.unwrap().ready), (Health::Ready, 1));
+    assert!(statuses[0].age_seconds.unwrap() > 86_400);
+    assert_eq!((statuses[1].health, statuses[1].reason.as_str()), (Health::Unknown, "NotFound"));
+    assert_eq!(stage.api.requests().len(), 4);
+}

@@ -1,0 +1,341 @@
+//! After a good rollout: what is no longer wanted goes, the inventory becomes exact, the revision is recorded.
+//!
+//! Nothing of it after a run that failed: then what was there before may be needed again. Nothing of it, either, after a
+//! run that changed nothing.
+
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::apply::store;
+use crate::cluster::delete::asks_to_stay;
+use crate::cluster::delete::delete;
+use crate::cluster::delete::is_controlled;
+use crate::cluster::diff::meant;
+use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::kind;
+use crate::cluster::lock;
+use crate::cluster::revision;
+use crate::cluster::survey;
+use crate::cluster::survey::AT_ONCE;
+use crate::cluster::survey::Member;
+use crate::cluster::survey::uid_of;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::wire::How;
+use crate::cluster::wire::Kind;
+use crate::cluster::wire::MANAGER;
+use crate::cluster::wire::Wire;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::Fault;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::stream;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// From how many candidates on it is asked whether most of the set is really meant to go.
+const MANY: usize = 10;
+
+/// What the end of a good run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// What was no longer wanted and is gone.
+    pub pruned: Vec<ObjectId>,
+    /// What is no longer wanted but stays, and why.
+    pub kept: Vec<(ObjectId, String)>,
+    /// The revision that was recorded, if anything was.
+    pub revision: Option<u64>,
+}
+
+/// What is to be done about what is no longer wanted.
+pub(crate) struct Unwanted {
+    pub(crate) go: BTreeMap<ObjectId, Member>,
+    pub(crate) stay: Vec<(ObjectId, String)>,
+}
+
+/// Sorts what carries our label but is not wanted.
+pub(crate) fn unwanted(
+    members: &BTreeMap<ObjectId, Member>,
+    wanted: &BTreeSet<ObjectId>,
+    uids: &BTreeSet<&str>,
+    inventory: Option<&Inventory>,
+    prune_data: bool,
+) -> Unwanted {
+    let mut unwanted = Unwanted { go: BTreeMap::new(), stay: Vec::new() };
+    for (id, member) in members {
+        let object = &member.object;
+        // The same object may be served by two groups.
+        if wanted.contains(id)
+            || uids.contains(uid_of(object))
+            || is_controlled(object)
+            || !object["metadata"]["deletionTimestamp"].is_null()
+        {
+            continue;
+        }
+        let adopted = inventory.and_then(|inventory| inventory.entry(id)).is_some_and(|entry| entry.adopted);
+        if let Some(mark) = asks_to_stay(object) {
+            unwanted.stay.push((id.clone(), format!("`{mark}` says so")));
+        } else if let Some(why) = holds_data(object).filter(|_| !prune_data) {
+            unwanted.stay.push((id.clone(), why.to_owned()));
+        } else if adopted && !prune_data {
+            unwanted.stay.push((id.clone(), "it was there before the project".to_owned()));
+        } else {
+            unwanted.go.insert(id.clone(), member.clone());
+        }
+    }
+    unwanted
+}
+
+fn holds_data(object: &Value) -> Option<&'static str> {
+    match object["kind"].as_str()? {
+        "Namespace" => Some("what others have in it would go, too"),
+        "PersistentVolumeClaim" | "PersistentVolume" => Some("its data would be gone"),
+        "CustomResourceDefinition" => Some("every object of its kind would go, too"),
+        "StatefulSet" if object["spec"]["volumeClaimTemplates"].as_array().is_some_and(|c| !c.is_empty()) => {
+            Some("its volumes would be left without it")
+        }
+        _ => None,
+    }
+}
+
+/// Ends a good run. Writes nothing if nothing has changed.
+pub async fn settle(run: &Run, target: &Target, mut applied: Applied) -> fault::Result<Settled> {
+    let lock = applied.lock.take();
+    let settled = run.or_stopped(settled(run, target, &applied, lock.is_some())).await;
+    if let Some(lock) = lock {
+        lock.release().await;
+    }
+    settled
+}
+
+async fn settled(run: &Run, target: &Target, applied: &Applied, locked: bool) -> fault::Result<Settled> {
+    let wanted: BTreeSet<ObjectId> = applied
+        .objects
+        .iter()
+        .map(|object| object.id.clone())
+        .chain(applied.expired.iter().cloned())
+        .collect();
+    let uids: BTreeSet<&str> = applied.objects.iter().map(|object| object.uid.as_str()).collect();
+    let inventory = applied.stored.as_ref().map(|stored| &stored.inventory);
+    let candidates = unwanted(&applied.survey.members, &wanted, &uids, inventory, applied.options.prune_data);
+    for (id, why) in &candidates.stay {
+        let item = run.sink.item(Step::Apply, id.to_string());
+        item.finish(Outcome::Kept, Some(format!("no longer wanted; {why}")));
+    }
+    if is_exact(applied, inventory, &candidates) {
+        return Ok(Settled { kept: candidates.stay, ..Settled::default() });
+    }
+    let wire = target.wire();
+    let held = if locked { None } else { Some(lock::take(run, &wire, target).await?) };
+    let done = finish(run, target, &wire, applied, candidates).await;
+    if let Some(held) = held {
+        held.release().await;
+    }
+    done
+}
+
+/// Whether the inventory already says all that could be written down.
+fn is_exact(applied: &Applied, inventory: Option<&Inventory>, candidates: &Unwanted) -> bool {
+    let Some(inventory) = inventory else { return false };
+    let listed: BTreeSet<&ObjectId> = inventory.entries.iter().map(|entry| &entry.id).collect();
+    let wanted: BTreeSet<&ObjectId> = applied
+        .objects
+        .iter()
+        .map(|object| &object.id)
+        .chain(&applied.expired)
+        .chain(candidates.stay.iter().map(|(id, _)| id))
+        .collect();
+    inventory.settled
+        && candidates.go.is_empty()
+        && listed == wanted
+        && applied.objects.iter().all(|object| object.recorded)
+}
+
+async fn finish(
+    run: &Run,
+    target: &Target,
+    wire: &Wire,
+    applied: &Applied,
+    candidates: Unwanted,
+) -> fault::Result<Settled> {
+    let options = applied.options;
+    let total = candidates.go.len() + applied.objects.len();
+    if candidates.go.len() > MANY && candidates.go.len() * 2 > total && !options.yes {
+        let names: Vec<String> = candidates.go.keys().map(ToString::to_string).collect();
+        return Err(Fault::message(
+            fault::Kind::Apply,
+            format!("{} of {total} objects are no longer wanted; nothing was removed", names.len()),
+        )
+        .findings([Finding::error("most of the project would go")
+            .evidence(names)
+            .mend("if that is meant: `todo up --yes`")])
+        .hint("check that all manifests are there; if it is meant: `todo up --yes`"));
+    }
+    let pruned = delete(run, wire, Step::Apply, candidates.go).await?;
+
+    // A list that was written for the first time by a run that had nothing to write starts here.
+    let (mut inventory, before) = match &applied.stored {
+        Some(stored) => (stored.inventory.clone(), Some(&stored.secret)),
+        None => (Inventory::new().map_err(|error| Fault::new(fault::Kind::Internal, error))?, None),
+    };
+    let now = fresh(run, target, wire, applied).await?;
+    let stay: BTreeSet<&ObjectId> =
+        candidates.stay.iter().map(|(id, _)| id).chain(&applied.expired).collect();
+    let mut entries: Vec<Entry> =
+        inventory.entries.iter().filter(|entry| stay.contains(&entry.id)).cloned().collect();
+    let recorded: Vec<Entry> = stream::iter(&applied.objects)
+        .map(|object| record(wire, &inventory, object, now.get(&object.id)))
+        .buffered(AT_ONCE)
+        .collect()
+        .await;
+    entries.extend(recorded);
+    entries.sort_by(|a, b| a.id.cmp(&b.id));
+    inventory.entries = entries;
+    inventory.settled = true;
+    store(run, target, wire, inventory, before).await?;
+
+    let changed = !applied.is_unchanged() || !pruned.is_empty();
+    let revision = revision::record(run, target, wire, applied, changed).await?;
+    Ok(Settled { pruned, kept: candidates.stay, revision })
+}
+
+/// The objects as they are now, where this run or somebody else may have changed them.
+async fn fresh(
+    run: &Run,
+    target: &Target,
+    wire: &Wire,
+    applied: &Applied,
+) -> fault::Result<BTreeMap<ObjectId, Member>> {
+    let kinds: BTreeMap<_, Kind> = applied
+        .objects
+        .iter()
+        .filter(|object| !object.recorded)
+        .map(|object| {
+            let id = &object.id;
+            let kind = Kind { resource: object.resource.clone(), namespaced: id.namespace.is_some() };
+            ((id.group.clone(), id.kind.clone(), id.namespace.clone()), kind)
+        })
+        .collect();
+    let kinds = kinds.into_iter().map(|((.., namespace), kind)| (namespace, kind)).collect();
+    survey::list(wire, target, run, kinds)
+        .await
+        .map_err(|failure| unreadable(failure, "cannot read what is in the cluster"))
+}
+
+/// What the inventory says about an object that this run has applied.
+async fn record(wire: &Wire, inventory: &Inventory, object: &AppliedObject, now: Option<&Member>) -> Entry {
+    let known = inventory.entry(&object.id).cloned();
+    let kind = Kind { resource: object.resource.clone(), namespaced: object.id.namespace.is_some() };
+    let mut entry = known.unwrap_or_else(|| Entry::new(object.id.clone(), &kind));
+    if object.recorded {
+        return entry;
+    }
+    entry.uid = Some(object.uid.clone());
+    entry.applied = Some(inventory.applied(&object.object.value));
+    entry.kept = false;
+    entry.fingerprint = match now {
+        Some(now) if uid_of(&now.object) == object.uid => {
+            // Controllers have had their say by now (a claim has its volume). If anything but them has written, too,
+            // the server has to be asked whether the object still is what is wanted.
+            let same = meant(&now.object) == meant(&object.after) || {
+                let how = How { dry_run: true, force: false };
+                let namespace = object.id.namespace.as_deref();
+                let asked = wire.apply(&kind, namespace, MANAGER, &object.body, how).await;
+                asked.is_ok_and(|asked| meant(&asked) == meant(&now.object))
+            };
+            same.then(|| inventory.fingerprint(&now.object))
+        }
+        _ => None,
+    };
+    entry
+}
+
+/// The project's inventory, for `status`; `None` if nothing of it is in the cluster.
+pub async fn ours(run: &Run, target: &Target) -> fault::Result<Option<Inventory>> {
+    let wire = target.wire();
+    let secret = run
+        .or_stopped(async {
+            wire.get(
+                &kind::core("Secret"),
+                Some(target.namespace.as_str()),
+                &crate::cluster::inventory::name(&target.project),
+            )
+            .await
+            .map_err(|failure| unreadable(failure, "cannot read what the project has in the cluster"))
+        })
+        .await?;
+    let Some(secret) = secret else { return Ok(None) };
+    crate::cluster::inventory::read(secret, &target.project, &target.namespace)
+        .map(|stored| Some(stored.inventory))
+        .map_err(|error| {
+            Fault::new(fault::Kind::Apply, error)
+                .context("cannot read what the project has in the cluster")
+                .hint("`todo up` writes it anew")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unwanted;
+    use crate::cluster::inventory::Entry;
+    use crate::cluster::inventory::Inventory;
+    use crate::cluster::kind;
+    use crate::cluster::survey::Member;
+    use crate::cluster::survey::id_of;
+    use serde_json::Value;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+    use std::collections::BTreeSet;
+
+    fn members(objects: &[Value]) -> BTreeMap<crate::manifest::ObjectId, Member> {
+        objects
+            .iter()
+            .map(|object| (id_of(object), Member { kind: kind::core("ConfigMap"), object: object.clone() }))
+            .collect()
+    }
+
+    #[test]
+    fn data_adopted_objects_and_what_asks_to_stay_are_held_back() {
+        let of = |kind: &str, name: &str| {
+            json!({"apiVersion": "v1", "kind": kind,
+            "metadata": {"name": name, "namespace": "a", "uid": name}})
+        };
+        let mut marked = of("ConfigMap", "marked");
+        marked["metadata"]["annotations"]["helm.sh/resource-policy"] = json!("keep");
+        let mut dying = of("ConfigMap", "dying");
+        dying["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let objects = [
+            of("ConfigMap", "old"),
+            of("ConfigMap", "wanted"),
+            of("ConfigMap", "moved"),
+            of("ConfigMap", "adopted"),
+            of("PersistentVolumeClaim", "data"),
+            of("EndpointSlice", "slice"),
+            marked,
+            dying,
+        ];
+        let mut inventory = Inventory::new().unwrap();
+        let adopted = id_of(&objects[3]);
+        inventory.extend([Entry { adopted: true, ..Entry::new(adopted, &kind::core("ConfigMap")) }]);
+        let wanted = BTreeSet::from([id_of(&objects[1])]);
+        let names = |prune_data| {
+            let found = unwanted(
+                &members(&objects),
+                &wanted,
+                &BTreeSet::from(["moved"]),
+                Some(&inventory),
+                prune_data,
+            );
+            let go: Vec<String> = found.go.keys().map(|id| id.name.clone()).collect();
+            let stay: Vec<String> = found.stay.iter().map(|(id, _)| id.name.clone()).collect();
+            (go.join(" "), stay.join(" "))
+        };
+        assert_eq!(names(false), ("old".to_owned(), "adopted marked data".to_owned()));
+        assert_eq!(names(true), ("adopted old data".to_owned(), "marked".to_owned()));
+    }
+}

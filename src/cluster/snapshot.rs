@@ -1,0 +1,174 @@
+//! What is known of the cluster at one moment: our objects, the pods and ReplicaSets they made, what was said of them.
+//!
+//! Only state, never transitions: a list after a lost watch may skip any number of them. Absence means deleted only for
+//! kinds whose list was read to its end ([`Snapshot::complete`]).
+
+use crate::cluster::live;
+use crate::manifest::ObjectId;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
+
+/// A Kubernetes Event, as far as we read it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    /// The UID of the object that it is about.
+    pub about: String,
+    /// The part of the object: `spec.containers{web}`.
+    pub part: String,
+    /// One word: `FailedMount`.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+    /// Whether it is a warning.
+    pub warning: bool,
+    /// When it was last seen, by the cluster's clock.
+    pub last: Option<Timestamp>,
+}
+
+impl Happening {
+    /// Reads an Event of `v1` or `events.k8s.io/v1`.
+    pub fn read(event: &Value) -> Happening {
+        let first_text = |pointers: &[&str]| {
+            pointers.iter().map(|pointer| live::text(event, pointer)).find(|text| !text.is_empty())
+        };
+        let about = first_text(&["/involvedObject/uid", "/regarding/uid"]).unwrap_or_default();
+        let last = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/deprecatedLastTimestamp"]
+            .iter()
+            .find_map(|pointer| live::moment(event, pointer));
+        Happening {
+            about: about.to_owned(),
+            part: first_text(&["/involvedObject/fieldPath", "/regarding/fieldPath"])
+                .unwrap_or_default()
+                .to_owned(),
+            reason: live::text(event, "/reason").to_owned(),
+            message: first_text(&["/message", "/note"]).unwrap_or_default().trim().to_owned(),
+            warning: live::text(event, "/type") == "Warning",
+            last,
+        }
+    }
+}
+
+/// What is known of the cluster at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    objects: BTreeMap<ObjectId, Value>,
+    happenings: HashMap<String, BTreeMap<String, Happening>>,
+    complete: BTreeSet<(String, String, Option<String>)>,
+    /// The nodes, once somebody asked for them.
+    pub nodes: Option<Vec<Value>>,
+    /// All pods of the cluster, once somebody asked for them: who takes what of a node.
+    pub tenants: Option<Vec<Value>>,
+    /// The StorageClasses, once somebody asked for them.
+    pub classes: Option<Vec<Value>>,
+}
+
+impl Snapshot {
+    /// A snapshot of dumped objects; `List`s are unfolded.
+    pub fn of(objects: &[Value]) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for object in unfold(objects) {
+            match live::kind(object) {
+                "Event" => snapshot.heard(live::name(object), Happening::read(object)),
+                "Node" => snapshot.nodes.get_or_insert_default().push(object.clone()),
+                "StorageClass" => snapshot.classes.get_or_insert_default().push(object.clone()),
+                _ => {}
+            }
+            if live::kind(object) != "Event" {
+                snapshot.put(object.clone());
+            }
+        }
+        snapshot
+    }
+
+    /// Takes in an object.
+    pub fn put(&mut self, object: Value) {
+        self.objects.insert(live::id(&object), object);
+    }
+
+    /// Takes in what we wrote ourselves, under the name that it was given.
+    pub fn know(&mut self, id: ObjectId, object: Value) {
+        self.objects.insert(id, object);
+    }
+
+    /// Takes in an event, by its name.
+    pub fn heard(&mut self, name: &str, happening: Happening) {
+        self.happenings.entry(happening.about.clone()).or_default().insert(name.to_owned(), happening);
+    }
+
+    /// Forgets an object.
+    pub fn remove(&mut self, id: &ObjectId) {
+        self.objects.remove(id);
+    }
+
+    /// Replaces everything of one kind and namespace by what a list said; events are added.
+    pub fn replace(&mut self, group: &str, kind: &str, namespace: Option<&str>, objects: Vec<Value>) {
+        if kind == "Event" {
+            for event in &objects {
+                self.heard(live::name(event), Happening::read(event));
+            }
+            return;
+        }
+        self.objects.retain(|id, _| {
+            id.group != group
+                || id.kind != kind
+                || (namespace.is_some() && id.namespace.as_deref() != namespace)
+        });
+        for object in objects {
+            self.put(object);
+        }
+        self.complete.insert((group.to_owned(), kind.to_owned(), namespace.map(str::to_owned)));
+    }
+
+    /// Whether the list that would hold this object was read to its end.
+    pub fn complete(&self, id: &ObjectId) -> bool {
+        let key = |namespace: Option<String>| (id.group.clone(), id.kind.clone(), namespace);
+        self.complete.contains(&key(id.namespace.clone())) || self.complete.contains(&key(None))
+    }
+
+    /// The object of that name.
+    pub fn get(&self, id: &ObjectId) -> Option<&Value> {
+        self.objects.get(id)
+    }
+
+    /// Everything there is.
+    pub fn all(&self) -> impl Iterator<Item = (&ObjectId, &Value)> {
+        self.objects.iter()
+    }
+
+    /// All objects of a kind in a namespace.
+    pub fn kind<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.objects
+            .iter()
+            .filter(move |(id, _)| {
+                id.kind == kind && id.namespace.as_deref().unwrap_or_default() == namespace
+            })
+            .map(|(_, object)| object)
+    }
+
+    /// What was said of the object with that UID, oldest first.
+    pub fn happenings(&self, uid: &str) -> Vec<&Happening> {
+        let mut of: Vec<&Happening> = self
+            .happenings
+            .get(uid)
+            .filter(|_| !uid.is_empty())
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .collect();
+        of.sort_by_key(|happening| happening.last);
+        of
+    }
+}
+
+/// The objects, with `List`s unfolded at any depth.
+pub fn unfold(objects: &[Value]) -> Vec<&Value> {
+    objects
+        .iter()
+        .flat_map(|object| match object.get("items").and_then(Value::as_array) {
+            Some(items) if live::kind(object).ends_with("List") => unfold(items),
+            _ => vec![object],
+        })
+        .collect()
+}

@@ -1,0 +1,132 @@
+//! How well the project's objects are now: one look, no waiting.
+
+use crate::cluster::blame::newest;
+use crate::cluster::blame::pod;
+use crate::cluster::explain;
+use crate::cluster::health::Health;
+use crate::cluster::health::Replicas;
+use crate::cluster::live;
+use crate::cluster::rollout::read;
+use crate::cluster::snapshot::Snapshot;
+use crate::cluster::target::Target;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use jiff::Timestamp;
+use kube::core::ApiResource;
+use kube::core::GroupVersionKind;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How well one object is, with the figures that people look for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ObjectStatus {
+    /// Which.
+    pub object: ObjectId,
+    /// How well.
+    pub health: Health,
+    /// One word, as the cluster says it; `NotFound` for objects that are not there.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+    /// Its pods, for kinds that have some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Replicas>,
+    /// Restarts of its pods' containers.
+    pub restarts: i64,
+    /// Seconds since it was made, by the cluster's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub age_seconds: Option<u64>,
+}
+
+/// How well `objects` are now, in their order. One list per kind and namespace, and one each of pods, ReplicaSets and
+/// events where there are workloads. What may not be read is `unknown`.
+pub async fn status(
+    run: &Run,
+    target: &Target,
+    objects: &[(ObjectId, ApiResource)],
+) -> Result<Vec<ObjectStatus>> {
+    let snapshot = run.or_stopped(look(target, objects)).await?;
+    let now = Timestamp::now();
+    let there: Vec<Value> = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().collect();
+    let mut judge = explain::judge(&there, now);
+    let verdicts = judge.observe(now, &snapshot);
+    let mut judged: BTreeMap<ObjectId, (_, Option<Replicas>)> = verdicts
+        .into_iter()
+        .zip(judge.judgements())
+        .map(|(verdict, (_, judgement))| (verdict.object.clone(), (verdict, judgement.replicas)))
+        .collect();
+    let statuses = objects.iter().map(|(id, _)| match (judged.remove(id), snapshot.get(id)) {
+        (Some((verdict, replicas)), Some(live)) => ObjectStatus {
+            object: id.clone(),
+            health: verdict.health,
+            reason: verdict.reason,
+            message: verdict.message,
+            replicas,
+            restarts: restarts(live, &snapshot),
+            age_seconds: live::moment(live, "/metadata/creationTimestamp")
+                .and_then(|made| u64::try_from(now.duration_since(made).as_secs()).ok()),
+        },
+        _ => absent(id, snapshot.complete(id)),
+    });
+    Ok(statuses.collect())
+}
+
+fn absent(id: &ObjectId, known: bool) -> ObjectStatus {
+    let (reason, message) =
+        if known { ("NotFound", "it is not there") } else { ("Forbidden", "this user may not read it") };
+    ObjectStatus {
+        object: id.clone(),
+        health: Health::Unknown,
+        reason: reason.to_owned(),
+        message: message.to_owned(),
+        replicas: None,
+        restarts: 0,
+        age_seconds: None,
+    }
+}
+
+fn restarts(live: &Value, snapshot: &Snapshot) -> i64 {
+    newest::pods(live, snapshot)
+        .into_iter()
+        .flat_map(pod::containers)
+        .map(|(status, _)| live::count(status, "/restartCount"))
+        .sum()
+}
+
+async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Snapshot> {
+    let mut kinds: BTreeMap<(String, String, Option<String>), ApiResource> = BTreeMap::new();
+    for (id, resource) in objects {
+        let key = (id.group.clone(), id.kind.clone(), id.namespace.clone());
+        kinds.entry(key).or_insert_with(|| resource.clone());
+        let makes_pods = matches!(id.group.as_str(), "apps" | "batch")
+            || matches!(id.kind.as_str(), "Pod" | "PersistentVolumeClaim");
+        for (group, kind) in [("", "Pod"), ("apps", "ReplicaSet"), ("", "Event")] {
+            if makes_pods {
+                let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+                let key = (group.to_owned(), kind.to_owned(), id.namespace.clone());
+                kinds.entry(key).or_insert(resource);
+            }
+        }
+    }
+    let lists =
+        kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
+    let lists = futures::future::join_all(lists).await;
+    let mut snapshot = Snapshot::default();
+    for (((group, kind, namespace), _), list) in kinds.iter().zip(lists) {
+        match list {
+            Ok(objects) => snapshot.replace(group, kind, namespace.as_deref(), objects),
+            Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {}
+            Err(error) => {
+                return Err::<Snapshot, _>(error)
+                    .or_fault(Kind::Apply, || format!("cannot list objects of kind {kind}"))
+                    .map_err(|fault: Fault| fault.hint("see whether the cluster runs: `minikube status`"));
+            }
+        }
+    }
+    Ok(snapshot)
+}

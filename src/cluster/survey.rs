@@ -1,0 +1,306 @@
+//! What is there now of what the project wants, has, or had: one list a kind and namespace.
+//!
+//! Only reads. Objects are found by the label that says whose they are; those that do not carry it yet are asked for by
+//! name.
+
+use crate::cluster::inventory;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::PART_OF;
+use crate::cluster::inventory::Stored;
+use crate::cluster::kind;
+use crate::cluster::kind::Kinds;
+use crate::cluster::lock;
+use crate::cluster::phase::Phase;
+use crate::cluster::phase::phase;
+use crate::cluster::retry::persist;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::Kind;
+use crate::cluster::wire::Wire;
+use crate::event::EventKind;
+use crate::event::Finding;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::Fault;
+use crate::fault::OrFault;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
+use crate::manifest::follow::Versions;
+use crate::manifest::follow::follow;
+use crate::run::Run;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// How many requests are under way at once.
+pub(crate) const AT_ONCE: usize = 12;
+
+/// One object as it is to be applied.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) object: Object,
+    pub(crate) id: ObjectId,
+    pub(crate) kind: Kind,
+    pub(crate) phase: Phase,
+}
+
+impl Wanted {
+    pub(crate) fn namespace(&self) -> Option<&str> {
+        self.id.namespace.as_deref()
+    }
+}
+
+/// An object of the cluster and how it is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) kind: Kind,
+    pub(crate) object: Value,
+}
+
+/// What is there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Survey {
+    /// The project's list, if it has one.
+    pub(crate) stored: Option<Stored>,
+    /// The lock, if somebody holds it.
+    pub(crate) lease: Option<Value>,
+    /// The target's namespace, if it is there.
+    pub(crate) namespace: Option<Value>,
+    /// What carries our label, in every kind and namespace that we know of.
+    pub(crate) members: BTreeMap<ObjectId, Member>,
+    /// What is wanted and there, with or without the label.
+    pub(crate) live: BTreeMap<ObjectId, Value>,
+}
+/// The same objects, their pod templates telling which data they read (see [`crate::manifest::follow`]): with the salt of
+/// the inventory, or of the one that will be the first.
+pub(crate) fn followed(wanted: &[Wanted], survey: &Survey, first: &Inventory) -> Vec<Wanted> {
+    let inventory = survey.stored.as_ref().map_or(first, |stored| &stored.inventory);
+    let mut objects: Vec<Object> = wanted.iter().map(|wanted| wanted.object.clone()).collect();
+    let versions = Versions::of(&objects, Some(&inventory.salt()));
+    follow(&mut objects, &versions);
+    wanted.iter().zip(objects).map(|(wanted, object)| Wanted { object, ..wanted.clone() }).collect()
+}
+
+/// Normalises `objects` for this target: namespace, label, kind. Every mistake at once.
+pub(crate) async fn prepare(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<Vec<Wanted>> {
+    let wire = target.wire();
+    let kinds = persist(tell(run, Step::Apply, "cluster"), || Kinds::of(&wire, objects))
+        .await
+        .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?;
+    let part_of = target.part_of();
+    let mut wanted: BTreeMap<ObjectId, Wanted> = BTreeMap::new();
+    let mut findings = Vec::new();
+    for object in objects {
+        let Some(kind) = kinds.get(object) else {
+            findings.push(
+                Finding::error(format!(
+                    "the cluster has no kind `{}` in `{}`",
+                    object.kind(),
+                    object.api_version()
+                ))
+                .about(object.id().to_string())
+                .at(object.place_of("/kind").clone())
+                .mend("install the CRD that defines it first, or correct `apiVersion` and `kind`"),
+            );
+            continue;
+        };
+        let mut object = object.clone();
+        normalise(&mut object.value, kind, target.namespace.as_str(), &part_of);
+        let id = object.id();
+        if let Some(other) = wanted.get(&id) {
+            findings.push(
+                Finding::error(format!("`{id}` is also written at {}", other.object.place))
+                    .about(id.to_string())
+                    .at(object.place.clone())
+                    .mend("keep one of them"),
+            );
+            continue;
+        }
+        let phase = phase(&id.group, &id.kind);
+        wanted.insert(id.clone(), Wanted { object, id, kind: kind.clone(), phase });
+    }
+    if !findings.is_empty() {
+        return Err(Fault::message(fault::Kind::Apply, "the objects cannot be applied").findings(findings));
+    }
+    let mut wanted: Vec<Wanted> = wanted.into_values().collect();
+    wanted.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
+    Ok(wanted)
+}
+
+fn normalise(value: &mut Value, kind: &Kind, namespace: &str, part_of: &str) {
+    if let Some(top) = value.as_object_mut() {
+        top.remove("status");
+    }
+    if !value["metadata"].is_object() {
+        value["metadata"] = json!({});
+    }
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        for field in
+            ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"]
+        {
+            metadata.remove(field);
+        }
+        if kind.namespaced {
+            let written = metadata.get("namespace").and_then(Value::as_str);
+            if written.is_none_or(str::is_empty) {
+                metadata.insert("namespace".to_owned(), json!(namespace));
+            }
+        } else {
+            metadata.remove("namespace");
+        }
+        if !metadata.get("labels").is_some_and(Value::is_object) {
+            metadata.insert("labels".to_owned(), json!({}));
+        }
+    }
+    value["metadata"]["labels"][PART_OF] = json!(part_of);
+    // Server-side apply never takes a key out that goes out of stringData (kubernetes#108008).
+    if value["kind"] == "Secret"
+        && let Some(Value::Object(texts)) = value.as_object_mut().and_then(|top| top.remove("stringData"))
+    {
+        for (key, text) in texts {
+            if let Some(text) = text.as_str() {
+                value["data"][key] = json!(STANDARD.encode(text));
+            }
+        }
+    }
+}
+
+/// Looks at everything.
+pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault::Result<Survey> {
+    let wire = target.wire();
+    let namespace = target.namespace.as_str();
+    let mut kinds: BTreeMap<(String, String, Option<String>), Kind> = wanted
+        .iter()
+        .map(|w| ((w.id.group.clone(), w.id.kind.clone(), w.id.namespace.clone()), w.kind.clone()))
+        .collect();
+    let told = || tell(run, Step::Apply, "cluster");
+    let reading = |failure| unreadable(failure, "cannot read what is in the cluster");
+
+    let secrets = inventory::secrets();
+    let name = inventory::name(&target.project);
+    let namespaces = kind::core("Namespace");
+    let listed: Vec<Kind2> = kinds.iter().map(|(key, kind)| (key.2.clone(), kind.clone())).collect();
+    let (secret, lease, found, mut members) = tokio::try_join!(
+        persist(told(), || wire.get(&secrets, Some(namespace), &name)),
+        persist(told(), || lock::read(&wire, target)),
+        persist(told(), || wire.get(&namespaces, None, namespace)),
+        list(&wire, target, run, listed),
+    )
+    .map_err(reading)?;
+    let stored = secret
+        .map(|secret| inventory::read(secret, &target.project, &target.namespace))
+        .transpose()
+        .or_fault(fault::Kind::Apply, || "cannot read what the project has in the cluster".to_owned())
+        .map_err(|fault| {
+            fault.hint(format!(
+                "look at it: `kubectl -n {namespace} get secret {name} -o yaml`; if it is broken, delete it and run `todo up` again"
+            ))
+        })?;
+    let before = stored.as_ref().map(|stored| stored.inventory.kinds()).unwrap_or_default();
+    let mut more = Vec::new();
+    for (key, kind) in before {
+        let namespace = key.2.clone();
+        kinds.entry(key).or_insert_with(|| {
+            more.push((namespace, kind.clone()));
+            kind
+        });
+    }
+    members.extend(list(&wire, target, run, more).await.map_err(reading)?);
+
+    let mut live: BTreeMap<ObjectId, Value> = BTreeMap::new();
+    let mut missing = Vec::new();
+    for wanted in wanted {
+        match members.get(&wanted.id) {
+            Some(member) => {
+                live.insert(wanted.id.clone(), member.object.clone());
+            }
+            None => missing.push(wanted),
+        }
+    }
+    let found_by_name: Vec<Option<(ObjectId, Value)>> = stream::iter(missing)
+        .map(|wanted| {
+            let wire = &wire;
+            async move {
+                let object = persist(told(), || wire.get(&wanted.kind, wanted.namespace(), &wanted.id.name));
+                Ok(object.await?.map(|object| (wanted.id.clone(), object)))
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
+        .map_err(reading)?;
+    live.extend(found_by_name.into_iter().flatten());
+    Ok(Survey { stored, lease, namespace: found, members, live })
+}
+
+type Kind2 = (Option<String>, Kind);
+
+/// What carries our label, in these kinds. A kind that is not served has no objects.
+pub(crate) async fn list(
+    wire: &Wire,
+    target: &Target,
+    run: &Run,
+    kinds: Vec<Kind2>,
+) -> Result<BTreeMap<ObjectId, Member>, Failure> {
+    let selector = target.selector();
+    let lists: Vec<Vec<(ObjectId, Member)>> = stream::iter(kinds)
+        .map(|(namespace, kind)| {
+            let selector = &selector;
+            async move {
+                let told = tell(run, Step::Apply, &kind.resource.plural);
+                let objects = match persist(told, || wire.list(&kind, namespace.as_deref(), selector)).await {
+                    Ok(objects) => objects,
+                    Err(failure) if failure.is_absent() => Vec::new(),
+                    Err(failure) => return Err(failure),
+                };
+                Ok(objects
+                    .into_iter()
+                    .map(|object| (id_of(&object), Member { kind: kind.clone(), object }))
+                    .collect())
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(lists.into_iter().flatten().collect())
+}
+
+/// What names an object of the cluster.
+pub(crate) fn id_of(object: &Value) -> ObjectId {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ObjectId {
+        group: object["apiVersion"]
+            .as_str()
+            .and_then(|version| version.split_once('/'))
+            .map_or(String::new(), |(group, _)| group.to_owned()),
+        kind: text(&object["kind"]),
+        namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
+        name: text(&object["metadata"]["name"]),
+    }
+}
+
+/// Its UID.
+pub(crate) fn uid_of(object: &Value) -> &str {
+    object["metadata"]["uid"].as_str().unwrap_or_default()
+}
+
+/// Tells why something is tried again.
+pub(crate) fn tell(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<> {
+    let (sink, item) = (run.sink.clone(), item.to_owned());
+    move |why| sink.tell(EventKind::Waiting { step, item: item.clone(), why })
+}
+
+/// A fault of a request that is about no object in particular.
+pub(crate) fn unreadable(failure: Failure, doing: &'static str) -> Fault {
+    let hint = match failure.status().map(|status| status.code) {
+        Some(401) => "the API server does not know us: `minikube update-context` writes its entry anew",
+        Some(403) => "get the right to do it: `kubectl auth can-i --list` shows what is allowed",
+        _ => "look at the cluster: `minikube status`, and `todo up` again",
+    };
+    Fault::new(fault::Kind::Apply, failure).context(doing).hint(hint)
+}

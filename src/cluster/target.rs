@@ -1,0 +1,170 @@
+//! The cluster that we write to, where in it, and who we are; and the guard against a cluster that nobody meant.
+//!
+//! Not the profile (`minikube`): only an entry of a kubeconfig. The user's current context counts for nothing here.
+
+use crate::cluster::inventory;
+use crate::cluster::wire::Wire;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::project::name::Namespace;
+use crate::project::name::ProjectName;
+use crate::run::Run;
+use kube::Client;
+use kube::Config;
+use kube::config::KubeConfigOptions;
+use kube::config::Kubeconfig;
+use kube::config::NamedExtension;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a connection may take; the API server is on this machine or in its network.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// What minikube writes as `provider` into the extensions of its kubeconfig entries (`minikube: pkg/minikube/kubeconfig/extension.go`).
+const PROVIDER: &str = "minikube.sigs.k8s.io";
+
+/// A cluster, a namespace in it, and the project whose objects go there.
+#[derive(Clone)]
+pub struct Target {
+    /// The connection; kube's own retries are off.
+    pub client: Client,
+    /// Where objects without a namespace of their own go.
+    pub namespace: Namespace,
+    /// Whose they are.
+    pub project: ProjectName,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Target({} in {})", self.project, self.namespace)
+    }
+}
+
+/// Whether a cluster that is no local minikube is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Only a local minikube will do.
+    LocalMinikube,
+    /// The project names the context in a `[target]`.
+    Named,
+}
+
+impl Target {
+    /// Connects to the local minikube behind `context` of the file `kubeconfig`. Nothing is sent yet.
+    pub async fn connect(
+        run: &Run,
+        kubeconfig: &Path,
+        context: &str,
+        namespace: Namespace,
+        project: ProjectName,
+    ) -> Result<Target, Fault> {
+        Target::guarded(run, kubeconfig, context, Guard::LocalMinikube, namespace, project).await
+    }
+
+    /// As [`Target::connect`], for a context that may be any cluster if the project names it.
+    pub async fn guarded(
+        _run: &Run,
+        kubeconfig: &Path,
+        context: &str,
+        guard: Guard,
+        namespace: Namespace,
+        project: ProjectName,
+    ) -> Result<Target, Fault> {
+        let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
+        let file = Kubeconfig::read_from(kubeconfig).or_fault(Kind::Minikube, doing)?;
+        if !file.contexts.iter().any(|entry| entry.name == context) {
+            return Err(Fault::message(
+                Kind::Minikube,
+                format!("{} has no context `{context}`", kubeconfig.display()),
+            )
+            .hint(format!("write it: `minikube update-context -p {context}`")));
+        }
+        if guard == Guard::LocalMinikube && !is_local_minikube(&file, context) {
+            return Err(Fault::message(
+                Kind::Usage,
+                format!("the context `{context}` is not a local minikube; nothing was sent to it"),
+            )
+            .hint(format!(
+                "if it is meant, name it in deploy.toml: `[target.NAME]` with `context = \"{context}\"`, and use `todo up --target NAME`"
+            )));
+        }
+        let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
+        let mut config =
+            Config::from_custom_kubeconfig(file, &options).await.or_fault(Kind::Minikube, doing)?;
+        // Ours tell why they wait (`retry`); kube's wait in silence for minutes.
+        config.default_retry = false;
+        config.connect_timeout = Some(CONNECT);
+        let client = Client::try_from(config).or_fault(Kind::Minikube, doing)?;
+        Ok(Target { client, namespace, project })
+    }
+
+    pub(crate) fn wire(&self) -> Wire {
+        Wire::new(self.client.clone())
+    }
+
+    /// The label selector of this project's objects.
+    pub(crate) fn selector(&self) -> String {
+        format!("{}={}", inventory::PART_OF, self.part_of())
+    }
+
+    pub(crate) fn part_of(&self) -> String {
+        inventory::id(&self.project, &self.namespace)
+    }
+}
+
+/// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and an address that is not far away.
+fn is_local_minikube(file: &Kubeconfig, name: &str) -> bool {
+    let Some(context) =
+        file.contexts.iter().find(|entry| entry.name == name).and_then(|c| c.context.as_ref())
+    else {
+        return false;
+    };
+    let cluster = file.clusters.iter().find(|entry| entry.name == context.cluster);
+    let Some(cluster) = cluster.and_then(|entry| entry.cluster.as_ref()) else { return false };
+    let marked = |extensions: &Option<Vec<NamedExtension>>| {
+        extensions.iter().flatten().any(|extension| extension.extension["provider"] == PROVIDER)
+    };
+    let host = cluster.server.as_deref().and_then(|server| server.parse::<http::Uri>().ok());
+    let host = host.as_ref().and_then(http::Uri::host).unwrap_or_default();
+    (marked(&context.extensions) || marked(&cluster.extensions)) && is_near(host) || is_loopback(host)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+/// Loopback, or an address of a private network (RFC 1918, RFC 4193), as nodes of minikube have.
+fn is_near(host: &str) -> bool {
+    match host.trim_matches(['[', ']']).parse() {
+        Ok(std::net::IpAddr::V4(address)) => address.is_private() || address.is_loopback(),
+        Ok(std::net::IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
+        Err(_) => matches!(host, "localhost" | "control-plane.minikube.internal"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local_minikube;
+    use kube::config::Kubeconfig;
+
+    #[test]
+    fn only_a_minikube_of_this_machine_passes() {
+        let passes = |server: &str, provider: &str| {
+            let yaml = format!(
+                "apiVersion: v1\nkind: Config\nclusters:\n- name: c\n  cluster:\n    server: {server}\n    \
+                 extensions:\n    - name: cluster_info\n      extension: {{provider: {provider}}}\n\
+                 contexts:\n- name: x\n  context: {{cluster: c, user: u}}\n"
+            );
+            is_local_minikube(&Kubeconfig::from_yaml(&yaml).unwrap(), "x")
+        };
+        assert!(passes("https://192.168.49.2:8443", "minikube.sigs.k8s.io"));
+        assert!(passes("https://127.0.0.1:32771", "minikube.sigs.k8s.io"));
+        assert!(passes("http://127.0.0.1:4711", "none"));
+        assert!(!passes("https://192.168.49.2:8443", "none"));
+        assert!(!passes("https://34.12.0.7", "minikube.sigs.k8s.io"));
+        assert!(!passes("https://api.prod.example", "minikube.sigs.k8s.io"));
+    }
+}

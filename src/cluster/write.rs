@@ -1,0 +1,138 @@
+//! One object written: made, changed, or deleted and made again.
+//!
+//! Whether, is decided already (`decide`). What fails on the way back from a deletion brings the old object back.
+
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::apply::GONE;
+use crate::cluster::apply::done;
+use crate::cluster::apply::is_unlabelled;
+use crate::cluster::apply::made_by_us;
+use crate::cluster::decide::Decided;
+use crate::cluster::decide::Todo;
+use crate::cluster::diff::meant;
+use crate::cluster::refusal;
+use crate::cluster::retry::persist;
+use crate::cluster::survey::uid_of;
+use crate::cluster::until::until;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::How;
+use crate::cluster::wire::MANAGER;
+use crate::cluster::wire::Propagation;
+use crate::cluster::wire::Wire;
+use crate::event::Finding;
+use crate::event::OpenItem;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::run::Run;
+use serde_json::Value;
+
+pub(crate) async fn write_one(run: &Run, wire: &Wire, one: Decided) -> Result<AppliedObject, Vec<Finding>> {
+    let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
+    let result = match one.todo {
+        Todo::Recreate(propagation) => recreate(&item, wire, &one, propagation).await,
+        _ => send(&item, wire, &one).await.map_err(|failure| refusal::findings(&one.wanted.object, &failure)),
+    };
+    let after = result?;
+    let outcome = match one.todo {
+        Todo::Create => Outcome::Created,
+        // The namespace that this run made bare, before it could write anything else.
+        Todo::Change if made_by_us(one.live.as_ref()) && one.live.as_ref().is_some_and(is_unlabelled) => {
+            Outcome::Created
+        }
+        Todo::Recreate(_) => Outcome::Recreated,
+        _ => Outcome::Changed,
+    };
+    item.finish(outcome, None);
+    Ok(done(one.wanted, outcome, one.live, after, one.body, false))
+}
+
+async fn send(item: &OpenItem, wire: &Wire, one: &Decided) -> Result<Value, Failure> {
+    let (kind, namespace) = (&one.wanted.kind, one.wanted.namespace());
+    let name = &one.wanted.id.name;
+    let tell = |why: String| item.waiting(why);
+    if one.todo == Todo::Create
+        && let Some(dying) = &one.live
+    {
+        item.waiting("the old one is being deleted");
+        gone(wire, one, uid_of(dying)).await?;
+    }
+    if let Some(patch) = &one.migrate {
+        match persist(tell, || wire.json_patch(kind, namespace, name, patch)).await {
+            // Somebody has written since: the fields stay with their old manager until the next run.
+            Err(failure) if !failure.is_conflict() => return Err(failure),
+            _ => {}
+        }
+    }
+    let how = How { dry_run: false, force: one.force };
+    persist(tell, || wire.apply(kind, namespace, MANAGER, &one.body, how)).await
+}
+
+/// Waits until the object with this UID is gone.
+async fn gone(wire: &Wire, one: &Decided, uid: &str) -> Result<(), Failure> {
+    let fits = |seen: Option<&Value>| seen.is_none_or(|seen| uid_of(seen) != uid);
+    match until(wire, &one.wanted.kind, one.wanted.namespace(), &one.wanted.id.name, GONE, fits).await? {
+        (_, true) => Ok(()),
+        (seen, false) => Err(Failure::Unreachable(format!(
+            "the old one does not go; its finalizers are {}",
+            seen.map_or(Value::Null, |seen| seen["metadata"]["finalizers"].clone())
+        ))),
+    }
+}
+
+/// Deletes an object and makes it anew; if that fails, as it was.
+async fn recreate(
+    item: &OpenItem,
+    wire: &Wire,
+    one: &Decided,
+    propagation: Propagation,
+) -> Result<Value, Vec<Finding>> {
+    let object = &one.wanted.object;
+    let (kind, namespace, name) = (&one.wanted.kind, one.wanted.namespace(), &one.wanted.id.name);
+    let refused = |failure: Failure| refusal::findings(object, &failure);
+    let Some(live) = &one.live else { return send(item, wire, one).await.map_err(refused) };
+    // The server judges a new object before it looks whether the name is taken: "already exists" means that it is good.
+    match wire.create(kind, namespace, &preflight(&one.body), true).await {
+        Err(failure) if failure.status().is_some_and(kube::core::Status::is_already_exists) => {}
+        Err(failure) => return Err(refused(failure)),
+        Ok(_) => {}
+    }
+    item.progress("deleting the old one", None);
+    persist(|why| item.waiting(why), || wire.delete(kind, namespace, name, uid_of(live), propagation))
+        .await
+        .map_err(refused)?;
+    gone(wire, one, uid_of(live)).await.map_err(refused)?;
+    let how = How { dry_run: false, force: true };
+    match persist(|why| item.waiting(why), || wire.apply(kind, namespace, MANAGER, &one.body, how)).await {
+        Ok(after) => Ok(after),
+        Err(failure) => {
+            let mut findings = refused(failure);
+            let back = wire.create(kind, namespace, &meant(live), false).await;
+            findings.push(match back {
+                Ok(_) => Finding::warning("the old one is there again")
+                    .about(one.wanted.id.to_string())
+                    .mend("correct the manifest and run `todo up` again"),
+                Err(why) => Finding::error(format!("the old one could not be brought back: {why}"))
+                    .about(one.wanted.id.to_string())
+                    .mend("correct the manifest and run `todo up` again"),
+            });
+            Err(findings)
+        }
+    }
+}
+
+/// What to ask the server about while the old object still holds its ports and address.
+fn preflight(body: &Value) -> Value {
+    let mut body = body.clone();
+    if body["kind"] == "Service" {
+        if let Some(spec) = body["spec"].as_object_mut() {
+            spec.remove("clusterIP");
+            spec.remove("clusterIPs");
+        }
+        for port in body["spec"]["ports"].as_array_mut().into_iter().flatten() {
+            if let Some(port) = port.as_object_mut() {
+                port.remove("nodePort");
+            }
+        }
+    }
+    body
+}

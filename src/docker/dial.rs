@@ -1,0 +1,108 @@
+//! One raw connection to an engine, for what a pool cannot do: an upgrade, an answer that goes on for minutes, and a
+//! request that ends on the engine's side when its connection closes.
+
+use crate::docker::Address;
+use anyhow::Context;
+use http::Request;
+use http::Response;
+use hyper::body::Body;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use std::sync::Arc;
+use tokio::task::JoinHandle;
+use tonic::codegen::Service;
+
+/// Opens connections to one engine; certificates are read once. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Dialer {
+    address: Address,
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+/// A request under way on a connection of its own; dropping it closes the connection, whatever the engine does.
+#[derive(Debug)]
+pub struct Call {
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send {}
+impl<T: hyper::rt::Read + hyper::rt::Write + Unpin + Send> Stream for T {}
+
+impl Dialer {
+    /// Connections to the engine at `address`. Nothing is opened yet.
+    pub fn new(address: &Address) -> anyhow::Result<Dialer> {
+        let tls = match address {
+            Address::Tls(_, certificates) => Some(Arc::new(super::tls(certificates)?)),
+            _ => None,
+        };
+        Ok(Dialer { address: address.clone(), tls })
+    }
+
+    /// Sends `request` on a new connection and returns the answer's head; its body lives as long as the [`Call`].
+    pub async fn send<B>(&self, request: Request<B>) -> anyhow::Result<(Response<Incoming>, Call)>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let stream =
+            self.open().await.with_context(|| format!("cannot reach the engine at {}", self.address))?;
+        let (mut sender, connection) = http1::handshake(stream).await?;
+        let connection = tokio::spawn(async move {
+            // The answer's body tells how the connection ended.
+            let _ = connection.with_upgrades().await;
+        });
+        let call = Call { connection };
+        Ok((sender.send_request(request).await?, call))
+    }
+
+    /// The value of the Host header.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        match &self.address {
+            Address::Tcp(at) | Address::Tls(at, _) => at,
+            Address::Unix(_) | Address::Pipe(_) => "docker",
+        }
+    }
+
+    async fn open(&self) -> anyhow::Result<Box<dyn Stream>> {
+        match &self.address {
+            #[cfg(unix)]
+            Address::Unix(path) => Ok(Box::new(TokioIo::new(tokio::net::UnixStream::connect(path).await?))),
+            #[cfg(windows)]
+            Address::Pipe(name) => {
+                let name = name.replace('/', "\\");
+                Ok(Box::new(TokioIo::new(tokio::net::windows::named_pipe::ClientOptions::new().open(name)?)))
+            }
+            Address::Tcp(at) => Ok(Box::new(tcp().call(format!("http://{at}").parse()?).await?)),
+            Address::Tls(at, _) => {
+                let tls = self.tls.clone().context("a TLS address without certificates")?;
+                let mut https = hyper_rustls::HttpsConnector::from((tcp(), tls));
+                https
+                    .call(format!("https://{at}").parse()?)
+                    .await
+                    .map(|stream| Box::new(stream) as Box<dyn Stream>)
+                    .map_err(anyhow::Error::from_boxed)
+            }
+            #[cfg(not(unix))]
+            Address::Unix(path) => anyhow::bail!("a Unix socket ({}) needs Unix", path.display()),
+            #[cfg(not(windows))]
+            Address::Pipe(name) => anyhow::bail!("a named pipe ({name}) needs Windows"),
+        }
+    }
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp
+}

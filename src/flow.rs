@@ -1,0 +1,44 @@
+//! The order of things: one file a command, a screen each.
+//!
+//! Not a framework of steps: what a step needs is what the step before returned. The flows alone know the order, and
+//! turn what one room says into what the next one asks for; the rooms never know one another.
+
+pub mod down;
+mod gather;
+mod generate;
+mod reach;
+pub mod status;
+pub mod up;
+
+use crate::report::status::StatusReport;
+use crate::service::forward::Forward;
+use crate::signal::Cancel;
+
+/// What a command answers on standard output.
+#[derive(Debug)]
+pub enum Answer {
+    /// Nothing beyond what was told on the way.
+    Nothing,
+    /// A URL that answered.
+    Url(Open),
+    /// What runs, how well, and where.
+    Status(Box<StatusReport>),
+}
+
+/// A URL, and what keeps it open.
+#[derive(Debug)]
+pub struct Open {
+    /// The URL.
+    pub url: String,
+    /// The forwards that it needs, where the node's address cannot be reached from here.
+    pub forwards: Vec<Forward>,
+}
+
+impl Open {
+    /// Keeps the URL open until the user stops the run; returns at once where nothing has to be kept.
+    pub async fn hold(self, cancel: &Cancel) {
+        if !self.forwards.is_empty() {
+            let _ = cancel.stopped().await;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Secret values that nobody chose: made at random once, and from then on what the cluster has.
+//!
+//! The cluster is their only store, so they survive `down` with the volumes (the data they guard may need them) and go
+//! with `down --purge`.
+
+use crate::cluster::remove::GENERATED;
+use crate::cluster::target::Target;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::manifest::Object;
+use crate::project::SecretSpec;
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use serde_json::Value;
+
+/// Fills the generated keys of the project's Secrets into `objects`.
+pub(crate) async fn generate(target: &Target, specs: &[SecretSpec], objects: &mut [Object]) -> Result<()> {
+    for spec in specs.iter().filter(|spec| !spec.generate.is_empty()) {
+        let name = spec.name.as_str();
+        let secrets: Api<Secret> = Api::namespaced(target.client.clone(), target.namespace.as_str());
+        let doing = || format!("cannot read the Secret `{name}`, whose generated values are to stay");
+        let live = secrets.get_opt(name).await.or_fault(Kind::Apply, doing)?.and_then(|secret| secret.data);
+        let made = |object: &&mut Object| {
+            object.kind() == "Secret" && object.name() == name && object.group().is_empty()
+        };
+        for object in objects.iter_mut().filter(made) {
+            object.value["metadata"]["annotations"][GENERATED] = Value::from("true");
+            for (key, length) in &spec.generate {
+                let kept = live.as_ref().and_then(|data| data.get(key.as_str())).map(|value| value.0.clone());
+                let value = match kept {
+                    Some(value) => value,
+                    None => random(*length)
+                        .or_fault(Kind::Internal, || format!("cannot make a value for `{key}`"))?,
+                };
+                object.value["data"][key.as_str()] = Value::from(STANDARD.encode(value));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The text of `length` random bytes, in letters, digits, `-` and `_`, so that it fits into a URL or a variable.
+fn random(length: u32) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(length)?];
+    let source = rustls::crypto::ring::default_provider().secure_random;
+    source.fill(&mut bytes).ok().context("the system gives no random numbers")?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes).into_bytes())
+}

@@ -1,0 +1,31 @@
+//! What minikube says about a node, as what the other rooms ask for.
+
+use crate::cluster::target::Target;
+use crate::fault::Result;
+use crate::image::Destination;
+use crate::image::NodeStore;
+use crate::minikube::Node;
+use crate::project::Project;
+use crate::project::Runtime;
+use crate::run::Run;
+use crate::service::Reach;
+
+/// Where images are built for this node, and the stores that must have them.
+pub(crate) fn destination(node: &Node) -> Destination {
+    let stores = node.engines.iter().map(|engine| match (&engine.docker, node.runtime) {
+        (Some(docker), Runtime::Docker) => NodeStore::Docker(docker.clone()),
+        _ => NodeStore::Containerd { host: node.host.clone(), container: engine.container.clone() },
+    });
+    Destination { builder: node.docker.clone().unwrap_or_else(|| node.host.clone()), nodes: stores.collect() }
+}
+
+/// How this machine reaches the node's ports.
+pub(crate) fn reach(node: &Node) -> Reach {
+    Reach { address: node.address, published: node.published.clone() }
+}
+
+/// The node's API server, and the project's place in it.
+pub(crate) async fn target(run: &Run, project: &Project, node: &Node) -> Result<Target> {
+    let (namespace, name) = (project.namespace.clone(), project.name.clone());
+    Target::connect(run, &node.kubeconfig, &node.context, namespace, name).await
+}

@@ -1,0 +1,142 @@
+//! `todo status`: what runs, how well, and whether the URL answers now. Asks, and changes nothing.
+
+use crate::cluster::health::Health;
+use crate::cluster::inventory::Entry;
+use crate::cluster::phase::owns_pods;
+use crate::cluster::settle::ours;
+use crate::cluster::status;
+use crate::cluster::status::ObjectStatus;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::flow::reach;
+use crate::image;
+use crate::image::stored::Stored;
+use crate::minikube;
+use crate::minikube::Node;
+use crate::minikube::Pause;
+use crate::minikube::State;
+use crate::project::Project;
+use crate::project::name::ImageName;
+use crate::report::status as told;
+use crate::report::status::ClusterStatus;
+use crate::report::status::ImageStatus;
+use crate::report::status::SCHEMA;
+use crate::report::status::ServiceStatus;
+use crate::report::status::StatusReport;
+use crate::report::status::Verdict;
+use crate::report::status::WorkloadStatus;
+use crate::run::Run;
+use crate::service;
+use crate::service::Asked;
+
+/// Asks minikube, the cluster and the URL.
+pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
+    let mut report = StatusReport {
+        schema: SCHEMA,
+        project: project.name.to_string(),
+        namespace: project.namespace.to_string(),
+        verdict: Verdict::Absent,
+        cluster: ClusterStatus {
+            name: project.minikube.profile.to_string(),
+            state: "running".to_owned(),
+            version: None,
+            reason: None,
+        },
+        images: Vec::new(),
+        workloads: Vec::new(),
+        services: Vec::new(),
+    };
+    let (state, reason) = match minikube::look(run, &project.minikube).await? {
+        State::Running(node) => {
+            inside(run, project, &node, &mut report).await?;
+            return Ok(Answer::Status(Box::new(report)));
+        }
+        State::Absent => ("absent", None),
+        State::Stopped => ("stopped", None),
+        State::Paused(Pause::Container) => ("paused", Some("its node is paused".to_owned())),
+        State::Paused(Pause::Kubernetes) => ("paused", Some("its Kubernetes is paused".to_owned())),
+        State::Broken(why) => ("broken", Some(why.to_string())),
+    };
+    state.clone_into(&mut report.cluster.state);
+    report.cluster.reason = reason;
+    Ok(Answer::Status(Box::new(report)))
+}
+
+async fn inside(run: &Run, project: &Project, node: &Node, report: &mut StatusReport) -> Result<()> {
+    let target = reach::target(run, project, node).await?;
+    let Some(inventory) = ours(run, &target).await?.filter(|inventory| inventory.is_deployed()) else {
+        return Ok(());
+    };
+    let objects: Vec<_> = inventory.entries.iter().filter(|entry| !entry.kept).map(Entry::resource).collect();
+    let reach = reach::reach(node);
+    let destination = reach::destination(node);
+    let (found, images, asked) = tokio::try_join!(
+        status::status(run, &target, &objects),
+        image::stored(run, &project.name, &destination),
+        service::ask(&target.client, &target.namespace, &reach, &project.services, &[]),
+    )?;
+    report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
+        Verdict::Ready
+    } else {
+        Verdict::Degraded
+    };
+    let shown = |object: &&ObjectStatus| {
+        owns_pods(&object.object.group, &object.object.kind)
+            || object.object.kind == "PersistentVolumeClaim"
+            || !well(object)
+    };
+    report.workloads = found.iter().filter(shown).map(workload).collect();
+    report.workloads.sort_by_key(|workload| (workload.health == told::Health::Ready, workload.name.clone()));
+    report.services = asked.into_iter().map(service).collect();
+    report.images = project.images.iter().map(|image| stored(&image.name, images.get(&image.name))).collect();
+    Ok(())
+}
+
+/// A paused workload is what its manifest asks for, or `up` would not have ended well.
+fn well(object: &ObjectStatus) -> bool {
+    matches!(object.health, Health::Ready | Health::Paused)
+}
+
+fn workload(object: &ObjectStatus) -> WorkloadStatus {
+    let count = |number: i64| u32::try_from(number).unwrap_or(0);
+    WorkloadStatus {
+        kind: object.object.kind.clone(),
+        name: object.object.name.clone(),
+        health: match object.health {
+            Health::Ready => told::Health::Ready,
+            Health::Progressing => told::Health::Progressing,
+            Health::Failed => told::Health::Failed,
+            Health::Paused => told::Health::Paused,
+            Health::Terminating => told::Health::Terminating,
+            Health::Unknown if object.reason == "NotFound" => told::Health::Missing,
+            Health::Unknown => told::Health::Unknown,
+        },
+        ready: object.replicas.map(|replicas| count(replicas.ready)),
+        wanted: object.replicas.map(|replicas| count(replicas.wanted)),
+        restarts: count(object.restarts),
+        age_s: object.age_seconds,
+        reason: (!well(object)).then(|| object.message.clone()),
+    }
+}
+
+fn stored(name: &ImageName, found: Option<&Stored>) -> ImageStatus {
+    let now = jiff::Timestamp::now().as_second();
+    ImageStatus {
+        name: name.to_string(),
+        reference: found.map(|found| found.reference.clone()),
+        present: found.is_some(),
+        size: found.map(|found| found.size),
+        age_s: found.and_then(|found| u64::try_from(now - found.made).ok()),
+    }
+}
+
+fn service(asked: Asked) -> ServiceStatus {
+    ServiceStatus {
+        name: asked.service.to_string(),
+        url: asked.url,
+        answers: asked.answers,
+        status: asked.status,
+        took_ms: asked.took.and_then(|took| u64::try_from(took.as_millis()).ok()),
+        reason: asked.why,
+    }
+}

@@ -1,0 +1,249 @@
+//! Source → an image that every node has.
+//!
+//! Read `context` and `key` for what decides an image, [`workshop`] for what is done about one image, [`build`] and
+//! [`session`] for how, [`failure`] for what is said when it fails. No state of its own: the engine that has the images is the
+//! state, so a node that was deleted heals itself.
+
+pub mod budget;
+pub mod build;
+pub mod build_secrets;
+pub mod classic;
+pub mod context;
+pub mod credentials;
+pub mod dockerfile;
+pub mod engine;
+pub mod failure;
+pub mod filesync;
+pub mod glob;
+pub mod graph;
+pub mod ignore;
+pub mod key;
+pub mod last_inputs;
+pub mod node;
+pub mod pipe;
+pub mod progress;
+pub mod rebase;
+pub mod secrets;
+pub mod session;
+pub mod ship;
+pub mod stat;
+pub mod stat_cache;
+pub mod stored;
+pub mod survey;
+pub mod sweep;
+pub mod tags;
+pub mod warn;
+pub mod workshop;
+
+use crate::docker;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::image::survey::Surveyed;
+use crate::image::workshop::Workshop;
+use crate::project::name::ImageName;
+use crate::project::name::ProjectName;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::collections::BTreeMap;
+
+pub use crate::image::stored::stored;
+pub use crate::image::sweep::Swept;
+pub use crate::image::sweep::remove_all;
+pub use crate::image::sweep::sweep;
+
+/// Where images are built, and the stores that must have them.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// The engine that builds.
+    pub builder: docker::Address,
+    /// The nodes' stores; one that is the builder needs nothing.
+    pub nodes: Vec<NodeStore>,
+}
+
+/// A node's store of images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeStore {
+    /// The node's own Docker engine.
+    Docker(docker::Address),
+    /// The node's containerd, reached by commands in the node's container.
+    Containerd {
+        /// The engine that runs the node's container.
+        host: docker::Address,
+        /// The node's container.
+        container: String,
+    },
+}
+
+/// An image that every node has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The name that manifests use.
+    pub name: ImageName,
+    /// What pods name: immutable, the same as long as the image is the same.
+    pub reference: String,
+    /// The image's id, `sha256:…`.
+    pub id: String,
+    /// Bytes, as the builder counts them.
+    pub size: u64,
+    /// [`Outcome::Built`] or [`Outcome::Unchanged`].
+    pub outcome: Outcome,
+    /// Which inputs made a build necessary.
+    pub why: Vec<String>,
+    /// The digest of everything that decides it.
+    pub key: String,
+}
+
+/// What `make` would do about an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Looked {
+    /// The name that manifests use.
+    pub name: ImageName,
+    /// What pods name, if the image is there already.
+    pub reference: Option<String>,
+    /// Its size in bytes, if it is there.
+    pub size: Option<u64>,
+    /// Which inputs would make a build necessary; empty if it is there.
+    pub why: Vec<String>,
+    /// The digest of everything that decides it; `None` where another image has to be built first.
+    pub key: Option<String>,
+}
+
+/// How one image came out.
+enum Ended {
+    Built(Built),
+    Failed(Vec<Finding>),
+    /// Not tried, because this one failed.
+    Without(ImageName),
+}
+
+/// Builds what has to be built, as much at once as the images allow, and brings it to every node.
+///
+/// # Errors
+/// One fault of [`Kind::Image`] with a finding for each image that failed; what was under way is finished first.
+pub async fn make(
+    run: &Run,
+    project: &ProjectName,
+    to: &Destination,
+    surveyed: &[Surveyed],
+) -> Result<Vec<Built>> {
+    run.or_stopped(async {
+        let workshop = Workshop::open(run, project, to, surveyed).await?;
+        let mut ended: BTreeMap<ImageName, Ended> = BTreeMap::new();
+        let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
+        let mut running = FuturesUnordered::new();
+        loop {
+            let mut later = Vec::new();
+            for image in waiting {
+                match ready(image, &ended) {
+                    Ready::Yes(needs) => {
+                        let workshop = &workshop;
+                        running.push(
+                            async move { (image.image.name.clone(), workshop.make(image, needs).await) },
+                        );
+                    }
+                    Ready::Never(failed) => {
+                        ended.insert(image.image.name.clone(), Ended::Without(failed));
+                    }
+                    Ready::Later => later.push(image),
+                }
+            }
+            waiting = later;
+            match running.next().await {
+                Some((name, Ok(built))) => ended.insert(name, Ended::Built(built)),
+                Some((name, Err(findings))) => ended.insert(name, Ended::Failed(findings)),
+                None => break,
+            };
+        }
+        conclude(surveyed, ended)
+    })
+    .await
+}
+
+/// Says what `make` would do, without doing any of it.
+pub async fn look(
+    run: &Run,
+    project: &ProjectName,
+    to: &Destination,
+    surveyed: &[Surveyed],
+) -> Result<Vec<Looked>> {
+    run.or_stopped(async {
+        let workshop = Workshop::open(run, project, to, surveyed).await?;
+        let mut looked: BTreeMap<ImageName, Looked> = BTreeMap::new();
+        let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
+        while !waiting.is_empty() {
+            let (now, later): (Vec<&Surveyed>, Vec<&Surveyed>) =
+                waiting.iter().partition(|image| image.needs.iter().all(|need| looked.contains_key(need)));
+            if now.is_empty() {
+                return Err(circle(&later));
+            }
+            let found =
+                futures::future::try_join_all(now.iter().map(|image| workshop.look(image, &looked))).await?;
+            looked.extend(found.into_iter().map(|looked| (looked.name.clone(), looked)));
+            waiting = later;
+        }
+        Ok(surveyed.iter().filter_map(|image| looked.remove(&image.image.name)).collect())
+    })
+    .await
+}
+
+enum Ready {
+    Yes(Vec<Built>),
+    Never(ImageName),
+    Later,
+}
+
+fn ready(image: &Surveyed, ended: &BTreeMap<ImageName, Ended>) -> Ready {
+    let mut needs = Vec::new();
+    for need in &image.needs {
+        match ended.get(need) {
+            Some(Ended::Built(built)) => needs.push(built.clone()),
+            Some(Ended::Failed(_)) => return Ready::Never(need.clone()),
+            Some(Ended::Without(failed)) => return Ready::Never(failed.clone()),
+            None => return Ready::Later,
+        }
+    }
+    Ready::Yes(needs)
+}
+
+fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Result<Vec<Built>> {
+    let (mut built, mut findings, mut failed, mut never) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for image in surveyed {
+        let name = &image.image.name;
+        match ended.remove(name) {
+            Some(Ended::Built(image)) => built.push(image),
+            Some(Ended::Failed(found)) => {
+                failed.push(format!("`{name}`"));
+                findings.extend(found);
+            }
+            Some(Ended::Without(other)) => {
+                let message = format!("not built, because it starts from `{other}`, which failed");
+                findings.push(
+                    Finding { severity: crate::event::Severity::Note, ..Finding::warning(message) }
+                        .about(format!("image {name}")),
+                );
+            }
+            None => never.push(image),
+        }
+    }
+    if !never.is_empty() {
+        return Err(circle(&never));
+    }
+    if failed.is_empty() {
+        return Ok(built);
+    }
+    let noun = if failed.len() == 1 { "image" } else { "images" };
+    Err(Fault::message(Kind::Image, format!("cannot build {noun} {}", failed.join(", "))).findings(findings))
+}
+
+fn circle(images: &[&Surveyed]) -> Fault {
+    let names: Vec<String> = images.iter().map(|image| format!("`{}`", image.image.name)).collect();
+    Fault::message(Kind::Usage, format!("the images {} start from each other", names.join(", ")))
+        .hint("give one of them a base that is not an image of this project")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Sizes against what the project allows, and the layers that are to blame.
+
+use crate::event::Finding;
+use crate::image::survey::Surveyed;
+use bollard::models::ImageHistoryResponseItem;
+
+/// How many layers are named.
+const NAMED: usize = 5;
+
+/// What is wrong with an image of `size` bytes, if it is over its budget.
+#[must_use]
+pub fn check(surveyed: &Surveyed, size: u64, history: &[ImageHistoryResponseItem]) -> Option<Finding> {
+    let allowed = surveyed.image.max_size.filter(|allowed| size > *allowed)?;
+    let message = format!("the image has {}, {} more than `max-size`", bytes(size), bytes(size - allowed));
+    let mut layers: Vec<(u64, &str)> = history
+        .iter()
+        .map(|layer| (u64::try_from(layer.size).unwrap_or(0), layer.created_by.as_str()))
+        .filter(|(size, _)| *size > 0)
+        .collect();
+    layers.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
+    let largest =
+        layers.iter().take(NAMED).map(|(size, by)| format!("{:>8}  {}", bytes(*size), instruction(by)));
+    let finding = Finding::error(message)
+        .about(format!("image {}", surveyed.image.name))
+        .at(surveyed.image.place.clone())
+        .evidence(largest)
+        .mend("make the layers above smaller (a smaller base, a multi-stage build, caches removed in the same RUN), or raise `max-size`");
+    Some(finding)
+}
+
+/// An instruction as a layer's history tells it, without what the builders add.
+fn instruction(created_by: &str) -> String {
+    let text = created_by.strip_suffix("# buildkit").unwrap_or(created_by).trim();
+    let text = match text.strip_prefix("RUN ").unwrap_or(text).strip_prefix("/bin/sh -c ") {
+        Some(rest) => match rest.strip_prefix("#(nop) ") {
+            Some(instruction) => instruction.trim().to_owned(),
+            None => format!("RUN {rest}"),
+        },
+        None => text.to_owned(),
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if text.chars().count() <= 100 {
+        text
+    } else {
+        format!("{}…", text.chars().take(99).collect::<String>())
+    }
+}
+
+/// A size as people say it, in decimal units as Docker has them: `143 MB`, `1.2 GB`, `812 kB`.
+#[must_use]
+pub fn bytes(count: u64) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)];
+    for (name, unit) in units {
+        if count >= unit {
+            let tenths = count / (unit / 10);
+            return if tenths < 100 {
+                format!("{}.{} {name}", tenths / 10, tenths % 10)
+            } else {
+                format!("{} {name}", tenths / 10)
+            };
+        }
+    }
+    format!("{count} B")
+}
+
+/// The change from one size to another: `+1.2 MB`, `-3.0 kB`; `None` where there is none worth saying.
+#[must_use]
+pub fn change(from: u64, to: u64) -> Option<String> {
+    let sign = if to > from { '+' } else { '-' };
+    let difference = to.abs_diff(from);
+    (difference >= 1000).then(|| format!("{sign}{}", bytes(difference)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+    use super::change;
+    use super::instruction;
+
+    #[test]
+    fn sizes_are_said_as_people_say_them() {
+        for (count, said) in [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (9_999, "9.9 kB"),
+            (143_400_000, "143 MB"),
+            (1_250_000_000, "1.2 GB"),
+        ] {
+            assert_eq!(bytes(count), said);
+        }
+        assert_eq!(change(5_000_000, 3_800_000).as_deref(), Some("-1.2 MB"));
+        assert_eq!(change(1, 900), None);
+    }
+
+    #[test]
+    fn layers_are_named_by_their_instruction() {
+        for (created_by, said) in [
+            ("RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"),
+            ("COPY src src # buildkit", "COPY src src"),
+            ("/bin/sh -c #(nop)  CMD [\"x\"]", "CMD [\"x\"]"),
+            ("/bin/sh -c make", "RUN make"),
+        ] {
+            assert_eq!(instruction(created_by), said);
+        }
+    }
+}

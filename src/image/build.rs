@@ -1,0 +1,289 @@
+//! One build by BuildKit: a session, `POST /build`, and the messages until the image's id.
+//!
+//! Not bollard's `build_image`: that one uploads a tar each time, and fails builds whose last message comes in two pieces.
+//! Both connections end with the future that is returned here, and with them the build.
+
+use crate::docker::dial::Call;
+use crate::docker::dial::Dialer;
+use crate::event::OpenItem;
+use crate::image::build_secrets::SecretStore;
+use crate::image::context::Context;
+use crate::image::credentials::Credentials;
+use crate::image::filesync::DOCKERFILE;
+use crate::image::filesync::Files;
+use crate::image::filesync::Notes;
+use crate::image::progress::News;
+use crate::image::progress::Progress;
+use crate::image::session::Refused;
+use crate::image::session::Served;
+use crate::image::session::Session;
+use anyhow::Context as _;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
+use http::Request;
+use http::Response;
+use http_body_util::BodyExt;
+use http_body_util::Empty;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use prost::Message;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+
+/// Everything that one build needs.
+#[derive(Debug, Clone)]
+pub struct Recipe {
+    /// The tag that the image gets the moment it is complete.
+    pub tag: String,
+    /// Labels of the image.
+    pub labels: BTreeMap<String, String>,
+    /// Build arguments.
+    pub args: BTreeMap<String, String>,
+    /// The stage to build; the last if not given.
+    pub target: Option<String>,
+    /// `os/arch[/variant]`; the engine's own if not given.
+    pub platform: Option<String>,
+    /// The Dockerfile as the builder shall see it.
+    pub dockerfile: Arc<Vec<u8>>,
+    /// The context.
+    pub context: Arc<Context>,
+    /// Build secrets by id.
+    pub secrets: SecretStore,
+    /// Which copy of earlier files to compare with.
+    pub shared_key: String,
+}
+
+/// What a build made.
+#[derive(Debug)]
+pub struct Made {
+    /// The image's id, `sha256:…`.
+    pub id: String,
+    /// Bytes of names and contents that went to the engine.
+    pub sent: u64,
+    /// Secrets that the Dockerfile mounts and nobody declared.
+    pub undeclared: BTreeSet<String>,
+}
+
+/// Why a build made nothing.
+#[derive(Debug)]
+pub enum Unmade {
+    /// The engine has no BuildKit.
+    NoBuildKit,
+    /// The build failed.
+    Failed(Broken),
+    /// The engine could not be reached, or broke off.
+    Engine(anyhow::Error),
+}
+
+/// A build that failed.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// What the engine says about it.
+    pub message: String,
+    /// The name of the step that failed, in the builder's words.
+    pub step: Option<String>,
+    /// What that step says about it.
+    pub error: String,
+    /// What it printed last.
+    pub output: Vec<String>,
+    /// A file that changed while it was sent, and how.
+    pub changed: Option<String>,
+    /// Secrets that the Dockerfile mounts and nobody declared.
+    pub undeclared: BTreeSet<String>,
+}
+
+/// Builds, telling its progress through `item`, and each line that a step prints where `verbose` is set.
+pub async fn build(
+    dialer: &Dialer,
+    recipe: &Recipe,
+    credentials: &Credentials,
+    item: &OpenItem,
+    verbose: bool,
+) -> Result<Made, Unmade> {
+    let notes = Arc::new(Notes::default());
+    let files = Files {
+        dockerfile: Arc::clone(&recipe.dockerfile),
+        context: Arc::clone(&recipe.context),
+        notes: Arc::clone(&notes),
+    };
+    let served = Served { files, secrets: recipe.secrets.clone(), credentials: credentials.clone() };
+    let session = match Session::open(dialer, &recipe.shared_key, served).await {
+        Ok(session) => session,
+        Err(Refused::Unknown) => return Err(Unmade::NoBuildKit),
+        Err(Refused::Failed(error)) => {
+            return Err(Unmade::Engine(error.context("the engine opened no build session")));
+        }
+    };
+    let mut query = query(recipe);
+    query.extend([("version", "2".to_owned()), ("remote", "client-session".to_owned())]);
+    query.push(("session", session.id.clone()));
+
+    let mut progress = Progress::default();
+    let mut id = None;
+    let mut message = None;
+    let request = Request::post(path("/build", &query))
+        .header("Host", dialer.host())
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| Unmade::Engine(error.into()))?;
+    let mut answer = Answer::of(dialer.send(request).await.map_err(Unmade::Engine)?).await?;
+    while let Some(line) = answer.next().await.map_err(Unmade::Engine)? {
+        match line {
+            Line { error_detail: Some(detail), .. } => message = Some(detail.message),
+            Line { error: Some(error), .. } => message = Some(error),
+            Line { id: Some(kind), aux: Some(aux), .. } if kind == "moby.buildkit.trace" => {
+                let status = trace(&aux).map_err(Unmade::Engine)?;
+                for news in progress.apply(status) {
+                    match news {
+                        News::Doing(doing, amount) => item.progress(recipe.secrets.redact(&doing), amount),
+                        News::Line(line) if verbose => item.log(recipe.secrets.redact(&line)),
+                        News::Line(_) => {}
+                    }
+                }
+            }
+            Line { aux: Some(aux), .. } => {
+                if let Some(image) = aux["ID"].as_str() {
+                    id = Some(image.to_owned());
+                }
+            }
+            Line { .. } => {}
+        }
+    }
+    if let Some(message) = message {
+        let mut broken = Broken { message, ..Broken::default() };
+        if let Some(vertex) = progress.failed() {
+            broken.step = Some(vertex.name.clone());
+            broken.error = recipe.secrets.redact(&vertex.error);
+            broken.output = vertex.output.last(200).iter().map(|line| recipe.secrets.redact(line)).collect();
+        }
+        broken.message = recipe.secrets.redact(&broken.message);
+        broken.changed = notes.changed();
+        broken.undeclared = recipe.secrets.missed();
+        return Err(Unmade::Failed(broken));
+    }
+    let id = id.context("the engine ended the build without an image").map_err(Unmade::Engine)?;
+    Ok(Made { id, sent: notes.sent(), undeclared: recipe.secrets.missed() })
+}
+
+/// The parameters that both builders understand.
+pub(crate) fn query(recipe: &Recipe) -> Vec<(&'static str, String)> {
+    let json = |map: &BTreeMap<String, String>| serde_json::to_string(map).unwrap_or_default();
+    let mut query = vec![
+        ("t", recipe.tag.clone()),
+        ("dockerfile", DOCKERFILE.to_owned()),
+        ("labels", json(&recipe.labels)),
+        ("buildargs", json(&recipe.args)),
+        ("rm", "1".to_owned()),
+        ("forcerm", "1".to_owned()),
+    ];
+    query.extend(recipe.target.clone().map(|target| ("target", target)));
+    query.extend(recipe.platform.clone().map(|platform| ("platform", platform)));
+    query
+}
+
+/// A path with an escaped query.
+pub(crate) fn path(path: &str, query: &[(&str, String)]) -> String {
+    let mut text = path.to_owned();
+    for (number, (name, value)) in query.iter().enumerate() {
+        text.push(if number == 0 { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        for byte in value.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+    }
+    text
+}
+
+fn trace(aux: &serde_json::Value) -> anyhow::Result<StatusResponse> {
+    let bytes = STANDARD.decode(aux.as_str().unwrap_or_default()).context("a build message is not base64")?;
+    StatusResponse::decode(&bytes[..]).context("a build message cannot be read")
+}
+
+/// One message of a build.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Line {
+    pub(crate) id: Option<String>,
+    pub(crate) aux: Option<serde_json::Value>,
+    pub(crate) stream: Option<String>,
+    pub(crate) status: Option<String>,
+    #[serde(rename = "progressDetail")]
+    pub(crate) detail: Option<Detail>,
+    pub(crate) error: Option<String>,
+    #[serde(rename = "errorDetail")]
+    pub(crate) error_detail: Option<ErrorDetail>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct ErrorDetail {
+    #[serde(default)]
+    pub(crate) message: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Detail {
+    pub(crate) current: u64,
+    pub(crate) total: u64,
+}
+
+/// The messages of a build: JSON, one a line.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    body: Incoming,
+    read: Vec<u8>,
+    ended: bool,
+    _call: Call,
+}
+
+impl Answer {
+    /// The messages of an answer; one that is not 200 is a failure that carries the engine's message.
+    pub(crate) async fn of((answer, call): (Response<Incoming>, Call)) -> Result<Answer, Unmade> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(Answer { body: answer.into_body(), read: Vec::new(), ended: false, _call: call });
+        }
+        let body =
+            answer.into_body().collect().await.map_err(|error| Unmade::Engine(error.into()))?.to_bytes();
+        let message = serde_json::from_slice::<serde_json::Value>(&body)
+            .ok()
+            .and_then(|body| body["message"].as_str().map(str::to_owned))
+            .unwrap_or_else(|| format!("{status}: {}", String::from_utf8_lossy(&body).trim()));
+        Err(Unmade::Failed(Broken { message, ..Broken::default() }))
+    }
+
+    /// The next message, or `None` when the build is done.
+    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Line>> {
+        loop {
+            let end = self.read.iter().position(|byte| *byte == b'\n');
+            let end = end.or_else(|| self.ended.then_some(self.read.len().saturating_sub(1)));
+            if let Some(end) = end {
+                let line: Vec<u8> = self.read.drain(..(end + 1).min(self.read.len())).collect();
+                if !line.trim_ascii().is_empty() {
+                    return serde_json::from_slice(&line).map(Some).with_context(|| {
+                        format!("the engine sent `{}`", String::from_utf8_lossy(line.trim_ascii()))
+                    });
+                }
+                if self.ended && self.read.is_empty() {
+                    return Ok(None);
+                }
+                continue;
+            }
+            match self.body.frame().await {
+                Some(frame) => {
+                    let frame = frame.context("the engine broke off")?;
+                    self.read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+                }
+                None => self.ended = true,
+            }
+        }
+    }
+}

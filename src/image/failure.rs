@@ -1,0 +1,48 @@
+//! Why a build failed, where in the Dockerfile, and what to do.
+//!
+//! Pure. The engine offers text only, and a different one per version, so causes are read from it here and nowhere else.
+//! A cause that is not recognised is still shown with its line and its last output.
+
+mod cause;
+
+use crate::event::Finding;
+use crate::image::build::Broken;
+use crate::image::dockerfile::Instruction;
+use crate::image::failure::cause::Cause;
+use crate::image::survey::Surveyed;
+
+/// Lines of the Dockerfile shown before and after the ones that failed.
+const AROUND: usize = 2;
+
+/// Lines of output shown.
+const SHOWN: usize = 20;
+
+/// What to tell about a build that failed.
+#[must_use]
+pub fn finding(image: &Surveyed, broken: &Broken) -> Finding {
+    let Cause { message, mend, line } = cause::of(image, broken);
+    let instruction = match line {
+        Some(line) => at_line(image, line),
+        None => broken.step.as_deref().and_then(|step| image.dockerfile.step(step)).cloned(),
+    };
+    let line = line.or(instruction.as_ref().map(|instruction| instruction.first));
+    let excerpt = instruction.map(|instruction| image.dockerfile.excerpt(&instruction, AROUND));
+    let skip = broken.output.len().saturating_sub(SHOWN);
+    Finding::error(message)
+        .about(format!("image {}", image.image.name))
+        .at(image.place(line.unwrap_or(0)))
+        .evidence(excerpt.unwrap_or_default())
+        .evidence(broken.output[skip..].iter().cloned())
+        .mend(mend.unwrap_or_else(|| "`todo up -v` shows everything that the build prints".to_owned()))
+}
+
+/// The instruction on a line, or the line alone where none is (a comment).
+fn at_line(image: &Surveyed, line: usize) -> Option<Instruction> {
+    let instructions = &image.dockerfile.instructions;
+    let found =
+        instructions.iter().find(|instruction| (instruction.first..=instruction.last).contains(&line));
+    found.cloned().or_else(|| Some(Instruction { first: line, last: line, ..instructions.first()?.clone() }))
+}
+
+#[cfg(test)]
+mod tests;

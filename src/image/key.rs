@@ -1,0 +1,286 @@
+//! Everything that decides an image, in one digest; and which part of it differs from last time.
+//!
+//! Not a promise that two keys mean two images: the whole context counts, also what no `COPY` takes, because a superset
+//! can never be stale. Times, owners and the values of secrets do not count, as with BuildKit.
+
+use crate::image::context::Entry;
+use crate::image::context::EntryKind;
+use crate::image::survey::Surveyed;
+use serde::Deserialize;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The version of the recipe: raise it when anything that is put in changes.
+const RECIPE: &str = "todo-image-key/1";
+
+/// What decides an image beside its sources.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// `os/arch[/variant]`, as resolved against the engine.
+    pub platform: String,
+    /// What each base is now, by reference: a local image id, a pinned digest, or `absent`.
+    pub bases: BTreeMap<String, String>,
+    /// The labels that the image gets. Never its key: a label changes the image's id.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The digest of an image's inputs. Shown as 32 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key([u8; 16]);
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The key of an image.
+#[must_use]
+pub fn key(surveyed: &Surveyed, facts: &Facts) -> Key {
+    let mut digest = Digest::default();
+    digest.text(RECIPE).text(&facts.platform).text(surveyed.image.target.as_deref().unwrap_or_default());
+    digest.map(args(surveyed)).map(facts.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    digest.field(&surveyed.dockerfile.text).map(bases(surveyed, facts));
+    digest.count(surveyed.context.entries.len());
+    for entry in &surveyed.context.entries {
+        digest.entry(entry);
+    }
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest.0.finalize().as_bytes()[..16]);
+    Key(key)
+}
+
+/// Proxies are handed to a build, but decide nothing (`buildkit: frontend/dockerfile/dockerfile2llb: proxyEnvFromBuildArgs`).
+const PROXIES: [&str; 5] = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+
+/// Whether a build argument is a proxy setting.
+#[must_use]
+pub fn is_proxy(argument: &str) -> bool {
+    PROXIES.iter().any(|proxy| proxy.eq_ignore_ascii_case(argument))
+}
+
+fn args(surveyed: &Surveyed) -> impl Iterator<Item = (&str, &str)> {
+    let args = surveyed.image.args.iter().filter(|(name, _)| !is_proxy(name));
+    args.map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
+fn bases<'a>(surveyed: &'a Surveyed, facts: &'a Facts) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let references: BTreeSet<&str> =
+        surveyed.dockerfile.bases.iter().map(|base| base.reference.as_str()).collect();
+    references
+        .into_iter()
+        .map(|reference| (reference, facts.bases.get(reference).map_or("absent", String::as_str)))
+}
+
+/// A hash of fields, each with its length, so that no two lists of fields are the same bytes.
+#[derive(Default)]
+struct Digest(blake3::Hasher);
+
+impl Digest {
+    fn count(&mut self, count: usize) -> &mut Digest {
+        self.0.update(&(count as u64).to_le_bytes());
+        self
+    }
+
+    fn field(&mut self, bytes: &[u8]) -> &mut Digest {
+        self.count(bytes.len()).0.update(bytes);
+        self
+    }
+
+    fn text(&mut self, text: &str) -> &mut Digest {
+        self.field(text.as_bytes())
+    }
+
+    fn map<'a>(&mut self, pairs: impl Iterator<Item = (&'a str, &'a str)>) -> &mut Digest {
+        let pairs: Vec<(&str, &str)> = pairs.collect();
+        self.count(pairs.len());
+        for (name, value) in pairs {
+            self.text(name).text(value);
+        }
+        self
+    }
+
+    fn entry(&mut self, entry: &Entry) -> &mut Digest {
+        match &entry.kind {
+            EntryKind::Folder => self.text("d").text(&entry.path),
+            EntryKind::File { size, executable, hash, .. } => {
+                self.text(if *executable { "x" } else { "f" }).text(&entry.path);
+                self.0.update(&size.to_le_bytes()).update(hash);
+                self
+            }
+            EntryKind::Link { target } => self.text("l").text(&entry.path).text(target),
+        }
+    }
+}
+
+/// A digest of each input, small enough to keep: it tells later which of them changed, and holds no values.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// The version of the recipe.
+    pub recipe: String,
+    /// The platform.
+    pub platform: String,
+    /// The stage.
+    pub target: Option<String>,
+    /// The Dockerfile.
+    pub dockerfile: u32,
+    /// Build arguments by name.
+    pub args: BTreeMap<String, u32>,
+    /// Labels by name.
+    pub labels: BTreeMap<String, u32>,
+    /// What each base was, by reference.
+    pub bases: BTreeMap<String, u32>,
+    /// The context by path; folders end in `/`.
+    pub context: BTreeMap<String, u32>,
+}
+
+impl Inputs {
+    /// The inputs of an image: the same that [`key`] reads.
+    #[must_use]
+    pub fn of(surveyed: &Surveyed, facts: &Facts) -> Inputs {
+        let texts = |pairs: &mut dyn Iterator<Item = (&str, &str)>| {
+            pairs.map(|(name, value)| (name.to_owned(), short(|digest| digest.text(value)))).collect()
+        };
+        let context = surveyed.context.entries.iter().map(|entry| {
+            let end = if entry.kind == EntryKind::Folder { "/" } else { "" };
+            (format!("{}{end}", entry.path), short(|digest| digest.entry(entry)))
+        });
+        Inputs {
+            recipe: RECIPE.to_owned(),
+            platform: facts.platform.clone(),
+            target: surveyed.image.target.clone(),
+            dockerfile: short(|digest| digest.field(&surveyed.dockerfile.text)),
+            args: texts(&mut args(surveyed)),
+            labels: texts(&mut facts.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+            bases: texts(&mut bases(surveyed, facts)),
+            context: context.collect(),
+        }
+    }
+}
+
+fn short(of: impl FnOnce(&mut Digest) -> &mut Digest) -> u32 {
+    let mut digest = Digest::default();
+    of(&mut digest);
+    let hash = digest.0.finalize();
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// How many lines the answer to "why" has at most.
+const LINES: usize = 6;
+
+/// Which inputs differ, most telling first: ``src/main.py changed``, `3 files under static/ are new`.
+#[must_use]
+pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
+    let mut why = Vec::new();
+    if before.recipe != now.recipe {
+        why.push("this version of todo reads more than the last one did".to_owned());
+    }
+    if before.platform != now.platform {
+        why.push(format!("the platform is {} and was {}", now.platform, before.platform));
+    }
+    if before.target != now.target {
+        why.push("the target stage changed".to_owned());
+    }
+    if before.dockerfile != now.dockerfile {
+        why.push("the Dockerfile changed".to_owned());
+    }
+    for (what, before, now) in [
+        ("base image", &before.bases, &now.bases),
+        ("build argument", &before.args, &now.args),
+        ("label", &before.labels, &now.labels),
+    ] {
+        for (name, how) in differences(before, now) {
+            why.push(format!("{what} {name} {}", how.of_one()));
+        }
+    }
+    let files = differences(&before.context, &now.context);
+    for how in [How::Changed, How::New, How::Gone] {
+        let paths: Vec<&str> = files.iter().filter(|(_, is)| *is == how).map(|(path, _)| *path).collect();
+        // A folder says something only if nothing in it does; what is in it comes right after it.
+        let says = |index: usize| {
+            let next = paths.get(index + 1).copied().unwrap_or_default();
+            !(paths[index].ends_with('/') && next.starts_with(paths[index]))
+        };
+        let told: Vec<&str> =
+            (0..paths.len()).filter(|index| says(*index)).map(|index| paths[index]).collect();
+        why.extend(grouped(&told, how));
+    }
+    if why.len() > LINES {
+        let more = why.len() - (LINES - 1);
+        why.truncate(LINES - 1);
+        why.push(format!("and {more} more"));
+    }
+    why
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Changed,
+    New,
+    Gone,
+}
+
+impl How {
+    fn of_one(self) -> &'static str {
+        match self {
+            How::Changed => "changed",
+            How::New => "is new",
+            How::Gone => "is gone",
+        }
+    }
+
+    fn of_many(self) -> &'static str {
+        match self {
+            How::Changed => "changed",
+            How::New => "are new",
+            How::Gone => "are gone",
+        }
+    }
+}
+
+fn differences<'a>(before: &'a BTreeMap<String, u32>, now: &'a BTreeMap<String, u32>) -> Vec<(&'a str, How)> {
+    let gone = before.keys().filter(|name| !now.contains_key(*name)).map(|name| (name.as_str(), How::Gone));
+    let other = now.iter().filter_map(|(name, digest)| match before.get(name) {
+        None => Some((name.as_str(), How::New)),
+        Some(was) if was != digest => Some((name.as_str(), How::Changed)),
+        Some(_) => None,
+    });
+    other.chain(gone).collect()
+}
+
+/// Few paths by name, many by the deepest folders that hold three or more of them.
+fn grouped(paths: &[&str], how: How) -> Vec<String> {
+    if paths.len() < 3 {
+        return paths.iter().map(|path| format!("{path} {}", how.of_one())).collect();
+    }
+    let folder = shared_folder(paths);
+    if !folder.is_empty() {
+        return vec![format!("{} files under {folder} {}", paths.len(), how.of_many())];
+    }
+    let mut by_first: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for path in paths {
+        let first = path.find('/').map_or("", |end| &path[..=end]);
+        by_first.entry(first).or_default().push(path);
+    }
+    let of_group = |(first, paths): (&str, Vec<&str>)| match paths.len() {
+        count if first.is_empty() && count >= 3 => vec![format!("{count} files {}", how.of_many())],
+        _ => grouped(&paths, how),
+    };
+    by_first.into_iter().flat_map(of_group).collect()
+}
+
+/// The deepest folder that all paths are in, with its `/`; empty if that is the context itself.
+fn shared_folder<'a>(paths: &[&'a str]) -> &'a str {
+    let Some((first, rest)) = paths.split_first() else { return "" };
+    let mut shared = first.rfind('/').map_or("", |end| &first[..=end]);
+    while !rest.iter().all(|path| path.starts_with(shared)) {
+        shared = shared[..shared.len() - 1].rfind('/').map_or("", |end| &shared[..=end]);
+    }
+    shared
+}
+
+#[cfg(test)]
+mod tests;

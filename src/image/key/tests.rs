@@ -1,0 +1,122 @@
+//! What changes a key, what does not, and how it is told.
+
+use crate::image::context::EntryKind;
+use crate::image::key::Facts;
+use crate::image::key::Inputs;
+use crate::image::key::key;
+use crate::image::key::why;
+use crate::image::survey::Surveyed;
+use crate::image::survey::tests::file;
+use crate::image::survey::tests::surveyed;
+use std::collections::BTreeMap;
+
+fn image() -> Surveyed {
+    let mut image = surveyed("web", "FROM python:3\nCOPY . .\n", &[]);
+    image.image.args.insert("A".to_owned(), "1".to_owned());
+    image.context.entries = vec![file("a", b"1"), file("b/c", b"2")];
+    image
+}
+
+fn facts() -> Facts {
+    let one = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    Facts {
+        platform: "linux/amd64".to_owned(),
+        bases: one("python:3", "sha256:1"),
+        labels: one("todo.project", "p"),
+    }
+}
+
+#[test]
+fn everything_that_decides_the_image_changes_its_key_and_is_told() {
+    type Change = fn(&mut Surveyed, &mut Facts);
+    let changes: [(Change, &str); 11] = [
+        (|image, _| image.image.target = Some("x".to_owned()), "the target stage changed"),
+        (|image, _| _ = image.image.args.insert("A".to_owned(), "2".to_owned()), "build argument A changed"),
+        (|image, _| image.image.args.clear(), "build argument A is gone"),
+        (|image, _| image.dockerfile.text.push(b'\n'), "the Dockerfile changed"),
+        (|image, _| image.context.entries[0] = file("a", b"2"), "a changed"),
+        (|image, _| image.context.entries[1] = file("b/d", b"2"), "b/d is new"),
+        (|image, _| _ = image.context.entries.pop(), "b/c is gone"),
+        (
+            |image, _| {
+                let EntryKind::File { executable, .. } = &mut image.context.entries[0].kind else {
+                    unreachable!()
+                };
+                *executable = true;
+            },
+            "a changed",
+        ),
+        (
+            |_, facts| facts.platform = "linux/arm64".to_owned(),
+            "the platform is linux/arm64 and was linux/amd64",
+        ),
+        (|_, facts| facts.bases.clear(), "base image python:3 changed"),
+        (|_, facts| facts.labels.clear(), "label todo.project is gone"),
+    ];
+    let (before_key, before) = (key(&image(), &facts()), Inputs::of(&image(), &facts()));
+    let mut keys = vec![before_key];
+    for (change, expected) in changes {
+        let (mut image, mut facts) = (image(), facts());
+        change(&mut image, &mut facts);
+        let told = why(&before, &Inputs::of(&image, &facts));
+        assert_eq!(told.first().map(String::as_str), Some(expected), "{told:?}");
+        keys.push(key(&image, &facts));
+    }
+    keys.sort_unstable();
+    let all = keys.len();
+    keys.dedup();
+    assert_eq!(keys.len(), all);
+}
+
+#[test]
+fn what_decides_nothing_leaves_the_key_as_it_is() {
+    let before = key(&image(), &facts());
+    let mut other = image();
+    other.image.args.insert("https_proxy".to_owned(), "http://proxy".to_owned());
+    let EntryKind::File { modified_secs, on_disk, .. } = &mut other.context.entries[0].kind else {
+        unreachable!()
+    };
+    (*modified_secs, *on_disk) = (7, "/elsewhere".into());
+    let mut facts = facts();
+    facts.bases.insert("unused".to_owned(), "sha256:2".to_owned());
+    assert_eq!(key(&other, &facts), before);
+    assert_eq!(why(&Inputs::of(&image(), &facts), &Inputs::of(&other, &facts)), Vec::<String>::new());
+    assert_eq!(before.to_string().len(), 32);
+}
+
+#[test]
+fn two_lists_of_fields_are_never_the_same_bytes() {
+    let key_of = |entries| {
+        let mut image = image();
+        image.context.entries = entries;
+        key(&image, &facts())
+    };
+    let link = |path: &str, target: &str| {
+        let mut link = file(path, b"");
+        link.kind = EntryKind::Link { target: target.to_owned() };
+        link
+    };
+    assert_ne!(key_of(vec![link("a", "bc")]), key_of(vec![link("ab", "c")]));
+    assert_ne!(key_of(vec![file("a", b""), file("b", b"")]), key_of(vec![file("ab", b"")]));
+}
+
+#[test]
+fn many_files_are_told_by_their_folder() {
+    let paths = |paths: &[&str]| Inputs {
+        context: paths.iter().map(|path| ((*path).to_owned(), 1)).collect(),
+        ..Inputs::default()
+    };
+    let all = ["static/", "static/a", "static/b", "static/x/c", "src/m.py", "d", "e", "f"];
+    assert_eq!(
+        why(&paths(&[]), &paths(&all)),
+        ["3 files are new", "src/m.py is new", "3 files under static/ are new"]
+    );
+    assert_eq!(
+        why(&paths(&all), &paths(&["static/", "d"])).last().unwrap(),
+        "3 files under static/ are gone"
+    );
+    assert_eq!(why(&paths(&[]), &paths(&["empty/"])), ["empty/ is new"]);
+    let folders: Vec<String> = (0..9).map(|folder| format!("{folder}/x")).collect();
+    let told = why(&paths(&[]), &paths(&folders.iter().map(String::as_str).collect::<Vec<_>>()));
+    assert_eq!((told.len(), told[5].as_str()), (6, "and 4 more"));
+}

@@ -1,0 +1,62 @@
+//! What decided each image the last time, kept only to say why it is built anew and how its size changed.
+//!
+//! Never trusted for a decision: the engine knows what it has. In the user's cache folder, safe to delete.
+
+use crate::image::key::Inputs;
+use crate::project::name::ImageName;
+use crate::project::name::ProjectName;
+use crate::world::World;
+use serde::Deserialize;
+use serde::Serialize;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// What is remembered of an image.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Last {
+    /// What decided it.
+    pub inputs: Inputs,
+    /// Its id.
+    pub id: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What is remembered of this image as built by the engine at `engine`; `None` if nothing is, or nothing readable.
+#[must_use]
+pub fn read(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<Last> {
+    let text = std::fs::read(file(world, engine, project, image)?).ok()?;
+    let end = text.iter().position(|byte| *byte == b'\n')?;
+    serde_json::from_slice(&text[end..]).ok()
+}
+
+/// Whether what is remembered is of this key. Reads the first line alone: a big context has a long list of inputs.
+#[must_use]
+pub fn is_of(world: &World, engine: &str, project: &ProjectName, image: &ImageName, key: &str) -> bool {
+    let mut start = vec![0; key.len() + 1];
+    file(world, engine, project, image)
+        .and_then(|file| std::fs::File::open(file).ok())
+        .is_some_and(|mut file| file.read_exact(&mut start).is_ok())
+        && start.strip_suffix(b"\n") == Some(key.as_bytes())
+}
+
+/// Remembers it. That it cannot be written is no reason to fail: only the next explanation suffers.
+pub fn write(world: &World, engine: &str, project: &ProjectName, image: &ImageName, key: &str, last: &Last) {
+    let Some(file) = file(world, engine, project, image) else { return };
+    let Ok(inputs) = serde_json::to_string(last) else { return };
+    let beside = file.with_extension(format!("{}.new", std::process::id()));
+    let written = file
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| std::fs::write(&beside, format!("{key}\n{inputs}")))
+        .and_then(|()| std::fs::rename(&beside, &file));
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+}
+
+fn file(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<PathBuf> {
+    let engine = blake3::hash(engine.as_bytes()).to_hex();
+    let name = format!("{}.json", image.as_str().replace('/', "%2F"));
+    Some(world.cache_folder()?.join("images").join(project.as_str()).join(&engine[..12]).join(name))
+}

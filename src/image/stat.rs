@@ -1,0 +1,85 @@
+//! What a file system says about a file: the one place of this room that knows the platform.
+//!
+//! Windows has no inode number and no change time in the standard library; there the creation time stands in for the
+//! latter, and every file counts as executable, as moby has it (`go-archive: archive_windows.go`).
+
+use std::fs::File;
+use std::fs::Metadata;
+use std::io;
+use std::path::Path;
+
+/// What changes when a file's content may have changed. Times are nanoseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stat {
+    pub(crate) size: u64,
+    pub(crate) modified: i64,
+    pub(crate) changed: i64,
+    pub(crate) inode: u64,
+}
+
+#[cfg(unix)]
+impl Stat {
+    pub(crate) fn of(metadata: &Metadata) -> Stat {
+        use std::os::unix::fs::MetadataExt;
+        let nanoseconds =
+            |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
+        Stat {
+            size: metadata.size(),
+            modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+#[cfg(windows)]
+impl Stat {
+    pub(crate) fn of(metadata: &Metadata) -> Stat {
+        use std::os::windows::fs::MetadataExt;
+        // FILETIME: units of 100 ns since 1601.
+        let nanoseconds = |time: u64| (time.cast_signed() - 116_444_736_000_000_000).saturating_mul(100);
+        Stat {
+            size: metadata.file_size(),
+            modified: nanoseconds(metadata.last_write_time()),
+            changed: nanoseconds(metadata.creation_time()),
+            inode: 0,
+        }
+    }
+}
+
+/// Whether anybody may execute the file.
+#[cfg(unix)]
+pub(crate) fn executable(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(windows)]
+pub(crate) fn executable(_metadata: &Metadata) -> bool {
+    true
+}
+
+/// Opens a file for reading: neither what a link points to, nor waiting for a writer if it became a pipe meanwhile.
+#[cfg(unix)]
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::OFlags;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
+    File::options().read(true).custom_flags(flags).open(path)
+}
+
+#[cfg(windows)]
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+/// Whether [`open`] failed because a link is there.
+#[cfg(unix)]
+pub(crate) fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+#[cfg(windows)]
+pub(crate) fn is_link(_error: &io::Error) -> bool {
+    false
+}

@@ -1,0 +1,51 @@
+//! What the builder has of a project's images, for `todo status`: the newest of each, as it would be deployed.
+
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::image::Destination;
+use crate::image::engine::Engine;
+use crate::image::sweep::of_project;
+use crate::image::tags;
+use crate::project::name::ImageName;
+use crate::project::name::ProjectName;
+use crate::run::Run;
+use std::collections::BTreeMap;
+
+/// The newest image of a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// What pods name.
+    pub reference: String,
+    /// Bytes, as the engine counts them.
+    pub size: u64,
+    /// When it was made, in seconds since 1970.
+    pub made: i64,
+}
+
+/// The newest image of each name that the engine has for `project`.
+pub async fn stored(
+    run: &Run,
+    project: &ProjectName,
+    to: &Destination,
+) -> Result<BTreeMap<ImageName, Stored>> {
+    let doing = || format!("cannot list the images of the engine at {}", to.builder);
+    let engine = Engine::new(&to.builder).or_fault(Kind::Image, doing)?;
+    let listed =
+        run.or_stopped(async { of_project(&engine, project).await.or_fault(Kind::Image, doing) }).await?;
+    let mut newest: BTreeMap<ImageName, Stored> = BTreeMap::new();
+    for image in listed {
+        let name = image.labels.get(tags::IMAGE).and_then(|name| ImageName::parse(name.as_str()).ok());
+        let deployed = |tag: &&String| tag.contains(":i-") && tags::ours(project, tag).is_some();
+        let (Some(name), Some(reference)) = (name, image.repo_tags.iter().find(deployed)) else { continue };
+        let found = Stored {
+            reference: reference.clone(),
+            size: image.size.try_into().unwrap_or(0),
+            made: image.created,
+        };
+        if newest.get(&name).is_none_or(|known| known.made < found.made) {
+            newest.insert(name, found);
+        }
+    }
+    Ok(newest)
+}

@@ -1,0 +1,221 @@
+//! Every image of a project as it is written, before any engine is asked.
+//!
+//! Not a build and not a look at what is built already: Dockerfiles understood, contexts hashed, and everything that is
+//! wrong with any of them said at once. Blocking: it reads files, in threads of its own.
+
+mod findings;
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::image::context::Context;
+use crate::image::context::walk;
+use crate::image::dockerfile::Ask;
+use crate::image::dockerfile::Dockerfile;
+use crate::image::graph::needed;
+use crate::image::ignore::Ignore;
+use crate::image::stat_cache::StatCache;
+use crate::image::warn::warnings;
+use crate::project::Image;
+use crate::project::Project;
+use crate::project::name::ImageName;
+use crate::run::Run;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::thread;
+
+/// An image as it is written.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// What deploy.toml says of it.
+    pub image: Image,
+    /// What is sent to the builder.
+    pub context: Context,
+    /// What is done with it.
+    pub dockerfile: Dockerfile,
+    /// Images of the project that it is built from.
+    pub needs: Vec<ImageName>,
+    /// The rules that its context was read by, for telling why a file is not in it.
+    pub ignore: Ignore,
+    /// The file of those rules, or the one where they would be; relative to deploy.toml where it is below it.
+    pub ignore_path: PathBuf,
+    /// The Dockerfile as people know it: relative to deploy.toml where it is below it.
+    pub dockerfile_path: PathBuf,
+    /// What is worth knowing.
+    pub warnings: Vec<Finding>,
+}
+
+impl Surveyed {
+    /// A line of the Dockerfile; 0 for the file.
+    #[must_use]
+    pub fn place(&self, line: usize) -> Place {
+        Place { line, ..Place::file(&self.dockerfile_path) }
+    }
+
+    /// What its findings are about.
+    pub(crate) fn subject(&self) -> String {
+        format!("image {}", self.image.name)
+    }
+
+    /// The ignore file, for a sentence.
+    pub(crate) fn ignore_file(&self) -> std::path::Display<'_> {
+        self.ignore_path.display()
+    }
+}
+
+/// How many images are read at the same time; each is read by several threads.
+const AT_ONCE: usize = 4;
+
+/// Reads every image of the project. A fault has the findings of all of them.
+pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
+    let (mut surveyed, mut wrong) = (Vec::new(), findings::same_names(&project.images));
+    for some in project.images.chunks(AT_ONCE) {
+        let read: Vec<Read> = thread::scope(|scope| {
+            let threads: Vec<_> =
+                some.iter().map(|image| scope.spawn(|| read(run, project, image))).collect();
+            let joined = threads.into_iter().map(|thread| match thread.join() {
+                Ok(read) => read,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            joined.collect()
+        });
+        if let Some(fault) = run.stopped() {
+            return Err(fault);
+        }
+        for Read { image, findings } in read {
+            surveyed.extend(image);
+            wrong.extend(findings);
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(surveyed);
+    }
+    let images: BTreeSet<&str> = wrong.iter().filter_map(|finding| finding.subject.as_deref()).collect();
+    let message = match images.iter().next() {
+        Some(only) if images.len() == 1 => format!("{only} cannot be built as it is written"),
+        _ => format!("{} images cannot be built as they are written", images.len()),
+    };
+    // Warnings would hide among what ends the run.
+    Err(Fault::message(Kind::Usage, message).findings(wrong))
+}
+
+/// What became of one image: either it is there, or there are findings.
+struct Read {
+    image: Option<Surveyed>,
+    findings: Vec<Finding>,
+}
+
+fn read(run: &Run, project: &Project, image: &Image) -> Read {
+    let mut wrong = findings::missing_build_secrets(image, &run.world);
+    let shown = |path: &Path| path.strip_prefix(&project.root).unwrap_or(path).to_owned();
+    let context = fs::metadata(&image.context);
+    let context_is_there = context.as_ref().is_ok_and(fs::Metadata::is_dir);
+    if !context_is_there {
+        wrong.push(findings::no_context(image, &shown(&image.context), context.err()));
+    }
+
+    let (path, text) = find_dockerfile(image);
+    let dockerfile = match text {
+        // The missing context says it all.
+        Err(_) if !context_is_there && path.starts_with(&image.context) => None,
+        Err(error) => {
+            wrong.push(findings::no_dockerfile(image, &path, &shown(&path), &error));
+            None
+        }
+        Ok(text) => {
+            let platform = image.platform.clone().unwrap_or_else(host_platform);
+            let ask = Ask { target: image.target.as_deref(), args: &image.args, platform: &platform };
+            let parsed = Dockerfile::parse(path.clone(), text, ask);
+            parsed.map_err(|mistakes| wrong.extend(findings::dockerfile(&shown(&path), mistakes))).ok()
+        }
+    };
+
+    let (ignore_path, ignore) = find_ignore(image, &path);
+    let ignore = ignore.map_err(|bad| wrong.extend(findings::ignore(&shown(&ignore_path), bad))).ok();
+    let mut warned = Vec::new();
+    let context = ignore.as_ref().filter(|_| context_is_there).map(|ignore| {
+        let folder = run.world.cache_folder();
+        let cache = StatCache::open(folder.as_deref(), &image.context, ignore);
+        let walked = walk(&image.context, ignore, &cache, &|| run.stopped().is_some());
+        let problems = findings::problems(image, &shown(&ignore_path), &walked.problems);
+        let (errors, warnings) = problems.into_iter().partition(|found| found.severity == Severity::Error);
+        wrong.extend::<Vec<Finding>>(errors);
+        warned = warnings;
+        walked.context
+    });
+
+    let mut surveyed = None;
+    if let (Some(context), Some(dockerfile), Some(ignore)) = (context, dockerfile, ignore) {
+        let names: Vec<&ImageName> = project.images.iter().map(|image| &image.name).collect();
+        let bases = dockerfile.bases.iter();
+        let needs = bases.filter_map(|base| needed(&base.reference, &image.name, names.iter().copied()));
+        let needs: BTreeSet<ImageName> = needs.cloned().collect();
+        let mut image = Surveyed {
+            image: image.clone(),
+            context,
+            dockerfile,
+            needs: needs.into_iter().collect(),
+            ignore,
+            ignore_path: shown(&ignore_path),
+            dockerfile_path: shown(&path),
+            warnings: Vec::new(),
+        };
+        wrong.extend(findings::missing_sources(&image, &project.root));
+        wrong.extend(findings::required_secrets(&image));
+        warned.extend(warnings(&image));
+        let subject = image.subject();
+        image.warnings = warned.into_iter().map(|finding| finding.about(&subject)).collect();
+        surveyed = Some(image);
+    }
+    let subject = format!("image {}", image.name);
+    Read { image: surveyed, findings: wrong.into_iter().map(|finding| finding.about(&subject)).collect() }
+}
+
+/// Where the Dockerfile is, and its text; `dockerfile` in small letters will do, as with BuildKit.
+fn find_dockerfile(image: &Image) -> (PathBuf, std::io::Result<Vec<u8>>) {
+    let text = fs::read(&image.dockerfile);
+    let default = image.dockerfile.file_name().is_some_and(|name| name == "Dockerfile");
+    if default && text.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+        let small = image.dockerfile.with_file_name("dockerfile");
+        if let Ok(text) = fs::read(&small) {
+            return (small, Ok(text));
+        }
+    }
+    (image.dockerfile.clone(), text)
+}
+
+/// The rules beside the Dockerfile replace those of the context.
+fn find_ignore(
+    image: &Image,
+    dockerfile: &Path,
+) -> (PathBuf, std::result::Result<Ignore, findings::BadIgnore>) {
+    let mut beside = dockerfile.as_os_str().to_owned();
+    beside.push(".dockerignore");
+    let beside = PathBuf::from(beside);
+    let path = if beside.is_file() { beside } else { image.context.join(".dockerignore") };
+    let ignore = match fs::read(&path) {
+        Ok(text) => Ignore::parse(&text).map_err(findings::BadIgnore::Rules),
+        // BuildKit reads no rules out of a folder of that name, or out of nothing.
+        Err(_) if !path.is_file() => Ok(Ignore::default()),
+        Err(error) => Err(findings::BadIgnore::Unreadable(error)),
+    };
+    (path, ignore)
+}
+
+/// The platform of an engine on this machine, which is where minikube's node is.
+fn host_platform() -> String {
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("linux/{arch}")
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,281 @@
+//! What can be wrong with an image as it is written, in words: where, what, and what to do.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::image::context::Problem;
+use crate::image::context::ProblemKind;
+use crate::image::dockerfile::Wrong;
+use crate::image::dockerfile::nearest;
+use crate::image::ignore::BadRule;
+use crate::image::survey::Surveyed;
+use crate::image::warn::shown;
+use crate::project::BuildSecret;
+use crate::project::Image;
+use crate::world::World;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Why an ignore file cannot be followed.
+pub(super) enum BadIgnore {
+    Rules(Vec<BadRule>),
+    Unreadable(io::Error),
+}
+
+/// Two images with one name would be one another's base and tag.
+pub(super) fn same_names(images: &[Image]) -> Vec<Finding> {
+    let before = |index: usize| images[..index].iter().find(|other| other.name == images[index].name);
+    let repeated = (0..images.len()).filter_map(|index| Some((&images[index], before(index)?)));
+    repeated
+        .map(|(image, first)| {
+            Finding::error(format!(
+                "the name `{}` is taken by the image of line {}",
+                image.name, first.place.line
+            ))
+            .at(image.place.clone())
+            .about(format!("image {}", image.name))
+            .mend("give one of them another name")
+        })
+        .collect()
+}
+
+/// A secret that is empty would be silently absent from the build.
+pub(super) fn missing_build_secrets(image: &Image, world: &World) -> Vec<Finding> {
+    let missing = image.secrets.iter().filter_map(|(id, secret)| {
+        let (why, mend) = match secret {
+            BuildSecret::Env(name) if world.var_os(name).is_some() => return None,
+            BuildSecret::Env(name) => {
+                (format!("`{name}` is not set or empty"), format!("set it first: `export {name}=…`"))
+            }
+            BuildSecret::File(path) => {
+                let shown = path.display();
+                let why = match fs::metadata(path) {
+                    Ok(metadata) if metadata.is_file() && metadata.len() > 0 => return None,
+                    Ok(metadata) if metadata.is_file() => format!("`{shown}` is empty"),
+                    Ok(_) => format!("`{shown}` is not a file"),
+                    Err(error) => format!("`{shown}` cannot be read: {}", plain(&error)),
+                };
+                (why, format!("write the secret into `{shown}`, or remove `{id}` from `secrets`"))
+            }
+        };
+        Some(
+            Finding::error(format!("the build secret `{id}` has no value: {why}"))
+                .at(image.place.clone())
+                .mend(mend),
+        )
+    });
+    missing.collect()
+}
+
+pub(super) fn no_context(image: &Image, shown: &Path, error: Option<io::Error>) -> Finding {
+    let shown = shown.display();
+    let (message, mend) = match error {
+        None => (
+            format!("the context `{shown}` is a file"),
+            "set `context` to the folder that the Dockerfile copies from".to_owned(),
+        ),
+        Some(error) if error.kind() == io::ErrorKind::NotFound => (
+            format!("the context `{shown}` does not exist"),
+            "set `context` to the folder that the Dockerfile copies from; it starts at deploy.toml"
+                .to_owned(),
+        ),
+        Some(error) => (
+            format!("the context `{shown}` cannot be read: {}", plain(&error)),
+            format!("allow it: `chmod u+rx {shown}`"),
+        ),
+    };
+    Finding::error(message).at(image.place.clone()).mend(mend)
+}
+
+pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io::Error) -> Finding {
+    let file = shown.display();
+    if path.is_dir() {
+        let mend = format!("set `dockerfile = \"{}\"`", shown.join("Dockerfile").display());
+        return Finding::error(format!("the Dockerfile `{file}` is a folder"))
+            .at(image.place.clone())
+            .mend(mend);
+    }
+    if error.kind() != io::ErrorKind::NotFound {
+        let message = format!("the Dockerfile `{file}` cannot be read: {}", plain(error));
+        return Finding::error(message).at(image.place.clone()).mend(format!("allow it: `chmod u+r {file}`"));
+    }
+    let listed = path.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+    let names = listed.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let is_one = |name: &String| {
+        let name = name.to_lowercase();
+        (name.contains("dockerfile") || name.contains("containerfile")) && !name.ends_with(".dockerignore")
+    };
+    let mut others: Vec<String> = names.filter(is_one).collect();
+    others.sort();
+    let mend = match others.first() {
+        Some(other) => {
+            format!("set `dockerfile = \"{}\"`, which exists", shown.with_file_name(other).display())
+        }
+        None => "write it, or set `dockerfile` to where it is".to_owned(),
+    };
+    Finding::error(format!("the Dockerfile `{file}` does not exist")).at(image.place.clone()).mend(mend)
+}
+
+pub(super) fn dockerfile(shown: &Path, mistakes: Vec<Wrong>) -> Vec<Finding> {
+    let told = mistakes.into_iter().map(|Wrong { line, message, mend }| {
+        let finding = Finding::error(message).at(Place { line, ..Place::file(shown) });
+        finding.mend(mend.unwrap_or_else(|| "correct the line".to_owned()))
+    });
+    told.collect()
+}
+
+pub(super) fn ignore(shown: &Path, bad: BadIgnore) -> Vec<Finding> {
+    match bad {
+        BadIgnore::Unreadable(error) => {
+            let file = shown.display();
+            let finding = Finding::error(format!("`{file}` cannot be read: {}", plain(&error)));
+            vec![finding.at(Place::file(shown)).mend(format!("allow it: `chmod u+r {file}`"))]
+        }
+        BadIgnore::Rules(rules) => {
+            let told = rules.into_iter().map(|BadRule { line, pattern, reason }| {
+                Finding::error(format!("the pattern `{pattern}` {reason}"))
+                    .at(Place { line, ..Place::file(shown) })
+                    .mend("correct it, or put `\\` before a character that is meant as it is")
+            });
+            told.collect()
+        }
+    }
+}
+
+/// What a walk could not take, one finding for each sort.
+pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) -> Vec<Finding> {
+    let paths = |is: fn(&ProblemKind) -> bool| -> Vec<&str> {
+        problems.iter().filter(|problem| is(&problem.kind)).map(|problem| problem.path.as_str()).collect()
+    };
+    let ignore_file = ignore_file.display();
+    let mut found = Vec::new();
+    let mut add = |paths: &[&str], finding: Finding, mend: &str| {
+        let evidence = if paths.len() > 1 { shown(paths) } else { Vec::new() };
+        let mend =
+            format!("{mend}, or add {} to `{ignore_file}`", if paths.len() > 1 { "them" } else { "it" });
+        found.push(finding.at(image.place.clone()).evidence(evidence).mend(mend));
+    };
+    let unreadable = paths(|kind| matches!(kind, ProblemKind::Unreadable(_)));
+    let first = problems.iter().find_map(|problem| match &problem.kind {
+        ProblemKind::Unreadable(error) => Some((problem.path.as_str(), error)),
+        _ => None,
+    });
+    if let Some((path, error)) = first {
+        let path = if path.is_empty() { "." } else { path };
+        let why = plain(error);
+        let message = match unreadable.len() {
+            1 => format!("`{path}` cannot be read: {why}"),
+            count => format!("{count} files cannot be read, the first one because: {why}"),
+        };
+        add(
+            &unreadable,
+            Finding::error(message),
+            &format!("allow it: `chmod u+r {}`", image.context.join(path).display()),
+        );
+    }
+    let changing = paths(|kind| matches!(kind, ProblemKind::KeepsChanging));
+    if let [first, ..] = changing.as_slice() {
+        let message = match changing.len() {
+            1 => format!("`{first}` keeps changing while it is read"),
+            count => format!("{count} files keep changing while they are read"),
+        };
+        add(&changing, Finding::error(message), "stop what writes to it");
+    }
+    let not_utf8 = paths(|kind| matches!(kind, ProblemKind::NotUtf8));
+    if let [first, ..] = not_utf8.as_slice() {
+        let message = match not_utf8.len() {
+            1 => format!(
+                "the name `{first}`, or what the link of that name says, is not UTF-8, which BuildKit cannot take"
+            ),
+            count => format!("{count} names are not UTF-8, which BuildKit cannot take"),
+        };
+        add(&not_utf8, Finding::error(message), "rename it");
+    }
+    let special = paths(|kind| matches!(kind, ProblemKind::Special));
+    if let [first, ..] = special.as_slice() {
+        let message = match special.len() {
+            1 => format!("`{first}` is a socket, pipe or device and is left out"),
+            count => format!("{count} sockets, pipes or devices are left out"),
+        };
+        add(&special, Finding::warning(message), "remove it");
+    }
+    found
+}
+
+/// A `COPY` of something that is not in the context ends the build, minutes later and with less to say.
+pub(super) fn missing_sources(surveyed: &Surveyed, root: &Path) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for copy in &surveyed.dockerfile.copies {
+        for source in copy.sources.iter().flatten() {
+            let literal = !source.contains(['*', '?', '[', '\\']);
+            if literal && source != "." && !may_be_there(surveyed, source) {
+                found.push(missing_source(surveyed, source, root).at(surveyed.place(copy.line)));
+            }
+        }
+    }
+    found
+}
+
+/// Whether the builder could find it: it follows links, and where those lead is its business.
+fn may_be_there(surveyed: &Surveyed, source: &str) -> bool {
+    let context = &surveyed.context;
+    let is_link = |path: &str| {
+        context
+            .entry(path)
+            .is_some_and(|entry| matches!(entry.kind, crate::image::context::EntryKind::Link { .. }))
+    };
+    context.entry(source).is_some() || source.match_indices('/').any(|(end, _)| is_link(&source[..end]))
+}
+
+fn missing_source(surveyed: &Surveyed, source: &str, root: &Path) -> Finding {
+    let context = &surveyed.image.context;
+    if let (true, Some(rule)) =
+        (context.join(source).symlink_metadata().is_ok(), surveyed.ignore.ignored_by(source))
+    {
+        let file = surveyed.ignore_file();
+        let message =
+            format!("`{source}` is kept out of the build by `{}` ({file}:{})", rule.pattern, rule.line);
+        return Finding::error(message).mend(format!("add `!{source}` at the end of `{file}`"));
+    }
+    let shown = context.strip_prefix(root).unwrap_or(context).display().to_string();
+    let shown = if shown.is_empty() { "." } else { shown.as_str() };
+    let finding = Finding::error(format!("`{source}` is not in the context `{shown}`"));
+    let inside = Path::new(source).strip_prefix(shown).ok().and_then(Path::to_str);
+    if let Some(inside) = inside.filter(|inside| surveyed.context.entry(inside).is_some()) {
+        return finding.mend(format!("write `{inside}`: paths start at the context"));
+    }
+    let folder = source.rfind('/').map_or("", |end| &source[..=end]);
+    let siblings = surveyed.context.entries.iter().map(|entry| entry.path.as_str());
+    let siblings = siblings.filter(|path| path.strip_prefix(folder).is_some_and(|name| !name.contains('/')));
+    match nearest(source, siblings) {
+        Some(meant) => finding.mend(format!("write `{meant}`")),
+        None if root.join(source).exists() => finding.mend(format!(
+            "it is beside deploy.toml: copy it to `{shown}`, or set `context` to a folder that holds it"
+        )),
+        None => finding.mend(format!("make it, or correct the path: it starts at `{shown}`")),
+    }
+}
+
+/// `RUN --mount=type=secret,required` without its secret.
+pub(super) fn required_secrets(surveyed: &Surveyed) -> Vec<Finding> {
+    let given = &surveyed.image.secrets;
+    let mounts = surveyed.dockerfile.secrets.iter();
+    let absent = mounts.filter(|mount| mount.required && !given.contains_key(&mount.id));
+    absent
+        .map(|mount| {
+            let id = &mount.id;
+            let finding =
+                Finding::error(format!("this `RUN` requires the secret `{id}`, which is not given"));
+            finding.at(surveyed.place(mount.line)).mend(match nearest(id, given.keys().map(String::as_str)) {
+                Some(meant) => format!("write `id={meant}`, which deploy.toml gives"),
+                None => format!("set `secrets.{id} = {{ env = \"…\" }}` of the image in deploy.toml"),
+            })
+        })
+        .collect()
+}
+
+/// An error of the operating system without its number.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}

@@ -1,0 +1,86 @@
+//! What our images are called.
+//!
+//! Two tags each: `k-` and the key finds an image without building it, `i-` and the image's id is what pods name. So an
+//! edit that does not reach the image (a comment, a README that is not copied) makes a new key and restarts nothing.
+//! The host `todo.local` exists nowhere: no engine can pull such a name from a stranger by mistake.
+
+use crate::project::name::ImageName;
+use crate::project::name::ProjectName;
+use std::collections::BTreeMap;
+
+const HOST: &str = "todo.local";
+
+/// The label that says which project an image is of.
+pub const PROJECT: &str = "todo.project";
+
+/// The label that says which of the project's images it is.
+pub const IMAGE: &str = "todo.image";
+
+/// `todo.local/PROJECT/IMAGE`.
+#[must_use]
+pub fn repository(project: &ProjectName, image: &ImageName) -> String {
+    format!("{HOST}/{project}/{image}")
+}
+
+/// The tag that finds an image by what decides it.
+#[must_use]
+pub fn by_key(repository: &str, key: &str) -> String {
+    format!("{repository}:k-{key}")
+}
+
+/// The tag that pods name, of an image's id (`sha256:…`).
+#[must_use]
+pub fn by_id(repository: &str, id: &str) -> String {
+    let hex = id.strip_prefix("sha256:").unwrap_or(id);
+    format!("{repository}:i-{}", hex.get(..16).unwrap_or(hex))
+}
+
+/// Which image of the project a reference is of, if it is one that we made.
+#[must_use]
+pub fn ours<'a>(project: &ProjectName, reference: &'a str) -> Option<&'a str> {
+    let rest =
+        reference.strip_prefix(HOST)?.strip_prefix('/')?.strip_prefix(project.as_str())?.strip_prefix('/')?;
+    let (image, tag) = rest.rsplit_once(':')?;
+    let hex = tag.strip_prefix("k-").or_else(|| tag.strip_prefix("i-"))?;
+    (!hex.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit())).then_some(image)
+}
+
+/// The labels of every image of ours. Constant, because any other label would be another image.
+#[must_use]
+pub fn labels(project: &ProjectName, image: &ImageName) -> BTreeMap<String, String> {
+    BTreeMap::from([(PROJECT.to_owned(), project.to_string()), (IMAGE.to_owned(), image.to_string())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by_id;
+    use super::by_key;
+    use super::ours;
+    use super::repository;
+    use crate::project::name::ImageName;
+    use crate::project::name::ProjectName;
+
+    #[test]
+    fn only_what_we_tagged_is_ours() {
+        let project = ProjectName::parse("shop").unwrap();
+        let image = ImageName::parse("team/web").unwrap();
+        let repository = repository(&project, &image);
+        assert_eq!(
+            by_id(&repository, "sha256:0123456789abcdef0123"),
+            "todo.local/shop/team/web:i-0123456789abcdef"
+        );
+        assert_eq!(ours(&project, &by_key(&repository, "00ff")), Some("team/web"));
+        assert_eq!(ours(&project, &by_id(&repository, "sha256:abc")), Some("team/web"));
+        for foreign in [
+            "shop/web:k-00ff",
+            "todo.local/shop2/web:k-00ff",
+            "todo.local/shop/web:latest",
+            "todo.local/shop/web:k-",
+            "todo.local/shop/web",
+            "todo.local/shopping/web:i-00",
+            "docker.io/todo.local/shop/web:i-00",
+        ] {
+            assert_eq!(ours(&project, foreign), None, "{foreign}");
+        }
+    }
+}

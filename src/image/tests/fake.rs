@@ -1,0 +1,89 @@
+//! An engine at the wire: a Unix socket that speaks HTTP, answers by a table and remembers what it was asked.
+
+use http::Method;
+use http::Request;
+use http::Response;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use tokio::net::UnixListener;
+
+/// What a request was: method, path with query, body.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) line: String,
+    pub(super) body: Vec<u8>,
+}
+
+pub(super) struct Fake {
+    pub(super) socket: PathBuf,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl Fake {
+    /// Answers each request by `answer`, which is given the request's line and returns status and body.
+    pub(super) fn start(
+        folder: &Path,
+        answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static,
+    ) -> Fake {
+        let socket = folder.join("docker.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
+        let (answer, heard) = (Arc::new(answer), Arc::clone(&asked));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
+                    async move {
+                        let (method, path) = (request.method().clone(), request.uri().to_string());
+                        let line = format!("{method} {path}");
+                        let (status, text) = answer(&line);
+                        if status == 101 {
+                            // The session: we are its server, and this engine never asks anything.
+                            let upgrade = hyper::upgrade::on(request);
+                            tokio::spawn(async move {
+                                let _open = upgrade.await;
+                                std::future::pending::<()>().await;
+                            });
+                        } else if method == Method::POST {
+                            let body = request.into_body().collect().await.unwrap().to_bytes().to_vec();
+                            heard.lock().unwrap().push(Asked { line, body });
+                            return respond(status, text);
+                        }
+                        heard.lock().unwrap().push(Asked { line, body: Vec::new() });
+                        respond(status, text)
+                    }
+                });
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(connection.with_upgrades());
+            }
+        });
+        Fake { socket, asked }
+    }
+
+    pub(super) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    /// The lines of what it was asked, without queries.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.asked().iter().map(|asked| asked.line.split('?').next().unwrap().to_owned()).collect()
+    }
+}
+
+fn respond(status: u16, text: String) -> Result<Response<Full<Bytes>>, http::Error> {
+    let mut response = Response::builder().status(status);
+    if status == 101 {
+        response = response.header("Connection", "Upgrade").header("Upgrade", "h2c");
+    }
+    response.body(Full::new(text.into()))
+}

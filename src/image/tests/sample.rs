@@ -1,0 +1,115 @@
+//! Images to build, in folders of their own, and a run to build them in.
+
+use crate::event::Event;
+use crate::event::Place;
+use crate::event::Sink;
+use crate::fault::Result;
+use crate::image::survey::Surveyed;
+use crate::image::survey::survey;
+use crate::project::Image;
+use crate::project::Minikube;
+use crate::project::Project;
+use crate::project::Runtime;
+use crate::project::name::ImageName;
+use crate::project::name::Namespace;
+use crate::project::name::Profile;
+use crate::project::name::ProjectName;
+use crate::run::Run;
+use crate::signal::Asker;
+use crate::signal::Cancel;
+use crate::world::World;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// A run in a world of its own.
+pub(super) struct Sample {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) run: Run,
+    pub(super) events: UnboundedReceiver<Event>,
+    pub(super) asker: Asker,
+    pub(super) project: ProjectName,
+}
+
+impl Sample {
+    pub(super) fn new(project: &str) -> Sample {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("cache");
+        let world = World::fake(
+            folder.path(),
+            [("XDG_CACHE_HOME", cache.as_os_str()), ("SOME_TOKEN", "s3cr3t!".as_ref())],
+        );
+        let (sink, events) = Sink::new();
+        let (asker, cancel) = Cancel::new();
+        let run = Run { sink, cancel, world: Arc::new(world), verbose: true };
+        Sample { folder, run, events, asker, project: ProjectName::parse(project).unwrap() }
+    }
+
+    /// Writes files of an image's context.
+    pub(super) fn write(&self, image: &str, files: &[(&str, &str)]) {
+        for (path, text) in files {
+            let file = self.folder.path().join(image).join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
+    }
+
+    /// An image whose context is the folder of its name.
+    pub(super) fn image(&self, name: &str) -> Image {
+        let context = self.folder.path().join(name);
+        Image {
+            name: ImageName::parse(name).unwrap(),
+            place: Place { line: 3, ..Place::file("deploy.toml") },
+            dockerfile: context.join("Dockerfile"),
+            context,
+            target: None,
+            args: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            platform: None,
+            max_size: None,
+        }
+    }
+
+    /// The images of these names, surveyed as a project of their own.
+    pub(super) fn survey(&self, names: &[&str]) -> Vec<Surveyed> {
+        self.try_survey(names.iter().map(|name| self.image(name)).collect()).unwrap()
+    }
+
+    pub(super) fn try_survey(&self, images: Vec<Image>) -> Result<Vec<Surveyed>> {
+        survey(&self.run, &self.project(images))
+    }
+
+    fn project(&self, images: Vec<Image>) -> Project {
+        let root = self.folder.path().to_owned();
+        Project {
+            name: self.project.clone(),
+            file: root.join("deploy.toml"),
+            root,
+            namespace: Namespace::parse("p").unwrap(),
+            minikube: Minikube {
+                profile: Profile::parse("minikube").unwrap(),
+                cpus: None,
+                memory_mib: None,
+                disk_mib: None,
+                driver: None,
+                kubernetes: None,
+                runtime: Runtime::Docker,
+                nodes: 1,
+                addons: Vec::new(),
+                publish: Vec::new(),
+            },
+            images,
+            sources: Vec::new(),
+            secrets: Vec::new(),
+            configs: Vec::new(),
+            services: Vec::new(),
+            checks: Vec::new(),
+            targets: BTreeMap::new(),
+        }
+    }
+
+    /// Everything that was told so far.
+    pub(super) fn told(&mut self) -> Vec<Event> {
+        std::iter::from_fn(|| self.events.try_recv().ok()).collect()
+    }
+}

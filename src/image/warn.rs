@@ -1,0 +1,303 @@
+//! What is worth knowing about an image before it is built.
+//!
+//! Not errors: each of these builds. Only what reaches the image counts: a `.env` that no `COPY` takes is nobody's news.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
+use crate::image::context::Entry;
+use crate::image::context::EntryKind;
+use crate::image::dockerfile::nearest;
+use crate::image::glob::Glob;
+use crate::image::graph::needed;
+use crate::image::ignore::clean;
+use crate::image::key::is_proxy;
+use crate::image::secrets::Sensitive;
+use crate::image::secrets::sensitive;
+use crate::image::survey::Surveyed;
+use std::collections::BTreeMap;
+
+/// Bytes from which a context is worth a word.
+const HEAVY: u64 = 100_000_000;
+
+/// Everything worth knowing.
+pub(crate) fn warnings(surveyed: &Surveyed) -> Vec<Finding> {
+    let mut found = Vec::new();
+    found.extend(secrets_in_image(surveyed));
+    found.extend(links_that_lead_out(surveyed));
+    found.extend(heavy_context(surveyed));
+    found.extend(backslashes(surveyed));
+    found.extend(arguments(surveyed));
+    found.extend(secret_mounts(surveyed));
+    found.extend(moving_bases(surveyed));
+    found.extend(syntax_line(surveyed));
+    found.extend(root(surveyed));
+    found
+}
+
+fn note(message: String) -> Finding {
+    Finding { severity: Severity::Note, ..Finding::warning(message) }
+}
+
+/// The sources of every `COPY`, ready to be asked which of them takes a path.
+struct Taken(Vec<(usize, Option<Glob>)>);
+
+impl Taken {
+    fn by(surveyed: &Surveyed) -> Taken {
+        let copies = surveyed.dockerfile.copies.iter();
+        let sources = copies.flat_map(|copy| copy.sources.iter().map(|source| (copy.line, source)));
+        Taken(
+            sources
+                .map(|(line, source)| {
+                    let all = source.as_deref().is_none_or(|source| source == ".");
+                    (
+                        line,
+                        if all {
+                            None
+                        } else {
+                            source.as_deref().and_then(|source| Glob::compile(source).ok())
+                        },
+                    )
+                })
+                .collect(),
+        )
+    }
+
+    /// The line of the `COPY` that takes a path.
+    fn line(&self, path: &str) -> Option<usize> {
+        let takes = |glob: &Option<Glob>| glob.as_ref().is_none_or(|glob| glob.matches_or_parent(path));
+        self.0.iter().find(|(_, glob)| takes(glob)).map(|(line, _)| *line)
+    }
+}
+
+fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
+    let taken = Taken::by(surveyed);
+    let mut found: BTreeMap<(Sensitive, usize), Vec<&str>> = BTreeMap::new();
+    for Entry { path, kind } in &surveyed.context.entries {
+        let on_disk = if let EntryKind::File { on_disk, .. } = kind { Some(on_disk.as_path()) } else { None };
+        if let Some(line) = taken.line(path)
+            && let Some(what) = sensitive(path, on_disk)
+        {
+            found.entry((what, line)).or_default().push(path);
+        }
+    }
+    let told = found.into_iter().map(|((what, line), paths)| {
+        let first = paths[0];
+        let message = match paths.len() - 1 {
+            0 => format!("`{first}` goes into the image"),
+            1 => format!("`{first}` and `{}` go into the image", paths[1]),
+            more => format!("`{first}` and {more} more {} go into the image", what.plural()),
+        };
+        let evidence = if paths.len() > 2 { shown(&paths) } else { Vec::new() };
+        let finding = Finding::warning(message).at(surveyed.place(line)).evidence(evidence);
+        finding.mend(format!("add `{first}` to `{}`", surveyed.ignore_file()))
+    });
+    told.collect()
+}
+
+/// Up to ten paths, a line each.
+pub(crate) fn shown(paths: &[&str]) -> Vec<String> {
+    let mut lines: Vec<String> = paths.iter().take(10).map(|path| (*path).to_owned()).collect();
+    if paths.len() > lines.len() {
+        lines.push(format!("and {} more", paths.len() - lines.len()));
+    }
+    lines
+}
+
+fn links_that_lead_out(surveyed: &Surveyed) -> Option<Finding> {
+    let taken = Taken::by(surveyed);
+    let leads_out = |path: &str, target: &str| {
+        let folder = path.rfind('/').map_or("", |end| &path[..=end]);
+        !target.starts_with('/') && clean(&format!("{folder}{target}")).split('/').next() == Some("..")
+    };
+    let links: Vec<String> = surveyed
+        .context
+        .entries
+        .iter()
+        .filter_map(|entry| match &entry.kind {
+            EntryKind::Link { target }
+                if leads_out(&entry.path, target) && taken.line(&entry.path).is_some() =>
+            {
+                Some(format!("{} -> {target}", entry.path))
+            }
+            _ => None,
+        })
+        .collect();
+    let first = links.first()?;
+    let message = match links.len() {
+        1 => format!("the link `{first}` leads out of the context: the image gets the link, not the file"),
+        count => format!("{count} links lead out of the context: the image gets the links, not the files"),
+    };
+    let evidence = if links.len() > 1 {
+        shown(&links.iter().map(String::as_str).collect::<Vec<_>>())
+    } else {
+        Vec::new()
+    };
+    let finding = Finding::warning(message).at(surveyed.image.place.clone()).evidence(evidence);
+    Some(finding.mend("copy what is needed into the context, or set `context` to a folder that holds both"))
+}
+
+fn heavy_context(surveyed: &Surveyed) -> Option<Finding> {
+    let context = &surveyed.context;
+    if context.bytes <= HEAVY {
+        return None;
+    }
+    let heavy = heaviest(&context.entries);
+    let files = context.entries.iter().filter(|entry| matches!(entry.kind, EntryKind::File { .. })).count();
+    let message = format!("the context has {} in {files} files", megabytes(context.bytes));
+    let evidence = heavy.iter().map(|(path, bytes)| format!("{:>8}  {path}", megabytes(*bytes)));
+    let finding = Finding::warning(message).at(surveyed.image.place.clone()).evidence(evidence);
+    let ignore = surveyed.ignore_file();
+    Some(match heavy.first() {
+        Some((path, _)) => finding.mend(format!("if the image does not need `{path}`, add it to `{ignore}`")),
+        None => finding.mend(format!("add what the image does not need to `{ignore}`")),
+    })
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", (bytes + 500_000) / 1_000_000)
+}
+
+/// The three heaviest things at the top, each followed down while one thing in it makes nine tenths of it.
+fn heaviest(entries: &[Entry]) -> Vec<(String, u64)> {
+    let mut sizes: BTreeMap<&str, u64> = BTreeMap::new();
+    for entry in entries {
+        let parts = entry.path.match_indices('/').map(|(end, _)| &entry.path[..end]);
+        for part in parts.chain([entry.path.as_str()]) {
+            *sizes.entry(part).or_default() += entry.size();
+        }
+    }
+    let mut top: Vec<(&str, u64)> =
+        sizes.iter().filter(|(path, _)| !path.contains('/')).map(|(path, size)| (*path, *size)).collect();
+    top.sort_by_key(|(path, size)| (std::cmp::Reverse(*size), *path));
+    top.truncate(3);
+    for place in &mut top {
+        loop {
+            let below = |path: &str| {
+                path.strip_prefix(place.0)
+                    .and_then(|rest| rest.strip_prefix('/'))
+                    .is_some_and(|rest| !rest.contains('/'))
+            };
+            let heavier =
+                sizes.iter().find(|(path, size)| **size * 10 >= place.1 * 9 && **size > 0 && below(path));
+            match heavier {
+                Some((path, size)) => *place = (*path, *size),
+                None => break,
+            }
+        }
+    }
+    top.into_iter()
+        .filter(|(_, size)| *size > 1_000_000)
+        .map(|(path, size)| (path.to_owned(), size))
+        .collect()
+}
+
+/// People who write `src\build` mean a folder; to BuildKit it is `src` and a word's end.
+fn backslashes(surveyed: &Surveyed) -> Vec<Finding> {
+    let odd = |pattern: &str| {
+        pattern.split('\\').skip(1).any(|rest| rest.starts_with(|char: char| char.is_ascii_alphanumeric()))
+    };
+    let rules = surveyed.ignore.rules().iter().filter(|rule| odd(&rule.pattern));
+    rules
+        .map(|rule| {
+            let place = Place { line: rule.line, ..Place::file(&surveyed.ignore_path) };
+            Finding::warning(format!("`\\` in `{}` does not separate folders", rule.pattern))
+                .at(place)
+                .mend(format!("write `{}`", rule.pattern.replace('\\', "/")))
+        })
+        .collect()
+}
+
+/// Arguments that every build has without `ARG` (`dockerfile2llb`; docs of the Dockerfile: predefined ARGs).
+fn is_predefined(name: &str) -> bool {
+    is_proxy(name)
+        || name == "SOURCE_DATE_EPOCH"
+        || ["BUILDKIT_", "TARGET", "BUILD"].iter().any(|start| name.starts_with(start))
+}
+
+fn arguments(surveyed: &Surveyed) -> Vec<Finding> {
+    let declared = &surveyed.dockerfile.arguments;
+    let unknown = surveyed.image.args.keys().filter(|name| !declared.contains(name) && !is_predefined(name));
+    unknown
+        .map(|name| {
+            let message = format!("the Dockerfile declares no build argument `{name}`");
+            let finding = Finding::warning(message).at(surveyed.image.place.clone());
+            match nearest(name, declared.iter().map(String::as_str)) {
+                Some(meant) => finding.mend(format!("write `{meant}`, which it declares")),
+                None => finding.mend(format!("add `ARG {name}` to `{}`, or remove it", surveyed.place(0))),
+            }
+        })
+        .collect()
+}
+
+fn secret_mounts(surveyed: &Surveyed) -> Vec<Finding> {
+    let (given, mounts) = (&surveyed.image.secrets, &surveyed.dockerfile.secrets);
+    let ids = || mounts.iter().map(|mount| mount.id.as_str());
+    let unused = given.keys().filter(|id| !ids().any(|mounted| mounted == *id)).map(|id| {
+        let message = format!("no `RUN` that is needed mounts the secret `{id}`");
+        let finding = Finding::warning(message).at(surveyed.image.place.clone());
+        match nearest(id, ids()) {
+            Some(meant) => finding.mend(format!("write `{meant}`, which the Dockerfile mounts")),
+            None => finding.mend(format!("mount it: `RUN --mount=type=secret,id={id} …`")),
+        }
+    });
+    let absent =
+        mounts.iter().filter(|mount| !mount.required && !given.contains_key(&mount.id)).map(|mount| {
+            Finding::warning(format!("the secret `{}` is not given, so this `RUN` goes without it", mount.id))
+                .at(surveyed.place(mount.line))
+                .mend(format!("set `secrets.{} = {{ env = \"…\" }}` of the image in deploy.toml", mount.id))
+        });
+    unused.chain(absent).collect()
+}
+
+fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {
+    let bases = surveyed.dockerfile.bases.iter();
+    let external =
+        bases.filter(|base| needed(&base.reference, &surveyed.image.name, &surveyed.needs).is_none());
+    external
+        .filter_map(|base| {
+            let name = crate::image::graph::untagged(&base.reference);
+            let how = match base.reference.strip_prefix(name)? {
+                "" => "has no tag",
+                ":latest" => "is `latest`",
+                _ => return None,
+            };
+            let message =
+                format!("the base `{}` {how}: it is another image from one day to the next", base.reference);
+            Some(
+                Finding::warning(message)
+                    .at(surveyed.place(base.line))
+                    .mend(format!("name a version: `{name}:…`")),
+            )
+        })
+        .collect()
+}
+
+fn syntax_line(surveyed: &Surveyed) -> Option<Finding> {
+    let (reference, line) = surveyed.dockerfile.syntax.as_ref()?;
+    let finding = note(format!("`# syntax={reference}` asks a registry at every build, and fails offline"));
+    Some(finding.at(surveyed.place(*line)).mend("remove the line if the build works without it"))
+}
+
+fn root(surveyed: &Surveyed) -> Option<Finding> {
+    let dockerfile = &surveyed.dockerfile;
+    if dockerfile.user.is_some() {
+        return None;
+    }
+    let mut stage = dockerfile.stages.get(dockerfile.target)?;
+    let line = stage.line;
+    while let Some(parent) = stage.parent {
+        stage = dockerfile.stages.get(parent)?;
+    }
+    let base = stage.base.as_str();
+    let ours = needed(base, &surveyed.image.name, &surveyed.needs).is_some();
+    let unprivileged = ["nonroot", "unprivileged", "rootless"].iter().any(|word| base.contains(word));
+    if ours || unprivileged || base == "scratch" {
+        return None;
+    }
+    let finding = note(format!("no `USER`: the container runs as whoever `{base}` says, mostly root"));
+    Some(finding.at(surveyed.place(line)).mend("end the last stage with `USER 1000`"))
+}
+
+#[cfg(test)]
+mod tests;

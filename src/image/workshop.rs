@@ -1,0 +1,410 @@
+//! What is done about one image: looked up by its key, else built, named, measured and brought to the nodes.
+
+use crate::event::Finding;
+use crate::event::OpenItem;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::image::Built;
+use crate::image::Destination;
+use crate::image::Looked;
+use crate::image::budget;
+use crate::image::build;
+use crate::image::build::Made;
+use crate::image::build::Recipe;
+use crate::image::build::Unmade;
+use crate::image::build_secrets;
+use crate::image::build_secrets::SecretStore;
+use crate::image::classic;
+use crate::image::credentials::Credentials;
+use crate::image::engine::Engine;
+use crate::image::engine::Found;
+use crate::image::failure;
+use crate::image::graph;
+use crate::image::key;
+use crate::image::key::Facts;
+use crate::image::key::Inputs;
+use crate::image::last_inputs;
+use crate::image::last_inputs::Last;
+use crate::image::rebase;
+use crate::image::ship::Elsewhere;
+use crate::image::survey::Surveyed;
+use crate::image::tags;
+use crate::project::name::ImageName;
+use crate::project::name::ProjectName;
+use crate::run::Run;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use tokio::sync::Mutex;
+use tokio::sync::OnceCell;
+use tokio::sync::Semaphore;
+
+/// Builds under way at once. BuildKit itself runs as many steps of each as the engine has processors.
+const AT_ONCE: usize = 4;
+
+/// What stands for a base that the engine does not have and cannot pull: BuildKit may still know it.
+const ABSENT: &str = "absent";
+
+type Bases = BTreeMap<String, Option<Found>>;
+
+/// The engine with everything that the builds of one run share.
+#[derive(Debug)]
+pub(crate) struct Workshop<'a> {
+    run: &'a Run,
+    project: &'a ProjectName,
+    to: &'a Destination,
+    engine: Engine,
+    elsewhere: Elsewhere,
+    credentials: Credentials,
+    /// What the engine had when the run began.
+    bases: Bases,
+    /// What was pulled since; locked while a base is pulled, so that two images do not pull the same.
+    pulled: Mutex<Bases>,
+    platform: OnceCell<String>,
+    slots: Semaphore,
+    classic: AtomicBool,
+}
+
+impl<'a> Workshop<'a> {
+    /// Connects, and looks at every base of every image at once.
+    pub(crate) async fn open(
+        run: &'a Run,
+        project: &'a ProjectName,
+        to: &'a Destination,
+        surveyed: &[Surveyed],
+    ) -> Result<Workshop<'a>> {
+        let hint = "see whether it runs: `todo doctor`";
+        let engine = Engine::new(&to.builder)
+            .or_fault(Kind::Image, || format!("cannot use the engine at {}", to.builder))
+            .map_err(|fault| fault.hint(hint))?;
+        let elsewhere = Elsewhere::of(to)
+            .or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())
+            .map_err(|fault| fault.hint(hint))?;
+        let names: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
+        let found = futures::future::try_join_all(names.iter().map(|name| engine.find(name)))
+            .await
+            .or_fault(Kind::Image, || format!("cannot ask the engine at {} for the base images", to.builder))
+            .map_err(|fault| fault.hint(hint))?;
+        let bases = names.into_iter().map(str::to_owned).zip(found).collect();
+        Ok(Workshop {
+            run,
+            project,
+            to,
+            engine,
+            elsewhere,
+            credentials: Credentials::new(run),
+            bases,
+            pulled: Mutex::default(),
+            platform: OnceCell::new(),
+            slots: Semaphore::new(AT_ONCE),
+            classic: AtomicBool::new(false),
+        })
+    }
+
+    /// Looks the image up; builds it if it is not there; brings it to the nodes.
+    pub(crate) async fn make(&self, image: &Surveyed, needs: Vec<Built>) -> Result<Built, Vec<Finding>> {
+        let item = self.run.sink.item(Step::Image, image.image.name.as_str());
+        let about = format!("image {}", image.image.name);
+        let attempt = self.attempt(image, &needs, &item).await;
+        let (built, detail) = attempt.map_err(|findings| {
+            let named =
+                |finding: Finding| if finding.subject.is_some() { finding } else { finding.about(&about) };
+            findings.into_iter().map(named).collect::<Vec<_>>()
+        })?;
+        item.finish(built.outcome, Some(detail));
+        Ok(built)
+    }
+
+    async fn attempt(
+        &self,
+        image: &Surveyed,
+        needs: &[Built],
+        item: &OpenItem,
+    ) -> Result<(Built, String), Vec<Finding>> {
+        let name = &image.image.name;
+        let repository = tags::repository(self.project, name);
+        let ids: BTreeMap<ImageName, String> =
+            needs.iter().map(|need| (need.name.clone(), need.id.clone())).collect();
+        let mut facts =
+            self.facts(image, &ids, &Bases::new()).await.map_err(|error| self.engine_failed(error))?;
+        let mut key = key::key(image, &facts).to_string();
+        if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
+            return self.unchanged(image, &facts, key, &repository, found, item).await;
+        }
+        let secrets = build_secrets::values(image, &self.run.world)?;
+        let _slot = self.slots.acquire().await;
+        let pulled = self.pull_absent(image, item).await;
+        if !pulled.is_empty() {
+            facts = self.facts(image, &ids, &pulled).await.map_err(|error| self.engine_failed(error))?;
+            key = key::key(image, &facts).to_string();
+            if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
+                return self.unchanged(image, &facts, key, &repository, found, item).await;
+            }
+        }
+        let last = self.last(name);
+        let inputs = Inputs::of(image, &facts);
+        let why = why(last.as_ref(), &inputs);
+        let recipe = self.recipe(image, needs, tags::by_key(&repository, &key), secrets);
+        let made = self.build(image, &recipe, item).await?;
+        for id in &made.undeclared {
+            let message = format!(
+                "the Dockerfile mounts the secret `{id}`, which deploy.toml does not declare: the step ran without it"
+            );
+            let mend = format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{name}]`");
+            self.run.sink.warn(
+                Finding::warning(message)
+                    .about(format!("image {name}"))
+                    .at(image.image.place.clone())
+                    .mend(mend),
+            );
+        }
+        let found = self.find(&recipe.tag).await?.ok_or_else(|| {
+            vec![Finding::error("the engine lost the image right after the build").mend("run it again")]
+        })?;
+        let reference = self.named(&repository, &found).await?;
+        self.within_budget(image, &found).await?;
+        self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
+        let detail = said(&found, last.as_ref(), Some(made.sent));
+        let (id, size) = (found.id.clone(), found.size);
+        last_inputs::write(
+            &self.run.world,
+            &self.engine.address.to_string(),
+            self.project,
+            name,
+            &key,
+            &Last { inputs, id: id.clone(), size },
+        );
+        let built = Built { name: name.clone(), reference, id, size, outcome: Outcome::Built, why, key };
+        Ok((built, detail))
+    }
+
+    async fn unchanged(
+        &self,
+        image: &Surveyed,
+        facts: &Facts,
+        key: String,
+        repository: &str,
+        found: Found,
+        item: &OpenItem,
+    ) -> Result<(Built, String), Vec<Finding>> {
+        let name = image.image.name.clone();
+        let reference = self.named(repository, &found).await?;
+        self.within_budget(image, &found).await?;
+        self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
+        let (world, engine) = (&self.run.world, self.engine.address.to_string());
+        if !last_inputs::is_of(world, &engine, self.project, &name, &key) {
+            let last = Last { inputs: Inputs::of(image, facts), id: found.id.clone(), size: found.size };
+            last_inputs::write(world, &engine, self.project, &name, &key, &last);
+        }
+        let detail = budget::bytes(found.size);
+        let (id, size) = (found.id, found.size);
+        let built = Built { name, reference, id, size, outcome: Outcome::Unchanged, why: Vec::new(), key };
+        Ok((built, detail))
+    }
+
+    /// What `make` would do about it, given what it would do about the others.
+    pub(crate) async fn look(
+        &self,
+        image: &Surveyed,
+        others: &BTreeMap<ImageName, Looked>,
+    ) -> Result<Looked> {
+        let name = image.image.name.clone();
+        let doing = || format!("cannot ask the engine at {} for image `{name}`", self.to.builder);
+        let anew: Vec<String> = image
+            .needs
+            .iter()
+            .filter(|need| others.get(need).is_none_or(|other| other.reference.is_none()))
+            .map(|need| format!("`{need}`, which it starts from, is built anew"))
+            .collect();
+        if !anew.is_empty() {
+            return Ok(Looked { name, reference: None, size: None, why: anew, key: None });
+        }
+        let mut ids = BTreeMap::new();
+        for need in &image.needs {
+            if let Some(reference) = others.get(need).and_then(|other| other.reference.as_deref())
+                && let Some(found) = self.engine.find(reference).await.or_fault(Kind::Image, doing)?
+            {
+                ids.insert(need.clone(), found.id);
+            }
+        }
+        let facts = self.facts(image, &ids, &Bases::new()).await.or_fault(Kind::Image, doing)?;
+        let key = key::key(image, &facts).to_string();
+        let repository = tags::repository(self.project, &name);
+        let found = self.engine.find(&tags::by_key(&repository, &key)).await.or_fault(Kind::Image, doing)?;
+        let why = match found {
+            Some(_) => Vec::new(),
+            None => why(self.last(&name).as_ref(), &Inputs::of(image, &facts)),
+        };
+        let reference = found.as_ref().map(|found| tags::by_id(&repository, &found.id));
+        Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })
+    }
+
+    async fn facts(
+        &self,
+        image: &Surveyed,
+        ids: &BTreeMap<ImageName, String>,
+        pulled: &Bases,
+    ) -> Result<Facts, bollard::errors::Error> {
+        let known = |name: &str| pulled.get(name).or_else(|| self.bases.get(name)).and_then(Option::as_ref);
+        let mut bases = BTreeMap::new();
+        for base in &image.dockerfile.bases {
+            let id = match graph::needed(&base.reference, &image.image.name, &image.needs) {
+                Some(ours) => ids.get(ours).map(String::as_str),
+                None => known(&base.reference).map(|found| found.id.as_str()),
+            };
+            bases.insert(base.reference.clone(), id.unwrap_or(ABSENT).to_owned());
+        }
+        let labels = tags::labels(self.project, &image.image.name);
+        let platform = match &image.image.platform {
+            Some(platform) => platform.clone(),
+            None => match external(image).find_map(known).or_else(|| self.bases.values().flatten().next()) {
+                Some(base) => base.platform.clone(),
+                None => self.platform.get_or_try_init(|| self.engine.platform()).await?.clone(),
+            },
+        };
+        Ok(Facts { platform, bases, labels })
+    }
+
+    /// Pulls the bases that the engine does not have, so that it need not ask their registry again at every build.
+    /// One that cannot be pulled is left to the build, which may know it, or else says what is wrong with it.
+    async fn pull_absent(&self, image: &Surveyed, item: &OpenItem) -> Bases {
+        let mut mine = Bases::new();
+        for name in external(image).filter(|name| self.bases.get(*name).is_none_or(Option::is_none)) {
+            let mut pulled = self.pulled.lock().await;
+            if !pulled.contains_key(name) {
+                let platform = image.image.platform.as_deref();
+                let came = self.engine.pull(name, platform, &self.credentials, item).await;
+                let found = if came.is_ok() { self.engine.find(name).await.ok().flatten() } else { None };
+                pulled.insert(name.to_owned(), found);
+            }
+            if let Some(Some(found)) = pulled.get(name) {
+                mine.insert(name.to_owned(), Some(found.clone()));
+            }
+        }
+        mine
+    }
+
+    fn recipe(&self, image: &Surveyed, needs: &[Built], tag: String, secrets: SecretStore) -> Recipe {
+        let names: BTreeMap<ImageName, String> =
+            needs.iter().map(|need| (need.name.clone(), need.reference.clone())).collect();
+        let dockerfile = if names.is_empty() {
+            image.dockerfile.text.clone()
+        } else {
+            rebase::rebase(&image.dockerfile, &image.image.name, &names)
+        };
+        let mut shared = blake3::Hasher::new();
+        shared.update(tags::repository(self.project, &image.image.name).as_bytes());
+        shared.update(image.context.root.as_os_str().as_encoded_bytes());
+        Recipe {
+            tag,
+            labels: tags::labels(self.project, &image.image.name),
+            args: image.image.args.clone(),
+            target: image.image.target.clone(),
+            platform: image.image.platform.clone(),
+            dockerfile: Arc::new(dockerfile),
+            context: Arc::new(image.context.clone()),
+            secrets,
+            shared_key: shared.finalize().to_hex()[..32].to_owned(),
+        }
+    }
+
+    async fn build(&self, image: &Surveyed, recipe: &Recipe, item: &OpenItem) -> Result<Made, Vec<Finding>> {
+        let mut made = Err(Unmade::NoBuildKit);
+        if !self.classic.load(Ordering::Relaxed) {
+            made = build::build(&self.engine.dialer, recipe, &self.credentials, item, self.run.verbose).await;
+        }
+        if let Err(Unmade::NoBuildKit) = made {
+            if !self.classic.swap(true, Ordering::Relaxed) {
+                let message = format!(
+                    "the engine at {} has no BuildKit: every build sends and compares everything",
+                    self.to.builder
+                );
+                self.run.sink.warn(Finding::warning(message).mend("Docker 20.10 or newer builds faster"));
+            }
+            if let Some(id) = image.image.secrets.keys().next() {
+                let message = format!(
+                    "the build secret `{id}` needs BuildKit, which the engine at {} has not",
+                    self.to.builder
+                );
+                return Err(vec![Finding::error(message).mend("use Docker 20.10 or newer")]);
+            }
+            made = classic::build(&self.engine.dialer, recipe, item, self.run.verbose).await;
+        }
+        made.map_err(|unmade| match unmade {
+            Unmade::Failed(broken) => vec![failure::finding(image, &broken)],
+            Unmade::Engine(error) => self.engine_failed(error),
+            Unmade::NoBuildKit => vec![Finding::error("the engine can build nothing")],
+        })
+    }
+
+    /// Gives the image the tag that pods name, unless it has it.
+    async fn named(&self, repository: &str, found: &Found) -> Result<String, Vec<Finding>> {
+        let reference = tags::by_id(repository, &found.id);
+        if !found.tags.contains(&reference) {
+            self.engine.tag(&found.id, &reference).await.map_err(|error| self.engine_failed(error))?;
+        }
+        Ok(reference)
+    }
+
+    async fn within_budget(&self, image: &Surveyed, found: &Found) -> Result<(), Vec<Finding>> {
+        if image.image.max_size.is_none_or(|allowed| found.size <= allowed) {
+            return Ok(());
+        }
+        let history = self.engine.history(&found.id).await.unwrap_or_default();
+        budget::check(image, found.size, &history).map_or(Ok(()), |finding| Err(vec![finding]))
+    }
+
+    async fn find(&self, name: &str) -> Result<Option<Found>, Vec<Finding>> {
+        self.engine.find(name).await.map_err(|error| self.engine_failed(error))
+    }
+
+    fn engine_failed(&self, error: impl Into<anyhow::Error>) -> Vec<Finding> {
+        let error = error.into();
+        let message = format!("the engine at {} failed: {error:#}", self.to.builder);
+        vec![Finding::error(message).mend("see whether it runs: `todo doctor`")]
+    }
+
+    fn last(&self, name: &ImageName) -> Option<Last> {
+        last_inputs::read(&self.run.world, &self.engine.address.to_string(), self.project, name)
+    }
+}
+
+fn external(image: &Surveyed) -> impl Iterator<Item = &str> {
+    let ours = |reference: &str| graph::needed(reference, &image.image.name, &image.needs).is_some();
+    image
+        .dockerfile
+        .bases
+        .iter()
+        .map(|base| base.reference.as_str())
+        .filter(move |reference| !ours(reference))
+}
+
+fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
+    let Some(last) = last else { return vec!["it was not built before".to_owned()] };
+    let why = key::why(&last.inputs, inputs);
+    if why.is_empty() { vec!["the engine no longer has it".to_owned()] } else { why }
+}
+
+/// What is worth showing beside a new image.
+fn said(found: &Found, last: Option<&Last>, sent: Option<u64>) -> String {
+    let mut said = budget::bytes(found.size);
+    match last {
+        Some(last) if last.id == found.id => said.push_str(", the same image as before"),
+        Some(last) => {
+            if let Some(change) = budget::change(last.size, found.size) {
+                let _ = write!(said, " ({change})");
+            }
+        }
+        None => {}
+    }
+    if let Some(sent) = sent {
+        let _ = write!(said, ", {} sent", budget::bytes(sent));
+    }
+    said
+}

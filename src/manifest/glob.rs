@@ -1,0 +1,124 @@
+//! Which files a path with `*`, `?` and `**` means.
+//!
+//! Not a shell: no braces, no classes, no `~`. As in a shell, a wildcard does not match what begins with a dot; and
+//! `**` does not enter `node_modules` or follow links to folders.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Whether a path is to be expanded.
+pub(crate) fn is_glob(path: &Path) -> bool {
+    path.components().any(|part| part.as_os_str().to_string_lossy().contains(['*', '?']))
+}
+
+/// The files that `pattern`, an absolute path, means; in lexical order.
+pub(crate) fn expand(pattern: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
+    let wild = |part: &std::path::Component<'_>| part.as_os_str().to_string_lossy().contains(['*', '?']);
+    let base: PathBuf = pattern.components().take_while(|part| !wild(part)).collect();
+    let parts: Vec<String> = pattern
+        .components()
+        .skip_while(|part| !wild(part))
+        .map(|part| part.as_os_str().to_string_lossy().into_owned())
+        .collect();
+    let mut found = BTreeSet::new();
+    walk(&base, &parts, &mut found)?;
+    Ok(found)
+}
+
+fn walk(folder: &Path, parts: &[String], found: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
+    let Some((first, rest)) = parts.split_first() else { return Ok(()) };
+    if first == "**" && !rest.is_empty() {
+        walk(folder, rest, found)?;
+    }
+    for entry in folder.read_dir()? {
+        let entry = entry?;
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        if first == "**" {
+            let enter = entry.file_type()?.is_dir() && !name.starts_with('.') && name != "node_modules";
+            if enter {
+                walk(&path, parts, found)?;
+            } else if rest.is_empty() && path.is_file() && !name.starts_with('.') {
+                found.insert(path);
+            }
+        } else if matches(first, &name) {
+            if rest.is_empty() && path.is_file() {
+                found.insert(path);
+            } else if !rest.is_empty() && path.is_dir() {
+                walk(&path, rest, found)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether one part of a path fits one part of a pattern.
+fn matches(pattern: &str, name: &str) -> bool {
+    if name.starts_with('.') && !pattern.starts_with('.') {
+        return false;
+    }
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        if pattern.get(p) == Some(&'*') {
+            star = Some((p + 1, n));
+            p += 1;
+        } else if pattern.get(p).is_some_and(|&c| c == '?' || c == name[n]) {
+            p += 1;
+            n += 1;
+        } else if let Some((after, from)) = star {
+            // Let the last star take one more.
+            star = Some((after, from + 1));
+            p = after;
+            n = from + 1;
+        } else {
+            return false;
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expand;
+    use super::matches;
+
+    #[test]
+    fn parts_match_as_in_a_shell() {
+        for (pattern, good, bad) in [
+            ("*.yaml", "a.yaml", "a.yml"),
+            ("*.yaml", "..yaml.yaml.yaml".trim_start_matches('.'), ".a.yaml"),
+            ("a?c", "abc", "ac"),
+            ("a*b*c", "aXbYbc", "aXbY"),
+            ("*", "x", ".x"),
+            (".*", ".x", "x"),
+            ("**", "x", ""),
+        ] {
+            assert!(matches(pattern, good), "{pattern} {good}");
+            assert!(!matches(pattern, bad) || bad.is_empty(), "{pattern} {bad}");
+        }
+        let long = "a".repeat(200);
+        assert!(!matches(&("a*".repeat(60) + "b"), &long));
+    }
+
+    #[test]
+    fn two_stars_reach_into_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["a.yaml", "x/b.yaml", "x/y/c.yaml", "x/y/d.txt", ".git/e.yaml", "node_modules/f.yaml"] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        let found = |pattern: &str| -> Vec<String> {
+            let files = expand(&folder.path().join(pattern)).unwrap();
+            let relative = |path: &std::path::PathBuf| path.strip_prefix(folder.path()).unwrap().to_owned();
+            files.iter().map(|path| relative(path).to_string_lossy().replace('\\', "/")).collect()
+        };
+        assert_eq!(found("**/*.yaml"), ["a.yaml", "x/b.yaml", "x/y/c.yaml"]);
+        assert_eq!(found("x/**"), ["x/b.yaml", "x/y/c.yaml", "x/y/d.txt"]);
+        assert_eq!(found("*/b.yaml"), ["x/b.yaml"]);
+        assert_eq!(found("*.yml"), Vec::<String>::new());
+    }
+}

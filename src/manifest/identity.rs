@@ -1,0 +1,112 @@
+//! What makes a document an object: apiVersion, kind, a name that its kind may have.
+//!
+//! Not the API server's validation: only what would leave us without an identity, or show that the file is not for us.
+
+use crate::event::Finding;
+use crate::manifest::Object;
+use crate::manifest::nearest::nearest;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use serde_json::Value;
+use std::path::Path;
+
+/// Whether it is an object that can be applied.
+pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
+    let Some(fields) = object.value.as_object() else {
+        return Err(Finding::error("this is no object: it has no fields").mend(foreign(object, file)).into());
+    };
+    for field in ["apiVersion", "kind"] {
+        if fields.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
+            let told = if fields.contains_key("apiVersion") || fields.contains_key("kind") {
+                format!("the object has no `{field}`")
+            } else {
+                "this is no Kubernetes object: it has no `apiVersion` and no `kind`".to_owned()
+            };
+            let mend = match nearest(field, fields.keys().map(String::as_str)) {
+                Some(meant) => format!("write `{field}` instead of `{meant}`"),
+                None => foreign(object, file),
+            };
+            return Err(Finding::error(told).mend(mend).into());
+        }
+    }
+    if is_foreign(object) {
+        let told = format!("a {} is no object that a cluster takes", object.kind());
+        return Err(Finding::error(told).mend(foreign(object, file)).into());
+    }
+    let subject = |finding: Finding| finding.about(object.id().to_string());
+    let at = |finding: Finding, pointer: &str| subject(finding).at(object.place_of(pointer).clone());
+    let metadata = &object.value["metadata"];
+    match &metadata["name"] {
+        Value::String(name) if !name.is_empty() => {
+            if named_by_dns(object) && ObjectName::parse(name.as_str()).is_err() {
+                let told = format!("`{name}` cannot name a {}", object.kind());
+                let mend = "use 1 to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit";
+                return Err(at(Finding::error(told), "/metadata/name").mend(mend).into());
+            }
+        }
+        Value::Null | Value::String(_) if metadata.get("generateName").is_some() => {
+            let told = format!("the {} has a `generateName` and no name", object.kind());
+            let mend = "give it a `name`: an object that is applied again must be found again";
+            return Err(at(Finding::error(told), "/metadata/generateName").mend(mend).into());
+        }
+        Value::Null | Value::String(_) => {
+            let told = format!("the {} has no `metadata.name`", object.kind());
+            return Err(at(Finding::error(told), "/metadata").mend("give it a name").into());
+        }
+        _ => {
+            let told = "`metadata/name` must be text and is something else in YAML";
+            return Err(at(Finding::error(told), "/metadata/name").mend("put the name in quotes").into());
+        }
+    }
+    match metadata.get("namespace") {
+        Some(Value::String(name)) if !name.is_empty() && Namespace::parse(name.as_str()).is_err() => {
+            let mend = "use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit";
+            Err(at(Finding::error(format!("`{name}` cannot be a namespace")), "/metadata/namespace")
+                .mend(mend)
+                .into())
+        }
+        Some(Value::String(_) | Value::Null) | None => Ok(()),
+        Some(_) => {
+            let told = "`metadata/namespace` must be text and is something else in YAML";
+            Err(at(Finding::error(told), "/metadata/namespace").mend("put the namespace in quotes").into())
+        }
+    }
+}
+
+/// The kinds that every cluster has and whose names are DNS subdomains; those of `rbac` are freer.
+fn named_by_dns(object: &Object) -> bool {
+    ["", "apps", "batch", "autoscaling", "policy", "networking.k8s.io"].contains(&object.group())
+}
+
+/// What has a kind and is for another program.
+fn is_foreign(object: &Object) -> bool {
+    matches!(object.group(), "kustomize.config.k8s.io" | "kind.x-k8s.io" | "skaffold")
+}
+
+/// What to do about a file that is for another program, by what it looks like.
+fn foreign(object: &Object, file: &Path) -> String {
+    let name = file.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.display().to_string().replace('\\', "/"),
+        _ => ".".to_owned(),
+    };
+    let stem = name.split('.').next().unwrap_or_default();
+    let has = |field: &str| object.value.get(field).is_some();
+    let listed = |field: &str| object.value.get(field).is_some_and(Value::is_array);
+    if stem == "kustomization" || object.group() == "kustomize.config.k8s.io" || listed("resources") {
+        format!("it is kustomize's: write `kustomize = \"{folder}\"` in [[manifests]] instead of `path`")
+    } else if stem == "chart" {
+        format!("it is Helm's: write `chart = \"{folder}\"` in [[manifests]] instead of `path`")
+    } else if stem.starts_with("values") {
+        format!(
+            "it looks like values for Helm: name them in `values` beside `chart`, or move it out of `{folder}`"
+        )
+    } else if stem.contains("compose") || has("services") {
+        "it looks like a compose file, which `todo` does not deploy: `todo init` reads it; move it out of the manifests"
+            .to_owned()
+    } else {
+        format!(
+            "move it out of `{folder}`, or write a `path` that leaves it out, such as `{folder}/app-*.yaml`"
+        )
+    }
+}

@@ -1,0 +1,138 @@
+//! What will not work on minikube, said before anything is touched.
+//!
+//! Not the API server's validation, which speaks for itself, and not style: each rule here stands for a run that would
+//! have ended minutes later with a message about something else. What may be in the cluster already is only warned of.
+
+mod config;
+mod network;
+mod workload;
+
+use crate::event::Finding;
+use crate::manifest::Object;
+use crate::manifest::pods::ConfigKind;
+use crate::project::Project;
+use crate::project::name::ImageName;
+use std::collections::BTreeSet;
+
+pub use config::is_placeholder;
+
+/// What the rules must know beside the objects.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// Where objects without a namespace of their own go.
+    pub namespace: String,
+    /// The images that the project builds.
+    pub images: BTreeSet<ImageName>,
+    /// The ConfigMaps and Secrets that are made from deploy.toml and are not among the objects.
+    pub provided: Vec<Provided>,
+    /// The addons that deploy.toml asks for.
+    pub addons: Vec<String>,
+    /// CPUs of a node, where deploy.toml says it.
+    pub cpus: Option<u32>,
+    /// Memory of a node in MiB, where deploy.toml says it.
+    pub memory_mib: Option<u64>,
+}
+
+/// A ConfigMap or Secret by its keys alone: no rule needs a value.
+#[derive(Debug, Clone)]
+pub struct Provided {
+    /// Which of the two.
+    pub kind: ConfigKind,
+    /// Its name.
+    pub name: String,
+    /// The keys that it will have.
+    pub keys: BTreeSet<String>,
+    /// The keys that it may have.
+    pub optional: BTreeSet<String>,
+}
+
+impl Facts {
+    /// What deploy.toml says. `files` gives the keys of each `[config.NAME]`'s file, by NAME.
+    #[must_use]
+    pub fn of<'a>(project: &Project, files: impl Fn(&str) -> Vec<&'a str>) -> Facts {
+        let secrets = project.secrets.iter().map(|secret| Provided {
+            kind: ConfigKind::Secret,
+            name: secret.name.to_string(),
+            keys: secret.keys.iter().chain(secret.generate.keys()).map(ToString::to_string).collect(),
+            optional: secret.optional.iter().map(ToString::to_string).collect(),
+        });
+        let configs = project.configs.iter().map(|config| {
+            let from_file = files(config.name.as_str()).into_iter().map(str::to_owned);
+            Provided {
+                kind: ConfigKind::ConfigMap,
+                name: config.name.to_string(),
+                keys: config.values.keys().map(ToString::to_string).chain(from_file).collect(),
+                optional: BTreeSet::new(),
+            }
+        });
+        Facts {
+            namespace: project.namespace.to_string(),
+            images: project.images.iter().map(|image| image.name.clone()).collect(),
+            provided: secrets.chain(configs).collect(),
+            addons: project.minikube.addons.clone(),
+            cpus: project.minikube.cpus,
+            memory_mib: project.minikube.memory_mib,
+        }
+    }
+}
+
+/// Everything that the rules find in `objects`, in the order of files and lines.
+#[must_use]
+pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
+    let set = Set { objects, facts };
+    let mut found: Vec<Finding> = [
+        network::node_ports(&set),
+        network::selectors(&set),
+        network::probes(&set),
+        network::addresses(&set),
+        network::ingresses(&set),
+        config::references(&set),
+        config::literals(&set),
+        workload::labels(&set),
+        workload::volumes(&set),
+        workload::writers(&set),
+        workload::resources(&set),
+        workload::images(&set),
+        workload::autoscalers(&set),
+    ]
+    .concat();
+    found.sort_by(|one, other| one.place.cmp(&other.place));
+    found
+}
+
+/// The objects of a project, which the rules compare with one another.
+struct Set<'a> {
+    objects: &'a [Object],
+    facts: &'a Facts,
+}
+
+impl<'a> Set<'a> {
+    fn namespace<'o>(&self, object: &'o Object) -> &'o str
+    where
+        'a: 'o,
+    {
+        object.namespace().unwrap_or(&self.facts.namespace)
+    }
+
+    /// The objects of a kind of the core group.
+    fn core(&self, kind: &'static str) -> impl Iterator<Item = &'a Object> + use<'a> {
+        self.objects.iter().filter(move |object| object.group().is_empty() && object.kind() == kind)
+    }
+
+    fn find(&self, kind: &'static str, namespace: &str, name: &str) -> Option<&'a Object> {
+        self.core(kind).find(|object| object.name() == name && self.namespace(object) == namespace)
+    }
+}
+
+/// A finding about `object`, at the part of it that `pointer` names.
+fn at(object: &Object, pointer: &str, finding: Finding) -> Finding {
+    finding.about(object.id().to_string()).at(object.place_of(pointer).clone())
+}
+
+/// `a`, `b` and `c`, in backticks.
+fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! Ports, selectors, probes and addresses: whether what is called is there.
+
+use crate::event::Finding;
+use crate::manifest::Object;
+use crate::manifest::lint::Set;
+use crate::manifest::lint::at;
+use crate::manifest::lint::listed;
+use crate::manifest::nearest::nearest;
+use crate::manifest::normal::below;
+use crate::manifest::pods;
+use crate::manifest::pods::Container;
+use crate::manifest::pods::PodTemplate;
+use crate::manifest::pods::items;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Map;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+/// The API server's `--service-node-port-range`, which minikube leaves as it is.
+const NODE_PORTS: RangeInclusive<u64> = 30000..=32767;
+
+pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut taken: HashMap<(u64, &str), (&Object, String)> = HashMap::new();
+    for service in set.core("Service") {
+        for (index, port) in items(&service.value["spec"]["ports"]) {
+            let pointer = format!("/spec/ports/{index}/nodePort");
+            let Some(number) = port["nodePort"].as_u64().filter(|number| *number != 0) else { continue };
+            if !NODE_PORTS.contains(&number) {
+                let told = format!("the nodePort {number} is not between 30000 and 32767");
+                let mend = "choose one of these, or leave `nodePort` out to be given one";
+                found.push(at(service, &pointer, Finding::error(told)).mend(mend));
+            }
+            if matches!(service.value["spec"]["type"].as_str(), None | Some("ClusterIP")) {
+                let told = format!("the nodePort {number} needs a Service of type NodePort");
+                found.push(
+                    at(service, &pointer, Finding::error(told)).mend("write `type: NodePort`, or remove it"),
+                );
+            }
+            // Node ports are the cluster's, whatever the namespace; TCP and UDP do not meet.
+            let key = (number, port["protocol"].as_str().unwrap_or("TCP"));
+            if let Some((first, pointer_of_first)) = taken.get(&key) {
+                let place = first.place_of(pointer_of_first);
+                let told = format!("the nodePort {number} is taken by `{}` in {place}", first.id());
+                let finding = at(service, &pointer, Finding::error(told));
+                found.push(
+                    finding.mend("give one of the two another, or leave `nodePort` out to be given one"),
+                );
+            } else {
+                taken.insert(key, (service, pointer));
+            }
+        }
+    }
+    found
+}
+
+/// Services against the pod templates they select, and their target ports against those templates' ports.
+pub(super) fn selectors(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for service in set.core("Service") {
+        let spec = &service.value["spec"];
+        let Some(selector) = spec["selector"].as_object().filter(|selector| !selector.is_empty()) else {
+            continue;
+        };
+        if spec["type"] == "ExternalName" {
+            continue;
+        }
+        let near: Vec<(&Object, PodTemplate<'_>)> = pods::all(set.objects)
+            .filter(|(object, _)| set.namespace(object) == set.namespace(service))
+            .collect();
+        let selected: Vec<&(&Object, PodTemplate<'_>)> =
+            near.iter().filter(|(_, template)| pods::selects(selector, template.labels())).collect();
+        if selected.is_empty() {
+            found.push(at(service, "/spec/selector", nothing_selected(selector, &near)));
+            continue;
+        }
+        let containers: Vec<Container<'_>> =
+            selected.iter().flat_map(|(_, template)| template.containers()).filter(|c| !c.init).collect();
+        let who = format!("`{}`", selected[0].0.id());
+        for (index, port) in items(&spec["ports"]) {
+            let pointer = format!("/spec/ports/{index}");
+            let target = port.get("targetPort").filter(|target| !target.is_null()).unwrap_or(&port["port"]);
+            let pointer =
+                if port.get("targetPort").is_some() { pointer + "/targetPort" } else { pointer + "/port" };
+            found.extend(
+                no_port("the Service sends to", target, &containers, &who)
+                    .map(|finding| at(service, &pointer, finding)),
+            );
+        }
+    }
+    found
+}
+
+fn nothing_selected(selector: &Map<String, Value>, near: &[(&Object, PodTemplate<'_>)]) -> Finding {
+    let told = format!(
+        "no pod template of the project has the labels {} that this Service selects",
+        pairs(selector)
+    );
+    let finding = Finding::warning(told);
+    let common = |labels: &Value| {
+        let keys = selector.keys().filter(|key| labels.get(key.as_str()).is_some()).count();
+        let same = selector.iter().filter(|(key, value)| labels.get(key.as_str()) == Some(value)).count();
+        keys + same
+    };
+    let best = near.iter().max_by_key(|(_, template)| common(template.labels()));
+    match best.and_then(|(object, template)| Some((object, template.labels().as_object()?))) {
+        Some((object, labels)) => finding.mend(format!(
+            "make the selector and the template's labels equal: `{}` has {}",
+            object.id(),
+            pairs(labels)
+        )),
+        None => finding
+            .mend("no pod template of this namespace has labels: add them under `template.metadata.labels`"),
+    }
+}
+
+fn pairs(labels: &Map<String, Value>) -> String {
+    let pair = |(key, value): (&String, &Value)| format!("`{key}={}`", value.as_str().unwrap_or_default());
+    labels.iter().map(pair).collect::<Vec<_>>().join(", ")
+}
+
+/// Why no container listens where a Service or a probe asks, as far as the containers say where they listen.
+fn no_port(asks: &str, target: &Value, containers: &[Container<'_>], who: &str) -> Option<Finding> {
+    let declared: Vec<&Value> = containers
+        .iter()
+        .flat_map(|container| items(&container.value["ports"]))
+        .map(|(_, port)| port)
+        .collect();
+    let names: Vec<&str> = declared.iter().filter_map(|port| port["name"].as_str()).collect();
+    let numbers: Vec<u64> = declared.iter().filter_map(|port| port["containerPort"].as_u64()).collect();
+    match target {
+        Value::String(name) if !names.contains(&name.as_str()) => {
+            let mend = match (nearest(name, names.iter().copied()), name.parse::<u16>()) {
+                (Some(meant), _) => format!("did you mean `{meant}`?"),
+                (None, Ok(number)) => format!("write {number} without quotes"),
+                (None, Err(_)) if names.is_empty() => format!("add `name: {name}` to the container's port"),
+                (None, Err(_)) => format!("its ports are {}", listed(names)),
+            };
+            Some(
+                Finding::error(format!("{asks} a port named `{name}`, which {who} does not have")).mend(mend),
+            )
+        }
+        Value::Number(number)
+            if !numbers.is_empty() && number.as_u64().is_some_and(|n| !numbers.contains(&n)) =>
+        {
+            let all = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            let told = format!("{asks} the port {number}, which {who} does not declare");
+            Some(
+                Finding::warning(told)
+                    .mend(format!("it declares {all}: write that, or declare {number}, too")),
+            )
+        }
+        _ => None,
+    }
+}
+
+pub(super) fn probes(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects) {
+        for container in template.containers() {
+            for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+                for way in ["httpGet", "tcpSocket", "grpc"] {
+                    let port = &container.value[probe][way]["port"];
+                    // kubelet: pkg/probe/util.go: a text that is no name of a port may still be a number.
+                    let port = match port.as_str().and_then(|text| text.parse::<u16>().ok()) {
+                        Some(number) => Value::from(number),
+                        None => port.clone(),
+                    };
+                    let (asks, who) =
+                        (format!("the {probe} asks for"), format!("the container `{}`", container.name()));
+                    let Some(finding) = no_port(&asks, &port, std::slice::from_ref(&container), &who) else {
+                        continue;
+                    };
+                    found.push(at(object, &format!("{}/{probe}/{way}/port", container.pointer), finding));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Host and port of a URL inside a value.
+struct Address<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    port: Option<u64>,
+}
+
+pub(super) fn addresses(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut check = |object: &Object, pointer: &str, text: &str| {
+        found.extend(
+            urls(text)
+                .filter_map(|url| unknown(set, object, &url))
+                .map(|finding| at(object, pointer, finding)),
+        );
+    };
+    for (object, template) in pods::all(set.objects) {
+        for container in template.containers() {
+            for (index, variable) in items(&container.value["env"]) {
+                if let Some(text) = variable["value"].as_str() {
+                    check(object, &format!("{}/env/{index}/value", container.pointer), text);
+                }
+            }
+        }
+    }
+    for object in set.core("ConfigMap").chain(set.core("Secret")) {
+        for (key, value) in object.value["data"].as_object().into_iter().flatten() {
+            let pointer = below("/data", key);
+            let text = value.as_str().unwrap_or_default();
+            if object.kind() == "ConfigMap" {
+                check(object, &pointer, text);
+            } else if let Some(text) =
+                STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+            {
+                check(object, &pointer, &text);
+            }
+        }
+    }
+    found
+}
+
+fn urls(text: &str) -> impl Iterator<Item = Address<'_>> {
+    // In a text of several lines (a configuration file) a name without a port may be anything's.
+    let file = text.trim_end().contains('\n');
+    text.match_indices("://").filter_map(move |(index, _)| {
+        let scheme =
+            text[..index].rsplit(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c)).next()?;
+        let rest = &text[index + 3..];
+        let end =
+            rest.find(|c: char| c.is_whitespace() || "/?#\"'`,;)}]<>|\\".contains(c)).unwrap_or(rest.len());
+        let authority = rest[..end].rsplit('@').next()?;
+        let (host, port) = match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port.parse::<u64>().ok()?)),
+            None => (authority, None),
+        };
+        (!file || port.is_some()).then_some(Address { scheme, host, port })
+    })
+}
+
+/// Why nothing of the project answers at `url`, if its host is the name of a Service as pods write it.
+fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding> {
+    let mut labels = url.host.split('.');
+    let name = labels.next()?;
+    let (namespace, rest) = (labels.next(), labels.next());
+    let is_label = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if !is_label(name)
+        || name.bytes().all(|b| b.is_ascii_digit())
+        || matches!(name, "localhost" | "kubernetes")
+    {
+        return None;
+    }
+    let namespace = match (namespace, rest) {
+        (None, _) => set.namespace(object),
+        (Some(namespace), Some("svc")) => namespace,
+        _ => return None,
+    };
+    if let Some(service) = set.find("Service", namespace, name) {
+        let spec = &service.value["spec"];
+        let ports: Vec<u64> = items(&spec["ports"]).filter_map(|(_, port)| port["port"].as_u64()).collect();
+        let asked = url.port.or(match url.scheme {
+            "http" | "ws" => Some(80),
+            "https" | "wss" => Some(443),
+            _ => None,
+        })?;
+        // A headless name is the pods' own addresses, with the ports they listen on.
+        if ports.contains(&asked)
+            || ports.is_empty()
+            || spec["clusterIP"] == "None"
+            || spec["type"] == "ExternalName"
+        {
+            return None;
+        }
+        let all = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let told = format!("`{}` is asked at port {asked}, which `{}` does not have", url.host, service.id());
+        return Some(
+            Finding::warning(told).mend(format!("its ports are {all} ({})", service.place_of("/spec/ports"))),
+        );
+    }
+    let here: Vec<&Object> =
+        set.core("Service").filter(|service| set.namespace(service) == namespace).collect();
+    if here.is_empty() && namespace != set.facts.namespace {
+        return None;
+    }
+    let names = here.iter().map(|service| service.name());
+    let mend = match nearest(name, names.clone()) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None if here.is_empty() => "the project has no Service; a pod is reached through one".to_owned(),
+        None => format!("the project's Services are {}", listed(names)),
+    };
+    let told = format!("`{}` is no Service of the project", url.host);
+    Some(Finding::warning(told).mend(mend))
+}
+
+pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let ingresses = set
+        .objects
+        .iter()
+        .filter(|object| object.group() == "networking.k8s.io" && object.kind() == "Ingress");
+    for object in ingresses {
+        let spec = &object.value["spec"];
+        let class = spec["ingressClassName"].as_str();
+        if matches!(class, None | Some("nginx")) && !set.facts.addons.iter().any(|addon| addon == "ingress") {
+            let told = "an Ingress does nothing without a controller, and deploy.toml asks for none";
+            let finding = at(object, "/spec", Finding::warning(told));
+            found.push(finding.mend("write `addons = [\"ingress\"]` under [minikube]"));
+        }
+        let mut backends = vec!["/spec/defaultBackend".to_owned()];
+        for (rule, value) in items(&spec["rules"]) {
+            let paths = items(&value["http"]["paths"]);
+            backends.extend(paths.map(|(path, _)| format!("/spec/rules/{rule}/http/paths/{path}/backend")));
+        }
+        for pointer in backends {
+            let Some(service) = object.value.pointer(&pointer).map(|backend| &backend["service"]) else {
+                continue;
+            };
+            let Some(name) = service["name"].as_str() else { continue };
+            let names: Vec<&str> = set.core("Service").map(Object::name).collect();
+            let Some(known) = set.find("Service", set.namespace(object), name) else {
+                let mend = match nearest(name, names.iter().copied()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the project's Services are {}", listed(names)),
+                };
+                let told = format!("`{name}` is no Service of the project");
+                found.push(at(object, &format!("{pointer}/service/name"), Finding::warning(told)).mend(mend));
+                continue;
+            };
+            let wanted = &service["port"];
+            let fits = items(&known.value["spec"]["ports"]).any(|(_, port)| {
+                (wanted["number"].is_u64() && port["port"] == wanted["number"])
+                    || (wanted["name"].is_string() && port["name"] == wanted["name"])
+            });
+            if !fits {
+                let told = format!("`{}` does not have the port that this Ingress sends to", known.id());
+                let finding = at(object, &format!("{pointer}/service/port"), Finding::error(told));
+                found.push(finding.mend(format!("its ports are in {}", known.place_of("/spec/ports"))));
+            }
+        }
+    }
+    found
+}

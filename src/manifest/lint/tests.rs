@@ -1,0 +1,110 @@
+//! Each rule, by the manifest that breaks it: in `tests/manifest/lint/*.yaml`, `#!` at the end of a line says what is
+//! found there.
+
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::manifest::lint::Facts;
+use crate::manifest::lint::Provided;
+use crate::manifest::lint::is_placeholder;
+use crate::manifest::lint::lint;
+use crate::manifest::pods::ConfigKind;
+use crate::manifest::read::objects;
+use crate::project::name::ImageName;
+
+/// What deploy.toml says in these tests.
+fn facts() -> Facts {
+    Facts {
+        namespace: "app".to_owned(),
+        images: [ImageName::parse("todo-backend").unwrap()].into(),
+        provided: vec![Provided {
+            kind: ConfigKind::Secret,
+            name: "todo-secrets".to_owned(),
+            keys: ["DATABASE_URL".to_owned()].into(),
+            optional: ["OPENAI_API_KEY".to_owned()].into(),
+        }],
+        addons: vec![],
+        cpus: Some(2),
+        memory_mib: Some(2048),
+    }
+}
+
+fn told(found: &[Finding]) -> Vec<String> {
+    let one = |finding: &Finding| {
+        assert!(finding.subject.is_some(), "{finding:?}");
+        let severity = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        };
+        let (line, mend) = (finding.place.as_ref().unwrap().line, finding.mend.as_ref().unwrap());
+        format!("{line}: {severity}: {} → {mend}", finding.message)
+    };
+    found.iter().map(one).collect()
+}
+
+fn expected(text: &str) -> Vec<String> {
+    let marks = |(index, line): (usize, &str)| -> Vec<String> {
+        line.split("#! ").skip(1).map(|mark| format!("{}: {}", index + 1, mark.trim())).collect()
+    };
+    text.lines().enumerate().flat_map(marks).collect()
+}
+
+#[test]
+fn each_rule_tells_the_line_and_what_to_do() {
+    for (name, text) in [
+        ("sound", include_str!("../../../tests/manifest/lint/sound.yaml")),
+        ("network", include_str!("../../../tests/manifest/lint/network.yaml")),
+        ("config", include_str!("../../../tests/manifest/lint/config.yaml")),
+        ("workload", include_str!("../../../tests/manifest/lint/workload.yaml")),
+        ("resources", include_str!("../../../tests/manifest/lint/resources.yaml")),
+    ] {
+        let found = lint(&objects(text), &facts());
+        let (mut found, mut expected) = (told(&found), expected(text));
+        found.sort();
+        expected.sort();
+        let (found, expected) = (found.join("\n"), expected.join("\n"));
+        assert_eq!(found, expected, "{name}.yaml\n--- found\n{found}\n--- expected\n{expected}\n");
+        assert_eq!(name == "sound", found.is_empty());
+    }
+}
+
+#[test]
+fn no_finding_quotes_a_secret() {
+    let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData:\n  A: postgres://u:hunter2@nowhere:5432/d\n  B: hunter2-here\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  DB_PASSWORD: hunter2\n  URL: postgres://u:hunter2@nowhere/d\n";
+    let found = lint(&objects(text), &facts());
+    assert_eq!(found.len(), 5, "{found:#?}");
+    assert!(!format!("{found:?}").contains("hunter2"));
+}
+
+#[test]
+fn what_an_example_left_is_a_placeholder_and_a_value_is_not() {
+    for text in [
+        "changeme",
+        "CHANGE_ME",
+        "your-openai-key-here",
+        "your_api_key",
+        "sk-xxx",
+        "sk-proj-xxxx",
+        "<token>",
+        "xxxx",
+        "****",
+        "replace-me-please-changeme",
+        "sk-your-key",
+    ] {
+        assert!(is_placeholder(text.as_bytes()), "{text}");
+    }
+    for text in [
+        "",
+        "x",
+        "info",
+        "sk-9f8a7b6c",
+        "hunter2",
+        "https://your-company.example/x",
+        "<div id='x'>",
+        "here",
+        "xxl",
+        "your text, please",
+    ] {
+        assert!(!is_placeholder(text.as_bytes()), "{text}");
+    }
+}

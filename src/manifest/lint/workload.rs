@@ -1,0 +1,297 @@
+//! Pod templates by themselves: labels, volumes, writers, resources, images.
+
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::manifest::Object;
+use crate::manifest::bind;
+use crate::manifest::lint::Set;
+use crate::manifest::lint::at;
+use crate::manifest::lint::listed;
+use crate::manifest::nearest::nearest;
+use crate::manifest::normal::below;
+use crate::manifest::pods;
+use crate::manifest::pods::PodTemplate;
+use crate::manifest::pods::items;
+use crate::manifest::quantity::thousandths;
+use crate::project::name::ImageName;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// A selector that does not select the object's own pods, which the API server refuses without a line.
+pub(super) fn labels(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects).filter(|(object, _)| object.group() == "apps") {
+        let Some(selector) = object.value["spec"]["selector"]["matchLabels"].as_object() else { continue };
+        for (key, value) in selector {
+            if template.labels().get(key) != Some(value) {
+                let label = format!("{key}={}", value.as_str().unwrap_or_default());
+                let told =
+                    format!("the selector asks for `{label}`, which the pod template's labels do not have");
+                let pointer = below("/spec/selector/matchLabels", key);
+                let labels = object.place_of(&format!("{}/metadata/labels", template.pointer));
+                let mend = format!("write the same label under `template.metadata.labels` ({labels})");
+                found.push(at(object, &pointer, Finding::error(told)).mend(mend));
+            }
+        }
+    }
+    found
+}
+
+/// Mounts without a volume, claims that are not there, and volumes that another user owns.
+pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects) {
+        let claimed: Vec<&str> = items(&object.value["spec"]["volumeClaimTemplates"])
+            .filter_map(|(_, claim)| claim["metadata"]["name"].as_str())
+            .collect();
+        let names = || {
+            template
+                .volumes()
+                .filter_map(|(_, volume)| volume["name"].as_str())
+                .chain(claimed.iter().copied())
+        };
+        for container in template.containers() {
+            for (index, mount) in items(&container.value["volumeMounts"]) {
+                let Some(name) = mount["name"].as_str() else { continue };
+                if names().any(|known| known == name) {
+                    continue;
+                }
+                let mend = match nearest(name, names()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None if names().next().is_none() => {
+                        "the pod has no volumes: add it under `volumes`".to_owned()
+                    }
+                    None => format!("its volumes are {}", listed(names())),
+                };
+                let finding = Finding::error(format!("the pod has no volume `{name}`")).mend(mend);
+                found.push(at(object, &format!("{}/volumeMounts/{index}/name", container.pointer), finding));
+            }
+        }
+        for (pointer, name) in template.claims() {
+            if set.find("PersistentVolumeClaim", set.namespace(object), name).is_none() {
+                let claims = set.core("PersistentVolumeClaim").map(Object::name);
+                let mend = match nearest(name, claims) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "add a PersistentVolumeClaim of that name to the manifests".to_owned(),
+                };
+                let told = format!(
+                    "the claim `{name}` is not in the project; the pods wait for it unless the cluster has it"
+                );
+                found.push(at(object, &pointer, Finding::warning(told)).mend(mend));
+            }
+        }
+        if let Some(pointer) = owned_by_another(&template, !claimed.is_empty()) {
+            let told = "the pod is not root and has no fsGroup: on storage that honours owners it cannot write to its claim";
+            let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            let mend = "add `fsGroup` with the user's group to the pod's securityContext";
+            found.push(at(object, &pointer, finding).mend(mend));
+        }
+    }
+    found
+}
+
+/// minikube's own class makes folders that everybody can write to, so this is only worth a note.
+fn owned_by_another(template: &PodTemplate<'_>, claims: bool) -> Option<String> {
+    let pod = &template.spec()["securityContext"];
+    let not_root = |context: &Value| {
+        context["runAsNonRoot"] == true || context["runAsUser"].as_u64().is_some_and(|u| u > 0)
+    };
+    let any = not_root(pod) || template.containers().iter().any(|c| not_root(&c.value["securityContext"]));
+    (any && (claims || !template.claims().is_empty()) && pod["fsGroup"].is_null())
+        .then(|| format!("{}/spec/securityContext", template.pointer))
+}
+
+/// SQLite has one writer at a time.
+pub(super) fn writers(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects) {
+        let spec = &object.value["spec"];
+        if template.claims().is_empty() || !mentions_sqlite(set, object, &template) {
+            continue;
+        }
+        let replicas = spec["replicas"].as_u64().unwrap_or(1);
+        if replicas > 1 {
+            let told =
+                format!("{replicas} replicas share one volume with an SQLite database, which has one writer");
+            let finding = at(object, "/spec/replicas", Finding::warning(told));
+            found.push(finding.mend("write `replicas: 1` and `strategy: {type: Recreate}`"));
+        } else if object.kind() == "Deployment" && replicas == 1 && spec["strategy"]["type"] != "Recreate" {
+            let told = "during an update two pods have the SQLite database open, which has one writer";
+            let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            found.push(at(object, "/spec/strategy", finding).mend("write `strategy: {type: Recreate}`"));
+        }
+    }
+    found
+}
+
+fn mentions_sqlite(set: &Set<'_>, object: &Object, template: &PodTemplate<'_>) -> bool {
+    let is_sqlite = |text: &str| text.to_lowercase().contains("sqlite");
+    let literal = template.containers().iter().any(|container| {
+        items(&container.value["env"]).any(|(_, variable)| variable["value"].as_str().is_some_and(is_sqlite))
+    });
+    literal
+        || template.references().iter().any(|reference| {
+            let Some(from) = set.find(reference.kind.as_str(), set.namespace(object), reference.name) else {
+                return false;
+            };
+            let values = from.value["data"].as_object().into_iter().flatten();
+            let mut read =
+                values.filter(|(key, _)| reference.key.is_none_or(|wanted| wanted == key.as_str()));
+            read.any(|(_, value)| {
+                let text = value.as_str().unwrap_or_default();
+                let decoded = (from.kind() == "Secret").then(|| STANDARD.decode(text).unwrap_or_default());
+                decoded.map_or_else(|| is_sqlite(text), |bytes| is_sqlite(&String::from_utf8_lossy(&bytes)))
+            })
+        })
+}
+
+/// Requests against limits, against the node, and all together against the node.
+pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let node = |what: &str| match what {
+        "cpu" => set.facts.cpus.map(|cpus| u128::from(cpus) * 1_000),
+        _ => set.facts.memory_mib.map(|mib| (u128::from(mib) << 20) * 1_000),
+    };
+    for what in ["cpu", "memory"] {
+        let (mut sum, mut largest) = (0, None);
+        for (object, template) in pods::all(set.objects) {
+            let mut pod = 0;
+            for container in template.containers() {
+                let resources = &container.value["resources"];
+                let pointer = |part: &str| format!("{}/resources/{part}/{what}", container.pointer);
+                for part in ["requests", "limits"] {
+                    let value = &resources[part][what];
+                    if !value.is_null() && thousandths(value).is_none() {
+                        let told = format!("this is no amount of {what}");
+                        let mend =
+                            if what == "cpu" { "write `500m` or `2`" } else { "write `256Mi` or `1Gi`" };
+                        found.push(at(object, &pointer(part), Finding::error(told)).mend(mend));
+                    }
+                }
+                let (request, limit) =
+                    (thousandths(&resources["requests"][what]), thousandths(&resources["limits"][what]));
+                if let (Some(request), Some(limit)) = (request, limit)
+                    && request > limit
+                {
+                    let told = format!("the {what} request is larger than the limit");
+                    let finding = at(object, &pointer("requests"), Finding::error(told));
+                    found.push(
+                        finding.mend(format!("raise the limit ({})", object.place_of(&pointer("limits")))),
+                    );
+                }
+                // A limit alone is the request, too.
+                let needs = request.or(limit).unwrap_or(0);
+                if node(what).is_some_and(|has| needs > has) {
+                    let told = format!(
+                        "`{}` asks for {} {what}, and the node has {}",
+                        container.name(),
+                        shown(what, needs),
+                        shown(what, node(what).unwrap_or(0))
+                    );
+                    let finding = at(object, &pointer("requests"), Finding::warning(told));
+                    found.push(finding.mend(grow(what)));
+                }
+                pod = if container.init { needs.max(pod) } else { pod + needs };
+            }
+            let times = object.value["spec"]["replicas"].as_u64().unwrap_or(1);
+            sum += pod * u128::from(times);
+            if largest.as_ref().is_none_or(|(most, _, _)| pod > *most) {
+                largest = Some((pod, object, template.pointer));
+            }
+        }
+        if let (Some(has), Some((most, object, pointer))) = (node(what), largest)
+            && sum > has
+            && most <= has
+        {
+            let (sum, has) = (shown(what, sum), shown(what, has));
+            let told = format!(
+                "all pods together ask for {sum} {what}, and the node has {has}, of which Kubernetes takes some"
+            );
+            found.push(at(object, &format!("{pointer}/spec"), Finding::warning(told)).mend(grow(what)));
+        }
+    }
+    found
+}
+
+fn grow(what: &str) -> String {
+    let key = if what == "cpu" { "cpus" } else { "memory" };
+    format!("ask for less, or give the node more with `{key}` under [minikube]")
+}
+
+fn shown(what: &str, thousandths: u128) -> String {
+    match what {
+        "cpu" if thousandths.is_multiple_of(1_000) => (thousandths / 1_000).to_string(),
+        "cpu" => format!("{thousandths}m"),
+        _ => {
+            let mib = thousandths / 1_000 / (1 << 20);
+            if mib >= 1024 && mib.is_multiple_of(1024) {
+                format!("{}Gi", mib / 1024)
+            } else {
+                format!("{mib}Mi")
+            }
+        }
+    }
+}
+
+/// Foreign images that move, and such as look like a slip in the name of one of ours.
+pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let ours = || set.facts.images.iter().map(ImageName::as_str);
+    for (object, template) in pods::all(set.objects) {
+        for container in template.containers() {
+            let Some(image) = container.value["image"].as_str() else { continue };
+            let one = std::slice::from_ref(object);
+            if bind::images_named(one, &set.facts.images).foreign.iter().all(|(foreign, _)| foreign != image)
+            {
+                continue;
+            }
+            let pointer = format!("{}/image", container.pointer);
+            let repository = bind::repository(image);
+            if let Some(meant) = nearest(repository, ours()) {
+                let told = format!("`{image}` is no image of the project");
+                found.push(
+                    at(object, &pointer, Finding::warning(told)).mend(format!("did you mean `{meant}`?")),
+                );
+            } else if container.value["imagePullPolicy"] == "Never" {
+                let told = format!(
+                    "nothing brings `{image}` to the node: it is no image of the project, and its pull policy is Never"
+                );
+                let mend = format!("remove `imagePullPolicy`, or build it with [image.{repository}]");
+                found.push(at(object, &pointer, Finding::warning(told)).mend(mend));
+            } else if !image.contains('@') && matches!(image.strip_prefix(repository), Some("" | ":latest")) {
+                let told = format!("`{image}` is another image tomorrow");
+                found.push(
+                    at(object, &pointer, Finding::warning(told)).mend("name a tag that stays, or a digest"),
+                );
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn autoscalers(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let scalers = set.objects.iter().filter(|object| object.kind() == "HorizontalPodAutoscaler");
+    for object in scalers {
+        if !set.facts.addons.iter().any(|addon| addon == "metrics-server") {
+            let told = "an autoscaler does nothing without metrics, and deploy.toml asks for none";
+            let finding = at(object, "/spec", Finding::warning(told));
+            found.push(finding.mend("write `addons = [\"metrics-server\"]` under [minikube]"));
+        }
+        let target = &object.value["spec"]["scaleTargetRef"];
+        let (kind, name) =
+            (target["kind"].as_str().unwrap_or_default(), target["name"].as_str().unwrap_or_default());
+        let same = |other: &&Object| other.kind() == kind && set.namespace(other) == set.namespace(object);
+        if !set.objects.iter().filter(same).any(|other| other.name() == name) {
+            let names = set.objects.iter().filter(same).map(Object::name);
+            let mend = match nearest(name, names.clone()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("name a {kind} of the project"),
+            };
+            let told = format!("`{kind}/{name}` is not in the project");
+            found.push(at(object, "/spec/scaleTargetRef/name", Finding::warning(told)).mend(mend));
+        }
+    }
+    found
+}

@@ -1,0 +1,412 @@
+//! Kustomizations and charts → objects, by kustomize's and Helm's own programs.
+//!
+//! Not an installation: Helm only renders here, and its releases, hooks and rollbacks play no part. What is rendered
+//! stands in no file, so an object's place is the template that Helm names, or the folder of the kustomization, without a line.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::exec;
+use crate::exec::Call;
+use crate::exec::ExecError;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::manifest::Object;
+use crate::manifest::read;
+use crate::project::Source;
+use crate::project::SourceKind;
+use crate::project::name::Namespace;
+use crate::run::Run;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// What kustomize takes for a kustomization (`kustomize: api/konfig/general.go`).
+const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// The objects of all sources that are kustomizations or charts, normalised.
+///
+/// `root` is the folder that places are relative to, `namespace` what charts get as `.Release.Namespace`.
+pub async fn render(
+    run: &Run,
+    root: &Path,
+    namespace: &Namespace,
+    sources: &[Source],
+) -> Result<Vec<Object>> {
+    let mut found: Vec<Finding> = sources.iter().flat_map(|source| missing(root, source)).collect();
+    let mut objects = Vec::new();
+    for source in sources.iter().filter(|source| missing(root, source).is_empty()) {
+        let Some((call, what)) = call(run, root, namespace, source)? else { continue };
+        match call.output(run).await {
+            Ok(output) => {
+                let (more, wrong) = placed(&output.stdout, root, source);
+                hooks(run, &more);
+                objects.extend(more);
+                found.extend(wrong);
+            }
+            Err(error) if error.stopped => {
+                return Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)));
+            }
+            Err(error) if error.cause.is_some() => {
+                return Err(Fault::new(Kind::Prerequisite, error).context(format!("cannot render {what}")));
+            }
+            Err(error) => found.push(told(&error, &what, root, source)),
+        }
+    }
+    if found.is_empty() {
+        return Ok(objects);
+    }
+    Err(Fault::message(Kind::Usage, "the manifests cannot be rendered").findings(found))
+}
+
+/// What is named and is not there.
+fn missing(root: &Path, source: &Source) -> Vec<Finding> {
+    let lacks = |path: &Path, what: &str, mend: &str| {
+        let told = format!("`{}` {what}", shown(root, path));
+        Finding::error(told).at(source.place.clone()).mend(mend)
+    };
+    match &source.kind {
+        SourceKind::Path(_) => Vec::new(),
+        SourceKind::Kustomize(folder) if KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file()) => {
+            Vec::new()
+        }
+        SourceKind::Kustomize(folder) => {
+            vec![lacks(
+                folder,
+                "has no kustomization.yaml",
+                "name the folder of an overlay; plain manifests are a `path`",
+            )]
+        }
+        SourceKind::Chart { chart, values, .. } => {
+            let no_chart = (!chart.join("Chart.yaml").is_file()).then(|| {
+                lacks(chart, "has no Chart.yaml", "name the folder of a chart; plain manifests are a `path`")
+            });
+            let values = values.iter().filter(|file| !file.is_file());
+            let values = values
+                .map(|file| lacks(file, "does not exist", "values files start at the folder of deploy.toml"));
+            no_chart.into_iter().chain(values).collect()
+        }
+    }
+}
+
+/// The call that renders `source`, and what to call it in messages.
+fn call(run: &Run, root: &Path, namespace: &Namespace, source: &Source) -> Result<Option<(Call, String)>> {
+    match &source.kind {
+        SourceKind::Path(_) => Ok(None),
+        SourceKind::Kustomize(folder) => {
+            let what = format!("the kustomization `{}`", shown(root, folder));
+            let call = if let Some(kustomize) = exec::find(&run.world, "kustomize") {
+                Call::new(kustomize).args(["build"])
+            } else if let Some(kubectl) = exec::find(&run.world, "kubectl") {
+                Call::new(kubectl).args(["kustomize"])
+            } else {
+                return Err(Fault::message(
+                    Kind::Prerequisite,
+                    format!("{what} needs kustomize or kubectl, and neither is installed"),
+                )
+                .hint("install kubectl: https://kubernetes.io/docs/tasks/tools/")
+                .hint("or kustomize: https://kubectl.docs.kubernetes.io/installation/kustomize/"));
+            };
+            Ok(Some((call.args([folder]), what)))
+        }
+        SourceKind::Chart { chart, release, values, set } => {
+            let what = format!("the chart `{}`", shown(root, chart));
+            let Some(helm) = exec::find(&run.world, "helm") else {
+                return Err(Fault::message(
+                    Kind::Prerequisite,
+                    format!("{what} needs Helm, which is not installed"),
+                )
+                .hint("install Helm 3 or later: https://helm.sh/docs/intro/install/"));
+            };
+            let mut call = Call::new(helm).args(["template", release]).args([chart]).args([
+                "--namespace",
+                namespace.as_str(),
+                "--include-crds",
+                "--skip-tests",
+            ]);
+            for file in values {
+                call = call.args(["--values"]).args([file]);
+            }
+            for (key, value) in set {
+                call = call.args(["--set".to_owned(), format!("{key}={}", value.replace(',', r"\,"))]);
+            }
+            Ok(Some((call.folder(root), what)))
+        }
+    }
+}
+
+/// The objects of what was rendered, each at the template it comes from.
+fn placed(text: &str, root: &Path, source: &Source) -> (Vec<Object>, Vec<Finding>) {
+    let folder = folder(source);
+    let comments: Vec<(usize, PathBuf)> = text
+        .lines()
+        .enumerate()
+        .filter_map(|(index, line)| Some((index + 1, template(folder, line.strip_prefix("# Source: ")?))))
+        .collect();
+    let origin = |line: usize| {
+        let comment = comments.iter().rev().find(|(at, _)| *at <= line);
+        Place::file(shown(root, comment.map_or(folder, |(_, path)| path)))
+    };
+    let (mut objects, mut found) = read::parse(text, Path::new(&shown(root, folder)));
+    for object in &mut objects {
+        object.place = origin(object.place.line);
+        object.places.clear();
+    }
+    for finding in &mut found {
+        let line = finding.place.as_ref().map_or(0, |place| place.line);
+        finding.place = Some(origin(line));
+        finding.evidence.push(format!("it is line {line} of what is rendered"));
+    }
+    (objects, found)
+}
+
+/// `backend/templates/web.yaml`, which begins with the chart's name, as a file of the chart's folder.
+fn template(chart: &Path, named: &str) -> PathBuf {
+    named.trim().split_once('/').map_or_else(|| chart.to_owned(), |(_, inside)| chart.join(inside))
+}
+
+fn folder(source: &Source) -> &Path {
+    match &source.kind {
+        SourceKind::Path(path) | SourceKind::Kustomize(path) | SourceKind::Chart { chart: path, .. } => path,
+    }
+}
+
+/// What a program said, at the place it names.
+fn told(error: &ExecError, what: &str, root: &Path, source: &Source) -> Finding {
+    let lines: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+    let said = lines.iter().rev().find_map(|line| {
+        let logged = line.split_once("err=\"").map(|(_, said)| said.trim_end_matches('"'));
+        logged.or_else(|| line.strip_prefix("Error: ")).or_else(|| line.strip_prefix("error: "))
+    });
+    let said = said.or(lines.last().copied()).map_or("it says nothing", str::trim);
+    let place = place_in(said, root, source).unwrap_or_else(|| source.place.clone());
+    let chart = shown(root, folder(source));
+    let mend = if said.contains("missing in charts/ directory") {
+        format!("run `helm dependency build {chart}`")
+    } else {
+        format!("see it whole with `{}`", error.command)
+    };
+    Finding::error(format!("cannot render {what}: {said}")).at(place).mend(mend)
+}
+
+/// The file, line and column in Helm's messages (`template: web/templates/a.yaml:12:20: …`, `parse error at
+/// (web/templates/a.yaml:12): …`, the innermost last) and the file and line in kustomize's (`MalformedYAMLError: yaml:
+/// line 3: … in File: a.yaml`). Helm's `YAML parse error on …: line 12` counts lines of what is rendered: then it is
+/// the file as a whole.
+fn place_in(said: &str, root: &Path, source: &Source) -> Option<Place> {
+    let is_file = |word: &&str| {
+        let file = word.split(':').next().unwrap_or_default();
+        [".yaml", ".yml", ".tpl", ".txt", ".json"].iter().any(|end| file.ends_with(end))
+    };
+    let words: Vec<&str> = said.split([' ', '(', ')', '"', '\'', ',']).filter(is_file).collect();
+    let word = words.iter().rev().find(|word| word.trim_end_matches(':').contains(':')).or(words.last())?;
+    let mut parts = word.split(':');
+    let folder = folder(source);
+    let file = match source.kind {
+        SourceKind::Chart { .. } => template(folder, parts.next()?),
+        _ => folder.join(parts.next()?),
+    };
+    if !file.is_file() {
+        return None;
+    }
+    let mut number = || parts.next().and_then(|part| part.parse().ok());
+    let (mut line, column) = (number(), number());
+    if matches!(source.kind, SourceKind::Kustomize(_)) {
+        let told = said.split_once("yaml: line ").and_then(|(_, rest)| rest.split(':').next());
+        line = told.and_then(|number| number.parse().ok());
+    }
+    Some(Place {
+        file: PathBuf::from(shown(root, &file)),
+        line: line.unwrap_or(0),
+        column: column.unwrap_or(0),
+    })
+}
+
+fn hooks(run: &Run, objects: &[Object]) {
+    for object in objects {
+        let Some(hook) = object.value["metadata"]["annotations"]["helm.sh/hook"].as_str() else { continue };
+        let finding =
+            Finding::warning(format!("this is a Helm hook ({hook}); it is applied together with the rest"))
+                .about(object.id().to_string())
+                .at(object.place.clone());
+        run.sink.warn(finding.mend("make it an initContainer if it must run before the pods"));
+    }
+}
+
+/// A path as places have it: relative to `root`, with forward slashes.
+fn shown(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string().replace('\\', "/")
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::render;
+    use crate::event::Place;
+    use crate::event::Sink;
+    use crate::fault::Kind;
+    use crate::manifest::Object;
+    use crate::project::Source;
+    use crate::project::SourceKind;
+    use crate::project::name::Namespace;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::sync::Arc;
+    use tempfile::TempDir;
+
+    /// A project with a chart and a kustomization, and a PATH on which `program` is this script.
+    fn project(program: &str, script: &str) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in [
+            ("helm/web/Chart.yaml", "name: web"),
+            ("helm/web/templates/a.yaml", ""),
+            ("values.yaml", ""),
+            ("k8s/kustomization.yaml", ""),
+            (&format!("bin/{program}"), &format!("#!/bin/sh\n{script}\n")),
+        ] {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        folder
+    }
+
+    fn source(kind: SourceKind) -> Source {
+        Source { place: Place { file: "deploy.toml".into(), line: 9, column: 1 }, kind }
+    }
+
+    fn chart(root: &Path) -> Source {
+        source(SourceKind::Chart {
+            chart: root.join("helm/web"),
+            release: "r".to_owned(),
+            values: vec![root.join("values.yaml")],
+            set: [("image.tag".to_owned(), "1,2".to_owned())].into(),
+        })
+    }
+
+    async fn rendered(root: &Path, sources: &[Source]) -> Result<Vec<Object>, crate::fault::Fault> {
+        let world = World::fake(root, [("PATH", root.join("bin"))]);
+        let run =
+            Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+        render(&run, root, &Namespace::parse("app").unwrap(), sources).await
+    }
+
+    const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ";
+
+    #[tokio::test]
+    async fn a_chart_is_rendered_and_its_objects_stand_in_its_templates() {
+        let one = format!(
+            "# Source: web/templates/a.yaml\n{OBJECT}$2\n---\n# Source: web/charts/x/templates/b.yaml\n{OBJECT}b\n"
+        );
+        let script = format!("echo \"$@\" > args; echo \"{one}\"");
+        let root = project("helm", &script);
+        let objects = rendered(root.path(), &[chart(root.path())]).await.unwrap();
+        let told: Vec<String> = objects
+            .iter()
+            .map(|object| format!("{} {}", object.id(), object.place_of("/metadata/name")))
+            .collect();
+        assert_eq!(
+            told,
+            ["ConfigMap/r helm/web/templates/a.yaml", "ConfigMap/b helm/web/charts/x/templates/b.yaml"]
+        );
+        let folder = root.path().display();
+        assert_eq!(
+            std::fs::read_to_string(root.path().join("args")).unwrap().trim(),
+            format!(
+                "template r {folder}/helm/web --namespace app --include-crds --skip-tests --values {folder}/values.yaml --set image.tag=1\\,2"
+            )
+        );
+    }
+
+    #[tokio::test]
+    async fn what_helm_refuses_is_told_at_the_template() {
+        for (said, place) in [
+            (
+                "template: web/templates/a.yaml:5:10: executing \\\"web/templates/a.yaml\\\" at <.Values.x.y>: nil pointer",
+                "helm/web/templates/a.yaml:5:10",
+            ),
+            ("parse error at (web/templates/a.yaml:5): unexpected }", "helm/web/templates/a.yaml:5"),
+            (
+                "YAML parse error on web/templates/a.yaml: error converting: yaml: line 5: bad",
+                "helm/web/templates/a.yaml",
+            ),
+            ("something else", "deploy.toml:9:1"),
+        ] {
+            let root = project(
+                "helm",
+                &format!("echo \"Error: {said}\" >&2; echo >&2; echo 'Use --debug flag' >&2; exit 1"),
+            );
+            let fault = rendered(root.path(), &[chart(root.path())]).await.unwrap_err();
+            assert_eq!((fault.kind, fault.findings.len()), (Kind::Usage, 1));
+            let finding = &fault.findings[0];
+            assert_eq!(finding.place.as_ref().unwrap().to_string(), place);
+            let said = said.replace('\\', "");
+            assert_eq!(finding.message, format!("cannot render the chart `helm/web`: {said}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_kustomization_is_built_by_whichever_program_there_is() {
+        for (program, arguments) in [("kustomize", "build"), ("kubectl", "kustomize")] {
+            let root = project(program, &format!("echo \"{OBJECT}$1\""));
+            let kustomize = source(SourceKind::Kustomize(root.path().join("k8s")));
+            let objects = rendered(root.path(), &[kustomize]).await.unwrap();
+            assert_eq!((objects[0].name(), objects[0].place.to_string().as_str()), (arguments, "k8s"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_kustomize_refuses_is_told_at_the_file() {
+        let said =
+            "accumulating resources from 'a.yaml': MalformedYAMLError: yaml: line 3: bad in File: a.yaml";
+        let root = project(
+            "kubectl",
+            &format!(
+                "echo 'E1121 run.go:72] \"command failed\" err=\"{}\"' >&2; exit 1",
+                said.replace('\'', "")
+            ),
+        );
+        std::fs::write(root.path().join("k8s/a.yaml"), "").unwrap();
+        let fault = rendered(root.path(), &[source(SourceKind::Kustomize(root.path().join("k8s")))])
+            .await
+            .unwrap_err();
+        let finding = &fault.findings[0];
+        assert_eq!(finding.place.as_ref().unwrap().to_string(), "k8s/a.yaml:3");
+        assert!(finding.message.ends_with("in File: a.yaml"), "{}", finding.message);
+        assert_eq!(finding.mend.as_ref().unwrap().split(' ').nth(4), Some("`kubectl"));
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_a_prerequisite_and_says_how_to_get_it() {
+        let root = project("other", "");
+        for (source, hint) in [
+            (chart(root.path()), "helm.sh"),
+            (source(SourceKind::Kustomize(root.path().join("k8s"))), "kubectl"),
+        ] {
+            let fault = rendered(root.path(), &[source]).await.unwrap_err();
+            assert_eq!(fault.kind, Kind::Prerequisite);
+            assert!(fault.hints[0].contains(hint), "{:?}", fault.hints);
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_that_is_not_there_is_told_at_once() {
+        let root = project("helm", "exit 1");
+        let chart = SourceKind::Chart {
+            chart: root.path().join("bin"),
+            release: "r".to_owned(),
+            values: vec![root.path().join("nope.yaml")],
+            set: [].into(),
+        };
+        let sources = [source(chart), source(SourceKind::Kustomize(root.path().join("bin")))];
+        let fault = rendered(root.path(), &sources).await.unwrap_err();
+        let told: Vec<&str> = fault.findings.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(
+            told,
+            ["`bin` has no Chart.yaml", "`nope.yaml` does not exist", "`bin` has no kustomization.yaml"]
+        );
+    }
+}

@@ -1,0 +1,348 @@
+//! YAML or JSON text → documents: values as kubectl reads them, and where each part of them is written.
+//!
+//! Not a general reader: what JSON cannot say (a mapping as a key, an infinite number) is a mistake here, and so is a
+//! key written twice, of which kubectl silently takes the last and the API server never sees the first.
+//! Built on parser events instead of a deserialiser, because no deserialiser hands out the places.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::manifest::scalar;
+use crate::manifest::tree::At;
+use crate::manifest::tree::Body;
+use crate::manifest::tree::Entry;
+use crate::manifest::tree::Node;
+use granit_parser::ErrorKind;
+use granit_parser::Event;
+use granit_parser::Marker;
+use granit_parser::Parser;
+use granit_parser::ScalarStyle;
+use granit_parser::ScanError;
+use granit_parser::StructureStyle;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::path::Path;
+use std::rc::Rc;
+
+/// One document that is not empty.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// What it says.
+    pub value: Value,
+    /// Where it begins.
+    pub place: Place,
+    /// Where its parts are written, by JSON pointer (RFC 6901). A collection in block style is at its key, everything
+    /// else is at its value; the parts of an alias are where the anchor has them.
+    pub places: BTreeMap<String, Place>,
+}
+
+/// All documents of `text`, and everything that is wrong with the others: an error in one does not hide the next.
+///
+/// `file` is only what the places name. Empty documents are left out.
+#[must_use]
+pub fn documents(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader::new(file);
+    let named_json = file.extension().is_some_and(|end| end == "json");
+    if named_json || text.trim_start().starts_with('{') {
+        match json_parts(text) {
+            Ok(parts) => {
+                for (origin, part) in parts {
+                    reader.origin = origin;
+                    // YAML's rules for tabs are not JSON's; a blank keeps the columns, and no string has a raw tab.
+                    reader.read(&part.replace('\t', " "));
+                }
+                return (reader.read, reader.found);
+            }
+            Err(error) if named_json => {
+                let told = error.to_string();
+                let told = told.split(" at line ").next().unwrap_or_default();
+                reader.complain(
+                    At { line: error.line(), column: error.column() },
+                    format!("this is not JSON: {told}"),
+                    "mend it, or name the file `.yaml` if it is YAML",
+                );
+                return (reader.read, reader.found);
+            }
+            // A flow mapping of YAML that is not JSON.
+            Err(_) => {}
+        }
+    }
+    reader.read(text);
+    (reader.read, reader.found)
+}
+
+/// The JSON values that follow one another in `text`, each with the place it begins at.
+fn json_parts(text: &str) -> Result<Vec<(At, &str)>, serde_json::Error> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let mut parts = Vec::new();
+    let (mut end, mut line) = (0, 1);
+    while let Some(value) = values.next() {
+        value?;
+        let start = end + (text[end..].len() - text[end..].trim_start().len());
+        line += text[end..start].matches('\n').count();
+        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
+        let at = At { line, column: text[line_start..start].chars().count() + 1 };
+        end = values.byte_offset();
+        line += text[start..end].matches('\n').count();
+        parts.push((at, &text[start..end]));
+    }
+    Ok(parts)
+}
+
+struct Reader<'a> {
+    file: &'a Path,
+    origin: At,
+    read: Vec<Document>,
+    found: Vec<Finding>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Rc<Node>>,
+    root: Option<Rc<Node>>,
+    /// How many findings there were when the document began: more of them now mean that it is broken.
+    sound: usize,
+}
+
+/// A collection whose end has not come yet.
+enum Open {
+    Sequence {
+        at: At,
+        block: bool,
+        anchor: usize,
+        items: Vec<Rc<Node>>,
+    },
+    Mapping {
+        at: At,
+        block: bool,
+        anchor: usize,
+        entries: Vec<Entry>,
+        key: Option<Key>,
+        keys: HashMap<String, At>,
+    },
+}
+
+struct Key {
+    at: At,
+    name: String,
+    merges: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(file: &'a Path) -> Reader<'a> {
+        Reader {
+            file,
+            origin: At { line: 1, column: 1 },
+            read: Vec::new(),
+            found: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            root: None,
+            sound: 0,
+        }
+    }
+
+    fn read(&mut self, text: &str) {
+        let options = granit_parser::options! {
+            emit_comments: false,
+            emit_unresolved_aliases: true,
+            // JSON has no limit for a key.
+            simple_key_max_lookahead: 1 << 16,
+        };
+        let mut parser = Parser::new_from_str_with_options(text, options);
+        while let Some(next) = parser.next_event() {
+            match next {
+                Ok((event, span)) => {
+                    let end = self.at(&span.end);
+                    self.event(event, self.at(&span.start), end);
+                }
+                Err(error) => {
+                    self.syntax(&error, text);
+                    self.begin();
+                    if !parser.proceed_next_document().unwrap_or(false) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn at(&self, mark: &Marker) -> At {
+        let first = mark.line() <= 1;
+        At {
+            line: self.origin.line + mark.line().max(1) - 1,
+            column: if first { self.origin.column + mark.col() } else { mark.col() + 1 },
+        }
+    }
+
+    fn begin(&mut self) {
+        self.open.clear();
+        self.anchors.clear();
+        self.root = None;
+        self.sound = self.found.len();
+    }
+
+    fn event(&mut self, event: Event<'_>, at: At, end: At) {
+        match event {
+            Event::DocumentStart(..) => self.begin(),
+            Event::DocumentEnd => self.finish(),
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain;
+                let merges = plain && text == "<<" && tag.is_none();
+                let written = at != end || !plain;
+                match scalar::resolve(&text, plain, tag.as_deref()) {
+                    Ok(value) => {
+                        self.node(Node { at, block: !written, body: Body::Scalar(value) }, anchor, merges);
+                    }
+                    Err(wrong) => {
+                        self.complain(at, format!("this {wrong}"), "quote it if it is meant as text");
+                        self.node(Node { at, block: false, body: Body::Scalar(Value::Null) }, anchor, false);
+                    }
+                }
+            }
+            Event::SequenceStart(style, anchor, _) => {
+                let block = style == StructureStyle::Block;
+                self.open.push(Open::Sequence { at, block, anchor, items: Vec::new() });
+            }
+            Event::MappingStart(style, anchor, _) => {
+                let block = style == StructureStyle::Block;
+                let (entries, keys) = (Vec::new(), HashMap::new());
+                self.open.push(Open::Mapping { at, block, anchor, entries, key: None, keys });
+            }
+            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
+                Some(Open::Sequence { at, block, anchor, items }) => {
+                    self.node(Node { at, block, body: Body::Sequence(items) }, anchor, false);
+                }
+                Some(Open::Mapping { at, block, anchor, entries, .. }) => {
+                    self.node(Node { at, block, body: Body::Mapping(entries) }, anchor, false);
+                }
+                None => {}
+            },
+            Event::Alias(id) => {
+                let body = if let Some(node) = self.anchors.get(&id) {
+                    Body::Alias(Rc::clone(node))
+                } else {
+                    self.complain(at, "this alias stands inside its own anchor", "write the value out");
+                    Body::Scalar(Value::Null)
+                };
+                self.node(Node { at, block: false, body }, 0, false);
+            }
+            Event::UnresolvedAlias(name) => {
+                let told = format!("the alias `*{name}` has no anchor `&{name}` before it in this document");
+                self.complain(
+                    at,
+                    told,
+                    format!("write the anchor first, or quote the value if `*{name}` is text"),
+                );
+                self.node(Node { at, block: false, body: Body::Scalar(Value::Null) }, 0, false);
+            }
+            _ => {}
+        }
+    }
+
+    /// Puts a finished node where it belongs: into the open collection, as its next key, or as the whole document.
+    fn node(&mut self, node: Node, anchor: usize, merges: bool) {
+        let node = Rc::new(node);
+        if anchor != 0 {
+            self.anchors.insert(anchor, Rc::clone(&node));
+        }
+        let mut wrong = None;
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Open::Sequence { items, .. }) => items.push(node),
+            Some(Open::Mapping { entries, key, keys, .. }) => match key.take() {
+                Some(Key { at, name, merges }) => entries.push(Entry { at, key: name, merges, value: node }),
+                None => match node.as_key() {
+                    Ok(name) => {
+                        if !merges && let Some(first) = keys.insert(name.clone(), node.at) {
+                            let told = format!(
+                                "`{name}` is written twice in one mapping, first in line {}",
+                                first.line
+                            );
+                            wrong =
+                                Some((told, "keep one of them: which one counts differs between programs"));
+                        }
+                        *key = Some(Key { at: node.at, name, merges });
+                    }
+                    Err(told) => {
+                        let mend = if node.is_collection() {
+                            "quote the value if it is text; if the file is a Helm template, name its chart with `chart = …`"
+                        } else {
+                            "put the key in quotes"
+                        };
+                        wrong = Some((told.to_owned(), mend));
+                        *key = Some(Key { at: node.at, name: String::new(), merges: false });
+                    }
+                },
+            },
+        }
+        if let Some((told, mend)) = wrong {
+            let at = match self.open.last() {
+                Some(Open::Mapping { key: Some(key), .. }) => key.at,
+                _ => self.origin,
+            };
+            self.complain(at, told, mend);
+        }
+    }
+
+    fn finish(&mut self) {
+        let Some(root) = self.root.take() else { return };
+        if self.found.len() > self.sound {
+            return;
+        }
+        match root.flatten(self.file) {
+            Ok((Value::Null, _)) => {}
+            Ok((value, places)) => {
+                self.read.push(Document { value, place: root.at.in_file(self.file), places });
+            }
+            Err(wrong) => self.complain(wrong.at, wrong.told, wrong.mend),
+        }
+    }
+
+    fn complain(&mut self, at: At, told: impl Into<String>, mend: impl Into<String>) {
+        self.found.push(Finding::error(told).at(at.in_file(self.file)).mend(mend));
+    }
+
+    fn syntax(&mut self, error: &ScanError, text: &str) {
+        let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+        let mend = if line.contains("{{") {
+            "this is a template, not YAML: name its chart with `chart = …` instead of `path = …`"
+        } else {
+            advice(error.kind())
+        };
+        self.complain(self.at(error.marker()), format!("this is not YAML: {}", error.kind()), mend);
+    }
+}
+
+/// What to do about a mistake in YAML's grammar.
+fn advice(kind: &ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::TabInBlockIndentation
+        | ErrorKind::TabInIndentation
+        | ErrorKind::TabNotAllowed
+        | ErrorKind::TabInPlainScalar
+        | ErrorKind::TabAtBlockScalarStart => "indent with blanks; YAML takes no tabs",
+        ErrorKind::MappingValueNotAllowed => "quote the text if it contains `: `, or mend the indentation",
+        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => "close the quote",
+        ErrorKind::UnexpectedCharacter { .. } => "quote a text that begins with `@`, a backquote or `%`",
+        ErrorKind::UnclosedFlowCollection { .. }
+        | ErrorKind::MismatchedFlowCollectionEnd { .. }
+        | ErrorKind::MisplacedFlowCollectionEnd
+        | ErrorKind::UnexpectedEofFlowMapping
+        | ErrorKind::UnexpectedEofFlowSequence => "close every `{` and `[`, in order",
+        ErrorKind::UnknownQuotedScalarEscape => {
+            "in double quotes write `\\\\` for a backslash, or use single quotes"
+        }
+        ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::ExpectedBlockSequenceEntry
+        | ErrorKind::InvalidIndentation
+        | ErrorKind::SimpleKeyExpected
+        | ErrorKind::BlockSequenceEntryNotAllowed
+        | ErrorKind::MappingKeyNotAllowed => {
+            "compare the indentation with the lines above; a key needs `: ` after it"
+        }
+        _ => "mend the YAML here or just above",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! What a text means, where it is written, and what is refused.
+
+use crate::manifest::yaml::Document;
+use crate::manifest::yaml::documents;
+use serde_json::Value;
+use serde_json::json;
+use std::path::Path;
+
+/// The documents of `text`, which is sound.
+fn read(text: &str) -> Vec<Document> {
+    let (read, found) = documents(text, Path::new("a.yaml"));
+    assert!(found.is_empty(), "{text}\n{found:#?}");
+    read
+}
+
+fn values(text: &str) -> Vec<Value> {
+    read(text).into_iter().map(|document| document.value).collect()
+}
+
+/// Each finding of `text` as `line:column message`.
+fn wrong(text: &str) -> Vec<String> {
+    let (_, found) = documents(text, Path::new("a.yaml"));
+    assert!(found.iter().all(|finding| finding.mend.is_some()), "{found:#?}");
+    found
+        .iter()
+        .map(|finding| {
+            let place = finding.place.as_ref().unwrap();
+            format!("{}:{} {}", place.line, place.column, finding.message)
+        })
+        .collect()
+}
+
+#[test]
+fn scalars_mean_what_they_mean_to_kubectl() {
+    let table = values(include_str!("../../../tests/manifest/scalars.yaml")).remove(0);
+    let table = table.as_object().unwrap();
+    assert!(table.len() > 100);
+    for (written, expected) in table {
+        let (read, found) = documents(&format!("v: {written}\n"), Path::new("a.yaml"));
+        if expected["refused"] == json!(true) {
+            assert_eq!(found.len(), 1, "{written} should be refused, is {read:?}");
+        } else {
+            assert!(found.is_empty(), "{written}: {found:?}");
+            assert_eq!(read[0].value["v"], expected["means"], "{written}");
+        }
+    }
+}
+
+#[test]
+fn documents_are_told_apart_and_empty_ones_left_out() {
+    assert_eq!(
+        values("---\n# nothing\n---\na: 1\n--- # two\nb: 2\n...\n---\nnull\n---\n"),
+        [json!({"a": 1}), json!({"b": 2})]
+    );
+    assert_eq!(
+        values("\u{feff}a: 1\r\nb:\r\n  - |\r\n    x\r\n    y\r\n"),
+        [json!({"a": 1, "b": ["x\ny\n"]})]
+    );
+    assert_eq!(values(""), Vec::<Value>::new());
+    assert_eq!(values("{}"), [json!({})]);
+}
+
+#[test]
+fn json_values_follow_one_another() {
+    let text = "{\"a\": \"\\ud83d\\ude00\\/\",\n\t\"b\": 1e3}{\"c\":\n [1]}\n";
+    let read = read(text);
+    assert_eq!(read[0].value, json!({"a": "😀/", "b": 1000}));
+    assert_eq!(read[1].value, json!({"c": [1]}));
+    let place = |document: &Document, pointer: &str| document.places[pointer].to_string();
+    assert_eq!(place(&read[0], "/b"), "a.yaml:2:7");
+    assert_eq!(
+        (read[1].place.to_string(), place(&read[1], "/c/0")),
+        ("a.yaml:2:11".into(), "a.yaml:3:3".into())
+    );
+    assert_eq!(wrong("{\"a\": 1,\n \"a\": 2}"), ["2:2 `a` is written twice in one mapping, first in line 1"]);
+    let (_, found) = documents("{\"a\": 1,\n  b: 2}", Path::new("a.json"));
+    assert_eq!(found[0].place.as_ref().unwrap().to_string(), "a.json:2:3");
+}
+
+#[test]
+fn every_part_has_its_place() {
+    let read =
+        read("kind: A\nspec:\n  ports:\n    - port: 80\n      a/b~c: x\n  flow: {k: [1, 2]}\n  none:\n");
+    let places: Vec<String> = read[0]
+        .places
+        .iter()
+        .map(|(pointer, place)| format!("{pointer} {}:{}", place.line, place.column))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            "/kind 1:7",
+            "/spec 2:1",
+            "/spec/flow 6:9",
+            "/spec/flow/k 6:13",
+            "/spec/flow/k/0 6:14",
+            "/spec/flow/k/1 6:17",
+            "/spec/none 7:3",
+            "/spec/ports 3:3",
+            "/spec/ports/0 4:7",
+            "/spec/ports/0/a~1b~0c 5:14",
+            "/spec/ports/0/port 4:13",
+        ]
+    );
+}
+
+#[test]
+fn a_key_written_twice_is_told_with_both_lines() {
+    assert_eq!(
+        wrong("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\na: 2\n"),
+        [
+            "5:3 `c` is written twice in one mapping, first in line 3",
+            "6:1 `a` is written twice in one mapping, first in line 1"
+        ]
+    );
+    // A boolean and a text are one key in JSON.
+    assert_eq!(wrong("yes: 1\n\"true\": 2\n").len(), 1);
+    assert!(wrong("a: {c: 1}\nb: {c: 1}\n").is_empty());
+}
+
+#[test]
+fn aliases_and_merges_are_expanded() {
+    let text =
+        "x: &x {p: 1, q: 2}\ny: &y {q: 3, r: 4}\na: *x\nb:\n  <<: [*x, *y]\n  p: 9\nc: &c [1]\nd: *c\n";
+    assert_eq!(values(text)[0]["b"], json!({"p": 9, "q": 2, "r": 4}));
+    assert_eq!((&values(text)[0]["a"], &values(text)[0]["d"]), (&json!({"p": 1, "q": 2}), &json!([1])));
+    let read = read(text);
+    let place = |pointer: &str| read[0].places[pointer].to_string();
+    assert_eq!((place("/a"), place("/a/p")), ("a.yaml:3:4".to_owned(), "a.yaml:1:11".to_owned()));
+    assert_eq!((place("/b/p"), place("/b/r")), ("a.yaml:6:6".to_owned(), "a.yaml:2:17".to_owned()));
+    assert_eq!(values("v: &a 1\nw: &a 2\nz: *a\n\"<<\": 1\n"), [json!({"v": 1, "w": 2, "z": 2, "<<": 1})]);
+}
+
+#[test]
+fn aliases_that_cannot_be_meant_are_refused() {
+    for (text, expected) in [
+        ("v: &a [*a]\n", "1:8 this alias stands inside its own anchor"),
+        ("v: *b\n", "1:4 the alias `*b` has no anchor `&b` before it in this document"),
+        ("v: {<<: 3}\n", "1:5 `<<` merges a mapping or a list of mappings"),
+        ("x: &x {p: 1}\nv: {p: 3, <<: *x}\n", "2:5 `p` stands before the `<<` that brings it, too"),
+    ] {
+        assert_eq!(wrong(text), [expected]);
+    }
+    let laughs = (1..12).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, level| {
+        text + &format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 9].join(", "))
+    });
+    assert!(wrong(&laughs)[0].contains("stand for more than"), "{:?}", wrong(&laughs));
+}
+
+#[test]
+fn every_broken_document_is_told_and_the_others_are_read() {
+    let text = "a: [1, 2\n---\nok: 1\n---\nb: x: y\n---\nc: 'open\n";
+    let (read, found) = documents(text, Path::new("a.yaml"));
+    assert_eq!(read.len(), 1);
+    let lines: Vec<usize> = found.iter().map(|finding| finding.place.as_ref().unwrap().line).collect();
+    assert_eq!(lines.len(), 3, "{found:#?}");
+    assert!(lines[0] <= 2 && lines[1] == 5 && lines[2] >= 7, "{found:#?}");
+}
+
+#[test]
+fn what_is_not_a_value_is_refused_where_it_stands() {
+    for (text, line) in [
+        ("v:\n\t- a\n", 2),
+        ("v: @x\n", 1),
+        ("a: 1\nv: {{ .Values.x }}\n", 2),
+        ("{a: b}: c\n", 1),
+        ("~: c\n", 1),
+        ("v: \u{7}\n", 1),
+        ("a:\n  b: 1\n c: 2\n", 3),
+    ] {
+        let told = wrong(text);
+        assert_eq!(told.len(), 1, "{text:?} {told:?}");
+        assert!(told[0].starts_with(&format!("{line}:")), "{text:?} {told:?}");
+    }
+    let (_, found) = documents("v: {{ .Values.x }}\n", Path::new("a.yaml"));
+    assert!(found[0].mend.as_ref().unwrap().contains("chart = "));
+}
+
+#[test]
+fn strange_input_does_not_end_the_program() {
+    let deep = "[".repeat(5000);
+    let chain: String = (1..600).fold("a0: &a0 [x]\n".to_owned(), |text, level| {
+        text + &format!("a{level}: &a{level} [*a{}]\n", level - 1)
+    });
+    for text in [deep.as_str(), &chain, "%", "---\n--- ]", "? ? ?", "&a &b", "!<", "\u{0}", "{", "a: |9\n x"]
+    {
+        let (read, found) = documents(text, Path::new("a.yaml"));
+        assert!(read.is_empty() && !found.is_empty(), "{text:.40} {read:?}");
+    }
+}

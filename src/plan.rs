@@ -1,0 +1,149 @@
+//! Project + what is written → what is to be in the cluster: all decisions, no effects.
+//!
+//! Not the reading (that was done) and not the images' references (they are known only once built): the plan ends where
+//! the first effect begins, so everything that can be wrong in the project's own files has been found by then.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
+use crate::manifest::Object;
+use crate::manifest::bind::unused;
+use crate::manifest::lint;
+use crate::manifest::lint::lint;
+use crate::manifest::read::duplicates;
+use crate::project::Project;
+use crate::project::name::DataKey;
+use crate::project::name::ObjectName;
+use crate::project::secret::Secret;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What was read, before it is judged as a whole.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The objects of every source.
+    pub objects: Vec<Object>,
+    /// The values of each `[secret.NAME]`, in the order of the project.
+    pub secrets: Vec<BTreeMap<DataKey, Secret>>,
+    /// The values of each `[config.NAME]`, in the order of the project.
+    pub configs: Vec<BTreeMap<DataKey, String>>,
+}
+
+/// The objects that are to be in the cluster; pod templates still name images as the manifests do.
+#[derive(Debug)]
+pub struct Plan {
+    /// The objects, those of deploy.toml first.
+    pub objects: Vec<Object>,
+    /// Worth knowing before anything happens.
+    pub warnings: Vec<Finding>,
+}
+
+/// Decides what is to be in the cluster, or tells every reason why that cannot be decided.
+pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
+    let mut findings = lint(&facts.objects, &known(project, &facts));
+    findings.extend(unused(&facts.objects, &project.images));
+    let secrets = project.secrets.iter().zip(&facts.secrets);
+    let configs = project.configs.iter().zip(&facts.configs);
+    let made = secrets
+        .map(|(spec, values)| secret(project, &spec.name, &spec.place, values))
+        .chain(configs.map(|(spec, values)| config(project, &spec.name, &spec.place, values)));
+    let objects: Vec<Object> = made.chain(facts.objects).collect();
+    findings.extend(duplicates(&objects, Some(&project.namespace)));
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        findings.sort_by(|one, other| one.place.cmp(&other.place));
+        return Err(findings);
+    }
+    Ok(Plan { objects, warnings: findings })
+}
+
+/// What lint must know beside the objects.
+fn known(project: &Project, facts: &Facts) -> lint::Facts {
+    let names = project.configs.iter().map(|config| config.name.as_str());
+    let keys: BTreeMap<&str, &BTreeMap<DataKey, String>> = names.zip(&facts.configs).collect();
+    let files = |name: &str| {
+        keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect()
+    };
+    let mut known = lint::Facts::of(project, files);
+    // Without a list of keys, the .env file is the list.
+    for (spec, values) in project.secrets.iter().zip(&facts.secrets) {
+        for provided in known.provided.iter_mut().filter(|provided| provided.name == spec.name.as_str()) {
+            provided.keys.extend(values.keys().map(ToString::to_string));
+        }
+    }
+    known
+}
+
+fn secret(project: &Project, name: &ObjectName, place: &Place, values: &BTreeMap<DataKey, Secret>) -> Object {
+    use base64::Engine;
+    let base64 = base64::engine::general_purpose::STANDARD;
+    let data =
+        values.iter().map(|(key, value)| (key.to_string(), Value::String(base64.encode(value.expose()))));
+    let mut object = data_object(project, "Secret", name, data.collect());
+    object["type"] = json!("Opaque");
+    Object::made(object, place.clone())
+}
+
+fn config(project: &Project, name: &ObjectName, place: &Place, values: &BTreeMap<DataKey, String>) -> Object {
+    let data = values.iter().map(|(key, value)| (key.to_string(), Value::String(value.clone())));
+    Object::made(data_object(project, "ConfigMap", name, data.collect()), place.clone())
+}
+
+fn data_object(project: &Project, kind: &str, name: &ObjectName, data: Map<String, Value>) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": kind,
+        "metadata": { "name": name.as_str(), "namespace": project.namespace.as_str() },
+        "data": data,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Facts;
+    use super::make;
+    use crate::event::Place;
+    use crate::manifest::Object;
+    use crate::project::Project;
+    use crate::project::check::check;
+    use crate::project::name::DataKey;
+    use crate::project::secret::Secret;
+    use serde_json::json;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    fn project() -> Project {
+        let text = "namespace = 'shop'\n[[manifests]]\npath = 'k8s'\n[secret.keys]\nfrom-env = true\nkeys = ['A']\n\
+                    [config.settings]\nvalues = { LEVEL = 'info' }\n";
+        check(Path::new("/p/deploy.toml"), text).unwrap()
+    }
+
+    fn facts(objects: Vec<Object>) -> Facts {
+        let secret = BTreeMap::from([(DataKey::parse("A").unwrap(), Secret::new("s3cret"))]);
+        let config = BTreeMap::from([(DataKey::parse("LEVEL").unwrap(), "info".to_owned())]);
+        Facts { objects, secrets: vec![secret], configs: vec![config] }
+    }
+
+    #[test]
+    fn what_the_project_file_says_becomes_objects() {
+        let plan = make(&project(), facts(Vec::new())).unwrap();
+        assert_eq!(plan.objects[0].value["data"]["A"], "czNjcmV0");
+        assert_eq!(plan.objects[0].namespace(), Some("shop"));
+        assert_eq!(plan.objects[1].value["data"], json!({ "LEVEL": "info" }));
+        assert_eq!(plan.objects[1].place.to_string(), "deploy.toml:7:9");
+    }
+
+    #[test]
+    fn an_object_in_the_project_file_and_in_a_manifest_is_a_mistake_that_names_both_places() {
+        let place = Place { file: "k8s/a.yaml".into(), line: 3, column: 1 };
+        let written = Object::made(
+            json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "keys" }, "data": {} }),
+            place,
+        );
+        let mistakes = make(&project(), facts(vec![written])).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        assert_eq!(mistakes[0].place.as_ref().unwrap().to_string(), "k8s/a.yaml:3:1");
+        assert!(mistakes[0].message.contains("deploy.toml:4:9"), "{}", mistakes[0].message);
+    }
+}

@@ -1,0 +1,186 @@
+//! deploy.toml as meant: every section turned into the project's types, every mistake at once.
+//!
+//! Not a look at the disk: whether a context or a .env file is there is for those who read it. The rules that need
+//! two sections (a port twice, a name twice) stand at the end.
+
+use crate::event::Finding;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::project::Minikube;
+use crate::project::OtherCluster;
+use crate::project::Project;
+use crate::project::Runtime;
+use crate::project::Service;
+use crate::project::file::At;
+use crate::project::file::Reading;
+use crate::project::file::Section;
+use crate::project::name::ImageName;
+use crate::project::name::Namespace;
+use crate::project::name::NotAName;
+use crate::project::name::ObjectName;
+use crate::project::name::Profile;
+use crate::project::name::ProjectName;
+use crate::project::size;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+mod data;
+mod images;
+mod services;
+mod sources;
+
+const MIB: u64 = 1 << 20;
+
+/// Reads the project file at `path`.
+pub fn load(path: &Path) -> Result<Project> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("cannot read {}", path.display());
+        Fault::new(Kind::Usage, anyhow::Error::new(error).context(message))
+            .hint("name another file with `--file`, or go to the project's folder")
+    })?;
+    check(path, &text).map_err(|mistakes| {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Fault::message(Kind::Usage, format!("{name} cannot be used as it is")).findings(mistakes)
+    })
+}
+
+/// What `text`, the contents of the project file at `path`, means; or every mistake in it, in the order of the file.
+pub fn check(path: &Path, text: &str) -> std::result::Result<Project, Vec<Finding>> {
+    let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (reading, table) = Reading::begin(file, text);
+    let root = path.parent().map(Path::to_owned).unwrap_or_default();
+    let project = project(reading.root(table.get_ref()), path, &root);
+    let mistakes = reading.end();
+    if mistakes.is_empty() { Ok(project) } else { Err(mistakes) }
+}
+
+fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {
+    let named = top.parsed("name", ProjectName::parse).map(|at| at.value);
+    let namespace = top.parsed("namespace", Namespace::parse).map_or_else(default_namespace, |at| at.value);
+    let mut project = Project {
+        name: named.unwrap_or_else(|| default_name(&namespace, root)),
+        root: root.to_owned(),
+        file: path.to_owned(),
+        namespace,
+        minikube: minikube(top.section("minikube")),
+        images: named_as(&top, "image", ImageName::parse, |name, section| images::image(root, name, section)),
+        sources: top
+            .list("manifests")
+            .into_iter()
+            .filter_map(|section| sources::source(root, section))
+            .collect(),
+        secrets: named_as(&top, "secret", ObjectName::parse, |name, section| {
+            data::secret(root, name, section)
+        }),
+        configs: named_as(&top, "config", ObjectName::parse, |name, section| {
+            data::config(root, name, section)
+        }),
+        services: named_as(&top, "service", ObjectName::parse, services::service),
+        checks: top.list("check").into_iter().filter_map(services::own_check).collect(),
+        targets: top.named("target").into_iter().filter_map(other_cluster).collect(),
+    };
+    if !top.has("manifests") {
+        top.lacks(
+            "names no manifests, so there is nothing to deploy",
+            "add `[[manifests]]` with `path = \"manifests\"`",
+        );
+    }
+    distinct_ports(&top, &project.services);
+    project.minikube.publish = project.services.iter().filter_map(|service| service.local_port).collect();
+    top.close();
+    project
+}
+
+fn default_namespace() -> Namespace {
+    Namespace::parse("default").unwrap_or_else(|NotAName(_)| unreachable!("it is a label"))
+}
+
+/// The namespace names the project, unless it is everybody's; then the folder does.
+fn default_name(namespace: &Namespace, root: &Path) -> ProjectName {
+    let folder = root.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let folder: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let folder: String = folder.trim_matches('-').chars().take(63).collect();
+    let name = if namespace.as_str() == "default" { folder.trim_matches('-') } else { namespace.as_str() };
+    ProjectName::parse(name)
+        .or_else(|_| ProjectName::parse("project"))
+        .unwrap_or_else(|NotAName(_)| unreachable!("it is a label"))
+}
+
+fn named_as<'r, 'a, N, T>(
+    top: &Section<'r, 'a>,
+    key: &'static str,
+    parse: impl Fn(&'r str) -> std::result::Result<N, NotAName>,
+    read: impl Fn(N, Section<'r, 'a>) -> T,
+) -> Vec<T> {
+    let mut made = Vec::new();
+    for (At { value: written, place }, section) in top.named(key) {
+        match parse(written) {
+            Ok(name) => made.push(read(name, section)),
+            Err(NotAName(must)) => {
+                top.wrong(&place, &format!("{key}.{written}"), format_args!("is no name: it {must}"));
+            }
+        }
+    }
+    made
+}
+
+fn minikube(section: Section<'_, '_>) -> Minikube {
+    let mib = |text: &str| size::parse(text, MIB).map(|bytes| bytes / MIB);
+    let minikube = Minikube {
+        profile: section
+            .parsed("profile", Profile::parse)
+            .map_or_else(|| Profile::parse("minikube"), |at| Ok(at.value))
+            .unwrap_or_else(|NotAName(_)| unreachable!("it is minikube's own default")),
+        cpus: section.integer("cpus", 2..=1024).map(|at| at.value),
+        memory_mib: section.parsed("memory", mib).map(|at| at.value),
+        disk_mib: section.parsed("disk", mib).map(|at| at.value),
+        driver: section.text("driver").map(|at| at.value.to_owned()),
+        kubernetes: section.text("kubernetes").map(|at| at.value.to_owned()),
+        runtime: section.parsed("runtime", runtime).map_or(Runtime::Docker, |at| at.value),
+        nodes: section.integer("nodes", 1..=32).map_or(1, |at| at.value),
+        addons: section.texts("addons").into_iter().map(|at| at.value.to_owned()).collect(),
+        publish: Vec::new(),
+    };
+    section.close();
+    minikube
+}
+
+fn runtime(text: &str) -> std::result::Result<Runtime, &'static str> {
+    match text {
+        "docker" => Ok(Runtime::Docker),
+        "containerd" => Ok(Runtime::Containerd),
+        _ => Err("write `docker` or `containerd`"),
+    }
+}
+
+fn other_cluster((name, section): (At<&str>, Section<'_, '_>)) -> Option<(String, OtherCluster)> {
+    let context = section.text("context").map(|at| at.value.to_owned());
+    if context.is_none() {
+        section.lacks("names no context", "add `context = \"…\"`, a name from `kubectl config get-contexts`");
+    }
+    let registry = section.text("registry").map(|at| at.value.trim_end_matches('/').to_owned());
+    let place = section.place.clone();
+    section.close();
+    context.map(|context| (name.value.to_owned(), OtherCluster { place, context, registry }))
+}
+
+fn distinct_ports(top: &Section<'_, '_>, services: &[Service]) {
+    let mut taken: BTreeMap<u16, &ObjectName> = BTreeMap::new();
+    for service in services {
+        let Some(port) = service.local_port else { continue };
+        if let Some(other) = taken.insert(port, &service.name) {
+            let key = format!("service.{}", service.name);
+            top.wrong(
+                &service.place,
+                &key,
+                format_args!("has local-port {port}, and so has `service.{other}`"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,173 @@
+//! What deploy.toml promises: the defaults, and every mistake at once, where it stands, with what was meant.
+
+use crate::project::BuildSecret;
+use crate::project::Probe;
+use crate::project::Runtime;
+use crate::project::SourceKind;
+use crate::project::check::check;
+use std::path::Path;
+
+fn mistakes(text: &str) -> Vec<String> {
+    let findings = check(Path::new("/p/deploy.toml"), text).map(|_| ()).unwrap_err();
+    let tell = |finding: crate::event::Finding| {
+        let place = finding.place.unwrap();
+        let mend = finding.mend.map(|mend| format!(" [{mend}]")).unwrap_or_default();
+        format!("{place}: {}{mend}", finding.message)
+    };
+    findings.into_iter().map(tell).collect()
+}
+
+#[test]
+fn the_shortest_file_that_deploys() {
+    let project = check(Path::new("/home/me/My Shop/deploy.toml"), "[[manifests]]\npath = 'k8s'").unwrap();
+    assert_eq!(project.name.as_str(), "my-shop");
+    assert_eq!(project.namespace.as_str(), "default");
+    assert_eq!(project.minikube.profile.as_str(), "minikube");
+    assert_eq!(project.minikube.runtime, Runtime::Docker);
+    assert_eq!(project.minikube.nodes, 1);
+    assert_eq!(project.sources[0].kind, SourceKind::Path("/home/me/My Shop/k8s".into()));
+}
+
+#[test]
+fn everything_that_can_be_said() {
+    let text = r#"
+        name = "shop"
+        namespace = "shop-dev"
+        [minikube]
+        profile = "dev"
+        cpus = 4
+        memory = "4g"
+        disk = "20g"
+        addons = ["ingress"]
+        driver = "docker"
+        kubernetes = "v1.35.1"
+        runtime = "containerd"
+        nodes = 2
+        [image.web]
+        context = "web"
+        dockerfile = "build/web.Dockerfile"
+        target = "final"
+        args = { A = "1" }
+        secrets = { npm = { env = "NPM_TOKEN" }, key = { file = "key.pem" } }
+        platform = "linux/amd64"
+        max-size = "300MB"
+        [image."team/api"]
+        context = "api"
+        [[manifests]]
+        kustomize = "k8s/overlays/local"
+        [[manifests]]
+        chart = "helm/backend"
+        values = ["values-local.yaml"]
+        set = { "image.tag" = "1" }
+        [secret.app]
+        env-file = ".env"
+        from-env = true
+        keys = ["A"]
+        optional = ["B"]
+        generate = { C = 32 }
+        [config.app]
+        values = { LOG_LEVEL = "info" }
+        file = "app.env"
+        [service.web]
+        path = "/health"
+        expect = { status = 204, contains = "ok" }
+        local-port = 30080
+        [[check]]
+        name = "Ollama"
+        url = "http://host.minikube.internal:11434/api/tags"
+        from = "cluster"
+        when = "before"
+        required = false
+        [[check]]
+        name = "db"
+        tcp = "db.example:5432"
+        [target.staging]
+        context = "gke"
+        registry = "ghcr.io/acme/"
+    "#;
+    let project = check(Path::new("/p/deploy.toml"), text).unwrap();
+    assert_eq!(project.name.as_str(), "shop");
+    assert_eq!(project.minikube.memory_mib, Some(4096));
+    assert_eq!(project.minikube.publish, [30080]);
+    let web = &project.images[0];
+    assert_eq!((web.name.as_str(), web.max_size), ("web", Some(300_000_000)));
+    assert_eq!(web.dockerfile, Path::new("/p/build/web.Dockerfile"));
+    assert_eq!(web.secrets["npm"], BuildSecret::Env("NPM_TOKEN".to_owned()));
+    assert_eq!(web.secrets["key"], BuildSecret::File("/p/key.pem".into()));
+    assert_eq!(project.images[1].dockerfile, Path::new("/p/api/Dockerfile"));
+    assert!(matches!(&project.sources[1].kind, SourceKind::Chart { release, .. } if release == "backend"));
+    assert_eq!(project.services[0].expect.contains.as_deref(), Some("ok"));
+    assert!(!project.checks[0].required && project.checks[1].required);
+    assert_eq!(project.checks[1].probe, Probe::Tcp("db.example:5432".to_owned()));
+    assert_eq!(project.targets["staging"].registry.as_deref(), Some("ghcr.io/acme"));
+}
+
+#[test]
+fn every_mistake_is_told_at_once_where_it_stands() {
+    let text = r#"namespace = "Todo"
+[minikub]
+cpus = 1
+[image.web]
+contxt = "web"
+max-size = "big"
+[image.Web]
+context = "web"
+[[manifests]]
+path = "k8s"
+chart = "helm"
+[secret.s]
+keys = ["A", "A", "b c", 3]
+[service.web]
+path = "health"
+local-port = 70000
+[service.api]
+expect = { satus = 200 }
+[[check]]
+from = "moon"
+"#;
+    assert_eq!(
+        mistakes(text),
+        [
+            "deploy.toml:1:13: `namespace` is `Todo`: must be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit",
+            "deploy.toml:2:2: `minikub` is not a key of deploy.toml [did you mean `minikube`?]",
+            "deploy.toml:4:8: `[image.web]` names no context [add `context = \"docker/web\"`, the folder that is built]",
+            "deploy.toml:5:1: `image.web.contxt` is not a key of deploy.toml [did you mean `context`?]",
+            "deploy.toml:6:12: `image.web.max-size` is `big`: write a size such as `250MB`, `1.5GiB` or `4g`",
+            "deploy.toml:7:8: `image.Web` is no name: it must be a-z and 0-9 in parts joined by / . _ or -, without a tag",
+            "deploy.toml:9:1: `[manifests]` names several sources [write a `[[manifests]]` for each of `path`, `kustomize` and `chart`]",
+            "deploy.toml:12:9: `[secret.s]` has no source [add `env-file = \".env\"`, `from-env = true` or `generate`]",
+            "deploy.toml:12:9: `[secret.s]` lists `A` twice [keep it in one of `keys`, `optional` and `generate`]",
+            "deploy.toml:13:19: `secret.s.keys` has `b c`, which must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
+            "deploy.toml:13:26: `secret.s.keys` must be a list of texts",
+            "deploy.toml:15:8: `service.web.path` is `health`: a path begins with `/` and has no spaces",
+            "deploy.toml:16:14: `service.web.local-port` is 70000, but must be 1 to 65535",
+            "deploy.toml:18:12: `service.api.expect.satus` is not a key of deploy.toml [did you mean `status`?]",
+            "deploy.toml:19:1: `[check]` needs one of `url` and `tcp` [write `url = \"http://…\"` or `tcp = \"host:port\"`]",
+            "deploy.toml:19:1: `[check]` has no name [add `name = \"…\"`, what people call it]",
+            "deploy.toml:20:8: `check.from` is `moon`: write `host` or `cluster`",
+        ]
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_told_with_its_place_and_the_rest_is_still_read() {
+    let told = mistakes(
+        "namespace = todo\n[[manifests]]\npath = 3\n[service.a]\nlocal-port = 1\n[service.b]\nlocal-port = 1\n",
+    );
+    assert!(told[0].starts_with("deploy.toml:1:13: "), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|line| line == "deploy.toml:3:8: `manifests.path` must be a text in quotes, but is integer"),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|line| line.contains("has local-port 1, and so has `service.a`")), "{told:?}");
+    let nothing = mistakes("");
+    assert_eq!(nothing.len(), 1, "{nothing:?}");
+    assert!(nothing[0].contains("nothing to deploy"), "{nothing:?}");
+}
+
+#[test]
+fn a_byte_order_mark_moves_no_column() {
+    let told = mistakes("\u{feff}namespace = 1\n[[manifests]]\npath = 'k'\n");
+    assert_eq!(told, ["deploy.toml:1:13: `namespace` must be a text in quotes, but is integer"]);
+}

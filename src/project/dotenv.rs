@@ -1,0 +1,279 @@
+//! `.env` files: `KEY=VALUE` lines, as people write them by hand and as Docker, Compose and the dotenv libraries share them.
+//!
+//! Not a shell: nothing is expanded. `$` in a value is a `$`, because the same file read by two programs must not mean
+//! two secrets; where a reader may have hoped for more (`${OTHER}`), a warning says so. No message ever quotes a value.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
+use crate::project::name::DataKey;
+use crate::project::secret::Secret;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// One `KEY=VALUE`.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key.
+    pub key: DataKey,
+    /// The value.
+    pub value: Secret,
+    /// Where the key stands.
+    pub place: Place,
+}
+
+/// What a `.env` file says, and what is worth knowing about it.
+#[derive(Debug, Clone, Default)]
+pub struct Dotenv {
+    /// Its entries, in the order of the file.
+    pub entries: Vec<Entry>,
+    /// Warnings.
+    pub warnings: Vec<Finding>,
+}
+
+/// Reads the text of a `.env` file; `file` is only what the places name.
+///
+/// `export ` before a key is passed over. A value is plain (to the end of the line or to ` #`), in single quotes
+/// (literal) or in double quotes (`\n`, `\r`, `\t`, `\"`, `\\`, `\$`); quoted ones may span lines.
+///
+/// # Errors
+/// Every line that is none of these, and every key that is there twice.
+pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
+    let mut reader = Reader { file, rest: &text, line: 1, found: Vec::new(), entries: Vec::new() };
+    while !reader.rest.is_empty() {
+        reader.line();
+    }
+    let mut first: BTreeMap<&DataKey, &Place> = BTreeMap::new();
+    for entry in &reader.entries {
+        if let Some(known) = first.insert(&entry.key, &entry.place) {
+            let told = format!("`{}` is there twice, first in line {}", entry.key, known.line);
+            reader.found.push(Finding::error(told).at(entry.place.clone()).mend("keep one of the two"));
+        }
+    }
+    let Reader { found, entries, .. } = reader;
+    let (mut errors, warnings): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|finding| finding.severity == Severity::Error);
+    errors.sort_by(|one, other| one.place.cmp(&other.place));
+    if errors.is_empty() { Ok(Dotenv { entries, warnings }) } else { Err(errors) }
+}
+
+/// [`read`] for the bytes of a file.
+pub fn read_bytes(bytes: &[u8], file: &Path) -> Result<Dotenv, Vec<Finding>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => read(text, file),
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
+            let place = Place { file: file.to_owned(), line, column: 0 };
+            Err(vec![Finding::error("this is not UTF-8").at(place).mend("save the file as UTF-8")])
+        }
+    }
+}
+
+struct Reader<'a> {
+    file: &'a Path,
+    rest: &'a str,
+    line: usize,
+    found: Vec<Finding>,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads one line, or as many as a quoted value spans.
+    fn line(&mut self) {
+        let (whole, after) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
+        let mut text = whole.trim_start();
+        if text.is_empty() || text.starts_with('#') {
+            self.skip(after);
+            return;
+        }
+        if let Some(rest) = text.strip_prefix("export").filter(|rest| rest.starts_with([' ', '\t'])) {
+            text = rest.trim_start();
+        }
+        let place = self.place(whole.chars().count() - text.chars().count() + 1);
+        let Some((key, value)) = text.split_once('=') else {
+            // The line may be a value that was pasted without its key: not even its first word is shown.
+            let finding = Finding::error("this line has no `=`").at(place);
+            self.found.push(
+                finding.mend("write KEY=VALUE, or `#` before a comment; quote a value of several lines"),
+            );
+            self.skip(after);
+            return;
+        };
+        let key = match DataKey::parse(key.trim_end()) {
+            Ok(key) => key,
+            Err(why) => {
+                let finding =
+                    Finding::error(format!("what stands before the `=` is no key: it {why}")).at(place);
+                self.found.push(finding.mend("write KEY=VALUE, without blanks inside the key"));
+                self.skip(after);
+                return;
+            }
+        };
+        let value = value.trim_start();
+        // Quoted values go on past the end of the line.
+        let start = self.rest.len() - after.len() - value.len() - usize::from(whole.len() < self.rest.len());
+        let read = if let Some(quote @ ('"' | '\'')) = value.chars().next() {
+            self.quoted(&key, &place, quote, start + 1)
+        } else {
+            self.skip(after);
+            Some(plain(value).to_owned())
+        };
+        let Some(read) = read else { return };
+        if read.contains("${") && !value.starts_with('\'') {
+            let finding = Finding::warning(format!("the value of `{key}` is taken as it is, with its `${{`"));
+            let mend = "write the value out, or put it in single quotes: variables are not expanded";
+            self.found.push(finding.at(place.clone()).mend(mend));
+        }
+        self.entries.push(Entry { key, value: Secret::new(read), place });
+    }
+
+    /// The value whose opening quote ends just before `start`.
+    fn quoted(&mut self, key: &DataKey, place: &Place, quote: char, start: usize) -> Option<String> {
+        let body = &self.rest[start..];
+        let mut value = String::new();
+        let mut letters = body.char_indices();
+        while let Some((index, letter)) = letters.next() {
+            match letter {
+                _ if letter == quote => {
+                    let end = &body[index + 1..];
+                    let (rest, after) = end.split_once('\n').unwrap_or((end, ""));
+                    let lines = body[..index].matches('\n').count();
+                    let tail = rest.trim_start();
+                    if !tail.is_empty() && !tail.starts_with('#') {
+                        let told = format!("something follows the closing quote of `{key}`");
+                        let mend = "put a backslash before a quote inside double quotes, or use single quotes around it";
+                        self.found.push(Finding::error(told).at(place.clone()).mend(mend));
+                    }
+                    self.line += lines;
+                    self.skip(after);
+                    return Some(value);
+                }
+                '\\' if quote == '"' => match letters.next() {
+                    Some((_, 'n')) => value.push('\n'),
+                    Some((_, 'r')) => value.push('\r'),
+                    Some((_, 't')) => value.push('\t'),
+                    Some((_, escaped @ ('"' | '\\' | '$' | '\'' | '`'))) => value.push(escaped),
+                    Some((_, other)) => value.extend(['\\', other]),
+                    None => value.push('\\'),
+                },
+                _ => value.push(letter),
+            }
+        }
+        let finding = Finding::error(format!("the quote of `{key}` is never closed")).at(place.clone());
+        self.found.push(finding.mend(format!("end the value with {quote}")));
+        // Whether the next lines are keys or the value nobody can say: go on with the next line.
+        let after = self.rest.split_once('\n').map_or("", |(_, after)| after);
+        self.skip(after);
+        None
+    }
+
+    fn skip(&mut self, after: &'a str) {
+        self.rest = after;
+        self.line += 1;
+    }
+
+    fn place(&self, column: usize) -> Place {
+        Place { file: self.file.to_owned(), line: self.line, column }
+    }
+}
+
+/// A value without quotes: up to a comment, which needs a blank before it, and without the blanks around.
+fn plain(value: &str) -> &str {
+    let comment = value
+        .char_indices()
+        .find(|(index, letter)| *letter == '#' && (*index == 0 || value[..*index].ends_with([' ', '\t'])));
+    value[..comment.map_or(value.len(), |(index, _)| index)].trim_end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+    use super::read_bytes;
+    use crate::event::Finding;
+    use std::path::Path;
+
+    fn values(text: &str) -> Vec<(String, String)> {
+        let read = read(text, Path::new(".env")).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        read.entries.iter().map(|entry| (entry.key.to_string(), text(entry.value.expose()))).collect()
+    }
+
+    fn told(found: &[Finding]) -> Vec<String> {
+        assert!(found.iter().all(|finding| finding.mend.is_some()));
+        found
+            .iter()
+            .map(|finding| format!("{} {}", finding.place.as_ref().unwrap(), finding.message))
+            .collect()
+    }
+
+    #[test]
+    fn values_are_read_as_they_are_commonly_meant() {
+        for (line, value) in [
+            ("K=v", "v"),
+            ("  K = v  ", "v"),
+            ("export K=v", "v"),
+            ("K=", ""),
+            ("K=   ", ""),
+            ("K=a b # comment", "a b"),
+            ("K=a#b", "a#b"),
+            ("K=#comment", ""),
+            ("K=postgres://u:p@h/d?x=1&y=2", "postgres://u:p@h/d?x=1&y=2"),
+            ("K=it's", "it's"),
+            ("K=$HOME", "$HOME"),
+            (r"K=C:\new", r"C:\new"),
+            (r#"K="a b" # comment"#, "a b"),
+            (r#"K="a\n\"b\"\\ \$x \d""#, "a\n\"b\"\\ $x \\d"),
+            (r"K='a\n$b # c'", r"a\n$b # c"),
+            ("K='a\nb'", "a\nb"),
+            ("K=\"-----BEGIN\nabc==\n-----END\"", "-----BEGIN\nabc==\n-----END"),
+            ("K=ключ", "ключ"),
+        ] {
+            for text in [line.to_owned(), format!("{line}\n"), format!("\u{feff}# c\n\n{line}\nL=1\n")] {
+                assert_eq!(values(&text)[0], ("K".to_owned(), value.to_owned()), "{text:?}");
+            }
+        }
+        assert_eq!(values("A=1\r\nB='2'\r\n"), [("A".into(), "1".into()), ("B".into(), "2".into())]);
+        assert_eq!(values("\n# nothing\n"), []);
+    }
+
+    #[test]
+    fn lines_are_counted_past_values_of_several_lines() {
+        let read = read("A='1\n2\n3'\nexport  B=4\n", Path::new(".env")).unwrap();
+        let places: Vec<_> = read.entries.iter().map(|entry| entry.place.to_string()).collect();
+        assert_eq!(places, [".env:1:1", ".env:4:9"]);
+    }
+
+    #[test]
+    fn every_bad_line_is_told_and_none_of_its_values() {
+        let text = "hunter2\nA B=hunter2\nC=1\n=hunter2\nD='hunter2' hunter2\nC=hunter2\nexportE=1\nF=\"hunter2\nG=1\n";
+        let found = read(text, Path::new(".env")).unwrap_err();
+        assert_eq!(
+            told(&found),
+            [
+                ".env:1:1 this line has no `=`",
+                ".env:2:1 what stands before the `=` is no key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
+                ".env:4:1 what stands before the `=` is no key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
+                ".env:5:1 something follows the closing quote of `D`",
+                ".env:6:1 `C` is there twice, first in line 3",
+                ".env:8:1 the quote of `F` is never closed",
+            ]
+        );
+        assert!(!format!("{found:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_variable_in_a_value_is_a_warning() {
+        let read = read("A=${HOST}:1\nB='${x}'\n", Path::new(".env")).unwrap();
+        assert_eq!(told(&read.warnings), [".env:1:1 the value of `A` is taken as it is, with its `${`"]);
+        assert_eq!(read.entries[0].value.expose(), b"${HOST}:1");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_with_their_line() {
+        assert_eq!(
+            told(&read_bytes(b"A=1\nB=\xff\n", Path::new(".env")).unwrap_err()),
+            [".env:2 this is not UTF-8"]
+        );
+    }
+}

@@ -1,0 +1,358 @@
+//! deploy.toml as written: a tree that knows where each part stands, and the typed questions that can be asked of it.
+//!
+//! Not serde: it stops at the first mistake, and the promise is all of them at once. A question that finds the wrong
+//! type notes that and answers as if the key were absent, so the reading goes on; a key that nobody asked for is a
+//! mistake when its section is closed, and what was asked is what could have been meant.
+
+use crate::event::Finding;
+use crate::event::Place;
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Range;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use toml::Spanned;
+use toml::de::DeTable;
+use toml::de::DeValue;
+
+/// A value and where it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At<T> {
+    /// The value.
+    pub value: T,
+    /// Where it is written.
+    pub place: Place,
+}
+
+/// A file that is being read, and the mistakes found in it so far.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    file: PathBuf,
+    text: &'a str,
+    mistakes: RefCell<Vec<Finding>>,
+    /// Where the text is not TOML; what the parser made up there is not judged again.
+    broken: Vec<Place>,
+}
+
+impl<'a> Reading<'a> {
+    /// Begins to read `text`, which findings call `file`. What is not TOML is noted, and the rest is read all the same.
+    pub fn begin(file: impl Into<PathBuf>, text: &'a str) -> (Reading<'a>, Spanned<DeTable<'a>>) {
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let mut reading =
+            Reading { file: file.into(), text, mistakes: RefCell::default(), broken: Vec::new() };
+        for error in errors {
+            let place = error.span().map_or_else(|| Place::file(&reading.file), |span| reading.place(&span));
+            reading.broken.push(place.clone());
+            reading
+                .mistakes
+                .get_mut()
+                .push(Finding::error(error.message().trim().replace('\n', ", ")).at(place));
+        }
+        (reading, root)
+    }
+
+    /// Notes a mistake.
+    pub fn note(&self, mistake: Finding) {
+        if !mistake.place.as_ref().is_some_and(|place| self.broken.contains(place)) {
+            self.mistakes.borrow_mut().push(mistake);
+        }
+    }
+
+    /// Every mistake, in the order of the file.
+    pub fn end(self) -> Vec<Finding> {
+        let mut mistakes = self.mistakes.into_inner();
+        mistakes.sort_by(|a, b| a.place.cmp(&b.place));
+        mistakes
+    }
+
+    /// The whole file as a section.
+    pub fn root<'r>(&'r self, table: &'r DeTable<'a>) -> Section<'r, 'a> {
+        Section {
+            reading: self,
+            name: String::new(),
+            place: Place::file(&self.file),
+            table: Some(table),
+            asked: RefCell::default(),
+        }
+    }
+
+    fn place(&self, span: &Range<usize>) -> Place {
+        let before = &self.text[..span.start.min(self.text.len())];
+        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
+        Place {
+            file: self.file.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+/// A table of the file.
+#[derive(Debug)]
+pub struct Section<'r, 'a> {
+    reading: &'r Reading<'a>,
+    name: String,
+    /// Where it begins.
+    pub place: Place,
+    table: Option<&'r DeTable<'a>>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'r, 'a> Section<'r, 'a> {
+    /// Notes that `key` of this section is wrong.
+    pub fn wrong(&self, place: &Place, key: &str, why: impl fmt::Display) {
+        self.reading.note(Finding::error(format!("`{}` {why}", self.path(key))).at(place.clone()));
+    }
+
+    /// Notes a mistake about the section as a whole, with what to do.
+    pub fn lacks(&self, what: impl fmt::Display, mend: impl Into<String>) {
+        let subject = if self.name.is_empty() { "the file".to_owned() } else { format!("`[{}]`", self.name) };
+        self.reading.note(Finding::error(format!("{subject} {what}")).at(self.place.clone()).mend(mend));
+    }
+
+    /// A text.
+    pub fn text(&self, key: &'static str) -> Option<At<&'r str>> {
+        self.typed(key, "a text in quotes", DeValue::as_str)
+    }
+
+    /// A text that `parse` accepts; its complaint becomes the mistake.
+    pub fn parsed<T, E: fmt::Display>(
+        &self,
+        key: &'static str,
+        parse: impl FnOnce(&'r str) -> Result<T, E>,
+    ) -> Option<At<T>> {
+        let At { value: text, place } = self.text(key)?;
+        match parse(text) {
+            Ok(value) => Some(At { value, place }),
+            Err(why) => {
+                self.wrong(&place, key, format_args!("is `{text}`: {why}"));
+                None
+            }
+        }
+    }
+
+    /// A whole number in `range`.
+    pub fn integer(&self, key: &'static str, range: RangeInclusive<u32>) -> Option<At<u32>> {
+        let found = self.typed(key, "a whole number", |value| {
+            value.as_integer().and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok())
+        })?;
+        match u32::try_from(found.value).ok().filter(|number| range.contains(number)) {
+            Some(value) => Some(At { value, place: found.place }),
+            None => {
+                let (from, to) = (range.start(), range.end());
+                let wanted =
+                    if *to == u32::MAX { format!("at least {from}") } else { format!("{from} to {to}") };
+                self.wrong(&found.place, key, format_args!("is {}, but must be {wanted}", found.value));
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, key: &'static str) -> Option<bool> {
+        self.typed(key, "true or false", DeValue::as_bool).map(|at| at.value)
+    }
+
+    /// A list of texts.
+    pub fn texts(&self, key: &'static str) -> Vec<At<&'r str>> {
+        let Some(list) = self.typed(key, "a list of texts", DeValue::as_array) else { return Vec::new() };
+        let mut texts = Vec::new();
+        for item in list.value {
+            let place = self.reading.place(&item.span());
+            match item.get_ref().as_str() {
+                Some(value) => texts.push(At { value, place }),
+                None => self.wrong(&place, key, "must be a list of texts"),
+            }
+        }
+        texts
+    }
+
+    /// The key and the values of a table of texts, such as `args`.
+    pub fn pairs(&self, key: &'static str) -> Vec<(At<&'r str>, At<&'r str>)> {
+        let mut pairs = Vec::new();
+        for (name, value) in self.entries(key) {
+            let place = self.reading.place(&value.span());
+            match value.get_ref().as_str() {
+                Some(text) => pairs.push((name, At { value: text, place })),
+                None => self.wrong(&place, &format!("{key}.{}", name.value), "must be a text in quotes"),
+            }
+        }
+        pairs
+    }
+
+    /// The key and the values of a table of whole numbers, such as `generate`.
+    pub fn numbers(&self, key: &'static str) -> Vec<(At<&'r str>, At<i64>)> {
+        let mut numbers = Vec::new();
+        for (name, value) in self.entries(key) {
+            let place = self.reading.place(&value.span());
+            let number = value.get_ref().as_integer();
+            match number.and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok()) {
+                Some(value) => numbers.push((name, At { value, place })),
+                None => self.wrong(&place, &format!("{key}.{}", name.value), "must be a whole number"),
+            }
+        }
+        numbers
+    }
+
+    /// The table `[key]`; an empty one if it is absent.
+    #[must_use]
+    pub fn section(&self, key: &'static str) -> Section<'r, 'a> {
+        let found = self.typed(key, "a table", DeValue::as_table);
+        let (table, place) = found.map_or((None, self.place.clone()), |at| (Some(at.value), at.place));
+        self.inner(self.path(key), place, table)
+    }
+
+    /// The tables `[key.NAME]`, in the order of the file.
+    pub fn named(&self, key: &'static str) -> Vec<(At<&'r str>, Section<'r, 'a>)> {
+        self.section(key).all()
+    }
+
+    /// The tables in this one, by name, in the order of the file.
+    pub fn all(self) -> Vec<(At<&'r str>, Section<'r, 'a>)> {
+        let mut sections = Vec::new();
+        for (name, value) in self.table.map(|table| self.ordered(table)).unwrap_or_default() {
+            let path = self.path(name.value);
+            match value.get_ref().as_table() {
+                Some(table) => {
+                    let section = self.inner(path, name.place.clone(), Some(table));
+                    sections.push((name, section));
+                }
+                None => {
+                    let place = self.reading.place(&value.span());
+                    self.wrong(&place, name.value, format_args!("must be a table: `[{path}]`"));
+                }
+            }
+        }
+        sections
+    }
+
+    /// The tables `[[key]]`.
+    pub fn list(&self, key: &'static str) -> Vec<Section<'r, 'a>> {
+        let what = "a list of tables, each under `[[…]]`";
+        let Some(list) = self.typed(key, what, DeValue::as_array) else { return Vec::new() };
+        let mut sections = Vec::new();
+        for item in list.value {
+            let place = self.reading.place(&item.span());
+            match item.get_ref().as_table() {
+                Some(table) => sections.push(self.inner(self.path(key), place, Some(table))),
+                None => self.wrong(&place, key, format_args!("must be {what}")),
+            }
+        }
+        sections
+    }
+
+    /// Whether `key` is written, whatever its value, without asking for it.
+    pub fn has(&self, key: &str) -> bool {
+        self.find(key).is_some()
+    }
+
+    /// Whether the value of `key` is a table, without asking for it.
+    pub fn is_table(&self, key: &str) -> bool {
+        self.find(key).is_some_and(|(_, value)| value.get_ref().is_table())
+    }
+
+    /// Ends the questions: every key that none of them asked for is a mistake.
+    pub fn close(self) {
+        let asked = self.asked.borrow();
+        for (key, _) in self.table.into_iter().flatten() {
+            let written = key.get_ref().as_ref();
+            if asked.contains(&written) {
+                continue;
+            }
+            let place = self.reading.place(&key.span());
+            let mistake =
+                Finding::error(format!("`{}` is not a key of deploy.toml", self.path(written))).at(place);
+            self.reading.note(match nearest(written, asked.iter().copied()) {
+                Some(meant) => mistake.mend(format!("did you mean `{meant}`?")),
+                None => mistake.mend(format!("known here: {}", asked.join(", "))),
+            });
+        }
+    }
+
+    fn inner(&self, name: String, place: Place, table: Option<&'r DeTable<'a>>) -> Section<'r, 'a> {
+        Section { reading: self.reading, name, place, table, asked: RefCell::default() }
+    }
+
+    fn path(&self, key: &str) -> String {
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
+    }
+
+    fn find(&self, key: &str) -> Option<(&'r Spanned<toml::de::DeString<'a>>, &'r Spanned<DeValue<'a>>)> {
+        self.table?.iter().find(|(written, _)| written.get_ref().as_ref() == key)
+    }
+
+    fn entries(&self, key: &'static str) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'a>>)> {
+        self.typed(key, "a table", DeValue::as_table)
+            .map(|table| self.ordered(table.value))
+            .unwrap_or_default()
+    }
+
+    fn ordered(&self, table: &'r DeTable<'a>) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'a>>)> {
+        let mut entries: Vec<_> = table
+            .iter()
+            .map(|(name, value)| {
+                (At { value: name.get_ref().as_ref(), place: self.reading.place(&name.span()) }, value)
+            })
+            .collect();
+        entries.sort_by(|a, b| a.0.place.cmp(&b.0.place));
+        entries
+    }
+
+    fn typed<T>(
+        &self,
+        key: &'static str,
+        wanted: &str,
+        read: impl FnOnce(&'r DeValue<'a>) -> Option<T>,
+    ) -> Option<At<T>> {
+        self.asked.borrow_mut().push(key);
+        let (_, found) = self.find(key)?;
+        let place = self.reading.place(&found.span());
+        match read(found.get_ref()) {
+            Some(value) => Some(At { value, place }),
+            None => {
+                self.wrong(
+                    &place,
+                    key,
+                    format_args!("must be {wanted}, but is {}", found.get_ref().type_str()),
+                );
+                None
+            }
+        }
+    }
+}
+
+/// The known word that was probably meant: one letter off, one missing, one too many or two swapped.
+#[must_use]
+pub fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+    let far = if written.chars().count() > 5 { 2 } else { 1 };
+    let mut near: Vec<(usize, &str)> = known
+        .into_iter()
+        .map(|word| {
+            (strsim::osa_distance(&written.to_lowercase().replace('_', "-"), &word.to_lowercase()), word)
+        })
+        .filter(|(distance, _)| *distance <= far)
+        .collect();
+    near.sort_unstable();
+    near.first().map(|(_, word)| *word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_word_that_was_meant_is_found_and_no_other() {
+        let known = ["context", "dockerfile", "target", "args", "max-size"];
+        for (written, meant) in [
+            ("contxt", Some("context")),
+            ("Dockerfile", Some("dockerfile")),
+            ("max_size", Some("max-size")),
+            ("agrs", Some("args")),
+            ("arg", Some("args")),
+            ("volume", None),
+            ("tag", None),
+        ] {
+            assert_eq!(nearest(written, known), meant, "{written}");
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The values of `[secret.NAME]` and `[config.NAME]`: from .env files and the environment, each from one place.
+//!
+//! No message ever quotes a value. A key that must have one and has none is a mistake here, long before a pod waits for it.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
+use crate::project::ConfigSpec;
+use crate::project::Project;
+use crate::project::SecretSpec;
+use crate::project::dotenv;
+use crate::project::dotenv::Dotenv;
+use crate::project::name::DataKey;
+use crate::project::secret::Secret;
+use crate::world::World;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The values of a project, in the order of its sections.
+#[derive(Debug, Default)]
+pub struct Values {
+    /// Of each `[secret.NAME]`.
+    pub secrets: Vec<BTreeMap<DataKey, Secret>>,
+    /// Of each `[config.NAME]`.
+    pub configs: Vec<BTreeMap<DataKey, String>>,
+    /// What is worth knowing about the files.
+    pub warnings: Vec<Finding>,
+}
+
+/// Reads every value, or tells everything that keeps it from being read.
+pub fn read(world: &World, project: &Project) -> Result<Values, Vec<Finding>> {
+    let mut reading = Reading { root: &project.root, mistakes: Vec::new(), warnings: Vec::new() };
+    let secrets = project.secrets.iter().map(|spec| reading.secret(world, spec)).collect();
+    let configs = project.configs.iter().map(|spec| reading.config(spec)).collect();
+    if reading.mistakes.is_empty() {
+        Ok(Values { secrets, configs, warnings: reading.warnings })
+    } else {
+        Err(reading.mistakes)
+    }
+}
+
+struct Reading<'a> {
+    root: &'a Path,
+    mistakes: Vec<Finding>,
+    warnings: Vec<Finding>,
+}
+
+impl Reading<'_> {
+    fn secret(&mut self, world: &World, spec: &SecretSpec) -> BTreeMap<DataKey, Secret> {
+        let listed = || spec.keys.iter().chain(&spec.optional);
+        let mut values = BTreeMap::new();
+        let file = spec.env_file.as_deref();
+        let there = match file.map(|file| self.file(file, &spec.place, spec.keys.is_empty() || spec.from_env))
+        {
+            Some(Some(file)) => file,
+            Some(None) => return values,
+            None => Dotenv::default(),
+        };
+        // Without a list, the file is the list.
+        let all = spec.keys.is_empty() && spec.optional.is_empty();
+        for entry in there.entries {
+            if all || listed().any(|key| *key == entry.key) {
+                values.insert(entry.key, entry.value);
+            }
+        }
+        if spec.from_env {
+            for key in listed() {
+                if let Some(value) = world.var(key.as_str()) {
+                    values.insert(key.clone(), Secret::new(value));
+                }
+            }
+        }
+        let empty = |key: &&DataKey| values.get(*key).is_none_or(|value| value.expose().is_empty());
+        for key in spec.keys.iter().filter(empty) {
+            let mend = match file {
+                Some(file) => format!("add `{key}=…` to {}", self.relative(file).display()),
+                None => format!("set the environment variable `{key}`"),
+            };
+            let mistake = Finding::error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
+            self.mistakes.push(mistake.at(spec.place.clone()).mend(mend));
+        }
+        // An empty optional value would look like a value to the program that gets it.
+        values.retain(|_, value| !value.expose().is_empty());
+        values
+    }
+
+    fn config(&mut self, spec: &ConfigSpec) -> BTreeMap<DataKey, String> {
+        let mut values = BTreeMap::new();
+        for entry in spec
+            .file
+            .as_deref()
+            .and_then(|file| self.file(file, &spec.place, false))
+            .unwrap_or_default()
+            .entries
+        {
+            values.insert(entry.key, String::from_utf8_lossy(entry.value.expose()).into_owned());
+        }
+        values.extend(spec.values.iter().map(|(key, value)| (key.clone(), value.clone())));
+        values
+    }
+
+    /// What the file says; nothing where it is absent and may be. `None` after a mistake.
+    fn file(&mut self, file: &Path, place: &Place, may_be_absent: bool) -> Option<Dotenv> {
+        let name = self.relative(file).to_owned();
+        let found = match std::fs::read(file) {
+            Ok(bytes) => dotenv::read_bytes(&bytes, &name),
+            Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {
+                return Some(Dotenv::default());
+            }
+            Err(error) => {
+                let mend = if error.kind() == ErrorKind::NotFound {
+                    format!("make it: `KEY=value`, a line each; {}", self.example(file))
+                } else {
+                    "see that it is a file that you may read".to_owned()
+                };
+                let mistake = Finding::error(format!("cannot read `{}`: {error}", name.display()));
+                self.mistakes.push(mistake.at(place.clone()).mend(mend));
+                return None;
+            }
+        };
+        match found {
+            Ok(read) => {
+                self.warnings.extend(read.warnings.iter().cloned());
+                Some(read)
+            }
+            Err(findings) => {
+                self.mistakes
+                    .extend(findings.into_iter().filter(|finding| finding.severity == Severity::Error));
+                None
+            }
+        }
+    }
+
+    fn example(&self, file: &Path) -> String {
+        let mut example = file.as_os_str().to_owned();
+        example.push(".example");
+        let example = Path::new(&example);
+        if example.is_file() {
+            let (from, to) = (self.relative(example), self.relative(file));
+            format!("`cp {} {}` gives you one to fill in", from.display(), to.display())
+        } else {
+            "git should not have it".to_owned()
+        }
+    }
+
+    fn relative<'p>(&self, path: &'p Path) -> &'p Path {
+        path.strip_prefix(self.root).unwrap_or(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Values;
+    use super::read;
+    use crate::event::Finding;
+    use crate::project::check::check;
+    use crate::world::World;
+    use std::path::Path;
+
+    fn values(folder: &Path, section: &str, environment: &[(&str, &str)]) -> Result<Values, Vec<Finding>> {
+        let text = format!("[[manifests]]\npath = 'k8s'\n{section}");
+        let project = check(&folder.join("deploy.toml"), &text).unwrap();
+        read(&World::fake(folder, environment.iter().copied()), &project)
+    }
+
+    fn told(values: &Values) -> Vec<(String, String)> {
+        let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
+        let mut told: Vec<_> =
+            values.secrets[0].iter().map(|(key, value)| (key.to_string(), text(value.expose()))).collect();
+        told.sort();
+        told
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_file_and_only_listed_keys_count() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".env"), "A=file\nB=file\nC=file\n").unwrap();
+        let section = "[secret.s]\nenv-file='.env'\nfrom-env=true\nkeys=['A']\noptional=['B']";
+        let read = values(folder.path(), section, &[("A", "environment"), ("C", "environment")]).unwrap();
+        assert_eq!(told(&read), [("A".into(), "environment".into()), ("B".into(), "file".into())]);
+    }
+
+    #[test]
+    fn without_a_list_the_file_is_the_list() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".env"), "A=1\nB=2\n").unwrap();
+        let read = values(folder.path(), "[secret.s]\nenv-file='.env'", &[]).unwrap();
+        assert_eq!(told(&read).len(), 2);
+    }
+
+    #[test]
+    fn an_optional_file_may_be_absent_and_an_empty_optional_value_is_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let section = "[secret.s]\nenv-file='.env'\noptional=['B']";
+        assert_eq!(told(&values(folder.path(), section, &[]).unwrap()), []);
+        std::fs::write(folder.path().join(".env"), "B=\n").unwrap();
+        assert_eq!(told(&values(folder.path(), section, &[]).unwrap()), []);
+    }
+
+    #[test]
+    fn every_missing_value_is_a_mistake_that_says_where_to_put_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let section = "[secret.s]\nenv-file='.env'\nkeys=['A','B']";
+        let absent = values(folder.path(), section, &[]).unwrap_err();
+        assert_eq!(absent.len(), 1, "{absent:?}");
+        assert!(absent[0].message.contains("cannot read `.env`"), "{absent:?}");
+        std::fs::write(folder.path().join(".env.example"), "A=\n").unwrap();
+        let absent = values(folder.path(), section, &[]).unwrap_err();
+        assert!(absent[0].mend.as_deref().unwrap().contains("`cp .env.example .env`"), "{absent:?}");
+        std::fs::write(folder.path().join(".env"), "A=\n").unwrap();
+        let empty = values(folder.path(), section, &[]).unwrap_err();
+        assert_eq!(empty.len(), 2, "{empty:?}");
+        assert_eq!(empty[1].mend.as_deref(), Some("add `B=…` to .env"));
+    }
+
+    #[test]
+    fn a_bad_file_is_told_without_its_values() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".env"), "A=ok\nthis is s3cret\n").unwrap();
+        let told = values(folder.path(), "[secret.s]\nenv-file='.env'\nkeys=['A']", &[]).unwrap_err();
+        assert_eq!(told[0].place.as_ref().unwrap().to_string(), ".env:2:1");
+        assert!(!format!("{told:?}").contains("s3cret"), "{told:?}");
+    }
+}

@@ -1,0 +1,356 @@
+//! A run in a terminal: finished steps stay as lines, what is running lives below them.
+//!
+//! indicatif moves the cursor; what stands in the lines is made here, all of it at once and already as wide as the
+//! terminal, so that a frame can be looked at without one. Nothing is drawn in the first quarter of a second, so a run
+//! with nothing to do does not flicker.
+
+use super::Renderer;
+use super::fault;
+use super::fault::Page;
+use super::fold::ItemState;
+use super::fold::Now;
+use super::fold::StepState;
+use super::fold::Story;
+use super::style::Look;
+use super::style::Sign;
+use super::style::Tone;
+use super::style::clean;
+use super::style::columns;
+use super::style::wrap;
+use super::words;
+use crate::event::Amount;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::event::Unit;
+use crate::fault::Kind;
+use indicatif::MultiProgress;
+use indicatif::ProgressBar;
+use indicatif::ProgressDrawTarget;
+use indicatif::ProgressStyle;
+
+/// Frames a second.
+const HZ: u8 = 15;
+
+/// Milliseconds between two frames.
+const FRAME: u64 = 1_000 / HZ as u64;
+
+/// How long a run, and each of its steps, must last to be drawn, in milliseconds.
+const FIRST: u64 = 250;
+
+/// How many lines may live at once.
+const LIVE: usize = 12;
+
+/// From which width on a progress gets a gauge.
+const WIDE: usize = 80;
+
+type Size = Box<dyn Fn() -> (usize, usize) + Send>;
+
+/// Draws a run in a terminal.
+pub(super) struct Bars {
+    look: Look,
+    story: Story,
+    screen: MultiProgress,
+    live: Option<ProgressBar>,
+    size: Size,
+    drawn_ms: u64,
+}
+
+impl Bars {
+    pub(super) fn on_stderr(look: Look) -> Self {
+        let terminal = console::Term::stderr();
+        let size = move || {
+            let (rows, columns) = terminal.size();
+            (usize::from(columns), usize::from(rows))
+        };
+        Bars::new(look, ProgressDrawTarget::stderr_with_hz(HZ), Box::new(size))
+    }
+
+    #[cfg(test)]
+    pub(super) fn on(look: Look, terminal: &indicatif::InMemoryTerm) -> Self {
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let terminal = terminal.clone();
+        let size = move || {
+            (
+                usize::from(indicatif::TermLike::width(&terminal)),
+                usize::from(indicatif::TermLike::height(&terminal)),
+            )
+        };
+        Bars::new(look, target, Box::new(size))
+    }
+
+    fn new(look: Look, target: ProgressDrawTarget, size: Size) -> Self {
+        Bars {
+            look,
+            story: Story::default(),
+            screen: MultiProgress::with_draw_target(target),
+            live: None,
+            size,
+            drawn_ms: 0,
+        }
+    }
+
+    /// Lines that stay.
+    fn keep(&mut self, lines: &[String]) {
+        if !lines.is_empty() {
+            // A terminal that is gone is no reason to stop deploying.
+            let _ = self.screen.println(lines.join("\n"));
+        }
+    }
+
+    fn draw(&mut self, now: u64) {
+        let (width, height) = (self.size)();
+        let lines = frame(&self.story, self.look, now, width, height);
+        if lines.is_empty() {
+            self.clear();
+            return;
+        }
+        let screen = &self.screen;
+        let live = self.live.get_or_insert_with(|| {
+            let bar = screen.add(ProgressBar::no_length());
+            if let Ok(style) = ProgressStyle::with_template("{msg}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        live.set_message(lines.join("\n"));
+        live.force_draw();
+        self.drawn_ms = now;
+    }
+
+    fn clear(&mut self) {
+        if let Some(live) = self.live.take() {
+            live.finish_and_clear();
+            self.screen.remove(&live);
+        }
+    }
+}
+
+impl Renderer for Bars {
+    fn event(&mut self, event: &Event) {
+        if !self.story.tell(event) {
+            return;
+        }
+        let (width, _) = (self.size)();
+        let lines = kept(&self.story, self.look, event, width);
+        if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
+            self.clear();
+        } else if !lines.is_empty() && self.live.is_some() {
+            // The line that stays and the one that moved until now change places in one frame.
+            self.draw(event.at_ms);
+        }
+        self.keep(&lines);
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        let due = now_ms >= FIRST && now_ms.saturating_sub(self.drawn_ms) >= FRAME;
+        if due && self.story.end.is_none() {
+            self.draw(now_ms);
+        }
+    }
+
+    fn close(&mut self) -> &Story {
+        self.clear();
+        &self.story
+    }
+}
+
+/// The lines that an event leaves behind.
+fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
+    match &event.kind {
+        EventKind::Warned { finding } => fault::finding(Page { look, width: Some(width) }, finding),
+        EventKind::StepFinished { step, .. } => {
+            story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()
+        }
+        EventKind::RunFinished { took_ms, .. } => words::closing(story)
+            .map(|text| {
+                let took = look.paint(Tone::Quiet, &words::duration(*took_ms));
+                let text = look.paint(Tone::Strong, &text);
+                look.fit(&format!("{} {text}  {took}", look.sign(Sign::Good)), width)
+            })
+            .into_iter()
+            .collect(),
+        EventKind::RunFailed { kind, causes, findings, hints, .. } => {
+            let mut lines = failed_lines(story, *kind, look, width);
+            if !findings.is_empty() && !lines.is_empty() {
+                lines.push(String::new());
+            }
+            lines.extend(fault::lines(Page { look, width: Some(width) }, causes, findings, hints));
+            lines
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `✓ images    2 built, 1 unchanged  3.4 s`, or nothing for a step that only looked.
+fn step_line(state: &StepState, look: Look, width: usize) -> Vec<String> {
+    let Some(end) = &state.end else { return Vec::new() };
+    let looked = state.step == Step::Preflight && end.outcome == Outcome::Done;
+    let idle = matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped);
+    // Every workload was ready before we looked: not worth a line.
+    let steady = state.step == Step::Rollout && end.outcome == Outcome::Done && end.took_ms < FIRST;
+    if looked && end.took_ms < 1_000 || (idle || steady) && end.took_ms < 10_000 {
+        return Vec::new();
+    }
+    let mut lines = vec![line(Sign::Good, state.step, &words::ended(state, end), end.took_ms, look, width)];
+    for (name, detail) in state.answers() {
+        let pieces = wrap(&format!("{}  {}", clean(&name), clean(&detail)), Some(width.saturating_sub(4)));
+        lines.extend(
+            pieces
+                .iter()
+                .enumerate()
+                .map(|(number, piece)| format!("{}{piece}", if number == 0 { "  " } else { "    " })),
+        );
+    }
+    lines
+}
+
+fn line(sign: Sign, step: Step, text: &str, took_ms: u64, look: Look, width: usize) -> String {
+    let label = look.paint(Tone::Strong, &look.pad(words::step(step), words::LABEL));
+    let took = words::duration(took_ms);
+    let room = width.saturating_sub(2 + words::LABEL + 2 + 2 + took.len());
+    let text = look.fit(&clean(text), room);
+    look.fit(&format!("{} {label}  {text}  {}", look.sign(sign), look.paint(Tone::Quiet, &took)), width)
+}
+
+fn failed_lines(story: &Story, kind: Kind, look: Look, width: usize) -> Vec<String> {
+    story
+        .failed()
+        .map(|(step, end)| {
+            let stopped = words::failed(kind);
+            let counts = story.newest(step).map(words::counts).unwrap_or_default();
+            let text = if counts.is_empty() || stopped != "failed" { stopped } else { &counts };
+            line(Sign::Bad, step, text, end.took_ms, look, width)
+        })
+        .collect()
+}
+
+/// Everything that lives, top to bottom, each line at most `width` columns.
+fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Vec<String> {
+    // The last column stays free: some terminals wrap when it is written.
+    let width = width.saturating_sub(1).max(10);
+    let steps: Vec<&StepState> =
+        story.running().filter(|state| now.saturating_sub(state.began_ms) >= FIRST).collect();
+    let room = LIVE.min(height.saturating_sub(2)).saturating_sub(steps.len());
+    let own = |item: &&ItemState, step: Step| item.name != words::step(step);
+    let running: usize =
+        steps.iter().map(|state| state.running().filter(|item| own(item, state.step)).count()).sum();
+    let mut left = if running > room { room.saturating_sub(1) } else { room };
+    let mut lines = Vec::new();
+    for state in steps {
+        if let Some(item) =
+            state.items.iter().find(|item| item.end.is_none() && item.name == words::step(state.step))
+        {
+            let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
+            lines.push(live(
+                item,
+                &format!("{} {label}", look.sign(Sign::Live(now / 100))),
+                look,
+                now,
+                width,
+            ));
+            continue;
+        }
+        lines.push(head(state, look, now, width));
+        let items: Vec<&ItemState> = state.running().take(left).collect();
+        left -= items.len();
+        let names = items.iter().map(|item| columns(&clean(&item.name))).max().unwrap_or_default();
+        let names = names.min(width * 2 / 5);
+        lines.extend(items.iter().map(|item| {
+            let name = look.pad(&look.fit(&clean(&item.name), names), names);
+            live(item, &format!("  {name}"), look, now, width)
+        }));
+    }
+    if running > room && room > 0 {
+        let shown = room - 1;
+        lines.push(look.fit(&look.paint(Tone::Quiet, &format!("  and {} more", running - shown)), width));
+    }
+    lines
+}
+
+fn head(state: &StepState, look: Look, now: u64, width: usize) -> String {
+    let sign = look.sign(Sign::Live(now / 100));
+    let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
+    let counts = words::counts(state);
+    let lasted = now.saturating_sub(state.began_ms);
+    let lasted =
+        if lasted < 1_000 { String::new() } else { look.paint(Tone::Quiet, &words::elapsed(lasted)) };
+    let parts: Vec<String> = [counts, lasted].into_iter().filter(|part| !part.is_empty()).collect();
+    look.fit(format!("{sign} {label}  {}", parts.join("  ")).trim_end(), width)
+}
+
+/// `  todo-backend  RUN pip install -r requirements.txt  3/9  10 s`.
+fn live(item: &ItemState, lead: &str, look: Look, now: u64, width: usize) -> String {
+    let amount = match item.now {
+        Now::Doing(_, amount) => amount,
+        _ => None,
+    };
+    let mut right = String::new();
+    if let Some(amount) = amount {
+        if let Some(gauge) = gauge(amount, look).filter(|_| width + 1 >= WIDE) {
+            right.push_str("  ");
+            right.push_str(&gauge);
+        }
+        right.push_str("  ");
+        right.push_str(&words::amount(amount));
+    }
+    let lasted = now.saturating_sub(item.began_ms);
+    if lasted >= 1_000 {
+        right.push_str("  ");
+        right.push_str(&look.paint(Tone::Quiet, &words::elapsed(lasted)));
+    }
+    let room = width.saturating_sub(columns(lead) + 2 + columns(&right));
+    let text = look.fit(&clean(item.now.text()), room);
+    let gap = if text.is_empty() { "" } else { "  " };
+    look.fit(format!("{lead}{gap}{text}{right}").trim_end(), width)
+}
+
+/// How far it is as a picture, where the whole is known and big enough to be looked at.
+fn gauge(amount: Amount, look: Look) -> Option<String> {
+    const CELLS: u64 = 12;
+    let total = match amount.unit {
+        Unit::Bytes => amount.total?,
+        Unit::Percent => 100,
+        Unit::Steps | Unit::Replicas => return None,
+    };
+    let full = amount.done.min(total).saturating_mul(CELLS).checked_div(total)?;
+    let (done, open) = if look.unicode { ("━", "─") } else { ("=", "-") };
+    let repeat = |text: &str, cells: u64| text.repeat(usize::try_from(cells).unwrap_or_default());
+    let open = look.paint(Tone::Quiet, &repeat(open, CELLS - full));
+    Some(format!("{}{open}", look.paint(Tone::Live, &repeat(done, full))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::frame;
+    use crate::event::Event;
+    use crate::report::fold::Story;
+    use crate::report::style::Look;
+    use crate::report::style::columns;
+
+    #[test]
+    fn no_live_line_ever_wraps_and_none_is_hidden_by_the_height() {
+        for run in [
+            include_str!("../../tests/fixtures/runs/first-up.jsonl"),
+            include_str!("../../tests/fixtures/runs/failed-rollout.jsonl"),
+            include_str!("../../tests/fixtures/runs/down.jsonl"),
+        ] {
+            let mut story = Story::default();
+            for line in run.lines() {
+                let event: Event = serde_json::from_str(line).unwrap();
+                story.tell(&event);
+                for (width, height) in [(11, 3), (20, 5), (40, 24), (60, 24), (79, 24), (80, 24), (200, 80)] {
+                    for look in [Look { colour: true, unicode: true }, Look::BARE] {
+                        let lines = frame(&story, look, event.at_ms + 2_000, width, height);
+                        assert!(lines.len() <= height, "{lines:#?}");
+                        for line in &lines {
+                            assert!(columns(line) < width, "{width}: {line}");
+                        }
+                    }
+                }
+                frame(&story, Look::BARE, event.at_ms, 0, 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! The state of a run as a fold of its events: what is running, what ended how, what was warned about.
+//!
+//! Not words and not a clock: the renderers bring both, so that a recorded run folds into the same state for ever.
+
+use crate::event::Amount;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+
+/// A run so far.
+#[derive(Debug, Clone, Default)]
+pub struct Story {
+    /// What was asked for, once the first event is there.
+    pub opening: Option<Opening>,
+    /// The steps, in the order in which they began.
+    pub steps: Vec<StepState>,
+    /// Each warning once.
+    pub warnings: Vec<Finding>,
+    /// When the newest event happened, in milliseconds since the run began.
+    pub at_ms: u64,
+    /// How the run ended.
+    pub end: Option<End>,
+}
+
+/// What the run was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// The sub-command.
+    pub command: String,
+    /// The project's name.
+    pub project: String,
+    /// Where its objects go.
+    pub namespace: String,
+    /// The minikube profile.
+    pub profile: String,
+}
+
+/// How the run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    /// How long it took.
+    pub took_ms: u64,
+    /// The exit code.
+    pub code: u8,
+    /// Whether it failed; `status` ends well with a code that is not 0.
+    pub failed: bool,
+    /// The URL that answered.
+    pub url: Option<String>,
+}
+
+/// One step so far.
+#[derive(Debug, Clone)]
+pub struct StepState {
+    /// Which.
+    pub step: Step,
+    /// When it began.
+    pub began_ms: u64,
+    /// Its items, in the order in which they began.
+    pub items: Vec<ItemState>,
+    /// How it ended.
+    pub end: Option<Ended>,
+}
+
+/// One item so far.
+#[derive(Debug, Clone)]
+pub struct ItemState {
+    /// Its name.
+    pub name: String,
+    /// When it began.
+    pub began_ms: u64,
+    /// What goes on with it.
+    pub now: Now,
+    /// Since when exactly this goes on.
+    pub since_ms: u64,
+    /// How it ended.
+    pub end: Option<Ended>,
+}
+
+/// What goes on with an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Now {
+    /// Nothing was told yet.
+    Begun,
+    /// Somebody works on it.
+    Doing(String, Option<Amount>),
+    /// It is waited for.
+    Waiting(String),
+}
+
+/// How a step or an item ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// How; [`Outcome::Failed`] for a step that failed.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub took_ms: u64,
+    /// A fact worth showing beside it.
+    pub detail: Option<String>,
+}
+
+/// What a finished run amounts to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// How many items ended how, in the order in which the outcomes were first seen in each step.
+    pub counts: Vec<(Step, Outcome, usize)>,
+    /// Each warning once.
+    pub warnings: Vec<Finding>,
+    /// Whether the run ended well and changed nothing.
+    pub unchanged: bool,
+    /// The exit code, unless the run ended without saying.
+    pub code: Option<u8>,
+    /// The URL that answered.
+    pub url: Option<String>,
+    /// How long the run took.
+    pub took_ms: u64,
+}
+
+impl Story {
+    /// Adds an event. Returns whether it says anything that the events before did not.
+    pub fn tell(&mut self, event: &Event) -> bool {
+        self.at_ms = self.at_ms.max(event.at_ms);
+        let at = event.at_ms;
+        match &event.kind {
+            EventKind::RunStarted { command, project, namespace, profile, .. } => {
+                self.opening = Some(Opening {
+                    command: command.clone(),
+                    project: project.clone(),
+                    namespace: namespace.clone(),
+                    profile: profile.clone(),
+                });
+            }
+            EventKind::StepStarted { step } => {
+                self.step(*step, at);
+            }
+            EventKind::ItemStarted { step, item } => {
+                self.item(*step, item, at);
+            }
+            EventKind::Progress { step, item, doing, amount } => {
+                return self.item(*step, item, at).moves(Now::Doing(doing.clone(), *amount), at);
+            }
+            EventKind::Waiting { step, item, why } => {
+                return self.item(*step, item, at).moves(Now::Waiting(why.clone()), at);
+            }
+            EventKind::Log { .. } => {}
+            EventKind::Warned { finding } => {
+                if self.warnings.contains(finding) {
+                    return false;
+                }
+                self.warnings.push(finding.clone());
+            }
+            EventKind::ItemFinished { step, item, outcome, took_ms, detail } => {
+                let began = at.saturating_sub(*took_ms);
+                self.item(*step, item, began).end =
+                    Some(Ended { outcome: *outcome, took_ms: *took_ms, detail: detail.clone() });
+            }
+            EventKind::StepFinished { step, took_ms, outcome, detail } => {
+                self.step(*step, at).end =
+                    Some(Ended { outcome: *outcome, took_ms: *took_ms, detail: detail.clone() });
+            }
+            EventKind::StepFailed { step, took_ms } => {
+                self.step(*step, at).end =
+                    Some(Ended { outcome: Outcome::Failed, took_ms: *took_ms, detail: None });
+            }
+            EventKind::RunFinished { took_ms, code, url } => {
+                self.end = Some(End { took_ms: *took_ms, code: *code, failed: false, url: url.clone() });
+            }
+            EventKind::RunFailed { took_ms, code, .. } => {
+                self.end = Some(End { took_ms: *took_ms, code: *code, failed: true, url: None });
+            }
+        }
+        true
+    }
+
+    /// The newest round of a step: a step that ended and begins again (`todo watch`) begins a new one.
+    fn step(&mut self, step: Step, at: u64) -> &mut StepState {
+        let open = self.steps.iter().rposition(|state| state.step == step && state.end.is_none());
+        let index = open.unwrap_or_else(|| {
+            self.steps.push(StepState { step, began_ms: at, items: Vec::new(), end: None });
+            self.steps.len() - 1
+        });
+        &mut self.steps[index]
+    }
+
+    fn item(&mut self, step: Step, name: &str, at: u64) -> &mut ItemState {
+        let items = &mut self.step(step, at).items;
+        let open = items.iter().rposition(|item| item.name == name && item.end.is_none());
+        let index = open.unwrap_or_else(|| {
+            items.push(ItemState {
+                name: name.to_owned(),
+                began_ms: at,
+                now: Now::Begun,
+                since_ms: at,
+                end: None,
+            });
+            items.len() - 1
+        });
+        &mut items[index]
+    }
+
+    /// The newest round of `step`, if it was reached.
+    #[must_use]
+    pub fn newest(&self, step: Step) -> Option<&StepState> {
+        self.steps.iter().rfind(|state| state.step == step)
+    }
+
+    /// The steps that failed, and how.
+    pub fn failed(&self) -> impl Iterator<Item = (Step, &Ended)> {
+        let failed = |end: &&Ended| end.outcome == Outcome::Failed;
+        self.steps.iter().filter_map(move |state| Some((state.step, state.end.as_ref().filter(failed)?)))
+    }
+
+    /// The steps that are running.
+    pub fn running(&self) -> impl Iterator<Item = &StepState> {
+        self.steps.iter().filter(|state| state.end.is_none())
+    }
+
+    /// Whether nothing outside was changed so far.
+    #[must_use]
+    pub fn unchanged(&self) -> bool {
+        self.steps.iter().all(|state| {
+            let idle = |outcome| {
+                matches!(
+                    outcome,
+                    Outcome::Unchanged | Outcome::Skipped | Outcome::Kept | Outcome::Ready | Outcome::Done
+                )
+            };
+            let only_looks = matches!(state.step, Step::Preflight | Step::Rollout | Step::Service);
+            let step_idle = state.end.as_ref().is_none_or(|end| {
+                matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped)
+                    || only_looks && idle(end.outcome)
+            });
+            step_idle && state.items.iter().filter_map(|item| item.end.as_ref()).all(|end| idle(end.outcome))
+        })
+    }
+
+    /// What the run amounts to.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary {
+            counts: self
+                .steps
+                .iter()
+                .flat_map(|state| {
+                    state.counts().into_iter().map(|(outcome, count)| (state.step, outcome, count))
+                })
+                .collect(),
+            warnings: self.warnings.clone(),
+            unchanged: self.end.as_ref().is_some_and(|end| !end.failed) && self.unchanged(),
+            code: self.end.as_ref().map(|end| end.code),
+            url: self.end.as_ref().and_then(|end| end.url.clone()),
+            took_ms: self.end.as_ref().map_or(self.at_ms, |end| end.took_ms),
+        }
+    }
+}
+
+impl StepState {
+    /// How many items ended how, changes before the rest.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(Outcome, usize)> {
+        const ORDER: [Outcome; 11] = [
+            Outcome::Failed,
+            Outcome::Built,
+            Outcome::Created,
+            Outcome::Changed,
+            Outcome::Recreated,
+            Outcome::Removed,
+            Outcome::Ready,
+            Outcome::Done,
+            Outcome::Unchanged,
+            Outcome::Kept,
+            Outcome::Skipped,
+        ];
+        let ended = |outcome| {
+            self.items
+                .iter()
+                .filter(|item| item.end.as_ref().is_some_and(|end| end.outcome == outcome))
+                .count()
+        };
+        ORDER.into_iter().map(|outcome| (outcome, ended(outcome))).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The name and the detail of the items that deserve a line of their own once the step ended well: several URLs, and
+    /// what was left where it is on purpose.
+    #[must_use]
+    pub fn answers(&self) -> Vec<(String, String)> {
+        let several = self.step == Step::Service && self.items.len() > 1;
+        let worth = |outcome| several || self.step == Step::Remove && outcome == Outcome::Kept;
+        self.items
+            .iter()
+            .filter_map(|item| {
+                let end = item.end.as_ref().filter(|end| worth(end.outcome))?;
+                Some((item.name.clone(), end.detail.clone()?))
+            })
+            .collect()
+    }
+
+    /// The items that are running.
+    pub fn running(&self) -> impl Iterator<Item = &ItemState> {
+        self.items.iter().filter(|item| item.end.is_none())
+    }
+}
+
+impl ItemState {
+    fn moves(&mut self, now: Now, at: u64) -> bool {
+        if self.now == now {
+            return false;
+        }
+        if self.now.text() != now.text() {
+            self.since_ms = at;
+        }
+        self.now = now;
+        true
+    }
+}
+
+impl Now {
+    /// What goes on, as whoever does it puts it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Now::Begun => "",
+            Now::Doing(text, _) | Now::Waiting(text) => text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Story;
+    use crate::event::Event;
+    use crate::event::EventKind;
+    use crate::event::Finding;
+    use crate::event::Outcome;
+    use crate::event::Step;
+
+    fn told(kinds: impl IntoIterator<Item = EventKind>) -> Story {
+        let mut story = Story::default();
+        for (at_ms, kind) in (0..).step_by(100).zip(kinds) {
+            story.tell(&Event { at_ms, kind });
+        }
+        story
+    }
+
+    fn finished(step: Step, item: &str, outcome: Outcome) -> EventKind {
+        EventKind::ItemFinished { step, item: item.to_owned(), outcome, took_ms: 1, detail: None }
+    }
+
+    fn ended(step: Step, outcome: Outcome) -> EventKind {
+        EventKind::StepFinished { step, took_ms: 1, outcome, detail: None }
+    }
+
+    #[test]
+    fn changes_are_counted_before_the_rest() {
+        let story = told([
+            EventKind::StepStarted { step: Step::Apply },
+            finished(Step::Apply, "a", Outcome::Unchanged),
+            finished(Step::Apply, "b", Outcome::Created),
+            finished(Step::Apply, "c", Outcome::Unchanged),
+        ]);
+        assert_eq!(story.steps[0].counts(), [(Outcome::Created, 1), (Outcome::Unchanged, 2)]);
+    }
+
+    #[test]
+    fn a_warning_is_told_once_and_a_reason_only_when_it_changes() {
+        let mut story = Story::default();
+        let warned = EventKind::Warned { finding: Finding::warning("the base image has no digest") };
+        let waiting = |why: &str| EventKind::Waiting {
+            step: Step::Rollout,
+            item: "Deployment/web".to_owned(),
+            why: why.to_owned(),
+        };
+        let news: Vec<bool> =
+            [warned.clone(), warned, waiting("0 of 2"), waiting("0 of 2"), waiting("1 of 2")]
+                .into_iter()
+                .map(|kind| story.tell(&Event { at_ms: 5, kind }))
+                .collect();
+        assert_eq!(news, [true, false, true, false, true]);
+        assert_eq!(story.warnings.len(), 1);
+    }
+
+    #[test]
+    fn a_run_is_unchanged_only_if_no_step_and_no_item_did_anything() {
+        for (step, step_outcome, item_outcome, unchanged) in [
+            (Step::Preflight, Outcome::Done, Outcome::Done, true),
+            (Step::Minikube, Outcome::Unchanged, Outcome::Unchanged, true),
+            (Step::Minikube, Outcome::Done, Outcome::Done, false),
+            (Step::Image, Outcome::Unchanged, Outcome::Unchanged, true),
+            (Step::Image, Outcome::Skipped, Outcome::Skipped, true),
+            (Step::Image, Outcome::Done, Outcome::Built, false),
+            (Step::Rollout, Outcome::Done, Outcome::Ready, true),
+            (Step::Service, Outcome::Done, Outcome::Done, true),
+            (Step::Remove, Outcome::Done, Outcome::Removed, false),
+        ] {
+            let story = told([
+                EventKind::StepStarted { step },
+                finished(step, "x", item_outcome),
+                ended(step, step_outcome),
+                EventKind::RunFinished { took_ms: 9, code: 0, url: None },
+            ]);
+            assert_eq!(story.summary().unchanged, unchanged, "{step:?} {step_outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_step_that_begins_again_is_a_new_round() {
+        let story = told([
+            EventKind::StepStarted { step: Step::Apply },
+            finished(Step::Apply, "a", Outcome::Created),
+            ended(Step::Apply, Outcome::Done),
+            EventKind::StepStarted { step: Step::Apply },
+            finished(Step::Apply, "a", Outcome::Unchanged),
+        ]);
+        assert_eq!(story.newest(Step::Apply).unwrap().counts(), [(Outcome::Unchanged, 1)]);
+    }
+}

@@ -1,0 +1,236 @@
+//! A run as JSON on standard output, one event a line: the interface for programs.
+//!
+//! Nothing is left out, put together or worded anew: a line is [`Event`] as serde writes it, so a recorded stream can be
+//! read back and shown by any other renderer. The first line is `run-started` and carries `schema`; within one schema
+//! events and fields are only added, so readers skip what they do not know. The last line is exactly one of
+//! `run-finished` and `run-failed`, whatever happens to the run; nothing follows it.
+//!
+//! Every line has `at_ms` (milliseconds since the run began) and `event`. Fields marked `?` may be null.
+//!
+//! | `event` | fields |
+//! |---|---|
+//! | `run-started` | `schema`, `version`, `command`, `project`, `namespace`, `profile` |
+//! | `step-started` | `step` |
+//! | `item-started` | `step`, `item` |
+//! | `progress` | `step`, `item`, `doing`, `amount`?: `{done, total?, unit}` |
+//! | `waiting` | `step`, `item`, `why` |
+//! | `log` | `step`, `item`, `line` |
+//! | `warned` | `finding` |
+//! | `item-finished` | `step`, `item`, `outcome`, `took_ms`, `detail`? |
+//! | `step-finished` | `step`, `took_ms`, `outcome`, `detail`? |
+//! | `step-failed` | `step`, `took_ms` |
+//! | `run-finished` | `took_ms`, `code`, `url`? |
+//! | `run-failed` | `took_ms`, `kind`, `code`, `causes`, `findings`, `hints` |
+//!
+//! `step`: `preflight`, `minikube`, `image`, `apply`, `rollout`, `service`, `remove`.
+//! `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`, `built`, `removed`, `kept`, `ready`, `failed`.
+//! `unit`: `bytes`, `steps`, `replicas`, `percent`.
+//! `kind`: `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`, `terminated`.
+//! `finding` and each of `findings`: `{severity, place?: {file, line, column}, subject?, message, evidence, mend?}` with `severity`
+//! one of `error`, `warning`, `note`; `line` and `column` count from 1, 0 means the file or the line as a whole; `evidence` is a list of lines.
+//! `causes` begins with what was being done and ends with why it failed; `hints` are next steps, commands in backticks.
+
+use super::Renderer;
+use super::fold::Story;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::fault::Kind;
+use std::io::Write;
+
+/// Writes a run as JSON lines.
+pub(super) struct Json<W> {
+    out: W,
+    story: Story,
+    ended: bool,
+}
+
+impl<W: Write> Json<W> {
+    pub(super) fn new(out: W) -> Self {
+        Json { out, story: Story::default(), ended: false }
+    }
+
+    fn line(&mut self, event: &Event) {
+        if self.ended {
+            return;
+        }
+        self.ended = matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. });
+        let written =
+            serde_json::to_writer(&mut self.out, event).is_ok() && self.out.write_all(b"\n").is_ok();
+        // Nobody listens any more: the run goes on, and what it tells goes nowhere.
+        let _ = written && self.out.flush().is_ok();
+    }
+}
+
+impl<W: Write + Send> Renderer for Json<W> {
+    fn event(&mut self, event: &Event) {
+        self.story.tell(event);
+        self.line(event);
+    }
+
+    fn tick(&mut self, _now_ms: u64) {}
+
+    fn close(&mut self) -> &Story {
+        if !self.ended {
+            let at_ms = self.story.at_ms;
+            let event = Event {
+                at_ms,
+                kind: EventKind::RunFailed {
+                    took_ms: at_ms,
+                    kind: Kind::Internal,
+                    code: Kind::Internal.exit_code(),
+                    causes: vec!["the run ended without saying how".to_owned()],
+                    findings: Vec::new(),
+                    hints: vec!["this is a defect of `todo`: please report it with these lines".to_owned()],
+                },
+            };
+            self.event(&event);
+        }
+        &self.story
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Json;
+    use crate::event::Amount;
+    use crate::event::Event;
+    use crate::event::EventKind;
+    use crate::event::Finding;
+    use crate::event::Outcome;
+    use crate::event::Place;
+    use crate::event::SCHEMA;
+    use crate::event::Step;
+    use crate::event::Unit;
+    use crate::fault::Kind;
+    use crate::report::Renderer;
+
+    /// The name of an event. A variant that is new does not compile until it is here, and with that it must be in
+    /// [`samples`], in the snapshot and in the documentation.
+    fn name(kind: &EventKind) -> &'static str {
+        match kind {
+            EventKind::RunStarted { .. } => "run-started",
+            EventKind::StepStarted { .. } => "step-started",
+            EventKind::ItemStarted { .. } => "item-started",
+            EventKind::Progress { .. } => "progress",
+            EventKind::Waiting { .. } => "waiting",
+            EventKind::Log { .. } => "log",
+            EventKind::Warned { .. } => "warned",
+            EventKind::ItemFinished { .. } => "item-finished",
+            EventKind::StepFinished { .. } => "step-finished",
+            EventKind::StepFailed { .. } => "step-failed",
+            EventKind::RunFinished { .. } => "run-finished",
+            EventKind::RunFailed { .. } => "run-failed",
+        }
+    }
+
+    const NAMES: usize = 12;
+
+    fn samples() -> Vec<EventKind> {
+        let finding = Finding::warning("`latest` moves")
+            .about("image web")
+            .at(Place { file: "docker/web/Dockerfile".into(), line: 1, column: 6 })
+            .evidence(["FROM node:latest".to_owned()])
+            .mend("name a version");
+        let (step, item) = (Step::Image, "web".to_owned());
+        vec![
+            EventKind::RunStarted {
+                schema: SCHEMA,
+                version: "0.1.0".to_owned(),
+                command: "up".to_owned(),
+                project: "todo-chatbot".to_owned(),
+                namespace: "todo-chatbot".to_owned(),
+                profile: "minikube".to_owned(),
+            },
+            EventKind::StepStarted { step },
+            EventKind::ItemStarted { step, item: item.clone() },
+            EventKind::Progress {
+                step,
+                item: item.clone(),
+                doing: "RUN npm ci".to_owned(),
+                amount: Some(Amount { done: 3, total: Some(9), unit: Unit::Steps }),
+            },
+            EventKind::Waiting { step, item: item.clone(), why: "todo-base is built first".to_owned() },
+            EventKind::Log { step, item: item.clone(), line: "added 214 packages".to_owned() },
+            EventKind::Warned { finding: finding.clone() },
+            EventKind::ItemFinished {
+                step,
+                item,
+                outcome: Outcome::Built,
+                took_ms: 8_100,
+                detail: Some("61 MB".to_owned()),
+            },
+            EventKind::StepFinished { step, took_ms: 8_200, outcome: Outcome::Done, detail: None },
+            EventKind::StepFailed { step: Step::Rollout, took_ms: 5_000 },
+            EventKind::RunFinished {
+                took_ms: 9_000,
+                code: 0,
+                url: Some("http://192.168.49.2:30080/".to_owned()),
+            },
+            EventKind::RunFailed {
+                took_ms: 9_000,
+                kind: Kind::Rollout,
+                code: 50,
+                causes: vec!["cannot roll out todo-chatbot".to_owned()],
+                findings: vec![finding],
+                hints: vec!["see `todo logs web`".to_owned()],
+            },
+        ]
+    }
+
+    fn written(kinds: Vec<EventKind>) -> String {
+        let mut out = Vec::new();
+        let mut json = Json::new(&mut out);
+        for kind in kinds {
+            json.event(&Event { at_ms: 7, kind });
+        }
+        json.close();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn every_event_has_a_sample_a_documented_row_and_comes_back_as_it_was() {
+        let mut names: Vec<&str> = samples().iter().map(name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), NAMES);
+        let documentation = include_str!("json.rs");
+        for kind in samples() {
+            let event = Event { at_ms: 7, kind };
+            let value = serde_json::to_value(&event).unwrap();
+            assert_eq!(value["event"], name(&event.kind));
+            let row = documentation
+                .lines()
+                .find(|line| line.starts_with(&format!("//! | `{}` |", name(&event.kind))))
+                .unwrap_or_else(|| panic!("{} has no row", name(&event.kind)));
+            for field in value.as_object().unwrap().keys().filter(|key| *key != "event" && *key != "at_ms") {
+                assert!(
+                    row.contains(&format!("`{field}`")),
+                    "{field} is not in the row of {}",
+                    name(&event.kind)
+                );
+            }
+            assert_eq!(serde_json::from_value::<Event>(value).unwrap(), event);
+        }
+    }
+
+    #[test]
+    fn the_lines_are_an_interface() {
+        let lines: String = samples()
+            .into_iter()
+            .map(|kind| serde_json::to_string(&Event { at_ms: 7, kind }).unwrap() + "\n")
+            .collect();
+        insta::assert_snapshot!("events", lines);
+    }
+
+    #[test]
+    fn the_stream_ends_in_exactly_one_end() {
+        let finished = || EventKind::RunFinished { took_ms: 1, code: 0, url: None };
+        let late = EventKind::StepStarted { step: Step::Apply };
+        let lines = written(vec![finished(), late.clone(), finished()]);
+        assert_eq!(lines.lines().count(), 1);
+
+        let lost = written(vec![late]);
+        let end: Event = serde_json::from_str(lost.lines().last().unwrap()).unwrap();
+        assert!(matches!(end.kind, EventKind::RunFailed { kind: Kind::Internal, code: 1, .. }));
+    }
+}

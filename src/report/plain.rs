@@ -1,0 +1,248 @@
+//! A run as lines for CI logs and pipes: one fact a line, nothing that moves.
+//!
+//! Not every event: what is unchanged, what took no time and what repeats itself stays away unless `--verbose` asks.
+//! A reason for waiting is told once it has lasted a second, and again every ten, so that a log that stands still says why.
+
+use super::Renderer;
+use super::fault;
+use super::fault::Page;
+use super::fold::ItemState;
+use super::fold::Now;
+use super::fold::StepState;
+use super::fold::Story;
+use super::style::Look;
+use super::style::Tone;
+use super::style::clean;
+use super::words;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Kind;
+use std::collections::BTreeMap;
+use std::io::Write;
+
+/// How long a reason must last to be told, in milliseconds.
+const SETTLED: u64 = 1_000;
+
+/// After how many silent milliseconds a step says that it is still there.
+const HEARTBEAT: u64 = 10_000;
+
+/// How many items a heartbeat names.
+const NAMED: usize = 3;
+
+/// Writes a run as lines.
+pub(super) struct Plain<W> {
+    look: Look,
+    verbose: bool,
+    out: W,
+    story: Story,
+    /// What was last told of an item, so that a reason is told once.
+    told: BTreeMap<(Step, String), String>,
+    /// When a line was last written for a step.
+    spoke: BTreeMap<Step, u64>,
+}
+
+impl<W: Write> Plain<W> {
+    pub(super) fn new(look: Look, verbose: bool, out: W) -> Self {
+        Plain { look, verbose, out, story: Story::default(), told: BTreeMap::new(), spoke: BTreeMap::new() }
+    }
+
+    /// A log that nobody reads any more is no reason to stop deploying.
+    fn line(&mut self, line: &str) {
+        let _ = writeln!(self.out, "{line}");
+    }
+
+    fn say(&mut self, step: Step, at: u64, text: &str) {
+        self.spoke.insert(step, at);
+        let label = self.look.paint(Tone::Strong, &format!("{}:", words::step(step)));
+        self.line(&format!("{label} {text}"));
+    }
+
+    fn tell(&mut self, event: &Event) {
+        let at = event.at_ms;
+        match &event.kind {
+            EventKind::RunStarted { version, command, project, namespace, profile, .. } => {
+                self.line(&format!(
+                    "todo {version}: {command} {project}, namespace {namespace}, profile {profile}"
+                ));
+            }
+            EventKind::StepStarted { step } if self.verbose => self.say(*step, at, "begins"),
+            EventKind::ItemStarted { step, item } if self.verbose => {
+                self.say(*step, at, &format!("{} begins", clean(item)));
+            }
+            EventKind::Progress { step, item, doing, .. } => {
+                // The handful of steps of a cluster that starts are facts; a build's hundreds are details.
+                if self.verbose || *step == Step::Minikube {
+                    self.reason(*step, item, at, doing);
+                }
+            }
+            EventKind::Waiting { step, item, why } if self.verbose => self.reason(*step, item, at, why),
+            EventKind::Log { step, item, line } if self.verbose => {
+                self.say(*step, at, &format!("{} | {}", clean(item), clean(line)));
+            }
+            EventKind::Warned { finding } => {
+                for line in fault::finding(self.page(), finding) {
+                    self.line(&line);
+                }
+            }
+            EventKind::ItemFinished { step, item, outcome, took_ms, detail } => {
+                self.told.remove(&(*step, item.clone()));
+                let dull = match outcome {
+                    Outcome::Unchanged | Outcome::Skipped | Outcome::Done => true,
+                    Outcome::Ready => *took_ms < SETTLED,
+                    _ => false,
+                };
+                if self.verbose || !dull {
+                    let text = format!("{} {}", clean(item), words::outcome(*outcome));
+                    self.say(*step, at, &with(text, detail.as_deref(), *took_ms, SETTLED));
+                }
+            }
+            EventKind::StepFinished { step, took_ms, outcome, .. } => {
+                if let Some(text) = self.ended(*step, *outcome) {
+                    self.say(*step, at, &with(text, None, *took_ms, 0));
+                }
+                for (name, detail) in self.story.newest(*step).map(StepState::answers).unwrap_or_default() {
+                    self.say(*step, at, &format!("{}: {}", clean(&name), clean(&detail)));
+                }
+            }
+            EventKind::RunFinished { took_ms, .. } => {
+                if let Some(text) = words::closing(&self.story) {
+                    self.line(&with(text, None, *took_ms, 0));
+                }
+            }
+            EventKind::RunFailed { kind, causes, findings, hints, .. } => {
+                self.failed_steps(*kind, at);
+                for line in fault::lines(self.page(), causes, findings, hints) {
+                    self.line(&line);
+                }
+            }
+            EventKind::StepStarted { .. }
+            | EventKind::ItemStarted { .. }
+            | EventKind::StepFailed { .. }
+            | EventKind::Waiting { .. }
+            | EventKind::Log { .. } => {}
+        }
+    }
+
+    fn ended(&self, step: Step, outcome: Outcome) -> Option<String> {
+        let state = self.story.newest(step)?;
+        let end = state.end.as_ref()?;
+        let silent = outcome == Outcome::Skipped && end.detail.is_none();
+        (!silent || self.verbose).then(|| clean(&words::ended(state, end)))
+    }
+
+    fn reason(&mut self, step: Step, item: &str, at: u64, reason: &str) {
+        let key = (step, item.to_owned());
+        if reason.is_empty() || self.told.get(&key).is_some_and(|told| told == reason) {
+            return;
+        }
+        self.told.insert(key, reason.to_owned());
+        let named = if item == words::step(step) { String::new() } else { format!("{}: ", clean(item)) };
+        self.say(step, at, &format!("{named}{}", clean(reason)));
+    }
+
+    fn failed_steps(&mut self, kind: Kind, at: u64) {
+        let failed: Vec<(Step, u64)> = self.story.failed().map(|(step, end)| (step, end.took_ms)).collect();
+        for (step, took_ms) in failed {
+            let text = self.look.paint(Tone::Bad, words::failed(kind));
+            self.say(step, at, &with(text, None, took_ms, 0));
+        }
+    }
+
+    fn page(&self) -> Page {
+        Page { look: self.look, width: None }
+    }
+
+    /// Reasons that have lasted long enough to be told.
+    fn settle(&mut self, now: u64) {
+        let settled: Vec<(Step, String, String)> = self
+            .story
+            .running()
+            .flat_map(|state| state.running().map(move |item| (state.step, item)))
+            .filter(|(_, item)| now.saturating_sub(item.since_ms) >= SETTLED)
+            .filter_map(|(step, item)| match &item.now {
+                Now::Waiting(why) => Some((step, item.name.clone(), why.clone())),
+                _ => None,
+            })
+            .collect();
+        for (step, item, why) in settled {
+            self.reason(step, &item, now, &why);
+        }
+    }
+
+    fn heartbeat(&mut self, now: u64) {
+        let silent: Vec<(Step, String)> = self
+            .story
+            .running()
+            .filter(|state| {
+                let spoke = self.spoke.get(&state.step).copied().unwrap_or_default().max(state.began_ms);
+                now.saturating_sub(spoke) >= HEARTBEAT
+            })
+            .map(|state| (state.step, still(state, now)))
+            .collect();
+        for (step, text) in silent {
+            self.say(step, now, &text);
+        }
+    }
+}
+
+impl<W: Write + Send> Renderer for Plain<W> {
+    fn event(&mut self, event: &Event) {
+        if self.story.tell(event) {
+            self.tell(event);
+        }
+    }
+
+    fn tick(&mut self, now_ms: u64) {
+        self.settle(now_ms);
+        self.heartbeat(now_ms);
+        let _ = self.out.flush();
+    }
+
+    fn close(&mut self) -> &Story {
+        let _ = self.out.flush();
+        &self.story
+    }
+}
+
+/// `still at it after 20 s: Deployment/web (1 of 2 replicas ready), … and 12 more`.
+fn still(state: &StepState, now: u64) -> String {
+    let running: Vec<&ItemState> = state.running().collect();
+    let mut text = format!("still at it after {}", words::elapsed(now.saturating_sub(state.began_ms)));
+    for (number, item) in running.iter().take(NAMED).enumerate() {
+        text.push_str(if number == 0 { ": " } else { ", " });
+        text.push_str(&clean(&item.name));
+        match &item.now {
+            Now::Begun => {}
+            Now::Waiting(why) => parenthesis(&mut text, &clean(why)),
+            Now::Doing(doing, None) => parenthesis(&mut text, &clean(doing)),
+            Now::Doing(doing, Some(amount)) => {
+                parenthesis(&mut text, &format!("{}, {}", clean(doing), words::amount(*amount)));
+            }
+        }
+    }
+    if running.len() > NAMED {
+        let more = format!(" and {} more", running.len() - NAMED);
+        text.push_str(&more);
+    }
+    text
+}
+
+fn parenthesis(text: &mut String, aside: &str) {
+    text.push_str(" (");
+    text.push_str(aside);
+    text.push(')');
+}
+
+/// The text, its detail, and how long it took if that is worth telling.
+fn with(mut text: String, detail: Option<&str>, took_ms: u64, from_ms: u64) -> String {
+    if let Some(detail) = detail.filter(|detail| !detail.is_empty()) {
+        text.push_str(", ");
+        text.push_str(&clean(detail));
+    }
+    if took_ms >= from_ms {
+        parenthesis(&mut text, &words::duration(took_ms));
+    }
+    text
+}

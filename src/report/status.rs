@@ -1,0 +1,141 @@
+//! What `todo status` found, as data: the table and `--output json` show the same struct.
+//!
+//! Not gathered here: the flow asks the cluster and fills it in. As with the events, fields are only ever added within
+//! one `schema`.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// The version of this structure.
+pub const SCHEMA: u32 = 1;
+
+/// What `todo status` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The project's name.
+    pub project: String,
+    /// Where its objects are.
+    pub namespace: String,
+    /// All of it in one word; decides the exit code.
+    pub verdict: Verdict,
+    /// The cluster.
+    pub cluster: ClusterStatus,
+    /// The project's images, in the order of deploy.toml.
+    pub images: Vec<ImageStatus>,
+    /// The project's workloads and volume claims, those in trouble first.
+    pub workloads: Vec<WorkloadStatus>,
+    /// What people open.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// All of it in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Everything is there, healthy, and answers.
+    Ready,
+    /// Nothing of it is there, or the cluster is not running.
+    Absent,
+    /// Some of it is missing, not healthy or does not answer.
+    Degraded,
+}
+
+impl Verdict {
+    /// The exit code of `todo status`: 0, 3 (LSB: not running) or 4.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Ready => 0,
+            Verdict::Absent => 3,
+            Verdict::Degraded => 4,
+        }
+    }
+}
+
+/// The cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterStatus {
+    /// The minikube profile, or the context of another cluster.
+    pub name: String,
+    /// `running`, `stopped`, `paused`, `absent`, …, in the words of whoever knows the cluster.
+    pub state: String,
+    /// The Kubernetes version, if the API server said.
+    pub version: Option<String>,
+    /// What is wrong with it, if something is.
+    pub reason: Option<String>,
+}
+
+/// One image of the project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageStatus {
+    /// The name that manifests use.
+    pub name: String,
+    /// The reference that is deployed, if one is.
+    pub reference: Option<String>,
+    /// Whether the node has it.
+    pub present: bool,
+    /// Its size in bytes, where it is present.
+    pub size: Option<u64>,
+    /// Seconds since it was built, where that is known.
+    pub age_s: Option<u64>,
+}
+
+/// How an object does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It does what it is for.
+    Ready,
+    /// It is on the way.
+    Progressing,
+    /// It will not get there by itself.
+    Failed,
+    /// Somebody paused it.
+    Paused,
+    /// It is going away.
+    Terminating,
+    /// It is not in the cluster.
+    Missing,
+    /// Nothing is known that says.
+    Unknown,
+}
+
+/// One workload or volume claim.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkloadStatus {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// How it does.
+    pub health: Health,
+    /// Replicas that are ready, for kinds that have replicas.
+    pub ready: Option<u32>,
+    /// Replicas that are wanted, for kinds that have replicas.
+    pub wanted: Option<u32>,
+    /// Restarts of its pods' containers together.
+    pub restarts: u32,
+    /// Seconds since it was made.
+    pub age_s: Option<u64>,
+    /// Why it is not ready.
+    pub reason: Option<String>,
+}
+
+/// One service that people open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceStatus {
+    /// The Service's name.
+    pub name: String,
+    /// Its URL; `None` where only a forward reaches it.
+    pub url: Option<String>,
+    /// Whether it answered as expected just now.
+    pub answers: bool,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// Milliseconds until the answer.
+    pub took_ms: Option<u64>,
+    /// Why it does not answer, or what to know about the URL.
+    pub reason: Option<String>,
+}

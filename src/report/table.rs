@@ -1,0 +1,295 @@
+//! The table of `todo status`: what matters first, columns that fit.
+//!
+//! Not a general table: when the width is short, reasons move below their rows, then the age goes, then the restarts.
+//! Without a terminal nothing is cut, because a program or a file reads it.
+
+use super::status::Health;
+use super::status::ImageStatus;
+use super::status::ServiceStatus;
+use super::status::StatusReport;
+use super::status::Verdict;
+use super::status::WorkloadStatus;
+use super::style::Look;
+use super::style::Tone;
+use super::style::clean;
+use super::style::columns;
+use super::style::wrap;
+use super::words;
+
+/// The report as a table, `width` columns wide at most (as wide as it gets, if there is no terminal), ending in a line end.
+#[must_use]
+pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String {
+    let mut lines = vec![headline(report, look)];
+    let cluster = &report.cluster;
+    let version =
+        cluster.version.as_deref().map(|version| format!(", Kubernetes {version}")).unwrap_or_default();
+    let reason = cluster.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    lines.push(format!(
+        "cluster {} {}{version}{}",
+        clean(&cluster.name),
+        clean(&cluster.state),
+        clean(&reason)
+    ));
+    if !report.images.is_empty() {
+        lines.push(String::new());
+        lines.extend(grid(
+            &["IMAGE", "SIZE", "AGE", "REFERENCE"],
+            &[3, 2],
+            &images(report, look),
+            look,
+            width,
+        ));
+    }
+    if !report.workloads.is_empty() {
+        lines.push(String::new());
+        let header = ["WORKLOAD", "HEALTH", "READY", "RESTARTS", "AGE", "REASON"];
+        lines.extend(grid(&header, &[4, 3], &workloads(report, look), look, width));
+    }
+    if !report.services.is_empty() {
+        lines.push(String::new());
+        lines.extend(grid(
+            &["SERVICE", "ANSWER", "URL", "REASON"],
+            &[],
+            &services(report, look),
+            look,
+            width,
+        ));
+    }
+    let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
+    trimmed.join("\n") + "\n"
+}
+
+fn headline(report: &StatusReport, look: Look) -> String {
+    let (tone, word) = match report.verdict {
+        Verdict::Ready => (Tone::Good, "ready"),
+        Verdict::Absent => (Tone::Quiet, "not there"),
+        Verdict::Degraded => (Tone::Bad, "degraded"),
+    };
+    let name = look.paint(Tone::Strong, &report.project);
+    format!("{name} {} in namespace {}", look.paint(tone, word), report.namespace)
+}
+
+fn images(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+    let row = |image: &ImageStatus| {
+        let missing = || look.paint(Tone::Bad, "missing");
+        let known = |size: Option<u64>| size.map_or_else(|| "?".to_owned(), words::size);
+        vec![
+            clean(&image.name),
+            if image.present { known(image.size) } else { missing() },
+            image.age_s.map(words::age).unwrap_or_default(),
+            clean(image.reference.as_deref().unwrap_or_default()),
+        ]
+    };
+    report.images.iter().map(row).collect()
+}
+
+fn workloads(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+    let row = |workload: &WorkloadStatus| {
+        let ready = match (workload.ready, workload.wanted) {
+            (Some(ready), Some(wanted)) => format!("{ready}/{wanted}"),
+            _ => String::new(),
+        };
+        vec![
+            clean(&format!("{}/{}", workload.kind, workload.name)),
+            health(workload.health, look),
+            ready,
+            if workload.restarts == 0 { String::new() } else { workload.restarts.to_string() },
+            workload.age_s.map(words::age).unwrap_or_default(),
+            clean(workload.reason.as_deref().unwrap_or_default()),
+        ]
+    };
+    report.workloads.iter().map(row).collect()
+}
+
+fn services(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+    let row = |service: &ServiceStatus| {
+        let took = service.took_ms.map(|took| format!(" in {}", words::duration(took))).unwrap_or_default();
+        let status = service.status.map(|status| status.to_string());
+        let answer = match (service.answers, status) {
+            (true, status) => {
+                look.paint(Tone::Good, &format!("{}{took}", status.as_deref().unwrap_or("yes")))
+            }
+            (false, Some(status)) => look.paint(Tone::Bad, &status),
+            (false, None) => look.paint(Tone::Bad, "none"),
+        };
+        let url = service.url.as_deref().unwrap_or("-");
+        vec![clean(&service.name), answer, clean(url), clean(service.reason.as_deref().unwrap_or_default())]
+    };
+    report.services.iter().map(row).collect()
+}
+
+fn health(health: Health, look: Look) -> String {
+    let (tone, word) = match health {
+        Health::Ready => (Tone::Good, "ready"),
+        Health::Progressing => (Tone::Doubtful, "progressing"),
+        Health::Failed => (Tone::Bad, "failed"),
+        Health::Paused => (Tone::Doubtful, "paused"),
+        Health::Terminating => (Tone::Doubtful, "terminating"),
+        Health::Missing => (Tone::Bad, "missing"),
+        Health::Unknown => (Tone::Quiet, "unknown"),
+    };
+    look.paint(tone, word)
+}
+
+/// Aligned columns. Columns that are empty everywhere are left out; if it is still too wide, reasons move below their
+/// rows, then the columns of `spare` go, in that order, and then lines are cut.
+fn grid(
+    header: &[&str],
+    spare: &[usize],
+    rows: &[Vec<String>],
+    look: Look,
+    width: Option<usize>,
+) -> Vec<String> {
+    const GAP: usize = 2;
+    let reason = header.iter().position(|name| *name == "REASON");
+    let mut shown: Vec<usize> =
+        (0..header.len()).filter(|&column| rows.iter().any(|row| !row[column].is_empty())).collect();
+    let wide = |column: usize| {
+        rows.iter().map(|row| columns(&row[column])).max().unwrap_or_default().max(header[column].len())
+    };
+    let total = |shown: &[usize]| {
+        shown.iter().map(|&column| wide(column)).sum::<usize>() + GAP * shown.len().saturating_sub(1)
+    };
+    let mut below = None;
+    if let Some(width) = width {
+        if total(&shown) > width {
+            below = reason.filter(|reason| shown.contains(reason));
+            shown.retain(|column| Some(*column) != below);
+        }
+        for column in spare {
+            if total(&shown) > width {
+                shown.retain(|kept| kept != column);
+            }
+        }
+    }
+    let line = |cells: Vec<String>| {
+        let line: Vec<String> =
+            cells.iter().zip(&shown).map(|(cell, &column)| look.pad(cell, wide(column))).collect();
+        let line = line.join(&" ".repeat(GAP));
+        width.map_or_else(|| line.clone(), |width| look.fit(line.trim_end(), width))
+    };
+    let head = shown.iter().map(|&column| look.paint(Tone::Quiet, header[column])).collect();
+    let mut lines = vec![line(head)];
+    for row in rows {
+        lines.push(line(shown.iter().map(|&column| row[column].clone()).collect()));
+        let reason = below.map(|below| row[below].as_str()).filter(|reason| !reason.is_empty());
+        let pieces = reason.map(|reason| wrap(reason, width.map(|width| width.saturating_sub(2))));
+        lines.extend(pieces.into_iter().flatten().map(|piece| format!("  {piece}")));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::table;
+    use crate::report::status::ClusterStatus;
+    use crate::report::status::Health;
+    use crate::report::status::ImageStatus;
+    use crate::report::status::SCHEMA;
+    use crate::report::status::ServiceStatus;
+    use crate::report::status::StatusReport;
+    use crate::report::status::Verdict;
+    use crate::report::status::WorkloadStatus;
+    use crate::report::style::Look;
+    use crate::report::style::columns;
+
+    fn image(name: &str, present: bool) -> ImageStatus {
+        ImageStatus {
+            name: name.to_owned(),
+            reference: Some(format!("{name}:id-3f9a5c21d0b7")),
+            present,
+            size: present.then_some(143_200_000),
+            age_s: Some(7_300),
+        }
+    }
+
+    fn workload(kind: &str, name: &str, health: Health, ready: Option<u32>) -> WorkloadStatus {
+        WorkloadStatus {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            health,
+            ready,
+            wanted: ready.map(|_| 2),
+            restarts: 0,
+            age_s: Some(7_300),
+            reason: None,
+        }
+    }
+
+    fn degraded() -> StatusReport {
+        let mut broken = workload("Deployment", "frontend", Health::Failed, Some(0));
+        broken.restarts = 4;
+        broken.age_s = Some(130);
+        broken.reason = Some("CrashLoopBackOff: container `web` ended with exit code 1".to_owned());
+        StatusReport {
+            schema: SCHEMA,
+            project: "todo-chatbot".to_owned(),
+            namespace: "todo-chatbot".to_owned(),
+            verdict: Verdict::Degraded,
+            cluster: ClusterStatus {
+                name: "minikube".to_owned(),
+                state: "running".to_owned(),
+                version: Some("v1.35.0".to_owned()),
+                reason: None,
+            },
+            images: vec![image("todo-backend", true), image("todo-frontend", false)],
+            workloads: vec![
+                broken,
+                workload("Deployment", "backend", Health::Ready, Some(2)),
+                workload("PersistentVolumeClaim", "backend-data", Health::Ready, None),
+            ],
+            services: vec![ServiceStatus {
+                name: "frontend".to_owned(),
+                url: Some("http://192.168.49.2:30080/".to_owned()),
+                answers: false,
+                status: Some(503),
+                took_ms: Some(4),
+                reason: Some("no pod behind it is ready".to_owned()),
+            }],
+        }
+    }
+
+    #[test]
+    fn a_wide_terminal_shows_everything() {
+        insta::assert_snapshot!(table(&degraded(), Look::BARE, Some(120)));
+    }
+
+    #[test]
+    fn a_narrow_one_shows_what_matters_and_never_wraps() {
+        let look = Look { colour: false, unicode: true };
+        let narrow = table(&degraded(), look, Some(60));
+        assert!(narrow.lines().all(|line| columns(line) <= 60), "{narrow}");
+        insta::assert_snapshot!(narrow);
+    }
+
+    #[test]
+    fn a_pipe_gets_every_reason_whole() {
+        assert!(table(&degraded(), Look::BARE, None).contains("ended with exit code 1\n"));
+    }
+
+    #[test]
+    fn colours_change_nothing_but_the_colour() {
+        let coloured = table(&degraded(), Look { colour: true, unicode: false }, Some(60));
+        assert!(coloured.contains('\x1b'));
+        assert_eq!(console::strip_ansi_codes(&coloured), table(&degraded(), Look::BARE, Some(60)));
+    }
+
+    #[test]
+    fn what_is_ready_is_short() {
+        let mut report = degraded();
+        report.verdict = Verdict::Ready;
+        report.workloads.remove(0);
+        report.images.remove(1);
+        report.services[0] =
+            ServiceStatus { answers: true, status: Some(200), reason: None, ..report.services[0].clone() };
+        insta::assert_snapshot!(table(&report, Look::BARE, Some(100)));
+    }
+
+    #[test]
+    fn the_json_is_the_same_struct() {
+        let report = degraded();
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<StatusReport>(&text).unwrap(), report);
+        assert!(text.contains(r#""health":"failed""#) && text.contains(r#""verdict":"degraded""#));
+    }
+}

@@ -1,0 +1,209 @@
+//! Service → URL, the request that proves it, the forward that holds it.
+//!
+//! No URL is guessed from what the cluster says: one is told only after it answered a GET through the very address it
+//! names. Which way leads there is found by trying, because whether a node's address can be reached depends on the
+//! driver, the platform, rootless engines and VPNs, and no table of those was ever complete (minikube's own is in
+//! `pkg/minikube/driver/driver.go`: `NeedsPortForward`).
+
+mod backend;
+mod blame;
+pub mod candidate;
+#[cfg(test)]
+mod fake;
+pub mod forward;
+mod http;
+mod once;
+mod prover;
+
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::manifest::Object;
+use crate::project;
+use crate::project::Expect;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::run::Run;
+use blame::Trouble;
+use candidate::Candidate;
+use candidate::Live;
+use candidate::candidates;
+use forward::Forward;
+use futures::future::join_all;
+use http::Answer;
+use http::NoAnswer;
+use http::Question;
+use kube::Api;
+use kube::Client;
+use kube::api::ListParams;
+use once::once;
+use prover::Prover;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How the cluster's node may be reached from here.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// The node's address.
+    pub address: Option<IpAddr>,
+    /// Ports of the node that are published on this machine, and where.
+    pub published: BTreeMap<u16, SocketAddr>,
+}
+
+/// A service that answered.
+#[derive(Debug)]
+pub struct Proved {
+    /// The Service.
+    pub service: ObjectName,
+    /// The URL that answered.
+    pub url: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// How long the answer took.
+    pub took: Duration,
+    /// The URL on localhost that answered too, where one was asked for and `url` is not that.
+    pub local: Option<String>,
+    /// What holds `local`, or `url` if there is no `local`, open: for as long as this lives.
+    pub forward: Option<Forward>,
+    /// What to know about the URL.
+    pub note: Option<String>,
+}
+
+/// What one question said, for `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The Service.
+    pub service: ObjectName,
+    /// Its URL; `None` where only a forward reaches it.
+    pub url: Option<String>,
+    /// Whether it answered as expected.
+    pub answers: bool,
+    /// The status of the answer.
+    pub status: Option<u16>,
+    /// How long the answer took.
+    pub took: Option<Duration>,
+    /// Why it does not answer, or why there is no URL.
+    pub why: Option<String>,
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// One try.
+    limit: Duration,
+    /// The longest pause between two tries.
+    pause: Duration,
+    /// How long the same wrong answer, or the same closed door, must last to be believed.
+    settle: Duration,
+}
+
+const PACE: Pace =
+    Pace { limit: Duration::from_secs(2), pause: Duration::from_secs(1), settle: Duration::from_secs(3) };
+
+/// Asks every service that people open until it answers as expected, all at once, and tells the URLs that did.
+///
+/// Without `declared` services the one that is made to be opened is found among `objects`; none at all is fine.
+/// Events go to [`crate::event::Step::Service`], one item a service. Fails with [`Kind::Service`] and a finding for each service that
+/// gave a wrong answer or none before `deadline`.
+pub async fn prove(
+    run: &Run,
+    client: &Client,
+    namespace: &Namespace,
+    reach: &Reach,
+    declared: &[project::Service],
+    objects: &[Object],
+    deadline: Instant,
+) -> Result<Vec<Proved>> {
+    let work = async {
+        let candidates = find(client, namespace, declared, objects).await?;
+        let prover = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
+        prover.all(&candidates).await
+    };
+    run.or_stopped(work).await
+}
+
+/// Asks every service that people open once, all at once.
+pub async fn ask(
+    client: &Client,
+    namespace: &Namespace,
+    reach: &Reach,
+    declared: &[project::Service],
+    objects: &[Object],
+) -> Result<Vec<Asked>> {
+    let candidates = find(client, namespace, declared, objects).await?;
+    Ok(join_all(candidates.iter().map(|candidate| once(client, namespace, reach, candidate, PACE))).await)
+}
+
+async fn find(
+    client: &Client,
+    namespace: &Namespace,
+    declared: &[project::Service],
+    objects: &[Object],
+) -> Result<Vec<Candidate>> {
+    let doing = || format!("cannot list the Services of namespace `{namespace}`");
+    let services = Api::namespaced(client.clone(), namespace.as_str());
+    let ingresses = Api::namespaced(client.clone(), namespace.as_str());
+    let all = ListParams::default();
+    let services = services.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
+    let mut live = Live { services: services.or_fault(Kind::Service, doing)?.items, ingresses: Vec::new() };
+    if objects.iter().any(|object| object.kind() == "Ingress") {
+        let found = ingresses.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
+        live.ingresses = found.or_fault(Kind::Service, || doing().replace("Services", "Ingresses"))?.items;
+    }
+    candidates(declared, objects, &live).map_err(|findings| {
+        Fault::message(Kind::Service, "what is to be opened is not there").findings(findings)
+    })
+}
+
+/// What one try said.
+enum Said {
+    Right(Answer),
+    NotYet(Trouble),
+    Wrong(Trouble),
+    Unreachable(String),
+}
+
+async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> Said {
+    let expect = &candidate.expect;
+    let as_it_is =
+        expect.contains.is_none() && expect.status.is_none_or(|status| (300..400).contains(&status));
+    let answer = if as_it_is {
+        http::get(question, pace.limit).await
+    } else {
+        http::get_following(question, pace.limit).await
+    };
+    match answer {
+        Ok(answer) => match wrong(&answer, expect) {
+            None => Said::Right(answer),
+            Some(why) => {
+                // What proxies, kube-proxy and an ingress controller say of an application that is still coming up.
+                let not_yet =
+                    matches!(answer.status, 502..=504) || answer.status == 404 && candidate.ingress.is_some();
+                let trouble = Trouble::Wrong(answer, why);
+                if not_yet { Said::NotYet(trouble) } else { Said::Wrong(trouble) }
+            }
+        },
+        Err(NoAnswer::Unreachable(why)) => Said::Unreachable(why),
+        Err(garbled @ NoAnswer::Garbled(_)) => Said::Wrong(Trouble::None(garbled)),
+        Err(none) => Said::NotYet(Trouble::None(none)),
+    }
+}
+
+/// Why an answer is not the expected one.
+fn wrong(answer: &Answer, expect: &Expect) -> Option<String> {
+    let status = answer.status;
+    match expect.status {
+        Some(wanted) if wanted != status => return Some(format!("answers {status} instead of {wanted}")),
+        None if status >= 500 => return Some(format!("answers {status}")),
+        _ => {}
+    }
+    let missing = expect.contains.as_ref().filter(|text| !answer.body.contains(text.as_str()))?;
+    Some(format!("answers {status}, but without `{missing}`"))
+}
+
+#[cfg(test)]
+mod tests;

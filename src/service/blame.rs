@@ -1,0 +1,210 @@
+//! Why a Service does not answer as expected, and what to do: pure.
+//!
+//! The workloads are healthy when this is asked, so what is wrong is between them and the URL: a selector, a port, a
+//! path, or what the application says.
+
+use super::backend::Backends;
+use super::candidate::Candidate;
+use super::http::Answer;
+use super::http::NoAnswer;
+use super::http::Question;
+use crate::event::Finding;
+use crate::manifest::Object;
+use k8s_openapi::api::core::v1::Pod;
+use std::collections::BTreeMap;
+
+/// What came, and why that is not what was expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// An answer, but not the expected one.
+    Wrong(Answer, String),
+    /// No answer.
+    None(NoAnswer),
+}
+
+/// What the cluster knows about it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scene {
+    /// The endpoints; `None` if the cluster could not be asked.
+    pub(super) backends: Option<Backends>,
+    /// The pods of the namespace.
+    pub(super) pods: Vec<Pod>,
+    /// What the forward was told.
+    pub(super) forward: Option<String>,
+    /// The ways that did not lead there, as text.
+    pub(super) detours: Vec<String>,
+}
+
+impl Trouble {
+    /// What happened, as the end of a sentence that begins with the URL.
+    pub(super) fn words(&self) -> String {
+        match self {
+            Trouble::Wrong(_, why) => why.clone(),
+            Trouble::None(why) => why.to_string(),
+        }
+    }
+}
+
+/// The finding for a candidate that did not answer as expected.
+pub(super) fn finding(
+    candidate: &Candidate,
+    question: &Question,
+    trouble: &Trouble,
+    scene: &Scene,
+    objects: &[Object],
+) -> Finding {
+    let service = objects
+        .iter()
+        .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
+    let mut finding = Finding::error(format!("`{}` {}", question.url(), trouble.words()))
+        .about(format!("Service/{}", candidate.service))
+        .evidence(scene.detours.iter().cloned());
+    let mut at = None;
+    if let Trouble::Wrong(answer, _) = trouble {
+        finding = finding.evidence(first_line(&answer.body));
+    }
+    let empty = scene.backends.as_ref().filter(|backends| backends.ready == 0);
+    let mend = if let Some(backends) = empty {
+        if backends.unready > 0 {
+            finding = finding.evidence([backends.why_none()]);
+            format!("look at `todo status` and `todo logs {}`", candidate.service)
+        } else {
+            at = Some("/spec/selector".to_owned());
+            let selector =
+                service.map(|object| labels(&object.value["spec"]["selector"])).unwrap_or_default();
+            let (told, mend) = selected(&selector, &scene.pods);
+            finding = finding.evidence([told]);
+            mend
+        }
+    } else {
+        let (mend, pointer) = by_trouble(candidate, question, trouble, scene);
+        at = pointer;
+        mend
+    };
+    let place = match (service, at) {
+        (Some(object), Some(pointer)) => Some(object.place_of(&pointer).clone()),
+        _ => candidate.place.clone(),
+    };
+    if let Some(place) = place {
+        finding = finding.at(place);
+    }
+    finding.mend(mend)
+}
+
+fn by_trouble(
+    candidate: &Candidate,
+    question: &Question,
+    trouble: &Trouble,
+    scene: &Scene,
+) -> (String, Option<String>) {
+    let target = &candidate.port.target;
+    let entry = format!("[service.{}]", candidate.service);
+    let pointer = Some(format!("/spec/ports/{}/targetPort", candidate.port.index));
+    match trouble {
+        Trouble::None(NoAnswer::Refused | NoAnswer::Closed) => {
+            let told = scene
+                .forward
+                .as_ref()
+                .map(|why| format!("\nthe forward was told: {why}"))
+                .unwrap_or_default();
+            let mend = format!(
+                "nothing in the pod listens on port {target}, where `targetPort` leads: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{told}"
+            );
+            (mend, pointer)
+        }
+        Trouble::None(NoAnswer::Silent(_)) => {
+            (format!("see what it is doing: `todo logs {}`", candidate.service), None)
+        }
+        Trouble::None(NoAnswer::Garbled(_)) if question.tls => (
+            format!(
+                "port {} does not speak TLS: give it the name `http` in the Service",
+                candidate.port.number
+            ),
+            pointer,
+        ),
+        Trouble::None(NoAnswer::Garbled(_)) => (
+            format!(
+                "port {} is not HTTP: open another port; if it speaks TLS, give it the name `https`",
+                candidate.port.number
+            ),
+            pointer,
+        ),
+        Trouble::None(NoAnswer::Unreachable(_)) => {
+            ("is the cluster running? `minikube status`; a VPN may take the route to it".to_owned(), None)
+        }
+        Trouble::Wrong(answer, _) => {
+            let expect = |status: u16| format!("`expect = {status}` in {entry}");
+            let mend = match (answer.status, &answer.location) {
+                (300..=399, Some(to)) => {
+                    format!("it redirects to `{to}`: set `path` in {entry} to a page that answers, or {}", expect(answer.status))
+                }
+                (404, _) if candidate.ingress.is_some() => {
+                    "does a rule of the Ingress have this host and path, and is the ingress controller running? `minikube addons enable ingress`".to_owned()
+                }
+                (404, _) => format!("set `path` in {entry} to one that the application has"),
+                (401 | 403, _) => format!("if it is meant to ask who you are: {}", expect(answer.status)),
+                (500.., _) => format!("the application failed: `todo logs {}`", candidate.service),
+                _ if candidate.expect.contains.is_some() => {
+                    format!("is it the right application? mend it, or `contains` in {entry}")
+                }
+                (status, _) => format!("if that is right: {}", expect(status)),
+            };
+            (mend, None)
+        }
+    }
+}
+
+/// What a selector selects, and what to do if that is nothing.
+fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (String, String) {
+    let text = |labels: &BTreeMap<String, String>| {
+        labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
+    };
+    if selector.is_empty() {
+        return (
+            "the Service has no selector".to_owned(),
+            "give it the labels of its pods in `spec.selector`".to_owned(),
+        );
+    }
+    let chosen = |pod: &&Pod| {
+        let labels = pod.metadata.labels.as_ref();
+        selector.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+    };
+    let chosen = pods.iter().filter(chosen).count();
+    if chosen > 0 {
+        let told = format!("{chosen} pods match the selector {}, none is an endpoint", text(selector));
+        return (told, "does a container of the pod have a port of the name in `targetPort`?".to_owned());
+    }
+    // The pods that come nearest: those that share most of the selector's keys.
+    let nearest = pods.iter().filter_map(|pod| pod.metadata.labels.as_ref()).max_by_key(|labels| {
+        let same = selector.iter().filter(|(key, value)| labels.get(*key) == Some(value)).count();
+        (same, selector.keys().filter(|key| labels.contains_key(*key)).count())
+    });
+    let told = match nearest {
+        Some(labels) => {
+            let theirs: BTreeMap<String, String> = labels
+                .iter()
+                .filter(|(key, _)| *key != "pod-template-hash" && *key != "controller-revision-hash")
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect();
+            format!("it selects {}, the nearest pod has {}", text(selector), text(&theirs))
+        }
+        None => format!("it selects {}, and there are no pods", text(selector)),
+    };
+    (told, "make `spec.selector` the labels of the pod template".to_owned())
+}
+
+fn labels(value: &serde_json::Value) -> BTreeMap<String, String> {
+    let pairs = value.as_object().into_iter().flatten();
+    pairs.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+/// The first line of a body that says something, cut to what one reads.
+fn first_line(body: &str) -> Option<String> {
+    const SHOWN: usize = 200;
+    let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let cut: String = line.chars().take(SHOWN).collect();
+    Some(if cut.len() < line.len() { format!("{cut}…") } else { cut })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! Tables: what happened, what the cluster knows → what to do.
+
+use super::Scene;
+use super::Trouble;
+use super::finding;
+use crate::event::Place;
+use crate::manifest::Object;
+use crate::project::Expect;
+use crate::project::name::ObjectName;
+use crate::service::backend::Backends;
+use crate::service::candidate::Candidate;
+use crate::service::candidate::Port;
+use crate::service::http::Answer;
+use crate::service::http::NoAnswer;
+use crate::service::http::Question;
+use serde_json::json;
+use std::time::Duration;
+
+fn candidate() -> Candidate {
+    Candidate {
+        service: ObjectName::parse("web").unwrap(),
+        place: Some(Place { file: "deploy.toml".into(), line: 7, column: 1 }),
+        path: "/".to_owned(),
+        expect: Expect { status: Some(200), contains: None },
+        local_port: None,
+        port: Port {
+            number: 80,
+            name: Some("http".to_owned()),
+            target: "8000".to_owned(),
+            index: 0,
+            node_port: Some(30080),
+            tls: false,
+            balancers: Vec::new(),
+        },
+        ingress: None,
+    }
+}
+
+fn objects() -> Vec<Object> {
+    let value = json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web", "tier": "front"}, "ports": [{"port": 80, "targetPort": 8000}]},
+    });
+    let at = |line| Place { file: "manifests/web.yaml".into(), line, column: 3 };
+    let places = [("/spec/selector".to_owned(), at(8)), ("/spec/ports/0/targetPort".to_owned(), at(12))]
+        .into_iter()
+        .collect();
+    vec![Object { value, place: at(1), places }]
+}
+
+fn told(trouble: &Trouble, scene: &Scene) -> String {
+    let question = Question {
+        connect: "192.168.49.2:30080".to_owned(),
+        authority: "192.168.49.2:30080".to_owned(),
+        tls: false,
+        path: "/".to_owned(),
+    };
+    let found = finding(&candidate(), &question, trouble, scene, &objects());
+    let page = crate::report::fault::Page { look: crate::report::style::Look::BARE, width: None };
+    crate::report::fault::finding(page, &found).join("\n")
+}
+
+fn answer(status: u16, body: &str, location: Option<&str>) -> Trouble {
+    let answer = Answer {
+        status,
+        body: body.to_owned(),
+        location: location.map(str::to_owned),
+        took: Duration::from_millis(3),
+    };
+    Trouble::Wrong(answer, format!("answers {status} instead of 200"))
+}
+
+fn backends(ready: usize, unready: usize) -> Scene {
+    Scene { backends: Some(Backends { ready, unready, pods: Vec::new() }), ..Scene::default() }
+}
+
+#[test]
+fn a_selector_that_selects_nothing_is_shown_beside_the_labels_there_are() {
+    let pod = serde_json::from_value(json!({"metadata": {"name": "web-1", "labels": {
+        "app": "web", "tier": "frontend", "pod-template-hash": "abc",
+    }}}))
+    .unwrap();
+    let scene = Scene { pods: vec![pod], ..backends(0, 0) };
+    insta::assert_snapshot!(told(&Trouble::None(NoAnswer::Refused), &scene));
+}
+
+#[test]
+fn a_port_that_nobody_listens_on_is_told_by_its_target_port() {
+    let scene = Scene { forward: Some("connection refused".to_owned()), ..backends(1, 0) };
+    insta::assert_snapshot!(told(&Trouble::None(NoAnswer::Refused), &scene));
+}
+
+#[test]
+fn pods_that_are_not_ready_are_the_reason_before_anything_else() {
+    insta::assert_snapshot!(told(&answer(503, "", None), &backends(0, 2)));
+}
+
+#[test]
+fn a_wrong_answer_shows_its_first_words() {
+    insta::assert_snapshot!(told(
+        &answer(404, "\n  {\"detail\":\"Not Found\"}\nmore", None),
+        &backends(1, 0)
+    ));
+    insta::assert_snapshot!(told(&answer(302, "", Some("https://login.example/")), &backends(1, 0)));
+    insta::assert_snapshot!(told(&answer(500, "boom", None), &backends(1, 0)));
+    insta::assert_snapshot!(told(&answer(401, "", None), &backends(1, 0)));
+}
+
+#[test]
+fn what_is_not_http_is_said() {
+    let trouble = Trouble::None(NoAnswer::Garbled("invalid HTTP version parsed".to_owned()));
+    insta::assert_snapshot!(told(&trouble, &backends(1, 0)));
+}

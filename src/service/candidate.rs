@@ -1,0 +1,404 @@
+//! Which Services people open, and the ways to each: pure.
+//!
+//! Nothing is tried here. What the cluster decided later than the manifests (a NodePort, a load balancer's address)
+//! comes in as the live objects; before anything is applied there are none, and the same function finds the mistakes.
+
+use super::Reach;
+use super::http::Question;
+use crate::event::Finding;
+use crate::event::Place;
+use crate::manifest::Object;
+use crate::project;
+use crate::project::Expect;
+use crate::project::name::ObjectName;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::core::v1::ServicePort;
+use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde::de::DeserializeOwned;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+
+/// What the cluster has of the project's Services and Ingresses.
+#[derive(Debug, Clone, Default)]
+pub struct Live {
+    /// Its Services.
+    pub services: Vec<Service>,
+    /// Its Ingresses.
+    pub ingresses: Vec<Ingress>,
+}
+
+/// Something that people open.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Candidate {
+    /// The Service that answers.
+    pub service: ObjectName,
+    /// Where it was asked for, else where the Service is written.
+    pub place: Option<Place>,
+    /// The path of the URL.
+    pub path: String,
+    /// What the answer must be.
+    pub expect: Expect,
+    /// Also on this port of localhost.
+    pub local_port: Option<u16>,
+    /// Which port of the Service.
+    pub port: Port,
+    /// The Ingress in front of it.
+    pub ingress: Option<Front>,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Port {
+    /// Its number.
+    pub number: u16,
+    /// Its name, where it has one: what EndpointSlices call it.
+    pub name: Option<String>,
+    /// What it leads to in the pod, as written.
+    pub target: String,
+    /// Its position in the Service.
+    pub index: usize,
+    /// The port of each node that leads to it.
+    pub node_port: Option<u16>,
+    /// Whether TLS is spoken behind it.
+    pub tls: bool,
+    /// The addresses of load balancers that lead to it.
+    pub balancers: Vec<String>,
+}
+
+/// An Ingress in front of a Service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Front {
+    /// Its name.
+    pub name: String,
+    /// The host it answers to; any if it names none.
+    pub host: Option<String>,
+    /// Whether it speaks TLS.
+    pub tls: bool,
+    /// Where it says that it listens.
+    pub addresses: Vec<String>,
+}
+
+/// One way to a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A NodePort that the node's container publishes on this machine.
+    Published(Question),
+    /// A load balancer or an Ingress, at an address of its own.
+    Front(Question),
+    /// The node's address.
+    Node(Question),
+    /// A port-forward by this process.
+    Forward,
+}
+
+impl Way {
+    /// What is asked this way; `None` for a forward, whose port is not known before it is there.
+    pub(super) fn question(&self) -> Option<&Question> {
+        match self {
+            Way::Published(question) | Way::Front(question) | Way::Node(question) => Some(question),
+            Way::Forward => None,
+        }
+    }
+}
+
+/// What people open: what the project declares, else the one Service that is made to be opened (an Ingress before a
+/// load balancer before a NodePort). Every declared Service that does not exist or has no port is found at once.
+pub fn candidates(
+    declared: &[project::Service],
+    objects: &[Object],
+    live: &Live,
+) -> Result<Vec<Candidate>, Vec<Finding>> {
+    let services: Vec<(Service, Option<Place>)> = merged(objects, &live.services, "Service");
+    let ingresses: Vec<(Ingress, Option<Place>)> = merged(objects, &live.ingresses, "Ingress");
+    if declared.is_empty() {
+        return Ok(guess(&services, &ingresses).into_iter().collect());
+    }
+    let mut found = Vec::new();
+    let mut findings = Vec::new();
+    for wanted in declared {
+        match one(wanted, &services, &ingresses) {
+            Ok(candidate) => found.push(candidate),
+            Err(finding) => findings.push(finding.at(wanted.place.clone())),
+        }
+    }
+    if findings.is_empty() { Ok(found) } else { Err(findings) }
+}
+
+#[expect(clippy::result_large_err, reason = "once per declared service")]
+fn one(
+    wanted: &project::Service,
+    services: &[(Service, Option<Place>)],
+    ingresses: &[(Ingress, Option<Place>)],
+) -> Result<Candidate, Finding> {
+    let name = wanted.name.as_str();
+    let Some((service, _)) = services.iter().find(|(service, _)| named(service, name)) else {
+        let others: Vec<String> = services
+            .iter()
+            .filter_map(|(service, _)| Some(format!("`{}`", service.metadata.name.as_ref()?)))
+            .collect();
+        let mend = if others.is_empty() {
+            "the manifests hold no Service: write one, or remove this entry".to_owned()
+        } else {
+            format!("the manifests hold {}", others.join(", "))
+        };
+        return Err(Finding::error(format!("there is no Service `{name}`")).mend(mend));
+    };
+    let port = best_port(service).ok_or_else(|| {
+        Finding::error(format!("the Service `{name}` has no TCP port that could be opened"))
+            .mend("give it a port in `spec.ports`, or open another Service")
+    })?;
+    let behind =
+        ingresses.iter().find_map(|(ingress, _)| front(ingress, name)).filter(|_| port.node_port.is_none());
+    let path = match &behind {
+        Some((_, path)) if wanted.path == "/" => path.clone(),
+        _ => wanted.path.clone(),
+    };
+    Ok(Candidate {
+        service: wanted.name.clone(),
+        place: Some(wanted.place.clone()),
+        path,
+        expect: wanted.expect.clone(),
+        local_port: wanted.local_port,
+        port,
+        ingress: behind.map(|(front, _)| front),
+    })
+}
+
+fn guess(services: &[(Service, Option<Place>)], ingresses: &[(Ingress, Option<Place>)]) -> Option<Candidate> {
+    let candidate = |service: &Service, place: &Option<Place>, path: String, ingress: Option<Front>| {
+        Some(Candidate {
+            service: ObjectName::parse(service.metadata.name.clone()?).ok()?,
+            place: place.clone(),
+            path,
+            expect: Expect { status: None, contains: None },
+            local_port: None,
+            port: best_port(service)?,
+            ingress,
+        })
+    };
+    let through_ingress = ingresses.iter().find_map(|(ingress, place)| {
+        services.iter().find_map(|(service, _)| {
+            let (front, path) = front(ingress, service.metadata.name.as_deref()?)?;
+            candidate(service, place, path, Some(front))
+        })
+    });
+    let exposed = |kind: &str| {
+        // Only what the project wrote: others may live in its namespace.
+        let of_kind = services.iter().filter(|(service, place)| {
+            place.is_some() && service.spec.as_ref().and_then(|spec| spec.type_.as_deref()) == Some(kind)
+        });
+        // `max_by_key` takes the last of equals, people mean the first.
+        of_kind
+            .rev()
+            .filter_map(|(service, place)| {
+                let port = ports(service).max_by_key(|(_, port)| likely(port))?;
+                let rank = likely(port.1);
+                (rank > 0).then_some((rank, service, place))
+            })
+            .max_by_key(|(rank, ..)| *rank)
+            .and_then(|(_, service, place)| candidate(service, place, "/".to_owned(), None))
+    };
+    through_ingress.or_else(|| exposed("LoadBalancer")).or_else(|| exposed("NodePort"))
+}
+
+/// Written objects of a kind with their places, each as the cluster has it where it has it.
+fn merged<K>(objects: &[Object], live: &[K], kind: &str) -> Vec<(K, Option<Place>)>
+where
+    K: DeserializeOwned + Clone + kube::Resource,
+{
+    let mut all: Vec<(K, Option<Place>)> = Vec::new();
+    for object in objects.iter().filter(|object| object.kind() == kind) {
+        let there = live.iter().find(|live| live.meta().name.as_deref() == Some(object.name())).cloned();
+        if let Some(found) = there.or_else(|| serde_json::from_value(object.value.clone()).ok()) {
+            all.push((found, Some(object.place.clone())));
+        }
+    }
+    for found in live {
+        if !all.iter().any(|(known, _)| known.meta().name == found.meta().name) {
+            all.push((found.clone(), None));
+        }
+    }
+    all
+}
+
+fn named(service: &Service, name: &str) -> bool {
+    service.metadata.name.as_deref() == Some(name)
+}
+
+/// The TCP ports of a Service that has pods behind it.
+fn ports(service: &Service) -> impl DoubleEndedIterator<Item = (usize, &ServicePort)> {
+    let spec = service.spec.as_ref().filter(|spec| spec.type_.as_deref() != Some("ExternalName"));
+    spec.and_then(|spec| spec.ports.as_deref())
+        .unwrap_or_default()
+        .iter()
+        .enumerate()
+        .filter(|(_, port)| port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP"))
+}
+
+/// How much a port looks as if a browser could open it: 0 not at all, 1 who knows, 2 by its number, 3 by its name.
+fn likely(port: &ServicePort) -> u8 {
+    const WEB: [i32; 12] = [80, 443, 3000, 4200, 5000, 5173, 8000, 8080, 8081, 8443, 8501, 8888];
+    const NOT: [i32; 9] = [22, 53, 3306, 5432, 5672, 6379, 9042, 9092, 27017];
+    let words = [port.name.as_deref(), port.app_protocol.as_deref()];
+    let says = |prefixes: &[&str]| {
+        words
+            .iter()
+            .flatten()
+            .any(|word| prefixes.iter().any(|prefix| word.to_ascii_lowercase().starts_with(prefix)))
+    };
+    if says(&["http", "web", "kubernetes.io/ws", "ui"]) {
+        3
+    } else if NOT.contains(&port.port)
+        || says(&["grpc", "postgres", "mysql", "redis", "mongo", "amqp", "kafka", "tcp", "ssh", "metrics"])
+    {
+        0
+    } else if WEB.contains(&port.port) {
+        2
+    } else {
+        1
+    }
+}
+
+/// The port that people mean: the likeliest, the first of equals.
+fn best_port(service: &Service) -> Option<Port> {
+    let (index, port) = ports(service).rev().max_by_key(|(_, port)| likely(port))?;
+    let number = u16::try_from(port.port).ok()?;
+    let tls = matches!(number, 443 | 8443)
+        || [&port.name, &port.app_protocol]
+            .into_iter()
+            .flatten()
+            .any(|word| word.eq_ignore_ascii_case("https"));
+    let target = match &port.target_port {
+        None | Some(IntOrString::Int(0)) => number.to_string(),
+        Some(IntOrString::Int(target)) => target.to_string(),
+        Some(IntOrString::String(name)) => name.clone(),
+    };
+    let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
+    let balancers = status.and_then(|status| status.ingress.as_ref()).into_iter().flatten();
+    Some(Port {
+        number,
+        name: port.name.clone().filter(|name| !name.is_empty()),
+        target,
+        index,
+        node_port: port.node_port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0),
+        tls,
+        balancers: balancers
+            .filter_map(|entry| entry.hostname.clone().or_else(|| entry.ip.clone()))
+            .collect(),
+    })
+}
+
+/// How an Ingress leads to a Service: itself and the path of its rule.
+fn front(ingress: &Ingress, service: &str) -> Option<(Front, String)> {
+    let spec = ingress.spec.as_ref()?;
+    let is = |backend: &k8s_openapi::api::networking::v1::IngressBackend| {
+        backend.service.as_ref().is_some_and(|backend| backend.name == service)
+    };
+    let by_rule = spec.rules.iter().flatten().find_map(|rule| {
+        let path = rule.http.as_ref()?.paths.iter().find(|path| is(&path.backend))?;
+        Some((rule.host.clone(), path.path.clone().unwrap_or_else(|| "/".to_owned())))
+    });
+    let (host, path) = by_rule.or_else(|| {
+        spec.default_backend.as_ref().filter(|backend| is(backend)).map(|_| (None, "/".to_owned()))
+    })?;
+    let host = host.filter(|host| !host.is_empty());
+    // `*.example.org` answers to any name below it.
+    let host = host.map(|host| host.strip_prefix("*.").map(|domain| format!("www.{domain}")).unwrap_or(host));
+    let tls = spec.tls.iter().flatten().any(|tls| match (&tls.hosts, &host) {
+        (Some(hosts), Some(host)) if !hosts.is_empty() => hosts.contains(host),
+        _ => true,
+    });
+    let status = ingress.status.as_ref().and_then(|status| status.load_balancer.as_ref());
+    let addresses = status.and_then(|status| status.ingress.as_ref()).into_iter().flatten();
+    let addresses =
+        addresses.filter_map(|entry| entry.hostname.clone().or_else(|| entry.ip.clone())).collect();
+    let name = ingress.metadata.name.clone().unwrap_or_default();
+    Some((Front { name, host, tls, addresses }, literal(&path)))
+}
+
+/// The part of a path that is no pattern: nginx's `/api(/|$)(.*)` is asked as `/api/`.
+fn literal(path: &str) -> String {
+    let end = path.find(['(', '[', '*', '?', '$', '^', '\\']).unwrap_or(path.len());
+    let path = &path[..end];
+    match (path.starts_with('/'), end) {
+        (false, _) => format!("/{path}"),
+        (true, _) => path.to_owned(),
+    }
+}
+
+impl Candidate {
+    /// The ways to it, the one that lasts longest and needs least first. The last one is always a forward.
+    pub(super) fn ways(&self, reach: &Reach) -> Vec<Way> {
+        let mut ways = Vec::new();
+        if let Some(front) = &self.ingress {
+            let port = if front.tls { 443 } else { 80 };
+            let mut ask = |address: String, port: u16| {
+                let authority = authority(front.host.as_deref().unwrap_or(&address), port, front.tls);
+                let connect = format!("{}:{port}", bracketed(&address));
+                let question = Question { connect, authority, tls: front.tls, path: self.path.clone() };
+                if !ways.iter().any(|way| *way == Way::Front(question.clone())) {
+                    ways.push(Way::Front(question));
+                }
+            };
+            if let Some(published) = reach.published.get(&port) {
+                ask(here(*published).ip().to_string(), published.port());
+            }
+            for address in &front.addresses {
+                ask(address.clone(), port);
+            }
+            if let Some(node) = reach.address {
+                ask(node.to_string(), port);
+            }
+            ways.push(Way::Forward);
+            return ways;
+        }
+        if let Some(published) = self.port.node_port.and_then(|port| reach.published.get(&port)) {
+            let at = here(*published);
+            ways.push(Way::Published(self.question(&at.ip().to_string(), at.port())));
+        }
+        for balancer in &self.port.balancers {
+            ways.push(Way::Front(self.question(balancer, self.port.number)));
+        }
+        if let (Some(node), Some(port)) = (reach.address, self.port.node_port) {
+            ways.push(Way::Node(self.question(&node.to_string(), port)));
+        }
+        ways.push(Way::Forward);
+        ways
+    }
+
+    /// The question at an address.
+    pub(super) fn question(&self, address: &str, port: u16) -> Question {
+        Question {
+            connect: format!("{}:{port}", bracketed(address)),
+            authority: authority(address, port, self.port.tls),
+            tls: self.port.tls,
+            path: self.path.clone(),
+        }
+    }
+}
+
+fn authority(address: &str, port: u16, tls: bool) -> String {
+    let address = bracketed(address);
+    if port == if tls { 443 } else { 80 } { address } else { format!("{address}:{port}") }
+}
+
+fn bracketed(address: &str) -> String {
+    if address.contains(':') && !address.starts_with('[') {
+        format!("[{address}]")
+    } else {
+        address.to_owned()
+    }
+}
+
+/// A port that is published on every address is there on this one too.
+fn here(published: SocketAddr) -> SocketAddr {
+    if published.ip().is_unspecified() {
+        SocketAddr::new(IpAddr::from([127, 0, 0, 1]), published.port())
+    } else {
+        published
+    }
+}
+
+#[cfg(test)]
+mod tests;

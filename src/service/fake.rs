@@ -1,0 +1,89 @@
+//! HTTP servers on 127.0.0.1 that misbehave as applications do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+
+/// What a server does with a request.
+pub(super) enum Reply {
+    /// Writes this and closes.
+    Raw(String),
+    /// Closes without a word.
+    Close,
+    /// Says nothing, for ever.
+    Hang,
+}
+
+/// A well-formed answer.
+pub(super) fn text(status: u16, body: &str) -> Reply {
+    Reply::Raw(format!(
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// An answer of an API server.
+pub(super) fn json(body: &serde_json::Value) -> Reply {
+    let body = body.to_string();
+    Reply::Raw(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// A redirect.
+pub(super) fn redirect(to: &str) -> Reply {
+    Reply::Raw(format!(
+        "HTTP/1.1 302 Found\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+    ))
+}
+
+/// A server that answers the number of the request, from 0, and its path, by `reply`.
+pub(super) async fn server(reply: impl Fn(usize, &str) -> Reply + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    serve(listener, reply);
+    at
+}
+
+/// The same on a listener that exists already.
+pub(super) fn serve(listener: TcpListener, reply: impl Fn(usize, &str) -> Reply + Send + Sync + 'static) {
+    let reply = Arc::new(reply);
+    tokio::spawn(async move {
+        for number in 0.. {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let reply = Arc::clone(&reply);
+            tokio::spawn(async move {
+                let path = head(&mut stream).await.1;
+                match reply(number, &path) {
+                    Reply::Raw(text) => {
+                        let _ = stream.write_all(text.as_bytes()).await;
+                        let _ = stream.shutdown().await;
+                    }
+                    Reply::Close => {}
+                    Reply::Hang => std::future::pending().await,
+                }
+            });
+        }
+    });
+}
+
+/// Reads a request's head; returns it and its path.
+pub(super) async fn head(stream: &mut TcpStream) -> (String, String) {
+    let mut read = Vec::new();
+    let mut byte = [0];
+    while !read.ends_with(b"\r\n\r\n") && stream.read(&mut byte).await.is_ok_and(|count| count == 1) {
+        read.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&read).into_owned();
+    let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
+    (head, path)
+}
+
+/// A port on which nobody listens.
+pub(super) async fn closed_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}

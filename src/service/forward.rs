@@ -1,0 +1,186 @@
+//! A port of this machine that leads to a pod, held by this process: for nodes whose address cannot be reached.
+//!
+//! Not `kubectl port-forward`, which dies with the pod it chose: every connection looks for a ready pod of its own, and
+//! one that arrives while the pods are being replaced waits for the next. The price is one request to the API server a
+//! connection, because a WebSocket of the API server carries one connection only.
+
+use super::backend;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::Client;
+use std::io;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::io::copy;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How long a connection waits for a pod that is ready.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long to wait between two looks for a pod.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long an answer may still take after the asker has said its last word. kube closes both directions at the first
+/// end, so we do not pass that end on.
+const LAST_WORD: Duration = Duration::from_secs(30);
+
+/// How many ports above the wanted one are tried.
+const NEXT: u16 = 20;
+
+/// A forward; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Forward {
+    address: SocketAddr,
+    wanted: Option<u16>,
+    trouble: Arc<Mutex<Option<String>>>,
+    task: JoinHandle<()>,
+}
+
+impl Forward {
+    /// Listens on 127.0.0.1 at `wanted`, else on the next free port, else on any, and leads what connects to a ready pod
+    /// behind the port of `service` that EndpointSlices call `port`.
+    pub async fn open(
+        client: &Client,
+        namespace: &Namespace,
+        service: &ObjectName,
+        port: Option<&str>,
+        wanted: Option<u16>,
+    ) -> io::Result<Forward> {
+        let listener = listen(wanted).await?;
+        let address = listener.local_addr()?;
+        let trouble = Arc::new(Mutex::new(None));
+        let lane = Lane {
+            client: client.clone(),
+            namespace: namespace.clone(),
+            service: service.clone(),
+            port: port.map(str::to_owned),
+            trouble: Arc::clone(&trouble),
+        };
+        let task = tokio::spawn(accept(listener, lane));
+        Ok(Forward { address, wanted, trouble, task })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The port that was wanted, if another program has it.
+    #[must_use]
+    pub fn missed(&self) -> Option<u16> {
+        self.wanted.filter(|wanted| *wanted != self.address.port())
+    }
+
+    /// What last went wrong on the way to the pod, as the API server or the kubelet put it.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(wanted: Option<u16>) -> io::Result<TcpListener> {
+    for port in wanted.into_iter().flat_map(|port| port..=port.saturating_add(NEXT)) {
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            return Ok(listener);
+        }
+    }
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
+}
+
+/// What every connection needs.
+#[derive(Clone)]
+struct Lane {
+    client: Client,
+    namespace: Namespace,
+    service: ObjectName,
+    port: Option<String>,
+    trouble: Arc<Mutex<Option<String>>>,
+}
+
+async fn accept(listener: TcpListener, lane: Lane) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            Ok((socket, _)) = listener.accept() => {
+                connections.spawn(lane.clone().carry(socket));
+            }
+            Some(_) = connections.join_next() => {}
+            else => {}
+        }
+    }
+}
+
+impl Lane {
+    async fn carry(self, mut socket: TcpStream) {
+        let deadline = Instant::now() + PATIENCE;
+        let (mut forwarder, port) = loop {
+            match self.connect().await {
+                Ok(connected) => break connected,
+                Err(why) => self.told(Some(why)),
+            }
+            if Instant::now() + PAUSE > deadline {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        };
+        let (Some(stream), Some(error)) = (forwarder.take_stream(port), forwarder.take_error(port)) else {
+            return;
+        };
+        let _ = socket.set_nodelay(true);
+        let (mut from_client, mut to_client) = socket.split();
+        let (mut from_pod, mut to_pod) = tokio::io::split(stream);
+        let up = async {
+            let _ = copy(&mut from_client, &mut to_pod).await;
+            tokio::time::sleep(LAST_WORD).await;
+        };
+        let down = copy(&mut from_pod, &mut to_client);
+        let failed = async {
+            match error.await {
+                Some(why) => why,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            moved = down => if moved.is_ok_and(|bytes| bytes > 0) { self.told(None) },
+            () = up => {}
+            why = failed => self.told(Some(why)),
+        }
+        let _ = to_client.shutdown().await;
+        forwarder.abort();
+    }
+
+    async fn connect(&self) -> Result<(kube::api::Portforwarder, u16), String> {
+        let backends = backend::look(&self.client, &self.namespace, &self.service, self.port.as_deref())
+            .await
+            .map_err(|error| backend::words(&error))?;
+        let (pod, port) = backends.pods.first().ok_or_else(|| backends.why_none())?;
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
+        let forwarder = pods.portforward(pod, &[*port]).await.map_err(|error| backend::words(&error))?;
+        Ok((forwarder, *port))
+    }
+
+    fn told(&self, why: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+}
+
+#[cfg(test)]
+mod tests;

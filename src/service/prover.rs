@@ -1,0 +1,263 @@
+//! Asking one service until it answers: way after way, each until it is known to lead there or not.
+
+use super::Pace;
+use super::Proved;
+use super::Reach;
+use super::Said;
+use super::backend;
+use super::backend::Backends;
+use super::blame;
+use super::blame::Scene;
+use super::blame::Trouble;
+use super::candidate::Candidate;
+use super::candidate::Way;
+use super::forward::Forward;
+use super::http::Answer;
+use super::http::NoAnswer;
+use super::http::Question;
+use super::say;
+use crate::event::Finding;
+use crate::event::OpenItem;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::manifest::Object;
+use crate::project::name::Namespace;
+use crate::run::Run;
+use crate::world::Os;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::Client;
+use kube::api::ListParams;
+use std::net::IpAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What proving needs.
+pub(super) struct Prover<'a> {
+    pub(super) run: &'a Run,
+    pub(super) client: &'a Client,
+    pub(super) namespace: &'a Namespace,
+    pub(super) reach: &'a Reach,
+    pub(super) objects: &'a [Object],
+    pub(super) deadline: Instant,
+    pub(super) pace: Pace,
+}
+
+/// Where asking one way ends.
+enum End {
+    Answered(Answer),
+    NextWay(String),
+    Failed(Trouble),
+}
+
+impl Prover<'_> {
+    /// Proves all at once, and finds all that do not answer.
+    pub(super) async fn all(&self, candidates: &[Candidate]) -> Result<Vec<Proved>> {
+        let mut proved = Vec::new();
+        let mut findings = Vec::new();
+        for result in join_all(candidates.iter().map(|candidate| self.one(candidate))).await {
+            match result {
+                Ok(one) => proved.push(one),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        if findings.is_empty() {
+            return Ok(proved);
+        }
+        Err(Fault::message(Kind::Service, "the application does not answer as expected").findings(findings))
+    }
+
+    async fn one(&self, candidate: &Candidate) -> Result<Proved, Finding> {
+        let item = self.run.sink.item(Step::Service, candidate.service.as_str());
+        let ways = candidate.ways(self.reach);
+        let mut detours = Vec::new();
+        for (index, way) in ways.iter().enumerate() {
+            let forward = match way {
+                Way::Forward => Some(self.forward(candidate).await?),
+                _ => None,
+            };
+            let question = match (&forward, way.question()) {
+                (Some(forward), _) => here(candidate, forward),
+                (None, Some(question)) => question.clone(),
+                (None, None) => continue,
+            };
+            match self.until(&item, candidate, &question, index + 1 == ways.len()).await {
+                End::Answered(answer) => {
+                    let proved = self.local(&item, candidate, way, question, answer, forward).await?;
+                    let took = proved.took.as_millis();
+                    let detail = format!("{} answered {} in {took} ms", proved.url, proved.status);
+                    item.finish(Outcome::Done, Some(detail));
+                    return Ok(proved);
+                }
+                End::NextWay(why) => detours.push(format!("{} {why}", question.url())),
+                End::Failed(trouble) => {
+                    return Err(self.blame(candidate, &question, &trouble, forward.as_ref(), detours).await);
+                }
+            }
+        }
+        Err(Finding::error("there is no way to it").about(format!("Service/{}", candidate.service)))
+    }
+
+    /// Asks one way until it answers as expected, is known to lead nowhere, gives a wrong answer for good, or time is up.
+    async fn until(&self, item: &OpenItem, candidate: &Candidate, question: &Question, last: bool) -> End {
+        let mut pause = self.pace.pause / 16;
+        let mut same: Option<(String, Instant)> = None;
+        loop {
+            let said = say(candidate, question, self.pace).await;
+            let now = Instant::now();
+            let mut lasts = |words: &str| match &same {
+                Some((before, since)) if before == words => now - *since,
+                _ => {
+                    same = Some((words.to_owned(), now));
+                    Duration::ZERO
+                }
+            };
+            let trouble = match said {
+                Said::Right(answer) => return End::Answered(answer),
+                Said::Unreachable(why) if !last => {
+                    return End::NextWay(NoAnswer::Unreachable(why).to_string());
+                }
+                Said::Unreachable(why) => Trouble::None(NoAnswer::Unreachable(why)),
+                Said::Wrong(trouble) => {
+                    if lasts(&trouble.words()) >= self.pace.settle {
+                        return End::Failed(trouble);
+                    }
+                    trouble
+                }
+                Said::NotYet(trouble) => {
+                    let closed = matches!(trouble, Trouble::None(NoAnswer::Refused | NoAnswer::Closed));
+                    let settled = lasts(&trouble.words()) >= self.pace.settle;
+                    let ready = self.backends(candidate).await.map_or(0, |backends| backends.ready);
+                    // The application is there, but this door stays shut: another machine's, or a firewall's.
+                    if closed && settled && !last && ready > 0 {
+                        return End::NextWay(trouble.words());
+                    }
+                    trouble
+                }
+            };
+            if Instant::now() + pause >= self.deadline {
+                return End::Failed(trouble);
+            }
+            item.waiting(format!("{} {}", question.url(), trouble.words()));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(self.pace.pause);
+        }
+    }
+
+    /// Adds the address on localhost that was asked for, proved as well.
+    async fn local(
+        &self,
+        item: &OpenItem,
+        candidate: &Candidate,
+        way: &Way,
+        question: Question,
+        answer: Answer,
+        forward: Option<Forward>,
+    ) -> Result<Proved, Finding> {
+        let mut notes = Vec::new();
+        let mut proved = Proved {
+            service: candidate.service.clone(),
+            url: question.url(),
+            status: answer.status,
+            took: answer.took,
+            local: None,
+            forward,
+            note: None,
+        };
+        let there = candidate.local_port.filter(|port| {
+            matches!(way, Way::Published(at) if at.connect.ends_with(&format!(":{port}")))
+                || *way == Way::Forward
+        });
+        if candidate.local_port.is_some() && there.is_none() {
+            let forward = self.forward(candidate).await?;
+            let local = here(candidate, &forward);
+            match self.until(item, candidate, &local, true).await {
+                End::Answered(_) => proved.local = Some(local.url()),
+                End::NextWay(why) => notes.push(format!("{} {why}", local.url())),
+                End::Failed(trouble) => {
+                    return Err(self.blame(candidate, &local, &trouble, Some(&forward), Vec::new()).await);
+                }
+            }
+            proved.forward = Some(forward);
+        }
+        if let Some(forward) = &proved.forward {
+            if let Some(missed) = forward.missed() {
+                notes.push(format!("port {missed} is taken, so it is {}", forward.address().port()));
+            }
+            let held = proved.local.as_ref().unwrap_or(&proved.url);
+            notes.push(format!("{held} is a forward: it lasts as long as this command runs"));
+        }
+        if let (Some(front), Way::Forward) = (&candidate.ingress, way) {
+            notes.push(format!(
+                "the Ingress `{}` cannot be reached from here; this leads past it",
+                front.name
+            ));
+        }
+        notes.extend(hosts_line(candidate, &question, self.run.world.os).await);
+        if question.tls {
+            notes.push("its certificate was not checked".to_owned());
+        }
+        proved.note = (!notes.is_empty()).then(|| notes.join("; "));
+        Ok(proved)
+    }
+
+    async fn forward(&self, candidate: &Candidate) -> Result<Forward, Finding> {
+        let port = candidate.port.name.as_deref();
+        Forward::open(self.client, self.namespace, &candidate.service, port, candidate.local_port).await.map_err(
+            |error| {
+                Finding::error(format!("cannot listen on 127.0.0.1: {error}"))
+                    .about(format!("Service/{}", candidate.service))
+                    .mend("is a firewall or a sandbox in the way? Every port from the wanted one upwards was tried")
+            },
+        )
+    }
+
+    async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
+        let port = candidate.port.name.as_deref();
+        backend::look(self.client, self.namespace, &candidate.service, port).await.ok()
+    }
+
+    async fn blame(
+        &self,
+        candidate: &Candidate,
+        question: &Question,
+        trouble: &Trouble,
+        forward: Option<&Forward>,
+        detours: Vec<String>,
+    ) -> Finding {
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
+        let pods = pods.list(&ListParams::default().limit(500)).await;
+        let scene = Scene {
+            backends: self.backends(candidate).await,
+            pods: pods.map(|list| list.items).unwrap_or_default(),
+            forward: forward.and_then(Forward::trouble),
+            detours,
+        };
+        blame::finding(candidate, question, trouble, &scene, self.objects)
+    }
+}
+
+/// A candidate through a forward.
+pub(super) fn here(candidate: &Candidate, forward: &Forward) -> Question {
+    candidate.question(&forward.address().ip().to_string(), forward.address().port())
+}
+
+/// What to write where, if the host of an Ingress is known to nobody but us.
+async fn hosts_line(candidate: &Candidate, question: &Question, os: Os) -> Option<String> {
+    let host = candidate.ingress.as_ref()?.host.as_ref()?;
+    if question.authority.split(':').next() != Some(host) {
+        return None;
+    }
+    let (address, _) = question.connect.rsplit_once(':')?;
+    let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
+    let known = tokio::net::lookup_host((host.as_str(), 80)).await;
+    if known.is_ok_and(|mut known| known.any(|found| found.ip() == address)) {
+        return None;
+    }
+    let file = if os == Os::Windows { r"C:\Windows\System32\drivers\etc\hosts" } else { "/etc/hosts" };
+    Some(format!("browsers find {host} once `{address} {host}` is a line of {file}"))
+}

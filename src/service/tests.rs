@@ -1,0 +1,262 @@
+//! Steps against applications and an API server on 127.0.0.1.
+
+use super::Asked;
+use super::Pace;
+use super::Proved;
+use super::Reach;
+use super::candidate::Candidate;
+use super::candidate::Live;
+use super::candidate::candidates;
+use super::fake;
+use super::fake::Reply;
+use super::prover::Prover;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::event::Place;
+use crate::event::Sink;
+use crate::fault::Fault;
+use crate::manifest::Object;
+use crate::project;
+use crate::project::Expect;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::run::Run;
+use crate::signal::Cancel;
+use crate::world::World;
+use kube::Client;
+use serde_json::Value;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+const PACE: Pace = Pace {
+    limit: Duration::from_millis(300),
+    pause: Duration::from_millis(40),
+    settle: Duration::from_millis(200),
+};
+
+fn run() -> (Run, UnboundedReceiver<Event>) {
+    let (sink, events) = Sink::new();
+    let (asker, cancel) = Cancel::new();
+    // Nobody asks this run to stop.
+    std::mem::forget(asker);
+    let world = Arc::new(World::fake(
+        "/",
+        [("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")],
+    ));
+    (Run { sink, cancel, world, verbose: false }, events)
+}
+
+/// An API server that knows endpoints, ready or not, and no pods.
+async fn cluster(ready: bool) -> Client {
+    let at = fake::server(move |_, path| {
+        let items = if path.contains("endpointslices") {
+            json!([{"addressType": "IPv4", "metadata": {"name": "web-1"}, "ports": [{"name": "", "port": 8000}],
+                "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": ready}}]}])
+        } else {
+            json!([])
+        };
+        fake::json(&json!({"metadata": {}, "items": items}))
+    })
+    .await;
+    client(at)
+}
+
+fn client(at: SocketAddr) -> Client {
+    Client::try_from(kube::Config::new(format!("http://{at}").parse().unwrap())).unwrap()
+}
+
+fn namespace() -> Namespace {
+    Namespace::parse("todo").unwrap()
+}
+
+fn objects() -> Vec<Object> {
+    let value: Value = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "spec": {"type": "NodePort", "selector": {"app": "web"}, "ports": [{"port": 80, "nodePort": 30080}]}});
+    vec![Object::made(value, Place::file("web.yaml"))]
+}
+
+fn candidate(status: Option<u16>, contains: Option<&str>) -> Candidate {
+    let declared = project::Service {
+        name: ObjectName::parse("web").unwrap(),
+        place: Place::file("deploy.toml"),
+        path: "/".to_owned(),
+        expect: Expect { status, contains: contains.map(str::to_owned) },
+        local_port: None,
+    };
+    candidates(&[declared], &objects(), &Live::default()).unwrap().remove(0)
+}
+
+fn published(at: SocketAddr) -> Reach {
+    Reach { address: None, published: [(30080, at)].into() }
+}
+
+async fn proved(
+    candidate: &Candidate,
+    reach: &Reach,
+    client: &Client,
+    within: Duration,
+) -> (Result<Proved, Fault>, Vec<String>) {
+    let (run, mut events) = run();
+    let (namespace, objects) = (namespace(), objects());
+    let prover = Prover {
+        run: &run,
+        client,
+        namespace: &namespace,
+        reach,
+        objects: &objects,
+        deadline: Instant::now() + within,
+        pace: PACE,
+    };
+    let result = prover.all(std::slice::from_ref(candidate)).await.map(|mut all| all.remove(0));
+    let mut waited = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        if let EventKind::Waiting { why, .. } = event.kind {
+            waited.push(why);
+        }
+    }
+    waited.dedup();
+    (result, waited)
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn the_url_that_is_told_has_answered() {
+    let at = fake::server(|_, _| fake::text(200, "<div id=root>")).await;
+    let (proved, waited) =
+        proved(&candidate(Some(200), Some("root")), &published(at), &cluster(true).await, LONG).await;
+    let proved = proved.unwrap();
+    assert_eq!((proved.url, proved.status, proved.note), (format!("http://{at}/"), 200, None));
+    assert_eq!(waited, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn an_application_that_comes_up_late_is_waited_for_with_its_reason() {
+    let at =
+        fake::server(|number, _| if number < 3 { fake::text(503, "") } else { fake::text(200, "") }).await;
+    let (result, waited) = proved(&candidate(None, None), &published(at), &cluster(true).await, LONG).await;
+    assert_eq!(result.unwrap().status, 200);
+    assert_eq!(waited, [format!("http://{at}/ answers 503")]);
+
+    let at = fake::closed_port().await;
+    let late = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        fake::serve(tokio::net::TcpListener::bind(at).await.unwrap(), |_, _| fake::text(200, ""));
+    });
+    let (result, waited) = proved(&candidate(None, None), &published(at), &cluster(false).await, LONG).await;
+    late.await.unwrap();
+    assert_eq!(result.unwrap().status, 200);
+    assert_eq!(waited, [format!("http://{at}/ refuses connections")]);
+}
+
+#[tokio::test]
+async fn a_wrong_answer_that_stays_is_a_fault_long_before_the_time_is_up() {
+    for (reply, expect, message) in [
+        (404, candidate(Some(200), None), "answers 404 instead of 200"),
+        (500, candidate(None, None), "answers 500"),
+        (200, candidate(None, Some("Todo")), "answers 200, but without `Todo`"),
+    ] {
+        let at = fake::server(move |_, _| fake::text(reply, "nothing here")).await;
+        let began = Instant::now();
+        let (result, _) = proved(&expect, &published(at), &cluster(true).await, LONG).await;
+        let fault = result.unwrap_err();
+        assert!(began.elapsed() < LONG / 4);
+        assert_eq!(fault.kind.exit_code(), 60);
+        assert_eq!(fault.findings[0].message, format!("`http://{at}/` {message}"));
+        assert_eq!(fault.findings[0].evidence, ["nothing here"]);
+        assert!(fault.findings[0].mend.is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_answer_that_passes_is_none() {
+    let at =
+        fake::server(|number, _| if number < 2 { fake::text(404, "") } else { fake::text(200, "") }).await;
+    let (result, waited) =
+        proved(&candidate(Some(200), None), &published(at), &cluster(true).await, LONG).await;
+    assert_eq!(result.unwrap().status, 200);
+    assert_eq!(waited, [format!("http://{at}/ answers 404 instead of 200")]);
+}
+
+#[tokio::test]
+async fn an_application_that_hangs_is_told_when_the_time_is_up() {
+    let at = fake::server(|_, _| Reply::Hang).await;
+    let within = Duration::from_millis(700);
+    let (result, waited) = proved(&candidate(None, None), &published(at), &cluster(true).await, within).await;
+    let message = format!("`http://{at}/` accepts connections but does not answer within 0.3 s");
+    assert_eq!(result.unwrap_err().findings[0].message, message);
+    assert_eq!(waited.len(), 1);
+}
+
+#[tokio::test]
+async fn a_door_that_stays_shut_is_passed_by_when_the_application_is_there() {
+    let open = fake::server(|_, _| fake::text(200, "")).await;
+    let shut = fake::closed_port().await;
+    let mut candidate = candidate(None, None);
+    candidate.port.balancers = vec![open.ip().to_string()];
+    candidate.port.number = open.port();
+    let (result, _) = proved(&candidate, &published(shut), &cluster(true).await, LONG).await;
+    assert_eq!(result.unwrap().url, format!("http://{open}/"));
+
+    // While no pod is ready, a shut door says nothing, and the first way stays the right one.
+    let within = Duration::from_millis(600);
+    let (result, _) = proved(&candidate, &published(shut), &cluster(false).await, within).await;
+    assert_eq!(result.unwrap_err().findings[0].message, format!("`http://{shut}/` refuses connections"));
+}
+
+#[tokio::test]
+async fn an_address_without_a_way_to_it_is_passed_by_at_once() {
+    let open = fake::server(|_, _| fake::text(200, "")).await;
+    let mut candidate = candidate(None, None);
+    candidate.port.balancers = vec!["no-such-host.invalid".to_owned(), open.ip().to_string()];
+    candidate.port.number = open.port();
+    let began = Instant::now();
+    let (result, _) = proved(&candidate, &Reach::default(), &cluster(true).await, LONG).await;
+    assert_eq!(result.unwrap().url, format!("http://{open}/"));
+    assert!(began.elapsed() < LONG / 4);
+}
+
+#[tokio::test]
+async fn stopping_the_run_stops_the_asking() {
+    let (sink, _events) = Sink::new();
+    let (asker, cancel) = Cancel::new();
+    let run = Run { sink, cancel, world: Arc::new(World::fake("/", [("A", "b")])), verbose: false };
+    asker.ask(crate::fault::Kind::Interrupted);
+    let at = fake::server(|_, _| Reply::Hang).await;
+    let result = super::prove(
+        &run,
+        &client(at),
+        &namespace(),
+        &Reach::default(),
+        &[],
+        &objects(),
+        Instant::now() + LONG,
+    )
+    .await;
+    assert_eq!(result.unwrap_err().kind, crate::fault::Kind::Interrupted);
+}
+
+#[tokio::test]
+async fn status_asks_once_and_says_why_not() {
+    let (namespace, cluster) = (namespace(), cluster(false).await);
+    let once = async |reply: u16| {
+        let at = fake::server(move |_, _| fake::text(reply, "")).await;
+        let candidate = candidate(Some(200), None);
+        (at, super::once(&cluster, &namespace, &published(at), &candidate, PACE).await)
+    };
+    let (at, asked) = once(200).await;
+    assert!(matches!(&asked, Asked { answers: true, status: Some(200), why: None, .. }), "{asked:?}");
+    assert_eq!(asked.url, Some(format!("http://{at}/")));
+    let (_, asked) = once(503).await;
+    assert!(!asked.answers);
+    assert_eq!(asked.why.as_deref(), Some("answers 503 instead of 200"));
+
+    let shut = fake::closed_port().await;
+    let asked = super::once(&cluster, &namespace, &published(shut), &candidate(None, None), PACE).await;
+    assert_eq!((asked.answers, asked.url), (false, Some(format!("http://{shut}/"))));
+    assert_eq!(asked.why.as_deref(), Some("the pod behind it is not ready"));
+}

@@ -1,0 +1,169 @@
+//! One call of the program: arguments in, a run told by one renderer, the answer, an exit code out.
+//!
+//! Here alone flows and renderers meet. The answer is written after the renderer is done, so that a URL is never torn
+//! by a live line, and a fault is told by the renderer, so that a program that reads JSON gets it, too.
+
+use crate::cli::Cli;
+use crate::cli::Command;
+use crate::cli::expand;
+use crate::event::EventKind;
+use crate::event::SCHEMA;
+use crate::event::Sink;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::flow;
+use crate::flow::Answer;
+use crate::project::Project;
+use crate::project::check::load;
+use crate::project::locate::locate;
+use crate::project::name::Profile;
+use crate::report;
+use crate::report::Mode;
+use crate::report::style::Look;
+use crate::run::Run;
+use crate::signal;
+use crate::signal::Cancel;
+use crate::world::World;
+use clap::Parser;
+use std::ffi::OsString;
+use std::sync::Arc;
+
+/// Does what `arguments` (the first is the program's name) ask for, and returns the exit code.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(expand(arguments)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers (0), everything else is a mistake (2).
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code());
+        }
+    };
+    let world = match World::of_this_process() {
+        Ok(world) => Arc::new(world),
+        Err(error) => {
+            let fault = Fault::new(
+                Kind::Usage,
+                anyhow::Error::new(error).context("the current folder cannot be used"),
+            );
+            let _ = report::error(report::fault::Page { look: Look::BARE, width: None }, &fault);
+            return fault.kind.exit_code();
+        }
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(run(cli, world));
+            // A thread that still reads a file must not keep the user.
+            runtime.shutdown_background();
+            code
+        }
+        Err(_) => Kind::Internal.exit_code(),
+    }
+}
+
+async fn run(cli: Cli, world: Arc<World>) -> u8 {
+    let global = &cli.global;
+    let mode = report::pick(&world, global.output, global.verbose);
+    let look = Look::pick(&world, global.color, world.stderr_is_terminal);
+    let (sink, events) = Sink::new();
+    let reporter = report::start(mode, look, global.verbose, events);
+    let (asker, cancel) = Cancel::new();
+    signal::listen(asker);
+
+    let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
+    let ended = command(&run, &cli).await;
+    let code = match &ended {
+        Ok(answer) => {
+            let (took_ms, code, url) =
+                (sink.elapsed_ms(), answer.exit_code(), answer.url().map(str::to_owned));
+            sink.tell(EventKind::RunFinished { took_ms, code, url });
+            code
+        }
+        Err(fault) => {
+            sink.tell(report::failed(sink.elapsed_ms(), fault));
+            fault.kind.exit_code()
+        }
+    };
+    let _ = tokio::task::spawn_blocking(move || reporter.finish()).await;
+    if let Ok(answer) = ended {
+        let look = Look::pick(&world, global.color, world.stdout_is_terminal);
+        answer.tell(mode, look, report::width(&world), &run.cancel).await;
+    }
+    code
+}
+
+async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
+    let project = Arc::new(project(run, cli)?);
+    run.sink.tell(EventKind::RunStarted {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command: cli.command.name().to_owned(),
+        project: project.name.to_string(),
+        namespace: project.namespace.to_string(),
+        profile: project.minikube.profile.to_string(),
+    });
+    let ended = match &cli.command {
+        Command::Up(flags) => flow::up::up(run, &project, flags).await,
+        Command::Down(flags) => flow::down::down(run, &project, flags).await,
+        Command::Status => flow::status::status(run, &project).await,
+    };
+    ended.map_err(|fault| going_on(fault, &cli.command))
+}
+
+/// A run that was stopped has harmed nothing; it says how to go on.
+fn going_on(fault: Fault, command: &Command) -> Fault {
+    if !matches!(fault.kind, Kind::Interrupted | Kind::Terminated) || !fault.hints.is_empty() {
+        return fault;
+    }
+    match command {
+        Command::Up(_) => fault.hint("`todo up` goes on from here; `todo down` takes away what is there"),
+        Command::Down(_) => fault.hint("`todo down` goes on from here"),
+        Command::Status => fault,
+    }
+}
+
+fn project(run: &Run, cli: &Cli) -> Result<Project> {
+    let path = locate(&run.world, cli.global.file.as_deref())?;
+    let mut project = load(&path)?;
+    if let Some(name) = &cli.global.profile {
+        project.minikube.profile =
+            Profile::parse(name).or_fault(Kind::Usage, || format!("`{name}` is no name of a profile"))?;
+    }
+    Ok(project)
+}
+
+impl Answer {
+    fn exit_code(&self) -> u8 {
+        match self {
+            Answer::Nothing | Answer::Url(_) => 0,
+            Answer::Status(report) => report.verdict.exit_code(),
+        }
+    }
+
+    fn url(&self) -> Option<&str> {
+        match self {
+            Answer::Url(open) => Some(&open.url),
+            _ => None,
+        }
+    }
+
+    async fn tell(self, mode: Mode, look: Look, width: Option<usize>, cancel: &Cancel) {
+        match self {
+            Answer::Nothing => {}
+            Answer::Url(open) => {
+                if mode != Mode::Json {
+                    let _ = report::answer(&open.url);
+                }
+                open.hold(cancel).await;
+            }
+            Answer::Status(status) => {
+                let _ = match mode {
+                    Mode::Json => report::answer(&serde_json::to_string(&status).unwrap_or_default()),
+                    _ => report::answer(&report::table::table(&status, look, width)),
+                };
+            }
+        }
+    }
+}

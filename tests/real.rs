@@ -1,0 +1,18 @@
+//! The promises of `todo`, kept on a real minikube with the Todo Chatbot of this repository.
+//!
+//! They need minikube, a Docker engine and kubectl, and run one at a time:
+//! `cargo test -- --ignored --test-threads=1`. Each has a profile and a kubeconfig of its own, deletes what an earlier
+//! run left, and leaves nothing behind.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test tells what it saw and starts programs itself"
+)]
+
+mod failures;
+mod http;
+mod life;
+mod profile;
+mod repairs;
+mod stage;

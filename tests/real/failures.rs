@@ -1,0 +1,62 @@
+//! What people break: each failure ends within seconds of the pod's existence and names its cause.
+
+use crate::real::http;
+use crate::real::stage::Stage;
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(15);
+
+#[test]
+#[ignore = "needs minikube"]
+fn every_failure_is_named_within_seconds() {
+    let stage = Stage::new("todo-failures");
+    let backend = "manifests/30-backend.yaml";
+    let frontend = "manifests/40-frontend.yaml";
+    stage.up();
+
+    let main = std::fs::read_to_string(stage.path("docker/backend/app/__main__.py")).unwrap();
+    std::fs::write(stage.path("docker/backend/app/__main__.py"), format!("def broken(:\n{main}")).unwrap();
+    stage.todo(&["up"]).failed_with(50, &["Deployment/todo-backend", "SyntaxError", "todo-backend"]);
+    assert!(stage.since_youngest_pod() < SOON);
+    std::fs::write(stage.path("docker/backend/app/__main__.py"), main).unwrap();
+
+    stage.edit(frontend, "image: todo-frontend", "image: nginx:0.0.0-nowhere");
+    stage
+        .todo(&["up"])
+        .failed_with(50, &["Deployment/todo-frontend", "nginx:0.0.0-nowhere", "40-frontend.yaml:"]);
+    assert!(stage.since_youngest_pod() < SOON);
+    stage.edit(frontend, "image: nginx:0.0.0-nowhere", "image: todo-frontend");
+
+    let text = std::fs::read_to_string(stage.path(backend)).unwrap();
+    let requests =
+        text.lines().skip_while(|line| !line.contains("requests:")).find(|line| line.contains("memory:"));
+    let memory = requests.expect("the backend requests memory").trim().to_owned();
+    std::fs::write(stage.path(backend), text.replace(&memory, "memory: 900Gi")).unwrap();
+    stage.todo(&["up"]).failed_with(50, &["Deployment/todo-backend", "memory", "900Gi", "30-backend.yaml:"]);
+    assert!(stage.since_youngest_pod() < SOON);
+    std::fs::write(stage.path(backend), &text).unwrap();
+
+    let with_key = text.replacen(
+        "env:",
+        "env:\n            - name: NEEDED\n              valueFrom: { secretKeyRef: { name: somebody-elses, key: PASSWORD } }",
+        1,
+    );
+    assert_ne!(with_key, text);
+    std::fs::write(stage.path(backend), with_key).unwrap();
+    stage.kubectl(&[
+        "create",
+        "secret",
+        "generic",
+        "somebody-elses",
+        "-n",
+        "todo-chatbot",
+        "--from-literal=OTHER=1",
+    ]);
+    stage
+        .todo(&["up"])
+        .failed_with(50, &["Deployment/todo-backend", "PASSWORD", "somebody-elses", "30-backend.yaml:"]);
+    assert!(stage.since_youngest_pod() < SOON);
+    std::fs::write(stage.path(backend), &text).unwrap();
+
+    assert_eq!(http::get(&stage.up()).0, 200, "mended, it comes up");
+}

@@ -1,0 +1,157 @@
+//! From no cluster to a page, again with nothing to do, one line changed, down with the data kept.
+
+use crate::real::http;
+use crate::real::stage::Stage;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+#[test]
+#[ignore = "needs minikube"]
+fn from_no_cluster_to_a_page_and_down_again() {
+    let stage = Stage::new("todo-life");
+    assert_eq!(stage.todo(&["status"]).code, Some(3), "nothing is there yet");
+
+    let url = stage.up();
+    let (status, page) = http::get(&url);
+    assert_eq!(status, 200);
+    assert!(page.contains("<div id=\"root\""), "{page}");
+    http::chat(&url, "add buy milk");
+    assert_eq!(http::tasks(&url), ["buy milk"]);
+
+    nothing_changed(&stage);
+    status_tells(&stage, &url);
+    one_line_of_the_backend(&stage);
+    one_line_of_the_frontend(&stage, &url);
+    by_its_other_names(&stage);
+
+    assert_eq!(stage.todo(&["down"]).code, Some(0));
+    assert_eq!(
+        stage.objects("deployments,services,configmaps,secrets").iter().filter(|object| ours(object)).count(),
+        0
+    );
+    assert_eq!(stage.objects("persistentvolumeclaims").len(), 1, "the data stays");
+    assert_eq!(stage.todo(&["down"]).code, Some(0), "a second down is content");
+    assert_eq!(stage.todo(&["status"]).code, Some(3));
+
+    let url = stage.up();
+    assert_eq!(http::tasks(&url), ["buy milk"], "a task outlasts down and up");
+
+    assert_eq!(stage.todo(&["down", "--purge"]).code, Some(0));
+    let left = stage.kubectl(&["get", "namespaces", "-o", "name"]);
+    assert!(!left.contains("todo-chatbot"), "{left}");
+    assert_eq!(stage.todo(&["down", "--delete"]).code, Some(0));
+    let left = stage.todo(&["status"]);
+    assert_eq!(left.code, Some(3), "{}", left.stdout);
+}
+
+/// What every namespace has anyway is not ours.
+fn ours(object: &Value) -> bool {
+    object["metadata"]["name"] != "kube-root-ca.crt"
+}
+
+fn versions(stage: &Stage) -> BTreeMap<String, String> {
+    let kinds = "deployments,replicasets,pods,services,configmaps,secrets,persistentvolumeclaims,leases";
+    let key = |object: &Value| format!("{}/{}", object["kind"], object["metadata"]["name"]);
+    let version = |object: &Value| object["metadata"]["resourceVersion"].to_string();
+    stage.objects(kinds).iter().map(|object| (key(object), version(object))).collect()
+}
+
+fn nothing_changed(stage: &Stage) {
+    let before = versions(stage);
+    assert!(before.len() > 8, "{before:?}");
+    let told = stage.todo(&["up", "--output", "json"]);
+    assert_eq!(told.code, Some(0), "{}", told.stdout);
+    assert_eq!(versions(stage), before, "an unchanged project writes nothing");
+    assert!(told.took.as_secs_f64() < 1.0, "it took {:?}", told.took);
+    let events: Vec<Value> = told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(told.stderr, "");
+    assert_eq!(events.last().unwrap()["event"], "run-finished");
+    let done: Vec<&Value> = events.iter().filter(|event| event["event"] == "item-finished").collect();
+    assert!(
+        done.iter().any(|event| event["item"] == "todo-backend" && event["outcome"] == "unchanged"),
+        "{done:?}"
+    );
+    let work = ["built", "created", "changed", "recreated", "removed"];
+    assert!(done.iter().all(|event| !work.iter().any(|word| event["outcome"] == *word)), "{done:?}");
+}
+
+fn status_tells(stage: &Stage, url: &str) {
+    let told = stage.todo(&["status"]);
+    assert_eq!(told.code, Some(0), "{}", told.stdout);
+    for word in ["todo-backend", "todo-frontend", url] {
+        assert!(told.stdout.contains(word), "{word} is not in {}", told.stdout);
+    }
+    let json: Value = serde_json::from_str(&stage.todo(&["status", "-o", "json"]).stdout).unwrap();
+    assert!(json.is_object(), "{json}");
+    stage.kubectl(&["scale", "deployment/todo-backend", "-n", "todo-chatbot", "--replicas=0"]);
+    stage.kubectl(&[
+        "wait",
+        "pod",
+        "-n",
+        "todo-chatbot",
+        "-l",
+        "app.kubernetes.io/name=todo-backend",
+        "--for=delete",
+    ]);
+    assert_eq!(stage.todo(&["status"]).code, Some(4), "without its backend it is degraded");
+    stage.up();
+    assert_eq!(stage.todo(&["status"]).code, Some(0), "`up` brings back what somebody took away");
+}
+
+fn one_line_of_the_backend(stage: &Stage) {
+    let (backend, frontend) = (stage.pods("todo-backend"), stage.pods("todo-frontend"));
+    stage.edit("docker/backend/app/api.py", "title=\"Todo Chatbot\"", "title=\"Todo Chatbot 2\"");
+    stage.up();
+    assert_ne!(stage.pods("todo-backend"), backend, "the backend runs the new line");
+    assert_eq!(stage.pods("todo-frontend"), frontend, "the frontend was left alone");
+}
+
+fn one_line_of_the_frontend(stage: &Stage, url: &str) {
+    let (backend, frontend) = (stage.pods("todo-backend"), stage.pods("todo-frontend"));
+    let over = Arc::new(AtomicBool::new(false));
+    let visitor = {
+        let (over, url) = (Arc::clone(&over), url.to_owned());
+        thread::spawn(move || {
+            let (mut asked, mut failed) = (0, Vec::new());
+            while !over.load(Ordering::Relaxed) {
+                asked += 1;
+                match http::ask("GET", &url, None) {
+                    Ok((200, _)) => {}
+                    other => failed.push(format!("{other:?}")),
+                }
+            }
+            (asked, failed)
+        })
+    };
+    stage.edit("docker/frontend/index.html", "<title>", "<title>New: ");
+    stage.up();
+    over.store(true, Ordering::Relaxed);
+    let (asked, failed) = visitor.join().unwrap();
+    println!("{asked} requests during the rollout");
+    assert!(asked > 50, "only {asked} requests were made");
+    assert!(failed.is_empty(), "{} of {asked} requests failed: {:?}", failed.len(), failed.first());
+    assert!(http::get(url).1.contains("<title>New: "), "the new page is served");
+    assert_eq!(stage.pods("todo-backend"), backend, "the backend was left alone");
+    assert!(
+        stage.pods("todo-frontend").iter().all(|pod| !frontend.contains(pod)),
+        "every frontend pod is new"
+    );
+}
+
+/// `todo-status` as a symlink and as a copy is `todo status`.
+fn by_its_other_names(stage: &Stage) {
+    let (link, copy) = (stage.path("todo-status"), stage.path("todo-x86_64"));
+    std::os::unix::fs::symlink(Stage::program(), &link).unwrap();
+    std::fs::copy(Stage::program(), &copy).unwrap();
+    let linked = stage.command(&link).output().unwrap();
+    assert_eq!(linked.status.code(), Some(0), "{}", String::from_utf8_lossy(&linked.stderr));
+    let copied = stage.command(&copy).arg("status").output().unwrap();
+    assert_eq!(copied.status.code(), Some(0), "{}", String::from_utf8_lossy(&copied.stderr));
+    assert!(String::from_utf8_lossy(&linked.stdout).contains("todo-backend"));
+    std::fs::remove_file(link).unwrap();
+    std::fs::remove_file(copy).unwrap();
+}

@@ -1,0 +1,130 @@
+//! The house rules that a compiler does not see, as text searches over `src/`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use todo::fault::Kind;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn sources() -> BTreeMap<PathBuf, String> {
+    fn walk(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(ROOT).unwrap().to_owned();
+                found.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    let mut found = BTreeMap::new();
+    walk(&Path::new(ROOT).join("src"), &mut found);
+    assert!(found.len() > 20, "the sources were not found");
+    found
+}
+
+/// `src/image/session.rs` → `image`.
+fn room(path: &Path) -> String {
+    let first = path.components().nth(1).unwrap().as_os_str().to_string_lossy().into_owned();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn rooms_know_only_whom_they_may_know() {
+    const GROUND: [&str; 2] = ["event", "fault"];
+    const GIVEN: [&str; 8] = ["event", "fault", "project", "manifest", "exec", "world", "run", "signal"];
+    let sibling = [&GIVEN[..], &["docker"]].concat();
+    let may_know: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
+        ("event", vec!["fault"]),
+        ("fault", vec!["event"]),
+        ("signal", GROUND.to_vec()),
+        ("world", GROUND.to_vec()),
+        ("run", vec!["event", "fault", "signal", "world"]),
+        ("exec", vec!["event", "fault", "run", "signal", "world"]),
+        ("docker", vec!["world"]),
+        ("project", vec!["event", "fault", "run", "world"]),
+        ("manifest", GIVEN.to_vec()),
+        ("plan", GIVEN.to_vec()),
+        ("preflight", sibling.clone()),
+        ("minikube", sibling.clone()),
+        ("image", sibling.clone()),
+        ("cluster", sibling.clone()),
+        ("service", sibling),
+        ("report", GIVEN.to_vec()),
+        ("cli", vec![]),
+    ]);
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        let room = room(&path);
+        let Some(allowed) = may_know.get(room.as_str()) else { continue };
+        for line in text.lines().map(str::trim) {
+            let Some(rest) = line.strip_prefix("use crate::") else { continue };
+            let other = rest.split([':', ';']).next().unwrap_or_default();
+            if other != room && !allowed.contains(&other) {
+                wrong.push(format!("{}: {room} may not know {other}: {line}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_says_what_it_is_and_imports_one_name_a_line() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if !text.starts_with("//!") {
+            wrong.push(format!("{} opens without //!", path.display()));
+        }
+        for line in text.lines().map(str::trim) {
+            if line.starts_with("use crate::") && line.contains('{') || line.starts_with("use super::") {
+                wrong.push(format!("{}: {line}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn pure_modules_are_pure() {
+    const PURE: [&str; 9] = [
+        "src/plan.rs",
+        "src/manifest/bind.rs",
+        "src/manifest/lint.rs",
+        "src/image/ignore.rs",
+        "src/image/key.rs",
+        "src/cluster/health.rs",
+        "src/cluster/blame.rs",
+        "src/cluster/phase.rs",
+        "src/report/fold.rs",
+    ];
+    let sources = sources();
+    for name in PURE {
+        let of_it =
+            |path: &&PathBuf| path.starts_with(name.trim_end_matches(".rs")) || *path == Path::new(name);
+        let files: Vec<&PathBuf> = sources.keys().filter(of_it).collect();
+        assert!(!files.is_empty(), "{name} is gone");
+        for path in files {
+            let code = sources[path].split("#[cfg(test)]").next().unwrap_or_default();
+            for word in ["async fn", "tokio::", "std::fs", "SystemTime", "Instant::now"] {
+                assert!(!code.contains(word), "{} is pure, but says `{word}`", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_readme_tells_every_exit_code() {
+    let readme = std::fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let told: Vec<u8> = readme
+        .lines()
+        .skip_while(|line| !line.starts_with("| exit code |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .filter_map(|line| line.split('|').nth(1)?.trim().parse().ok())
+        .collect();
+    let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).chain([0, 3, 4]).collect();
+    codes.sort_unstable();
+    assert_eq!(told, codes);
+}
