@@ -5,6 +5,9 @@
 //! Nagle's algorithm on: 44 ms a request instead of 0.2.
 
 pub mod dial;
+#[cfg(test)]
+#[cfg(unix)]
+pub(crate) mod fake;
 pub mod reach;
 
 use crate::world::Os;

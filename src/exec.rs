@@ -284,7 +284,8 @@ fn quoted(argument: &OsStr) -> String {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::Call;
     use super::Stream;

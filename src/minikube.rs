@@ -17,6 +17,7 @@ mod state;
 mod status;
 mod stop;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 pub use stop::delete;
@@ -251,13 +252,14 @@ async fn apply(
         }
         Remedy::Create | Remedy::Start => {
             let config = seen.config.as_ref();
-            if let Err(error) = prepare(wanted, seen, notes).await {
+            let prepared = prepare(run, wanted, seen, notes).await;
+            if let Err(error) = &prepared {
                 let warning =
                     Finding::warning(format!("the node could not be prepared for its start: {error:#}"));
                 let mend = "the start is tried all the same; it says more if it needed that";
                 run.sink.warn(warning.about(format!("profile {profile}")).mend(mend));
             }
-            let fresh = seen.container.is_none();
+            let fresh = prepared.unwrap_or(seen.container.is_none());
             let docker = seen.engine.is_some();
             start::start(run, wanted, config, docker, fresh, item).await.map(|found| notes.extend(found))
         }
@@ -271,9 +273,22 @@ async fn apply(
     done
 }
 
-/// What has to be done, or said, before a `minikube start`.
-async fn prepare(wanted: &project::Minikube, seen: &Seen, notes: &mut Vec<Finding>) -> anyhow::Result<()> {
+/// What has to be done, or said, before a `minikube start`; returns whether it will make the node's container.
+async fn prepare(
+    run: &Run,
+    wanted: &project::Minikube,
+    seen: &Seen,
+    notes: &mut Vec<Finding>,
+) -> anyhow::Result<bool> {
     let profile = &wanted.profile;
+    let mut container = seen.container.as_deref();
+    if let (Some(engine), Some(config), Some(home)) =
+        (&seen.engine, &seen.config, run.world.minikube_folder())
+        && container.is_some()
+        && repair::remove_unfinished(engine, &home, profile, config).await?
+    {
+        container = None;
+    }
     let about = |finding: Finding| finding.about(format!("profile {profile}"));
     match (&seen.state, &seen.engine) {
         (State::Broken(Break::ContainerGone { volume: false }), _) if seen.begun => notes.push(about(
@@ -287,11 +302,11 @@ async fn prepare(wanted: &project::Minikube, seen: &Seen, notes: &mut Vec<Findin
             repair::forget_settings(engine, None, profile.as_str()).await?;
         }
         (State::Broken(_) | State::Stopped, Some(engine)) if seen.volume => {
-            repair::forget_settings(engine, seen.container.as_deref(), profile.as_str()).await?;
+            repair::forget_settings(engine, container, profile.as_str()).await?;
         }
         _ => {}
     }
-    Ok(())
+    Ok(container.is_none())
 }
 
 fn given_up(profile: &Profile, state: &State) -> Fault {

@@ -9,6 +9,7 @@ mod program;
 mod rights;
 mod room;
 #[cfg(test)]
+#[cfg(unix)]
 mod tests;
 
 use crate::docker::reach;

@@ -13,5 +13,6 @@
 mod failures;
 mod http;
 mod life;
+mod profile;
 mod repairs;
 mod stage;

@@ -175,6 +175,7 @@ fn version(text: &str) -> Option<ClientVersion> {
 }
 
 #[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::reach;
     use crate::world::World;

@@ -9,8 +9,10 @@ use crate::project::name::Profile;
 use crate::world::Os;
 
 /// The kind that an exit code of minikube means: up to 79 something that the machine lacks, beyond that the cluster.
-pub(crate) fn kind(code: Option<i32>) -> Kind {
+pub(crate) fn kind(code: Option<i32>, reason: &str) -> Kind {
     match code {
+        // The driver's decade, but about what minikube itself noted of the node.
+        _ if matches!(reason, "DRV_CP_ENDPOINT" | "DRV_PORT_FORWARD") => Kind::Minikube,
         Some(20..=79) => Kind::Prerequisite,
         _ => Kind::Minikube,
     }
@@ -20,7 +22,8 @@ pub(crate) fn kind(code: Option<i32>) -> Kind {
 pub(crate) fn hints(profile: &Profile, os: Os, code: Option<i32>, failure: &Failure) -> Vec<String> {
     let mut hints: Vec<String> = own(profile, os, code, &failure.reason).into_iter().collect();
     let lines: Vec<&str> = failure.advice.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    if hints.is_empty() && !lines.is_empty() {
+    // Some advice is printed with its placeholders, such as `{{.profileArg}}` (v1.38.1).
+    if hints.is_empty() && !lines.is_empty() && !failure.advice.contains("{{") {
         hints.push(format!("minikube advises: {}", lines.join(" ")));
     }
     if hints.is_empty() {
@@ -121,9 +124,10 @@ mod tests {
             (80, Kind::Minikube),
             (105, Kind::Minikube),
         ] {
-            assert_eq!(kind(Some(code)), expected, "{code}");
+            assert_eq!(kind(Some(code), ""), expected, "{code}");
         }
-        assert_eq!(kind(None), Kind::Minikube);
+        assert_eq!(kind(None, ""), Kind::Minikube);
+        assert_eq!(kind(Some(50), "DRV_CP_ENDPOINT"), Kind::Minikube);
     }
 
     #[test]
@@ -135,6 +139,7 @@ mod tests {
         assert!(first(Os::Linux, 14, "", "").contains("update"));
         assert_eq!(first(Os::Linux, 80, "GUEST_NEW", "turn it\n off"), "minikube advises: turn it off");
         assert!(first(Os::Linux, 80, "GUEST_PROVISION", "").contains("`minikube logs -p mini"));
+        assert!(!first(Os::Linux, 50, "DRV_CP_ENDPOINT", "minikube delete {{.profileArg}}").contains("{{"));
         assert!(first(Os::Linux, 81, "GUEST_DRIVER_MISMATCH", "").contains("minikube delete -p mini"));
     }
 }

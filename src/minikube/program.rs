@@ -45,7 +45,8 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
     let mut failures =
         told.filter_map(|told| if let Told::Failed(failure) = told { Some(failure) } else { None });
     let failure = failures.next().unwrap_or_else(|| Failure { code: error.code, ..Failure::default() });
-    let kind = if error.cause.is_some() { Kind::Prerequisite } else { advice::kind(error.code) };
+    let kind =
+        if error.cause.is_some() { Kind::Prerequisite } else { advice::kind(error.code, &failure.reason) };
     let hints = advice::hints(profile, run.world.os, error.code, &failure);
     let message = failure.message.trim().to_owned();
     let mut chain = anyhow::Error::new(error);

@@ -6,6 +6,8 @@
 use crate::minikube::Break;
 use crate::minikube::Pause;
 use crate::minikube::State;
+use crate::minikube::config::Config;
+use crate::project::name::Profile;
 use anyhow::Context;
 use bollard::Docker;
 use bollard::body_full;
@@ -14,9 +16,11 @@ use bollard::models::ContainerCreateBody;
 use bollard::models::HostConfig;
 use bollard::query_parameters::ContainerArchiveInfoOptionsBuilder;
 use bollard::query_parameters::CreateImageOptionsBuilder;
+use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use bollard::query_parameters::RemoveImageOptions;
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use futures::TryStreamExt;
+use std::path::Path;
 
 /// What changes a state for the better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +65,35 @@ pub(crate) async fn thaw(engine: &Docker, containers: &[String]) -> anyhow::Resu
         }
     }
     Ok(())
+}
+
+/// Removes the containers of nodes that minikube began to make and can never go on with: it lacks their key, or never
+/// wrote down their address.
+///
+/// A start that was interrupted while it made the container leaves such a node, and every later start fails with a hint
+/// to delete the profile (tried with v1.38.1). The volume stays, so nothing is lost. Returns whether there was one.
+pub(crate) async fn remove_unfinished(
+    engine: &Docker,
+    home: &Path,
+    profile: &Profile,
+    config: &Config,
+) -> anyhow::Result<bool> {
+    let nodes = config.nodes.as_deref().unwrap_or_default();
+    let mut removed = false;
+    for (index, name) in config.machines(profile).iter().enumerate() {
+        let key = home.join("machines").join(name).join("id_rsa").exists();
+        let address = nodes.get(index).is_some_and(|node| !node.ip.is_empty());
+        if key && address {
+            continue;
+        }
+        let options = RemoveContainerOptionsBuilder::default().force(true).build();
+        match engine.remove_container(name, Some(options)).await {
+            Ok(()) => removed = true,
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => {}
+            Err(error) => return Err(error).with_context(|| format!("cannot remove the container `{name}`")),
+        }
+    }
+    Ok(removed)
 }
 
 /// What kubeadm keeps outside the volume, and a new container lacks.

@@ -163,6 +163,33 @@ async fn a_node_that_lost_what_kubeadm_made_is_configured_anew_and_a_whole_one_i
 }
 
 #[tokio::test]
+async fn a_container_that_minikube_did_not_finish_is_made_again_on_its_volume() {
+    let config = ".minikube/profiles/mini/config.json";
+    for keyless in [true, false] {
+        let bench = Bench::running().await;
+        if keyless {
+            std::fs::remove_file(bench.path(".minikube/machines/mini/id_rsa")).unwrap();
+        } else {
+            bench.write(config, &bench.read(config).replace("192.168.49.2", ""));
+        }
+        bench.container("exited");
+        bench.write("volume", "");
+        bench.on("start", &bench.runs(), 0);
+        bench.ensure().await.unwrap();
+        assert_eq!(bench.engine_saw("DELETE /containers/mini").len(), 1);
+        assert!(bench.engine_saw("DELETE /volumes").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_profile_that_runs_keeps_its_container_even_without_minikubes_key() {
+    let bench = Bench::running().await;
+    std::fs::remove_file(bench.path(".minikube/machines/mini/id_rsa")).unwrap();
+    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Unchanged);
+    assert!(bench.engine_saw("DELETE").is_empty());
+}
+
+#[tokio::test]
 async fn data_that_went_with_the_volume_is_not_passed_over() {
     let bench = Bench::running().await;
     std::fs::remove_file(bench.path("container.json")).unwrap();

@@ -1,6 +1,7 @@
 //! A folder that is the whole world: a home with a profile, a kubeconfig, a `minikube` that is a shell script, a Docker
 //! engine on a socket and an API server on a port, all of which answer by what lies in the folder.
 
+use crate::docker::fake;
 use crate::event::EventKind;
 use crate::event::Sink;
 use crate::fault::Result;
@@ -21,10 +22,6 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWrite;
-use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 /// Events that a start prints.
@@ -80,7 +77,7 @@ impl Bench {
             publish: Vec::new(),
         };
         let engine = Arc::new(Mutex::new(Vec::new()));
-        serve_engine(tokio::net::UnixListener::bind(socket).unwrap(), here.clone(), Arc::clone(&engine));
+        serve_engine(&socket, here.clone(), Arc::clone(&engine));
         let bench = Bench { folder, engine, told: RefCell::new(told), run, asker, wanted };
         let api = serve_api(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
         bench.write("api", &api.to_string());
@@ -120,7 +117,8 @@ impl Bench {
             "Nodes": [{"Name": "", "IP": "192.168.49.2", "Port": 8443}],
         });
         format!(
-            "mkdir -p \"$HERE/.minikube/profiles/mini\"
+            "mkdir -p \"$HERE/.minikube/profiles/mini\" \"$HERE/.minikube/machines/mini\"
+             touch \"$HERE/.minikube/machines/mini/id_rsa\"
              echo '{container}' >\"$HERE/container.json\"
              touch \"$HERE/.minikube/profiles/mini/client.crt\"
              echo '{config}' >\"$HERE/.minikube/profiles/mini/config.json\"
@@ -204,15 +202,10 @@ END"
 
 /// A Docker engine whose one container is `container.json`, whose volume is there if `volume` is, and whose container
 /// lacks every file if there is a file `lost`.
-fn serve_engine(listener: tokio::net::UnixListener, here: PathBuf, saw: Arc<Mutex<Vec<String>>>) {
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let (here, saw) = (here.clone(), Arc::clone(&saw));
-            tokio::spawn(exchange(socket, move |request| {
-                saw.lock().unwrap().push(request.to_owned());
-                engine(&here, request)
-            }));
-        }
+fn serve_engine(socket: &Path, here: PathBuf, saw: Arc<Mutex<Vec<String>>>) {
+    fake::serve(socket, move |request| {
+        saw.lock().unwrap().push(request.to_owned());
+        engine(&here, request)
     });
 }
 
@@ -237,6 +230,10 @@ fn engine(here: &Path, request: &str) -> (u16, String) {
         "POST /images/create" => (200, r#"{"status":"sha256:empty"}"#.to_owned()),
         "POST /containers/create" => (201, r#"{"Id":"empty","Warnings":[]}"#.to_owned()),
 
+        "DELETE /containers/mini" => {
+            std::fs::remove_file(here.join("container.json")).unwrap();
+            (204, String::new())
+        }
         "DELETE /containers/empty" => (204, String::new()),
         "DELETE /images/sha256:empty" => (200, "[]".to_owned()),
         _ => (400, format!(r#"{{"message":"unexpected: {request}"}}"#)),
@@ -248,7 +245,7 @@ fn serve_api(listener: tokio::net::TcpListener) -> u16 {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(exchange(socket, |request| match request {
+            tokio::spawn(fake::exchange(socket, |request| match request {
                 "GET /api/v1/nodes" => {
                     (200, r#"{"kind":"NodeList","apiVersion":"v1","metadata":{},"items":[]}"#.to_owned())
                 }
@@ -258,41 +255,3 @@ fn serve_api(listener: tokio::net::TcpListener) -> u16 {
     });
     port
 }
-
-/// Answers one request, told as `METHOD /path` without the API's version and the query, and closes.
-async fn exchange(
-    mut socket: impl AsyncRead + AsyncWrite + Unpin,
-    answer: impl FnOnce(&str) -> (u16, String),
-) {
-    let mut bytes = Vec::new();
-    let head = loop {
-        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break end + 4;
-        }
-        if socket.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
-            return;
-        }
-    };
-    let text = String::from_utf8_lossy(&bytes[..head]).to_lowercase();
-    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-    let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
-    while bytes.len() < head + length && socket.read_buf(&mut bytes).await.unwrap_or(0) > 0 {}
-    let first = String::from_utf8_lossy(&bytes[..head]);
-    let mut words = first.split_whitespace();
-    let (method, path) = (words.next().unwrap(), words.next().unwrap());
-    let path = path.split('?').next().unwrap();
-    let path = match path.strip_prefix("/v1.").and_then(|rest| rest.split_once('/')) {
-        Some((_, rest)) => format!("/{rest}"),
-        None => path.to_owned(),
-    };
-    let (status, body) = answer(&format!("{method} {path}"));
-    let head = format!(
-        "HTTP/1.1 {status} x\r\nApi-Version: 1.41\r\nContent-Type: application/json\r\nX-Docker-Container-Path-Stat: {STAT}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    let body = if method == "HEAD" { String::new() } else { body };
-    let _ = socket.write_all(format!("{head}{body}").as_bytes()).await;
-}
-
-/// `{"name":"x","size":0,"mode":0,"mtime":"2026-01-01T00:00:00Z","linkTarget":""}`
-const STAT: &str = "eyJuYW1lIjoieCIsInNpemUiOjAsIm1vZGUiOjAsIm10aW1lIjoiMjAyNi0wMS0wMVQwMDowMDowMFoiLCJsaW5rVGFyZ2V0IjoiIn0=";
