@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod cluster {
+    mod fake;
+    mod real;
+}
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;
 #[cfg(unix)]
 mod real;
 mod tidy;
-mod cluster {
-    mod fake;
-    mod real;
-}
