@@ -57,11 +57,64 @@ pub enum Command {
     Down(Down),
     /// Tell what runs, how well, and whether the URL answers (exit code 0 ready, 3 not there, 4 degraded)
     Status,
+    /// Tell what `up` would do, and why; nothing is written
+    Plan(Apply),
+    /// Check everything that `up` needs of this machine, each with the command that mends it
+    Doctor,
+    /// List the revisions that ran well, the newest first
+    History,
+    /// Go back to an earlier revision, and wait until it is healthy
+    Rollback(Rollback),
+    /// Give back the project's lock where the run that holds it is gone
+    Unlock,
+    /// Judge objects dumped with `kubectl get … -o yaml`: what is wrong with them, offline
+    Explain {
+        /// A file of YAML or JSON, or - for standard input
+        file: PathBuf,
+    },
+}
+
+/// How far `up` may go with objects that are there already.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Apply {
+    /// Take fields over from controllers and tools that own them
+    #[arg(long)]
+    pub force_conflicts: bool,
+    /// Delete and make again what cannot be changed; never volumes, namespaces or CRDs
+    #[arg(long)]
+    pub recreate: bool,
+    /// Delete what is no longer wanted even where data hangs on it
+    #[arg(long)]
+    pub prune_data: bool,
+    /// Delete what is no longer wanted even if that is most of what there is
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Flags of `rollback`.
+#[derive(Debug, Clone, Args)]
+pub struct Rollback {
+    /// The revision to go back to; the one before the present one, if not given
+    pub revision: Option<u64>,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: Wait,
 }
 
 /// Flags of `up`.
 #[derive(Debug, Clone, Args)]
 pub struct Up {
+    /// How far it may go.
+    #[command(flatten)]
+    pub apply: Apply,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
+/// How long to wait, and how forgivingly.
+#[derive(Debug, Clone, Args)]
+pub struct Wait {
     /// Give up when nothing has moved for this long
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub timeout: std::time::Duration,
@@ -91,6 +144,12 @@ impl Command {
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Status => "status",
+            Command::Plan(_) => "plan",
+            Command::Doctor => "doctor",
+            Command::History => "history",
+            Command::Rollback(_) => "rollback",
+            Command::Unlock => "unlock",
+            Command::Explain { .. } => "explain",
         }
     }
 }

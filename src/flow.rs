@@ -3,13 +3,19 @@
 //! Not a framework of steps: what a step needs is what the step before returned. The flows alone know the order, and
 //! turn what one room says into what the next one asks for; the rooms never know one another.
 
+pub mod doctor;
 pub mod down;
+pub mod explain;
 mod gather;
 mod generate;
+pub mod history;
+pub mod plan;
 mod reach;
 pub mod status;
+pub mod unlock;
 pub mod up;
 
+use crate::report::listing::Listing;
 use crate::report::status::StatusReport;
 use crate::service::forward::Forward;
 use crate::signal::Cancel;
@@ -23,6 +29,8 @@ pub enum Answer {
     Url(Open),
     /// What runs, how well, and where.
     Status(Box<StatusReport>),
+    /// Several things.
+    Listing(Listing),
 }
 
 /// A URL, and what keeps it open.

@@ -68,8 +68,9 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let mode = report::pick(&world, global.output, global.verbose);
     let look = Look::pick(&world, global.color, world.stderr_is_terminal);
     let (sink, events) = Sink::new();
-    // A status is one object, and no story of how it was found.
-    let silent = mode == Mode::Json && matches!(cli.command, Command::Status);
+    // Where the answer is one object, there is no story of how it was found.
+    let told = matches!(cli.command, Command::Up(_) | Command::Down(_) | Command::Rollback(_));
+    let silent = mode == Mode::Json && !told;
     let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
     let (asker, cancel) = Cancel::new();
     signal::listen(asker);
@@ -101,6 +102,10 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
 }
 
 async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
+    // Offline: what is explained may be anybody's.
+    if let Command::Explain { file } = &cli.command {
+        return flow::explain::explain(run, file);
+    }
     let project = Arc::new(project(run, cli)?);
     run.sink.tell(EventKind::RunStarted {
         schema: SCHEMA,
@@ -114,6 +119,12 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Up(flags) => flow::up::up(run, &project, flags).await,
         Command::Down(flags) => flow::down::down(run, &project, flags).await,
         Command::Status => flow::status::status(run, &project).await,
+        Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,
+        Command::Doctor => flow::doctor::doctor(run, &project).await,
+        Command::History => flow::history::history(run, &project).await,
+        Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
+        Command::Unlock => flow::unlock::unlock(run, &project).await,
+        Command::Explain { .. } => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
 }
@@ -126,7 +137,7 @@ fn going_on(fault: Fault, command: &Command) -> Fault {
     match command {
         Command::Up(_) => fault.hint("`todo up` goes on from here; `todo down` takes away what is there"),
         Command::Down(_) => fault.hint("`todo down` goes on from here"),
-        Command::Status => fault,
+        _ => fault,
     }
 }
 
@@ -143,7 +154,7 @@ fn project(run: &Run, cli: &Cli) -> Result<Project> {
 impl Answer {
     fn exit_code(&self) -> u8 {
         match self {
-            Answer::Nothing | Answer::Url(_) => 0,
+            Answer::Nothing | Answer::Url(_) | Answer::Listing(_) => 0,
             Answer::Status(report) => report.verdict.exit_code(),
         }
     }
@@ -163,6 +174,12 @@ impl Answer {
                     let _ = report::answer(&open.url);
                 }
                 open.hold(cancel).await;
+            }
+            Answer::Listing(list) => {
+                let _ = match mode {
+                    Mode::Json => report::answer(&list.json.to_string()),
+                    _ => report::answer(&report::listing::listing(&list, look)),
+                };
             }
             Answer::Status(status) => {
                 let _ = match mode {

@@ -39,9 +39,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
 async fn take_away(run: &Run, project: &Project, node: &Node, flags: &cli::Down) -> Result<()> {
     let step = run.sink.step(Step::Remove);
     let target = reach::target(run, project, node).await?;
-    let removed =
-        remove::remove(run, &target, &RemoveOptions { purge: flags.purge })
-            .await?;
+    let removed = remove::remove(run, &target, &RemoveOptions { purge: flags.purge }).await?;
     if flags.purge {
         image::remove_all(run, &project.name, &reach::destination(node)).await?;
     }

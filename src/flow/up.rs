@@ -4,6 +4,7 @@ use crate::cli;
 use crate::cluster::apply;
 use crate::cluster::apply::Applied;
 use crate::cluster::apply::ApplyOptions;
+use crate::cluster::revision::history;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
 use crate::cluster::settle::settle;
@@ -46,12 +47,18 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let to = reach::destination(&node);
     let target = reach::target(run, project, &node).await?;
     let built = build(run, project, &to, &images).await?;
-    let applied = write(run, project, &target, plan, &built).await?;
+    let applied = write(run, project, &target, plan, &built, options(flags.apply)).await?;
     let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
-    healthy(run, &target, applied, flags).await?;
+    healthy(run, &target, applied, &flags.wait).await?;
     let proved = open(run, project, &target, &node, &objects).await?;
-    sweep(run, project, &to, &built).await;
+    sweep(run, project, &target, &to, &built).await;
     Ok(answer(proved))
+}
+
+/// What the user allows.
+pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {
+    let cli::Apply { force_conflicts, recreate, prune_data, yes } = flags;
+    ApplyOptions { force_conflicts, recreate, prune_data, yes }
 }
 
 /// Everything of this machine and of the project's files, before anything outside is touched.
@@ -88,19 +95,21 @@ async fn write(
     target: &Target,
     plan: Plan,
     built: &[Built],
+    options: ApplyOptions,
 ) -> Result<Applied> {
     let step = run.sink.step(Step::Apply);
     let mut objects = plan.objects;
     let references = built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
     bind(&mut objects, &references, PullPolicy::Never);
     run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
-    let applied = apply::apply(run, target, &objects, &ApplyOptions::default()).await?;
+    let applied = apply::apply(run, target, &objects, &options).await?;
     step.finish(whole(applied.objects.iter().map(|object| object.outcome)), None);
     Ok(applied)
 }
 
-async fn healthy(run: &Run, target: &Target, applied: Applied, flags: &cli::Up) -> Result<()> {
-    let limits = Limits { no_progress: flags.timeout, patience: flags.patience, ..Limits::default() };
+/// Waits until what was applied is healthy, and then removes what is no longer wanted.
+pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: &cli::Wait) -> Result<()> {
+    let limits = Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() };
     match rollout(run, target, &applied, &limits).await {
         Ok(_) => settle(run, target, applied).await.map(drop),
         Err(fault) => {
@@ -128,12 +137,17 @@ async fn open(
 }
 
 /// Removes old images of ours. Nobody waits for disk space, so what goes wrong with it is no failure of the run.
-async fn sweep(run: &Run, project: &Project, to: &Destination, built: &[Built]) {
+async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, built: &[Built]) {
     if built.iter().all(|image| image.outcome == Outcome::Unchanged) {
         return;
     }
-    let keep: BTreeSet<String> = built.iter().map(|image| image.reference.clone()).collect();
-    if let Err(fault) = image::sweep(run, &project.name, to, &keep).await {
+    let swept = async {
+        let revisions = history(run, target).await?;
+        let named = revisions.into_iter().flat_map(|revision| revision.images);
+        let keep: BTreeSet<String> = built.iter().map(|image| image.reference.clone()).chain(named).collect();
+        image::sweep(run, &project.name, to, &keep).await
+    };
+    if let Err(fault) = swept.await {
         let message = format!("old images stay for now: {}", fault.causes().join(": "));
         run.sink.warn(crate::event::Finding::warning(message).mend("the next `todo up` tries again"));
     }

@@ -47,7 +47,9 @@ pub(super) async fn once(
         let url = forward.is_none().then(|| question.url());
         let (answer, why) = match say(candidate, &question, pace).await {
             Said::Right(answer) => {
-                let why = forward.is_some().then(|| "only a forward reaches it: `todo up` holds one open".to_owned());
+                let why = forward
+                    .is_some()
+                    .then(|| "only a forward reaches it: `todo up` holds one open".to_owned());
                 (Some((answer, true)), why)
             }
             Said::NotYet(Trouble::Wrong(answer, why)) | Said::Wrong(Trouble::Wrong(answer, why)) => {

@@ -87,16 +87,7 @@ fn status_tells(stage: &Stage, url: &str) {
     }
     let json: Value = serde_json::from_str(&stage.todo(&["status", "-o", "json"]).stdout).unwrap();
     assert!(json.is_object(), "{json}");
-    stage.kubectl(&["scale", "deployment/todo-backend", "-n", "todo-chatbot", "--replicas=0"]);
-    stage.kubectl(&[
-        "wait",
-        "pod",
-        "-n",
-        "todo-chatbot",
-        "-l",
-        "app.kubernetes.io/name=todo-backend",
-        "--for=delete",
-    ]);
+    stage.kubectl(&["delete", "deployment/todo-backend", "-n", "todo-chatbot", "--cascade=foreground"]);
     assert_eq!(stage.todo(&["status"]).code, Some(4), "without its backend it is degraded");
     stage.up();
     assert_eq!(stage.todo(&["status"]).code, Some(0), "`up` brings back what somebody took away");

@@ -1,0 +1,33 @@
+//! `todo doctor`: every prerequisite, whether or not the profile runs, each with the command that mends it.
+
+use crate::event::Severity;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::preflight;
+use crate::project::Project;
+use crate::report::listing::Listing;
+use crate::run::Run;
+use serde_json::json;
+
+/// Checks all of it; something that `up` cannot do without is a fault.
+pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
+    let findings = preflight::doctor(run, Some(project)).await;
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Err(Fault::message(Kind::Prerequisite, "something is missing that deploying needs")
+            .findings(findings));
+    }
+    let json = json!({ "findings": findings });
+    let rows = findings.into_iter().map(|finding| {
+        let word = if finding.severity == Severity::Warning { "warning" } else { "note" };
+        let mend = finding.mend.map(|mend| format!(" ({mend})")).unwrap_or_default();
+        vec![word.to_owned(), format!("{}{mend}", finding.message)]
+    });
+    Ok(Answer::Listing(Listing {
+        header: Vec::new(),
+        rows: rows.collect(),
+        nothing: "nothing is missing",
+        json,
+    }))
+}

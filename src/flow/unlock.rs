@@ -1,0 +1,19 @@
+//! `todo unlock`: gives back a lock whose owner is gone, for people who know that it is.
+
+use crate::cluster::lock;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::flow::reach;
+use crate::project::Project;
+use crate::report::listing::Listing;
+use crate::run::Run;
+use serde_json::json;
+
+/// Takes the project's lock away from whoever holds it.
+pub async fn unlock(run: &Run, project: &Project) -> Result<Answer> {
+    let target = reach::running(run, project).await?;
+    let owner = lock::unlock(run, &target).await?;
+    let rows = owner.iter().map(|owner| vec!["was held by".to_owned(), owner.to_string()]).collect();
+    let json = json!({ "was_held_by": owner.map(|owner| json!({ "who": owner.who, "since": owner.since })) });
+    Ok(Answer::Listing(Listing { header: Vec::new(), rows, nothing: "it was not locked", json }))
+}

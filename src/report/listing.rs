@@ -1,0 +1,65 @@
+//! A list of things in columns, for the commands whose answer is one: the same data as text and as JSON.
+
+use crate::report::style::Look;
+use crate::report::style::Tone;
+use crate::report::style::columns;
+use serde_json::Value;
+
+/// An answer of several lines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listing {
+    /// What stands above the columns; empty for none.
+    pub header: Vec<&'static str>,
+    /// The lines; the last cell of each may be long and is never padded.
+    pub rows: Vec<Vec<String>>,
+    /// What is said where there is nothing to list.
+    pub nothing: &'static str,
+    /// The same for programs.
+    pub json: Value,
+}
+
+/// The list as text, each column as wide as its widest cell.
+#[must_use]
+pub fn listing(listing: &Listing, look: Look) -> String {
+    if listing.rows.is_empty() {
+        return listing.nothing.to_owned();
+    }
+    let count = listing.rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = listing.rows.iter().filter_map(|row| row.get(column)).map(|cell| columns(cell));
+        cells.chain(listing.header.get(column).map(|name| columns(name))).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |cells: &[String]| {
+        let padded = cells.iter().enumerate().map(|(column, cell)| {
+            if column + 1 == cells.len() { cell.clone() } else { look.pad(cell, widths[column]) }
+        });
+        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    let header: Vec<String> = listing.header.iter().map(ToString::to_string).collect();
+    let header = (!header.is_empty()).then(|| look.paint(Tone::Quiet, &line(&header)));
+    header.into_iter().chain(listing.rows.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Listing;
+    use super::listing;
+    use crate::report::style::Look;
+    use serde_json::Value;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell_and_the_last_is_free() {
+        let row = |cells: [&str; 3]| cells.map(str::to_owned).to_vec();
+        let mut list = Listing {
+            header: vec!["WHAT", "OBJECT", "WHY"],
+            rows: vec![row(["change", "Deployment/web", "a long reason"]), row(["create", "Service/a", ""])],
+            nothing: "nothing to do",
+            json: Value::Null,
+        };
+        let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  a long reason\ncreate  Service/a";
+        assert_eq!(listing(&list, Look::BARE), text);
+        list.rows.clear();
+        assert_eq!(listing(&list, Look::BARE), "nothing to do");
+    }
+}
