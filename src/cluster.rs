@@ -9,6 +9,7 @@
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
 
 pub mod apply;
+pub mod awake;
 mod barrier;
 pub mod blame;
 #[cfg(test)]

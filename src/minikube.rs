@@ -37,6 +37,7 @@ use crate::project;
 use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::run::Run;
+use jiff::Timestamp;
 use kubeconfig::Before;
 use repair::Remedy;
 use state::Seen;
@@ -71,6 +72,8 @@ pub struct Node {
     pub address: Option<IpAddr>,
     /// What of the first node is published outside: container port → address.
     pub published: BTreeMap<u16, SocketAddr>,
+    /// When its container was started, where it is one.
+    pub started: Option<Timestamp>,
     /// What had to be done: nothing, [`Outcome::Created`] (a new cluster), [`Outcome::Changed`] (started, unpaused,
     /// repaired), [`Outcome::Recreated`] (the node's container was made anew).
     pub outcome: Outcome,

@@ -4,6 +4,7 @@ use crate::cli;
 use crate::cluster::apply;
 use crate::cluster::apply::Applied;
 use crate::cluster::apply::ApplyOptions;
+use crate::cluster::awake::awake;
 use crate::cluster::revision::history;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
@@ -47,6 +48,11 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let to = reach::destination(&node);
     let target = reach::target(run, project, &node).await?;
     let built = build(run, project, &to, &images).await?;
+    if node.outcome != Outcome::Unchanged
+        && let Some(started) = node.started
+    {
+        awake(run, &target, started).await?;
+    }
     let applied = write(run, project, &target, plan, &built, options(flags.apply)).await?;
     let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
     healthy(run, &target, applied, &flags.wait).await?;

@@ -5,6 +5,7 @@
 
 use crate::docker;
 use bollard::models::ContainerInspectResponse;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
@@ -39,6 +40,11 @@ pub(crate) fn published(
         published.extend(address.map(|address| (port, address)));
     }
     published
+}
+
+/// When the container was started.
+pub(crate) fn started(node: &ContainerInspectResponse) -> Option<Timestamp> {
+    node.state.as_ref()?.started_at.as_deref()?.parse().ok()
 }
 
 /// The container's own address in its network.

@@ -28,6 +28,7 @@ use bollard::models::ContainerInspectResponse;
 use bollard::models::ContainerStateStatusEnum as Status;
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures::future::join_all;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -180,20 +181,21 @@ async fn running(
     let remote = endpoint::remote(&host).await;
     let runtime = config.runtime().unwrap_or(Runtime::Docker);
     let mut engines = Vec::new();
-    let mut first: Option<(BTreeMap<u16, SocketAddr>, Option<IpAddr>)> = None;
+    let mut first: Option<(BTreeMap<u16, SocketAddr>, Option<IpAddr>, Option<Timestamp>)> = None;
     for (container, node) in nodes {
         let Some(node) = node else { continue };
         let published = endpoint::published(&node, remote);
         let docker = (runtime == Runtime::Docker).then(|| endpoint::engine(&published, &home)).flatten();
         engines.push(NodeEngine { container, docker });
-        first.get_or_insert((published, endpoint::address(&node)));
+        first.get_or_insert((published, endpoint::address(&node), endpoint::started(&node)));
     }
-    let (published, address) = first.unwrap_or_default();
+    let (published, address, started) = first.unwrap_or_default();
     let port = config.api_port();
     let mut api: Vec<SocketAddr> = address.map(|ip| SocketAddr::new(ip, port)).into_iter().collect();
     api.extend(published.get(&port));
     api.extend(shared_address(config));
-    let node = draft(run, profile, config, host, engines, published, address)?;
+    let mut node = draft(run, profile, config, host, engines, published, address)?;
+    node.started = started;
     // Whether it is paused is known long before an API server that is paused has been given up.
     let broken = tokio::select! {
         broken = reachable(&node, &api, patience) => broken,
@@ -266,6 +268,7 @@ fn draft(
         context: profile.to_string(),
         address,
         published,
+        started: None,
         outcome: Outcome::Unchanged,
         notes: Vec::new(),
     })

@@ -14,11 +14,16 @@ fn every_failure_is_named_within_seconds() {
     let frontend = "manifests/40-frontend.yaml";
     stage.up();
 
-    let main = std::fs::read_to_string(stage.path("docker/backend/app/__main__.py")).unwrap();
-    std::fs::write(stage.path("docker/backend/app/__main__.py"), format!("def broken(:\n{main}")).unwrap();
-    stage.todo(&["up"]).failed_with(50, &["Deployment/todo-backend", "SyntaxError", "todo-backend"]);
+    let code = "docker/backend/app/__main__.py";
+    let main = std::fs::read_to_string(stage.path(code)).unwrap();
+    let (before, after) = main.split_once("import signal").unwrap();
+    std::fs::write(stage.path(code), format!("{before}import signal(\n{after}")).unwrap();
+    stage.todo(&["up"]).failed_with(30, &["image todo-backend", "SyntaxError", "docker/backend/Dockerfile:"]);
+    std::fs::write(stage.path(code), format!("{before}import no_such_module\nimport signal{after}")).unwrap();
+    let told = stage.todo(&["up"]);
+    told.failed_with(50, &["Deployment/todo-backend", "ModuleNotFoundError", "no_such_module"]);
     assert!(stage.since_youngest_pod() < SOON);
-    std::fs::write(stage.path("docker/backend/app/__main__.py"), main).unwrap();
+    std::fs::write(stage.path(code), main).unwrap();
 
     stage.edit(frontend, "image: todo-frontend", "image: nginx:0.0.0-nowhere");
     stage

@@ -1,0 +1,72 @@
+//! After a node was started again: until what the cluster says of its pods is about this life of the node.
+//!
+//! Not a rollout. The API server comes back with what it knew before the node went down, and until the kubelet has
+//! looked, every pod that was ready is still called ready. A container that started before its node did is a memory.
+
+use crate::cluster::kind;
+use crate::cluster::live;
+use crate::cluster::retry::persist;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::event::Step;
+use crate::fault::Result;
+use crate::run::Run;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// How long the kubelet may take to see to every pod. The rollout judges whoever is still missing then.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Waits until no pod of the target's namespace is a memory of the time before `started`.
+pub async fn awake(run: &Run, target: &Target, started: Timestamp) -> Result<()> {
+    let wire = target.wire();
+    let end = Instant::now() + LIMIT;
+    let waiting = tell(run, Step::Apply, "cluster");
+    let look = async || {
+        let pods = kind::core("Pod");
+        let listed = persist(tell(run, Step::Apply, "cluster"), || {
+            wire.list(&pods, Some(target.namespace.as_str()), "")
+        });
+        listed.await.map_err(|failure| unreadable(failure, "cannot list the pods"))
+    };
+    run.or_stopped(async {
+        while look().await?.iter().any(|pod| is_memory(pod, started)) && Instant::now() < end {
+            waiting("its pods start again with the node".to_owned());
+            tokio::time::sleep(PAUSE).await;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Whether the pod is said to run containers that started before the node did. Kubernetes counts in whole seconds.
+fn is_memory(pod: &Value, started: Timestamp) -> bool {
+    let before = |status: &Value| {
+        live::moment(status, "/state/running/startedAt")
+            .is_some_and(|moment| moment.as_second() < started.as_second())
+    };
+    !live::is_terminating(pod) && live::list(pod, "/status/containerStatuses").iter().any(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_memory;
+    use serde_json::json;
+
+    #[test]
+    fn a_container_that_started_before_its_node_is_a_memory() {
+        let node = "2026-11-21T10:00:00.5Z".parse().unwrap();
+        let pod = |state| json!({ "status": { "containerStatuses": [{ "name": "web", "state": state }] } });
+        let running = |at: &str| pod(json!({ "running": { "startedAt": at } }));
+        assert!(is_memory(&running("2026-11-21T09:59:59Z"), node));
+        assert!(!is_memory(&running("2026-11-21T10:00:00Z"), node));
+        assert!(!is_memory(&pod(json!({ "waiting": { "reason": "ContainerCreating" } })), node));
+        assert!(!is_memory(&json!({}), node));
+    }
+}
