@@ -76,6 +76,7 @@ pub enum Command {
 
 /// How far `up` may go with objects that are there already.
 #[derive(Debug, Clone, Copy, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Apply {
     /// Take fields over from controllers and tools that own them
     #[arg(long)]

@@ -2,6 +2,7 @@
 //! before anything outside is touched.
 
 use crate::event::Finding;
+use crate::event::Place;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -43,6 +44,9 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     if !findings.is_empty() {
         return Err(unusable().findings(findings));
     }
+    for warning in not_yet(project) {
+        run.sink.warn(warning);
+    }
     let Values { secrets, configs, warnings } = values;
     let plan = plan::make(project, Facts { objects, secrets, configs })
         .map_err(|findings| unusable().findings(findings))?;
@@ -50,6 +54,18 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
         run.sink.warn(warning.clone());
     }
     Ok(Gathered { plan, images })
+}
+
+/// Sections that are understood but that nothing acts on yet: silence would look like success.
+fn not_yet(project: &Project) -> Vec<Finding> {
+    let checks = project.checks.iter().map(|check| ("[[check]]", &check.place));
+    let targets = project.targets.values().map(|target| ("[target]", &target.place));
+    let told = |(section, place): (&str, &Place)| {
+        Finding::warning(format!("this version of `todo` reads `{section}` but does nothing about it"))
+            .at(place.clone())
+            .mend("remove it, or keep it for a later version")
+    };
+    checks.chain(targets).map(told).collect()
 }
 
 fn unusable() -> Fault {

@@ -28,7 +28,6 @@ use bollard::models::ContainerInspectResponse;
 use bollard::models::ContainerStateStatusEnum as Status;
 use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures::future::join_all;
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -181,7 +180,7 @@ async fn running(
     let remote = endpoint::remote(&host).await;
     let runtime = config.runtime().unwrap_or(Runtime::Docker);
     let mut engines = Vec::new();
-    let mut first: Option<(BTreeMap<u16, SocketAddr>, Option<IpAddr>, Option<Timestamp>)> = None;
+    let mut first = None;
     for (container, node) in nodes {
         let Some(node) = node else { continue };
         let published = endpoint::published(&node, remote);

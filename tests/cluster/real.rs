@@ -320,7 +320,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
 
 #[tokio::test]
 #[ignore = "needs minikube"]
-async fn two_hundred_objects_unchanged_take_a_fifth_of_kubectls_time() {
+async fn two_hundred_objects_unchanged_are_only_read() {
     let lab = Lab::new("clu-many").await;
     let objects: Vec<Object> = (0..200)
         .map(|n| match n % 4 {
@@ -336,29 +336,8 @@ async fn two_hundred_objects_unchanged_take_a_fifth_of_kubectls_time() {
             }
         })
         .collect();
-    let began = Instant::now();
     lab.up(&objects).await;
-    eprintln!("200 objects, first: {:?}", began.elapsed());
     lab.up(&objects).await;
-    let began = Instant::now();
     assert_eq!(lab.up(&objects).await, Vec::<String>::new());
-    let ours = began.elapsed();
-    let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
-    let items: Vec<&Value> = objects.iter().map(|object| &object.value).collect();
-    std::fs::write(file.path(), json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string())
-        .unwrap();
-    let began = Instant::now();
-    lab.kubectl(&[
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--dry-run=server",
-        "-f",
-        file.path().to_str().unwrap(),
-    ])
-    .await;
-    let theirs = began.elapsed();
-    eprintln!("200 objects, unchanged: {ours:?}, kubectl {theirs:?}");
-    assert!(ours * 5 < theirs, "{ours:?} {theirs:?}");
     remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
 }
