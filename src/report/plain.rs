@@ -102,7 +102,9 @@ impl<W: Write> Plain<W> {
                 if let Some(text) = self.ended(*step, *outcome) {
                     self.say(*step, at, &with(text, None, *took_ms, 0));
                 }
-                for (name, detail) in self.story.newest(*step).map(StepState::answers).unwrap_or_default() {
+                // What a removal keeps had a line when it was kept.
+                let told = self.story.newest(*step).filter(|_| *step != Step::Remove);
+                for (name, detail) in told.map(StepState::answers).unwrap_or_default() {
                     self.say(*step, at, &format!("{}: {}", clean(&name), clean(&detail)));
                 }
             }
