@@ -253,9 +253,8 @@ mod tests {
 
     #[test]
     fn a_start_without_an_end_is_told_from_one_that_ended_and_from_other_commands() {
-        let events = |names: &[&str]| -> String {
-            names.iter().map(|name| format!("{{\"data\":{{\"name\":\"{name}\"}}}}\n")).collect()
-        };
+        let event = |name: &&str| format!("{{\"data\":{{\"name\":\"{name}\"}}}}\n");
+        let events = |names: &[&str]| names.iter().map(event).collect::<Vec<String>>().concat();
         for (names, unfinished) in [
             (&["Initial Minikube Setup", "Booting control plane"][..], true),
             (&["Initial Minikube Setup", "GUEST_START"], true),
