@@ -180,7 +180,9 @@ async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Res
     let node_was = seen.container.clone();
     let (mut node, config) = loop {
         let remedy = match (seen.state, seen.config) {
-            (State::Running(node), Some(config)) => break (*node, config),
+            (State::Running(node), Some(config)) if !seen.unfinished || repair::started(&tried) => {
+                break (*node, config);
+            }
             (state, config) => {
                 let remedy = repair::next(&state, &tried).ok_or_else(|| given_up(profile, &state))?;
                 seen = Seen { state, config, ..seen };

@@ -210,6 +210,27 @@ pub(crate) fn read(world: &World, profile: &Profile) -> io::Result<Option<Config
     }
 }
 
+/// Whether the last `minikube start` of `profile` did not come to its end, though what it began may answer by now.
+///
+/// kubeadm goes on in the node when minikube is interrupted, and the API server comes up, but without addons there is
+/// no StorageClass and every volume claim waits for ever (tried with v1.38.1). minikube keeps the events of its last
+/// command (`pkg/minikube/out/register/cloud_events.go`), in whatever format it printed them.
+pub(crate) fn is_unfinished(world: &World, profile: &Profile) -> bool {
+    let read = || std::fs::read_to_string(folder(world, profile)?.join("events.json")).ok();
+    read().is_some_and(|events| tells_no_end(&events))
+}
+
+fn tells_no_end(events: &str) -> bool {
+    let names = |line: &str| {
+        let event: serde_json::Value = serde_json::from_str(line).ok()?;
+        event["data"]["name"].as_str().map(str::to_owned)
+    };
+    let names: Vec<String> = events.lines().filter_map(names).collect();
+    let told = |name: &str| names.iter().any(|told| told == name);
+    // In text mode events are written beside the way, and the very last may be lost when the process ends.
+    told("Initial Minikube Setup") && !told("Done") && !told("Enabling Addons")
+}
+
 /// The driver that the user chose for all of their profiles: `MINIKUBE_DRIVER`, or `minikube config set driver`.
 pub(crate) fn preferred_driver(world: &World) -> Option<String> {
     let of_file = |home: &Path| {
@@ -222,4 +243,41 @@ pub(crate) fn preferred_driver(world: &World) -> Option<String> {
         .find_map(|name| world.var(name).map(str::to_owned))
         .or_else(|| of_file(&world.minikube_folder()?))
         .filter(|driver| !driver.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Config;
+    use super::tells_no_end;
+    use crate::project::name::Profile;
+
+    #[test]
+    fn a_start_without_an_end_is_told_from_one_that_ended_and_from_other_commands() {
+        let event = |name: &&str| format!("{{\"data\":{{\"name\":\"{name}\"}}}}\n");
+        let events = |names: &[&str]| names.iter().map(event).collect::<Vec<String>>().concat();
+        for (names, unfinished) in [
+            (&["Initial Minikube Setup", "Booting control plane"][..], true),
+            (&["Initial Minikube Setup", "GUEST_START"], true),
+            (&["Initial Minikube Setup", "Enabling Addons", "Done"], false),
+            (&["Initial Minikube Setup", "Enabling Addons"], false),
+            (&["Pausing"], false),
+            (&[], false),
+        ] {
+            assert_eq!(tells_no_end(&events(names)), unfinished, "{names:?}");
+        }
+        assert!(!tells_no_end("nonsense\n{}"));
+    }
+
+    #[test]
+    fn machines_are_named_as_minikube_names_them() {
+        let profile = Profile::parse("mini").unwrap();
+        let machines = |nodes: &str| {
+            let config: Config = serde_json::from_str(&format!("{{\"Nodes\":{nodes}}}")).unwrap();
+            config.machines(&profile)
+        };
+        assert_eq!(machines("null"), ["mini"]);
+        assert_eq!(machines("[]"), ["mini"]);
+        assert_eq!(machines(r#"[{"Name":"m01"}]"#), ["mini"]);
+        assert_eq!(machines(r#"[{"Name":""},{"Name":"m02"}]"#), ["mini", "mini-m02"]);
+    }
 }

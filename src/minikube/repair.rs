@@ -37,15 +37,23 @@ pub(crate) enum Remedy {
     Start,
 }
 
+/// Whether a `minikube start` is among the remedies that were tried.
+pub(crate) fn started(tried: &[Remedy]) -> bool {
+    tried.iter().any(|remedy| matches!(remedy, Remedy::Create | Remedy::Start))
+}
+
 /// The next remedy for `state` after those that were tried; `None` if none is left.
+///
+/// One that runs is only asked about if its last start did not come to an end.
 pub(crate) fn next(state: &State, tried: &[Remedy]) -> Option<Remedy> {
     let first = match state {
-        State::Running(_) | State::Broken(Break::Foreign(_) | Break::Unreadable(_)) => return None,
+        State::Broken(Break::Foreign(_) | Break::Unreadable(_)) => return None,
         State::Absent => return Some(Remedy::Create).filter(|_| tried.is_empty()),
         State::Paused(Pause::Container) => Remedy::Thaw,
         State::Paused(Pause::Kubernetes) => Remedy::Unpause,
         State::Broken(Break::KubeconfigStale(_)) => Remedy::UpdateContext,
-        State::Stopped
+        State::Running(_)
+        | State::Stopped
         | State::Broken(Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_)) => {
             Remedy::Start
         }

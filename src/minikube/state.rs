@@ -58,6 +58,8 @@ pub(crate) struct Seen {
     pub(crate) engine: Option<Docker>,
     /// Whether there ever was a cluster: minikube writes its configuration first, its certificates long after.
     pub(crate) begun: bool,
+    /// Whether the last `minikube start` was interrupted or failed.
+    pub(crate) unfinished: bool,
 }
 
 /// Looks at `profile`, giving its API server `patience` to answer.
@@ -87,6 +89,7 @@ pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Re
         machine(run, profile, config, patience).await?
     };
     seen.begun = config::folder(&run.world, profile).is_some_and(|folder| folder.join("client.crt").exists());
+    seen.unfinished = config::is_unfinished(&run.world, profile);
     Ok(seen)
 }
 
@@ -316,6 +319,6 @@ fn home(run: &Run) -> Result<PathBuf> {
 
 impl Seen {
     fn bare(state: State, config: Option<Config>) -> Seen {
-        Seen { state, config, container: None, volume: false, engine: None, begun: false }
+        Seen { state, config, container: None, volume: false, engine: None, begun: false, unfinished: false }
     }
 }

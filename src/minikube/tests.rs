@@ -190,6 +190,16 @@ async fn a_profile_that_runs_keeps_its_container_even_without_minikubes_key() {
 }
 
 #[tokio::test]
+async fn a_start_that_did_not_end_is_started_again_though_its_api_server_answers() {
+    let bench = Bench::running().await;
+    bench.write(".minikube/profiles/mini/events.json", "{\"data\":{\"name\":\"Initial Minikube Setup\"}}\n");
+    assert!(matches!(bench.look().await.unwrap(), State::Running(_)));
+    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Changed);
+    assert_eq!(bench.calls().len(), 1);
+    assert!(bench.calls()[0].starts_with("start "));
+}
+
+#[tokio::test]
 async fn data_that_went_with_the_volume_is_not_passed_over() {
     let bench = Bench::running().await;
     std::fs::remove_file(bench.path("container.json")).unwrap();

@@ -234,6 +234,7 @@ impl Bench {
     async fn ensured_after_interruption(&self) {
         let (node, _) = self.ensure(None).await.expect("it runs");
         assert_ne!(node.outcome, Outcome::Unchanged);
+        self.sh("kubectl --context todo-mini get storageclass standard; kubectl --context todo-mini -n kube-system get pod storage-provisioner");
         self.ensured(Outcome::Unchanged).await;
     }
 }
