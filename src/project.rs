@@ -1,6 +1,6 @@
 //! What the user wants: deploy.toml, as meant.
 //!
-//! Read [`name`] for the small types, then the structs here; [`file`] reads what is written and [`check`] turns it into
+//! Read [`name`] for the small types, then the structs here; [`mod@file`] reads what is written and [`check`] turns it into
 //! these, reporting every mistake at once. Nothing here looks at a cluster, an engine or a Dockerfile.
 
 pub mod check;

@@ -1,7 +1,7 @@
 //! What was read last time, so that a file that looks the same is not read again.
 //!
 //! Not a source of truth: it may be deleted at any time, a file of it that is damaged counts as empty, and failing to write
-//! it is no failure. A content is remembered only if the file was older than [`RACY`] when it was read (git's "racy
+//! it is no failure. A content is remembered only if the file was older than `RACY` when it was read (git's "racy
 //! clean" rule, `Documentation/technical/racy-git.txt`): within a clock tick a file can change without looking changed.
 
 use crate::image::ignore::Ignore;

@@ -33,10 +33,11 @@ fn every_failure_is_named_within_seconds() {
     stage.edit(frontend, "image: nginx:0.0.0-nowhere", "image: todo-frontend");
 
     let text = std::fs::read_to_string(stage.path(backend)).unwrap();
-    let requests =
-        text.lines().skip_while(|line| !line.contains("requests:")).find(|line| line.contains("memory:"));
-    let memory = requests.expect("the backend requests memory").trim().to_owned();
-    std::fs::write(stage.path(backend), text.replace(&memory, "memory: 900Gi")).unwrap();
+    let asking = |line: &str| {
+        if line.trim().starts_with("memory:") { "              memory: 900Gi" } else { line }.to_owned()
+    };
+    let much: Vec<String> = text.lines().map(asking).collect();
+    std::fs::write(stage.path(backend), much.join("\n")).unwrap();
     stage.todo(&["up"]).failed_with(50, &["Deployment/todo-backend", "memory", "900Gi", "30-backend.yaml:"]);
     assert!(stage.since_youngest_pod() < SOON);
     std::fs::write(stage.path(backend), &text).unwrap();

@@ -22,7 +22,7 @@ pub fn of_log(tail: &[String]) -> Option<Advice> {
 }
 
 static TABLE: LazyLock<Vec<(Regex, Advice)>> = LazyLock::new(|| {
-    let rows: [(&str, Advice); 5] = [
+    let rows: [(&str, Advice); 6] = [
         (
             "exec format error",
             Advice {
@@ -52,7 +52,14 @@ static TABLE: LazyLock<Vec<(Regex, Advice)>> = LazyLock::new(|| {
             },
         ),
         (
-            r"connection refused|no such host|name or service not known|host not found in upstream|getaddrinfo|ECONNREFUSED|ENOTFOUND",
+            r"ModuleNotFoundError|no module named|cannot find (module|package)|ERR_MODULE_NOT_FOUND|ClassNotFoundException",
+            Advice {
+                mend: "the image lacks what the program imports: see what its Dockerfile installs and copies, then `todo up`",
+                fields: &["image"],
+            },
+        ),
+        (
+            r"connection refused|no such host|name or service not known|host not found in upstream|getaddrinfo|\bECONNREFUSED\b|\bENOTFOUND\b",
             Advice {
                 mend: "it gives up on something that it cannot reach: see its name and port, and whether the program should wait for it",
                 fields: &["env", "envFrom"],
@@ -91,7 +98,7 @@ mod tests {
 
     #[test]
     fn every_row_has_a_pattern_that_compiles() {
-        assert_eq!(TABLE.len(), 5);
+        assert_eq!(TABLE.len(), 6);
     }
 
     #[test]
@@ -103,5 +110,7 @@ mod tests {
         );
         assert_eq!(of("exec /app: exec format error"), Some("image"));
         assert_eq!(of("SyntaxError: invalid syntax"), None);
+        assert_eq!(of("ModuleNotFoundError: No module named 'x'"), Some("image"));
+        assert_eq!(of("Error: getaddrinfo ENOTFOUND db"), Some("env"));
     }
 }
