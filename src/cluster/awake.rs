@@ -23,21 +23,28 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// How long the kubelet may take to see to every pod. The rollout judges whoever is still missing then.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Waits until no pod of the target's namespace is a memory of the time before `started`.
+/// Where the cluster's DNS and proxy run, without which pods that are up reach nothing.
+const SYSTEM: &str = "kube-system";
+
+/// Waits until no pod of the target's namespace is a memory of the time before `started`, and the cluster's own are ready.
 pub async fn awake(run: &Run, target: &Target, started: Timestamp) -> Result<()> {
     let wire = target.wire();
     let end = Instant::now() + LIMIT;
     let waiting = tell(run, Step::Apply, "cluster");
-    let look = async || {
-        let pods = kind::core("Pod");
-        let listed = persist(tell(run, Step::Apply, "cluster"), || {
-            wire.list(&pods, Some(target.namespace.as_str()), "")
-        });
+    let pods = async |namespace: &str| {
+        let kind = kind::core("Pod");
+        let listed = persist(tell(run, Step::Apply, "cluster"), || wire.list(&kind, Some(namespace), ""));
         listed.await.map_err(|failure| unreadable(failure, "cannot list the pods"))
     };
+    let asleep = async || {
+        let ours = pods(target.namespace.as_str()).await?;
+        let system = pods(SYSTEM).await?;
+        let unready = |pod: &Value| is_memory(pod, started) || !is_ready(pod);
+        Ok(ours.iter().any(|pod| is_memory(pod, started)) || system.iter().any(unready))
+    };
     run.or_stopped(async {
-        while look().await?.iter().any(|pod| is_memory(pod, started)) && Instant::now() < end {
-            waiting("its pods start again with the node".to_owned());
+        while asleep().await? && Instant::now() < end {
+            waiting("pods start again with the node".to_owned());
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
@@ -52,6 +59,11 @@ fn is_memory(pod: &Value, started: Timestamp) -> bool {
             .is_some_and(|moment| moment.as_second() < started.as_second())
     };
     !live::is_terminating(pod) && live::list(pod, "/status/containerStatuses").iter().any(before)
+}
+
+/// Whether the pod needs nobody's patience: it is ready, has ended well, or is on its way out.
+fn is_ready(pod: &Value) -> bool {
+    live::is_terminating(pod) || live::text(pod, "/status/phase") == "Succeeded" || live::holds(pod, "Ready")
 }
 
 #[cfg(test)]
