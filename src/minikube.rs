@@ -184,7 +184,8 @@ async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Res
                 break (*node, config);
             }
             (state, config) => {
-                let remedy = repair::next(&state, &tried).ok_or_else(|| given_up(profile, &state))?;
+                let remedy =
+                    repair::next(&state, seen.unfinished, &tried).ok_or_else(|| given_up(profile, &state))?;
                 seen = Seen { state, config, ..seen };
                 remedy
             }

@@ -44,19 +44,19 @@ pub(crate) fn started(tried: &[Remedy]) -> bool {
 
 /// The next remedy for `state` after those that were tried; `None` if none is left.
 ///
-/// One that runs is only asked about if its last start did not come to an end.
-pub(crate) fn next(state: &State, tried: &[Remedy]) -> Option<Remedy> {
+/// One whose last start is `unfinished` needs another, whatever else it needs; one that runs is only asked about then.
+pub(crate) fn next(state: &State, unfinished: bool, tried: &[Remedy]) -> Option<Remedy> {
     let first = match state {
         State::Broken(Break::Foreign(_) | Break::Unreadable(_)) => return None,
         State::Absent => return Some(Remedy::Create).filter(|_| tried.is_empty()),
         State::Paused(Pause::Container) => Remedy::Thaw,
         State::Paused(Pause::Kubernetes) => Remedy::Unpause,
-        State::Broken(Break::KubeconfigStale(_)) => Remedy::UpdateContext,
+        State::Broken(Break::KubeconfigStale(_)) if !unfinished => Remedy::UpdateContext,
         State::Running(_)
         | State::Stopped
-        | State::Broken(Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_)) => {
-            Remedy::Start
-        }
+        | State::Broken(
+            Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_) | Break::KubeconfigStale(_),
+        ) => Remedy::Start,
     };
     [first, Remedy::Start].into_iter().find(|remedy| !tried.contains(remedy))
 }
@@ -229,7 +229,12 @@ mod tests {
             (&State::Broken(Break::Foreign("mini".to_owned())), vec![], None),
             (&State::Broken(Break::Unreadable(String::new())), vec![], None),
         ] {
-            assert_eq!(next(state, &tried), expected, "{state:?} after {tried:?}");
+            assert_eq!(next(state, false, &tried), expected, "{state:?} after {tried:?}");
         }
+        assert_eq!(
+            next(&stale, true, &[]),
+            Some(Remedy::Start),
+            "a start that did not end left no entry either"
+        );
     }
 }

@@ -3,12 +3,15 @@
 //! Not a change of what is there: minikube ignores most changed flags of an existing profile and switches the container
 //! runtime without being asked, so an existing profile is started as it is.
 
+use crate::docker::reach;
 use crate::event::Amount;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Severity;
 use crate::event::Unit;
 use crate::exec::Stream;
+use crate::fault::Fault;
+use crate::fault::Kind;
 use crate::fault::Result;
 use crate::minikube::config;
 use crate::minikube::config::Config;
@@ -40,6 +43,13 @@ pub(crate) async fn start(
     let profile = &wanted.profile;
     let mut notes = in_effect(run).map(|note| note.about(format!("profile {profile}"))).into_iter().collect();
     let driver = driver(run, wanted, existing, docker);
+    if driver.as_deref() == Some("docker") && !docker {
+        // minikube would call it a wrong usage (exit code 14).
+        reach::reach(&run.world).await.map_err(|error| {
+            let mend = error.mend();
+            Fault::new(Kind::Prerequisite, error).hint(mend)
+        })?;
+    }
     let container = matches!(driver.as_deref(), Some("docker" | "podman"));
     let publish = if fresh && container { ports(wanted, existing, &mut notes) } else { Vec::new() };
     let call = program::call(run, profile, ["start", "-o", "json", "--interactive=false", "--keep-context"])?

@@ -242,6 +242,12 @@ async fn without_an_engine_nothing_is_done_to_a_profile() {
         assert!(fault.causes().concat().contains("no Docker engine listens"), "{:?}", fault.causes());
     }
     assert!(bench.calls().is_empty());
+
+    let mut bench = Bench::absent().await;
+    bench.wanted.driver = Some("docker".to_owned());
+    std::fs::remove_file(bench.path("docker.sock")).unwrap();
+    assert_eq!(bench.ensure().await.unwrap_err().kind, Kind::Prerequisite);
+    assert!(bench.calls().is_empty());
 }
 
 #[tokio::test]

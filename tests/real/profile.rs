@@ -219,6 +219,24 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
 
 #[tokio::test]
 #[ignore = "needs minikube"]
+async fn a_profile_that_minikube_forgot_takes_its_volume_over() {
+    let bench = Bench::new();
+    bench.ensured(Outcome::Created).await;
+    bench.sh("kubectl --context todo-mini create namespace keep-me");
+    // What `minikube delete` leaves when the engine is down.
+    let home = bench.world().minikube_folder().unwrap();
+    bench.sh("docker rm -f todo-mini");
+    for folder in ["profiles", "machines"] {
+        std::fs::remove_dir_all(home.join(folder).join(PROFILE)).unwrap();
+    }
+    assert!(matches!(bench.state().await, State::Absent));
+    let node = bench.ensured(Outcome::Created).await;
+    assert!(node.notes.iter().any(|note| note.message.contains("left its volume")), "{:?}", node.notes);
+    bench.sh("kubectl --context todo-mini get namespace keep-me");
+}
+
+#[tokio::test]
+#[ignore = "needs minikube"]
 async fn whenever_the_start_is_interrupted_the_next_one_goes_on() {
     let bench = Bench::new();
     for seconds in [0.3, 3.0, 6.0, 9.0, 12.0, 15.0, 17.0, 19.0, 21.0, 24.0] {
