@@ -95,6 +95,10 @@ impl Target {
             Config::from_custom_kubeconfig(file, &options).await.or_fault(Kind::Minikube, doing)?;
         // Ours tell why they wait (`retry`); kube's wait in silence for minutes.
         config.default_retry = false;
+        // A proxy of the environment is for the outside; it would not find a cluster on this machine.
+        if guard == Guard::LocalMinikube {
+            config.proxy_url = None;
+        }
         config.connect_timeout = Some(CONNECT);
         let client = Client::try_from(config).or_fault(Kind::Minikube, doing)?;
         Ok(Target { client, namespace, project })
