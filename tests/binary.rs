@@ -89,6 +89,17 @@ fn mistakes_of_every_file_are_told_before_anything_is_touched() {
 }
 
 #[test]
+fn what_lint_finds_is_told_beside_what_is_wrong_with_an_image() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: NodePort\n  selector: {app: web}\n  ports:\n  - port: 80\n    nodePort: 80\n";
+    let project = "[image.web]\ncontext = 'web'\n[[manifests]]\npath = 'k8s'\n";
+    let told = Place::new(&[("deploy.toml", project), ("k8s/web.yaml", service)]).todo(&["up"]);
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    for words in ["the context `web` does not exist", "k8s/web.yaml:9:15"] {
+        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+    }
+}
+
+#[test]
 fn a_misspelt_key_is_told_with_its_place_and_what_was_meant() {
     let place = Place::new(&[("deploy.toml", "namespce = 'shop'\n[[manifests]]\npath = 'k8s'\n")]);
     let told = place.todo(&["status"]);

@@ -40,16 +40,18 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     let mut findings = Vec::new();
     let images = usable(images, &mut findings)?;
     let objects = usable(objects, &mut findings)?;
-    let values = usable(values, &mut findings)?;
-    if !findings.is_empty() {
-        return Err(unusable().findings(findings));
-    }
+    let known = values.is_ok();
+    let Values { secrets, configs, warnings } = usable(values, &mut findings)?;
+    // Without the values, lint would miss keys that are only unread.
+    let plan = if known { plan::make(project, Facts { objects, secrets, configs }) } else { Err(Vec::new()) };
+    let plan = match plan {
+        Ok(plan) if findings.is_empty() => plan,
+        Ok(_) => return Err(unusable().findings(findings)),
+        Err(more) => return Err(unusable().findings(findings).findings(more)),
+    };
     for warning in not_yet(project) {
         run.sink.warn(warning);
     }
-    let Values { secrets, configs, warnings } = values;
-    let plan = plan::make(project, Facts { objects, secrets, configs })
-        .map_err(|findings| unusable().findings(findings))?;
     for warning in images.iter().flat_map(|image| &image.warnings).chain(&warnings).chain(&plan.warnings) {
         run.sink.warn(warning.clone());
     }
