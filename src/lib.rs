@@ -29,6 +29,7 @@ pub mod flow;
 pub mod image;
 pub mod manifest;
 pub mod minikube;
+pub mod nearest;
 pub mod plan;
 pub mod preflight;
 pub mod project;

@@ -9,7 +9,6 @@
 pub mod bind;
 pub mod follow;
 pub mod lint;
-pub mod nearest;
 pub mod normal;
 pub mod pods;
 pub mod read;

@@ -34,7 +34,8 @@ fn room(path: &Path) -> String {
 #[test]
 fn rooms_know_only_whom_they_may_know() {
     const GROUND: [&str; 2] = ["event", "fault"];
-    const GIVEN: [&str; 8] = ["event", "fault", "project", "manifest", "exec", "world", "run", "signal"];
+    const GIVEN: [&str; 9] =
+        ["event", "fault", "project", "manifest", "exec", "world", "run", "signal", "nearest"];
     let sibling = [&GIVEN[..], &["docker"]].concat();
     let may_know: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
         ("event", vec!["fault"]),
@@ -44,7 +45,8 @@ fn rooms_know_only_whom_they_may_know() {
         ("run", vec!["event", "fault", "signal", "world"]),
         ("exec", vec!["event", "fault", "run", "signal", "world"]),
         ("docker", vec!["world"]),
-        ("project", vec!["event", "fault", "run", "world"]),
+        ("nearest", Vec::new()),
+        ("project", vec!["event", "fault", "nearest", "run", "world"]),
         ("manifest", GIVEN.to_vec()),
         ("plan", GIVEN.to_vec()),
         ("preflight", sibling.clone()),

@@ -7,7 +7,6 @@ use crate::event::Place;
 use crate::event::Severity;
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
-use crate::image::dockerfile::nearest;
 use crate::image::glob::Glob;
 use crate::image::graph::needed;
 use crate::image::ignore::clean;
@@ -15,6 +14,7 @@ use crate::image::key::is_proxy;
 use crate::image::secrets::Sensitive;
 use crate::image::secrets::sensitive;
 use crate::image::survey::Surveyed;
+use crate::nearest::nearest;
 use std::collections::BTreeMap;
 
 /// Bytes from which a context is worth a word.

@@ -6,9 +6,9 @@
 use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
-use crate::manifest::nearest::nearest;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
+use crate::nearest::nearest;
 use crate::project::Image;
 use crate::project::name::ImageName;
 use serde_json::Value;

@@ -4,7 +4,7 @@
 
 use crate::event::Finding;
 use crate::manifest::Object;
-use crate::manifest::nearest::nearest;
+use crate::nearest::nearest;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use serde_json::Value;

@@ -6,6 +6,7 @@
 
 use crate::event::Finding;
 use crate::event::Place;
+use crate::nearest::nearest;
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
@@ -317,42 +318,6 @@ impl<'r, 'a> Section<'r, 'a> {
                 );
                 None
             }
-        }
-    }
-}
-
-/// The known word that was probably meant: one letter off, one missing, one too many or two swapped.
-#[must_use]
-pub fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let far = if written.chars().count() > 5 { 2 } else { 1 };
-    let mut near: Vec<(usize, &str)> = known
-        .into_iter()
-        .map(|word| {
-            (strsim::osa_distance(&written.to_lowercase().replace('_', "-"), &word.to_lowercase()), word)
-        })
-        .filter(|(distance, _)| *distance <= far)
-        .collect();
-    near.sort_unstable();
-    near.first().map(|(_, word)| *word)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn the_word_that_was_meant_is_found_and_no_other() {
-        let known = ["context", "dockerfile", "target", "args", "max-size"];
-        for (written, meant) in [
-            ("contxt", Some("context")),
-            ("Dockerfile", Some("dockerfile")),
-            ("max_size", Some("max-size")),
-            ("agrs", Some("args")),
-            ("arg", Some("args")),
-            ("volume", None),
-            ("tag", None),
-        ] {
-            assert_eq!(nearest(written, known), meant, "{written}");
         }
     }
 }

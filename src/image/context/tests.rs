@@ -96,6 +96,8 @@ mod unix {
     use super::walk;
     use crate::image::stat::Stat;
     use crate::image::stat_cache::Record;
+    use rustix::fs::Mode;
+    use rustix::fs::OFlags;
     use std::ffi::OsStr;
     use std::io::Write;
     use std::os::unix::ffi::OsStrExt;
@@ -128,6 +130,23 @@ mod unix {
         let walked = read(root.path(), "");
         assert_eq!(paths(&walked), ["dir", "loop", "real", "real/self", "real/x", "up"]);
         assert_eq!(walked.context.entries[1].kind, EntryKind::Link { target: "loop".to_owned() });
+    }
+
+    /// A path that is too long cannot be opened by anybody, root included, to whom every mode is readable.
+    #[test]
+    fn what_cannot_be_read_is_named_unless_it_is_ignored() {
+        let root = files(&["a"]);
+        let long = "x".repeat(200);
+        let mut folder = rustix::fs::open(root.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
+        for _ in 0..25 {
+            rustix::fs::mkdirat(&folder, &long, Mode::RWXU).unwrap();
+            folder = rustix::fs::openat(&folder, &long, OFlags::DIRECTORY, Mode::empty()).unwrap();
+        }
+        let walked = read(root.path(), "");
+        let [problem] = walked.problems.as_slice() else { panic!("{:?}", walked.problems) };
+        assert!(problem.path.starts_with("xxx"), "{}", problem.path);
+        assert!(matches!(problem.kind, ProblemKind::Unreadable(_)), "{:?}", problem.kind);
+        assert!(read(root.path(), "x*").problems.is_empty());
     }
 
     #[test]

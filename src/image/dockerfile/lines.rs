@@ -273,6 +273,18 @@ pub(crate) fn words(rest: &str, escape: char) -> Vec<String> {
     words
 }
 
+/// `NAME=value NAME`, or the old form `NAME value`.
+pub(super) fn pairs(rest: &str, escape: char) -> Vec<(String, Option<String>)> {
+    let words = words(rest, escape);
+    words
+        .iter()
+        .map(|word| match word.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (word.clone(), None),
+        })
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::read;

@@ -1,0 +1,279 @@
+//! The walk: folders read in parallel, because the time goes into system calls, and files in batches.
+//!
+//! An ignored folder is not opened unless a `!` rule may keep something in it.
+
+use crate::image::context::Context;
+use crate::image::context::Entry;
+use crate::image::context::EntryKind;
+use crate::image::context::ProblemKind;
+use crate::image::context::Walked;
+use crate::image::context::compare;
+use crate::image::context::found::Found;
+use crate::image::context::found::FoundEntry;
+use crate::image::context::found::without_empty_ignored_folders;
+use crate::image::ignore::Hits;
+use crate::image::ignore::Ignore;
+use crate::image::stat;
+use crate::image::stat::Stat;
+use crate::image::stat_cache::StatCache;
+use std::fs;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Condvar;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::thread;
+use std::time::SystemTime;
+
+/// How often a file that changes while it is read is read again.
+const TRIES: usize = 4;
+/// How many files, and bytes, one thread reads before it looks for other work.
+const BATCH: (usize, u64) = (64, 4 << 20);
+
+/// Reads the context in `root`; contents that `cache` knows are not read again, and it learns the others.
+/// `stop` is asked often; once it says yes, what is returned is not complete.
+pub fn walk(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Walked {
+    let began = SystemTime::now();
+    let first = Work::Folder { path: String::new(), hits: Hits::default() };
+    let queue = Mutex::new(Queue { work: vec![first], busy: 0 });
+    let walker = Walker { root, ignore, cache, stop, queue, wake: Condvar::new() };
+    let threads = thread::available_parallelism().map_or(2, |count| count.get().min(8));
+    let mut found = Found::default();
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| walker.work())).collect();
+        found.append(walker.work());
+        for helper in helpers {
+            match helper.join() {
+                Ok(part) => found.append(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
+    found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    if !stop() {
+        let records =
+            found.entries.iter().filter_map(|found| Some((found.entry.path.as_str(), found.record()?)));
+        cache.save(records.collect(), began);
+    }
+    let entries = without_empty_ignored_folders(found.entries);
+    let bytes = entries.iter().map(Entry::size).sum();
+    Walked { context: Context { root: root.to_owned(), entries, bytes }, problems: found.problems }
+}
+
+struct Walker<'a> {
+    root: &'a Path,
+    ignore: &'a Ignore,
+    cache: &'a StatCache,
+    stop: &'a (dyn Fn() -> bool + Sync),
+    queue: Mutex<Queue>,
+    wake: Condvar,
+}
+
+struct Queue {
+    work: Vec<Work>,
+    busy: usize,
+}
+
+enum Work {
+    Folder { path: String, hits: Hits },
+    Files(Vec<String>),
+}
+
+/// Counts a worker as busy, also if it panics: the others would wait for it.
+struct Busy<'w, 'a>(&'w Walker<'a>);
+
+impl Drop for Busy<'_, '_> {
+    fn drop(&mut self) {
+        let mut queue = self.0.queue();
+        queue.busy -= 1;
+        if queue.busy == 0 {
+            self.0.wake.notify_all();
+        }
+    }
+}
+
+impl Walker<'_> {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, work: Vec<Work>) {
+        self.queue().work.extend(work);
+        self.wake.notify_all();
+    }
+
+    fn work(&self) -> Found {
+        let mut found = Found::default();
+        let mut buffer = vec![0; 128 * 1024];
+        loop {
+            let mut queue = self.queue();
+            let work = loop {
+                if let Some(work) = queue.work.pop() {
+                    break work;
+                }
+                if queue.busy == 0 {
+                    return found;
+                }
+                queue = self.wake.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            };
+            queue.busy += 1;
+            drop(queue);
+            let _busy = Busy(self);
+            match work {
+                _ if (self.stop)() => {}
+                Work::Folder { path, hits } => self.read_folder(&path, &hits, &mut found),
+                Work::Files(paths) => {
+                    for path in paths {
+                        self.read_file(path, &mut buffer, &mut found);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_folder(&self, folder: &str, hits: &Hits, found: &mut Found) {
+        let listed = match fs::read_dir(self.root.join(folder)) {
+            Ok(listed) => listed,
+            Err(error) => {
+                // What is ignored need not be readable.
+                if folder.is_empty() || self.ignore.ignored_by(folder).is_none() {
+                    found.fail(folder.to_owned(), error);
+                }
+                return;
+            }
+        };
+        let mut more = Vec::new();
+        let (mut batch, mut batch_bytes) = (Vec::new(), 0);
+        for item in listed {
+            let item = match item {
+                Ok(item) => item,
+                Err(error) => {
+                    found.fail(folder.to_owned(), error);
+                    break;
+                }
+            };
+            let name = item.file_name();
+            let utf8 = name.to_str().is_some();
+            let name = name.to_string_lossy();
+            let path = if folder.is_empty() { name.into_owned() } else { format!("{folder}/{name}") };
+            let kind = match item.file_type() {
+                Ok(kind) => kind,
+                Err(error) => {
+                    found.fail(path, error);
+                    continue;
+                }
+            };
+            if kind.is_dir() {
+                let (ignored, hits) = self.ignore.ignores_folder(&path, hits);
+                if ignored && !self.ignore.may_keep_below(&path) {
+                    continue;
+                }
+                if utf8 {
+                    let entry = Entry { path: path.clone(), kind: EntryKind::Folder };
+                    found.entries.push(FoundEntry { entry, stat: None, ignored });
+                    more.push(Work::Folder { path, hits });
+                } else if !ignored {
+                    found.problem(path, ProblemKind::NotUtf8);
+                }
+                continue;
+            }
+            if self.ignore.ignores(&path, hits) {
+                continue;
+            }
+            if !utf8 {
+                found.problem(path, ProblemKind::NotUtf8);
+            } else if kind.is_symlink() {
+                self.read_link(path, found);
+            } else if kind.is_file() {
+                match item.metadata() {
+                    Err(error) => found.fail(path, error),
+                    Ok(metadata) => {
+                        let stat = Stat::of(&metadata);
+                        if let Some(hash) = self.cache.hash(&path, &stat) {
+                            found.add_file(self.root, path, stat, stat::executable(&metadata), hash);
+                        } else {
+                            batch.push(path);
+                            batch_bytes += stat.size;
+                            if batch.len() >= BATCH.0 || batch_bytes >= BATCH.1 {
+                                more.push(Work::Files(std::mem::take(&mut batch)));
+                                batch_bytes = 0;
+                            }
+                        }
+                    }
+                }
+            } else {
+                found.problem(path, ProblemKind::Special);
+            }
+        }
+        if !batch.is_empty() {
+            more.push(Work::Files(batch));
+        }
+        if !more.is_empty() {
+            self.push(more);
+        }
+    }
+
+    fn read_link(&self, path: String, found: &mut Found) {
+        match fs::read_link(self.root.join(&path)) {
+            Err(error) => found.fail(path, error),
+            Ok(target) => match target.into_os_string().into_string() {
+                Err(_) => found.problem(path, ProblemKind::NotUtf8),
+                Ok(target) => {
+                    let target = if cfg!(windows) { target.replace('\\', "/") } else { target };
+                    found.add(path, EntryKind::Link { target });
+                }
+            },
+        }
+    }
+
+    fn read_file(&self, path: String, buffer: &mut [u8], found: &mut Found) {
+        let on_disk = self.root.join(&path);
+        for _ in 0..TRIES {
+            match self.hash(&on_disk, buffer) {
+                Ok(Some((stat, executable, hash))) => {
+                    return found.add_file(self.root, path, stat, executable, hash);
+                }
+                Ok(None) => {}
+                Err(error) if stat::is_link(&error) => {}
+                Err(error) => return found.fail(path, error),
+            }
+            if (self.stop)() {
+                return;
+            }
+        }
+        found.problem(path, ProblemKind::KeepsChanging);
+    }
+
+    /// A file's content, `None` if it changed meanwhile.
+    fn hash(&self, path: &Path, buffer: &mut [u8]) -> io::Result<Option<(Stat, bool, [u8; 32])>> {
+        let mut file = stat::open(path)?;
+        let before = file.metadata()?;
+        if !before.is_file() {
+            return Ok(None);
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut read = 0_u64;
+        loop {
+            match file.read(buffer) {
+                Ok(0) => break,
+                Ok(length) => {
+                    hasher.update(&buffer[..length]);
+                    read += length as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+            // A file that grows as fast as it is read has no end.
+            if read > before.len() || (self.stop)() {
+                return Ok(None);
+            }
+        }
+        let after = file.metadata()?;
+        let stat = Stat::of(&before);
+        let same = stat == Stat::of(&after) && read == stat.size;
+        Ok(same.then(|| (stat, stat::executable(&after), *hasher.finalize().as_bytes())))
+    }
+}

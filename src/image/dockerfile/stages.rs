@@ -1,0 +1,214 @@
+//! The beginning of understanding: which instructions there are, the arguments before the first stage, the stages, the target.
+
+use crate::image::dockerfile::Ask;
+use crate::image::dockerfile::Instruction;
+use crate::image::dockerfile::Stage;
+use crate::image::dockerfile::Wrong;
+use crate::image::dockerfile::expand::expand;
+use crate::image::dockerfile::lines;
+use crate::image::dockerfile::lines::pairs;
+use crate::nearest::nearest;
+use std::collections::BTreeMap;
+
+const KEYWORDS: [&str; 18] = [
+    "ADD",
+    "ARG",
+    "CMD",
+    "COPY",
+    "ENTRYPOINT",
+    "ENV",
+    "EXPOSE",
+    "FROM",
+    "HEALTHCHECK",
+    "LABEL",
+    "MAINTAINER",
+    "ONBUILD",
+    "RUN",
+    "SHELL",
+    "STOPSIGNAL",
+    "USER",
+    "VOLUME",
+    "WORKDIR",
+];
+
+/// What is understood so far, and what is wrong with it.
+pub(super) struct Reader<'a> {
+    ask: Ask<'a>,
+    escape: char,
+    pub(super) globals: BTreeMap<String, String>,
+    pub(super) arguments: Vec<String>,
+    pub(super) stages: Vec<Stage>,
+    pub(super) wrong: Vec<Wrong>,
+}
+
+impl<'a> Reader<'a> {
+    /// With the variables that BuildKit gives every `FROM` (`dockerfile2llb: defaultArgs`).
+    pub(super) fn new(ask: Ask<'a>, escape: char, wrong: Vec<Wrong>) -> Reader<'a> {
+        let mut parts = ask.platform.splitn(3, '/');
+        let (os, arch, variant) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
+        let mut globals = BTreeMap::new();
+        for side in ["BUILD", "TARGET"] {
+            for (name, value) in
+                [("PLATFORM", ask.platform), ("OS", os), ("ARCH", arch), ("VARIANT", variant)]
+            {
+                let name = format!("{side}{name}");
+                let value = ask.args.get(&name).map_or(value, String::as_str).to_owned();
+                globals.insert(name, value);
+            }
+        }
+        globals.insert("TARGETSTAGE".to_owned(), ask.target.unwrap_or("default").to_owned());
+        Reader { ask, escape, globals, arguments: Vec::new(), stages: Vec::new(), wrong }
+    }
+
+    pub(super) fn check_keywords(&mut self, instructions: &[Instruction], syntax: Option<&(String, usize)>) {
+        // A frontend of one's own may have instructions of its own.
+        if syntax.is_some_and(|(reference, _)| !reference.contains("docker/dockerfile")) {
+            return;
+        }
+        for Instruction { keyword, first, rest, .. } in instructions {
+            if !KEYWORDS.contains(&keyword.as_str()) {
+                let wrong = Wrong::at(*first, format!("unknown instruction `{keyword}`"));
+                self.wrong.push(match nearest(keyword, KEYWORDS) {
+                    Some(meant) => wrong.mend(format!("write `{meant}`")),
+                    None => wrong.mend("end the line before it with `\\` if it belongs to that"),
+                });
+            } else if rest.is_empty() && !matches!(keyword.as_str(), "CMD" | "ENTRYPOINT" | "RUN" | "SHELL") {
+                self.wrong.push(
+                    Wrong::at(*first, format!("`{keyword}` says nothing")).mend("write what it is for"),
+                );
+            } else if matches!(keyword.as_str(), "COPY" | "ADD") && lines::list(rest).len() < 2 {
+                self.wrong.push(
+                    Wrong::at(*first, format!("`{keyword} {rest}` has no destination"))
+                        .mend(format!("write `{keyword} {rest} .`")),
+                );
+            }
+        }
+    }
+
+    pub(super) fn globals(&mut self, instructions: &[Instruction]) {
+        let mut global = true;
+        for instruction in instructions {
+            match instruction.keyword.as_str() {
+                "FROM" => global = false,
+                "ARG" => {
+                    for (name, default) in pairs(&instruction.rest, self.escape) {
+                        if global {
+                            self.global(&name, default.as_deref(), instruction.first);
+                        }
+                        if !self.arguments.contains(&name) {
+                            self.arguments.push(name);
+                        }
+                    }
+                }
+                keyword if global && KEYWORDS.contains(&keyword) => {
+                    self.wrong.push(
+                        Wrong::at(instruction.first, format!("`{keyword}` stands before the first `FROM`"))
+                            .mend("begin with `FROM image`; only `ARG` may come before it"),
+                    );
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn global(&mut self, name: &str, default: Option<&str>, line: usize) {
+        let value = match (self.ask.args.get(name), default) {
+            (Some(given), _) => Some(given.clone()),
+            (None, Some(default)) => match expand(default, &self.globals, self.escape) {
+                Ok(expanded) => Some(expanded.text),
+                Err(error) => {
+                    self.wrong.push(Wrong::at(line, format!("`{default}` {}", error.0)));
+                    None
+                }
+            },
+            (None, None) => None,
+        };
+        self.globals.extend(value.map(|value| (name.to_owned(), value)));
+    }
+
+    pub(super) fn stages(&mut self, instructions: &[Instruction]) {
+        for (at, instruction) in instructions.iter().enumerate() {
+            if instruction.keyword != "FROM" {
+                if let Some(stage) = self.stages.last_mut() {
+                    stage.body.end = at + 1;
+                }
+                continue;
+            }
+            let line = instruction.first;
+            let words = lines::list(&instruction.rest);
+            let (base, name) = match words.as_slice() {
+                [base] => (base, None),
+                [base, r#as, name] if r#as.eq_ignore_ascii_case("as") => (base, Some(name.to_lowercase())),
+                _ => {
+                    self.wrong.push(
+                        Wrong::at(line, format!("`FROM {}` is not understood", instruction.rest))
+                            .mend("write `FROM image` or `FROM image AS name`"),
+                    );
+                    continue;
+                }
+            };
+            let base = self.base(base, line);
+            let parent = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&base));
+            self.stages.push(Stage { name, base, parent, body: at + 1..at + 1, line, needed: false });
+        }
+        if self.stages.is_empty() && self.wrong.is_empty() {
+            self.wrong.push(Wrong::at(0, "the Dockerfile has no `FROM`").mend("begin with `FROM image`"));
+        }
+    }
+
+    fn base(&mut self, word: &str, line: usize) -> String {
+        match expand(word, &self.globals, self.escape) {
+            Err(error) => {
+                self.wrong.push(Wrong::at(line, format!("`{word}` {}", error.0)));
+                String::new()
+            }
+            Ok(expanded) => {
+                let bad = expanded.text.is_empty()
+                    || expanded.text.starts_with(':')
+                    || expanded.text.ends_with([':', '@']);
+                if bad {
+                    let names = expanded
+                        .unset
+                        .iter()
+                        .map(|name| format!("`{name}`"))
+                        .collect::<Vec<_>>()
+                        .join(" and ");
+                    self.wrong.push(if let Some(name) = expanded.unset.first() {
+                        let inside = self.arguments.contains(name) && !self.ask.args.contains_key(name);
+                        let mend = if inside {
+                            format!("give it a default before the first `FROM` (`ARG {name}=…`), or set it in `args` of the image in deploy.toml")
+                        } else {
+                            format!("declare it before the first `FROM`: `ARG {name}=…`")
+                        };
+                        Wrong::at(line, format!("`FROM {word}` names no image: {names} has no value")).mend(mend)
+                    } else {
+                        Wrong::at(line, format!("`FROM {word}` names no image")).mend("write `FROM image:tag`")
+                    });
+                }
+                expanded.text
+            }
+        }
+    }
+
+    pub(super) fn target(&mut self) -> Option<usize> {
+        let last = self.stages.len().checked_sub(1)?;
+        let Some(target) = self.ask.target else { return Some(last) };
+        let name = target.to_lowercase();
+        let found = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&name));
+        if found.is_none() {
+            let names: Vec<&str> = self.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+            let wrong = Wrong::at(0, format!("the Dockerfile has no stage `{target}`"));
+            self.wrong.push(match (nearest(&name, names.iter().copied()), names.as_slice()) {
+                (Some(meant), _) => wrong.mend(format!("set `target = \"{meant}\"`")),
+                (None, []) => wrong.mend("remove `target`, or name a stage: `FROM image AS name`"),
+                (None, names) => wrong.mend(format!("set `target` to one of `{}`", names.join("`, `"))),
+            });
+        }
+        found
+    }
+}
