@@ -37,6 +37,9 @@ pub struct Global {
     /// Use this minikube profile instead of the project file's
     #[arg(short, long, global = true, value_name = "NAME", env = "TODO_PROFILE")]
     pub profile: Option<String>,
+    /// Use the cluster and registry of this `[target]` of the project file instead of minikube
+    #[arg(short, long, global = true, value_name = "NAME", env = "TODO_TARGET")]
+    pub target: Option<String>,
     /// How to tell what happens; live lines in a terminal and plain ones elsewhere, if not given
     #[arg(short, long, global = true, value_name = "FORM")]
     pub output: Option<OutputFlag>,

@@ -16,6 +16,7 @@ pub mod blame;
 mod cases;
 pub mod compare;
 mod conflict;
+pub mod context;
 mod decide;
 mod delete;
 mod diff;

@@ -225,6 +225,9 @@ pub enum EventKind {
         namespace: String,
         /// The minikube profile.
         profile: String,
+        /// The `[target]`, where that is meant instead of minikube.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
     },
     /// A station is reached.
     StepStarted {

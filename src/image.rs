@@ -23,6 +23,7 @@ pub mod node;
 pub mod pipe;
 pub mod progress;
 pub mod rebase;
+pub mod registry;
 pub mod secrets;
 pub mod session;
 pub mod ship;
@@ -50,6 +51,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::collections::BTreeMap;
 
+pub use crate::image::budget::summary;
 pub use crate::image::stored::stored;
 pub use crate::image::sweep::Swept;
 pub use crate::image::sweep::remove_all;
@@ -62,6 +64,8 @@ pub struct Destination {
     pub builder: docker::Address,
     /// The nodes' stores; one that is the builder needs nothing.
     pub nodes: Vec<NodeStore>,
+    /// Where images are pushed to for nodes that pull, as `HOST[/PATH]`; pods name them by it.
+    pub registry: Option<String>,
 }
 
 /// A node's store of images.
@@ -89,12 +93,16 @@ pub struct Built {
     pub id: String,
     /// Bytes, as the builder counts them.
     pub size: u64,
+    /// Its size the last time that it was built there.
+    pub before: Option<u64>,
     /// [`Outcome::Built`] or [`Outcome::Unchanged`].
     pub outcome: Outcome,
     /// Which inputs made a build necessary.
     pub why: Vec<String>,
     /// The digest of everything that decides it.
     pub key: String,
+    /// The tag that finds it by that digest.
+    pub tag: String,
 }
 
 /// What `make` would do about an image.

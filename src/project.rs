@@ -49,6 +49,8 @@ pub struct Project {
     pub checks: Vec<Check>,
     /// Other clusters, by name.
     pub targets: BTreeMap<String, OtherCluster>,
+    /// The one of them that this run is about (`--target`); `None` for the project's minikube.
+    pub elsewhere: Option<OtherCluster>,
 }
 
 /// `[minikube]`.
@@ -254,10 +256,12 @@ pub enum When {
 /// `[target.NAME]`: a cluster that is not our minikube.
 #[derive(Debug, Clone)]
 pub struct OtherCluster {
+    /// What it is called.
+    pub name: String,
     /// Where it is written.
     pub place: Place,
     /// The kubeconfig context.
     pub context: String,
-    /// The registry that its nodes pull from.
+    /// The registry that its nodes pull from, `HOST[:PORT][/PATH]`.
     pub registry: Option<String>,
 }

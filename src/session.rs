@@ -15,6 +15,8 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow;
 use crate::flow::Answer;
+use crate::nearest::nearest;
+use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::check::load;
 use crate::project::locate::locate;
@@ -114,6 +116,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         project: project.name.to_string(),
         namespace: project.namespace.to_string(),
         profile: project.minikube.profile.to_string(),
+        target: project.elsewhere.as_ref().map(|other| other.name.clone()),
     });
     let ended = match &cli.command {
         Command::Up(flags) => flow::up::up(run, &project, flags).await,
@@ -148,7 +151,25 @@ fn project(run: &Run, cli: &Cli) -> Result<Project> {
         project.minikube.profile =
             Profile::parse(name).or_fault(Kind::Usage, || format!("`{name}` is no name of a profile"))?;
     }
+    if let Some(name) = &cli.global.target {
+        project.elsewhere = Some(target(&project, name)?);
+    }
     Ok(project)
+}
+
+fn target(project: &Project, name: &str) -> Result<OtherCluster> {
+    if let Some(target) = project.targets.get(name) {
+        return Ok(target.clone());
+    }
+    let known: Vec<&str> = project.targets.keys().map(String::as_str).collect();
+    let fault = Fault::message(Kind::Usage, format!("deploy.toml has no `[target.{name}]`"));
+    Err(match (nearest(name, known.iter().copied()), known.as_slice()) {
+        (Some(meant), _) => fault.hint(format!("did you mean `--target {meant}`?")),
+        (None, []) => fault.hint(format!(
+            "add `[target.{name}]` with `context`, a name from `kubectl config get-contexts`, and `registry`"
+        )),
+        (None, known) => fault.hint(format!("there are `{}`", known.join("`, `"))),
+    })
 }
 
 impl Answer {

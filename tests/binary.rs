@@ -34,7 +34,12 @@ impl Place {
     }
 
     fn run(&self, program: &Path, arguments: &[&str]) -> Told {
-        let output = Command::new(program)
+        self.run_by(program, arguments, |_| ())
+    }
+
+    fn run_by(&self, program: &Path, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Told {
+        let mut command = Command::new(program);
+        command
             .args(arguments)
             .env_clear()
             .env("HOME", self.folder.path())
@@ -42,9 +47,9 @@ impl Place {
             .env("PATH", self.path("bin"))
             .env("DOCKER_HOST", format!("unix://{}", self.path("no.sock").display()))
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
+            .stdin(Stdio::null());
+        change(&mut command);
+        let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| {
             let text = String::from_utf8(bytes).unwrap();
             text.replace(&self.folder.path().display().to_string(), "PLACE")
@@ -132,6 +137,101 @@ fn a_program_gets_one_json_line_an_event_and_nothing_else() {
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["code"]), (&"run-failed".into(), &10.into()));
     assert_eq!(events.iter().filter(|event| event["event"] == "run-failed").count(), 1);
+}
+
+/// Root may read everything, so root's tests run the program as somebody else.
+#[test]
+#[cfg(unix)]
+fn files_that_may_not_be_read_are_named_with_the_command_that_allows_it() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let project = "[image.web]\ncontext = 'web'\n[[manifests]]\npath = 'k8s'\n";
+    let dockerfile = "FROM debian:12\nCOPY . /\nUSER 1\n";
+    let files = [
+        ("deploy.toml", project),
+        ("k8s/a.yaml", OBJECT),
+        ("web/Dockerfile", dockerfile),
+        ("web/key", "k"),
+        ("web/data/x", ""),
+        ("web/ignored/x", ""),
+        ("web/.dockerignore", "ignored\n"),
+    ];
+    let place = Place::new(&files);
+    let allow = |name: &str, mode| {
+        std::fs::set_permissions(place.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    allow("", 0o755);
+    let mut program = std::path::PathBuf::from(env!("CARGO_BIN_EXE_todo"));
+    let is_root = std::fs::metadata("/proc/self")
+        .is_ok_and(|process| std::os::unix::fs::MetadataExt::uid(&process) == 0);
+    if is_root {
+        // Where the program was built, others may have no access.
+        std::fs::copy(&program, place.path("todo")).unwrap();
+        program = place.path("todo");
+    }
+    for name in ["web/key", "web/data", "web/ignored"] {
+        allow(name, 0);
+    }
+    let told = place.run_by(&program, &["up"], |command| {
+        if is_root {
+            command.uid(65534).gid(65534);
+        }
+    });
+    for name in ["web/key", "web/data", "web/ignored"] {
+        allow(name, 0o755);
+    }
+    assert_eq!((told.code, told.stdout.as_str()), (Some(2), ""), "{}", told.stderr);
+    for words in
+        ["2 files cannot be read", "permission denied", "| data", "| key", "chmod u+r", "web/.dockerignore"]
+    {
+        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+    }
+    assert!(!told.stderr.contains("| ignored"), "{}", told.stderr);
+}
+
+const CONTEXTS: &str = "apiVersion: v1\nkind: Config\ncurrent-context: prod\ncontexts:\n- name: prod\n  context: {cluster: c, user: u}\n";
+
+#[test]
+fn a_target_is_one_that_the_project_names_whatever_the_current_context() {
+    let project =
+        "[target.staging]\ncontext = 'gke'\nregistry = 'ghcr.io/acme'\n[[manifests]]\npath = 'k8s'\n";
+    let place = Place::new(&[("deploy.toml", project), ("k8s/a.yaml", OBJECT), (".kube/config", CONTEXTS)]);
+    for (name, words) in [
+        ("stagin", ["deploy.toml has no `[target.stagin]`", "did you mean `--target staging`?"]),
+        ("prod", ["deploy.toml has no `[target.prod]`", "there are `staging`"]),
+        (
+            "staging",
+            ["the target `staging` cannot be used: no kubeconfig has the context `gke`", "there are `prod`"],
+        ),
+    ] {
+        for command in ["up", "status", "plan", "down", "history", "rollback", "unlock"] {
+            let told = place.todo(&[command, "--target", name]);
+            assert_eq!((told.code, told.stdout.as_str()), (Some(2), ""), "{command}: {}", told.stderr);
+            for word in words {
+                assert!(told.stderr.contains(word), "{command}: {word:?} is not in:\n{}", told.stderr);
+            }
+        }
+    }
+    let stopped = place.todo(&["down", "--target", "staging", "--stop"]);
+    assert_eq!(stopped.code, Some(2));
+    assert!(stopped.stderr.contains("`staging` is no minikube"), "{}", stopped.stderr);
+}
+
+#[test]
+fn a_target_without_a_registry_cannot_have_images() {
+    let project =
+        "[image.web]\ncontext = 'web'\n[target.staging]\ncontext = 'prod'\n[[manifests]]\npath = 'k8s'\n";
+    let files = [
+        ("deploy.toml", project),
+        ("k8s/a.yaml", OBJECT),
+        ("web/Dockerfile", "FROM debian:12\nUSER 1\n"),
+        (".kube/config", CONTEXTS),
+    ];
+    let told = Place::new(&files).todo(&["up", "--target", "staging"]);
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    for words in ["`[target.staging]` names no registry", "deploy.toml:3:9", "add `registry = "] {
+        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+    }
 }
 
 #[test]

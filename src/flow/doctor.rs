@@ -13,7 +13,10 @@ use serde_json::json;
 
 /// Checks all of it; something that `up` cannot do without is a fault.
 pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
-    let findings = preflight::doctor(run, Some(project)).await;
+    let findings = match &project.elsewhere {
+        None => preflight::doctor(run, Some(project)).await,
+        other => preflight::preflight(run, project, other.as_ref()).await?.findings,
+    };
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Fault::message(Kind::Prerequisite, "something is missing that deploying needs")
             .findings(findings));

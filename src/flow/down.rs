@@ -5,22 +5,29 @@ use crate::cluster::remove;
 use crate::cluster::remove::RemoveOptions;
 use crate::event::Outcome;
 use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::reach;
+use crate::flow::reach::Now;
+use crate::flow::reach::Site;
 use crate::image;
 use crate::minikube;
-use crate::minikube::Node;
-use crate::minikube::State;
 use crate::project::Project;
 use crate::run::Run;
 
 /// Takes the project away; a cluster that does not run has nothing to take away, and is not started for it.
 pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Answer> {
-    if let State::Running(node) = minikube::look(run, &project.minikube).await? {
+    if let Some(other) = project.elsewhere.as_ref().filter(|_| flags.stop || flags.delete) {
+        let message = format!("the target `{}` is no minikube that could be stopped or deleted", other.name);
+        return Err(Fault::message(Kind::Usage, message)
+            .hint("leave `--stop` and `--delete` away; `--purge` deletes the project's volumes, too"));
+    }
+    if let Now::There(site) = reach::look(run, project).await? {
         // With the cluster goes everything in it.
         if !flags.delete {
-            take_away(run, project, &node, flags).await?;
+            take_away(run, project, &site, flags).await?;
         }
     }
     if flags.stop || flags.delete {
@@ -36,12 +43,12 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
     Ok(Answer::Nothing)
 }
 
-async fn take_away(run: &Run, project: &Project, node: &Node, flags: &cli::Down) -> Result<()> {
+async fn take_away(run: &Run, project: &Project, site: &Site, flags: &cli::Down) -> Result<()> {
     let step = run.sink.step(Step::Remove);
-    let target = reach::target(run, project, node).await?;
+    let target = site.target(run, project).await?;
     let removed = remove::remove(run, &target, &RemoveOptions { purge: flags.purge }).await?;
     if flags.purge {
-        image::remove_all(run, &project.name, &reach::destination(node)).await?;
+        image::remove_all(run, &project.name, &site.destination).await?;
     }
     let outcome = if removed.removed.is_empty() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, None);

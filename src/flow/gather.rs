@@ -2,7 +2,6 @@
 //! before anything outside is touched.
 
 use crate::event::Finding;
-use crate::event::Place;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -13,6 +12,7 @@ use crate::manifest;
 use crate::plan;
 use crate::plan::Facts;
 use crate::plan::Plan;
+use crate::project::Check;
 use crate::project::Project;
 use crate::project::values;
 use crate::project::values::Values;
@@ -37,7 +37,7 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     let objects = manifest::load(run, &project.root, &project.namespace, &project.sources);
     let (images, objects, values) = tokio::join!(images, objects, values);
 
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = no_registry(project).into_iter().collect();
     let images = usable(images, &mut findings)?;
     let objects = usable(objects, &mut findings)?;
     let known = values.is_ok();
@@ -60,14 +60,27 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
 
 /// Sections that are understood but that nothing acts on yet: silence would look like success.
 fn not_yet(project: &Project) -> Vec<Finding> {
-    let checks = project.checks.iter().map(|check| ("[[check]]", &check.place));
-    let targets = project.targets.values().map(|target| ("[target]", &target.place));
-    let told = |(section, place): (&str, &Place)| {
-        Finding::warning(format!("this version of `todo` reads `{section}` but does nothing about it"))
-            .at(place.clone())
+    let told = |check: &Check| {
+        Finding::warning("this version of `todo` reads `[[check]]` but does nothing about it")
+            .at(check.place.clone())
             .mend("remove it, or keep it for a later version")
     };
-    checks.chain(targets).map(told).collect()
+    project.checks.iter().map(told).collect()
+}
+
+/// Images that no registry would bring to the nodes of another cluster.
+fn no_registry(project: &Project) -> Option<Finding> {
+    let target = project.elsewhere.as_ref().filter(|target| target.registry.is_none())?;
+    let image = &project.images.first()?.name;
+    let message = format!(
+        "`[target.{}]` names no registry, and without one its nodes cannot have the image `{image}`",
+        target.name
+    );
+    Some(
+        Finding::error(message)
+            .at(target.place.clone())
+            .mend("add `registry = \"ghcr.io/ACCOUNT\"`, one that its nodes may pull from"),
+    )
 }
 
 fn unusable() -> Fault {

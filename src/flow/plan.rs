@@ -12,12 +12,10 @@ use crate::flow::Answer;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
 use crate::flow::reach;
+use crate::flow::reach::Now;
 use crate::image;
 use crate::image::Looked;
-use crate::manifest::bind::PullPolicy;
 use crate::manifest::bind::bind;
-use crate::minikube;
-use crate::minikube::State;
 use crate::project::Project;
 use crate::report::listing::Listing;
 use crate::run::Run;
@@ -28,7 +26,7 @@ use std::sync::Arc;
 pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let mut objects = gathered.plan.objects;
-    let State::Running(node) = minikube::look(run, &project.minikube).await? else {
+    let Now::There(site) = reach::look(run, project).await? else {
         let profile = project.minikube.profile.as_str();
         let rows = std::iter::once(row("start", &format!("profile {profile}"), "", "it does not run"))
             .chain(project.images.iter().map(|image| row("build", &format!("image {}", image.name), "", "")))
@@ -41,15 +39,15 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
         let json = json!({ "cluster": "start", "rows": rows });
         return Ok(list(rows, json));
     };
-    let target = reach::target(run, project, &node).await?;
-    let looked = image::look(run, &project.name, &reach::destination(&node), &gathered.images).await?;
+    let target = site.target(run, project).await?;
+    let looked = image::look(run, &project.name, &site.destination, &gathered.images).await?;
     // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
     let unbuilt = |image: &Looked| format!("{} (to be built)", image.name);
     let references = looked
         .iter()
         .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
         .collect();
-    bind(&mut objects, &references, PullPolicy::Never);
+    bind(&mut objects, &references, site.pull);
     generate(&target, &project.secrets, &mut objects).await?;
     let comparison = compare(run, &target, &objects, &options).await?;
     if !comparison.refused.is_empty() {

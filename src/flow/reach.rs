@@ -1,44 +1,110 @@
-//! What minikube says about a node, as what the other rooms ask for.
+//! The cluster of a run, as what the other rooms ask for: the project's minikube, or the `[target]` that was named.
 
+use crate::cluster::context;
+use crate::cluster::target::Guard;
 use crate::cluster::target::Target;
+use crate::docker;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::image::Destination;
 use crate::image::NodeStore;
+use crate::manifest::bind::PullPolicy;
 use crate::minikube;
 use crate::minikube::Node;
 use crate::minikube::State;
+use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::Runtime;
 use crate::run::Run;
 use crate::service::Reach;
+use std::path::PathBuf;
 
-/// Where images are built for this node, and the stores that must have them.
-pub(crate) fn destination(node: &Node) -> Destination {
-    let stores = node.engines.iter().map(|engine| match (&engine.docker, node.runtime) {
-        (Some(docker), Runtime::Docker) => NodeStore::Docker(docker.clone()),
-        _ => NodeStore::Containerd { host: node.host.clone(), container: engine.container.clone() },
-    });
-    Destination { builder: node.docker.clone().unwrap_or_else(|| node.host.clone()), nodes: stores.collect() }
+/// Where a cluster is, and how images and requests get there.
+#[derive(Debug)]
+pub(crate) struct Site {
+    kubeconfig: PathBuf,
+    context: String,
+    guard: Guard,
+    /// Where its images are built, and the stores that must have them.
+    pub(crate) destination: Destination,
+    /// When its nodes fetch them.
+    pub(crate) pull: PullPolicy,
+    /// How this machine reaches its ports.
+    pub(crate) reach: Reach,
 }
 
-/// How this machine reaches the node's ports.
-pub(crate) fn reach(node: &Node) -> Reach {
-    Reach { address: node.address, published: node.published.clone() }
+impl Site {
+    /// The project's minikube.
+    pub(crate) fn of_node(node: &Node) -> Site {
+        let stores = node.engines.iter().map(|engine| match (&engine.docker, node.runtime) {
+            (Some(docker), Runtime::Docker) => NodeStore::Docker(docker.clone()),
+            _ => NodeStore::Containerd { host: node.host.clone(), container: engine.container.clone() },
+        });
+        let destination = Destination {
+            builder: node.docker.clone().unwrap_or_else(|| node.host.clone()),
+            nodes: stores.collect(),
+            registry: None,
+        };
+        Site {
+            kubeconfig: node.kubeconfig.clone(),
+            context: node.context.clone(),
+            guard: Guard::LocalMinikube,
+            destination,
+            pull: PullPolicy::Never,
+            reach: Reach { address: node.address, published: node.published.clone() },
+        }
+    }
+
+    /// The cluster of a `[target]`: its images are built by this machine's engine and come from its registry.
+    pub(crate) fn of_target(run: &Run, other: &OtherCluster) -> Result<Site> {
+        let kubeconfig = context::file(&run.world, &other.context)
+            .map_err(|fault| fault.context(format!("the target `{}` cannot be used", other.name)))?;
+        let builder = docker::host(&run.world)
+            .or_fault(Kind::Prerequisite, || "the Docker engine is named wrongly".to_owned())?;
+        Ok(Site {
+            kubeconfig,
+            context: other.context.clone(),
+            guard: Guard::Named,
+            destination: Destination { builder, nodes: Vec::new(), registry: other.registry.clone() },
+            pull: PullPolicy::IfNotPresent,
+            reach: Reach::default(),
+        })
+    }
+
+    /// The cluster's API server, and the project's place in it.
+    pub(crate) async fn target(&self, run: &Run, project: &Project) -> Result<Target> {
+        let (namespace, name) = (project.namespace.clone(), project.name.clone());
+        Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, name).await
+    }
 }
 
-/// The node's API server, and the project's place in it.
-pub(crate) async fn target(run: &Run, project: &Project, node: &Node) -> Result<Target> {
-    let (namespace, name) = (project.namespace.clone(), project.name.clone());
-    Target::connect(run, &node.kubeconfig, &node.context, namespace, name).await
+/// What the cluster of a run is now.
+#[derive(Debug)]
+pub(crate) enum Now {
+    /// It can be asked.
+    There(Site),
+    /// It is the project's minikube, which does not run.
+    Not(State),
+}
+
+/// Looks, and changes nothing.
+pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
+    if let Some(other) = &project.elsewhere {
+        return Site::of_target(run, other).map(Now::There);
+    }
+    Ok(match minikube::look(run, &project.minikube).await? {
+        State::Running(node) => Now::There(Site::of_node(&node)),
+        state => Now::Not(state),
+    })
 }
 
 /// The project's place in a cluster that must be running already.
 pub(crate) async fn running(run: &Run, project: &Project) -> Result<Target> {
-    match minikube::look(run, &project.minikube).await? {
-        State::Running(node) => target(run, project, &node).await,
-        _ => {
+    match look(run, project).await? {
+        Now::There(site) => site.target(run, project).await,
+        Now::Not(_) => {
             let profile = &project.minikube.profile;
             let message = format!("the profile `{profile}` does not run");
             Err(Fault::message(Kind::Minikube, message).hint("`todo up` brings it to run"))

@@ -10,10 +10,10 @@ use crate::cluster::status::ObjectStatus;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::reach;
+use crate::flow::reach::Now;
+use crate::flow::reach::Site;
 use crate::image;
 use crate::image::stored::Stored;
-use crate::minikube;
-use crate::minikube::Node;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::project::Project;
@@ -38,7 +38,10 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
         namespace: project.namespace.to_string(),
         verdict: Verdict::Absent,
         cluster: ClusterStatus {
-            name: project.minikube.profile.to_string(),
+            name: match &project.elsewhere {
+                Some(other) => other.context.clone(),
+                None => project.minikube.profile.to_string(),
+            },
             state: "running".to_owned(),
             version: None,
             reason: None,
@@ -47,11 +50,16 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
         workloads: Vec::new(),
         services: Vec::new(),
     };
-    let (state, reason) = match minikube::look(run, &project.minikube).await? {
-        State::Running(node) => {
-            inside(run, project, &node, &mut report).await?;
+    let state = match reach::look(run, project).await? {
+        Now::There(site) => {
+            inside(run, project, &site, &mut report).await?;
             return Ok(Answer::Status(Box::new(report)));
         }
+        Now::Not(state) => state,
+    };
+    let (state, reason) = match state {
+        // `look` had it answer.
+        State::Running(_) => ("running", None),
         State::Absent => ("absent", None),
         State::Stopped => ("stopped", None),
         State::Paused(Pause::Container) => ("paused", Some("its node is paused".to_owned())),
@@ -63,18 +71,16 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
     Ok(Answer::Status(Box::new(report)))
 }
 
-async fn inside(run: &Run, project: &Project, node: &Node, report: &mut StatusReport) -> Result<()> {
-    let target = reach::target(run, project, node).await?;
+async fn inside(run: &Run, project: &Project, site: &Site, report: &mut StatusReport) -> Result<()> {
+    let target = site.target(run, project).await?;
     let Some(inventory) = ours(run, &target).await?.filter(Inventory::is_deployed) else {
         return Ok(());
     };
     let objects: Vec<_> = inventory.entries.iter().filter(|entry| !entry.kept).map(Entry::resource).collect();
-    let reach = reach::reach(node);
-    let destination = reach::destination(node);
     let (found, images, asked) = tokio::try_join!(
         status::status(run, &target, &objects),
-        image::stored(run, &project.name, &destination),
-        service::ask(&target.client, &target.namespace, &reach, &project.services, &[]),
+        image::stored(run, &project.name, &site.destination),
+        service::ask(&target.client, &target.namespace, &site.reach, &project.services, &[]),
     )?;
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
         Verdict::Ready

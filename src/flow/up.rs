@@ -18,7 +18,7 @@ use crate::flow::Open;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
-use crate::flow::reach;
+use crate::flow::reach::Site;
 use crate::image;
 use crate::image::Built;
 use crate::image::Destination;
@@ -27,12 +27,12 @@ use crate::manifest::Object;
 use crate::manifest::bind::PullPolicy;
 use crate::manifest::bind::bind;
 use crate::minikube;
-use crate::minikube::Node;
 use crate::plan::Plan;
 use crate::preflight;
 use crate::project::Project;
 use crate::run::Run;
 use crate::service;
+use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,20 +44,20 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
     let Gathered { plan, images } = prepare(run, project).await?;
-    let node = start(run, project).await?;
-    let to = reach::destination(&node);
-    let target = reach::target(run, project, &node).await?;
-    let built = build(run, project, &to, &images).await?;
-    if node.outcome != Outcome::Unchanged
-        && let Some(started) = node.started
-    {
+    let (site, started) = match &project.elsewhere {
+        Some(other) => (Site::of_target(run, other)?, None),
+        None => start(run, project).await?,
+    };
+    let target = site.target(run, project).await?;
+    let built = build(run, project, &site.destination, &images).await?;
+    if let Some(started) = started {
         awake(run, &target, started).await?;
     }
-    let applied = write(run, project, &target, plan, &built, options(flags.apply)).await?;
+    let applied = write(run, project, &target, plan, &built, site.pull, options(flags.apply)).await?;
     let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
     healthy(run, &target, applied, &flags.wait).await?;
-    let proved = open(run, project, &target, &node, &objects).await?;
-    sweep(run, project, &target, &to, &built).await;
+    let proved = open(run, project, &target, &site, &objects).await?;
+    sweep(run, project, &target, &site.destination, &built).await;
     Ok(answer(proved))
 }
 
@@ -71,27 +71,29 @@ pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {
 async fn prepare(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
     let step = run.sink.step(Step::Preflight);
     let gathered = gather(run, project).await?;
-    for finding in preflight::preflight(run, project, None).await?.findings {
+    for finding in preflight::preflight(run, project, project.elsewhere.as_ref()).await?.findings {
         run.sink.warn(finding);
     }
     step.finish(Outcome::Done, Some(format!("{} objects", gathered.plan.objects.len())));
     Ok(gathered)
 }
 
-async fn start(run: &Run, project: &Project) -> Result<Node> {
+/// The project's minikube, and when it was started if that was now.
+async fn start(run: &Run, project: &Project) -> Result<(Site, Option<Timestamp>)> {
     let step = run.sink.step(Step::Minikube);
     let node = minikube::ensure(run, &project.minikube).await?;
     for note in &node.notes {
         run.sink.warn(note.clone());
     }
     step.finish(node.outcome, Some(format!("profile {}", node.profile)));
-    Ok(node)
+    let started = node.started.filter(|_| node.outcome != Outcome::Unchanged);
+    Ok((Site::of_node(&node), started))
 }
 
 async fn build(run: &Run, project: &Project, to: &Destination, images: &[Surveyed]) -> Result<Vec<Built>> {
     let step = run.sink.step(Step::Image);
     let built = image::make(run, &project.name, to, images).await?;
-    step.finish(whole(built.iter().map(|image| image.outcome)), None);
+    step.finish(whole(built.iter().map(|image| image.outcome)), image::summary(&built));
     Ok(built)
 }
 
@@ -101,12 +103,13 @@ async fn write(
     target: &Target,
     plan: Plan,
     built: &[Built],
+    pull: PullPolicy,
     options: ApplyOptions,
 ) -> Result<Applied> {
     let step = run.sink.step(Step::Apply);
     let mut objects = plan.objects;
     let references = built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
-    bind(&mut objects, &references, PullPolicy::Never);
+    bind(&mut objects, &references, pull);
     run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
     let applied = apply::apply(run, target, &objects, &options).await?;
     step.finish(whole(applied.objects.iter().map(|object| object.outcome)), None);
@@ -129,14 +132,14 @@ async fn open(
     run: &Run,
     project: &Project,
     target: &Target,
-    node: &Node,
+    site: &Site,
     objects: &[Object],
 ) -> Result<Vec<service::Proved>> {
     let step = run.sink.step(Step::Service);
     let deadline = Instant::now() + ANSWER;
-    let reach = reach::reach(node);
     let (client, namespace) = (&target.client, &target.namespace);
-    let proved = service::prove(run, client, namespace, &reach, &project.services, objects, deadline).await?;
+    let proved =
+        service::prove(run, client, namespace, &site.reach, &project.services, objects, deadline).await?;
     let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
     step.finish(outcome, proved.first().map(|first| first.url.clone()));
     Ok(proved)
@@ -150,7 +153,11 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     let swept = async {
         let revisions = history(run, target).await?;
         let named = revisions.into_iter().flat_map(|revision| revision.images);
-        let keep: BTreeSet<String> = built.iter().map(|image| image.reference.clone()).chain(named).collect();
+        let keep: BTreeSet<String> = built
+            .iter()
+            .flat_map(|image| [image.reference.clone(), image.tag.clone()])
+            .chain(named)
+            .collect();
         image::sweep(run, &project.name, to, &keep).await
     };
     if let Err(fault) = swept.await {

@@ -1,11 +1,16 @@
 //! Sizes against what the project allows, and the layers that are to blame.
 
 use crate::event::Finding;
+use crate::event::Outcome;
+use crate::image::Built;
 use crate::image::survey::Surveyed;
 use bollard::models::ImageHistoryResponseItem;
 
 /// How many layers are named.
 const NAMED: usize = 5;
+
+/// How many images are named in a summary.
+const SUMMED: usize = 3;
 
 /// What is wrong with an image of `size` bytes, if it is over its budget.
 #[must_use]
@@ -71,11 +76,63 @@ pub fn change(from: u64, to: u64) -> Option<String> {
     (difference >= 1000).then(|| format!("{sign}{}", bytes(difference)))
 }
 
+/// The sizes of the images that were built, for the line that sums the builds up: each by name where they are few.
+#[must_use]
+pub fn summary(built: &[Built]) -> Option<String> {
+    let built: Vec<&Built> = built.iter().filter(|image| image.outcome == Outcome::Built).collect();
+    let with_change = |now: u64, before: Option<u64>| match before.and_then(|before| change(before, now)) {
+        Some(change) => format!("{} ({change})", bytes(now)),
+        None => bytes(now),
+    };
+    match built.as_slice() {
+        [] => None,
+        few if few.len() <= SUMMED => {
+            let each = few.iter().map(|one| format!("{} {}", one.name, with_change(one.size, one.before)));
+            Some(each.collect::<Vec<_>>().join(", "))
+        }
+        many => {
+            let sum = many.iter().map(|one| one.size).sum();
+            let before = many.iter().map(|one| one.before.unwrap_or(one.size)).sum();
+            Some(format!("together {}", with_change(sum, Some(before))))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::bytes;
     use super::change;
     use super::instruction;
+    use super::summary;
+    use crate::event::Outcome;
+    use crate::image::Built;
+    use crate::project::name::ImageName;
+
+    fn built(name: &str, outcome: Outcome, size: u64, before: Option<u64>) -> Built {
+        Built {
+            name: ImageName::parse(name).unwrap(),
+            reference: String::new(),
+            id: String::new(),
+            size,
+            before,
+            outcome,
+            why: Vec::new(),
+            key: String::new(),
+            tag: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_summary_has_the_sizes_of_what_was_built_and_how_they_changed() {
+        let (new, same) = (Outcome::Built, Outcome::Unchanged);
+        let mut images = vec![built("web", same, 5_000_000, None)];
+        assert_eq!(summary(&images), None);
+        images.push(built("api", new, 143_000_000, Some(141_800_000)));
+        images.push(built("db", new, 61_000_000, None));
+        assert_eq!(summary(&images).as_deref(), Some("api 143 MB (+1.2 MB), db 61 MB"));
+        images.extend([built("c", new, 1_000_000, Some(2_000_000)), built("d", new, 1_000_000, None)]);
+        assert_eq!(summary(&images).as_deref(), Some("together 206 MB (+200 kB)"));
+    }
 
     #[test]
     fn sizes_are_said_as_people_say_them() {

@@ -79,6 +79,16 @@ pub enum Unmade {
     Engine(anyhow::Error),
 }
 
+impl From<Unmade> for anyhow::Error {
+    fn from(unmade: Unmade) -> anyhow::Error {
+        match unmade {
+            Unmade::Failed(broken) => anyhow::anyhow!(broken.message),
+            Unmade::Engine(error) => error,
+            Unmade::NoBuildKit => anyhow::anyhow!("the engine cannot do that"),
+        }
+    }
+}
+
 /// A build that failed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Broken {
@@ -258,6 +268,18 @@ impl Answer {
             .and_then(|body| body["message"].as_str().map(str::to_owned))
             .unwrap_or_else(|| format!("{status}: {}", String::from_utf8_lossy(&body).trim()));
         Err(Unmade::Failed(Broken { message, ..Broken::default() }))
+    }
+
+    /// The next message of an engine that does not fail; what it fails with is the error.
+    pub(crate) async fn next_good(&mut self) -> anyhow::Result<Option<Line>> {
+        let line = self.next().await?;
+        if let Some(
+            Line { error_detail: Some(ErrorDetail { message }), .. } | Line { error: Some(message), .. },
+        ) = &line
+        {
+            anyhow::bail!("{message}");
+        }
+        Ok(line)
     }
 
     /// The next message, or `None` when the build is done.

@@ -1,4 +1,4 @@
-//! Into the nodes that the builder does not feed: other Docker engines, containerd.
+//! To where the builder's images are not yet: other Docker engines, containerd, a registry.
 //!
 //! The builder saves, we leave out the layers that the node has, the node loads; nothing is kept on disk. What arrived is
 //! looked up again by id, because a loader's word is not enough (minikube's `image load` says yes to everything).
@@ -8,13 +8,14 @@ use crate::event::OpenItem;
 use crate::image::Destination;
 use crate::image::NodeStore;
 use crate::image::build::Answer;
-use crate::image::build::Unmade;
+use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
 use crate::image::engine::Found;
 use crate::image::node::Node;
 use crate::image::pipe::Reading;
 use crate::image::pipe::UNDER_WAY;
 use crate::image::pipe::Writing;
+use crate::image::registry;
 use bollard::query_parameters::ListImagesOptionsBuilder;
 use futures::StreamExt;
 use futures::future::join_all;
@@ -39,12 +40,15 @@ pub(crate) struct Elsewhere {
 enum Store {
     Docker(Engine),
     Containerd(Node),
+    /// The one that references name.
+    Registry(Credentials),
 }
 
 impl Elsewhere {
     /// The nodes of `to` other than the builder. Nothing is sent yet.
-    pub(crate) fn of(to: &Destination) -> anyhow::Result<Elsewhere> {
+    pub(crate) fn of(to: &Destination, credentials: &Credentials) -> anyhow::Result<Elsewhere> {
         let mut stores = Vec::new();
+        stores.extend(to.registry.as_ref().map(|_| Store::Registry(credentials.clone())));
         for node in &to.nodes {
             match node {
                 NodeStore::Docker(address) if *address == to.builder => {}
@@ -57,7 +61,7 @@ impl Elsewhere {
         Ok(Elsewhere { stores })
     }
 
-    /// Brings the image to every node that lacks it, all of them at once.
+    /// Brings the image to every store that lacks it, all of them at once.
     pub(crate) async fn deliver(
         &self,
         builder: &Engine,
@@ -66,26 +70,26 @@ impl Elsewhere {
         item: &OpenItem,
     ) -> Result<(), Vec<Finding>> {
         let shipped = self.stores.iter().map(|store| async move {
-            let done = match store {
-                Store::Docker(node) => to_engine(builder, node, reference, found, item).await,
-                Store::Containerd(node) => to_containerd(builder, node, reference, found, item).await,
+            let (node, done) = match store {
+                Store::Docker(node) => (
+                    format!("the engine at {}", node.address),
+                    to_engine(builder, node, reference, found, item).await,
+                ),
+                Store::Containerd(node) => (
+                    format!("the node `{}`", node.container()),
+                    to_containerd(builder, node, reference, found, item).await,
+                ),
+                Store::Registry(credentials) => {
+                    return registry::deliver(builder, reference, found, credentials, item).await.err();
+                }
             };
             done.err().map(|error| {
-                Finding::error(format!("the image did not reach {store}: {error:#}"))
+                Finding::error(format!("the image did not reach {node}: {error:#}"))
                     .mend("see whether the node runs (`minikube status`), then run it again")
             })
         });
         let failed: Vec<Finding> = join_all(shipped).await.into_iter().flatten().collect();
         if failed.is_empty() { Ok(()) } else { Err(failed) }
-    }
-}
-
-impl std::fmt::Display for Store {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Store::Docker(engine) => write!(f, "the engine at {}", engine.address),
-            Store::Containerd(node) => write!(f, "the node `{}`", node.container()),
-        }
     }
 }
 
@@ -129,20 +133,8 @@ async fn load(
         .header("Host", node.dialer.host())
         .header("Content-Type", "application/x-tar")
         .body(body)?;
-    let mut answer = match Answer::of(node.dialer.send(request).await?).await {
-        Ok(answer) => answer,
-        Err(Unmade::Failed(broken)) => anyhow::bail!(broken.message),
-        Err(Unmade::Engine(error)) => return Err(error),
-        Err(Unmade::NoBuildKit) => anyhow::bail!("it cannot load images"),
-    };
-    while let Some(line) = answer.next().await? {
-        if let Some(detail) = line.error_detail {
-            anyhow::bail!(detail.message);
-        }
-        if let Some(error) = line.error {
-            anyhow::bail!(error);
-        }
-    }
+    let mut answer = Answer::of(node.dialer.send(request).await?).await?;
+    while answer.next_good().await?.is_some() {}
     Ok(())
 }
 

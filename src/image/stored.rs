@@ -36,8 +36,12 @@ pub async fn stored(
     let mut newest: BTreeMap<ImageName, Stored> = BTreeMap::new();
     for image in listed {
         let name = image.labels.get(tags::IMAGE).and_then(|name| ImageName::parse(name.as_str()).ok());
-        let deployed = |tag: &&String| tag.contains(":i-") && tags::ours(project, tag).is_some();
-        let (Some(name), Some(reference)) = (name, image.repo_tags.iter().find(deployed)) else { continue };
+        let Some(name) = name else { continue };
+        let deployed = |tag: &&String| match &to.registry {
+            Some(registry) => **tag == tags::by_id(&format!("{registry}/{name}"), &image.id),
+            None => tag.contains(":i-") && tags::ours(project, tag).is_some(),
+        };
+        let Some(reference) = image.repo_tags.iter().find(deployed) else { continue };
         let found = Stored {
             reference: reference.clone(),
             size: image.size.try_into().unwrap_or(0),

@@ -24,6 +24,9 @@ use std::collections::HashMap;
 /// How many of the newest of each image stay, whoever uses them.
 const KEPT: usize = 2;
 
+/// How many names an image that stays may have: an edit that does not reach it makes another each time.
+const NAMES: usize = 8;
+
 /// What a sweep took away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -130,13 +133,20 @@ async fn one(
         .collect();
 
     let doomed = doomed(project, &images, keep, &used, kept);
+    for name in surplus(project, &images, keep, &doomed) {
+        let options = RemoveImageOptionsBuilder::default().force(false).build();
+        match engine.client.remove_image(name, Some(options), None).await {
+            Ok(_) | Err(Error::DockerResponseServerError { status_code: 404 | 409, .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
     if doomed.is_empty() {
         return Ok(Swept::default());
     }
     let before = engine.layers().await;
     let mut removed = 0;
     for image in doomed {
-        let names = || image.repo_tags.iter().filter(|tag| tags::ours(project, tag).is_some());
+        let names = || image.repo_tags.iter().filter(|tag| is_ours(project, image, tag));
         let mut gone = true;
         for name in names() {
             let options = RemoveImageOptionsBuilder::default().force(false).build();
@@ -189,9 +199,37 @@ fn doomed<'a>(
     doomed
 }
 
+/// Whether we gave an image that name, here or for a registry.
+fn is_ours(project: &ProjectName, image: &ImageSummary, name: &str) -> bool {
+    let pushed = |label: &String| tags::is_pushed(label, &image.id, name);
+    tags::ours(project, name).is_some() || image.labels.get(tags::IMAGE).is_some_and(pushed)
+}
+
+/// The keys of images that stay, where there are many of them: all but those that `keep` names. At worst the next edit
+/// of that sort asks the builder, which has every step in its cache.
+fn surplus<'a>(
+    project: &ProjectName,
+    images: &'a [ImageSummary],
+    keep: &BTreeSet<String>,
+    doomed: &[&ImageSummary],
+) -> Vec<&'a str> {
+    let stays = |image: &&ImageSummary| doomed.iter().all(|doomed| doomed.id != image.id);
+    let keys = |image: &'a ImageSummary| {
+        let is_key = |name: &&String| name.contains(":k-") && tags::ours(project, name).is_some();
+        image.repo_tags.iter().filter(is_key).collect::<Vec<_>>()
+    };
+    let many = images
+        .iter()
+        .filter(stays)
+        .map(keys)
+        .filter(|keys| keys.len() > NAMES && keys.iter().any(|key| keep.contains(*key)));
+    many.flatten().filter(|key| !keep.contains(*key)).map(String::as_str).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::doomed;
+    use super::surplus;
     use crate::project::name::ProjectName;
     use bollard::models::ImageSummary;
     use std::collections::BTreeSet;
@@ -199,6 +237,24 @@ mod tests {
     fn image(id: &str, created: i64, tags: &[&str]) -> ImageSummary {
         let repo_tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
         ImageSummary { id: id.to_owned(), created, repo_tags, ..ImageSummary::default() }
+    }
+
+    #[test]
+    fn an_image_with_many_keys_keeps_the_present_one() {
+        let keys: Vec<String> = (0..9).map(|key| format!("todo.local/p/web:k-{key}")).collect();
+        let mut names: Vec<&str> = keys.iter().map(String::as_str).collect();
+        names.extend(["todo.local/p/web:i-1", "mine:1"]);
+        let images = [image("1", 1, &names), image("2", 2, &["todo.local/p/web:k-a"])];
+        let project = ProjectName::parse("p").unwrap();
+        let keep = BTreeSet::from([keys[4].clone()]);
+        let removed = surplus(&project, &images, &keep, &[]);
+        assert_eq!(removed.len(), 8);
+        assert!(removed.iter().all(|name| name.contains(":k-") && *name != keys[4]), "{removed:?}");
+        assert!(
+            surplus(&project, &images, &BTreeSet::new(), &[]).is_empty(),
+            "none is known to be the present one"
+        );
+        assert!(surplus(&project, &images, &keep, &[&images[0]]).is_empty(), "it goes as a whole");
     }
 
     #[test]

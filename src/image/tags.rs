@@ -45,6 +45,13 @@ pub fn ours<'a>(project: &ProjectName, reference: &'a str) -> Option<&'a str> {
     (!hex.is_empty() && hex.chars().all(|c| c.is_ascii_hexdigit())).then_some(image)
 }
 
+/// Whether a reference is one under which the image of that name and id was pushed to some registry. Only we name images
+/// by their own ids.
+#[must_use]
+pub fn is_pushed(image: &str, id: &str, reference: &str) -> bool {
+    reference.ends_with(&by_id(&format!("/{image}"), id))
+}
+
 /// The labels of every image of ours. Constant, because any other label would be another image.
 #[must_use]
 pub fn labels(project: &ProjectName, image: &ImageName) -> BTreeMap<String, String> {
@@ -55,10 +62,22 @@ pub fn labels(project: &ProjectName, image: &ImageName) -> BTreeMap<String, Stri
 mod tests {
     use super::by_id;
     use super::by_key;
+    use super::is_pushed;
     use super::ours;
     use super::repository;
     use crate::project::name::ImageName;
     use crate::project::name::ProjectName;
+
+    #[test]
+    fn what_we_pushed_says_its_own_name_and_id() {
+        let id = "sha256:0123456789abcdef0123";
+        assert!(is_pushed("web", id, "ghcr.io/acme/web:i-0123456789abcdef"));
+        for foreign in
+            ["ghcr.io/acme/web:i-1123456789abcdef", "ghcr.io/acme/web:1", "ghcr.io/web2:i-0123456789abcdef"]
+        {
+            assert!(!is_pushed("web", id, foreign), "{foreign}");
+        }
+    }
 
     #[test]
     fn only_what_we_tagged_is_ours() {

@@ -4,6 +4,8 @@
 mod fake;
 #[cfg(target_os = "linux")]
 mod real;
+#[cfg(unix)]
+mod registry;
 mod sample;
 #[cfg(unix)]
 mod wire;

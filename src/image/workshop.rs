@@ -1,5 +1,8 @@
 //! What is done about one image: looked up by its key, else built, named, measured and brought to the nodes.
 
+mod bases;
+mod told;
+
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
@@ -22,7 +25,6 @@ use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
 use crate::image::engine::Found;
 use crate::image::failure;
-use crate::image::graph;
 use crate::image::key;
 use crate::image::key::Facts;
 use crate::image::key::Inputs;
@@ -35,23 +37,21 @@ use crate::image::tags;
 use crate::project::name::ImageName;
 use crate::project::name::ProjectName;
 use crate::run::Run;
+use bases::Bases;
+use bases::external;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
 use tokio::sync::Semaphore;
+use told::said;
+use told::why;
 
 /// Builds under way at once. BuildKit itself runs as many steps of each as the engine has processors.
 const AT_ONCE: usize = 4;
-
-/// What stands for a base that the engine does not have and cannot pull: BuildKit may still know it.
-const ABSENT: &str = "absent";
-
-type Bases = BTreeMap<String, Option<Found>>;
 
 /// The engine with everything that the builds of one run share.
 #[derive(Debug)]
@@ -83,7 +83,8 @@ impl<'a> Workshop<'a> {
         let engine = Engine::new(&to.builder)
             .or_fault(Kind::Image, || format!("cannot use the engine at {}", to.builder))
             .map_err(|fault| fault.hint(hint))?;
-        let elsewhere = Elsewhere::of(to)
+        let credentials = Credentials::new(run);
+        let elsewhere = Elsewhere::of(to, &credentials)
             .or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())
             .map_err(|fault| fault.hint(hint))?;
         let names: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
@@ -98,7 +99,7 @@ impl<'a> Workshop<'a> {
             to,
             engine,
             elsewhere,
-            credentials: Credentials::new(run),
+            credentials,
             bases,
             pulled: Mutex::default(),
             platform: OnceCell::new(),
@@ -135,7 +136,7 @@ impl<'a> Workshop<'a> {
             self.facts(image, &ids, &Bases::new()).await.map_err(|error| self.engine_failed(error))?;
         let mut key = key::key(image, &facts).to_string();
         if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
-            return self.unchanged(image, &facts, key, &repository, found, item).await;
+            return self.unchanged(image, &facts, key, found, item).await;
         }
         let secrets = build_secrets::values(image, &self.run.world)?;
         let _slot = self.slots.acquire().await;
@@ -144,12 +145,13 @@ impl<'a> Workshop<'a> {
             facts = self.facts(image, &ids, &pulled).await.map_err(|error| self.engine_failed(error))?;
             key = key::key(image, &facts).to_string();
             if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
-                return self.unchanged(image, &facts, key, &repository, found, item).await;
+                return self.unchanged(image, &facts, key, found, item).await;
             }
         }
         let last = self.last(name);
         let inputs = Inputs::of(image, &facts);
         let why = why(last.as_ref(), &inputs);
+        item.progress(format!("building, because {}", why.join(", ")), None);
         let recipe = self.recipe(image, needs, tags::by_key(&repository, &key), secrets);
         let made = self.build(image, &recipe, item).await?;
         for id in &made.undeclared {
@@ -167,7 +169,7 @@ impl<'a> Workshop<'a> {
         let found = self.find(&recipe.tag).await?.ok_or_else(|| {
             vec![Finding::error("the engine lost the image right after the build").mend("run it again")]
         })?;
-        let reference = self.named(&repository, &found).await?;
+        let reference = self.named(name, &found).await?;
         self.within_budget(image, &found).await?;
         self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         let detail = said(&found, last.as_ref(), Some(made.sent));
@@ -180,7 +182,17 @@ impl<'a> Workshop<'a> {
             &key,
             &Last { inputs, id: id.clone(), size },
         );
-        let built = Built { name: name.clone(), reference, id, size, outcome: Outcome::Built, why, key };
+        let built = Built {
+            name: name.clone(),
+            reference,
+            id,
+            size,
+            before: last.map(|last| last.size),
+            outcome: Outcome::Built,
+            why,
+            key,
+            tag: recipe.tag,
+        };
         Ok((built, detail))
     }
 
@@ -189,12 +201,11 @@ impl<'a> Workshop<'a> {
         image: &Surveyed,
         facts: &Facts,
         key: String,
-        repository: &str,
         found: Found,
         item: &OpenItem,
     ) -> Result<(Built, String), Vec<Finding>> {
         let name = image.image.name.clone();
-        let reference = self.named(repository, &found).await?;
+        let reference = self.named(&name, &found).await?;
         self.within_budget(image, &found).await?;
         self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         let (world, engine) = (&self.run.world, self.engine.address.to_string());
@@ -203,8 +214,19 @@ impl<'a> Workshop<'a> {
             last_inputs::write(world, &engine, self.project, &name, &key, &last);
         }
         let detail = budget::bytes(found.size);
+        let tag = tags::by_key(&tags::repository(self.project, &name), &key);
         let (id, size) = (found.id, found.size);
-        let built = Built { name, reference, id, size, outcome: Outcome::Unchanged, why: Vec::new(), key };
+        let built = Built {
+            name,
+            reference,
+            id,
+            size,
+            before: None,
+            outcome: Outcome::Unchanged,
+            why: Vec::new(),
+            key,
+            tag,
+        };
         Ok((built, detail))
     }
 
@@ -241,53 +263,8 @@ impl<'a> Workshop<'a> {
             Some(_) => Vec::new(),
             None => why(self.last(&name).as_ref(), &Inputs::of(image, &facts)),
         };
-        let reference = found.as_ref().map(|found| tags::by_id(&repository, &found.id));
+        let reference = found.as_ref().map(|found| tags::by_id(&self.deployed(&name), &found.id));
         Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })
-    }
-
-    async fn facts(
-        &self,
-        image: &Surveyed,
-        ids: &BTreeMap<ImageName, String>,
-        pulled: &Bases,
-    ) -> Result<Facts, bollard::errors::Error> {
-        let known = |name: &str| pulled.get(name).or_else(|| self.bases.get(name)).and_then(Option::as_ref);
-        let mut bases = BTreeMap::new();
-        for base in &image.dockerfile.bases {
-            let id = match graph::needed(&base.reference, &image.image.name, &image.needs) {
-                Some(ours) => ids.get(ours).map(String::as_str),
-                None => known(&base.reference).map(|found| found.id.as_str()),
-            };
-            bases.insert(base.reference.clone(), id.unwrap_or(ABSENT).to_owned());
-        }
-        let labels = tags::labels(self.project, &image.image.name);
-        let platform = match &image.image.platform {
-            Some(platform) => platform.clone(),
-            None => match external(image).find_map(known).or_else(|| self.bases.values().flatten().next()) {
-                Some(base) => base.platform.clone(),
-                None => self.platform.get_or_try_init(|| self.engine.platform()).await?.clone(),
-            },
-        };
-        Ok(Facts { platform, bases, labels })
-    }
-
-    /// Pulls the bases that the engine does not have, so that it need not ask their registry again at every build.
-    /// One that cannot be pulled is left to the build, which may know it, or else says what is wrong with it.
-    async fn pull_absent(&self, image: &Surveyed, item: &OpenItem) -> Bases {
-        let mut mine = Bases::new();
-        for name in external(image).filter(|name| self.bases.get(*name).is_none_or(Option::is_none)) {
-            let mut pulled = self.pulled.lock().await;
-            if !pulled.contains_key(name) {
-                let platform = image.image.platform.as_deref();
-                let came = self.engine.pull(name, platform, &self.credentials, item).await;
-                let found = if came.is_ok() { self.engine.find(name).await.ok().flatten() } else { None };
-                pulled.insert(name.to_owned(), found);
-            }
-            if let Some(Some(found)) = pulled.get(name) {
-                mine.insert(name.to_owned(), Some(found.clone()));
-            }
-        }
-        mine
     }
 
     fn recipe(&self, image: &Surveyed, needs: &[Built], tag: String, secrets: SecretStore) -> Recipe {
@@ -343,9 +320,17 @@ impl<'a> Workshop<'a> {
         })
     }
 
+    /// The repository that pods name: the registry's, where the nodes pull.
+    fn deployed(&self, name: &ImageName) -> String {
+        match &self.to.registry {
+            Some(registry) => format!("{registry}/{name}"),
+            None => tags::repository(self.project, name),
+        }
+    }
+
     /// Gives the image the tag that pods name, unless it has it.
-    async fn named(&self, repository: &str, found: &Found) -> Result<String, Vec<Finding>> {
-        let reference = tags::by_id(repository, &found.id);
+    async fn named(&self, name: &ImageName, found: &Found) -> Result<String, Vec<Finding>> {
+        let reference = tags::by_id(&self.deployed(name), &found.id);
         if !found.tags.contains(&reference) {
             self.engine.tag(&found.id, &reference).await.map_err(|error| self.engine_failed(error))?;
         }
@@ -373,38 +358,4 @@ impl<'a> Workshop<'a> {
     fn last(&self, name: &ImageName) -> Option<Last> {
         last_inputs::read(&self.run.world, &self.engine.address.to_string(), self.project, name)
     }
-}
-
-fn external(image: &Surveyed) -> impl Iterator<Item = &str> {
-    let ours = |reference: &str| graph::needed(reference, &image.image.name, &image.needs).is_some();
-    image
-        .dockerfile
-        .bases
-        .iter()
-        .map(|base| base.reference.as_str())
-        .filter(move |reference| !ours(reference))
-}
-
-fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
-    let Some(last) = last else { return vec!["it was not built before".to_owned()] };
-    let why = key::why(&last.inputs, inputs);
-    if why.is_empty() { vec!["the engine no longer has it".to_owned()] } else { why }
-}
-
-/// What is worth showing beside a new image.
-fn said(found: &Found, last: Option<&Last>, sent: Option<u64>) -> String {
-    let mut said = budget::bytes(found.size);
-    match last {
-        Some(last) if last.id == found.id => said.push_str(", the same image as before"),
-        Some(last) => {
-            if let Some(change) = budget::change(last.size, found.size) {
-                let _ = write!(said, " ({change})");
-            }
-        }
-        None => {}
-    }
-    if let Some(sent) = sent {
-        let _ = write!(said, ", {} sent", budget::bytes(sent));
-    }
-    said
 }

@@ -10,16 +10,10 @@ use crate::fault::Kind;
 use crate::preflight::Checked;
 use crate::preflight::doctor;
 use crate::preflight::preflight;
-use crate::preflight::unspecific;
 use crate::project::BuildSecret;
-use crate::project::Image;
 use crate::project::Project;
-use crate::project::Source;
 use crate::project::SourceKind;
-use crate::project::name::ImageName;
-use crate::project::name::Namespace;
-use crate::project::name::Profile;
-use crate::project::name::ProjectName;
+use crate::project::check::sample;
 use crate::run::Run;
 use crate::signal::Cancel;
 use crate::world::World;
@@ -46,33 +40,10 @@ impl Machine {
             ("DOCKER_HOST", socket),
             ("MINIKUBE_FORCE", "true".to_owned()),
         ]);
-        let place = Place { file: "deploy.toml".into(), line: 7, column: 1 };
-        let context = here.join("docker/web");
-        let image = Image {
-            name: ImageName::parse("web").unwrap(),
-            place: place.clone(),
-            dockerfile: context.join("Dockerfile"),
-            context,
-            target: None,
-            args: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            platform: None,
-            max_size: None,
-        };
-        let project = Project {
-            name: ProjectName::parse("shop").unwrap(),
-            root: here.clone(),
-            file: here.join("deploy.toml"),
-            namespace: Namespace::parse("shop").unwrap(),
-            minikube: crate::project::Minikube { profile: Profile::parse("mini").unwrap(), ..unspecific() },
-            images: vec![image],
-            sources: vec![Source { place, kind: SourceKind::Path(here.join("manifests")) }],
-            secrets: Vec::new(),
-            configs: Vec::new(),
-            services: Vec::new(),
-            checks: Vec::new(),
-            targets: BTreeMap::new(),
-        };
+        let project = sample(
+            &here,
+            "namespace = 'shop'\n[minikube]\nprofile = 'mini'\n[[manifests]]\npath = 'manifests'\n\n[image.web]\ncontext = 'docker/web'\n",
+        );
         let machine = Machine { folder, variables, project };
         machine.write("docker/web/Dockerfile", "FROM scratch\n");
         machine.write("manifests/web.yaml", "");
@@ -279,6 +250,7 @@ async fn docker_is_not_asked_of_who_uses_another_driver() {
 async fn another_cluster_needs_an_engine_only_to_build() {
     let mut machine = Machine::new();
     let other = crate::project::OtherCluster {
+        name: "staging".to_owned(),
         place: Place::file("deploy.toml"),
         context: "gke".to_owned(),
         registry: None,

@@ -8,7 +8,6 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::project::Minikube;
-use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::Runtime;
 use crate::project::Service;
@@ -30,6 +29,7 @@ mod data;
 mod images;
 mod services;
 mod sources;
+mod targets;
 
 const MIB: u64 = 1 << 20;
 
@@ -80,7 +80,8 @@ fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {
         }),
         services: named_as(&top, "service", ObjectName::parse, services::service),
         checks: top.list("check").into_iter().filter_map(services::own_check).collect(),
-        targets: top.named("target").into_iter().filter_map(other_cluster).collect(),
+        targets: top.named("target").into_iter().filter_map(targets::target).collect(),
+        elsewhere: None,
     };
     if !top.has("manifests") {
         top.lacks(
@@ -156,17 +157,6 @@ fn runtime(text: &str) -> std::result::Result<Runtime, &'static str> {
     }
 }
 
-fn other_cluster((name, section): (At<&str>, Section<'_, '_>)) -> Option<(String, OtherCluster)> {
-    let context = section.text("context").map(|at| at.value.to_owned());
-    if context.is_none() {
-        section.lacks("names no context", "add `context = \"…\"`, a name from `kubectl config get-contexts`");
-    }
-    let registry = section.text("registry").map(|at| at.value.trim_end_matches('/').to_owned());
-    let place = section.place.clone();
-    section.close();
-    context.map(|context| (name.value.to_owned(), OtherCluster { place, context, registry }))
-}
-
 fn distinct_ports(top: &Section<'_, '_>, services: &[Service]) {
     let mut taken: BTreeMap<u16, &ObjectName> = BTreeMap::new();
     for service in services {
@@ -180,6 +170,13 @@ fn distinct_ports(top: &Section<'_, '_>, services: &[Service]) {
             );
         }
     }
+}
+
+/// A project for tests: `text` as deploy.toml in `root`, with manifests in `k8s` if it names none.
+#[cfg(test)]
+pub(crate) fn sample(root: &Path, text: &str) -> Project {
+    let manifests = if text.contains("[[manifests]]") { "" } else { "\n[[manifests]]\npath = 'k8s'\n" };
+    check(&root.join("deploy.toml"), &format!("{text}{manifests}")).expect("deploy.toml is right")
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 //!
 //! | `event` | fields |
 //! |---|---|
-//! | `run-started` | `schema`, `version`, `command`, `project`, `namespace`, `profile` |
+//! | `run-started` | `schema`, `version`, `command`, `project`, `namespace`, `profile`, `target?` |
 //! | `step-started` | `step` |
 //! | `item-started` | `step`, `item` |
 //! | `progress` | `step`, `item`, `doing`, `amount`?: `{done, total?, unit}` |
@@ -140,6 +140,7 @@ mod tests {
                 project: "todo-chatbot".to_owned(),
                 namespace: "todo-chatbot".to_owned(),
                 profile: "minikube".to_owned(),
+                target: None,
             },
             EventKind::StepStarted { step },
             EventKind::ItemStarted { step, item: item.clone() },

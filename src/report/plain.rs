@@ -62,10 +62,12 @@ impl<W: Write> Plain<W> {
     fn tell(&mut self, event: &Event) {
         let at = event.at_ms;
         match &event.kind {
-            EventKind::RunStarted { version, command, project, namespace, profile, .. } => {
-                self.line(&format!(
-                    "todo {version}: {command} {project}, namespace {namespace}, profile {profile}"
-                ));
+            EventKind::RunStarted { version, command, project, namespace, profile, target, .. } => {
+                let place = match target {
+                    Some(target) => format!("target {target}"),
+                    None => format!("profile {profile}"),
+                };
+                self.line(&format!("todo {version}: {command} {project}, namespace {namespace}, {place}"));
             }
             EventKind::StepStarted { step } if self.verbose => self.say(*step, at, "begins"),
             EventKind::ItemStarted { step, item } if self.verbose => {

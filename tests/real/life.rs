@@ -96,7 +96,14 @@ fn status_tells(stage: &Stage, url: &str) {
 fn one_line_of_the_backend(stage: &Stage) {
     let (backend, frontend) = (stage.pods("todo-backend"), stage.pods("todo-frontend"));
     stage.edit("docker/backend/app/api.py", "title=\"Todo Chatbot\"", "title=\"Todo Chatbot 2\"");
-    stage.up();
+    let plan = stage.todo(&["plan"]);
+    assert!(plan.stdout.contains("app/api.py changed"), "{}{}", plan.stdout, plan.stderr);
+    let told = stage.todo(&["up", "--verbose"]);
+    told.url();
+    for words in ["todo-backend: building, because app/api.py changed", "1 built, 1 unchanged, todo-backend "]
+    {
+        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+    }
     assert_ne!(stage.pods("todo-backend"), backend, "the backend runs the new line");
     assert_eq!(stage.pods("todo-frontend"), frontend, "the frontend was left alone");
 }

@@ -1,8 +1,8 @@
 //! The likely cause of a failed build, read from what the engine and the step say.
 
 use crate::image::build::Broken;
-use crate::image::engine;
 use crate::image::progress::step_name;
+use crate::image::registry;
 use crate::image::survey::Surveyed;
 use regex::Regex;
 
@@ -147,7 +147,7 @@ fn base(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
         .any(|word| said.contains(word))
     {
         let message = format!("the registry does not hand out the base image `{reference}`: {}", plain(said));
-        return Some(Cause::new(message, format!("`docker login {}`", engine::registry(reference))).at(line));
+        return Some(Cause::new(message, format!("`docker login {}`", registry::host(reference))).at(line));
     }
     let message = format!("there is no base image `{reference}`");
     Some(Cause::new(message, "check its name and tag; a private one needs `docker login` first").at(line))

@@ -19,13 +19,9 @@ use crate::image::survey::findings;
 use crate::image::survey::survey;
 use crate::project::BuildSecret;
 use crate::project::Image;
-use crate::project::Minikube;
 use crate::project::Project;
-use crate::project::Runtime;
+use crate::project::check::sample;
 use crate::project::name::ImageName;
-use crate::project::name::Namespace;
-use crate::project::name::Profile;
-use crate::project::name::ProjectName;
 use crate::run::Run;
 use crate::signal::Cancel;
 use crate::world::World;
@@ -89,31 +85,7 @@ fn write(root: &Path, files: &[(&str, &str)]) {
 }
 
 fn project(root: &Path, images: Vec<Image>) -> Project {
-    Project {
-        name: ProjectName::parse("p").unwrap(),
-        root: root.to_owned(),
-        file: root.join("deploy.toml"),
-        namespace: Namespace::parse("p").unwrap(),
-        minikube: Minikube {
-            profile: Profile::parse("minikube").unwrap(),
-            cpus: None,
-            memory_mib: None,
-            disk_mib: None,
-            driver: None,
-            kubernetes: None,
-            runtime: Runtime::Docker,
-            nodes: 1,
-            addons: Vec::new(),
-            publish: Vec::new(),
-        },
-        images,
-        sources: Vec::new(),
-        secrets: Vec::new(),
-        configs: Vec::new(),
-        services: Vec::new(),
-        checks: Vec::new(),
-        targets: BTreeMap::new(),
-    }
+    Project { images, ..sample(root, "") }
 }
 
 fn run(root: &Path) -> Run {

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use tokio::net::UnixListener;
 
-/// What a request was: method, path with query, body.
+/// What a request was: method, path with query, the login at a registry that came with it, body.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) line: String,
+    pub(super) login: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -45,6 +46,8 @@ impl Fake {
                     async move {
                         let (method, path) = (request.method().clone(), request.uri().to_string());
                         let line = format!("{method} {path}");
+                        let login = request.headers().get("X-Registry-Auth");
+                        let login = login.map_or(String::new(), |login| login.to_str().unwrap().to_owned());
                         let (status, text) = answer(&line);
                         if status == 101 {
                             // The session: we are its server, and this engine never asks anything.
@@ -55,10 +58,10 @@ impl Fake {
                             });
                         } else if method == Method::POST {
                             let body = request.into_body().collect().await.unwrap().to_bytes().to_vec();
-                            heard.lock().unwrap().push(Asked { line, body });
+                            heard.lock().unwrap().push(Asked { line, login, body });
                             return respond(status, text);
                         }
-                        heard.lock().unwrap().push(Asked { line, body: Vec::new() });
+                        heard.lock().unwrap().push(Asked { line, login, body: Vec::new() });
                         respond(status, text)
                     }
                 });

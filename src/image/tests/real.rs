@@ -20,7 +20,7 @@ fn engine() -> (Destination, String) {
     let builder = docker::parse(address, certificates).unwrap();
     let nodes = vec![NodeStore::Docker(builder.clone())];
     let base = world.var("TODO_TEST_BASE").unwrap_or("lab/slim").to_owned();
-    (Destination { builder, nodes }, base)
+    (Destination { builder, nodes, registry: None }, base)
 }
 
 #[tokio::test]
@@ -215,6 +215,51 @@ async fn every_node_gets_the_same_image() {
         assert_eq!(there.id.as_deref(), Some(built[0].id.as_str()));
     }
     assert_eq!(image::remove_all(&sample.run, &sample.project, &to).await.unwrap().images, 4);
+}
+
+/// Beside the engine, TODO_TEST_REGISTRY: a private registry, `HOST[:PORT][/PATH]`, at which the user of DOCKER_CONFIG is
+/// logged in, by the file or by a helper.
+#[tokio::test]
+#[ignore = "needs a private registry"]
+async fn a_private_registry_gets_images_once_and_gives_them_to_builds() {
+    let (mut to, base) = engine();
+    let world = World::of_this_process().unwrap();
+    let registry = world.var("TODO_TEST_REGISTRY").expect("TODO_TEST_REGISTRY is set").to_owned();
+    to.registry = Some(registry.clone());
+    let mut sample = Sample::new("todo-test-registry");
+    sample.run.world = std::sync::Arc::new(world);
+    let content = format!("{}\n", std::process::id());
+    sample.write("web", &[("Dockerfile", &format!("FROM {base}\nCOPY a /a\n")), ("a", &content)]);
+    let first = image::make(&sample.run, &sample.project, &to, &sample.survey(&["web"])).await.unwrap();
+    let reference = first[0].reference.clone();
+    assert!(reference.starts_with(&format!("{registry}/web:i-")), "{reference}");
+    let pushes = |events: Vec<crate::event::Event>| {
+        let is_push = |event: &crate::event::Event| match &event.kind {
+            EventKind::Progress { doing, .. } => doing.starts_with("pushing to"),
+            _ => false,
+        };
+        events.iter().any(is_push)
+    };
+    assert!(pushes(sample.told()));
+    let again = image::make(&sample.run, &sample.project, &to, &sample.survey(&["web"])).await.unwrap();
+    assert_eq!((again[0].outcome, &again[0].reference), (Outcome::Unchanged, &reference));
+    assert!(!pushes(sample.told()), "it was there already");
+
+    // Only the registry has it now, and only for those who are logged in.
+    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    assert!(docker::connect(&to.builder).unwrap().inspect_image(&reference).await.is_err());
+    sample.write("api", &[("Dockerfile", &format!("FROM {reference}\nRUN test \"$(cat /a)\" = {content}"))]);
+    image::make(&sample.run, &sample.project, &to, &sample.survey(&["api"])).await.unwrap();
+
+    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    let _ = docker::connect(&to.builder)
+        .unwrap()
+        .remove_image(&reference, None::<bollard::query_parameters::RemoveImageOptions>, None)
+        .await;
+    sample.run.world = std::sync::Arc::new(World::fake("/", [("HOME", "/nobody")]));
+    let fault = image::make(&sample.run, &sample.project, &to, &sample.survey(&["api"])).await.unwrap_err();
+    let mend = fault.findings[0].mend.clone().unwrap_or_default();
+    assert!(mend.contains("docker login"), "{fault:?}");
 }
 
 /// Beside the engine, TODO_TEST_NODE: a container of the host's engine whose containerd is a node's.

@@ -7,12 +7,9 @@ use crate::fault::Result;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
 use crate::project::Image;
-use crate::project::Minikube;
 use crate::project::Project;
-use crate::project::Runtime;
+use crate::project::check::sample;
 use crate::project::name::ImageName;
-use crate::project::name::Namespace;
-use crate::project::name::Profile;
 use crate::project::name::ProjectName;
 use crate::run::Run;
 use crate::signal::Asker;
@@ -37,7 +34,11 @@ impl Sample {
         let cache = folder.path().join("cache");
         let world = World::fake(
             folder.path(),
-            [("XDG_CACHE_HOME", cache.as_os_str()), ("SOME_TOKEN", "s3cr3t!".as_ref())],
+            [
+                ("XDG_CACHE_HOME", cache.as_os_str()),
+                ("HOME", folder.path().as_os_str()),
+                ("SOME_TOKEN", "s3cr3t!".as_ref()),
+            ],
         );
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
@@ -80,32 +81,8 @@ impl Sample {
     }
 
     fn project(&self, images: Vec<Image>) -> Project {
-        let root = self.folder.path().to_owned();
-        Project {
-            name: self.project.clone(),
-            file: root.join("deploy.toml"),
-            root,
-            namespace: Namespace::parse("p").unwrap(),
-            minikube: Minikube {
-                profile: Profile::parse("minikube").unwrap(),
-                cpus: None,
-                memory_mib: None,
-                disk_mib: None,
-                driver: None,
-                kubernetes: None,
-                runtime: Runtime::Docker,
-                nodes: 1,
-                addons: Vec::new(),
-                publish: Vec::new(),
-            },
-            images,
-            sources: Vec::new(),
-            secrets: Vec::new(),
-            configs: Vec::new(),
-            services: Vec::new(),
-            checks: Vec::new(),
-            targets: BTreeMap::new(),
-        }
+        let text = format!("name = '{}'", self.project);
+        Project { images, ..sample(self.folder.path(), &text) }
     }
 
     /// Everything that was told so far.

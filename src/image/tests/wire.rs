@@ -22,7 +22,7 @@ const ID: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456
 
 fn to(fake: &Fake) -> Destination {
     let builder = Address::Unix(fake.socket.clone());
-    Destination { nodes: vec![NodeStore::Docker(builder.clone())], builder }
+    Destination { nodes: vec![NodeStore::Docker(builder.clone())], builder, registry: None }
 }
 
 fn inspected(id: &str, tags: &[&str]) -> (u16, String) {
@@ -157,16 +157,21 @@ async fn an_engine_without_buildkit_gets_a_tar_and_it_is_said_once() {
     let names: Vec<String> =
         tar.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().display().to_string()).collect();
     assert_eq!(names, [".todo.Dockerfile", "Dockerfile", "a"]);
-    let warned =
-        sample.told().into_iter().filter(|event| matches!(event.kind, EventKind::Warned { .. })).count();
+    let told = sample.told();
+    let warned = told.iter().filter(|event| matches!(event.kind, EventKind::Warned { .. })).count();
     assert_eq!(warned, 1);
+    let why = "building, because it was not built before";
+    assert!(
+        told.iter().any(|event| matches!(&event.kind, EventKind::Progress { doing, .. } if doing == why)),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
 async fn an_engine_that_is_gone_is_named_with_a_next_step() {
     let sample = sample();
     let nowhere = Address::Unix(sample.folder.path().join("nothing.sock"));
-    let to = Destination { nodes: Vec::new(), builder: nowhere };
+    let to = Destination { nodes: Vec::new(), builder: nowhere, registry: None };
     let fault = image::make(&sample.run, &sample.project, &to, &sample.survey(&["web"])).await.unwrap_err();
     assert!(fault.causes()[0].contains("nothing.sock") && !fault.hints.is_empty(), "{fault:?}");
 }

@@ -9,8 +9,7 @@ use crate::minikube;
 use crate::minikube::Node;
 use crate::minikube::State;
 use crate::project;
-use crate::project::Runtime;
-use crate::project::name::Profile;
+use crate::project::check::sample;
 use crate::run::Run;
 use crate::signal::Asker;
 use crate::signal::Cancel;
@@ -64,18 +63,7 @@ impl Bench {
         let (asker, cancel) = Cancel::new();
         let (sink, told) = Sink::new();
         let run = Run { sink, cancel, world: Arc::new(World::fake(&here, variables)), verbose: false };
-        let wanted = project::Minikube {
-            profile: Profile::parse("mini").unwrap(),
-            cpus: None,
-            memory_mib: None,
-            disk_mib: None,
-            driver: None,
-            kubernetes: None,
-            runtime: Runtime::Docker,
-            nodes: 1,
-            addons: Vec::new(),
-            publish: Vec::new(),
-        };
+        let wanted = sample(&here, "[minikube]\nprofile = 'mini'").minikube;
         let engine = Arc::new(Mutex::new(Vec::new()));
         serve_engine(&socket, here.clone(), Arc::clone(&engine));
         let bench = Bench { folder, engine, told: RefCell::new(told), run, asker, wanted };

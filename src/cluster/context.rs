@@ -1,0 +1,74 @@
+//! Which file of the user's kubeconfig has a context that deploy.toml names.
+//!
+//! Not the current context: that is the user's, and counts for nothing.
+
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::nearest::nearest;
+use crate::world::Os;
+use crate::world::World;
+use kube::config::Kubeconfig;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// The first file of `KUBECONFIG`, else `~/.kube/config`, that has the context.
+///
+/// # Errors
+/// [`Kind::Usage`] where none has it, with the one that was probably meant.
+pub fn file(world: &World, context: &str) -> Result<PathBuf> {
+    let mut known = Vec::new();
+    for path in files(world).into_iter().filter(|path| path.exists()) {
+        let file = Kubeconfig::read_from(&path)
+            .or_fault(Kind::Usage, || format!("cannot read the kubeconfig {}", path.display()))?;
+        if file.contexts.iter().any(|entry| entry.name == context) {
+            return Ok(path);
+        }
+        known.extend(file.contexts.into_iter().map(|entry| entry.name));
+    }
+    let fault = Fault::message(Kind::Usage, format!("no kubeconfig has the context `{context}`"));
+    Err(match (nearest(context, known.iter().map(String::as_str)), known.as_slice()) {
+        (Some(meant), _) => fault.hint(format!("write `context = \"{meant}\"` in the `[target]`")),
+        (None, []) => fault.hint("KUBECONFIG names the file; without it `~/.kube/config` is read"),
+        (None, known) => fault.hint(format!("there are `{}`", known.join("`, `"))),
+    })
+}
+
+fn files(world: &World) -> Vec<PathBuf> {
+    let separator = if world.os == Os::Windows { ';' } else { ':' };
+    let named = world.var("KUBECONFIG").into_iter().flat_map(|list| list.split(separator));
+    let named: Vec<PathBuf> =
+        named.filter(|entry| !entry.is_empty()).map(|entry| world.absolute(Path::new(entry))).collect();
+    if named.is_empty() {
+        world.home().map(|home| home.join(".kube").join("config")).into_iter().collect()
+    } else {
+        named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::file;
+    use crate::fault::Kind;
+    use crate::world::World;
+
+    #[test]
+    fn the_file_that_has_the_context_is_found_whichever_is_the_current_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, context) in [("one", "minikube"), ("two", "staging")] {
+            let text = format!(
+                "apiVersion: v1\nkind: Config\ncurrent-context: other\ncontexts:\n- name: {context}\n  context: {{cluster: c, user: u}}\n"
+            );
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let world = World::fake(folder.path(), [("KUBECONFIG", "none:one:two")]);
+        assert_eq!(file(&world, "staging").unwrap(), folder.path().join("two"));
+        let fault = file(&world, "stagign").unwrap_err();
+        assert_eq!(fault.kind, Kind::Usage);
+        assert_eq!(fault.hints, ["write `context = \"staging\"` in the `[target]`"]);
+        assert_eq!(file(&world, "prod").unwrap_err().hints, ["there are `minikube`, `staging`"]);
+        let nothing = World::fake(folder.path(), [("HOME", "/nowhere")]);
+        assert!(file(&nothing, "prod").unwrap_err().hints[0].contains("KUBECONFIG"));
+    }
+}

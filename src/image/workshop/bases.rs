@@ -1,0 +1,76 @@
+//! What images start from: which of it the engine has, and what is pulled before a build.
+
+use crate::event::OpenItem;
+use crate::image::engine::Found;
+use crate::image::graph;
+use crate::image::key::Facts;
+use crate::image::registry;
+use crate::image::survey::Surveyed;
+use crate::image::tags;
+use crate::image::workshop::Workshop;
+use crate::project::name::ImageName;
+use std::collections::BTreeMap;
+
+/// What stands for a base that the engine does not have and cannot pull: BuildKit may still know it.
+const ABSENT: &str = "absent";
+
+/// Bases by reference; `None` for one that the engine does not have.
+pub(super) type Bases = BTreeMap<String, Option<Found>>;
+
+impl Workshop<'_> {
+    pub(super) async fn facts(
+        &self,
+        image: &Surveyed,
+        ids: &BTreeMap<ImageName, String>,
+        pulled: &Bases,
+    ) -> Result<Facts, bollard::errors::Error> {
+        let known = |name: &str| pulled.get(name).or_else(|| self.bases.get(name)).and_then(Option::as_ref);
+        let mut bases = BTreeMap::new();
+        for base in &image.dockerfile.bases {
+            let id = match graph::needed(&base.reference, &image.image.name, &image.needs) {
+                Some(ours) => ids.get(ours).map(String::as_str),
+                None => known(&base.reference).map(|found| found.id.as_str()),
+            };
+            bases.insert(base.reference.clone(), id.unwrap_or(ABSENT).to_owned());
+        }
+        let labels = tags::labels(self.project, &image.image.name);
+        let platform = match &image.image.platform {
+            Some(platform) => platform.clone(),
+            None => match external(image).find_map(known).or_else(|| self.bases.values().flatten().next()) {
+                Some(base) => base.platform.clone(),
+                None => self.platform.get_or_try_init(|| self.engine.platform()).await?.clone(),
+            },
+        };
+        Ok(Facts { platform, bases, labels })
+    }
+
+    /// Pulls the bases that the engine does not have, so that it need not ask their registry again at every build.
+    /// One that cannot be pulled is left to the build, which may know it, or else says what is wrong with it.
+    pub(super) async fn pull_absent(&self, image: &Surveyed, item: &OpenItem) -> Bases {
+        let mut mine = Bases::new();
+        for name in external(image).filter(|name| self.bases.get(*name).is_none_or(Option::is_none)) {
+            let mut pulled = self.pulled.lock().await;
+            if !pulled.contains_key(name) {
+                let platform = image.image.platform.as_deref();
+                let came = registry::pull(&self.engine, name, platform, &self.credentials, item).await;
+                let found = if came.is_ok() { self.engine.find(name).await.ok().flatten() } else { None };
+                pulled.insert(name.to_owned(), found);
+            }
+            if let Some(Some(found)) = pulled.get(name) {
+                mine.insert(name.to_owned(), Some(found.clone()));
+            }
+        }
+        mine
+    }
+}
+
+/// The images that it needs from outside the project.
+pub(super) fn external(image: &Surveyed) -> impl Iterator<Item = &str> {
+    let ours = |reference: &str| graph::needed(reference, &image.image.name, &image.needs).is_some();
+    image
+        .dockerfile
+        .bases
+        .iter()
+        .map(|base| base.reference.as_str())
+        .filter(move |reference| !ours(reference))
+}

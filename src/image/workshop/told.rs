@@ -1,0 +1,33 @@
+//! What is told of an image: why it is built, and how large it came out.
+
+use crate::image::budget;
+use crate::image::engine::Found;
+use crate::image::key;
+use crate::image::key::Inputs;
+use crate::image::last_inputs::Last;
+use std::fmt::Write;
+
+/// Which inputs make a build necessary.
+pub(super) fn why(last: Option<&Last>, inputs: &Inputs) -> Vec<String> {
+    let Some(last) = last else { return vec!["it was not built before".to_owned()] };
+    let why = key::why(&last.inputs, inputs);
+    if why.is_empty() { vec!["the engine no longer has it".to_owned()] } else { why }
+}
+
+/// What is worth showing beside a new image.
+pub(super) fn said(found: &Found, last: Option<&Last>, sent: Option<u64>) -> String {
+    let mut said = budget::bytes(found.size);
+    match last {
+        Some(last) if last.id == found.id => said.push_str(", the same image as before"),
+        Some(last) => {
+            if let Some(change) = budget::change(last.size, found.size) {
+                let _ = write!(said, " ({change})");
+            }
+        }
+        None => {}
+    }
+    if let Some(sent) = sent {
+        let _ = write!(said, ", {} sent", budget::bytes(sent));
+    }
+    said
+}
