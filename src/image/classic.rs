@@ -97,8 +97,12 @@ pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: b
     }
 }
 
-/// Reads `Step 2/5 : RUN make`, podman's `STEP 2/5: RUN make` too.
+/// Reads `Step 2/5 : RUN make`; podman's `STEP 2/5: RUN make` too, which has `[1/2] ` before it where there are two stages.
 fn step_of(text: &str) -> Option<(String, Amount)> {
+    let text = match text.strip_prefix('[').and_then(|stage| stage.split_once("] ")) {
+        Some((_, step)) => step,
+        None => text,
+    };
     let rest = text.strip_prefix("Step ").or_else(|| text.strip_prefix("STEP "))?;
     let (count, name) = rest.split_once(':')?;
     let (number, total) = count.trim().split_once('/')?;
@@ -149,9 +153,11 @@ mod tests {
 
     #[test]
     fn steps_of_both_kinds_are_read() {
-        for (text, name, done) in
-            [("Step 2/5 : RUN make\n", "RUN make", 1), ("STEP 1/5: FROM x\n", "FROM x", 0)]
-        {
+        for (text, name, done) in [
+            ("Step 2/5 : RUN make\n", "RUN make", 1),
+            ("STEP 1/5: FROM x\n", "FROM x", 0),
+            ("[2/2] STEP 2/5: COPY a /a\n", "COPY a /a", 1),
+        ] {
             let (said, amount) = step_of(text).unwrap();
             assert_eq!((said.as_str(), amount.done, amount.total), (name, done, Some(5)));
         }

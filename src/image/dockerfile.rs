@@ -139,10 +139,23 @@ impl Dockerfile {
         if wrong.is_empty() { Ok(dockerfile) } else { Err(wrong) }
     }
 
-    /// The instruction of a BuildKit vertex, `[builder 2/5] RUN …`; `None` for BuildKit's own.
+    /// The instruction of a step as builders name it, `[builder 2/5] RUN …`; `None` for BuildKit's own.
+    ///
+    /// BuildKit counts what makes layers and the classic builders every instruction, so a number is believed only where
+    /// the text does not decide.
     #[must_use]
-    pub fn step(&self, vertex: &str) -> Option<&Instruction> {
-        let (place, text) = vertex.strip_prefix('[')?.split_once("] ")?;
+    pub fn step(&self, name: &str) -> Option<&Instruction> {
+        let (place, text) = name.strip_prefix('[')?.split_once("] ")?;
+        let counted = self.counted(place, text);
+        let says = |one: &&Instruction| {
+            let written = [one.keyword.as_str(), &one.flags.join(" "), &one.rest].join(" ");
+            written.split_whitespace().eq(text.split_whitespace())
+        };
+        counted.filter(says).or_else(|| self.instructions.iter().rfind(says)).or(counted)
+    }
+
+    /// The instruction at a place such as `builder 2/5`, counted as BuildKit does.
+    fn counted(&self, place: &str, text: &str) -> Option<&Instruction> {
         let mut words = place.split_whitespace().rev();
         let index: usize = words.next()?.split_once('/')?.0.parse().ok()?;
         let stage = match words.next() {

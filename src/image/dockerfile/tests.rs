@@ -108,6 +108,7 @@ fn a_vertex_leads_to_its_lines() {
     ] {
         assert_eq!(lines(vertex), None, "{vertex}");
     }
+    assert_eq!(lines("[4/9] RUN one two"), Some((4, 5)), "as the classic builder counts");
     let step = dockerfile.step("[build 3/3] RUN one  two").unwrap();
     assert_eq!(
         dockerfile.excerpt(step, 1),
