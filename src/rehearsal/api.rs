@@ -117,7 +117,7 @@ impl Api {
         self.lock().memory.compact();
     }
 
-    /// Answers a request.
+    /// Answers a request, or lets the hook answer it.
     #[must_use]
     pub fn answer(&self, ask: &Ask) -> Answer {
         let hook = {
@@ -125,9 +125,11 @@ impl Api {
             state.asked.push(ask.clone());
             state.hook.clone()
         };
-        if let Some(answer) = hook.and_then(|hook| hook(ask)) {
-            return answer;
-        }
+        hook.and_then(|hook| hook(ask)).unwrap_or_else(|| self.answer_plainly(ask))
+    }
+
+    /// Answers a request, whatever the hook would say.
+    pub(crate) fn answer_plainly(&self, ask: &Ask) -> Answer {
         let answer = self.lock().memory.answer(ask);
         self.tell();
         answer
