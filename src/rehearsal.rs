@@ -5,7 +5,10 @@
 
 pub mod api;
 mod fieldset;
+mod memory;
 mod owner;
 mod patch;
 pub mod request;
 pub mod serve;
+mod served;
+mod verbs;

@@ -5,7 +5,12 @@
 mod binary;
 mod cluster {
     mod fake;
+    mod lab;
+    mod order;
+    mod past;
     mod real;
+    mod thorough;
+    mod trouble;
 }
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;

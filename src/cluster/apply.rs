@@ -16,11 +16,10 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::lock;
 use crate::cluster::lock::Held;
-use crate::cluster::phase::Phase;
+use crate::cluster::once;
 use crate::cluster::refusal;
-use crate::cluster::retry::persist;
+use crate::cluster::sequence::Writing;
 use crate::cluster::survey;
-use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
 use crate::cluster::survey::tell;
@@ -28,7 +27,6 @@ use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
-use crate::cluster::write::write_one;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
@@ -38,8 +36,6 @@ use crate::fault::OrFault;
 use crate::manifest;
 use crate::manifest::ObjectId;
 use crate::run::Run;
-use futures::StreamExt;
-use futures::stream;
 use kube::core::ApiResource;
 use serde_json::Value;
 use serde_json::json;
@@ -108,6 +104,17 @@ impl Applied {
         self.objects.iter().all(|object| object.outcome == Outcome::Unchanged)
     }
 
+    /// Does `work` for as long as the lock is ours.
+    pub(crate) async fn unless_lost<T>(
+        &self,
+        work: impl Future<Output = fault::Result<T>>,
+    ) -> fault::Result<T> {
+        match &self.lock {
+            Some(lock) => lock.while_ours(work).await,
+            None => work.await,
+        }
+    }
+
     /// Gives the lock back, for a run that ends without [`crate::cluster::settle::settle`].
     pub async fn release(mut self) {
         if let Some(lock) = self.lock.take() {
@@ -127,20 +134,21 @@ pub async fn apply(
     options: &ApplyOptions,
 ) -> fault::Result<Applied> {
     run.or_stopped(Box::pin(async {
-        let wanted = survey::prepare(run, target, objects).await?;
-        let first = first_inventory()?;
-        let (mut survey, mut decided) = plan(run, target, &wanted, &first, *options).await?;
-        if !writes(&decided) {
+        let prepared = survey::prepare(run, target, objects).await?;
+        let (wanted, first) = (&prepared.wanted, first_inventory()?);
+        let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
+        if !writes(&decided) && prepared.later.is_empty() {
             if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
                 return Ok(unchanged(run, survey, decided, *options));
             }
             // Whoever held the lock may have changed what we looked at.
-            (survey, decided) = plan(run, target, &wanted, &first, *options).await?;
+            (survey, decided) = plan(run, target, wanted, &first, *options).await?;
             if !writes(&decided) {
                 return Ok(unchanged(run, survey, decided, *options));
             }
         }
-        write(run, target, &wanted, first, survey, decided, *options).await
+        let writing = Writing { run, target, prepared: &prepared, options: *options };
+        writing.write(first, survey, decided).await
     }))
     .await
 }
@@ -150,12 +158,13 @@ pub(crate) fn first_inventory() -> fault::Result<Inventory> {
     Inventory::new().or_fault(fault::Kind::Internal, || "cannot begin an inventory".to_owned())
 }
 
-fn writes(decided: &[Decided]) -> bool {
+/// Whether any of it has to be written.
+pub(crate) fn writes(decided: &[Decided]) -> bool {
     decided.iter().any(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired))
 }
 
 /// Looks, decides, and looks again if a namespace had to go first.
-async fn plan(
+pub(crate) async fn plan(
     run: &Run,
     target: &Target,
     wanted: &[Wanted],
@@ -168,9 +177,10 @@ async fn plan(
         survey = survey::look(run, target, wanted).await?;
     }
     let wanted = survey::followed(wanted, &survey, first);
-    let (decided, refused) = decide(run, target, &wanted, &survey, allowed).await;
+    let count = wanted.len();
+    let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
     if !refused.is_empty() {
-        return Err(refusals(refused, wanted.len()));
+        return Err(refusals(refused, count));
     }
     Ok((survey, decided))
 }
@@ -195,7 +205,7 @@ fn unchanged(run: &Run, survey: Survey, decided: Vec<Decided>, options: ApplyOpt
     applied
 }
 
-fn kept(run: &Run, one: Decided, applied: &mut Applied) {
+pub(crate) fn kept(run: &Run, one: Decided, applied: &mut Applied) {
     let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
     if let (Todo::Keep { recorded }, Some(live)) = (one.todo, one.live) {
         item.finish(Outcome::Unchanged, None);
@@ -229,93 +239,8 @@ pub(crate) fn done(
     }
 }
 
-async fn write(
-    run: &Run,
-    target: &Target,
-    wanted: &[Wanted],
-    first: Inventory,
-    survey: Survey,
-    decided: Vec<Decided>,
-    options: ApplyOptions,
-) -> fault::Result<Applied> {
-    let wire = target.wire();
-    let new = survey.namespace.is_none();
-    if new {
-        barrier::make_namespace(run, &wire, target).await?;
-    }
-    let lock = lock::take(run, &wire, target).await?;
-    let seen = version(survey.stored.as_ref());
-    let (secrets, name) = (inventory::secrets(), inventory::name(&target.project));
-    let now = persist(tell(run, Step::Apply, "cluster"), || {
-        wire.get(&secrets, Some(target.namespace.as_str()), &name)
-    });
-    let now = now.await.map_err(|failure| unreadable(failure, "cannot read the inventory"))?;
-    let intervened =
-        now.as_ref().and_then(|secret| secret["metadata"]["resourceVersion"].as_str()) != seen.as_deref();
-    let (survey, decided) = if new || intervened || survey.lease.is_some() {
-        // In a namespace that was just made the server can say now what it could not say before.
-        plan(run, target, wanted, &first, options).await?
-    } else {
-        (survey, decided)
-    };
-    for note in decided.iter().flat_map(|one| &one.notes) {
-        run.sink.warn(note.clone());
-    }
-    let mut stored = superset(run, target, &wire, &survey, first, wanted).await?;
-    stored.inventory.settled = false;
-
-    let mut applied =
-        Applied { options, stored: Some(stored), survey, lock: Some(lock), ..Applied::default() };
-    let mut rest = decided;
-    while let Some(phase) = rest.first().map(|one| one.wanted.phase) {
-        let (these, later) = rest.into_iter().partition(|one| one.wanted.phase == phase);
-        rest = later;
-        if phase == Phase::Admission {
-            barrier::endpoints(run, &wire, &these).await?;
-        }
-        if applied.lock.as_ref().is_some_and(Held::is_lost) {
-            return Err(Fault::message(fault::Kind::Locked, "another run has taken the lock away")
-                .hint("see what it does, then run `todo up` again"));
-        }
-        write_phase(run, &wire, these, &mut applied, wanted.len()).await?;
-        if phase == Phase::Ground {
-            barrier::barrier(run, &wire, &applied).await?;
-        }
-    }
-    Ok(applied)
-}
-
-fn version(stored: Option<&Stored>) -> Option<String> {
-    stored.and_then(|stored| stored.secret["metadata"]["resourceVersion"].as_str()).map(str::to_owned)
-}
-
-/// Tries every object of a phase, then says what was refused.
-async fn write_phase(
-    run: &Run,
-    wire: &Wire,
-    these: Vec<Decided>,
-    applied: &mut Applied,
-    of: usize,
-) -> fault::Result<()> {
-    let (kept_ones, written): (Vec<Decided>, Vec<Decided>) =
-        these.into_iter().partition(|one| matches!(one.todo, Todo::Keep { .. } | Todo::Expired));
-    for one in kept_ones {
-        kept(run, one, applied);
-    }
-    let results: Vec<Result<AppliedObject, Vec<Finding>>> =
-        stream::iter(written).map(|one| write_one(run, wire, one)).buffered(AT_ONCE).collect().await;
-    let mut refused = Vec::new();
-    for result in results {
-        match result {
-            Ok(object) => applied.objects.push(object),
-            Err(findings) => refused.extend(findings),
-        }
-    }
-    if refused.is_empty() { Ok(()) } else { Err(refusals(refused, of)) }
-}
-
 /// Writes down everything that this run may make, before it makes any of it.
-async fn superset(
+pub(crate) async fn superset(
     run: &Run,
     target: &Target,
     wire: &Wire,
@@ -329,7 +254,7 @@ async fn superset(
     };
     let part_of = json!(target.part_of());
     inventory.extend(wanted.iter().map(|wanted| {
-        let live = survey.live.get(&wanted.id);
+        let live = survey.live(&wanted.id);
         Entry {
             uid: live.map(|live| uid_of(live).to_owned()),
             adopted: live.is_some_and(|live| live["metadata"]["labels"][PART_OF] != part_of)
@@ -367,13 +292,9 @@ pub(crate) async fn store(
     let secret = inventory
         .secret(&target.project, &target.namespace, before)
         .or_fault(fault::Kind::Internal, || "cannot write the inventory".to_owned())?;
-    let written = persist(tell(run, Step::Apply, "inventory"), || async {
-        match before {
-            Some(_) => wire.replace(&kind, namespace, &secret).await,
-            None => wire.create(&kind, namespace, &secret, false).await,
-        }
-    })
-    .await
-    .map_err(|failure| unreadable(failure, "cannot write the inventory"))?;
+    let told = tell(run, Step::Apply, "inventory");
+    let written = once::put(wire, &kind, namespace, &secret, told)
+        .await
+        .map_err(|failure| unreadable(failure, "cannot write the inventory"))?;
     Ok(Stored { inventory, secret: written })
 }

@@ -3,13 +3,18 @@
 //! Each wait is for one precise fact, seen by a watch: a namespace gone, a kind served, a webhook's endpoints ready.
 
 use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::GONE;
 use crate::cluster::apply::refusals;
 use crate::cluster::decide::Decided;
 use crate::cluster::decide::Todo;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::kind;
+use crate::cluster::phase::Phase;
+use crate::cluster::phase::phase;
 use crate::cluster::retry::persist;
+use crate::cluster::rollout;
+use crate::cluster::rollout::Limits;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
 use crate::cluster::survey::tell;
@@ -25,6 +30,7 @@ use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
 use crate::manifest;
+use crate::manifest::ObjectId;
 use crate::run::Run;
 use serde_json::Value;
 use serde_json::json;
@@ -67,7 +73,7 @@ pub(crate) async fn wait_for_dying_namespaces(
     survey: &Survey,
 ) -> fault::Result<bool> {
     let wire = target.wire();
-    let live = wanted.iter().filter(|w| w.id.kind == "Namespace").filter_map(|w| survey.live.get(&w.id));
+    let live = wanted.iter().filter(|w| w.id.kind == "Namespace").filter_map(|w| survey.live(&w.id));
     let mut dying: Vec<&Value> = live
         .chain(survey.namespace.as_ref())
         .filter(|namespace| !namespace["metadata"]["deletionTimestamp"].is_null())
@@ -143,10 +149,75 @@ async fn served(wire: &Wire, crd: &manifest::Object) -> fault::Result<()> {
     Ok(())
 }
 
+/// Waits until those of the applied objects that are meant are healthy.
+pub(crate) async fn healthy(
+    run: &Run,
+    target: &Target,
+    applied: &Applied,
+    meant: impl Fn(&ObjectId) -> bool,
+) -> fault::Result<()> {
+    let objects: Vec<AppliedObject> =
+        applied.objects.iter().filter(|object| meant(&object.id)).cloned().collect();
+    if objects.is_empty() {
+        return Ok(());
+    }
+    let part = Applied { objects, ..Applied::default() };
+    rollout::watch(run, target, &part, &Limits::default()).await.map(drop)
+}
+
+/// Waits until the operators of the set have brought the kinds of `later`; an operator that fails ends the wait.
+pub(crate) async fn brought(
+    run: &Run,
+    target: &Target,
+    later: &[manifest::Object],
+    applied: &Applied,
+) -> fault::Result<()> {
+    let wire = target.wire();
+    let served = async {
+        for object in later {
+            let item = object.id().to_string();
+            tell(run, Step::Apply, &item)(
+                "until the operator of the project has brought its kind".to_owned(),
+            );
+            let version = object.api_version().rsplit('/').next().unwrap_or_default();
+            while persist(tell(run, Step::Apply, &item), || {
+                kind::ask(&wire, object.group(), version, object.kind())
+            })
+            .await
+            .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?
+            .is_none()
+            {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+        }
+        Ok(())
+    };
+    let missing = async {
+        healthy(run, target, applied, |id| phase(&id.group, &id.kind) == Phase::Workloads).await?;
+        tokio::time::sleep(ESTABLISHED).await;
+        let findings = later.iter().map(|object| {
+            let message = format!(
+                "nobody serves `{}` in `{}`, though every workload of the project is healthy",
+                object.kind(),
+                object.api_version()
+            );
+            Finding::error(message)
+                .about(object.id().to_string())
+                .at(object.place_of("/kind").clone())
+                .mend("look at the operator's log, correct `apiVersion` and `kind`, or add the CRD to the manifests")
+        });
+        Err(refusals(findings.collect(), applied.objects.len() + later.len()))
+    };
+    tokio::select! {
+        done = served => done,
+        fault = missing => fault,
+    }
+}
+
 /// Waits for the pods behind the webhooks of the set: one that must not fail and has none would block all that follows.
 pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> fault::Result<()> {
-    let written = these.iter().filter(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired));
-    for one in written {
+    let hooks = these.iter().filter(|one| one.wanted.phase == Phase::Admission);
+    for one in hooks.filter(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired)) {
         let value = &one.body;
         let hooks =
             value["webhooks"].as_array().into_iter().flatten().map(|hook| &hook["clientConfig"]["service"]);

@@ -9,6 +9,7 @@ pub use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
 use crate::cluster::settle::unwanted;
 use crate::cluster::survey;
+use crate::cluster::survey::Prepared;
 use crate::cluster::survey::uid_of;
 use crate::cluster::target::Target;
 use crate::event::Finding;
@@ -72,11 +73,12 @@ pub async fn compare(
     options: &ApplyOptions,
 ) -> fault::Result<Comparison> {
     run.or_stopped(async {
-        let wanted = survey::prepare(run, target, objects).await?;
+        let Prepared { wanted, later } = survey::prepare(run, target, objects).await?;
         let survey = survey::look(run, target, &wanted).await?;
         let wanted = survey::followed(&wanted, &survey, &first_inventory()?);
         let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
-        let (decided, refused) = decide(run, target, &wanted, &survey, allowed).await;
+        let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
+        let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
         let mut comparison = Comparison { refused, ..Comparison::default() };
         for one in decided {
             comparison.notes.extend(one.notes);
@@ -102,8 +104,14 @@ pub async fn compare(
             let place = Some(one.wanted.object.place.clone());
             comparison.differences.push(Difference { id: one.wanted.id, place, action, fields, why });
         }
-        let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
-        let uids: BTreeSet<&str> = survey.live.values().map(uid_of).collect();
+        comparison.differences.extend(later.into_iter().map(|object| Difference {
+            id: object.id(),
+            place: Some(object.place),
+            action: Action::Create,
+            fields: Vec::new(),
+            why: Some("once the operator of the project has brought its kind".to_owned()),
+        }));
+        let uids: BTreeSet<&str> = ids.iter().filter_map(|id| survey.live(id)).map(uid_of).collect();
         let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
         let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
         let of = |id: ObjectId, action, why| Difference { id, place: None, action, fields: Vec::new(), why };

@@ -14,7 +14,9 @@ use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::migrate;
 use crate::cluster::refusal;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::OnTheWay;
+use crate::cluster::retry::patience;
+use crate::cluster::retry::persist_for;
 use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
@@ -33,6 +35,7 @@ use futures::StreamExt;
 use futures::stream;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// How many times a conflict is decided anew before it counts as a fight.
 const ROUNDS: usize = 4;
@@ -78,27 +81,45 @@ pub(crate) struct Allowed {
     pub(crate) recreate: bool,
 }
 
+/// Whoever asks the server without writing.
+struct Asking<'a> {
+    run: &'a Run,
+    wire: Wire,
+    on_the_way: OnTheWay,
+}
+
+impl Asking<'_> {
+    async fn dry_run(&self, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
+        let told = tell(self.run, Step::Apply, &wanted.id.to_string());
+        // A webhook of the set has no pods before the set is written: nobody waits for it yet.
+        let patience = |failure: &Failure| patience(failure).filter(|_| !self.on_the_way.explain(failure));
+        let ask = || self.wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how);
+        persist_for(patience, told, ask).await
+    }
+}
+
 /// Decides about every object, and returns every refusal.
 pub(crate) async fn decide(
     run: &Run,
     target: &Target,
-    wanted: &[Wanted],
+    wanted: Vec<Wanted>,
     survey: &Survey,
     allowed: Allowed,
 ) -> (Vec<Decided>, Vec<Finding>) {
-    let wire = target.wire();
-    let autoscaled = autoscaled(wanted);
+    let autoscaled = autoscaled(&wanted);
+    let asking =
+        &Asking { run, wire: target.wire(), on_the_way: OnTheWay::among(wanted.iter().map(|w| &w.id)) };
     let all: Vec<Result<Decided, Vec<Finding>>> = stream::iter(wanted)
         .map(|wanted| {
-            let (wire, autoscaled) = (&wire, autoscaled.contains(&&wanted.id.name));
+            let autoscaled = autoscaled.contains(&wanted.id.name);
             async move {
-                let live = survey.live.get(&wanted.id).cloned();
+                let live = survey.live(&wanted.id).cloned();
                 let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
                 if let Some(live) = live {
-                    return of_live(run, wire, wanted, live, inventory, autoscaled, allowed).await;
+                    return of_live(asking, wanted, live, inventory, autoscaled, allowed).await;
                 }
                 let there = wanted.namespace().is_none_or(|namespace| is_there(target, survey, namespace));
-                of_absent(run, wire, wanted, inventory, there).await
+                of_absent(asking, wanted, inventory, there).await
             }
         })
         .buffered(AT_ONCE)
@@ -122,26 +143,24 @@ fn is_there(target: &Target, survey: &Survey, namespace: &str) -> bool {
     true
 }
 
-/// The workloads that an autoscaler of the set targets.
-fn autoscaled(wanted: &[Wanted]) -> Vec<&String> {
+/// The names of the workloads that an autoscaler of the set targets.
+fn autoscaled(wanted: &[Wanted]) -> BTreeSet<String> {
     let scalers = wanted
         .iter()
         .filter(|w| matches!(w.id.kind.as_str(), "HorizontalPodAutoscaler" | "ScaledObject"))
         .filter_map(|w| w.object.value["spec"]["scaleTargetRef"]["name"].as_str());
-    let names: Vec<&str> = scalers.collect();
-    wanted.iter().map(|w| &w.id.name).filter(|name| names.contains(&name.as_str())).collect()
+    scalers.map(str::to_owned).collect()
 }
 
 async fn of_absent(
-    run: &Run,
-    wire: &Wire,
-    wanted: &Wanted,
+    asking: &Asking<'_>,
+    wanted: Wanted,
     inventory: Option<&Inventory>,
     ask: bool,
 ) -> Result<Decided, Vec<Finding>> {
     let body = wanted.object.value.clone();
     let mut decided = Decided {
-        wanted: wanted.clone(),
+        wanted,
         live: None,
         todo: Todo::Create,
         body,
@@ -150,16 +169,18 @@ async fn of_absent(
         after: None,
         notes: Vec::new(),
     };
-    if has_expired(wanted, inventory) {
+    if has_expired(&decided.wanted, inventory) {
         decided.todo = Todo::Expired;
         return Ok(decided);
     }
     if ask {
         let how = How { dry_run: true, force: false };
-        match dry_run(run, wire, wanted, &decided.body, how).await {
+        match asking.dry_run(&decided.wanted, &decided.body, how).await {
             Ok(after) => decided.after = Some(after),
             // Anything else may come from what is not there yet: an account, a quota, a kind, a namespace.
-            Err(failure) if is_final(&failure) => return Err(refusal::findings(&wanted.object, &failure)),
+            Err(failure) if is_final(&failure) => {
+                return Err(refusal::findings(&decided.wanted.object, &failure));
+            }
             Err(_) => {}
         }
     }
@@ -186,29 +207,30 @@ fn has_expired(wanted: &Wanted, inventory: Option<&Inventory>) -> bool {
 }
 
 async fn of_live(
-    run: &Run,
-    wire: &Wire,
-    wanted: &Wanted,
+    asking: &Asking<'_>,
+    wanted: Wanted,
     live: Value,
     inventory: Option<&Inventory>,
     autoscaled: bool,
     allowed: Allowed,
 ) -> Result<Decided, Vec<Finding>> {
+    let recorded = is_as_recorded(&wanted, &live, inventory);
     let mut decided = Decided {
-        wanted: wanted.clone(),
+        // Nothing will be sent for what is as it was recorded.
+        body: if recorded { Value::Null } else { wanted.object.value.clone() },
+        wanted,
         todo: Todo::Keep { recorded: true },
-        body: wanted.object.value.clone(),
         force: false,
         migrate: None,
         after: None,
         notes: Vec::new(),
         live: None,
     };
-    if is_as_recorded(wanted, &live, inventory) {
+    if recorded {
         decided.live = Some(live);
         return Ok(decided);
     }
-    if let Some(finding) = belongs_to_others(wanted, &live).filter(|_| !allowed.force) {
+    if let Some(finding) = belongs_to_others(&decided.wanted, &live).filter(|_| !allowed.force) {
         return Err(vec![finding]);
     }
     if !live["metadata"]["deletionTimestamp"].is_null() {
@@ -219,7 +241,7 @@ async fn of_live(
     decided.migrate = migrate::patch(&live);
     for _ in 0..ROUNDS {
         let how = How { dry_run: true, force: decided.force };
-        let failure = match dry_run(run, wire, wanted, &decided.body, how).await {
+        let failure = match asking.dry_run(&decided.wanted, &decided.body, how).await {
             Ok(after) => {
                 let same = meant(&after) == meant(&live) && decided.migrate.is_none();
                 decided.todo = if same { Todo::Keep { recorded: false } } else { Todo::Change };
@@ -230,26 +252,29 @@ async fn of_live(
             Err(failure) => failure,
         };
         let Some(status) = failure.status() else {
-            return Err(refusal::findings(&wanted.object, &failure));
+            return Err(refusal::findings(&decided.wanted.object, &failure));
         };
         let conflicts = conflict::conflicts(status);
         if !conflicts.is_empty() {
             resolve(&mut decided, conflicts, &live, autoscaled, allowed.force)?;
         } else if immutable::is_immutable(status) {
             return of_immutable(decided, live, &failure, allowed);
-        } else if status.code == 400 && status.message.contains("dry run") {
-            // A webhook with side effects: what would change cannot be known before it is done.
+        } else if status.code == 400 && status.message.contains("dry run")
+            || asking.on_the_way.explain(&failure)
+        {
+            // A webhook with side effects, or one whose pods this run brings up: what would change cannot be known
+            // before it is done.
             decided.todo = Todo::Change;
             decided.live = Some(live);
             return Ok(decided);
         } else {
-            return Err(refusal::findings(&wanted.object, &failure));
+            return Err(refusal::findings(&decided.wanted.object, &failure));
         }
     }
     Err(vec![
         Finding::error("somebody else keeps changing the fields that the manifest sets")
-            .about(wanted.id.to_string())
-            .at(wanted.object.place.clone())
+            .about(decided.wanted.id.to_string())
+            .at(decided.wanted.object.place.clone())
             .mend("find out who: `kubectl get --show-managed-fields -o yaml`"),
     ])
 }
@@ -368,9 +393,4 @@ fn belongs_to_others(wanted: &Wanted, live: &Value) -> Option<Finding> {
             .at(wanted.object.place.clone())
             .mend("give it another name or namespace, or take it over: `todo up --force-conflicts`"),
     )
-}
-
-async fn dry_run(run: &Run, wire: &Wire, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
-    let told = tell(run, Step::Apply, &wanted.id.to_string());
-    persist(told, || wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how)).await
 }

@@ -3,9 +3,9 @@
 //! Every deletion names the UID, so an object that somebody has made anew under the same name is not touched.
 //! Finalizers are explained, never removed.
 
-use crate::cluster::phase::Phase;
+use crate::cluster::order::Order;
+use crate::cluster::order::Turn;
 use crate::cluster::phase::owns_pods;
-use crate::cluster::phase::phase;
 use crate::cluster::refusal::annotation;
 use crate::cluster::retry::persist;
 use crate::cluster::survey::AT_ONCE;
@@ -26,6 +26,8 @@ use futures::StreamExt;
 use futures::stream;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 /// How long one object may take to go.
@@ -38,14 +40,14 @@ pub(crate) async fn delete(
     step: Step,
     doomed: BTreeMap<ObjectId, Member>,
 ) -> fault::Result<Vec<ObjectId>> {
-    let mut phases: BTreeMap<(Phase, bool), Vec<(ObjectId, Member)>> = BTreeMap::new();
+    let order = Order::of(doomed.iter().map(|(id, member)| (id, &member.object)));
+    let mut turns: BTreeMap<(Turn, bool), Vec<(ObjectId, Member)>> = BTreeMap::new();
     for (id, member) in doomed {
-        let phase = phase(&id.group, &id.kind);
         // A namespace goes after the CRDs: their objects may be in it.
-        phases.entry((phase, id.kind != "Namespace")).or_default().push((id, member));
+        turns.entry((order.turn(&id), id.kind != "Namespace")).or_default().push((id, member));
     }
     let mut deleted = Vec::new();
-    for (_, these) in phases.into_iter().rev() {
+    for (_, these) in turns.into_iter().rev() {
         let results: Vec<Result<ObjectId, Finding>> = stream::iter(these)
             .map(|(id, member)| async move { one(run, wire, step, &id, &member).await.map(|()| id) })
             .buffered(AT_ONCE)
@@ -90,7 +92,17 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
             .map_err(refused)?;
     if stays {
         item.waiting("until it is gone");
-        let fits = |seen: Option<&Value>| seen.is_none_or(|seen| uid_of(seen) != uid);
+        let shown = Mutex::new(String::new());
+        let fits = |seen: Option<&Value>| {
+            let Some(seen) = seen.filter(|seen| uid_of(seen) == uid) else { return true };
+            let held = holders(seen);
+            let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
+            if !held.is_empty() && held != *shown {
+                item.waiting(format!("until it is gone; it is held by {held}"));
+                *shown = held;
+            }
+            false
+        };
         let (seen, gone) =
             persist(|why| item.waiting(why), || until(wire, &member.kind, namespace, &id.name, GONE, fits))
                 .await
@@ -105,6 +117,15 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
 
 fn flag(namespace: Option<&str>) -> String {
     namespace.map_or(String::new(), |namespace| format!("-n {namespace} "))
+}
+
+/// The finalizers that only somebody else than Kubernetes' own garbage collector takes away.
+fn holders(seen: &Value) -> String {
+    let finalizers =
+        seen["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let foreign: Vec<&str> =
+        finalizers.filter(|name| !matches!(*name, "foregroundDeletion" | "orphan" | "kubernetes")).collect();
+    foreign.join(", ")
 }
 
 /// Why an object does not go.

@@ -50,7 +50,7 @@ pub struct Inventory {
     salt: String,
     /// Whether the last run ended well: only then is the list exact.
     pub settled: bool,
-    /// Every object.
+    /// Every object, in the order of their ids.
     pub entries: Vec<Entry>,
 }
 
@@ -155,7 +155,8 @@ impl Inventory {
     }
 
     pub(crate) fn entry(&self, id: &ObjectId) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.id == *id)
+        let found = self.entries.binary_search_by(|entry| entry.id.cmp(id));
+        found.ok().and_then(|at| self.entries.get(at))
     }
 
     /// The digest of something to be applied.
@@ -263,8 +264,9 @@ pub(crate) fn read(secret: Value, project: &ProjectName, namespace: &Namespace) 
         .take(LARGEST)
         .read_to_string(&mut text)
         .context("the inventory cannot be unpacked")?;
-    let inventory: Inventory = serde_json::from_str(&text).context("the inventory cannot be read")?;
+    let mut inventory: Inventory = serde_json::from_str(&text).context("the inventory cannot be read")?;
     anyhow::ensure!(inventory.schema == 1, "the inventory was written by a newer `todo` ({tooling})");
+    inventory.entries.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Stored { inventory, secret })
 }
 

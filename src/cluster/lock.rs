@@ -4,6 +4,8 @@
 //! for longer than half a minute; one that ends in any other way removes it.
 
 use crate::cluster::kind;
+use crate::cluster::once;
+use crate::cluster::survey::tell;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
@@ -61,9 +63,29 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Whether somebody else has taken it.
-    pub(crate) fn is_lost(&self) -> bool {
-        *self.lost.borrow()
+    /// Does `work` until somebody else takes the lock.
+    pub(crate) async fn while_ours<T>(
+        &self,
+        work: impl Future<Output = fault::Result<T>>,
+    ) -> fault::Result<T> {
+        tokio::select! {
+            biased;
+            fault = self.lost() => Err(fault),
+            done = work => done,
+        }
+    }
+
+    /// Ends when somebody else has taken it.
+    async fn lost(&self) -> Fault {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            // It was given back, or its keeper is gone with the runtime: nobody has taken it.
+            std::future::pending::<()>().await;
+        }
+        Fault::message(fault::Kind::Locked, "another run has taken the lock away, so this one has stopped")
+            .hint(
+                "see what the other one does, then run `todo up` again: what is done already stays as it is",
+            )
     }
 
     /// Gives it back, and waits until that is done.
@@ -133,7 +155,8 @@ pub(crate) async fn take(run: &Run, wire: &Wire, target: &Target) -> fault::Resu
             return Err(fault);
         }
         let lease = lease(target, &me, None);
-        match wire.create(&leases(), namespace, &lease, false).await {
+        let told = tell(run, Step::Apply, "lock");
+        match once::put(wire, &leases(), namespace, &lease, told).await {
             Ok(lease) => return Ok(keep(wire.clone(), target.clone(), me, lease)),
             Err(failure) if failure.status().is_some_and(kube::core::Status::is_already_exists) => {}
             Err(failure) => return Err(unreadable(failure)),
@@ -238,6 +261,9 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
             next["spec"]["acquireTime"] = acquired.clone();
             match wire.replace(&leases(), Some(target.namespace.as_str()), &next).await {
                 Ok(lease) => current = lease,
+                // The renewal before this one may have come through though its answer did not.
+                Err(failure)
+                    if failure.is_conflict() && still_mine(&wire, &target, &me, &mut current).await => {}
                 Err(failure) if failure.is_conflict() || failure.is_absent() => {
                     takeover.send_replace(true);
                     return;
@@ -251,6 +277,19 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
         let _ = wire.delete(&leases(), namespace, &name(&target), uid, Propagation::Background).await;
     });
     Held { lost, release: Some(release), keeper: Some(keeper) }
+}
+
+/// Whether the Lease that somebody has changed names us all the same; then `current` is how it is now.
+async fn still_mine(wire: &Wire, target: &Target, me: &str, current: &mut Value) -> bool {
+    match read(wire, target).await {
+        Ok(Some(now)) if now["spec"]["holderIdentity"] == me => {
+            *current = now;
+            true
+        }
+        // What it is cannot be seen now: the next renewal meets the same conflict, and looks again.
+        Err(_) => true,
+        Ok(_) => false,
+    }
 }
 
 fn lease(target: &Target, me: &str, version: Option<&str>) -> Value {

@@ -91,7 +91,11 @@ async fn everything(
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
     }
     let go = std::mem::take(&mut sorted.go);
-    let mut removed = delete(run, &wire, Step::Remove, go).await?;
+    let deleted = delete(run, &wire, Step::Remove, go);
+    let mut removed = match lock {
+        Some(lock) => lock.while_ours(deleted).await?,
+        None => deleted.await?,
+    };
 
     let mut namespaces = BTreeMap::new();
     for (id, member) in std::mem::take(&mut sorted.namespaces) {

@@ -6,6 +6,9 @@
 use crate::cluster::conflict;
 use crate::cluster::refusal;
 use crate::cluster::wire::Failure;
+use crate::manifest::ObjectId;
+use kube::core::Status;
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,6 +18,46 @@ const UNREACHABLE: Duration = Duration::from_secs(60);
 
 /// How long anything else that passes by itself is waited for.
 const PASSING: Duration = Duration::from_secs(30);
+
+/// How long a webhook of the set may take to answer: its pods are made by the same run.
+const OWN_WEBHOOK: Duration = Duration::from_secs(4 * 60);
+
+/// The Services of the set, by namespace and name: whoever is behind them is on the way up.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OnTheWay(BTreeSet<(String, String)>);
+
+impl OnTheWay {
+    /// Those among the objects of a set.
+    pub(crate) fn among<'a>(ids: impl IntoIterator<Item = &'a ObjectId>) -> OnTheWay {
+        let services = ids.into_iter().filter(|id| id.kind == "Service" && id.group.is_empty());
+        OnTheWay(services.map(|id| (id.namespace.clone().unwrap_or_default(), id.name.clone())).collect())
+    }
+
+    /// Whether a webhook behind one of them did not answer.
+    pub(crate) fn explain(&self, failure: &Failure) -> bool {
+        failure.status().and_then(unanswered).is_some_and(|service| self.0.contains(&service))
+    }
+
+    /// As [`patience`], longer for such a webhook.
+    pub(crate) fn patience(&self, failure: &Failure) -> Option<Duration> {
+        let patience = patience(failure)?;
+        Some(if self.explain(failure) { OWN_WEBHOOK } else { patience })
+    }
+}
+
+/// The namespace and name of the Service of a webhook that could not be called.
+///
+/// `failed calling webhook "…": failed to call webhook: Post "https://hook.shop.svc:443/…": …` (apiserver:
+/// `pkg/admission/plugin/webhook/errors`), and for conversions `conversion webhook for … failed: Post "…": …`.
+fn unanswered(status: &Status) -> Option<(String, String)> {
+    let message = status.message.as_str();
+    if !message.contains("failed calling webhook") && !message.contains("conversion webhook for ") {
+        return None;
+    }
+    let (host, _) = message.split_once("https://")?.1.split_once(".svc")?;
+    let (name, namespace) = host.split_once('.')?;
+    Some((namespace.to_owned(), name.to_owned()))
+}
 
 /// How long to go on trying after such a failure; `None` if it will not pass by itself.
 pub(crate) fn patience(failure: &Failure) -> Option<Duration> {
@@ -37,7 +80,19 @@ pub(crate) fn patience(failure: &Failure) -> Option<Duration> {
 }
 
 /// Does `work` until it succeeds, fails for good, or has been tried for as long as its failure deserves.
-pub(crate) async fn persist<T, F>(tell: impl Fn(String), mut work: impl FnMut() -> F) -> Result<T, Failure>
+pub(crate) async fn persist<T, F>(tell: impl Fn(String), work: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<T, Failure>>,
+{
+    persist_for(patience, tell, work).await
+}
+
+/// As [`persist`], with a patience of one's own.
+pub(crate) async fn persist_for<T, F>(
+    patience: impl Fn(&Failure) -> Option<Duration>,
+    tell: impl Fn(String),
+    mut work: impl FnMut() -> F,
+) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
@@ -64,6 +119,7 @@ where
 
 #[cfg(test)]
 mod tests {
+    use super::OnTheWay;
     use super::patience;
     use super::persist;
     use crate::cluster::wire::Failure;
@@ -94,6 +150,30 @@ mod tests {
             assert_eq!(patience(&refused(code, message)).is_some(), again, "{code} {message}");
         }
         assert!(patience(&Failure::Unreachable("connection refused".into())).is_some());
+    }
+
+    #[test]
+    fn a_webhook_of_the_set_is_given_the_time_its_pods_need() {
+        let id = |kind: &str| crate::manifest::ObjectId {
+            group: String::new(),
+            kind: kind.into(),
+            namespace: Some("shop".into()),
+            name: "hook".into(),
+        };
+        let ours = OnTheWay::among(&[id("Service"), id("ConfigMap")]);
+        let of = |service: &str| {
+            let message = format!(
+                "Internal error occurred: failed calling webhook \"a.b\": failed to call webhook: \
+                 Post \"https://{service}.svc:443/validate?timeout=10s\": no endpoints available"
+            );
+            ours.patience(&refused(500, &message)).unwrap().as_secs()
+        };
+        assert_eq!((of("hook.shop"), of("hook.other"), of("other.shop")), (240, 30, 30));
+        let conversion =
+            "conversion webhook for a.b/v1, Kind=C failed: Post \"https://hook.shop.svc:443/c\": EOF";
+        assert_eq!(ours.patience(&refused(500, conversion)).unwrap().as_secs(), 240);
+        let denied = "admission webhook \"https://hook.shop.svc\" denied the request: no";
+        assert_eq!(ours.patience(&refused(500, denied)), None);
     }
 
     #[tokio::test(start_paused = true)]

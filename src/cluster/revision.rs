@@ -1,28 +1,21 @@
-//! What was deployed, to go back to: one Secret a revision, written only after a good run.
+//! What was deployed, to go back to: a record a revision, written only after a good run.
 //!
 //! Whole rendered objects, because a way back that needs the old files is none. In Secrets, because the objects hold
 //! secrets and Kubernetes guards them there.
 
+mod shelf;
+
 use crate::cluster::apply::Applied;
-use crate::cluster::kind;
-use crate::cluster::retry::persist;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::uid_of;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
-use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
 use crate::fault::OrFault;
 use crate::manifest::Object;
 use crate::run::Run;
 use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -30,17 +23,17 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::json;
+use shelf::Shelf;
 use std::io::Read;
 
 /// How many revisions are kept.
 const KEPT: usize = 10;
 
-/// A Secret holds 1 MiB (`core/v1: MaxSecretSize`), and etcd's request must hold it in base64.
-const LARGEST: usize = 900 << 10;
+/// So much may be packed: more is no application's, and `todo` would not read it back either.
+const LARGEST: usize = 16 << 20;
 
-const OF: &str = "todo.dev/revision-of";
-const NUMBER: &str = "todo.dev/revision";
+/// Unpacked, for the same reason.
+const UNPACKED: u64 = 64 << 20;
 
 /// A good run, as `todo history` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -68,17 +61,23 @@ struct Payload {
 pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>> {
     let wire = target.wire();
     run.or_stopped(async {
-        let mut revisions: Vec<Revision> = secrets(run, target, &wire)
-            .await?
-            .iter()
-            .filter_map(|(_, secret)| read(secret).ok())
-            .map(|payload| Revision {
+        let shelf = Shelf::new(run, target, &wire);
+        let mut revisions = Vec::new();
+        for (number, head) in shelf.heads().await? {
+            let payload = match payload(&shelf, &head).await {
+                Ok(payload) => payload,
+                Err(fault) => {
+                    run.sink.warn(unreadable(number, &fault));
+                    continue;
+                }
+            };
+            revisions.push(Revision {
                 number: payload.number,
                 created: payload.created,
                 objects: payload.objects.len(),
                 images: images(&payload.objects),
-            })
-            .collect();
+            });
+        }
         revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
         Ok(revisions)
     })
@@ -91,11 +90,12 @@ pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>>
 pub async fn objects(run: &Run, target: &Target, number: Option<u64>) -> fault::Result<(u64, Vec<Object>)> {
     let wire = target.wire();
     run.or_stopped(async {
-        let secrets = secrets(run, target, &wire).await?;
-        let numbers: Vec<u64> = secrets.iter().map(|(number, _)| *number).collect();
+        let shelf = Shelf::new(run, target, &wire);
+        let heads = shelf.heads().await?;
+        let numbers: Vec<u64> = heads.iter().map(|(number, _)| *number).collect();
         let wanted = number.or_else(|| numbers.iter().rev().nth(1).copied());
-        let found = wanted.and_then(|wanted| secrets.iter().find(|(number, _)| *number == wanted));
-        let Some((number, secret)) = found else {
+        let found = wanted.and_then(|wanted| heads.iter().find(|(number, _)| *number == wanted));
+        let Some((number, head)) = found else {
             let there: Vec<String> = numbers.iter().map(ToString::to_string).collect();
             let message = match number {
                 Some(number) => format!("there is no revision {number}"),
@@ -106,8 +106,11 @@ pub async fn objects(run: &Run, target: &Target, number: Option<u64>) -> fault::
                 if there.is_empty() { "none".into() } else { there.join(", ") }
             )));
         };
-        let payload =
-            read(secret).or_fault(fault::Kind::Apply, || format!("cannot read revision {number}"))?;
+        let payload = payload(&shelf, head).await.map_err(|fault| {
+            fault
+                .context(format!("cannot go back to revision {number}"))
+                .hint("go back to another: `todo history` lists them")
+        })?;
         let place = Place::file(format!("revision {number}"));
         let objects = payload
             .objects
@@ -130,11 +133,12 @@ pub(crate) async fn record(
     applied: &Applied,
     changed: bool,
 ) -> fault::Result<Option<u64>> {
-    let secrets = secrets(run, target, wire).await?;
-    let newest = secrets.last();
+    let shelf = Shelf::new(run, target, wire);
+    let heads = shelf.heads().await?;
+    let newest = heads.last();
     let objects: Vec<Value> = applied.objects.iter().map(|object| object.object.value.clone()).collect();
-    if !changed && newest.is_some()
-        || newest.and_then(|(_, secret)| read(secret).ok()).is_some_and(|p| p.objects == objects)
+    if let Some((_, head)) = newest
+        && (!changed || payload(&shelf, head).await.is_ok_and(|newest| newest.objects == objects))
     {
         return Ok(None);
     }
@@ -149,70 +153,30 @@ pub(crate) async fn record(
     let packed = pack(&payload).or_fault(fault::Kind::Internal, || "cannot pack the revision".to_owned())?;
     if packed.len() > LARGEST {
         run.sink.warn(
-            Finding::warning(format!("the objects are too large for a revision: {} KiB packed", packed.len() >> 10))
+            Finding::warning(format!("the objects are too large for a revision: {} MiB packed", packed.len() >> 20))
                 .mend("move large ConfigMaps into an image or a volume; until then there is no way back by `todo rollback`"),
         );
         return Ok(None);
     }
-    let name = name(target, number);
-    let secret = json!({
-        "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/revision.v1", "immutable": true,
-        "metadata": {
-            "name": name, "namespace": target.namespace.as_str(),
-            "labels": {OF: target.project.as_str(), NUMBER: number.to_string()},
-        },
-        "data": {"payload": STANDARD.encode(packed)},
-    });
-    let (kind, home) = (kind::core("Secret"), Some(target.namespace.as_str()));
-    persist(tell(run, Step::Apply, "revision"), || wire.create(&kind, home, &secret, false))
-        .await
-        .map_err(|failure| unreadable(failure, "cannot record the revision"))?;
-    let surplus = (secrets.len() + 1).saturating_sub(KEPT);
-    for (_, old) in secrets.iter().take(surplus) {
-        drop_one(run, wire, target, old).await?;
-    }
+    let keep: Vec<u64> = heads.iter().rev().take(KEPT - 1).map(|(number, _)| *number).collect();
+    shelf.keep_only(&keep).await?;
+    shelf.put(number, &packed).await?;
     Ok(Some(number))
 }
 
 /// Removes every revision.
 pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Result<()> {
-    for (_, secret) in secrets(run, target, wire).await? {
-        drop_one(run, wire, target, &secret).await?;
-    }
-    Ok(())
+    Shelf::new(run, target, wire).keep_only(&[]).await
 }
 
-async fn drop_one(run: &Run, wire: &Wire, target: &Target, secret: &Value) -> fault::Result<()> {
-    let (kind, home) = (kind::core("Secret"), Some(target.namespace.as_str()));
-    let name = secret["metadata"]["name"].as_str().unwrap_or_default();
-    persist(tell(run, Step::Apply, "revision"), || {
-        wire.delete(&kind, home, name, uid_of(secret), Propagation::Background)
-    })
-    .await
-    .map_err(|failure| unreadable(failure, "cannot remove an old revision"))?;
-    Ok(())
+async fn payload(shelf: &Shelf<'_>, head: &Value) -> fault::Result<Payload> {
+    let packed = shelf.get(head).await?;
+    read(&packed).or_fault(fault::Kind::Apply, || "cannot read a revision".to_owned())
 }
 
-/// The revisions' Secrets with their numbers, the oldest first.
-async fn secrets(run: &Run, target: &Target, wire: &Wire) -> fault::Result<Vec<(u64, Value)>> {
-    let (kind, home) = (kind::core("Secret"), Some(target.namespace.as_str()));
-    let selector = format!("{OF}={}", target.project);
-    let secrets = persist(tell(run, Step::Apply, "revision"), || wire.list(&kind, home, &selector))
-        .await
-        .map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
-    let mut numbered: Vec<(u64, Value)> = secrets
-        .into_iter()
-        .filter_map(|secret| {
-            let number = secret["metadata"]["labels"][NUMBER].as_str()?.parse().ok()?;
-            Some((number, secret))
-        })
-        .collect();
-    numbered.sort_by_key(|(number, _)| *number);
-    Ok(numbered)
-}
-
-fn name(target: &Target, number: u64) -> String {
-    format!("todo.{}.v{number}", target.project)
+fn unreadable(number: u64, fault: &Fault) -> Finding {
+    Finding::warning(format!("there is no way back to revision {number}: {}", fault.causes().join(": ")))
+        .mend("use another; it goes when ten newer ones are there")
 }
 
 fn pack(payload: &Payload) -> anyhow::Result<Vec<u8>> {
@@ -221,10 +185,9 @@ fn pack(payload: &Payload) -> anyhow::Result<Vec<u8>> {
     Ok(gzip.finish()?)
 }
 
-fn read(secret: &Value) -> anyhow::Result<Payload> {
-    let packed = STANDARD.decode(secret["data"]["payload"].as_str().unwrap_or_default())?;
+fn read(packed: &[u8]) -> anyhow::Result<Payload> {
     let mut text = String::new();
-    GzDecoder::new(packed.as_slice()).take(64 << 20).read_to_string(&mut text)?;
+    GzDecoder::new(packed).take(UNPACKED).read_to_string(&mut text)?;
     let payload: Payload = serde_json::from_str(&text).context("it is no revision of `todo`")?;
     anyhow::ensure!(payload.schema == 1, "it was written by a newer `todo`");
     Ok(payload)

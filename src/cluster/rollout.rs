@@ -3,7 +3,8 @@
 //! The shell round the [`judge`](crate::cluster::judge): it brings the objects and the clock, tells what the judge says,
 //! and fetches the logs and numbers that it asks for. It never concludes anything itself.
 //!
-//! If nothing was written and everything is healthy already, it is done after one list per kind.
+//! If nothing was written and everything is healthy already, nothing is asked at all: the
+//! comparison has just read everything.
 
 mod evidence;
 mod feed;
@@ -68,7 +69,7 @@ pub async fn rollout(run: &Run, target: &Target, applied: &Applied, limits: &Lim
         step.finish(Outcome::Unchanged, None);
         return Ok(rolled);
     }
-    let rolled = run.or_stopped(watch(run, target, applied, limits)).await?;
+    let rolled = run.or_stopped(applied.unless_lost(watch(run, target, applied, limits))).await?;
     step.finish(Outcome::Done, None);
     Ok(rolled)
 }
@@ -115,7 +116,8 @@ fn known(applied: &Applied) -> Snapshot {
     snapshot
 }
 
-async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<Rolled> {
+/// As [`rollout`], as a part of another step.
+pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<Rolled> {
     let mut feed = Feed::start(target, applied);
     let mut evidence = Evidence::new(target);
     let mut items = Items::open(&run.sink, applied);

@@ -10,6 +10,7 @@ use crate::cluster::inventory::Stored;
 use crate::cluster::kind;
 use crate::cluster::kind::Kinds;
 use crate::cluster::lock;
+use crate::cluster::order;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::retry::persist;
@@ -73,9 +74,17 @@ pub(crate) struct Survey {
     pub(crate) namespace: Option<Value>,
     /// What carries our label, in every kind and namespace that we know of.
     pub(crate) members: BTreeMap<ObjectId, Member>,
-    /// What is wanted and there, with or without the label.
-    pub(crate) live: BTreeMap<ObjectId, Value>,
+    /// What is wanted and there without our label.
+    pub(crate) strangers: BTreeMap<ObjectId, Value>,
 }
+
+impl Survey {
+    /// A wanted object as it is now, with or without our label.
+    pub(crate) fn live(&self, id: &ObjectId) -> Option<&Value> {
+        self.members.get(id).map(|member| &member.object).or_else(|| self.strangers.get(id))
+    }
+}
+
 /// The same objects, their pod templates telling which data they read (see [`crate::manifest::follow`]): with the salt of
 /// the inventory, or of the one that will be the first.
 pub(crate) fn followed(wanted: &[Wanted], survey: &Survey, first: &Inventory) -> Vec<Wanted> {
@@ -83,20 +92,39 @@ pub(crate) fn followed(wanted: &[Wanted], survey: &Survey, first: &Inventory) ->
     let mut objects: Vec<Object> = wanted.iter().map(|wanted| wanted.object.clone()).collect();
     let versions = Versions::of(&objects, Some(&inventory.salt()));
     follow(&mut objects, &versions);
-    wanted.iter().zip(objects).map(|(wanted, object)| Wanted { object, ..wanted.clone() }).collect()
+    let followed = wanted.iter().zip(objects).map(|(wanted, object)| Wanted {
+        object,
+        id: wanted.id.clone(),
+        kind: wanted.kind.clone(),
+        phase: wanted.phase,
+    });
+    followed.collect()
+}
+
+/// What a set asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared {
+    /// The objects as they are to be applied, in the order of the phases.
+    pub(crate) wanted: Vec<Wanted>,
+    /// Objects of kinds that something else of the set is going to bring.
+    pub(crate) later: Vec<Object>,
 }
 
 /// Normalises `objects` for this target: namespace, label, kind. Every mistake at once.
-pub(crate) async fn prepare(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<Vec<Wanted>> {
+pub(crate) async fn prepare(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<Prepared> {
     let wire = target.wire();
     let kinds = persist(tell(run, Step::Apply, "cluster"), || Kinds::of(&wire, objects))
         .await
         .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?;
     let part_of = target.part_of();
     let mut wanted: BTreeMap<ObjectId, Wanted> = BTreeMap::new();
-    let mut findings = Vec::new();
+    let (mut findings, mut later) = (Vec::new(), Vec::new());
     for object in objects {
         let Some(kind) = kinds.get(object) else {
+            if is_brought(object, objects) {
+                later.push(object.clone());
+                continue;
+            }
             findings.push(
                 Finding::error(format!(
                     "the cluster has no kind `{}` in `{}`",
@@ -105,7 +133,9 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: &[Object]) -> f
                 ))
                 .about(object.id().to_string())
                 .at(object.place_of("/kind").clone())
-                .mend("install the CRD that defines it first, or correct `apiVersion` and `kind`"),
+                .mend(
+                    "correct `apiVersion` and `kind`, or install the CRD that defines it first; if an operator of the project brings it: annotate it with `todo.dev/depends-on: Deployment/OPERATOR`",
+                ),
             );
             continue;
         };
@@ -129,7 +159,21 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: &[Object]) -> f
     }
     let mut wanted: Vec<Wanted> = wanted.into_values().collect();
     wanted.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
-    Ok(wanted)
+    Ok(Prepared { wanted, later })
+}
+
+/// Whether something of the set may be the operator that brings the kind of `object`: whoever serves a group has to be
+/// granted it, or the object itself says what it depends on. A misspelt kind of Kubernetes' own is none of that.
+fn is_brought(object: &Object, set: &[Object]) -> bool {
+    let group = object.group();
+    let grants = |role: &&Object| {
+        let rules = role.value["rules"].as_array().into_iter().flatten();
+        let mut groups = rules.flat_map(|rule| rule["apiGroups"].as_array().into_iter().flatten());
+        matches!(role.kind(), "ClusterRole" | "Role") && groups.any(|granted| granted == group)
+    };
+    group.contains('.')
+        && !group.ends_with(".k8s.io")
+        && (order::is_ordered(&object.value) || set.iter().any(|role| grants(&role)))
 }
 
 fn normalise(value: &mut Value, kind: &Kind, namespace: &str, part_of: &str) {
@@ -212,16 +256,7 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     }
     members.extend(list(&wire, target, run, more).await.map_err(reading)?);
 
-    let mut live: BTreeMap<ObjectId, Value> = BTreeMap::new();
-    let mut missing = Vec::new();
-    for wanted in wanted {
-        match members.get(&wanted.id) {
-            Some(member) => {
-                live.insert(wanted.id.clone(), member.object.clone());
-            }
-            None => missing.push(wanted),
-        }
-    }
+    let missing = wanted.iter().filter(|wanted| !members.contains_key(&wanted.id));
     let found_by_name: Vec<Option<(ObjectId, Value)>> = stream::iter(missing)
         .map(|wanted| {
             let wire = &wire;
@@ -234,8 +269,8 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
         .try_collect()
         .await
         .map_err(reading)?;
-    live.extend(found_by_name.into_iter().flatten());
-    Ok(Survey { stored, lease, namespace: found, members, live })
+    let strangers = found_by_name.into_iter().flatten().collect();
+    Ok(Survey { stored, lease, namespace: found, members, strangers })
 }
 
 type Kind2 = (Option<String>, Kind);

@@ -5,9 +5,13 @@
 
 use http::Method;
 use http::Request;
+use http::header;
+use http::response::Parts;
 use kube::Client;
+use kube::client::Body;
 use kube::core::ApiResource;
 use kube::core::Status;
+use kube::core::response::StatusDetails;
 use serde_json::Value;
 use serde_json::json;
 use std::fmt;
@@ -22,6 +26,9 @@ const PAGE: usize = 500;
 
 /// How long a read may take.
 const READ: Duration = Duration::from_secs(30);
+
+/// What asks for a list without what its objects hold, of servers that can do that.
+const NAMES: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
 
 /// How long a write may take: each of its webhooks may take up to 30 s.
 const WRITE: Duration = Duration::from_secs(65);
@@ -130,7 +137,8 @@ impl Wire {
         namespace: Option<&str>,
         name: &str,
     ) -> Result<Option<Value>, Failure> {
-        match self.send(Method::GET, &path(kind, namespace, Some(name)), None, READ).await {
+        let request = request(Method::GET, &path(kind, namespace, Some(name)), None)?;
+        match self.send(request, READ).await {
             Ok(object) => Ok(Some(object)),
             Err(failure) if failure.is_absent() => Ok(None),
             Err(failure) => Err(failure),
@@ -144,6 +152,26 @@ impl Wire {
         namespace: Option<&str>,
         selector: &str,
     ) -> Result<Vec<Value>, Failure> {
+        self.pages(kind, namespace, selector, "application/json").await
+    }
+
+    /// As [`Wire::list`], but only the metadata: for objects that are large, or none of our business.
+    pub(crate) async fn names(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selector: &str,
+    ) -> Result<Vec<Value>, Failure> {
+        self.pages(kind, namespace, selector, NAMES).await
+    }
+
+    async fn pages(
+        &self,
+        kind: &Kind,
+        namespace: Option<&str>,
+        selector: &str,
+        accept: &'static str,
+    ) -> Result<Vec<Value>, Failure> {
         let mut objects = Vec::new();
         let mut more: Option<String> = None;
         loop {
@@ -154,7 +182,9 @@ impl Wire {
             if let Some(token) = &more {
                 let _ = write!(url, "&continue={}", encoded(token));
             }
-            let mut page = self.send(Method::GET, &url, None, READ).await?;
+            let mut request = request(Method::GET, &url, None)?;
+            request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static(accept));
+            let mut page = self.send(request, READ).await?;
             if let Some(items) = page["items"].as_array_mut() {
                 for mut item in items.drain(..) {
                     // The items of a list do not say what they are.
@@ -188,7 +218,7 @@ impl Wire {
         if how.dry_run {
             url.push_str("&dryRun=All");
         }
-        self.send(Method::PATCH, &url, Some(("application/apply-patch+yaml", body)), WRITE).await
+        self.send(request(Method::PATCH, &url, Some(("application/apply-patch+yaml", body)))?, WRITE).await
     }
 
     /// Creates; an object of that name is a refusal.
@@ -203,7 +233,7 @@ impl Wire {
         if dry_run {
             url.push_str("&dryRun=All");
         }
-        self.send(Method::POST, &url, Some(("application/json", body)), WRITE).await
+        self.send(request(Method::POST, &url, Some(("application/json", body)))?, WRITE).await
     }
 
     /// Replaces; its `metadata.resourceVersion` makes a race a refusal.
@@ -215,7 +245,7 @@ impl Wire {
     ) -> Result<Value, Failure> {
         let name = body["metadata"]["name"].as_str().unwrap_or_default();
         let url = format!("{}?fieldManager={MANAGER}", path(kind, namespace, Some(name)));
-        self.send(Method::PUT, &url, Some(("application/json", body)), WRITE).await
+        self.send(request(Method::PUT, &url, Some(("application/json", body)))?, WRITE).await
     }
 
     /// Applies a JSON Patch (RFC 6902).
@@ -227,7 +257,7 @@ impl Wire {
         patch: &Value,
     ) -> Result<Value, Failure> {
         let url = format!("{}?fieldManager={MANAGER}", path(kind, namespace, Some(name)));
-        self.send(Method::PATCH, &url, Some(("application/json-patch+json", patch)), WRITE).await
+        self.send(request(Method::PATCH, &url, Some(("application/json-patch+json", patch)))?, WRITE).await
     }
 
     /// Deletes the object with this UID. Returns whether it may still be there; one that is gone is gone.
@@ -249,7 +279,7 @@ impl Wire {
             "propagationPolicy": policy, "preconditions": {"uid": uid},
         });
         let url = path(kind, namespace, Some(name));
-        match self.send(Method::DELETE, &url, Some(("application/json", &body)), WRITE).await {
+        match self.send(request(Method::DELETE, &url, Some(("application/json", &body)))?, WRITE).await {
             Ok(answer) => Ok(answer["kind"] != "Status"),
             Err(failure) if failure.is_absent() => Ok(false),
             // Another object has that name now: the one we mean is gone.
@@ -284,26 +314,53 @@ impl Wire {
         Ok(())
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        url: &str,
-        body: Option<(&str, &Value)>,
-        limit: Duration,
-    ) -> Result<Value, Failure> {
-        let request = request(method, url, body)?;
-        match tokio::time::timeout(limit, self.client.request::<Value>(request)).await {
-            Ok(answer) => Ok(answer?),
+    async fn send(&self, request: Request<Vec<u8>>, limit: Duration) -> Result<Value, Failure> {
+        match tokio::time::timeout(limit, self.answer(request)).await {
+            Ok(answer) => answer,
             Err(_) => Err(Failure::Unreachable(format!("nothing within {} s", limit.as_secs()))),
         }
     }
+
+    /// Not `kube::Client::request`, which hides the headers: an overloaded server says only there when to come back.
+    async fn answer(&self, request: Request<Vec<u8>>) -> Result<Value, Failure> {
+        let (head, body) = self.client.send(request.map(Body::from)).await?.into_parts();
+        let bytes = body.collect_bytes().await?;
+        if !head.status.is_success() {
+            return Err(Failure::Refused(Box::new(refusal(&head, &bytes))));
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|error| Failure::Unreachable(format!("what it says cannot be read: {error}")))
+    }
+}
+
+/// What a refusal says; one in plain text comes from the layers before the API (404, 429, 503).
+fn refusal(head: &Parts, bytes: &[u8]) -> Status {
+    let code = head.status.as_u16();
+    let mut status = serde_json::from_slice::<Status>(bytes)
+        .unwrap_or_else(|_| Status::failure(String::from_utf8_lossy(bytes).trim(), ""));
+    if status.code == 0 {
+        status.code = code;
+    }
+    let seconds = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    if let Some(seconds) = seconds {
+        let details = status.details.get_or_insert_with(|| StatusDetails {
+            name: String::new(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes: Vec::new(),
+            retry_after_seconds: 0,
+        });
+        details.retry_after_seconds = details.retry_after_seconds.max(seconds);
+    }
+    status
 }
 
 fn request(method: Method, url: &str, body: Option<(&str, &Value)>) -> Result<Request<Vec<u8>>, Failure> {
     let mut request = Request::builder().method(method).uri(url);
     let mut bytes = Vec::new();
     if let Some((content, body)) = body {
-        request = request.header(http::header::CONTENT_TYPE, content);
+        request = request.header(header::CONTENT_TYPE, content);
         bytes = serde_json::to_vec(body).map_err(|error| Failure::Unreachable(error.to_string()))?;
     }
     request.body(bytes).map_err(|error| Failure::Unreachable(error.to_string()))

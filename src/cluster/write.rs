@@ -11,7 +11,9 @@ use crate::cluster::decide::Decided;
 use crate::cluster::decide::Todo;
 use crate::cluster::diff::meant;
 use crate::cluster::refusal;
+use crate::cluster::retry::OnTheWay;
 use crate::cluster::retry::persist;
+use crate::cluster::retry::persist_for;
 use crate::cluster::survey::uid_of;
 use crate::cluster::until::until;
 use crate::cluster::wire::Failure;
@@ -26,11 +28,18 @@ use crate::event::Step;
 use crate::run::Run;
 use serde_json::Value;
 
-pub(crate) async fn write_one(run: &Run, wire: &Wire, one: Decided) -> Result<AppliedObject, Vec<Finding>> {
+pub(crate) async fn write_one(
+    run: &Run,
+    wire: &Wire,
+    on_the_way: &OnTheWay,
+    one: Decided,
+) -> Result<AppliedObject, Vec<Finding>> {
     let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
     let result = match one.todo {
-        Todo::Recreate(propagation) => recreate(&item, wire, &one, propagation).await,
-        _ => send(&item, wire, &one).await.map_err(|failure| refusal::findings(&one.wanted.object, &failure)),
+        Todo::Recreate(propagation) => recreate(&item, wire, on_the_way, &one, propagation).await,
+        _ => send(&item, wire, on_the_way, &one)
+            .await
+            .map_err(|failure| refusal::findings(&one.wanted.object, &failure)),
     };
     let after = result?;
     let outcome = match one.todo {
@@ -46,7 +55,7 @@ pub(crate) async fn write_one(run: &Run, wire: &Wire, one: Decided) -> Result<Ap
     Ok(done(one.wanted, outcome, one.live, after, one.body, false))
 }
 
-async fn send(item: &OpenItem, wire: &Wire, one: &Decided) -> Result<Value, Failure> {
+async fn send(item: &OpenItem, wire: &Wire, on_the_way: &OnTheWay, one: &Decided) -> Result<Value, Failure> {
     let (kind, namespace) = (&one.wanted.kind, one.wanted.namespace());
     let name = &one.wanted.id.name;
     let tell = |why: String| item.waiting(why);
@@ -64,7 +73,8 @@ async fn send(item: &OpenItem, wire: &Wire, one: &Decided) -> Result<Value, Fail
         }
     }
     let how = How { dry_run: false, force: one.force };
-    persist(tell, || wire.apply(kind, namespace, MANAGER, &one.body, how)).await
+    let patience = |failure: &Failure| on_the_way.patience(failure);
+    persist_for(patience, tell, || wire.apply(kind, namespace, MANAGER, &one.body, how)).await
 }
 
 /// Waits until the object with this UID is gone.
@@ -83,15 +93,17 @@ async fn gone(wire: &Wire, one: &Decided, uid: &str) -> Result<(), Failure> {
 async fn recreate(
     item: &OpenItem,
     wire: &Wire,
+    on_the_way: &OnTheWay,
     one: &Decided,
     propagation: Propagation,
 ) -> Result<Value, Vec<Finding>> {
     let object = &one.wanted.object;
     let (kind, namespace, name) = (&one.wanted.kind, one.wanted.namespace(), &one.wanted.id.name);
     let refused = |failure: Failure| refusal::findings(object, &failure);
-    let Some(live) = &one.live else { return send(item, wire, one).await.map_err(refused) };
+    let Some(live) = &one.live else { return send(item, wire, on_the_way, one).await.map_err(refused) };
     // The server judges a new object before it looks whether the name is taken: "already exists" means that it is good.
-    match wire.create(kind, namespace, &preflight(&one.body), true).await {
+    let asked = preflight(&one.body);
+    match persist(|why| item.waiting(why), || wire.create(kind, namespace, &asked, true)).await {
         Err(failure) if failure.status().is_some_and(kube::core::Status::is_already_exists) => {}
         Err(failure) => return Err(refused(failure)),
         Ok(_) => {}

@@ -42,8 +42,14 @@ pub enum Answer {
     Json(u16, Value),
     /// A stream of events of this collection after this version.
     Watch(Watched),
-    /// The connection is closed without an answer.
+    /// The connection is closed without an answer, and nothing is done.
     Hangup,
+    /// It is done, but the connection breaks in the middle of the answer.
+    Cut,
+    /// It is done, and answered, after so long.
+    Slow(std::time::Duration),
+    /// Too many requests: come back after so many seconds, as a server that is short of workers says it.
+    Later(u64),
 }
 
 /// What a watch is about.

@@ -13,34 +13,59 @@ use http_body_util::StreamBody;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Bytes;
 use hyper::body::Frame;
-use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use std::convert::Infallible;
+use std::error::Error;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
+/// The body of an answer.
+pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
 /// Serves `api` on a free port of 127.0.0.1 for as long as the runtime lives.
 pub async fn serve(api: Api) -> std::io::Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((socket, _)) = listener.accept().await {
-            let api = api.clone();
-            tokio::spawn(async move {
-                let _ = socket.set_nodelay(true);
-                let service = service_fn(move |request| respond(api.clone(), request));
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
-            });
-        }
-    });
-    Ok(address)
+    Ok(Server::start(api, SocketAddr::from(([127, 0, 0, 1], 0))).await?.address)
+}
+
+/// A server that can be stopped, and started again at the same address.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    listening: JoinHandle<()>,
+}
+
+impl Server {
+    /// Serves `api` at `address` until it is stopped.
+    pub async fn start(api: Api, address: SocketAddr) -> std::io::Result<Server> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let listening = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((socket, _)) = listener.accept().await {
+                let api = api.clone();
+                connections.spawn(async move {
+                    let _ = socket.set_nodelay(true);
+                    let service = service_fn(move |request| respond(api.clone(), request));
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+                });
+                while connections.try_join_next().is_some() {}
+            }
+        });
+        Ok(Server { address, listening })
+    }
+
+    /// Breaks all connections and accepts no more.
+    pub async fn stop(self) {
+        self.listening.abort();
+        let _ = self.listening.await;
+    }
 }
 
 /// A kubeconfig whose context `name` is the server at `address`, marked as a minikube's.
@@ -54,7 +79,15 @@ pub fn kubeconfig(name: &str, address: SocketAddr) -> String {
     )
 }
 
-async fn respond(api: Api, request: Request<Incoming>) -> std::io::Result<Response<Body>> {
+/// Answers one request, without a socket.
+///
+/// # Errors
+/// Where a real server would close the connection.
+pub async fn respond<B>(api: Api, request: Request<B>) -> std::io::Result<Response<Body>>
+where
+    B: hyper::body::Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
     let (head, body) = request.into_parts();
     let bytes = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     let ask = Ask {
@@ -76,15 +109,40 @@ async fn respond(api: Api, request: Request<Incoming>) -> std::io::Result<Respon
             .to_owned(),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
-    match api.answer(&ask) {
-        Answer::Json(code, value) => {
-            let text = if let Value::String(plain) = &value { plain.clone() } else { value.to_string() };
-            let body = http_body_util::Full::new(Bytes::from(text)).boxed_unsync();
-            answer(code, body)
-        }
-        Answer::Watch(watched) => answer(200, StreamBody::new(told(api, watched)).boxed_unsync()),
-        Answer::Hangup => Err(std::io::Error::other("hung up")),
+    let mut said = api.answer(&ask);
+    if let Answer::Slow(time) = said {
+        tokio::time::sleep(time).await;
+        said = api.answer_plainly(&ask);
     }
+    match said {
+        Answer::Json(code, value) => answer(code, whole(text(&value))),
+        Answer::Watch(watched) => answer(200, StreamBody::new(told(api, watched)).boxed_unsync()),
+        Answer::Cut => match api.answer_plainly(&ask) {
+            Answer::Json(code, value) => answer(code, half(&text(&value))),
+            _ => Err(std::io::Error::other("hung up")),
+        },
+        Answer::Later(seconds) => {
+            let mut later = answer(429, whole("Too many requests, please try again later.".to_owned()))?;
+            later.headers_mut().insert(http::header::RETRY_AFTER, seconds.into());
+            Ok(later)
+        }
+        Answer::Hangup | Answer::Slow(_) => Err(std::io::Error::other("hung up")),
+    }
+}
+
+fn text(value: &Value) -> String {
+    if let Value::String(plain) = value { plain.clone() } else { value.to_string() }
+}
+
+fn whole(text: String) -> Body {
+    http_body_util::Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// The first half of a text, and then no more.
+fn half(text: &str) -> Body {
+    let half = Bytes::copy_from_slice(&text.as_bytes()[..text.len() / 2]);
+    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    StreamBody::new(stream::iter([Ok(Frame::data(half)), Err(broken)])).boxed_unsync()
 }
 
 fn answer(code: u16, body: Body) -> std::io::Result<Response<Body>> {
@@ -96,7 +154,7 @@ fn answer(code: u16, body: Body) -> std::io::Result<Response<Body>> {
 }
 
 /// The events of a watch, a line each.
-fn told(api: Api, watched: Watched) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Send {
+fn told(api: Api, watched: Watched) -> impl Stream<Item = std::io::Result<Frame<Bytes>>> + Send {
     let end = Instant::now() + Duration::from_secs(watched.seconds);
     let news = api.news();
     let (first, after) = api.start(&watched);

@@ -32,7 +32,9 @@ use todo::project::name::ProjectName;
 use todo::rehearsal::api::Api;
 use todo::rehearsal::request::Answer;
 use todo::rehearsal::request::failure;
+use todo::rehearsal::serve::Body;
 use todo::rehearsal::serve::kubeconfig;
+use todo::rehearsal::serve::respond;
 use todo::rehearsal::serve::serve;
 use todo::run::Run;
 use todo::signal::Asker;
@@ -41,10 +43,10 @@ use todo::world::World;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-struct Stage {
-    api: Api,
-    run: Run,
-    target: Target,
+pub(super) struct Stage {
+    pub(super) api: Api,
+    pub(super) run: Run,
+    pub(super) target: Target,
     events: UnboundedReceiver<Event>,
     _asker: Asker,
 }
@@ -53,9 +55,21 @@ const CONFIGS: &str = "api/v1/configmaps";
 const DEPLOYMENTS: &str = "apis/apps/v1/deployments";
 
 impl Stage {
-    async fn new() -> Stage {
+    pub(super) async fn new() -> Stage {
         let api = Api::new();
         let address = serve(api.clone()).await.unwrap();
+        Stage::at(api, address).await
+    }
+
+    /// A stage whose server is in reach without a socket, so that time may be made to pass.
+    pub(super) async fn without_sockets() -> Stage {
+        let mut stage = Stage::new().await;
+        stage.target.client = direct(stage.api.clone());
+        stage
+    }
+
+    /// A stage whose server is this one.
+    pub(super) async fn at(api: Api, address: std::net::SocketAddr) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kubeconfig");
         std::fs::write(&file, kubeconfig("mini", address)).unwrap();
@@ -68,11 +82,15 @@ impl Stage {
         Stage { api, run, target, events, _asker: asker }
     }
 
-    async fn up(&self, objects: &[Object]) -> Vec<String> {
+    pub(super) async fn up(&self, objects: &[Object]) -> Vec<String> {
         self.try_up(objects, ApplyOptions::default()).await.unwrap_or_else(|fault| panic!("{fault:#?}"))
     }
 
-    async fn try_up(&self, objects: &[Object], options: ApplyOptions) -> Result<Vec<String>, Fault> {
+    pub(super) async fn try_up(
+        &self,
+        objects: &[Object],
+        options: ApplyOptions,
+    ) -> Result<Vec<String>, Fault> {
         let applied = apply(&self.run, &self.target, objects, &options).await?;
         let mut said: Vec<String> = applied
             .objects
@@ -86,14 +104,14 @@ impl Stage {
         Ok(said)
     }
 
-    async fn down(&self, purge: bool) -> Vec<String> {
+    pub(super) async fn down(&self, purge: bool) -> Vec<String> {
         let removed = remove(&self.run, &self.target, &RemoveOptions { purge }).await.unwrap();
         let gone = removed.removed.iter().map(|id| format!("Removed {id}"));
         gone.chain(removed.kept.iter().map(|(id, _)| format!("Kept {id}"))).collect()
     }
 
     /// The requests since the last time, as `GET path`; writes that are only asked for in brackets.
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         let shown = self.api.asked().into_iter().map(|ask| {
             let line = format!("{} {}", ask.method, ask.path);
             if ask.query.contains_key("dryRun") { format!("({line})") } else { line }
@@ -102,7 +120,7 @@ impl Stage {
     }
 
     /// What carries the label of the project, as `Kind/name`.
-    fn labelled(&self) -> BTreeSet<String> {
+    pub(super) fn labelled(&self) -> BTreeSet<String> {
         let all = self.api.all();
         let found = all.keys().filter_map(|key| {
             let (collection, rest) = key.split_once(' ')?;
@@ -114,21 +132,39 @@ impl Stage {
         found.collect()
     }
 
-    fn waited_for(&mut self, words: &str) -> bool {
+    pub(super) fn waited_for(&mut self, words: &str) -> bool {
         std::iter::from_fn(|| self.events.try_recv().ok())
             .any(|event| matches!(event.kind, EventKind::Waiting { why, .. } if why.contains(words)))
     }
 }
 
-fn object(value: Value) -> Object {
+/// A client whose requests are answered in this process.
+fn direct(api: Api) -> kube::Client {
+    let (service, mut handle) =
+        tower_test::mock::pair::<http::Request<kube::client::Body>, http::Response<Body>>();
+    tokio::spawn(async move {
+        while let Some((request, answer)) = handle.next_request().await {
+            let api = api.clone();
+            tokio::spawn(async move {
+                match respond(api, request).await {
+                    Ok(response) => answer.send_response(response),
+                    Err(error) => answer.send_error(error),
+                }
+            });
+        }
+    });
+    kube::Client::new(service, "default")
+}
+
+pub(super) fn object(value: Value) -> Object {
     Object::made(value, Place { file: "app.yaml".into(), line: 1, column: 1 })
 }
 
-fn config(name: &str, data: Value) -> Object {
+pub(super) fn config(name: &str, data: Value) -> Object {
     object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}))
 }
 
-fn deployment(replicas: i64) -> Object {
+pub(super) fn deployment(replicas: i64) -> Object {
     object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": {"app": "web"}},
         "template": {"metadata": {"labels": {"app": "web"}},
@@ -140,7 +176,7 @@ fn claim() -> Object {
         "spec": {"accessModes": ["ReadWriteOnce"]}}))
 }
 
-fn set() -> Vec<Object> {
+pub(super) fn set() -> Vec<Object> {
     let secret =
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"k": "v"}});
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}});

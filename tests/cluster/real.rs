@@ -33,17 +33,17 @@ use todo::signal::Cancel;
 use todo::world::World;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-struct Lab {
-    run: Run,
-    target: Target,
+pub(super) struct Lab {
+    pub(super) run: Run,
+    pub(super) target: Target,
     namespace: String,
     context: String,
-    events: UnboundedReceiver<Event>,
+    pub(super) events: UnboundedReceiver<Event>,
     _asker: todo::signal::Asker,
 }
 
 impl Lab {
-    async fn new(namespace: &str) -> Lab {
+    pub(super) async fn new(namespace: &str) -> Lab {
         let world = World::of_this_process().unwrap();
         let kubeconfig = PathBuf::from(world.var("KUBECONFIG").expect("KUBECONFIG"));
         let context = world.var("TODO_TEST_CONTEXT").unwrap_or("minikube").to_owned();
@@ -64,7 +64,7 @@ impl Lab {
         lab
     }
 
-    async fn kubectl(&self, arguments: &[&str]) -> String {
+    pub(super) async fn kubectl(&self, arguments: &[&str]) -> String {
         let call =
             Call::new("kubectl").args(["--context", &self.context, "-n", &self.namespace]).args(arguments);
         call.output(&self.run)
@@ -79,11 +79,15 @@ impl Lab {
         self.kubectl(&["get", kinds, "-o", path]).await
     }
 
-    async fn up(&self, objects: &[Object]) -> Vec<String> {
+    pub(super) async fn up(&self, objects: &[Object]) -> Vec<String> {
         self.try_up(objects, ApplyOptions::default()).await.unwrap_or_else(|fault| panic!("{fault:#?}"))
     }
 
-    async fn try_up(&self, objects: &[Object], options: ApplyOptions) -> Result<Vec<String>, Fault> {
+    pub(super) async fn try_up(
+        &self,
+        objects: &[Object],
+        options: ApplyOptions,
+    ) -> Result<Vec<String>, Fault> {
         let applied = apply(&self.run, &self.target, objects, &options).await?;
         let mut said: Vec<String> = applied
             .objects
@@ -98,15 +102,15 @@ impl Lab {
     }
 }
 
-fn object(value: Value) -> Object {
+pub(super) fn object(value: Value) -> Object {
     Object::made(value, Place { file: "app.yaml".into(), line: 1, column: 1 })
 }
 
-fn config(name: &str, data: Value) -> Object {
+pub(super) fn config(name: &str, data: Value) -> Object {
     object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}))
 }
 
-fn deployment(image: &str, replicas: i64) -> Object {
+pub(super) fn deployment(image: &str, replicas: i64) -> Object {
     object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
         "replicas": replicas,
         "selector": {"matchLabels": {"app": "web"}},

@@ -27,6 +27,9 @@ fn from_no_cluster_to_a_page_and_down_again() {
     one_line_of_the_backend(&stage);
     one_line_of_the_frontend(&stage, &url);
     by_its_other_names(&stage);
+    what_would_be_done_is_told_and_not_done(&stage);
+    back_to_an_earlier_revision(&stage, &url);
+    locked_out_and_in_again(&stage);
 
     assert_eq!(stage.todo(&["down"]).code, Some(0));
     assert_eq!(
@@ -138,6 +141,57 @@ fn one_line_of_the_frontend(stage: &Stage, url: &str) {
         stage.pods("todo-frontend").iter().all(|pod| !frontend.contains(pod)),
         "every frontend pod is new"
     );
+}
+
+fn what_would_be_done_is_told_and_not_done(stage: &Stage) {
+    assert_eq!(stage.todo(&["doctor"]).code, Some(0));
+    let before = versions(stage);
+    let plan = stage.todo(&["plan"]);
+    assert_eq!((plan.code, plan.stdout.contains("change")), (Some(0), false), "{}", plan.stdout);
+    stage.edit("manifests/30-backend.yaml", "replicas: 1", "replicas: 2");
+    let plan = stage.todo(&["plan"]);
+    assert_eq!(plan.code, Some(0));
+    for word in ["Deployment/todo-backend", "spec.replicas", "manifests/30-backend.yaml"] {
+        assert!(plan.stdout.contains(word), "{word} is not in {}", plan.stdout);
+    }
+    let json: Value = serde_json::from_str(&stage.todo(&["plan", "-o", "json"]).stdout).unwrap();
+    assert!(json.to_string().contains("spec.replicas"), "{json}");
+    stage.edit("manifests/30-backend.yaml", "replicas: 2", "replicas: 1");
+    assert_eq!(versions(stage), before, "a plan writes nothing");
+}
+
+fn back_to_an_earlier_revision(stage: &Stage, url: &str) {
+    let revisions = || -> Vec<Value> {
+        let told = stage.todo(&["history", "-o", "json"]);
+        serde_json::from_str::<Value>(&told.stdout).unwrap().as_array().unwrap().clone()
+    };
+    let before = revisions();
+    assert!(before.len() > 1, "{before:?}");
+    assert!(stage.todo(&["history"]).stdout.contains("todo-backend"), "a revision has its images");
+    assert!(http::get(url).1.contains("<title>New: "));
+    let rollback = stage.todo(&["rollback"]);
+    assert_eq!(rollback.code, Some(0), "{}", rollback.stderr);
+    assert!(!http::get(url).1.contains("<title>New: "), "the page is the one of the revision before");
+    assert_eq!(revisions().len(), before.len() + 1, "going back is a revision, too");
+    stage.todo(&["rollback", "4711"]).failed_with(2, &["4711", "revisions that are kept"]);
+    stage.up();
+    assert!(http::get(url).1.contains("<title>New: "), "`up` is what the files say");
+}
+
+fn locked_out_and_in_again(stage: &Stage) {
+    let told = stage.todo(&["unlock"]);
+    assert_eq!(told.code, Some(0));
+    let lease = serde_json::json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": "todo.todo-chatbot", "namespace": "todo-chatbot"},
+        "spec": {"holderIdentity": "alex@laptop, process 7 #1", "leaseDurationSeconds": 3600,
+            "acquireTime": "2999-01-01T00:00:00.000000Z", "renewTime": "2999-01-01T00:00:00.000000Z"}});
+    let file = stage.path("lease.json");
+    std::fs::write(&file, lease.to_string()).unwrap();
+    stage.kubectl(&["apply", "-f", file.to_str().unwrap()]);
+    let told = stage.todo(&["unlock"]);
+    assert!(told.code == Some(0) && told.stdout.contains("alex@laptop, process 7"), "{}", told.stdout);
+    std::fs::remove_file(file).unwrap();
+    stage.up();
 }
 
 /// `todo-status` as a symlink and as a copy is `todo status`.

@@ -1,4 +1,4 @@
-//! The look at a cluster in which nothing was written: one list per kind, and usually that is all.
+//! The look at a cluster in which nothing was written: at what the comparison has read, and usually that is all.
 
 use crate::cluster::apply::Applied;
 use crate::cluster::health::Health;
@@ -15,23 +15,13 @@ use crate::fault::Result;
 use jiff::Timestamp;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
-use std::collections::BTreeMap;
 
 /// Everything is healthy already, or `None`: then it has to be watched.
 pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) -> Result<Option<Rolled>> {
     let mut snapshot = known(applied);
-    let mut kinds: BTreeMap<(String, String, Option<String>), ApiResource> = BTreeMap::new();
+    // Whoever compared them has just read them, with all that their controllers say.
     for object in applied.objects.iter().filter(|object| waits(object)) {
-        let key = (object.id.group.clone(), object.id.kind.clone(), object.id.namespace.clone());
-        kinds.entry(key).or_insert_with(|| object.resource.clone());
-    }
-    let lists =
-        kinds.iter().map(|((_, _, namespace), resource)| read(target, resource, namespace.as_deref()));
-    let lists = futures::future::join_all(lists).await;
-    for (((group, kind, namespace), _), objects) in kinds.iter().zip(lists) {
-        // Whatever is wrong with asking, the watch will say it better.
-        let Ok(objects) = objects else { return Ok(None) };
-        snapshot.replace(group, kind, namespace.as_deref(), objects);
+        snapshot.know(object.id.clone(), object.after.clone());
     }
     let now = Timestamp::now();
     let mut judge = judge_of(applied, limits, now);

@@ -59,6 +59,7 @@ pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
 /// Services against the pod templates they select, and their target ports against those templates' ports.
 pub(super) fn selectors(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
+    let all: Vec<(&Object, PodTemplate<'_>)> = pods::all(set.objects).collect();
     for service in set.core("Service") {
         let spec = &service.value["spec"];
         let Some(selector) = spec["selector"].as_object().filter(|selector| !selector.is_empty()) else {
@@ -67,9 +68,9 @@ pub(super) fn selectors(set: &Set<'_>) -> Vec<Finding> {
         if spec["type"] == "ExternalName" {
             continue;
         }
-        let near: Vec<(&Object, PodTemplate<'_>)> = pods::all(set.objects)
-            .filter(|(object, _)| set.namespace(object) == set.namespace(service))
-            .collect();
+        let home = set.namespace(service);
+        let near: Vec<(&Object, PodTemplate<'_>)> =
+            all.iter().filter(|(object, _)| set.namespace(object) == home).cloned().collect();
         let selected: Vec<&(&Object, PodTemplate<'_>)> =
             near.iter().filter(|(_, template)| pods::selects(selector, template.labels())).collect();
         if selected.is_empty() {

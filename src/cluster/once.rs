@@ -1,0 +1,46 @@
+//! A record of ours, written though the answer to it may be lost.
+//!
+//! Not for the project's objects, which are applied: whoever applies twice has applied once. Creating twice, or replacing
+//! what the same request has replaced already, is a conflict with oneself; then the record is looked at.
+
+use crate::cluster::retry::persist;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::Kind;
+use crate::cluster::wire::Wire;
+use serde_json::Value;
+
+/// Creates `record`, or replaces the one whose resourceVersion it has. Returns it as it is then.
+pub(crate) async fn put(
+    wire: &Wire,
+    kind: &Kind,
+    namespace: Option<&str>,
+    record: &Value,
+    tell: impl Fn(String),
+) -> Result<Value, Failure> {
+    let replaces = !record["metadata"]["resourceVersion"].is_null();
+    let written = persist(tell, || async {
+        let refused = match replaces {
+            true => wire.replace(kind, namespace, record).await,
+            false => wire.create(kind, namespace, record, false).await,
+        };
+        match refused {
+            Err(failure) if failure.is_conflict() || is_there(&failure) => {
+                let name = record["metadata"]["name"].as_str().unwrap_or_default();
+                match wire.get(kind, namespace, name).await? {
+                    Some(now) if says_the_same(&now, record) => Ok(now),
+                    _ => Err(failure),
+                }
+            }
+            other => other,
+        }
+    });
+    written.await
+}
+
+fn is_there(failure: &Failure) -> bool {
+    failure.status().is_some_and(kube::core::Status::is_already_exists)
+}
+
+fn says_the_same(now: &Value, record: &Value) -> bool {
+    now["data"] == record["data"] && now["spec"] == record["spec"]
+}

@@ -1,0 +1,416 @@
+//! The order that people write themselves, on top of the phases: `depends-on` and Argo CD's sync waves.
+//!
+//! Pure. An object is written when everything that it depends on is there and healthy. Nothing is moved before its phase,
+//! so what nobody wrote an order for stays where it was.
+
+use crate::cluster::kind;
+use crate::cluster::phase::Phase;
+use crate::cluster::phase::phase;
+use crate::cluster::refusal::annotation;
+use crate::cluster::wire::Kind;
+use crate::event::Finding;
+use crate::event::Place;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
+use crate::project::name::Namespace;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// Whom an object depends on: `Kind/name` or `Kind.group/name`, or in the words of cli-utils
+/// `group/namespaces/NAMESPACE/Kind/name` and `group/Kind/name`; several with commas between.
+const DEPENDS: [&str; 2] = ["todo.dev/depends-on", "config.kubernetes.io/depends-on"];
+
+/// A number; what has a smaller one comes first, and none is 0.
+const WAVE: &str = "argocd.argoproj.io/sync-wave";
+
+/// When an object is written: its phase or that of the last thing it depends on, and its turn there.
+pub(crate) type Turn = (Phase, usize);
+
+/// The order of a set.
+#[derive(Debug, Default)]
+pub(crate) struct Order {
+    turns: BTreeMap<ObjectId, Turn>,
+    needs: BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+}
+
+impl Order {
+    /// Of objects as they are in the cluster or on the way there.
+    pub(crate) fn of<'a>(objects: impl IntoIterator<Item = (&'a ObjectId, &'a Value)>) -> Order {
+        let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
+        let needs = needs(&objects);
+        let grounds = grounds(&objects);
+        let mut turns = Turns { needs: &needs, grounds: &grounds, known: BTreeMap::new(), path: Vec::new() };
+        for (id, _) in &objects {
+            turns.of(id);
+        }
+        Order { turns: turns.known, needs }
+    }
+
+    /// When this object is written.
+    pub(crate) fn turn(&self, id: &ObjectId) -> Turn {
+        self.turns.get(id).copied().unwrap_or_else(|| (phase(&id.group, &id.kind), 0))
+    }
+
+    /// What has to be healthy before it is.
+    pub(crate) fn needs(&self, id: &ObjectId) -> impl Iterator<Item = &ObjectId> {
+        self.needs.get(id).into_iter().flatten()
+    }
+}
+
+/// Whether an object says whom it depends on.
+pub(crate) fn is_ordered(object: &Value) -> bool {
+    DEPENDS.iter().any(|name| annotation(object, name).is_some_and(|text| references(text).next().is_some()))
+}
+
+/// Everything that is wrong with the order that a set asks for.
+#[must_use]
+pub fn check(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
+    let defined = kind::defined(objects);
+    let ids: Vec<ObjectId> = objects
+        .iter()
+        .map(|object| {
+            let mut id = object.id();
+            let version = object.api_version().rsplit('/').next().unwrap_or_default();
+            let known = kind::well_known(&id.group, version, &id.kind);
+            let known = known.or_else(|| {
+                let own = |kind: &&Kind| kind.resource.group == id.group && kind.resource.kind == id.kind;
+                defined.iter().find(own).cloned()
+            });
+            let namespaced = known.is_none_or(|kind| kind.namespaced);
+            id.namespace = namespaced.then(|| id.namespace.unwrap_or_else(|| namespace.to_string()));
+            id
+        })
+        .collect();
+    let set: Vec<(&ObjectId, &Value)> =
+        ids.iter().zip(objects).map(|(id, object)| (id, &object.value)).collect();
+    let mut findings = Vec::new();
+    for (id, object) in ids.iter().zip(objects) {
+        findings.extend(misspelt(id, object, &ids));
+    }
+    let (needs, grounds) = (needs(&set), grounds(&set));
+    let mut turns = Turns { needs: &needs, grounds: &grounds, known: BTreeMap::new(), path: Vec::new() };
+    let mut told: BTreeSet<BTreeSet<&ObjectId>> = BTreeSet::new();
+    for id in &ids {
+        let Some(cycle) = turns.of(id) else { continue };
+        let places: Vec<(&ObjectId, &Object)> =
+            ids.iter().zip(objects).filter(|(id, _)| cycle.contains(*id)).collect();
+        if told.insert(places.iter().map(|(id, _)| *id).collect()) {
+            findings.push(circle(&cycle, &places));
+        }
+    }
+    findings
+}
+
+/// What is written as an order but is none.
+fn misspelt(id: &ObjectId, object: &Object, ids: &[ObjectId]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let about = |name: &str, message: String| {
+        Finding::error(message).about(object.id().to_string()).at(written(object, name))
+    };
+    for (name, text) in DEPENDS.iter().filter_map(|name| Some((*name, annotation(&object.value, name)?))) {
+        for one in references(text) {
+            match Reference::parse(one) {
+                None => findings.push(
+                    about(name, format!("`{one}` in `{name}` names no object")).mend("write `Kind/name`"),
+                ),
+                Some(reference) if !ids.iter().any(|other| reference.means(id, other)) => findings.push(
+                    about(name, format!("it depends on `{one}`, which no manifest of the project has"))
+                        .mend("correct the name, or add the manifest"),
+                ),
+                Some(_) => {}
+            }
+        }
+    }
+    if let Some(text) = annotation(&object.value, WAVE).filter(|text| text.trim().parse::<i64>().is_err()) {
+        findings.push(about(WAVE, format!("`{text}` in `{WAVE}` is no number")).mend("write a whole number"));
+    }
+    findings
+}
+
+fn circle(cycle: &[ObjectId], places: &[(&ObjectId, &Object)]) -> Finding {
+    let names: Vec<String> = cycle.iter().chain(cycle.first()).map(ToString::to_string).collect();
+    let at =
+        |id: &ObjectId| places.iter().find(|(other, _)| *other == id).map(|(_, object)| order_of(object));
+    let mut finding = Finding::error(format!("they wait for one another: {}", names.join(" → ")))
+        .evidence(cycle.iter().filter_map(|id| Some(format!("{id} at {}", at(id)?))))
+        .mend("take one of these dependencies out");
+    if let Some(first) = cycle.first() {
+        finding = finding.about(first.to_string());
+        if let Some(place) = at(first) {
+            finding = finding.at(place);
+        }
+    }
+    finding
+}
+
+/// Where an object says when it wants to be written.
+fn order_of(object: &Object) -> Place {
+    let said = DEPENDS.iter().chain([&WAVE]).find(|name| annotation(&object.value, name).is_some());
+    said.map_or_else(|| object.place.clone(), |name| written(object, name))
+}
+
+fn written(object: &Object, annotation: &str) -> Place {
+    object.place_of(&format!("/metadata/annotations/{}", annotation.replace('/', "~1"))).clone()
+}
+
+/// Whom each object waits for.
+fn needs(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<ObjectId>> {
+    let wave = |object: &Value| -> i64 {
+        annotation(object, WAVE).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    };
+    // A webhook waits for its pods, whatever its wave says: nobody waits for it.
+    let waves: BTreeMap<i64, Vec<&ObjectId>> = objects
+        .iter()
+        .filter(|(id, _)| phase(&id.group, &id.kind) != Phase::Admission)
+        .fold(BTreeMap::new(), |mut waves, (id, object)| {
+            waves.entry(wave(object)).or_default().push(id);
+            waves
+        });
+    let mut all = BTreeMap::new();
+    for (id, object) in objects {
+        let mut needs: BTreeSet<ObjectId> = waves
+            .range(..wave(object))
+            .flat_map(|(_, before)| before.iter().map(|id| (*id).clone()))
+            .collect();
+        let texts = DEPENDS.iter().filter_map(|name| annotation(object, name));
+        for reference in texts.flat_map(references).filter_map(Reference::parse) {
+            let meant = objects.iter().map(|(other, _)| *other).filter(|other| reference.means(id, other));
+            needs.extend(meant.cloned());
+        }
+        if !needs.is_empty() {
+            all.insert((*id).clone(), needs);
+        }
+    }
+    all
+}
+
+/// What gives an object its kind or its place, where the set has it: never after it.
+fn grounds(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<ObjectId>> {
+    let gives = |ground: &Value, id: &ObjectId| match ground["kind"].as_str() {
+        Some("Namespace") => {
+            id.namespace.is_some() && ground["metadata"]["name"].as_str() == id.namespace.as_deref()
+        }
+        Some("CustomResourceDefinition") => {
+            ground["spec"]["group"] == id.group.as_str()
+                && ground["spec"]["names"]["kind"] == id.kind.as_str()
+        }
+        _ => false,
+    };
+    let givers: Vec<&(&ObjectId, &Value)> =
+        objects.iter().filter(|(id, _)| phase(&id.group, &id.kind) == Phase::Ground).collect();
+    let mut all = BTreeMap::new();
+    for (id, _) in objects {
+        let found: BTreeSet<ObjectId> = givers
+            .iter()
+            .filter(|(_, ground)| gives(ground, id))
+            .map(|(ground, _)| (*ground).clone())
+            .collect();
+        if !found.is_empty() {
+            all.insert((*id).clone(), found);
+        }
+    }
+    all
+}
+
+/// The walk from each object to what it needs.
+struct Turns<'a> {
+    needs: &'a BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    grounds: &'a BTreeMap<ObjectId, BTreeSet<ObjectId>>,
+    known: BTreeMap<ObjectId, Turn>,
+    path: Vec<ObjectId>,
+}
+
+impl Turns<'_> {
+    /// Finds the turn of an object; or, where it waits for itself, round which objects. A circle is cut where it closes.
+    fn of(&mut self, id: &ObjectId) -> Option<Vec<ObjectId>> {
+        if self.known.contains_key(id) {
+            return None;
+        }
+        if let Some(at) = self.path.iter().position(|other| other == id) {
+            return Some(self.path[at..].to_vec());
+        }
+        self.path.push(id.clone());
+        let mut turn = (phase(&id.group, &id.kind), 0);
+        let mut cycle = None;
+        let (needs, grounds) = (self.needs, self.grounds);
+        for before in [needs, grounds].iter().filter_map(|of| of.get(id)).flatten() {
+            cycle = cycle.or(self.of(before));
+            if let Some((phase, place)) = self.known.get(before) {
+                turn = turn.max((*phase, place + 1));
+            }
+        }
+        self.path.pop();
+        self.known.insert(id.clone(), turn);
+        cycle
+    }
+}
+
+fn references(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|one| !one.is_empty())
+}
+
+/// An object as an annotation names it.
+#[derive(Debug, PartialEq, Eq)]
+struct Reference<'a> {
+    group: Option<&'a str>,
+    namespace: Option<&'a str>,
+    kind: &'a str,
+    name: &'a str,
+}
+
+impl<'a> Reference<'a> {
+    fn parse(text: &'a str) -> Option<Reference<'a>> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let (group, namespace, kind, name) = match parts.as_slice() {
+            [kind, name] => match kind.split_once('.') {
+                Some((kind, group)) => (Some(group), None, kind, *name),
+                None => (None, None, *kind, *name),
+            },
+            [group, kind, name] => (Some(*group), None, *kind, *name),
+            [group, "namespaces", namespace, kind, name] => (Some(*group), Some(*namespace), *kind, *name),
+            _ => return None,
+        };
+        let whole = !kind.is_empty() && !name.is_empty() && namespace != Some("");
+        whole.then_some(Reference { group, namespace, kind, name })
+    }
+
+    /// Whether `from`, which names it, means `other`.
+    fn means(&self, from: &ObjectId, other: &ObjectId) -> bool {
+        let home = self.namespace.or(from.namespace.as_deref());
+        self.name == other.name
+            && self.kind.eq_ignore_ascii_case(&other.kind)
+            && self.group.is_none_or(|group| group == other.group)
+            && (other.namespace.is_none() || home.is_none() || other.namespace.as_deref() == home)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Order;
+    use super::Phase;
+    use super::Reference;
+    use super::check;
+    use crate::event::Place;
+    use crate::manifest::Object;
+    use crate::project::name::Namespace;
+    use serde_json::json;
+
+    fn object(kind: &str, name: &str, annotation: &str, text: &str) -> Object {
+        let version = match kind {
+            "Deployment" | "StatefulSet" => "apps/v1",
+            "Job" => "batch/v1",
+            "Ingress" => "networking.k8s.io/v1",
+            "MutatingWebhookConfiguration" => "admissionregistration.k8s.io/v1",
+            _ => "v1",
+        };
+        let mut value = json!({"apiVersion": version, "kind": kind,
+            "metadata": {"name": name, "namespace": "shop", "annotations": {}}});
+        if !annotation.is_empty() {
+            value["metadata"]["annotations"][annotation] = json!(text);
+        }
+        let mut object =
+            Object::made(value, Place { file: format!("{name}.yaml").into(), line: 1, column: 1 });
+        let pointer = format!("/metadata/annotations/{}", annotation.replace('/', "~1"));
+        object.places.insert(pointer, Place { file: format!("{name}.yaml").into(), line: 7, column: 5 });
+        object
+    }
+
+    fn turns(objects: &[Object]) -> Vec<(String, Phase, usize)> {
+        let ids: Vec<_> = objects.iter().map(Object::id).collect();
+        let order = Order::of(ids.iter().zip(objects).map(|(id, object)| (id, &object.value)));
+        ids.iter().map(|id| (id.name.clone(), order.turn(id).0, order.turn(id).1)).collect()
+    }
+
+    fn wrong(objects: &[Object]) -> Vec<String> {
+        check(objects, &Namespace::parse("shop").unwrap())
+            .iter()
+            .map(|finding| format!("{} {}", finding.place.as_ref().unwrap(), finding.message))
+            .collect()
+    }
+
+    #[test]
+    fn what_is_depended_on_comes_first_and_the_rest_keeps_its_phase() {
+        let set = [
+            object("Deployment", "web", "todo.dev/depends-on", "Job/migrate"),
+            object(
+                "Job",
+                "migrate",
+                "config.kubernetes.io/depends-on",
+                "apps/namespaces/shop/StatefulSet/db",
+            ),
+            object("StatefulSet", "db", "", ""),
+            object("Deployment", "other", "", ""),
+            object("ConfigMap", "late", "todo.dev/depends-on", "job.batch/migrate, StatefulSet/db"),
+            object("Ingress", "front", "", ""),
+        ];
+        assert_eq!(
+            turns(&set),
+            [
+                ("web".into(), Phase::Workloads, 2),
+                ("migrate".into(), Phase::Workloads, 1),
+                ("db".into(), Phase::Workloads, 0),
+                ("other".into(), Phase::Workloads, 0),
+                ("late".into(), Phase::Workloads, 2),
+                ("front".into(), Phase::Rest, 0),
+            ]
+        );
+        assert_eq!(wrong(&set), Vec::<String>::new());
+    }
+
+    #[test]
+    fn waves_follow_one_another_and_nobody_waits_for_a_webhook() {
+        let wave =
+            |kind: &str, name: &str, wave: &str| object(kind, name, "argocd.argoproj.io/sync-wave", wave);
+        let set = [
+            wave("Deployment", "web", "1"),
+            wave("Job", "migrate", "-1"),
+            object("Ingress", "front", "", ""),
+            object("MutatingWebhookConfiguration", "hook", "", ""),
+        ];
+        assert_eq!(
+            turns(&set),
+            [
+                ("web".into(), Phase::Rest, 1),
+                ("migrate".into(), Phase::Workloads, 0),
+                ("front".into(), Phase::Rest, 0),
+                ("hook".into(), Phase::Admission, 0),
+            ]
+        );
+    }
+
+    #[test]
+    fn circles_and_names_of_nothing_are_told_where_they_are_written() {
+        let on = |kind: &str, name: &str, text: &str| object(kind, name, "todo.dev/depends-on", text);
+        let set = [
+            on("Deployment", "a", "Deployment/b"),
+            on("Deployment", "b", "Deployment/c"),
+            on("Deployment", "c", "Deployment/a"),
+            on("Deployment", "alone", "Deployment/alone"),
+            on("Job", "lost", "Deployment/nobody, what"),
+            object("Job", "wave", "argocd.argoproj.io/sync-wave", "first"),
+        ];
+        assert_eq!(
+            wrong(&set),
+            [
+                "lost.yaml:7:5 it depends on `Deployment/nobody`, which no manifest of the project has",
+                "lost.yaml:7:5 `what` in `todo.dev/depends-on` names no object",
+                "wave.yaml:7:5 `first` in `argocd.argoproj.io/sync-wave` is no number",
+                "a.yaml:7:5 they wait for one another: Deployment/a → Deployment/b → Deployment/c → Deployment/a",
+                "alone.yaml:7:5 they wait for one another: Deployment/alone → Deployment/alone",
+            ]
+        );
+    }
+
+    #[test]
+    fn both_spellings_name_an_object() {
+        let of = |group, namespace, kind, name| Some(Reference { group, namespace, kind, name });
+        assert_eq!(Reference::parse("Service/web"), of(None, None, "Service", "web"));
+        assert_eq!(Reference::parse("Job.batch/m"), of(Some("batch"), None, "Job", "m"));
+        assert_eq!(Reference::parse("/namespaces/a/Pod/p"), of(Some(""), Some("a"), "Pod", "p"));
+        assert_eq!(Reference::parse("apps/Deployment/d"), of(Some("apps"), None, "Deployment", "d"));
+        for text in ["", "web", "a/b/c/d", "/x", "Job/"] {
+            assert_eq!(Reference::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The writes of a run, one turn after the other, each when what it waits for is there.
+//!
+//! Not how one object is written (`write`), nor whether it is (`decide`). It ends when somebody takes the lock away:
+//! two runs that write at once would undo one another.
+
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::apply::ApplyOptions;
+use crate::cluster::apply::first_inventory;
+use crate::cluster::apply::kept;
+use crate::cluster::apply::plan;
+use crate::cluster::apply::refusals;
+use crate::cluster::apply::superset;
+use crate::cluster::apply::writes;
+use crate::cluster::barrier;
+use crate::cluster::decide::Allowed;
+use crate::cluster::decide::Decided;
+use crate::cluster::decide::decide;
+use crate::cluster::inventory;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::Stored;
+use crate::cluster::lock;
+use crate::cluster::order::Order;
+use crate::cluster::order::Turn;
+use crate::cluster::phase::Phase;
+use crate::cluster::retry::OnTheWay;
+use crate::cluster::retry::persist;
+use crate::cluster::survey;
+use crate::cluster::survey::AT_ONCE;
+use crate::cluster::survey::Prepared;
+use crate::cluster::survey::Survey;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Wire;
+use crate::cluster::write::write_one;
+use crate::event::Finding;
+use crate::event::Step;
+use crate::fault;
+use crate::manifest::ObjectId;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::stream;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// A run that has something to write.
+pub(crate) struct Writing<'a> {
+    pub(crate) run: &'a Run,
+    pub(crate) target: &'a Target,
+    pub(crate) prepared: &'a Prepared,
+    pub(crate) options: ApplyOptions,
+}
+
+impl Writing<'_> {
+    /// Locks, lists what may be made, and makes it.
+    pub(crate) async fn write(
+        &self,
+        first: Inventory,
+        survey: Survey,
+        decided: Vec<Decided>,
+    ) -> fault::Result<Applied> {
+        let (run, target, wire) = (self.run, self.target, self.target.wire());
+        let new = survey.namespace.is_none();
+        if new {
+            barrier::make_namespace(run, &wire, target).await?;
+        }
+        let lock = lock::take(run, &wire, target).await?;
+        let mut applied = Applied { options: self.options, ..Applied::default() };
+        let done = lock.while_ours(self.locked(&wire, new, first, survey, decided, &mut applied)).await;
+        if let Err(fault) = done {
+            lock.release().await;
+            return Err(fault);
+        }
+        applied.lock = Some(lock);
+        Ok(applied)
+    }
+
+    async fn locked(
+        &self,
+        wire: &Wire,
+        new: bool,
+        first: Inventory,
+        survey: Survey,
+        decided: Vec<Decided>,
+        applied: &mut Applied,
+    ) -> fault::Result<()> {
+        let (run, target, wanted) = (self.run, self.target, &self.prepared.wanted);
+        let (secrets, name) = (inventory::secrets(), inventory::name(&target.project));
+        let now = persist(tell(run, Step::Apply, "cluster"), || {
+            wire.get(&secrets, Some(target.namespace.as_str()), &name)
+        });
+        let now = now.await.map_err(|failure| unreadable(failure, "cannot read the inventory"))?;
+        let seen = version(survey.stored.as_ref());
+        let intervened =
+            now.as_ref().and_then(|secret| secret["metadata"]["resourceVersion"].as_str()) != seen.as_deref();
+        let (survey, decided) = if new || intervened || survey.lease.is_some() {
+            // In a namespace that was just made the server can say now what it could not say before.
+            plan(run, target, wanted, &first, self.options).await?
+        } else {
+            (survey, decided)
+        };
+        for note in decided.iter().flat_map(|one| &one.notes) {
+            run.sink.warn(note.clone());
+        }
+        applied.stored = Some(superset(run, target, wire, &survey, first, wanted).await?);
+        applied.survey = survey;
+        self.turns(wire, decided, applied).await
+    }
+
+    async fn turns(&self, wire: &Wire, decided: Vec<Decided>, applied: &mut Applied) -> fault::Result<()> {
+        let order = Order::of(decided.iter().map(|one| (&one.wanted.id, &one.wanted.object.value)));
+        let on_the_way = OnTheWay::among(decided.iter().map(|one| &one.wanted.id));
+        let mut turns: BTreeMap<Turn, Vec<Decided>> = BTreeMap::new();
+        for one in decided {
+            turns.entry(order.turn(&one.wanted.id)).or_default().push(one);
+        }
+        let mut later = !self.prepared.later.is_empty();
+        for ((phase, _), these) in turns {
+            if later && phase > Phase::Workloads {
+                self.later(wire, &on_the_way, applied).await?;
+                later = false;
+            }
+            let needed: BTreeSet<&ObjectId> = these
+                .iter()
+                .filter(|one| writes(std::slice::from_ref(*one)))
+                .flat_map(|one| order.needs(&one.wanted.id))
+                .collect();
+            barrier::healthy(self.run, self.target, applied, |id| needed.contains(id)).await?;
+            barrier::endpoints(self.run, wire, &these).await?;
+            let ground = these.iter().any(|one| one.wanted.phase == Phase::Ground);
+            self.turn(wire, &on_the_way, these, applied).await?;
+            if ground {
+                barrier::barrier(self.run, wire, applied).await?;
+            }
+        }
+        if later { self.later(wire, &on_the_way, applied).await } else { Ok(()) }
+    }
+
+    /// Tries every object of a turn, then says what was refused.
+    async fn turn(
+        &self,
+        wire: &Wire,
+        on_the_way: &OnTheWay,
+        these: Vec<Decided>,
+        applied: &mut Applied,
+    ) -> fault::Result<()> {
+        let (written, kept_ones): (Vec<Decided>, Vec<Decided>) =
+            these.into_iter().partition(|one| writes(std::slice::from_ref(one)));
+        for one in kept_ones {
+            kept(self.run, one, applied);
+        }
+        let results: Vec<Result<AppliedObject, Vec<Finding>>> = stream::iter(written)
+            .map(|one| write_one(self.run, wire, on_the_way, one))
+            .buffered(AT_ONCE)
+            .collect()
+            .await;
+        let mut refused = Vec::new();
+        for result in results {
+            match result {
+                Ok(object) => applied.objects.push(object),
+                Err(findings) => refused.extend(findings),
+            }
+        }
+        if refused.is_empty() { Ok(()) } else { Err(refusals(refused, self.count())) }
+    }
+
+    /// Writes the objects whose kinds an operator of the set had to bring first.
+    async fn later(&self, wire: &Wire, on_the_way: &OnTheWay, applied: &mut Applied) -> fault::Result<()> {
+        let (run, target) = (self.run, self.target);
+        barrier::brought(run, target, &self.prepared.later, applied).await?;
+        let wanted = survey::prepare(run, target, &self.prepared.later).await?.wanted;
+        let survey = survey::look(run, target, &wanted).await?;
+        let allowed = Allowed { force: self.options.force_conflicts, recreate: self.options.recreate };
+        let (decided, refused) = decide(run, target, wanted.clone(), &survey, allowed).await;
+        if !refused.is_empty() {
+            return Err(refusals(refused, self.count()));
+        }
+        applied.stored = Some(superset(run, target, wire, &survey, first_inventory()?, &wanted).await?);
+        applied.survey.members.extend(survey.members);
+        applied.survey.strangers.extend(survey.strangers);
+        self.turn(wire, on_the_way, decided, applied).await
+    }
+
+    fn count(&self) -> usize {
+        self.prepared.wanted.len() + self.prepared.later.len()
+    }
+}
+
+fn version(stored: Option<&Stored>) -> Option<String> {
+    stored.and_then(|stored| stored.secret["metadata"]["resourceVersion"].as_str()).map(str::to_owned)
+}

@@ -1,0 +1,121 @@
+//! What an API server remembers: the objects, their versions, and what has happened to them.
+//!
+//! Not what a request does to them (`verbs`), nor which kinds there are (`served`).
+
+use crate::rehearsal::request::Watched;
+use crate::rehearsal::request::Where;
+use crate::rehearsal::request::failure;
+use crate::rehearsal::request::selects;
+use crate::rehearsal::request::text;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Collection (`apis/apps/v1/deployments`), namespace and name.
+pub(crate) type Key = (String, String, String);
+
+/// Objects by what names them, and the events that watches are told.
+#[derive(Default)]
+pub(crate) struct Memory {
+    pub(crate) version: u64,
+    /// Before this version nobody knows what happened.
+    oldest: u64,
+    uids: u64,
+    pub(crate) objects: BTreeMap<Key, Value>,
+    /// Ascending by version.
+    history: Vec<Happened>,
+}
+
+struct Happened {
+    version: u64,
+    what: &'static str,
+    collection: String,
+    object: Value,
+}
+
+impl Memory {
+    /// What is in a collection, in one namespace or in all.
+    pub(crate) fn within<'a>(
+        &'a self,
+        collection: &'a str,
+        namespace: Option<&'a str>,
+        labels: &'a str,
+        fields: &'a str,
+    ) -> impl Iterator<Item = &'a Value> {
+        self.objects
+            .iter()
+            .filter(move |((c, n, _), object)| {
+                c == collection
+                    && namespace.is_none_or(|namespace| n == namespace)
+                    && selects(object, labels, fields)
+            })
+            .map(|(_, object)| object)
+    }
+
+    /// Remembers an object under a new version.
+    pub(crate) fn keep(&mut self, at: &Where, before: Option<&Value>, mut object: Value) -> Value {
+        self.version += 1;
+        let metadata = &mut object["metadata"];
+        metadata["resourceVersion"] = json!(self.version.to_string());
+        if metadata["uid"].is_null() {
+            self.uids += 1;
+            metadata["uid"] = json!(format!("00000000-0000-0000-0000-{:012}", self.uids));
+            metadata["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        }
+        let generation = before.map_or(0, |before| before["metadata"]["generation"].as_i64().unwrap_or(0));
+        let changed = before.is_none_or(|before| before["spec"] != object["spec"]);
+        if !object["spec"].is_null() {
+            object["metadata"]["generation"] = json!(generation + i64::from(changed));
+        }
+        if at.plural == "customresourcedefinitions" && object["status"].is_null() {
+            object["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
+        }
+        self.history.push(Happened {
+            version: self.version,
+            what: if before.is_some() { "MODIFIED" } else { "ADDED" },
+            collection: at.collection.clone(),
+            object: object.clone(),
+        });
+        self.objects.insert((at.collection.clone(), at.namespace.clone(), at.name.clone()), object.clone());
+        object
+    }
+
+    /// Forgets an object.
+    pub(crate) fn forget(&mut self, key: &Key) {
+        if let Some(mut object) = self.objects.remove(key) {
+            self.version += 1;
+            object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+            self.history.push(Happened {
+                version: self.version,
+                what: "DELETED",
+                collection: key.0.clone(),
+                object,
+            });
+        }
+    }
+
+    /// The events of a watch since a version; an `ERROR` event where nobody knows them any more.
+    pub(crate) fn events(&self, watched: &Watched, after: u64) -> Vec<Value> {
+        if after < self.oldest && after > 0 {
+            let gone = failure(410, "Expired", "too old resource version", &Value::Null);
+            return vec![json!({"type": "ERROR", "object": gone})];
+        }
+        let first = self.history.partition_point(|event| event.version <= after);
+        self.history[first..]
+            .iter()
+            .filter(|event| event.collection == watched.collection)
+            .filter(|event| {
+                let namespace = text(&event.object["metadata"]["namespace"]);
+                watched.namespace.as_ref().is_none_or(|wanted| *wanted == namespace)
+                    && selects(&event.object, &watched.labels, &watched.fields)
+            })
+            .map(|event| json!({"type": event.what, "object": event.object}))
+            .collect()
+    }
+
+    /// Forgets what happened, but not what is there.
+    pub(crate) fn compact(&mut self) {
+        self.oldest = self.version;
+        self.history.clear();
+    }
+}

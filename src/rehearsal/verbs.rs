@@ -1,0 +1,265 @@
+//! What each request does to the objects, with the real server's codes and words, dry runs included.
+//!
+//! No schema and no controllers: what is sent is kept, and nothing follows from it.
+
+use crate::rehearsal::fieldset;
+use crate::rehearsal::fieldset::Path;
+use crate::rehearsal::memory::Memory;
+use crate::rehearsal::owner::own;
+use crate::rehearsal::owner::owners;
+use crate::rehearsal::owner::refused;
+use crate::rehearsal::patch::json_patch;
+use crate::rehearsal::patch::merge_patch;
+use crate::rehearsal::request::Answer;
+use crate::rehearsal::request::Ask;
+use crate::rehearsal::request::Watched;
+use crate::rehearsal::request::Where;
+use crate::rehearsal::request::api_version;
+use crate::rehearsal::request::failure;
+use crate::rehearsal::request::locate;
+use crate::rehearsal::request::not_found;
+use crate::rehearsal::request::text;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+impl Memory {
+    /// Does what is asked.
+    pub(crate) fn answer(&mut self, ask: &Ask) -> Answer {
+        let at = locate(&ask.path);
+        if at.plural.is_empty() {
+            return self.discover(&ask.path);
+        }
+        if !self.serves(&at) {
+            return Answer::Json(404, Value::String("404 page not found".to_owned()));
+        }
+        let key = (at.collection.clone(), at.namespace.clone(), at.name.clone());
+        let live = self.objects.get(&key).cloned();
+        match (ask.method.as_str(), at.name.is_empty()) {
+            ("GET", true) if ask.flag("watch") => Answer::Watch(Watched {
+                collection: at.collection,
+                namespace: (!at.namespace.is_empty()).then_some(at.namespace),
+                labels: ask.text("labelSelector").to_owned(),
+                fields: ask.text("fieldSelector").to_owned(),
+                after: ask.text("resourceVersion").parse().unwrap_or(0),
+                seconds: ask.text("timeoutSeconds").parse().unwrap_or(290),
+            }),
+            ("GET", true) => {
+                let namespace = (!at.namespace.is_empty()).then_some(at.namespace.as_str());
+                let (labels, fields) = (ask.text("labelSelector"), ask.text("fieldSelector"));
+                let items: Vec<&Value> = self.within(&at.collection, namespace, labels, fields).collect();
+                let list = json!({"kind": "List", "apiVersion": api_version(&at),
+                    "metadata": {"resourceVersion": self.version.to_string()}, "items": items});
+                Answer::Json(200, list)
+            }
+            ("GET", false) => live.map_or_else(|| not_found(&at), |object| Answer::Json(200, object)),
+            ("POST", true) => self.create(&at, ask),
+            ("PUT", false) => match live {
+                Some(live) => self.update(&at, ask, &live, ask.body.clone()),
+                None => not_found(&at),
+            },
+            ("PATCH", false) if ask.content.contains("apply-patch") => self.apply(&at, ask, live.as_ref()),
+            ("PATCH", false) => match live {
+                Some(live) => {
+                    let mut next = live.clone();
+                    if ask.content.contains("json-patch") {
+                        json_patch(&mut next, &ask.body);
+                    } else {
+                        merge_patch(&mut next, &ask.body);
+                    }
+                    self.update(&at, ask, &live, next)
+                }
+                None => not_found(&at),
+            },
+            ("DELETE", false) => match live {
+                Some(live) => self.delete(&at, ask, &live),
+                None => not_found(&at),
+            },
+            _ => Answer::Json(
+                405,
+                failure(405, "MethodNotAllowed", "the server does not allow this", &Value::Null),
+            ),
+        }
+    }
+
+    fn create(&mut self, at: &Where, ask: &Ask) -> Answer {
+        let mut at = at.clone();
+        at.name = text(&ask.body["metadata"]["name"]);
+        if let Some(refused) = self.refuse(&at) {
+            return refused;
+        }
+        let key = (at.collection.clone(), at.namespace.clone(), at.name.clone());
+        if self.objects.contains_key(&key) {
+            let message = format!("{} \"{}\" already exists", at.plural, at.name);
+            return Answer::Json(409, failure(409, "AlreadyExists", &message, &Value::Null));
+        }
+        let mut object = ask.body.clone();
+        own(&mut object, ask.text("fieldManager"), "Update", &fieldset::fields(&ask.body));
+        Answer::Json(201, self.write(&at, ask, None, object))
+    }
+
+    /// Why nothing can be made there.
+    fn refuse(&self, at: &Where) -> Option<Answer> {
+        if at.namespace.is_empty() {
+            return None;
+        }
+        let key = ("api/v1/namespaces".to_owned(), String::new(), at.namespace.clone());
+        match self.objects.get(&key) {
+            None => {
+                let message = format!("namespaces \"{}\" not found", at.namespace);
+                Some(Answer::Json(404, failure(404, "NotFound", &message, &Value::Null)))
+            }
+            Some(namespace) if !namespace["metadata"]["deletionTimestamp"].is_null() => {
+                let message = format!(
+                    "unable to create new content in namespace {} because it is being terminated",
+                    at.namespace
+                );
+                let causes = json!([{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]);
+                Some(Answer::Json(403, failure(403, "Forbidden", &message, &causes)))
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn update(&mut self, at: &Where, ask: &Ask, live: &Value, mut next: Value) -> Answer {
+        let asked = &next["metadata"]["resourceVersion"];
+        if !asked.is_null() && *asked != live["metadata"]["resourceVersion"] {
+            let message = format!(
+                "Operation cannot be fulfilled on {} \"{}\": the object has been modified; please apply your changes to the latest version and try again",
+                at.plural, at.name
+            );
+            return Answer::Json(409, failure(409, "Conflict", &message, &Value::Null));
+        }
+        if next["metadata"]["managedFields"] == live["metadata"]["managedFields"]
+            || next["metadata"]["managedFields"].is_null()
+        {
+            next["metadata"]["managedFields"] = live["metadata"]["managedFields"].clone();
+            let (old, new) = (fieldset::fields(live), fieldset::fields(&next));
+            let changed: BTreeSet<Path> = new
+                .into_iter()
+                .filter(|path| {
+                    !old.contains(path) || fieldset::value(live, path) != fieldset::value(&next, path)
+                })
+                .collect();
+            own(&mut next, ask.text("fieldManager"), "Update", &changed);
+        }
+        Answer::Json(200, self.write(at, ask, Some(live), next))
+    }
+
+    fn apply(&mut self, at: &Where, ask: &Ask, live: Option<&Value>) -> Answer {
+        if live.is_none()
+            && let Some(refused) = self.refuse(at)
+        {
+            return refused;
+        }
+        let manager = ask.text("fieldManager");
+        let wanted = fieldset::fields(&ask.body);
+        let mut next = live.cloned().unwrap_or_else(|| json!({"metadata": {}}));
+        let others = owners(&next, |entry| !(entry["manager"] == manager && entry["operation"] == "Apply"));
+        let conflicts: Vec<(&String, &Path)> = wanted
+            .iter()
+            .filter(|path| fieldset::value(&next, path) != fieldset::value(&ask.body, path))
+            .filter(|path| !path.last().is_some_and(|last| last.starts_with("k:")))
+            .flat_map(|path| {
+                others.iter().filter(move |(_, owned)| owned.contains(path)).map(move |(who, _)| (who, path))
+            })
+            .collect();
+        if !conflicts.is_empty() && !ask.flag("force") {
+            return Answer::Json(409, refused(at, &conflicts));
+        }
+        let before = owners(&next, |entry| entry["manager"] == manager && entry["operation"] == "Apply");
+        let before = before.into_iter().flat_map(|(_, owned)| owned).collect::<BTreeSet<Path>>();
+        fieldset::merge(&mut next, &ask.body, "");
+        let mut gone: Vec<&Path> = before
+            .difference(&wanted)
+            .filter(|path| !others.iter().any(|(_, owned)| owned.iter().any(|o| o.starts_with(path))))
+            .collect();
+        gone.sort_by_key(|path| std::cmp::Reverse(path.len()));
+        for path in gone {
+            fieldset::remove(&mut next, path);
+        }
+        own(&mut next, manager, "Apply", &wanted);
+        next["metadata"]["name"] = json!(at.name);
+        let created = live.is_none();
+        let object = self.write(at, ask, live, next);
+        Answer::Json(if created { 201 } else { 200 }, object)
+    }
+
+    fn delete(&mut self, at: &Where, ask: &Ask, live: &Value) -> Answer {
+        let uid = &ask.body["preconditions"]["uid"];
+        if !uid.is_null() && *uid != live["metadata"]["uid"] {
+            let message = format!(
+                "Operation cannot be fulfilled on {} \"{}\": the UID in the precondition ({}) does not match the UID in record ({}). The object might have been deleted and then recreated: Precondition failed: UID in precondition",
+                at.plural,
+                at.name,
+                text(uid),
+                text(&live["metadata"]["uid"])
+            );
+            return Answer::Json(409, failure(409, "Conflict", &message, &Value::Null));
+        }
+        let done = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+        if ask.query.contains_key("dryRun") {
+            return Answer::Json(200, done);
+        }
+        if live["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty()) {
+            let mut dying = live.clone();
+            dying["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            return Answer::Json(200, self.keep(at, Some(live), dying));
+        }
+        if at.plural == "namespaces" {
+            let inside: Vec<_> =
+                self.objects.keys().filter(|(_, namespace, _)| *namespace == at.name).cloned().collect();
+            for key in inside {
+                self.forget(&key);
+            }
+        }
+        self.forget(&(at.collection.clone(), at.namespace.clone(), at.name.clone()));
+        Answer::Json(200, done)
+    }
+
+    /// Keeps it unless it is a dry run or nothing has changed.
+    fn write(&mut self, at: &Where, ask: &Ask, before: Option<&Value>, mut next: Value) -> Value {
+        next["apiVersion"] = json!(api_version(at));
+        if next["kind"].is_null() {
+            next["kind"] = ask.body["kind"].clone();
+        }
+        if !at.namespace.is_empty() {
+            next["metadata"]["namespace"] = json!(at.namespace);
+        }
+        if let Some(before) = before {
+            for field in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
+                next["metadata"][field] = before["metadata"][field].clone();
+            }
+            if at.subresource != "status" && !before["status"].is_null() {
+                next["status"] = before["status"].clone();
+            }
+            if *before == next {
+                return next;
+            }
+        }
+        if ask.query.contains_key("dryRun") {
+            return next;
+        }
+        let finalizers = next["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
+        if !next["metadata"]["deletionTimestamp"].is_null() && !finalizers {
+            self.forget(&(at.collection.clone(), at.namespace.clone(), at.name.clone()));
+            return next;
+        }
+        let object = self.keep(at, before, next);
+        if at.plural == "namespaces" && before.is_none() {
+            let account = Where {
+                collection: "api/v1/serviceaccounts".into(),
+                namespace: at.name.clone(),
+                name: "default".into(),
+                ..Where::default()
+            };
+            self.keep(
+                &account,
+                None,
+                json!({"apiVersion": "v1", "kind": "ServiceAccount",
+                "metadata": {"name": "default", "namespace": at.name}}),
+            );
+        }
+        object
+    }
+}

@@ -1,0 +1,151 @@
+//! Any set, interrupted at any point: nothing that it made is unlisted, and the next run ends it. The phases are kept.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use crate::cluster::fake::Stage;
+use crate::cluster::fake::config;
+use crate::cluster::fake::object;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use todo::cluster::apply::ApplyOptions;
+use todo::cluster::phase::phase;
+use todo::cluster::settle::ours;
+use todo::manifest::Object;
+use todo::rehearsal::request::Answer;
+use tokio::sync::Notify;
+
+/// xorshift64*, by Marsaglia and Vigna: the same sets on every machine.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % sides
+    }
+}
+
+/// Some objects of many kinds; some of them with other contents than another roll would give them.
+fn any_set(dice: &mut Dice) -> Vec<Object> {
+    let named = |version: &str, kind: &str, body: serde_json::Value| {
+        let mut value =
+            json!({"apiVersion": version, "kind": kind, "metadata": {"name": kind.to_lowercase()}});
+        for (name, part) in body.as_object().unwrap() {
+            value[name] = part.clone();
+        }
+        object(value)
+    };
+    let n = dice.roll(3).to_string();
+    let all = [
+        config("a", json!({"n": n})),
+        config("b", json!({})),
+        named("v1", "Secret", json!({"stringData": {"n": n}})),
+        named("v1", "ServiceAccount", json!({})),
+        named("v1", "Service", json!({"spec": {"ports": [{"port": 80}]}})),
+        named("rbac.authorization.k8s.io/v1", "ClusterRole", json!({"rules": []})),
+        named("rbac.authorization.k8s.io/v1", "RoleBinding", json!({"subjects": []})),
+        named("networking.k8s.io/v1", "Ingress", json!({"spec": {"n": n}})),
+        named("policy/v1", "PodDisruptionBudget", json!({"spec": {"minAvailable": 1}})),
+        named("scheduling.k8s.io/v1", "PriorityClass", json!({"value": 1})),
+        named("apps/v1", "StatefulSet", json!({"spec": {"serviceName": n, "template": {"metadata": {}}}})),
+        named("batch/v1", "CronJob", json!({"spec": {"schedule": n}})),
+        named(
+            "apiextensions.k8s.io/v1",
+            "CustomResourceDefinition",
+            json!({"spec": {"group": "zoo.io",
+            "scope": "Namespaced", "names": {"kind": "Mouse", "plural": "mice"}, "versions": [{"name": "v1"}]}}),
+        ),
+    ];
+    all.into_iter().filter(|_| dice.roll(3) > 0).collect()
+}
+
+/// Runs until its `cut`th write, which is `done` or not when the run dies. Returns whether it came so far.
+async fn dies(stage: &Stage, objects: &[Object], cut: usize, done: bool) -> bool {
+    let (writes, dead) = (AtomicUsize::new(0), Arc::new(Notify::new()));
+    let killer = Arc::clone(&dead);
+    stage.api.answer_with(move |ask| {
+        if !ask.writes() {
+            return None;
+        }
+        let number = writes.fetch_add(1, Ordering::SeqCst);
+        if number == cut {
+            killer.notify_one();
+            // What is done, is done now; nobody hears of it.
+            return Some(if done { Answer::Cut } else { Answer::Hangup });
+        }
+        (number > cut).then_some(Answer::Hangup)
+    });
+    let died = tokio::select! {
+        biased;
+        () = dead.notified() => true,
+        finished = stage.try_up(objects, ApplyOptions { yes: true, ..ApplyOptions::default() }) => {
+            finished.unwrap();
+            false
+        }
+    };
+    // The request that was under way reaches the server, the ones behind it do not.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stage.api.answer_with(|_| None);
+    stage.api.take("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop");
+    died
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_interrupted_wherever_is_listed_and_ended_by_the_next_run() {
+    let mut cuts = 0;
+    for seed in 1..=4 {
+        let mut dice = Dice(seed);
+        let (before, wanted) = (any_set(&mut dice), any_set(&mut dice));
+        for done in [false, true] {
+            for cut in 0.. {
+                let stage = Stage::without_sockets().await;
+                let any = ApplyOptions { yes: true, prune_data: true, ..ApplyOptions::default() };
+                stage.try_up(&before, any).await.unwrap();
+                let died = dies(&stage, &wanted, cut, done).await;
+                let at = format!("seed {seed}, cut {cut}, {done}");
+
+                let inventory = ours(&stage.run, &stage.target).await.unwrap().unwrap();
+                let listed: BTreeSet<String> =
+                    inventory.entries.iter().map(|entry| entry.id.to_string()).collect();
+                let labelled = stage.labelled();
+                assert!(labelled.is_subset(&listed), "{at}: {labelled:?} but listed {listed:?}");
+
+                stage.try_up(&wanted, any).await.unwrap();
+                let names: BTreeSet<String> = wanted.iter().map(|o| o.id().to_string()).collect();
+                assert_eq!(stage.labelled(), names, "{at}");
+                let settled = stage.api.all();
+                assert_eq!(stage.try_up(&wanted, any).await.unwrap(), Vec::<String>::new(), "{at}");
+                assert_eq!(settled, stage.api.all(), "{at}");
+                cuts += 1;
+                if !died {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(cuts > 60, "{cuts}");
+}
+
+#[tokio::test]
+async fn no_object_is_written_before_one_of_an_earlier_phase_nor_removed_after_it() {
+    for seed in 1..=6 {
+        let wanted = any_set(&mut Dice(seed));
+        let stage = Stage::new().await;
+        let order = |said: &[String], word: &str| -> Vec<_> {
+            let names = said.iter().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' '));
+            let ids =
+                names.filter_map(|name| wanted.iter().map(Object::id).find(|id| id.to_string() == name));
+            ids.map(|id| phase(&id.group, &id.kind)).collect()
+        };
+        let made = order(&stage.up(&wanted).await, "Created");
+        assert!(made.len() == wanted.len() && made.is_sorted(), "seed {seed}: {made:?}");
+        let mut gone = order(&stage.down(true).await, "Removed");
+        gone.reverse();
+        assert!(gone.len() == wanted.len() && gone.is_sorted(), "seed {seed}: {gone:?}");
+    }
+}

@@ -1,0 +1,228 @@
+//! A server that restarts, is short of workers, breaks off, thinks long, or is written to by somebody else meanwhile.
+//!
+//! Time passes by itself where no socket is involved.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use crate::cluster::fake::Stage;
+use crate::cluster::fake::config;
+use crate::cluster::fake::deployment;
+use crate::cluster::fake::object;
+use crate::cluster::fake::set;
+use serde_json::Value;
+use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use todo::cluster::apply::ApplyOptions;
+use todo::cluster::compare::Action;
+use todo::cluster::compare::compare;
+use todo::fault::Kind;
+use todo::rehearsal::api::Api;
+use todo::rehearsal::request::Answer;
+use todo::rehearsal::request::Ask;
+use todo::rehearsal::request::failure;
+use todo::rehearsal::serve::Server;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+const LEASES: &str = "apis/coordination.k8s.io/v1/leases";
+
+/// Answers the first `times` requests that `which` means in a way of its own.
+fn first(
+    api: &Api,
+    times: usize,
+    which: impl Fn(&Ask) -> bool + Send + Sync + 'static,
+    answer: impl Fn() -> Answer + Send + Sync + 'static,
+) {
+    let count = AtomicUsize::new(0);
+    api.answer_with(move |ask| {
+        (which(ask) && count.fetch_add(1, Ordering::SeqCst) < times).then(|| answer())
+    });
+}
+
+fn writes_web(ask: &Ask) -> bool {
+    ask.method == "PATCH" && ask.writes() && ask.path.ends_with("/web")
+}
+
+fn refused(code: u16, message: &str) -> Answer {
+    let reason = if code == 409 { "Conflict" } else { "InternalError" };
+    Answer::Json(code, failure(code, reason, message, &Value::Null))
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_while_it_is_written_to_is_waited_for() {
+    let api = Api::new();
+    let server = Server::start(api.clone(), ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let address = server.address;
+    let mut stage = Stage::at(api.clone(), address).await;
+    let (reached, down) = (Arc::new(Notify::new()), Arc::clone(&Arc::new(Notify::new())));
+    let tell = Arc::clone(&reached);
+    first(&api, 1, writes_web, move || {
+        tell.notify_one();
+        // Nobody hears this: the server is gone before.
+        Answer::Slow(Duration::from_secs(3600))
+    });
+    let restart = {
+        let (api, down) = (api.clone(), Arc::clone(&down));
+        tokio::spawn(async move {
+            reached.notified().await;
+            server.stop().await;
+            down.notified().await;
+            Server::start(api, address).await.unwrap()
+        })
+    };
+    let waiting = {
+        let down = Arc::clone(&down);
+        async move {
+            // It is down until the program has said so.
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            down.notify_one();
+        }
+    };
+    let objects = set();
+    let (said, ()) = tokio::join!(stage.up(&objects), waiting);
+    assert_eq!(said.len(), 5);
+    let _server = restart.await.unwrap();
+    assert!(stage.waited_for("no answer from the API server"));
+    assert_eq!(stage.up(&set()).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_says_when_to_come_back_is_not_asked_before() {
+    let mut stage = Stage::without_sockets().await;
+    stage.up(&[config("a", json!({}))]).await;
+    first(&stage.api, 2, writes_web, || Answer::Later(7));
+    let began = Instant::now();
+    assert_eq!(stage.up(&[config("a", json!({})), deployment(1)]).await, ["Created Deployment/web"]);
+    assert!((14..20).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert!(stage.waited_for("Too many requests"));
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_asked_for_again_and_nothing_is_done_twice() {
+    let reads = |ask: &Ask| ask.method == "GET" && ask.path.ends_with("/configmaps");
+    for which in [
+        writes_web,
+        reads,
+        // What creates or replaces a record has done so when its answer is lost.
+        |ask: &Ask| ask.method == "POST" && ask.path.ends_with("/leases"),
+        |ask: &Ask| ask.method == "POST" && ask.path.ends_with("/secrets"),
+        |ask: &Ask| ask.method == "PUT" && ask.path.ends_with("/secrets/todo.shop"),
+    ] {
+        let mut stage = Stage::new().await;
+        first(&stage.api, 1, which, || Answer::Cut);
+        assert_eq!(stage.up(&set()).await.len(), 5);
+        assert!(stage.waited_for("trying again"));
+        let before = stage.api.all();
+        assert_eq!(stage.up(&set()).await, Vec::<String>::new());
+        assert_eq!(before, stage.api.all());
+        assert!(stage.api.get(LEASES, "shop", "todo.shop").is_none(), "the lock was given back");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_webhook_is_given_its_time_and_one_that_never_ends_is_given_up() {
+    let stage = Stage::without_sockets().await;
+    first(&stage.api, 1, writes_web, || Answer::Slow(Duration::from_secs(40)));
+    assert_eq!(stage.up(&[deployment(1)]).await, ["Created Deployment/web"]);
+    first(&stage.api, usize::MAX, writes_web, || Answer::Slow(Duration::from_secs(3600)));
+    let fault = stage.try_up(&[deployment(2)], ApplyOptions::default()).await.unwrap_err();
+    assert!(fault.findings[0].message.contains("nothing within 65 s"), "{fault:?}");
+}
+
+const UNANSWERED: &str = "Internal error occurred: failed calling webhook \"a.shop.io\": failed to call webhook: Post \
+                          \"https://hook.shop.svc:443/validate?timeout=10s\": no endpoints available for service \"hook\"";
+
+#[tokio::test(start_paused = true)]
+async fn a_webhook_is_waited_for_longer_where_its_pods_are_on_the_way() {
+    let hook = || {
+        object(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "hook"},
+            "spec": {"selector": {"app": "hook"}, "ports": [{"port": 443}]}}))
+    };
+    let asks_web = |ask: &Ask| ask.method == "PATCH" && ask.path.ends_with("/web");
+
+    let mut stage = Stage::without_sockets().await;
+    stage.up(&[config("a", json!({}))]).await;
+    let began = Instant::now();
+    stage.api.answer_with(move |ask| {
+        (asks_web(ask) && began.elapsed() < Duration::from_secs(200)).then(|| refused(500, UNANSWERED))
+    });
+    let said = stage.up(&[config("a", json!({})), hook(), deployment(1)]).await;
+    assert_eq!(said, ["Created Service/hook", "Created Deployment/web"]);
+    assert!(began.elapsed() >= Duration::from_secs(200));
+    assert!(stage.waited_for("failed calling webhook"));
+
+    // Somebody else's has half a minute, and what to do is told.
+    let stage = Stage::without_sockets().await;
+    stage.api.answer_with(move |ask| asks_web(ask).then(|| refused(500, UNANSWERED)));
+    let began = Instant::now();
+    let fault = stage.try_up(&[deployment(1)], ApplyOptions::default()).await.unwrap_err();
+    assert!(fault.findings[0].mend.as_ref().unwrap().contains("the webhook's own pods"), "{fault:?}");
+    assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_writes_while_we_compare_is_compared_with_again() {
+    let mut stage = Stage::without_sockets().await;
+    stage.up(&[config("a", json!({"n": "1"}))]).await;
+    let compares = |ask: &Ask| ask.method == "PATCH" && ask.query.contains_key("dryRun");
+    first(&stage.api, 2, compares, || {
+        refused(409, "Operation cannot be fulfilled on configmaps \"a\": the object has been modified")
+    });
+    let wanted = [config("a", json!({"n": "2"}))];
+    let plan = compare(&stage.run, &stage.target, &wanted, &ApplyOptions::default()).await.unwrap();
+    assert_eq!((plan.differences[0].action, plan.refused.len()), (Action::Change, 0));
+    assert!(stage.waited_for("the object has been modified"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_lock_is_taken_away_stops_and_leaves_the_lock_alone() {
+    let stage = Stage::without_sockets().await;
+    stage.up(&[config("a", json!({}))]).await;
+    let api = stage.api.clone();
+    stage.api.answer_with(move |ask| {
+        if !writes_web(ask) {
+            return None;
+        }
+        let mut lease = api.get(LEASES, "shop", "todo.shop").unwrap();
+        lease["spec"]["holderIdentity"] = json!("alex@laptop, process 7 #1");
+        api.put(LEASES, lease);
+        Some(Answer::Slow(Duration::from_secs(60)))
+    });
+    let late = object(
+        json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "late"}, "spec": {}}),
+    );
+    let objects = [config("a", json!({})), deployment(1), late];
+    let fault = stage.try_up(&objects, ApplyOptions::default()).await.unwrap_err();
+    assert_eq!(fault.kind, Kind::Locked, "{fault:?}");
+    assert!(stage.api.get("apis/networking.k8s.io/v1/ingresses", "shop", "late").is_none());
+    let lease = stage.api.get(LEASES, "shop", "todo.shop").unwrap();
+    assert_eq!(lease["spec"]["holderIdentity"], "alex@laptop, process 7 #1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_is_renewed_for_as_long_as_the_run_takes() {
+    let stage = Stage::without_sockets().await;
+    stage.up(&[config("a", json!({}))]).await;
+    first(&stage.api, 1, writes_web, || Answer::Slow(Duration::from_secs(60)));
+    let _ = stage.asked();
+    stage.up(&[config("a", json!({})), deployment(1)]).await;
+    let renewals =
+        stage.asked().iter().filter(|line| line.starts_with("PUT") && line.contains("/leases/")).count();
+    assert!(renewals >= 5, "{renewals}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_holds_an_object_back_is_told_while_it_is_waited_for_and_in_the_end() {
+    let mut stage = Stage::without_sockets().await;
+    let mut held = config("held", json!({}));
+    held.value["metadata"]["finalizers"] = json!(["zoo.io/keeper"]);
+    stage.up(&[held]).await;
+    let removing = todo::cluster::remove::RemoveOptions { purge: true };
+    let fault = todo::cluster::remove::remove(&stage.run, &stage.target, &removing).await.unwrap_err();
+    assert!(fault.findings[0].message.contains("zoo.io/keeper"), "{fault:?}");
+    assert!(fault.findings[0].mend.as_ref().unwrap().contains("finalizers"), "{fault:?}");
+    assert!(stage.waited_for("it is held by zoo.io/keeper"));
+}
