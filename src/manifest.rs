@@ -7,7 +7,9 @@
 //! [`bind`], [`follow`] and [`lint`], which are pure.
 
 pub mod bind;
+pub mod chart;
 pub mod follow;
+pub mod hook;
 pub mod lint;
 pub mod nearest;
 pub mod normal;
@@ -18,14 +20,18 @@ pub mod yaml;
 
 mod glob;
 mod identity;
+mod kustomize;
 mod quantity;
 mod scalar;
 mod tree;
+mod values;
 
+use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::project::Chart;
 use crate::project::Source;
 use crate::project::name::Namespace;
 use crate::run::Run;
@@ -33,19 +39,50 @@ use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+
+/// What the sources come to.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The objects of every source.
+    pub objects: Vec<Object>,
+    /// What the charts among them make.
+    pub releases: Vec<Release>,
+    /// Worth knowing.
+    pub warnings: Vec<Finding>,
+}
+
+/// A chart, rendered: which of the objects are its own, and what runs around them.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// What was rendered, under which name.
+    pub chart: Chart,
+    /// Where it goes.
+    pub namespace: Namespace,
+    /// The entry of deploy.toml.
+    pub place: Place,
+    /// Its objects, which stand among the others.
+    pub members: BTreeSet<ObjectId>,
+    /// Its hooks, which do not.
+    pub hooks: Vec<hook::Hook>,
+}
 
 /// The objects of all sources: files as they are, kustomizations and charts rendered. Every mistake is told at once.
 ///
 /// Places name files relative to `root`; `namespace` is what charts are rendered for, and where objects without one go.
-pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Vec<Object>> {
+pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Written> {
     let (mut objects, mut found) = match read::read(root, sources) {
         Ok(objects) => (objects, Vec::new()),
         Err(found) => (Vec::new(), found),
     };
+    let mut releases = Vec::new();
     match render::render(run, root, namespace, sources).await {
-        Ok(rendered) => objects.extend(rendered),
+        Ok((rendered, made)) => {
+            objects.extend(rendered);
+            releases = made;
+        }
         Err(fault) if fault.kind == Kind::Usage && !fault.findings.is_empty() => found.extend(fault.findings),
         Err(fault) => return Err(fault.findings(found)),
     }
@@ -53,7 +90,8 @@ pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Sour
         found = read::duplicates(&objects, Some(namespace));
     }
     if found.is_empty() {
-        return Ok(objects);
+        let warnings = values::warnings(root, sources);
+        return Ok(Written { objects, releases, warnings });
     }
     Err(Fault::message(Kind::Usage, "the manifests cannot be read").findings(found))
 }

@@ -5,6 +5,7 @@
 mod binary;
 mod cluster {
     mod fake;
+    mod hooks;
     mod real;
 }
 #[path = "dockerignore/differential.rs"]

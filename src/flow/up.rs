@@ -3,8 +3,10 @@
 use crate::cli;
 use crate::cluster::apply;
 use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::awake::awake;
+use crate::cluster::hook;
 use crate::cluster::revision::history;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
@@ -18,12 +20,16 @@ use crate::flow::Open;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
+use crate::flow::hooks;
+use crate::flow::hooks::Course;
 use crate::flow::reach;
+use crate::flow::releases;
 use crate::image;
 use crate::image::Built;
 use crate::image::Destination;
 use crate::image::survey::Surveyed;
 use crate::manifest::Object;
+use crate::manifest::Release;
 use crate::manifest::bind::PullPolicy;
 use crate::manifest::bind::bind;
 use crate::minikube;
@@ -34,6 +40,7 @@ use crate::project::Project;
 use crate::run::Run;
 use crate::service;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -47,16 +54,24 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let node = start(run, project).await?;
     let to = reach::destination(&node);
     let target = reach::target(run, project, &node).await?;
+    let adopted = hooks::owners(run, &target, &plan.releases, flags.helm.adopt).await?;
     let built = build(run, project, &to, &images).await?;
     if node.outcome != Outcome::Unchanged
         && let Some(started) = node.started
     {
         awake(run, &target, started).await?;
     }
-    let applied = write(run, project, &target, plan, &built, options(flags.apply)).await?;
-    let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
-    healthy(run, &target, applied, &flags.wait).await?;
+    let written = write(run, project, &node, &target, plan, &built, adopted, flags).await?;
+    let Written { applied, released, mut course, releases } = written;
+    let objects: Vec<Object> =
+        applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();
+    let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
+    well(run, &target, applied, released, &flags.wait).await?;
+    course.end(run, &target, &limits(&flags.wait), &helms).await?;
     let proved = open(run, project, &target, &node, &objects).await?;
+    if run.verbose {
+        releases::tell_notes(run, project, &releases, &objects).await;
+    }
     sweep(run, project, &target, &to, &built).await;
     Ok(answer(proved))
 }
@@ -95,28 +110,96 @@ async fn build(run: &Run, project: &Project, to: &Destination, images: &[Surveye
     Ok(built)
 }
 
+/// What was written, by us and by Helm, and what is still to be done about the charts.
+struct Written {
+    applied: Applied,
+    released: Vec<AppliedObject>,
+    course: Course,
+    releases: Vec<Release>,
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is what another step has found")]
 async fn write(
     run: &Run,
     project: &Project,
+    node: &Node,
     target: &Target,
     plan: Plan,
     built: &[Built],
-    options: ApplyOptions,
-) -> Result<Applied> {
+    adopted: Vec<(String, String)>,
+    flags: &cli::Up,
+) -> Result<Written> {
     let step = run.sink.step(Step::Apply);
-    let mut objects = plan.objects;
+    let Plan { mut objects, mut releases, .. } = plan;
     let references = built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
-    bind(&mut objects, &references, PullPolicy::Never);
+    let rules = &project.bindings;
+    let mut bound = bind(&mut objects, rules, &references, PullPolicy::Never);
+    for release in &mut releases {
+        if flags.helm.no_hooks {
+            release.hooks.clear();
+        }
+        for hook in &mut release.hooks {
+            let hook = std::slice::from_mut(&mut hook.object);
+            bound.changes.extend(bind(hook, rules, &references, PullPolicy::Never).changes);
+        }
+    }
     run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
+    let mut course = Course::of(run, target, &releases, &objects, adopted).await?;
+    let (helms, objects): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| releases::is_helms(&releases, object));
+    let options = options(flags.apply);
+    if course.has_beginning() || !helms.is_empty() {
+        hook::ground(run, target).await?;
+        let first: Vec<Object> =
+            objects.iter().filter(|object| is_ground(project, object)).cloned().collect();
+        apply::apply(run, target, &first, &options).await?.release().await;
+        course.begin(run, target, &limits(&flags.wait)).await?;
+    }
     let applied = apply::apply(run, target, &objects, &options).await?;
-    step.finish(whole(applied.objects.iter().map(|object| object.outcome)), None);
-    Ok(applied)
+    let installed = releases::install(run, project, node, target, &releases, &helms, &course, built);
+    let released = match installed.await {
+        Ok(released) => released,
+        Err(fault) => {
+            applied.release().await;
+            return Err(fault);
+        }
+    };
+    if !applied.is_unchanged()
+        && let Some(note) = bound.note()
+    {
+        run.sink.warn(note);
+    }
+    step.finish(whole(applied.objects.iter().chain(&released).map(|object| object.outcome)), None);
+    Ok(Written { applied, released, course, releases })
+}
+
+/// What a chart's hooks, and Helm, find there already: namespaces, and what deploy.toml itself gives the pods to read.
+fn is_ground(project: &Project, object: &Object) -> bool {
+    let ours = project.file.file_name().is_some_and(|name| object.place.file == Path::new(name));
+    object.kind() == "Namespace" || ours && matches!(object.kind(), "Secret" | "ConfigMap")
+}
+
+fn limits(wait: &cli::Wait) -> Limits {
+    Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() }
 }
 
 /// Waits until what was applied is healthy, and then removes what is no longer wanted.
 pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: &cli::Wait) -> Result<()> {
-    let limits = Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() };
-    match rollout(run, target, &applied, &limits).await {
+    well(run, target, applied, Vec::new(), wait).await
+}
+
+/// As [`healthy`], for what Helm has installed, too: it may be what the rest waits for.
+async fn well(
+    run: &Run,
+    target: &Target,
+    applied: Applied,
+    released: Vec<AppliedObject>,
+    wait: &cli::Wait,
+) -> Result<()> {
+    let limits = limits(wait);
+    let objects = applied.objects.iter().cloned().chain(released).collect();
+    let all = Applied { objects, ..Applied::default() };
+    match rollout(run, target, &all, &limits).await {
         Ok(_) => settle(run, target, applied).await.map(drop),
         Err(fault) => {
             applied.release().await;

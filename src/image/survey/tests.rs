@@ -108,6 +108,7 @@ fn project(root: &Path, images: Vec<Image>) -> Project {
         },
         images,
         sources: Vec::new(),
+        bindings: Vec::new(),
         secrets: Vec::new(),
         configs: Vec::new(),
         services: Vec::new(),

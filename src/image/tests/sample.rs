@@ -100,6 +100,7 @@ impl Sample {
             },
             images,
             sources: Vec::new(),
+            bindings: Vec::new(),
             secrets: Vec::new(),
             configs: Vec::new(),
             services: Vec::new(),

@@ -3,6 +3,7 @@
 use crate::project::BuildSecret;
 use crate::project::Probe;
 use crate::project::Runtime;
+use crate::project::Set;
 use crate::project::SourceKind;
 use crate::project::check::check;
 use std::path::Path;
@@ -95,7 +96,9 @@ fn everything_that_can_be_said() {
     assert_eq!(web.secrets["npm"], BuildSecret::Env("NPM_TOKEN".to_owned()));
     assert_eq!(web.secrets["key"], BuildSecret::File("/p/key.pem".into()));
     assert_eq!(project.images[1].dockerfile, Path::new("/p/api/Dockerfile"));
-    assert!(matches!(&project.sources[1].kind, SourceKind::Chart { release, .. } if release == "backend"));
+    assert!(
+        matches!(&project.sources[1].kind, SourceKind::Chart(chart) if chart.release == "backend" && chart.set["image.tag"] == Set::Text("1".to_owned()))
+    );
     assert_eq!(project.services[0].expect.contains.as_deref(), Some("ok"));
     assert!(!project.checks[0].required && project.checks[1].required);
     assert_eq!(project.checks[1].probe, Probe::Tcp("db.example:5432".to_owned()));

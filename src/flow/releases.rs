@@ -1,0 +1,113 @@
+//! Charts that Helm installs itself (`mode = "release"`), and what every chart has to say to people.
+//!
+//! Helm gets our images through a post-renderer, which is this program; the wait and the diagnosis stay ours. A release
+//! that is what the last good run made of it is not installed again: Helm would count a revision for nothing.
+
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::helm;
+use crate::cluster::helm::Where;
+use crate::cluster::target::Target;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::flow::hooks::Course;
+use crate::image::Built;
+use crate::manifest::Object;
+use crate::manifest::Release;
+use crate::manifest::chart;
+use crate::minikube::Node;
+use crate::project::Mode;
+use crate::project::Project;
+use crate::run::Run;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// Whether Helm, and not we, writes this object.
+pub(crate) fn is_helms(releases: &[Release], object: &Object) -> bool {
+    let helms = releases.iter().filter(|release| release.chart.mode == Mode::Release);
+    helms.into_iter().any(|release| release.members.contains(&object.id()))
+}
+
+/// Lets Helm install what is its own and has changed, and returns all of it to be waited for.
+#[expect(clippy::too_many_arguments, reason = "each is what another step has found")]
+pub(crate) async fn install(
+    run: &Run,
+    project: &Project,
+    node: &Node,
+    target: &Target,
+    releases: &[Release],
+    objects: &[Object],
+    course: &Course,
+    built: &[Built],
+) -> Result<Vec<AppliedObject>> {
+    let mut seen = Vec::new();
+    for release in releases.iter().filter(|release| release.chart.mode == Mode::Release) {
+        let (name, namespace) = (release.chart.release.as_str(), release.namespace.as_str());
+        let own: Vec<Object> =
+            objects.iter().filter(|object| release.members.contains(&object.id())).cloned().collect();
+        let before = helm::look(run, target, &own).await?;
+        let found = helm::find(run, target, namespace, name).await?;
+        let revision = found.map(|found| found.revision);
+        if course.is_changed(release) || revision.is_none() || revision != course.revision(release) {
+            let program = run.world.program.clone().ok_or_else(|| {
+                Fault::message(Kind::Internal, "the system does not say which program this is")
+                    .hint("leave `mode = \"release\"` out: then no program has to be named to Helm")
+            })?;
+            let images = built.iter().map(|image| (image.name.to_string(), image.reference.clone()));
+            let renderer = helm::renderer(program, &project.file, images);
+            let at = Where { kubeconfig: &node.kubeconfig, context: &node.context, namespace };
+            helm::upgrade(run, at, &project.root, &release.chart, &renderer).await?;
+        } else {
+            run.sink.item(Step::Apply, format!("release {name}")).finish(Outcome::Unchanged, None);
+        }
+        seen.extend(helm::observe(run, target, &own, &before).await?);
+    }
+    Ok(seen)
+}
+
+/// Tells what the charts say to people, without the secrets that they like to repeat.
+pub(crate) async fn tell_notes(run: &Run, project: &Project, releases: &[Release], objects: &[Object]) {
+    for release in releases {
+        let Some(notes) = chart::notes(run, &project.root, &release.chart, &release.namespace).await else {
+            continue;
+        };
+        let item = run.sink.item(Step::Service, format!("notes of {}", release.chart.release));
+        for line in masked(&notes, objects).lines() {
+            item.log(line);
+        }
+        item.finish(Outcome::Done, None);
+    }
+}
+
+/// A text without the values of Secrets.
+fn masked(text: &str, objects: &[Object]) -> String {
+    let mut values: Vec<String> = Vec::new();
+    for object in objects.iter().filter(|object| object.kind() == "Secret") {
+        for value in
+            object.value["data"].as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str())
+        {
+            values.push(value.to_owned());
+            values.extend(STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok()));
+        }
+    }
+    // A value that is part of another one must not leave the rest of it.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    let hide = |text: String, value: &String| text.replace(value.trim(), "•••");
+    values.iter().filter(|value| value.trim().len() > 3).fold(text.to_owned(), hide)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+    use crate::manifest::read::objects;
+
+    #[test]
+    fn notes_do_not_repeat_secrets() {
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {A: hunter2, B: hunter22, C: on}\n";
+        let told =
+            masked("the password is hunter22, or hunter2 (aHVudGVyMg==), on port 80", &objects(secret));
+        assert_eq!(told, "the password is •••, or ••• (•••), on port 80");
+    }
+}
