@@ -38,6 +38,7 @@ use crate::run::Run;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -86,6 +87,7 @@ pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Sour
         Err(fault) if fault.kind == Kind::Usage && !fault.findings.is_empty() => found.extend(fault.findings),
         Err(fault) => return Err(fault.findings(found)),
     }
+    grounds(namespace, &releases, &mut objects);
     if found.is_empty() {
         found = read::duplicates(&objects, Some(namespace));
     }
@@ -94,6 +96,17 @@ pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Sour
         return Ok(Written { objects, releases, warnings });
     }
     Err(Fault::message(Kind::Usage, "the manifests cannot be read").findings(found))
+}
+
+/// A namespace that deploy.toml gives to a release alone is made, too, unless some manifest makes it.
+fn grounds(namespace: &Namespace, releases: &[Release], objects: &mut Vec<Object>) {
+    for release in releases.iter().filter(|release| release.namespace != *namespace) {
+        let name = release.namespace.as_str();
+        if !objects.iter().any(|object| object.kind() == "Namespace" && object.name() == name) {
+            let made = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+            objects.push(Object::made(made, release.place.clone()));
+        }
+    }
 }
 
 /// What names one object in a cluster. Ordered by kind, then namespace, then name.

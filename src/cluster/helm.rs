@@ -217,7 +217,10 @@ pub async fn upgrade(
             let kind = if hooks { Kind::Rollout } else { Kind::Apply };
             let (name, namespace) = (chart.release.as_str(), at.namespace);
             let stuck = error.stderr.contains("another operation");
-            let hint = if stuck {
+            let hint = if error.stderr.contains("invalid ownership metadata") {
+                "what is there is ours: take it away first by `todo down` (volumes stay), then `todo up`"
+                    .to_owned()
+            } else if stuck {
                 format!(
                     "an earlier Helm was killed; go back to what ran: `helm rollback {name} -n {namespace}`"
                 )

@@ -78,11 +78,13 @@ pub async fn run_all(
     let lock = run.or_stopped(lock::take(run, &wire, target)).await?;
     let mut ended = Ok(());
     for (one, hook) in wanted.iter().zip(hooks) {
+        let item = run.sink.item(Step::Apply, format!("{moment} hook {}", one.id));
         let ran = run.or_stopped(begin(run, target, &wire, one, hook)).await;
         let ran = match ran {
             Ok(after) => end(run, target, &wire, one, after, limits).await,
             Err(fault) => Err(fault),
         };
+        item.finish(if ran.is_ok() { Outcome::Done } else { Outcome::Failed }, None);
         if let Err(fault) = ran {
             if fault.kind == fault::Kind::Rollout && hook.policies.contains(&Policy::Failed) {
                 take_away(run, &wire, one).await?;

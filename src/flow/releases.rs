@@ -7,6 +7,7 @@ use crate::cluster::apply::AppliedObject;
 use crate::cluster::helm;
 use crate::cluster::helm::Where;
 use crate::cluster::target::Target;
+use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Fault;
@@ -16,7 +17,9 @@ use crate::flow::hooks::Course;
 use crate::image::Built;
 use crate::manifest::Object;
 use crate::manifest::Release;
+use crate::manifest::bind::images_named;
 use crate::manifest::chart;
+use crate::manifest::chart::Version;
 use crate::minikube::Node;
 use crate::project::Mode;
 use crate::project::Project;
@@ -28,6 +31,39 @@ use base64::engine::general_purpose::STANDARD;
 pub(crate) fn is_helms(releases: &[Release], object: &Object) -> bool {
     let helms = releases.iter().filter(|release| release.chart.mode == Mode::Release);
     helms.into_iter().any(|release| release.members.contains(&object.id()))
+}
+
+/// Refuses what Helm could not do: before version 4 it hands hooks to no post-renderer, so they keep the images that the
+/// chart names, which no node has.
+pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release]) -> Result<()> {
+    let names = || project.images.iter().map(|image| &image.name);
+    let mut findings = Vec::new();
+    for release in releases.iter().filter(|release| release.chart.mode == Mode::Release) {
+        for hook in &release.hooks {
+            let object = std::slice::from_ref(&hook.object);
+            let named = images_named(object, &project.bindings, names());
+            findings.extend(named.ours.into_iter().map(|(name, places)| {
+                let told = format!(
+                    "this hook runs the image `{name}`, and Helm 3 lets nobody bind the images of hooks"
+                );
+                let place = places.into_iter().next().unwrap_or_else(|| hook.object.place.clone());
+                Finding::error(told)
+                    .about(hook.object.id().to_string())
+                    .at(place)
+                    .mend("use Helm 4, or leave `mode = \"release\"` out: then `todo` runs the hooks")
+            }));
+        }
+    }
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let helm = chart::helm(run, "this release")?;
+    match chart::version(run, &helm).await {
+        Ok(Some(version)) if version < Version(4, 0, 0) => {
+            Err(Fault::message(Kind::Usage, "Helm cannot install it with your images").findings(findings))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Lets Helm install what is its own and has changed, and returns all of it to be waited for.
@@ -68,11 +104,17 @@ pub(crate) async fn install(
 }
 
 /// Tells what the charts say to people, without the secrets that they like to repeat.
-pub(crate) async fn tell_notes(run: &Run, project: &Project, releases: &[Release], objects: &[Object]) {
+pub(crate) async fn tell_notes(
+    run: &Run,
+    project: &Project,
+    node: &Node,
+    releases: &[Release],
+    objects: &[Object],
+) {
+    let cluster = (node.kubeconfig.as_path(), node.context.as_str());
     for release in releases {
-        let Some(notes) = chart::notes(run, &project.root, &release.chart, &release.namespace).await else {
-            continue;
-        };
+        let notes = chart::notes(run, &project.root, &release.chart, &release.namespace, cluster).await;
+        let Some(notes) = notes else { continue };
         let item = run.sink.item(Step::Service, format!("notes of {}", release.chart.release));
         for line in masked(&notes, objects).lines() {
             item.log(line);

@@ -70,7 +70,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     course.end(run, &target, &limits(&flags.wait), &helms).await?;
     let proved = open(run, project, &target, &node, &objects).await?;
     if run.verbose {
-        releases::tell_notes(run, project, &releases, &objects).await;
+        releases::tell_notes(run, project, &node, &releases, &objects).await;
     }
     sweep(run, project, &target, &to, &built).await;
     Ok(answer(proved))
@@ -89,6 +89,7 @@ async fn prepare(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
     for finding in preflight::preflight(run, project, None).await?.findings {
         run.sink.warn(finding);
     }
+    releases::possible(run, project, &gathered.plan.releases).await?;
     step.finish(Outcome::Done, Some(format!("{} objects", gathered.plan.objects.len())));
     Ok(gathered)
 }

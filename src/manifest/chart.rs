@@ -93,13 +93,20 @@ fn escaped(text: &str) -> String {
     if escaped.starts_with('{') { format!(r"\{escaped}") } else { escaped }
 }
 
-/// What the chart has to say to people: its NOTES.txt, rendered.
-pub async fn notes(run: &Run, root: &Path, chart: &Chart, namespace: &Namespace) -> Option<String> {
+/// What the chart has to say to people: its NOTES.txt, rendered. Helm renders it for installations alone, so it is asked for
+/// one that it does not do; it wants to see a cluster for that, the entry `context` of `kubeconfig`.
+pub async fn notes(
+    run: &Run,
+    root: &Path,
+    chart: &Chart,
+    namespace: &Namespace,
+    (kubeconfig, context): (&Path, &str),
+) -> Option<String> {
     let helm = exec::find(&run.world, "helm")?;
     let call = Call::new(helm).args(["install", &chart.release]);
-    let call = with_values(call, chart).args(["--dry-run=client", "--output", "json"]);
-    let call = call.args(["--namespace", chart.namespace.as_ref().unwrap_or(namespace).as_str()]);
-    let output = call.folder(root).output(run).await.ok()?;
+    let call = with_values(call, chart).args(["--dry-run=client", "--take-ownership", "--output", "json"]);
+    let call = call.args(["--namespace", namespace.as_str(), "--kube-context", context]);
+    let output = call.args(["--kubeconfig"]).args([kubeconfig]).folder(root).output(run).await.ok()?;
     let release: Value = serde_json::from_str(&output.stdout).ok()?;
     release["info"]["notes"].as_str().map(str::trim).filter(|notes| !notes.is_empty()).map(str::to_owned)
 }

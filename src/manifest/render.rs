@@ -101,8 +101,7 @@ fn what(root: &Path, source: &Source) -> String {
     format!("the {kind} `{}`", shown(root, folder(source)))
 }
 
-/// Sorts what a chart rendered to: objects, each in the release's namespace, and hooks. A namespace that deploy.toml gives
-/// the release alone is one of its objects, because nothing else makes it.
+/// Sorts what a chart rendered to: objects, each in the release's namespace, and hooks.
 fn released(
     objects: Vec<Object>,
     chart: &Chart,
@@ -114,11 +113,6 @@ fn released(
         let hooks = hooks.iter_mut().map(|hook| &mut hook.object);
         for object in objects.iter_mut().chain(hooks).filter(|object| object.namespace().is_none()) {
             object.value["metadata"]["namespace"] = json!(own.as_str());
-        }
-        let own = own.as_str();
-        if !objects.iter().any(|object| object.kind() == "Namespace" && object.name() == own) {
-            let made = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": own } });
-            objects.push(Object::made(made, source.place.clone()));
         }
     }
     let release = Release {

@@ -16,10 +16,13 @@ pub enum Clear {
 /// What `value`, called `name`, gives away; `None` if it is nobody's secret.
 #[must_use]
 pub fn look(name: &str, value: &str) -> Option<Clear> {
-    if is_placeholder(value.as_bytes()) {
+    let password = password(value);
+    if is_placeholder(value.as_bytes())
+        || password.is_some_and(|password| is_placeholder(password.as_bytes()))
+    {
         return Some(Clear::Placeholder);
     }
-    let open = is_secret_name(name) && is_literal(value) || has_password(value) || is_known(value);
+    let open = is_secret_name(name) && is_literal(value) || password.is_some() || is_known(value);
     open.then_some(Clear::Secret)
 }
 
@@ -68,15 +71,12 @@ fn is_literal(value: &str) -> bool {
         && !matches!(value.to_ascii_lowercase().as_str(), "true" | "false" | "none" | "null")
 }
 
-/// Whether it is a URL with a password in it: `postgres://user:password@host`.
-fn has_password(value: &str) -> bool {
-    let Some((_, rest)) = value.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let password =
-        authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
-    password.is_some_and(|password| {
-        !password.is_empty() && !password.starts_with(['$', '<', '{']) && !is_placeholder(password.as_bytes())
-    })
+/// The password in a URL, as in `postgres://user:password@host`; a reference is none.
+fn password(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let (_, password) = authority.rsplit_once('@')?.0.split_once(':')?;
+    (!password.is_empty() && !password.starts_with(['$', '{'])).then_some(password)
 }
 
 /// Whether it has the shape of a key that a well-known service gives out: how it begins, and how much follows.
@@ -191,6 +191,6 @@ mod tests {
             assert_eq!(look(name, value), None, "{name}={value}");
         }
         assert_eq!(look("OPENAI_API_KEY", "sk-your-key-here"), Some(Clear::Placeholder));
-        assert_eq!(look("DATABASE_URL", "postgres://u:changeme@db/x"), None);
+        assert_eq!(look("DATABASE_URL", "postgres://u:changeme@db/x"), Some(Clear::Placeholder));
     }
 }

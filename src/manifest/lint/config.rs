@@ -14,7 +14,6 @@ use crate::manifest::pods::ConfigKind;
 use crate::manifest::pods::Reference;
 use crate::manifest::pods::items;
 use crate::project::clear::Clear;
-use crate::project::clear::is_placeholder;
 use crate::project::clear::look;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -139,7 +138,8 @@ pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
     for object in set.core("Secret") {
         for (key, value) in object.value["data"].as_object().into_iter().flatten() {
             let value = value.as_str().and_then(|text| STANDARD.decode(text).ok());
-            if value.is_some_and(|value| is_placeholder(&value)) {
+            let value = value.and_then(|bytes| String::from_utf8(bytes).ok());
+            if value.is_some_and(|value| look(key, &value) == Some(Clear::Placeholder)) {
                 found.push(at(object, &below("/data", key), placeholder(key)));
             }
         }
