@@ -75,6 +75,12 @@ pub enum Command {
         /// A file of YAML or JSON, or - for standard input
         file: PathBuf,
     },
+    /// What Helm calls to bind images: objects on standard input, the same with images NAME=REFERENCE on standard output
+    #[command(hide = true)]
+    PostRender {
+        /// Images and what they are called in the node
+        images: Vec<String>,
+    },
 }
 
 /// How far `up` may go with objects that are there already.
@@ -114,6 +120,20 @@ pub struct Up {
     /// How to wait.
     #[command(flatten)]
     pub wait: Wait,
+    /// What to do about releases of Helm.
+    #[command(flatten)]
+    pub helm: Helm,
+}
+
+/// Flags of `up` that only charts have a use for.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Helm {
+    /// Take over the objects of a release that Helm has installed, and make Helm forget it
+    #[arg(long)]
+    pub adopt: bool,
+    /// Leave the charts' hooks out
+    #[arg(long)]
+    pub no_hooks: bool,
 }
 
 /// How long to wait, and how forgivingly.
@@ -129,6 +149,7 @@ pub struct Wait {
 
 /// Flags of `down`.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Down {
     /// Delete the volumes, too, and with them the data
     #[arg(long)]
@@ -139,6 +160,9 @@ pub struct Down {
     /// Delete the cluster, and with it all data of all projects in it
     #[arg(long)]
     pub delete: bool,
+    /// Leave the charts' hooks out
+    #[arg(long)]
+    pub no_hooks: bool,
 }
 
 impl Command {
@@ -154,6 +178,7 @@ impl Command {
             Command::Rollback(_) => "rollback",
             Command::Unlock => "unlock",
             Command::Explain { .. } => "explain",
+            Command::PostRender { .. } => "post-render",
         }
     }
 }

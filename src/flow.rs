@@ -9,8 +9,11 @@ pub mod explain;
 mod gather;
 mod generate;
 pub mod history;
+mod hooks;
 pub mod plan;
+pub mod post_render;
 mod reach;
+mod releases;
 pub mod status;
 pub mod unlock;
 pub mod up;
@@ -31,6 +34,8 @@ pub enum Answer {
     Status(Box<StatusReport>),
     /// Several things.
     Listing(Listing),
+    /// A text for another program.
+    Text(String),
 }
 
 /// A URL, and what keeps it open.

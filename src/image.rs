@@ -8,6 +8,7 @@ pub mod budget;
 pub mod build;
 pub mod build_secrets;
 pub mod classic;
+pub mod clear;
 pub mod context;
 pub mod credentials;
 pub mod dockerfile;

@@ -7,7 +7,9 @@
 //! [`bind`], [`follow`] and [`lint`], which are pure.
 
 pub mod bind;
+pub mod chart;
 pub mod follow;
+pub mod hook;
 pub mod lint;
 pub mod normal;
 pub mod pods;
@@ -17,44 +19,93 @@ pub mod yaml;
 
 mod glob;
 mod identity;
+mod kustomize;
 mod quantity;
 mod scalar;
 mod tree;
+mod values;
 
+use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::project::Chart;
 use crate::project::Source;
 use crate::project::name::Namespace;
 use crate::run::Run;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+
+/// What the sources come to.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The objects of every source.
+    pub objects: Vec<Object>,
+    /// What the charts among them make.
+    pub releases: Vec<Release>,
+    /// Worth knowing.
+    pub warnings: Vec<Finding>,
+}
+
+/// A chart, rendered: which of the objects are its own, and what runs around them.
+#[derive(Debug, Clone)]
+pub struct Release {
+    /// What was rendered, under which name.
+    pub chart: Chart,
+    /// Where it goes.
+    pub namespace: Namespace,
+    /// The entry of deploy.toml.
+    pub place: Place,
+    /// Its objects, which stand among the others.
+    pub members: BTreeSet<ObjectId>,
+    /// Its hooks, which do not.
+    pub hooks: Vec<hook::Hook>,
+}
 
 /// The objects of all sources: files as they are, kustomizations and charts rendered. Every mistake is told at once.
 ///
 /// Places name files relative to `root`; `namespace` is what charts are rendered for, and where objects without one go.
-pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Vec<Object>> {
+pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Written> {
     let (mut objects, mut found) = match read::read(root, sources) {
         Ok(objects) => (objects, Vec::new()),
         Err(found) => (Vec::new(), found),
     };
+    let mut releases = Vec::new();
     match render::render(run, root, namespace, sources).await {
-        Ok(rendered) => objects.extend(rendered),
+        Ok((rendered, made)) => {
+            objects.extend(rendered);
+            releases = made;
+        }
         Err(fault) if fault.kind == Kind::Usage && !fault.findings.is_empty() => found.extend(fault.findings),
         Err(fault) => return Err(fault.findings(found)),
     }
+    grounds(namespace, &releases, &mut objects);
     if found.is_empty() {
         found = read::duplicates(&objects, Some(namespace));
     }
     if found.is_empty() {
-        return Ok(objects);
+        let warnings = values::warnings(root, sources);
+        return Ok(Written { objects, releases, warnings });
     }
     Err(Fault::message(Kind::Usage, "the manifests cannot be read").findings(found))
+}
+
+/// A namespace that deploy.toml gives to a release alone is made, too, unless some manifest makes it.
+fn grounds(namespace: &Namespace, releases: &[Release], objects: &mut Vec<Object>) {
+    for release in releases.iter().filter(|release| release.namespace != *namespace) {
+        let name = release.namespace.as_str();
+        if !objects.iter().any(|object| object.kind() == "Namespace" && object.name() == name) {
+            let made = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
+            objects.push(Object::made(made, release.place.clone()));
+        }
+    }
 }
 
 /// What names one object in a cluster. Ordered by kind, then namespace, then name.

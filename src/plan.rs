@@ -7,6 +7,7 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::manifest::Object;
+use crate::manifest::Release;
 use crate::manifest::bind::unused;
 use crate::manifest::lint;
 use crate::manifest::lint::lint;
@@ -25,6 +26,8 @@ use std::collections::BTreeMap;
 pub struct Facts {
     /// The objects of every source.
     pub objects: Vec<Object>,
+    /// The releases that charts make of some of them.
+    pub releases: Vec<Release>,
     /// The values of each `[secret.NAME]`, in the order of the project.
     pub secrets: Vec<BTreeMap<DataKey, Secret>>,
     /// The values of each `[config.NAME]`, in the order of the project.
@@ -36,14 +39,18 @@ pub struct Facts {
 pub struct Plan {
     /// The objects, those of deploy.toml first.
     pub objects: Vec<Object>,
+    /// The releases that charts make of some of them, and their hooks.
+    pub releases: Vec<Release>,
     /// Worth knowing before anything happens.
     pub warnings: Vec<Finding>,
 }
 
 /// Decides what is to be in the cluster, or tells every reason why that cannot be decided.
 pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
-    let mut findings = lint(&facts.objects, &known(project, &facts));
-    findings.extend(unused(&facts.objects, &project.images));
+    let hooks = facts.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
+    let judged: Vec<Object> = facts.objects.iter().chain(hooks).cloned().collect();
+    let mut findings = lint(&judged, &known(project, &facts));
+    findings.extend(unused(&judged, &project.bindings, &project.images));
     let secrets = project.secrets.iter().zip(&facts.secrets);
     let configs = project.configs.iter().zip(&facts.configs);
     let made = secrets
@@ -55,7 +62,7 @@ pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
         findings.sort_by(|one, other| one.place.cmp(&other.place));
         return Err(findings);
     }
-    Ok(Plan { objects, warnings: findings })
+    Ok(Plan { objects, releases: facts.releases, warnings: findings })
 }
 
 /// What lint must know beside the objects.
@@ -123,7 +130,7 @@ mod tests {
     fn facts(objects: Vec<Object>) -> Facts {
         let secret = BTreeMap::from([(DataKey::parse("A").unwrap(), Secret::new("s3cret"))]);
         let config = BTreeMap::from([(DataKey::parse("LEVEL").unwrap(), "info".to_owned())]);
-        Facts { objects, secrets: vec![secret], configs: vec![config] }
+        Facts { objects, secrets: vec![secret], configs: vec![config], ..Facts::default() }
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub struct Checked {
 pub async fn preflight(run: &Run, project: &Project, other: Option<&OtherCluster>) -> Result<Checked> {
     let of_project = files::check(&run.world, project);
     let mut of_machine = program::renderers(&run.world, project);
+    of_machine.extend(program::helm(run, project, false).await);
     if other.is_none() {
         of_machine.extend(run.or_stopped(async { Ok(machine(run, &project.minikube, false).await) }).await?);
     } else if !project.images.is_empty() {
@@ -68,6 +69,7 @@ pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
     if let Some(project) = project {
         findings.extend(files::check(&run.world, project));
         findings.extend(program::renderers(&run.world, project));
+        findings.extend(program::helm(run, project, true).await);
     }
     findings.extend(machine(run, &asked, true).await);
     findings.extend(rights::proxies(&run.world));

@@ -4,12 +4,14 @@
 //! these, reporting every mistake at once. Nothing here looks at a cluster, an engine or a Dockerfile.
 
 pub mod check;
+pub mod clear;
 pub mod dotenv;
 pub mod file;
 pub mod locate;
 pub mod name;
 pub mod secret;
 pub mod size;
+pub mod tracked;
 pub mod values;
 
 use crate::event::Place;
@@ -39,6 +41,8 @@ pub struct Project {
     pub images: Vec<Image>,
     /// Where the objects are written, in the order of the file.
     pub sources: Vec<Source>,
+    /// Where custom resources name images.
+    pub bindings: Vec<Binding>,
     /// Kubernetes Secrets made from .env files and the environment.
     pub secrets: Vec<SecretSpec>,
     /// ConfigMaps made from values and files.
@@ -128,6 +132,14 @@ pub struct Source {
     pub kind: SourceKind,
 }
 
+impl Source {
+    /// Whether Helm itself installs it.
+    #[must_use]
+    pub fn is_helms(&self) -> bool {
+        matches!(&self.kind, SourceKind::Chart(chart) if chart.mode == Mode::Release)
+    }
+}
+
 /// What a `[[manifests]]` entry names; every path is absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceKind {
@@ -136,16 +148,55 @@ pub enum SourceKind {
     /// A folder with a kustomization.
     Kustomize(PathBuf),
     /// A Helm chart.
-    Chart {
-        /// The chart's folder.
-        chart: PathBuf,
-        /// The release's name.
-        release: String,
-        /// Values files, the later ones winning.
-        values: Vec<PathBuf>,
-        /// `--set` values.
-        set: BTreeMap<String, String>,
-    },
+    Chart(Chart),
+}
+
+/// A Helm chart, and what it is rendered with; every path is absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    /// The chart's folder.
+    pub folder: PathBuf,
+    /// The release's name; the folder's if not given.
+    pub release: String,
+    /// Where the release goes, if not where the project does.
+    pub namespace: Option<Namespace>,
+    /// Values files, the later ones winning.
+    pub values: Vec<PathBuf>,
+    /// Single values, by their path in the values as Helm's `--set` writes it.
+    pub set: BTreeMap<String, Set>,
+    /// Who installs it.
+    pub mode: Mode,
+}
+
+/// A value of `set`. TOML says what is a text, so nothing has to be guessed: `"1.10"` is no number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Set {
+    /// A text, whatever it looks like.
+    Text(String),
+    /// A number or a truth value.
+    Plain(String),
+}
+
+/// Who installs a chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Helm renders, and we apply what it renders: the default.
+    Objects,
+    /// Helm itself, as a release of its own; we bind the images and watch.
+    Release,
+}
+
+/// `[[binding]]`: a field of a custom resource that names an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Where it is written.
+    pub place: Place,
+    /// The kind that has the field.
+    pub kind: String,
+    /// The keys on the way to it; one that ends in `[]` is a list, and stands for each of its items.
+    pub path: Vec<String>,
+    /// The key beside it that holds the pull policy, if there is one.
+    pub policy: Option<String>,
 }
 
 /// `[secret.NAME]`.

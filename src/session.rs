@@ -108,6 +108,9 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     if let Command::Explain { file } = &cli.command {
         return flow::explain::explain(run, file);
     }
+    if let Command::PostRender { images } = &cli.command {
+        return flow::post_render::post_render(&project(run, cli)?, images);
+    }
     let project = Arc::new(project(run, cli)?);
     run.sink.tell(EventKind::RunStarted {
         schema: SCHEMA,
@@ -127,7 +130,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::History => flow::history::history(run, &project).await,
         Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
         Command::Unlock => flow::unlock::unlock(run, &project).await,
-        Command::Explain { .. } => Ok(Answer::Nothing),
+        Command::Explain { .. } | Command::PostRender { .. } => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
 }
@@ -175,7 +178,7 @@ fn target(project: &Project, name: &str) -> Result<OtherCluster> {
 impl Answer {
     fn exit_code(&self) -> u8 {
         match self {
-            Answer::Nothing | Answer::Url(_) | Answer::Listing(_) => 0,
+            Answer::Nothing | Answer::Url(_) | Answer::Listing(_) | Answer::Text(_) => 0,
             Answer::Status(report) => report.verdict.exit_code(),
         }
     }
@@ -190,6 +193,9 @@ impl Answer {
     async fn tell(self, mode: Mode, look: Look, width: Option<usize>, cancel: &Cancel) {
         match self {
             Answer::Nothing => {}
+            Answer::Text(text) => {
+                let _ = report::answer(&text);
+            }
             Answer::Url(open) => {
                 if mode != Mode::Json {
                     let _ = report::answer(&open.url);

@@ -33,6 +33,8 @@ pub struct World {
     pub stderr_is_terminal: bool,
     /// The platform.
     pub os: Os,
+    /// The program that runs, where the system can say.
+    pub program: Option<PathBuf>,
 }
 
 impl World {
@@ -45,6 +47,7 @@ impl World {
         Ok(World {
             environment: std::env::vars_os().collect(),
             folder: std::env::current_dir()?,
+            program: std::env::current_exe().ok(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             os: if cfg!(windows) {
@@ -68,6 +71,7 @@ impl World {
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             os: Os::Linux,
+            program: None,
         }
     }
 

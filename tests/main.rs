@@ -5,6 +5,7 @@
 mod binary;
 mod cluster {
     mod fake;
+    mod hooks;
     mod lab;
     mod order;
     mod past;

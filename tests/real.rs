@@ -11,6 +11,7 @@
 )]
 
 mod failures;
+mod helm;
 mod http;
 mod life;
 mod profile;

@@ -84,10 +84,15 @@ pub struct Entry {
 impl Entry {
     /// An object about which nothing else is known yet.
     pub(crate) fn new(id: ObjectId, kind: &Kind) -> Entry {
+        Entry::of(id, &kind.resource)
+    }
+
+    /// As [`Entry::new`], by how its kind is served.
+    pub(crate) fn of(id: ObjectId, resource: &ApiResource) -> Entry {
         Entry {
             id,
-            version: kind.resource.version.clone(),
-            plural: kind.resource.plural.clone(),
+            version: resource.version.clone(),
+            plural: resource.plural.clone(),
             uid: None,
             adopted: false,
             kept: false,

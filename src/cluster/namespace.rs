@@ -112,7 +112,7 @@ fn is_furniture(target: &Target, object: &Value) -> bool {
         )
         || matches!(kind, "Event" | "Lease" | "EndpointSlice" | "Endpoints" | "PodMetrics")
         || object["type"] == "kubernetes.io/service-account-token"
-        || kind == "Secret" && (name == records || name.starts_with(&format!("{records}.v")))
+        || kind == "Secret" && (name == records || name.starts_with(&format!("{records}.")))
         || !object["metadata"]["deletionTimestamp"].is_null()
 }
 

@@ -62,8 +62,26 @@ pub struct Removed {
 
 /// Removes the project's objects and waits until they are gone.
 pub async fn remove(run: &Run, target: &Target, options: &RemoveOptions) -> fault::Result<Removed> {
+    run_all(run, target, *options, false).await
+}
+
+/// As [`remove`], but the namespaces stay for now, because something is still to run in them.
+pub async fn remove_but_grounds(
+    run: &Run,
+    target: &Target,
+    options: &RemoveOptions,
+) -> fault::Result<Removed> {
+    run_all(run, target, *options, true).await
+}
+
+async fn run_all(
+    run: &Run,
+    target: &Target,
+    options: RemoveOptions,
+    grounds_stay: bool,
+) -> fault::Result<Removed> {
     let mut lock = None;
-    let removed = run.or_stopped(everything(run, target, *options, &mut lock)).await;
+    let removed = run.or_stopped(everything(run, target, options, grounds_stay, &mut lock)).await;
     if let Some(lock) = lock {
         lock.release().await;
     }
@@ -74,11 +92,13 @@ async fn everything(
     run: &Run,
     target: &Target,
     options: RemoveOptions,
+    grounds_stay: bool,
     lock: &mut Option<Held>,
 ) -> fault::Result<Removed> {
     let wire = target.wire();
     let (stored, home) = read(run, &wire, target).await?;
     let mut sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
+    sorted.ground(grounds_stay);
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
     let nothing_recorded = stored.as_ref().is_none_or(|stored| !stored.inventory.is_deployed());
     if none && nothing_recorded && !(options.purge && stored.is_some()) {
@@ -89,6 +109,7 @@ async fn everything(
         // What a run that was in our way has made is to go, too.
         let (_, home) = read(run, &wire, target).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
+        sorted.ground(grounds_stay);
     }
     let go = std::mem::take(&mut sorted.go);
     let deleted = delete(run, &wire, Step::Remove, go);
@@ -152,6 +173,13 @@ struct Sorted {
 }
 
 impl Sorted {
+    /// Takes the namespaces out, if they are to stay for now.
+    fn ground(&mut self, stays: bool) {
+        if stays {
+            self.namespaces.clear();
+        }
+    }
+
     fn said(self, run: &Run, removed: Vec<ObjectId>) -> Removed {
         for (id, why) in &self.kept {
             run.sink.item(Step::Remove, id.to_string()).finish(Outcome::Kept, Some(why.clone()));

@@ -74,6 +74,11 @@ pub async fn rollout(run: &Run, target: &Target, applied: &Applied, limits: &Lim
     Ok(rolled)
 }
 
+/// As [`rollout`], for what is waited for within another step.
+pub(crate) async fn healthy(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<()> {
+    run.or_stopped(watch(run, target, applied, limits)).await.map(drop)
+}
+
 /// One list, as JSON.
 pub(crate) async fn read(
     target: &Target,

@@ -10,11 +10,13 @@ use crate::fault::Result;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
 use crate::manifest;
+use crate::manifest::Written;
 use crate::plan;
 use crate::plan::Facts;
 use crate::plan::Plan;
 use crate::project::Check;
 use crate::project::Project;
+use crate::project::tracked;
 use crate::project::values;
 use crate::project::values::Values;
 use crate::run::Run;
@@ -35,16 +37,20 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     let values = blocking(run, project, |run, project| {
         values::read(&run.world, project).map_err(|findings| unusable().findings(findings))
     });
-    let objects = manifest::load(run, &project.root, &project.namespace, &project.sources);
-    let (images, objects, values) = tokio::join!(images, objects, values);
+    let written = manifest::load(run, &project.root, &project.namespace, &project.sources);
+    let (images, written, values) = tokio::join!(images, written, values);
 
     let mut findings: Vec<Finding> = no_registry(project).into_iter().collect();
     let images = usable(images, &mut findings)?;
-    let objects = usable(objects, &mut findings)?;
+    let Written { objects, releases, warnings: of_values } = usable(written, &mut findings)?;
     let known = values.is_ok();
     let Values { secrets, configs, warnings } = usable(values, &mut findings)?;
     // Without the values, lint would miss keys that are only unread.
-    let plan = if known { plan::make(project, Facts { objects, secrets, configs }) } else { Err(Vec::new()) };
+    let plan = if known {
+        plan::make(project, Facts { objects, releases, secrets, configs })
+    } else {
+        Err(Vec::new())
+    };
     let plan = plan.and_then(|plan| {
         let disorder = order::check(&plan.objects, &project.namespace);
         if disorder.is_empty() { Ok(plan) } else { Err(disorder) }
@@ -54,10 +60,19 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
         Ok(_) => return Err(unusable().findings(findings)),
         Err(more) => return Err(unusable().findings(findings).findings(more)),
     };
+    for warning in tracked::env_files(project) {
+        run.sink.warn(warning);
+    }
     for warning in not_yet(project) {
         run.sink.warn(warning);
     }
-    for warning in images.iter().flat_map(|image| &image.warnings).chain(&warnings).chain(&plan.warnings) {
+    for warning in images
+        .iter()
+        .flat_map(|image| &image.warnings)
+        .chain(&warnings)
+        .chain(&of_values)
+        .chain(&plan.warnings)
+    {
         run.sink.warn(warning.clone());
     }
     Ok(Gathered { plan, images })

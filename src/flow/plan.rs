@@ -5,16 +5,22 @@ use crate::cluster::compare::Action;
 use crate::cluster::compare::Comparison;
 use crate::cluster::compare::Difference;
 use crate::cluster::compare::compare;
+use crate::event::Finding;
+use crate::event::Severity;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
+use crate::flow::hooks;
+use crate::flow::hooks::Course;
 use crate::flow::reach;
 use crate::flow::reach::Now;
+use crate::flow::releases;
 use crate::image;
 use crate::image::Looked;
+use crate::manifest::bind::Bound;
 use crate::manifest::bind::bind;
 use crate::project::Project;
 use crate::report::listing::Listing;
@@ -47,8 +53,20 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
         .iter()
         .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
         .collect();
-    bind(&mut objects, &references, site.pull);
+    let rules = &project.bindings;
+    let mut bound = bind(&mut objects, rules, &references, site.pull);
+    let mut releases = gathered.plan.releases;
+    for hook in releases.iter_mut().flat_map(|release| &mut release.hooks) {
+        let hook = std::slice::from_mut(&mut hook.object);
+        bound.changes.extend(bind(hook, rules, &references, site.pull).changes);
+    }
     generate(&target, &project.secrets, &mut objects).await?;
+    if let Err(fault) = hooks::owners(run, &target, &releases, false).await {
+        let warnings = fault.findings.into_iter();
+        warnings.for_each(|finding| run.sink.warn(Finding { severity: Severity::Warning, ..finding }));
+    }
+    let course = Course::of(run, &target, &releases, &objects, Vec::new()).await?;
+    objects.retain(|object| !releases::is_helms(&releases, object));
     let comparison = compare(run, &target, &objects, &options).await?;
     if !comparison.refused.is_empty() {
         return Err(Fault::message(Kind::Apply, "the cluster would refuse it").findings(comparison.refused));
@@ -56,21 +74,38 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     for note in &comparison.notes {
         run.sink.warn(note.clone());
     }
-    Ok(told(&looked, &comparison))
+    Ok(told(&looked, &comparison, &course, &bound))
 }
 
-fn told(looked: &[Looked], comparison: &Comparison) -> Answer {
+fn told(looked: &[Looked], comparison: &Comparison, course: &Course, bound: &Bound) -> Answer {
     let builds = looked.iter().filter(|image| image.reference.is_none());
     let builds =
         builds.map(|image| row("build", &format!("image {}", image.name), "", &image.why.join(", ")));
     let objects = comparison.differences.iter().filter(|one| one.action != Action::Unchanged).flat_map(lines);
+    let runs = course.plan().into_iter().map(|(what, of, at, why)| row(what, &of, &at, &why));
+    let fields = bound.changes.iter().map(|change| {
+        let policy =
+            change.policy.as_ref().map(|policy| format!(", pull policy {policy}")).unwrap_or_default();
+        let why = format!("{} says `{}`{policy}", change.id, change.image);
+        row("bind", &format!("image {}", change.name), &change.place.to_string(), &why)
+    });
+    // Where nothing is to be done, what stays bound is no news.
+    let changes = looked.iter().any(|image| image.reference.is_none())
+        || comparison.differences.iter().any(|one| one.action != Action::Unchanged);
+    let fields = fields.filter(|_| changes);
     let json = json!({
+        "bound": bound.changes.iter().map(|change| json!({
+            "object": change.id.to_string(), "image": change.name, "says": change.image, "policy": change.policy,
+        })).collect::<Vec<_>>(),
+        "releases": course.plan().iter().map(|(what, of, _, why)| json!({
+            "what": what, "of": of, "why": why,
+        })).collect::<Vec<_>>(),
         "images": looked.iter().map(|image| json!({
             "name": image.name, "reference": image.reference, "why": image.why,
         })).collect::<Vec<_>>(),
         "objects": comparison.differences,
     });
-    list(builds.chain(objects).collect(), json)
+    list(builds.chain(fields).chain(objects).chain(runs).collect(), json)
 }
 
 /// An object, and a line for each of its fields that would change.

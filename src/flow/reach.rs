@@ -24,8 +24,10 @@ use std::path::PathBuf;
 /// Where a cluster is, and how images and requests get there.
 #[derive(Debug)]
 pub(crate) struct Site {
-    kubeconfig: PathBuf,
-    context: String,
+    /// The kubeconfig that knows it.
+    pub(crate) kubeconfig: PathBuf,
+    /// Its context in there.
+    pub(crate) context: String,
     guard: Guard,
     /// Where its images are built, and the stores that must have them.
     pub(crate) destination: Destination,

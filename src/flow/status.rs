@@ -4,6 +4,7 @@ use crate::cluster::health::Health;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::phase::owns_pods;
+use crate::cluster::release;
 use crate::cluster::settle::ours;
 use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
@@ -17,6 +18,7 @@ use crate::image::stored::Stored;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::project::Project;
+use crate::project::Source;
 use crate::project::name::ImageName;
 use crate::report::status as told;
 use crate::report::status::ClusterStatus;
@@ -73,10 +75,17 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
 
 async fn inside(run: &Run, project: &Project, site: &Site, report: &mut StatusReport) -> Result<()> {
     let target = site.target(run, project).await?;
-    let Some(inventory) = ours(run, &target).await?.filter(Inventory::is_deployed) else {
-        return Ok(());
+    let inventory = ours(run, &target).await?.filter(Inventory::is_deployed);
+    let helms = if project.sources.iter().any(Source::is_helms) {
+        release::read(run, &target).await?.releases.into_values().flat_map(|one| one.objects).collect()
+    } else {
+        Vec::new()
     };
-    let objects: Vec<_> = inventory.entries.iter().filter(|entry| !entry.kept).map(Entry::resource).collect();
+    if inventory.is_none() && helms.is_empty() {
+        return Ok(());
+    }
+    let entries = inventory.iter().flat_map(|inventory| &inventory.entries).chain(&helms);
+    let objects: Vec<_> = entries.filter(|entry| !entry.kept).map(Entry::resource).collect();
     let (found, images, asked) = tokio::try_join!(
         status::status(run, &target, &objects),
         image::stored(run, &project.name, &site.destination),

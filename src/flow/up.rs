@@ -3,8 +3,10 @@
 use crate::cli;
 use crate::cluster::apply;
 use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::awake::awake;
+use crate::cluster::hook;
 use crate::cluster::revision::history;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
@@ -18,13 +20,16 @@ use crate::flow::Open;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
+use crate::flow::hooks;
+use crate::flow::hooks::Course;
 use crate::flow::reach::Site;
+use crate::flow::releases;
 use crate::image;
 use crate::image::Built;
 use crate::image::Destination;
 use crate::image::survey::Surveyed;
 use crate::manifest::Object;
-use crate::manifest::bind::PullPolicy;
+use crate::manifest::Release;
 use crate::manifest::bind::bind;
 use crate::minikube;
 use crate::plan::Plan;
@@ -34,6 +39,7 @@ use crate::run::Run;
 use crate::service;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -49,14 +55,22 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
         None => start(run, project).await?,
     };
     let target = site.target(run, project).await?;
+    let adopted = hooks::owners(run, &target, &plan.releases, flags.helm.adopt).await?;
     let built = build(run, project, &site.destination, &images).await?;
     if let Some(started) = started {
         awake(run, &target, started).await?;
     }
-    let applied = write(run, project, &target, plan, &built, site.pull, options(flags.apply)).await?;
-    let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
-    healthy(run, &target, applied, &flags.wait).await?;
+    let written = write(run, project, &site, &target, plan, &built, adopted, flags).await?;
+    let Written { applied, released, mut course, releases } = written;
+    let objects: Vec<Object> =
+        applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();
+    let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
+    well(run, &target, applied, released, &flags.wait).await?;
+    course.end(run, &target, &limits(&flags.wait), &helms).await?;
     let proved = open(run, project, &target, &site, &objects).await?;
+    if run.verbose {
+        releases::tell_notes(run, project, &site, &releases, &objects).await;
+    }
     sweep(run, project, &target, &site.destination, &built).await;
     Ok(answer(proved))
 }
@@ -74,6 +88,7 @@ async fn prepare(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
     for finding in preflight::preflight(run, project, project.elsewhere.as_ref()).await?.findings {
         run.sink.warn(finding);
     }
+    releases::possible(run, project, &gathered.plan.releases).await?;
     step.finish(Outcome::Done, Some(format!("{} objects", gathered.plan.objects.len())));
     Ok(gathered)
 }
@@ -97,29 +112,96 @@ async fn build(run: &Run, project: &Project, to: &Destination, images: &[Surveye
     Ok(built)
 }
 
+/// What was written, by us and by Helm, and what is still to be done about the charts.
+struct Written {
+    applied: Applied,
+    released: Vec<AppliedObject>,
+    course: Course,
+    releases: Vec<Release>,
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is what another step has found")]
 async fn write(
     run: &Run,
     project: &Project,
+    site: &Site,
     target: &Target,
     plan: Plan,
     built: &[Built],
-    pull: PullPolicy,
-    options: ApplyOptions,
-) -> Result<Applied> {
+    adopted: Vec<(String, String)>,
+    flags: &cli::Up,
+) -> Result<Written> {
     let step = run.sink.step(Step::Apply);
-    let mut objects = plan.objects;
+    let Plan { mut objects, mut releases, .. } = plan;
     let references = built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
-    bind(&mut objects, &references, pull);
+    let rules = &project.bindings;
+    let mut bound = bind(&mut objects, rules, &references, site.pull);
+    for release in &mut releases {
+        if flags.helm.no_hooks {
+            release.hooks.clear();
+        }
+        for hook in &mut release.hooks {
+            let hook = std::slice::from_mut(&mut hook.object);
+            bound.changes.extend(bind(hook, rules, &references, site.pull).changes);
+        }
+    }
     run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
+    let mut course = Course::of(run, target, &releases, &objects, adopted).await?;
+    let (helms, objects): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| releases::is_helms(&releases, object));
+    let options = options(flags.apply);
+    if course.has_beginning() || !helms.is_empty() {
+        hook::ground(run, target).await?;
+        let first: Vec<Object> =
+            objects.iter().filter(|object| is_ground(project, object)).cloned().collect();
+        apply::apply(run, target, &first, &options).await?.release().await;
+        course.begin(run, target, &limits(&flags.wait)).await?;
+    }
     let applied = apply::apply(run, target, &objects, &options).await?;
-    step.finish(whole(applied.objects.iter().map(|object| object.outcome)), None);
-    Ok(applied)
+    let installed = releases::install(run, project, site, target, &releases, &helms, &course, built);
+    let released = match installed.await {
+        Ok(released) => released,
+        Err(fault) => {
+            applied.release().await;
+            return Err(fault);
+        }
+    };
+    if !applied.is_unchanged()
+        && let Some(note) = bound.note()
+    {
+        run.sink.warn(note);
+    }
+    step.finish(whole(applied.objects.iter().chain(&released).map(|object| object.outcome)), None);
+    Ok(Written { applied, released, course, releases })
+}
+
+/// What a chart's hooks, and Helm, find there already: namespaces, and what deploy.toml itself gives the pods to read.
+fn is_ground(project: &Project, object: &Object) -> bool {
+    let ours = project.file.file_name().is_some_and(|name| object.place.file == Path::new(name));
+    object.kind() == "Namespace" || ours && matches!(object.kind(), "Secret" | "ConfigMap")
+}
+
+fn limits(wait: &cli::Wait) -> Limits {
+    Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() }
 }
 
 /// Waits until what was applied is healthy, and then removes what is no longer wanted.
 pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: &cli::Wait) -> Result<()> {
-    let limits = Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() };
-    match rollout(run, target, &applied, &limits).await {
+    well(run, target, applied, Vec::new(), wait).await
+}
+
+/// As [`healthy`], for what Helm has installed, too: it may be what the rest waits for.
+async fn well(
+    run: &Run,
+    target: &Target,
+    applied: Applied,
+    released: Vec<AppliedObject>,
+    wait: &cli::Wait,
+) -> Result<()> {
+    let limits = limits(wait);
+    let objects = applied.objects.iter().cloned().chain(released).collect();
+    let all = Applied { objects, ..Applied::default() };
+    match rollout(run, target, &all, &limits).await {
         Ok(_) => settle(run, target, applied).await.map(drop),
         Err(fault) => {
             applied.release().await;

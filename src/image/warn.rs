@@ -5,6 +5,7 @@
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
+use crate::image::clear;
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
 use crate::image::glob::Glob;
@@ -24,6 +25,7 @@ const HEAVY: u64 = 100_000_000;
 pub(crate) fn warnings(surveyed: &Surveyed) -> Vec<Finding> {
     let mut found = Vec::new();
     found.extend(secrets_in_image(surveyed));
+    found.extend(clear::secrets(surveyed));
     found.extend(links_that_lead_out(surveyed));
     found.extend(heavy_context(surveyed));
     found.extend(backslashes(surveyed));

@@ -5,10 +5,14 @@
 
 use crate::event::Finding;
 use crate::event::Place;
+use crate::event::Severity;
 use crate::manifest::Object;
+use crate::manifest::ObjectId;
+use crate::manifest::normal::below;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
 use crate::nearest::nearest;
+use crate::project::Binding;
 use crate::project::Image;
 use crate::project::name::ImageName;
 use serde_json::Value;
@@ -39,27 +43,79 @@ impl PullPolicy {
 /// What was bound.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bound {
-    /// The images that some pod template names.
-    pub used: BTreeSet<ImageName>,
+    /// Every field that was written.
+    pub changes: Vec<Change>,
 }
 
-/// Writes the reference and the pull policy of each built image into every container and image volume that names it.
+/// A field that names an image of ours, and what it said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Of which object.
+    pub id: ObjectId,
+    /// Where it is written.
+    pub place: Place,
+    /// The image of ours.
+    pub name: ImageName,
+    /// What the manifest calls it.
+    pub image: String,
+    /// The pull policy that the manifest gives it, if any.
+    pub policy: Option<String>,
+}
+
+impl Change {
+    /// Whether a node would ask a registry for an image that only the node has: told to, or by the default for `latest`.
+    #[must_use]
+    pub fn would_pull(&self) -> bool {
+        let (_, tag) = self.image.rsplit_once(':').unwrap_or(("", "latest"));
+        let latest = tag == "latest" || tag.contains('/');
+        let digest = self.image.contains('@');
+        self.policy.as_deref().map_or(latest && !digest, |policy| policy == "Always")
+    }
+}
+
+impl Bound {
+    /// One note on all pull policies that would have kept a local image from being used.
+    #[must_use]
+    pub fn note(&self) -> Option<Finding> {
+        let pulls: Vec<&Change> = self.changes.iter().filter(|change| change.would_pull()).collect();
+        let first = pulls.first()?;
+        let told = "the pull policy of images built here is set to `Never`: no registry has them";
+        let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+        let places =
+            pulls.iter().map(|change| format!("{}: `{}` in {}", change.id, change.image, change.place));
+        Some(finding.at(first.place.clone()).evidence(places).mend("nothing has to be done"))
+    }
+}
+
+/// Writes the reference and the pull policy of each built image into every container and image volume that names it, and
+/// into the fields of custom resources that `rules` point at.
 ///
 /// The policy is written although the server has a default: it sets that at creation alone, so an `Always` that an
 /// earlier `:latest` brought would stay.
-pub fn bind(objects: &mut [Object], built: &BTreeMap<ImageName, String>, policy: PullPolicy) -> Bound {
+pub fn bind(
+    objects: &mut [Object],
+    rules: &[Binding],
+    built: &BTreeMap<ImageName, String>,
+    policy: PullPolicy,
+) -> Bound {
     let mut bound = Bound::default();
     for object in objects {
-        for site in sites(object) {
-            let Some(name) = image_at(object, &site).and_then(|image| named_by(image, built.keys())) else {
-                continue;
+        for site in sites(object, rules) {
+            let Some(image) = image_at(object, &site).map(str::to_owned) else { continue };
+            let Some(name) = named_by(&image, built.keys()).cloned() else { continue };
+            let change = Change {
+                id: object.id(),
+                place: object.place_of(&format!("{}/{}", site.holder, site.field)).clone(),
+                policy: policy_at(object, &site),
+                name: name.clone(),
+                image,
             };
-            let (name, reference) = (name.clone(), built[name].clone());
-            if let Some(holder) = object.value.pointer_mut(&site.holder).and_then(Value::as_object_mut) {
-                holder.insert(site.field.to_owned(), Value::from(reference));
-                holder.insert(site.policy.to_owned(), Value::from(policy.as_str()));
-                bound.used.insert(name);
+            let Some(holder) = object.value.pointer_mut(&site.holder) else { continue };
+            holder[site.field] = Value::from(built[&name].clone());
+            if let Some(field) = site.policy {
+                holder[field] = Value::from(policy.as_str());
             }
+            bound.changes.push(change);
         }
     }
     bound
@@ -74,13 +130,17 @@ pub struct Named {
     pub foreign: Vec<(String, Place)>,
 }
 
-/// Which of `names` the pod templates name, and what else.
+/// Which of `names` the objects name, and what else.
 #[must_use]
-pub fn images_named<'a>(objects: &[Object], names: impl IntoIterator<Item = &'a ImageName>) -> Named {
+pub fn images_named<'a>(
+    objects: &[Object],
+    rules: &[Binding],
+    names: impl IntoIterator<Item = &'a ImageName>,
+) -> Named {
     let ours: Vec<&ImageName> = names.into_iter().collect();
     let mut found = Named::default();
     for object in objects {
-        for site in sites(object) {
+        for site in sites(object, rules) {
             let Some(image) = image_at(object, &site) else { continue };
             let place = object.place_of(&format!("{}/{}", site.holder, site.field)).clone();
             match named_by(image, ours.iter().copied()) {
@@ -92,62 +152,114 @@ pub fn images_named<'a>(objects: &[Object], names: impl IntoIterator<Item = &'a 
     found
 }
 
-/// A warning for each image of the project that no pod template names, with the name that was probably meant for it.
+/// A warning for each image of the project that no object names, with the name that was probably meant for it, and for
+/// each namesake of one in somebody's registry, which the node would pull instead.
 #[must_use]
-pub fn unused(objects: &[Object], images: &[Image]) -> Vec<Finding> {
-    let named = images_named(objects, images.iter().map(|image| &image.name));
-    let unnamed = images.iter().filter(|image| !named.ours.contains_key(&image.name));
-    unnamed
-        .map(|image| {
-            let name = image.name.as_str();
-            let finding = Finding::warning(format!("no manifest names the image `{name}`"))
-                .about(format!("image {name}"))
-                .at(image.place.clone());
-            let meant = nearest(name, named.foreign.iter().map(|(foreign, _)| repository(foreign)));
-            let at = named.foreign.iter().find(|(foreign, _)| Some(repository(foreign)) == meant);
-            match at {
-                Some((foreign, place)) => {
-                    finding.mend(format!("write `{name}` instead of `{foreign}` in {place}"))
-                }
-                None => {
-                    finding.mend(format!("write `image: {name}` in a pod template, or remove [image.{name}]"))
-                }
+pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Finding> {
+    let named = images_named(objects, rules, images.iter().map(|image| &image.name));
+    let mut found = Vec::new();
+    let mut meant_for = BTreeSet::new();
+    for (foreign, place) in &named.foreign {
+        let path = repository(foreign);
+        let Some((_, last)) = path.rsplit_once('/') else { continue };
+        for image in images.iter().filter(|image| !image.name.as_str().contains('/')) {
+            if image.name.as_str() != last || !meant_for.insert((path, image.name.as_str())) {
+                continue;
             }
-        })
-        .collect()
+            let told =
+                format!("`{foreign}` is not the image `{last}` that is built here: the node would pull it");
+            let mend = format!(
+                "if it is the same, write `[image.\"{path}\"]` instead of `[image.{last}]` ({}), or `{last}` here",
+                image.place
+            );
+            found.push(Finding::warning(told).about(format!("image {last}")).at(place.clone()).mend(mend));
+        }
+    }
+    for rule in rules.iter().filter(|rule| !objects.iter().any(|object| object.kind() == rule.kind)) {
+        let told = format!("no manifest has an object of kind `{}`", rule.kind);
+        found.push(
+            Finding::warning(told).at(rule.place.clone()).mend("correct `kind`, or remove the [[binding]]"),
+        );
+    }
+    let unnamed = images.iter().filter(|image| !named.ours.contains_key(&image.name));
+    found.extend(unnamed.filter(|image| !meant_for.iter().any(|(_, name)| *name == image.name.as_str())).map(|image| {
+        let name = image.name.as_str();
+        let finding = Finding::warning(format!("no manifest names the image `{name}`"))
+            .about(format!("image {name}"))
+            .at(image.place.clone());
+        let meant = nearest(name, named.foreign.iter().map(|(foreign, _)| repository(foreign)));
+        let at = named.foreign.iter().find(|(foreign, _)| Some(repository(foreign)) == meant);
+        match at {
+            Some((foreign, place)) => finding.mend(format!("write `{name}` instead of `{foreign}` in {place}")),
+            None => finding.mend(format!(
+                "write `image: {name}` in a pod template, name its field in a [[binding]], or remove [image.{name}]"
+            )),
+        }
+    }));
+    found
 }
 
 /// A field that names an image.
-struct Site {
-    /// The JSON pointer of the container or image volume.
+struct Site<'r> {
+    /// The JSON pointer of the container, image volume or other mapping.
     holder: String,
-    field: &'static str,
-    policy: &'static str,
+    field: &'r str,
+    policy: Option<&'r str>,
 }
 
-fn sites(object: &Object) -> Vec<Site> {
-    let Some(template) = pods::template(&object.value) else { return Vec::new() };
-    let containers = template.containers().into_iter().map(|container| Site {
-        holder: container.pointer,
-        field: "image",
-        policy: "imagePullPolicy",
-    });
-    let volumes = items(&template.spec()["volumes"]).filter(|(_, volume)| volume.get("image").is_some()).map(
-        |(index, _)| Site {
+fn sites<'r>(object: &Object, rules: &'r [Binding]) -> Vec<Site<'r>> {
+    let mut sites = Vec::new();
+    if let Some(template) = pods::template(&object.value) {
+        sites.extend(template.every_container().into_iter().map(|container| Site {
+            holder: container.pointer,
+            field: "image",
+            policy: Some("imagePullPolicy"),
+        }));
+        let volumes = items(&template.spec()["volumes"]).filter(|(_, volume)| volume.get("image").is_some());
+        sites.extend(volumes.map(|(index, _)| Site {
             holder: format!("{}/spec/volumes/{index}/image", template.pointer),
             field: "reference",
-            policy: "pullPolicy",
-        },
-    );
-    containers.chain(volumes).collect()
+            policy: Some("pullPolicy"),
+        }));
+    }
+    for rule in rules.iter().filter(|rule| rule.kind == object.kind()) {
+        let Some((field, parents)) = rule.path.split_last() else { continue };
+        let mut holders = vec![String::new()];
+        for part in parents {
+            holders = holders.iter().flat_map(|holder| inside(&object.value, holder, part)).collect();
+        }
+        let policy = rule.policy.as_deref();
+        sites.extend(holders.into_iter().map(|holder| Site { holder, field, policy }));
+    }
+    sites
 }
 
-fn image_at<'a>(object: &'a Object, site: &Site) -> Option<&'a str> {
+/// The pointers that a part of a path stands for: a key, or with `[]` every item of its list.
+fn inside(value: &Value, holder: &str, part: &str) -> Vec<String> {
+    let (key, every) = part.strip_suffix("[]").map_or((part, false), |key| (key, true));
+    let pointer = below(holder, key);
+    match value.pointer(&pointer) {
+        Some(Value::Array(list)) if every => {
+            (0..list.len()).map(|index| format!("{pointer}/{index}")).collect()
+        }
+        Some(_) if !every => vec![pointer],
+        _ => Vec::new(),
+    }
+}
+
+fn image_at<'a>(object: &'a Object, site: &Site<'_>) -> Option<&'a str> {
     object.value.pointer(&site.holder)?[site.field].as_str()
 }
 
+fn policy_at(object: &Object, site: &Site<'_>) -> Option<String> {
+    object.value.pointer(&site.holder)?[site.policy?].as_str().map(str::to_owned)
+}
+
 /// The image of ours that `image` names.
-fn named_by<'n>(image: &str, names: impl IntoIterator<Item = &'n ImageName>) -> Option<&'n ImageName> {
+pub(crate) fn named_by<'n>(
+    image: &str,
+    names: impl IntoIterator<Item = &'n ImageName>,
+) -> Option<&'n ImageName> {
     let repository = local(repository(image));
     names.into_iter().find(|name| local(name.as_str()) == repository)
 }
@@ -179,6 +291,7 @@ mod tests {
     use super::unused;
     use crate::event::Place;
     use crate::manifest::read::objects;
+    use crate::project::Binding;
     use crate::project::Image;
     use crate::project::name::ImageName;
     use serde_json::Value;
@@ -214,7 +327,7 @@ mod tests {
         let built = [("web", "web:abc"), ("team/api", "team/api:def")]
             .map(|(key, to)| (name(key), to.to_owned()))
             .into();
-        bind(&mut objects, &built, PullPolicy::Never);
+        bind(&mut objects, &[], &built, PullPolicy::Never);
         objects[0].value["spec"]["containers"][0].clone()
     }
 
@@ -256,17 +369,18 @@ mod tests {
     #[test]
     fn every_kind_of_container_is_bound() {
         let mut objects = objects(
-            "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j}\nspec:\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          initContainers: [{name: i, image: web}]\n          containers: [{name: c, image: 'web:1'}, {name: d, image: busybox}]\n          volumes: [{name: v, image: {reference: web}}]\n",
+            "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: j}\nspec:\n  jobTemplate:\n    spec:\n      template:\n        spec:\n          initContainers: [{name: i, image: web}]\n          ephemeralContainers: [{name: e, image: web}]\n          containers: [{name: c, image: 'web:1'}, {name: d, image: busybox}]\n          volumes: [{name: v, image: {reference: web}}]\n",
         );
         let bound =
-            bind(&mut objects, &[(name("web"), "web:abc".to_owned())].into(), PullPolicy::IfNotPresent);
-        assert_eq!(bound.used, [name("web")].into());
+            bind(&mut objects, &[], &[(name("web"), "web:abc".to_owned())].into(), PullPolicy::IfNotPresent);
+        assert_eq!(bound.changes.len(), 4);
         let spec = &objects[0].value["spec"]["jobTemplate"]["spec"]["template"]["spec"];
         assert_eq!(
             spec["initContainers"][0],
             json!({"name": "i", "image": "web:abc", "imagePullPolicy": "IfNotPresent"})
         );
         assert_eq!(spec["containers"][0]["image"], "web:abc");
+        assert_eq!(spec["ephemeralContainers"][0]["image"], "web:abc");
         assert_eq!(spec["containers"][1], json!({"name": "d", "image": "busybox"}));
         assert_eq!(
             spec["volumes"][0]["image"],
@@ -277,9 +391,9 @@ mod tests {
     #[test]
     fn an_image_that_nothing_names_is_told_with_what_was_meant() {
         let objects = objects(&pod("todo-bakend:1"));
-        assert_eq!(images_named(&objects, [&name("todo-bakend")]).ours[&name("todo-bakend")][0].line, 7);
+        assert_eq!(images_named(&objects, &[], [&name("todo-bakend")]).ours[&name("todo-bakend")][0].line, 7);
         let told = |images: &[Image]| -> Vec<String> {
-            let found = unused(&objects, images);
+            let found = unused(&objects, &[], images);
             found
                 .into_iter()
                 .map(|f| format!("{} {} → {}", f.place.unwrap(), f.message, f.mend.unwrap()))
@@ -293,5 +407,69 @@ mod tests {
         );
         assert!(told(&[image("worker")])[0].contains("remove [image.worker]"));
         assert!(told(&[image("todo-bakend")]).is_empty());
+    }
+
+    #[test]
+    fn a_custom_resource_is_bound_where_the_project_file_says() {
+        let rule = |path: &str, policy: Option<&str>| Binding {
+            place: Place { file: "deploy.toml".into(), line: 9, column: 1 },
+            kind: "Function".to_owned(),
+            path: path.split('.').map(str::to_owned).collect(),
+            policy: policy.map(str::to_owned),
+        };
+        let rules = [rule("spec.image", None), rule("spec.workers[].run.image", Some("pullPolicy"))];
+        let text = "apiVersion: x.io/v1\nkind: Function\nmetadata: {name: f}\nspec:\n  image: web:1\n  workers:\n  - run: {image: web}\n  - run: {image: other}\n  - {}\n---\napiVersion: x.io/v1\nkind: Other\nmetadata: {name: o}\nspec: {image: web}\n";
+        let mut objects = objects(text);
+        let built = [(name("web"), "web:abc".to_owned())].into();
+        assert_eq!(images_named(&objects, &rules, [&name("web")]).ours[&name("web")].len(), 2);
+        bind(&mut objects, &rules, &built, PullPolicy::Never);
+        assert_eq!(
+            objects[0].value["spec"],
+            json!({"image": "web:abc", "workers": [
+                {"run": {"image": "web:abc", "pullPolicy": "Never"}}, {"run": {"image": "other"}}, {}]})
+        );
+        assert_eq!(objects[1].value["spec"]["image"], "web");
+        assert!(
+            unused(&objects[1..], &rules[..1], &[])[0]
+                .message
+                .contains("no manifest has an object of kind `Function`")
+        );
+    }
+
+    #[test]
+    fn a_namesake_in_a_registry_is_never_taken_for_ours_in_silence() {
+        let objects = objects(&pod("ghcr.io/acme/todo-backend:v1"));
+        let found = unused(&objects, &[], &[image("todo-backend")]);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            (found[0].message.as_str(), found[0].mend.as_deref().unwrap()),
+            (
+                "`ghcr.io/acme/todo-backend:v1` is not the image `todo-backend` that is built here: the node would pull it",
+                "if it is the same, write `[image.\"ghcr.io/acme/todo-backend\"]` instead of `[image.todo-backend]` (deploy.toml:3:8), or `todo-backend` here"
+            )
+        );
+        assert!(unused(&objects, &[], &[image("ghcr.io/acme/todo-backend")]).is_empty());
+    }
+
+    #[test]
+    fn a_policy_that_would_ask_a_registry_is_told_once() {
+        let bound = |image: &str, policy: &str| {
+            let text = pod(image).replace("imagePullPolicy: Always", policy);
+            let built = [(name("web"), "web:abc".to_owned())].into();
+            bind(&mut objects(&text), &[], &built, PullPolicy::Never).note()
+        };
+        for (image, policy, told) in [
+            ("web:1", "imagePullPolicy: Always", true),
+            ("web", "", true),
+            ("docker.io/library/web:latest", "", true),
+            ("web:1", "", false),
+            ("web", "imagePullPolicy: IfNotPresent", false),
+            ("web:latest", "imagePullPolicy: Never", false),
+            ("nginx", "imagePullPolicy: Always", false),
+        ] {
+            assert_eq!(bound(image, policy).is_some(), told, "{image} {policy}");
+        }
+        let note = bound("web", "").unwrap();
+        assert_eq!(note.evidence, ["Pod/p: `web` in app.yaml:7:14"]);
     }
 }

@@ -12,9 +12,8 @@ use crate::manifest::Object;
 use crate::manifest::pods::ConfigKind;
 use crate::project::Project;
 use crate::project::name::ImageName;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-
-pub use config::is_placeholder;
 
 /// What the rules must know beside the objects.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +22,8 @@ pub struct Facts {
     pub namespace: String,
     /// The images that the project builds.
     pub images: BTreeSet<ImageName>,
+    /// The build arguments that each of them is given.
+    pub arguments: BTreeMap<ImageName, BTreeSet<String>>,
     /// The ConfigMaps and Secrets that are made from deploy.toml and are not among the objects.
     pub provided: Vec<Provided>,
     /// The addons that deploy.toml asks for.
@@ -68,6 +69,11 @@ impl Facts {
         Facts {
             namespace: project.namespace.to_string(),
             images: project.images.iter().map(|image| image.name.clone()).collect(),
+            arguments: project
+                .images
+                .iter()
+                .map(|image| (image.name.clone(), image.args.keys().cloned().collect()))
+                .collect(),
             provided: secrets.chain(configs).collect(),
             addons: project.minikube.addons.clone(),
             cpus: project.minikube.cpus,
@@ -88,8 +94,10 @@ pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
         network::ingresses(&set),
         config::references(&set),
         config::literals(&set),
+        config::of_builds(&set),
         workload::labels(&set),
         workload::volumes(&set),
+        workload::classes(&set),
         workload::writers(&set),
         workload::resources(&set),
         workload::images(&set),

@@ -106,18 +106,26 @@ impl<'a> PodTemplate<'a> {
         &self.value["spec"]
     }
 
-    /// The containers, those of `initContainers` first. Ephemeral ones are nobody's to write.
+    /// The containers, those of `initContainers` first.
     #[must_use]
     pub fn containers(&self) -> Vec<Container<'a>> {
-        let spec = self.spec();
-        let list = |name: &'static str, init: bool| {
-            items(&spec[name]).map(move |(index, value)| Container {
-                pointer: format!("{}/spec/{name}/{index}", self.pointer),
-                init,
-                value,
-            })
-        };
-        list("initContainers", true).chain(list("containers", false)).collect()
+        let init = self.list("initContainers", true);
+        init.chain(self.list("containers", false)).collect()
+    }
+
+    /// The containers and the ephemeral ones, which run only if somebody asks for them, but name images, too.
+    #[must_use]
+    pub fn every_container(&self) -> Vec<Container<'a>> {
+        self.containers().into_iter().chain(self.list("ephemeralContainers", false)).collect()
+    }
+
+    fn list(&self, name: &'static str, init: bool) -> impl Iterator<Item = Container<'a>> + use<'a> {
+        let pointer = self.pointer;
+        items(&self.spec()[name]).map(move |(index, value)| Container {
+            pointer: format!("{pointer}/spec/{name}/{index}"),
+            init,
+            value,
+        })
     }
 
     /// The volumes with their JSON pointers.

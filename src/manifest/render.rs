@@ -1,29 +1,32 @@
 //! Kustomizations and charts → objects, by kustomize's and Helm's own programs.
 //!
-//! Not an installation: Helm only renders here, and its releases, hooks and rollbacks play no part. What is rendered
-//! stands in no file, so an object's place is the template that Helm names, or the folder of the kustomization, without a line.
+//! Not an installation: Helm only renders here. What is rendered stands in no file, so an object's place is the template
+//! that Helm names, or where a kustomization has it from, as far as that can be told.
 
 use crate::event::Finding;
 use crate::event::Place;
-use crate::exec;
 use crate::exec::Call;
 use crate::exec::ExecError;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::Object;
+use crate::manifest::Release;
+use crate::manifest::chart;
+use crate::manifest::hook;
+use crate::manifest::kustomize;
 use crate::manifest::read;
+use crate::manifest::yaml;
+use crate::project::Chart;
 use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::name::Namespace;
 use crate::run::Run;
+use serde_json::json;
 use std::path::Path;
 use std::path::PathBuf;
 
-/// What kustomize takes for a kustomization (`kustomize: api/konfig/general.go`).
-const KUSTOMIZATIONS: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
-
-/// The objects of all sources that are kustomizations or charts, normalised.
+/// The objects of all sources that are kustomizations or charts, normalised, and the releases that the charts make.
 ///
 /// `root` is the folder that places are relative to, `namespace` what charts get as `.Release.Namespace`.
 pub async fn render(
@@ -31,34 +34,113 @@ pub async fn render(
     root: &Path,
     namespace: &Namespace,
     sources: &[Source],
-) -> Result<Vec<Object>> {
-    let mut found: Vec<Finding> = sources.iter().flat_map(|source| missing(root, source)).collect();
-    let mut objects = Vec::new();
-    for source in sources.iter().filter(|source| missing(root, source).is_empty()) {
-        let Some((call, what)) = call(run, root, namespace, source)? else { continue };
-        match call.output(run).await {
-            Ok(output) => {
-                let (more, wrong) = placed(&output.stdout, root, source);
-                hooks(run, &more);
-                objects.extend(more);
+) -> Result<(Vec<Object>, Vec<Release>)> {
+    let (mut objects, mut releases) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
+    for source in sources {
+        let missing = missing(root, source);
+        if !missing.is_empty() {
+            found.extend(missing);
+            continue;
+        }
+        let call = match &source.kind {
+            SourceKind::Path(_) => continue,
+            SourceKind::Kustomize(folder) => kustomize::build(run, &what(root, source), folder)?,
+            SourceKind::Chart(chart) => {
+                let helm = chart::helm(run, &what(root, source))?;
+                if let Some(finding) =
+                    chart::build_dependencies(run, &helm, root, chart, &source.place).await?
+                {
+                    found.push(finding);
+                    continue;
+                }
+                chart::template(&helm, root, chart, namespace)
+            }
+        };
+        match output(run, call, &what(root, source)).await? {
+            Ok(text) => {
+                let (more, wrong) = placed(&text, root, source);
                 found.extend(wrong);
+                match &source.kind {
+                    SourceKind::Chart(chart) => {
+                        let (more, release, wrong) = released(more, chart, namespace, source);
+                        found.extend(wrong);
+                        objects.extend(more);
+                        releases.push(release);
+                    }
+                    _ => objects.extend(more),
+                }
             }
-            Err(error) if error.stopped => {
-                return Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)));
-            }
-            Err(error) if error.cause.is_some() => {
-                return Err(Fault::new(Kind::Prerequisite, error).context(format!("cannot render {what}")));
-            }
-            Err(error) => found.push(told(&error, &what, root, source)),
+            Err(error) => found.push(told(&error, root, source)),
         }
     }
+    found.extend(twice(&releases));
     if found.is_empty() {
-        return Ok(objects);
+        return Ok((objects, releases));
     }
     Err(Fault::message(Kind::Usage, "the manifests cannot be rendered").findings(found))
 }
 
-/// What is named and is not there.
+/// What a program printed, or why it does not like what it was given. What says nothing about the project is a fault.
+async fn output(run: &Run, call: Call, what: &str) -> Result<std::result::Result<String, ExecError>> {
+    match call.output(run).await {
+        Ok(output) => Ok(Ok(output.stdout)),
+        Err(error) if error.stopped => {
+            Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)))
+        }
+        Err(error) if error.cause.is_some() => {
+            Err(Fault::new(Kind::Prerequisite, error).context(format!("cannot render {what}")))
+        }
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// What a source is called in messages.
+fn what(root: &Path, source: &Source) -> String {
+    let kind = if matches!(source.kind, SourceKind::Kustomize(_)) { "kustomization" } else { "chart" };
+    format!("the {kind} `{}`", shown(root, folder(source)))
+}
+
+/// Sorts what a chart rendered to: objects, each in the release's namespace, and hooks.
+fn released(
+    objects: Vec<Object>,
+    chart: &Chart,
+    namespace: &Namespace,
+    source: &Source,
+) -> (Vec<Object>, Release, Vec<Finding>) {
+    let (mut objects, mut hooks, found) = hook::part(objects);
+    if let Some(own) = chart.namespace.as_ref().filter(|own| *own != namespace) {
+        let hooks = hooks.iter_mut().map(|hook| &mut hook.object);
+        for object in objects.iter_mut().chain(hooks).filter(|object| object.namespace().is_none()) {
+            object.value["metadata"]["namespace"] = json!(own.as_str());
+        }
+    }
+    let release = Release {
+        chart: chart.clone(),
+        namespace: chart.namespace.as_ref().unwrap_or(namespace).clone(),
+        place: source.place.clone(),
+        members: objects.iter().map(Object::id).collect(),
+        hooks,
+    };
+    (objects, release, found)
+}
+
+/// Two charts under one name would be one release to Helm, and each the other's upgrade.
+fn twice(releases: &[Release]) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (index, release) in releases.iter().enumerate() {
+        let name = (&release.chart.release, &release.namespace);
+        if releases[..index].iter().any(|other| (&other.chart.release, &other.namespace) == name) {
+            let told = format!("the release `{}` is named twice", release.chart.release);
+            found.push(
+                Finding::error(told).at(release.place.clone()).mend("give one of them another `release`"),
+            );
+        }
+    }
+    found
+}
+
+/// What is named and is not there, or is no YAML.
 fn missing(root: &Path, source: &Source) -> Vec<Finding> {
     let lacks = |path: &Path, what: &str, mend: &str| {
         let told = format!("`{}` {what}", shown(root, path));
@@ -66,75 +148,48 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
     };
     match &source.kind {
         SourceKind::Path(_) => Vec::new(),
-        SourceKind::Kustomize(folder) if KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file()) => {
-            Vec::new()
-        }
+        SourceKind::Kustomize(folder) if kustomize::file(folder).is_some() => Vec::new(),
         SourceKind::Kustomize(folder) => {
-            vec![lacks(
-                folder,
-                "has no kustomization.yaml",
-                "name the folder of an overlay; plain manifests are a `path`",
-            )]
+            let mend = "name the folder of an overlay; plain manifests are a `path`";
+            vec![lacks(folder, "has no kustomization.yaml", mend)]
         }
-        SourceKind::Chart { chart, values, .. } => {
-            let no_chart = (!chart.join("Chart.yaml").is_file()).then(|| {
-                lacks(chart, "has no Chart.yaml", "name the folder of a chart; plain manifests are a `path`")
+        SourceKind::Chart(chart) => {
+            let no_chart = (!chart.folder.join("Chart.yaml").is_file()).then(|| {
+                let mend = "name the folder of a chart; plain manifests are a `path`";
+                lacks(&chart.folder, "has no Chart.yaml", mend)
             });
-            let values = values.iter().filter(|file| !file.is_file());
-            let values = values
-                .map(|file| lacks(file, "does not exist", "values files start at the folder of deploy.toml"));
+            let values = chart.values.iter().flat_map(|file| match std::fs::read_to_string(file) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    vec![lacks(file, "does not exist", "values files start at the folder of deploy.toml")]
+                }
+                Err(error) => {
+                    vec![lacks(
+                        file,
+                        &format!("cannot be read: {error}"),
+                        "see that it is a text that you may read",
+                    )]
+                }
+                Ok(text) => values(&text, Path::new(&shown(root, file))),
+            });
             no_chart.into_iter().chain(values).collect()
         }
     }
 }
 
-/// The call that renders `source`, and what to call it in messages.
-fn call(run: &Run, root: &Path, namespace: &Namespace, source: &Source) -> Result<Option<(Call, String)>> {
-    match &source.kind {
-        SourceKind::Path(_) => Ok(None),
-        SourceKind::Kustomize(folder) => {
-            let what = format!("the kustomization `{}`", shown(root, folder));
-            let call = if let Some(kustomize) = exec::find(&run.world, "kustomize") {
-                Call::new(kustomize).args(["build"])
-            } else if let Some(kubectl) = exec::find(&run.world, "kubectl") {
-                Call::new(kubectl).args(["kustomize"])
-            } else {
-                return Err(Fault::message(
-                    Kind::Prerequisite,
-                    format!("{what} needs kustomize or kubectl, and neither is installed"),
-                )
-                .hint("install kubectl: https://kubernetes.io/docs/tasks/tools/")
-                .hint("or kustomize: https://kubectl.docs.kubernetes.io/installation/kustomize/"));
-            };
-            Ok(Some((call.args([folder]), what)))
-        }
-        SourceKind::Chart { chart, release, values, set } => {
-            let what = format!("the chart `{}`", shown(root, chart));
-            let Some(helm) = exec::find(&run.world, "helm") else {
-                return Err(Fault::message(
-                    Kind::Prerequisite,
-                    format!("{what} needs Helm, which is not installed"),
-                )
-                .hint("install Helm 3 or later: https://helm.sh/docs/intro/install/"));
-            };
-            let mut call = Call::new(helm).args(["template", release]).args([chart]).args([
-                "--namespace",
-                namespace.as_str(),
-                "--include-crds",
-                "--skip-tests",
-            ]);
-            for file in values {
-                call = call.args(["--values"]).args([file]);
-            }
-            for (key, value) in set {
-                call = call.args(["--set".to_owned(), format!("{key}={}", value.replace(',', r"\,"))]);
-            }
-            Ok(Some((call.folder(root), what)))
-        }
-    }
+/// What is wrong with a values file: Helm names neither its line nor, at times, the file.
+fn values(text: &str, file: &Path) -> Vec<Finding> {
+    let (documents, mut found) = yaml::documents(text, file);
+    let mend = "a values file is a mapping: `key: value`";
+    found.extend(
+        documents
+            .iter()
+            .filter(|one| !one.value.is_object())
+            .map(|one| Finding::error("these are no values for a chart").at(one.place.clone()).mend(mend)),
+    );
+    found
 }
 
-/// The objects of what was rendered, each at the template it comes from.
+/// The objects of what was rendered, each at the template or file it comes from.
 fn placed(text: &str, root: &Path, source: &Source) -> (Vec<Object>, Vec<Finding>) {
     let folder = folder(source);
     let comments: Vec<(usize, PathBuf)> = text
@@ -151,6 +206,9 @@ fn placed(text: &str, root: &Path, source: &Source) -> (Vec<Object>, Vec<Finding
         object.place = origin(object.place.line);
         object.places.clear();
     }
+    if matches!(source.kind, SourceKind::Kustomize(_)) {
+        kustomize::place(&mut objects, root, folder);
+    }
     for finding in &mut found {
         let line = finding.place.as_ref().map_or(0, |place| place.line);
         finding.place = Some(origin(line));
@@ -166,12 +224,13 @@ fn template(chart: &Path, named: &str) -> PathBuf {
 
 fn folder(source: &Source) -> &Path {
     match &source.kind {
-        SourceKind::Path(path) | SourceKind::Kustomize(path) | SourceKind::Chart { chart: path, .. } => path,
+        SourceKind::Path(path) | SourceKind::Kustomize(path) => path,
+        SourceKind::Chart(chart) => &chart.folder,
     }
 }
 
 /// What a program said, at the place it names.
-fn told(error: &ExecError, what: &str, root: &Path, source: &Source) -> Finding {
+fn told(error: &ExecError, root: &Path, source: &Source) -> Finding {
     let lines: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
     let said = lines.iter().rev().find_map(|line| {
         let logged = line.split_once("err=\"").map(|(_, said)| said.trim_end_matches('"'));
@@ -179,13 +238,8 @@ fn told(error: &ExecError, what: &str, root: &Path, source: &Source) -> Finding 
     });
     let said = said.or(lines.last().copied()).map_or("it says nothing", str::trim);
     let place = place_in(said, root, source).unwrap_or_else(|| source.place.clone());
-    let chart = shown(root, folder(source));
-    let mend = if said.contains("missing in charts/ directory") {
-        format!("run `helm dependency build {chart}`")
-    } else {
-        format!("see it whole with `{}`", error.command)
-    };
-    Finding::error(format!("cannot render {what}: {said}")).at(place).mend(mend)
+    let mend = format!("see it whole with `{}`", error.command);
+    Finding::error(format!("cannot render {}: {said}", what(root, source))).at(place).mend(mend)
 }
 
 /// The file, line and column in Helm's messages (`template: web/templates/a.yaml:12:20: …`, `parse error at
@@ -200,17 +254,20 @@ fn place_in(said: &str, root: &Path, source: &Source) -> Option<Place> {
     let words: Vec<&str> = said.split([' ', '(', ')', '"', '\'', ',']).filter(is_file).collect();
     let word = words.iter().rev().find(|word| word.trim_end_matches(':').contains(':')).or(words.last())?;
     let mut parts = word.split(':');
-    let folder = folder(source);
-    let file = match source.kind {
-        SourceKind::Chart { .. } => template(folder, parts.next()?),
-        _ => folder.join(parts.next()?),
+    let (folder, name) = (folder(source), parts.next()?);
+    let chart = matches!(source.kind, SourceKind::Chart(_));
+    let file = match template(folder, name) {
+        file if chart && file.is_file() => file,
+        _ => folder.join(name),
     };
     if !file.is_file() {
         return None;
     }
     let mut number = || parts.next().and_then(|part| part.parse().ok());
     let (mut line, column) = (number(), number());
-    if matches!(source.kind, SourceKind::Kustomize(_)) {
+    // Whoever reads a file as YAML counts its own lines; templates are counted by their engine.
+    let of_file = !file.starts_with(folder.join("templates"));
+    if !chart || of_file && line.is_none() {
         let told = said.split_once("yaml: line ").and_then(|(_, rest)| rest.split(':').next());
         line = told.and_then(|number| number.parse().ok());
     }
@@ -221,19 +278,8 @@ fn place_in(said: &str, root: &Path, source: &Source) -> Option<Place> {
     })
 }
 
-fn hooks(run: &Run, objects: &[Object]) {
-    for object in objects {
-        let Some(hook) = object.value["metadata"]["annotations"]["helm.sh/hook"].as_str() else { continue };
-        let finding =
-            Finding::warning(format!("this is a Helm hook ({hook}); it is applied together with the rest"))
-                .about(object.id().to_string())
-                .at(object.place.clone());
-        run.sink.warn(finding.mend("make it an initContainer if it must run before the pods"));
-    }
-}
-
 /// A path as places have it: relative to `root`, with forward slashes.
-fn shown(root: &Path, path: &Path) -> String {
+pub(crate) fn shown(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string().replace('\\', "/")
 }
 
@@ -245,6 +291,9 @@ mod tests {
     use crate::event::Sink;
     use crate::fault::Kind;
     use crate::manifest::Object;
+    use crate::project::Chart;
+    use crate::project::Mode;
+    use crate::project::Set;
     use crate::project::Source;
     use crate::project::SourceKind;
     use crate::project::name::Namespace;
@@ -279,19 +328,25 @@ mod tests {
     }
 
     fn chart(root: &Path) -> Source {
-        source(SourceKind::Chart {
-            chart: root.join("helm/web"),
+        source(SourceKind::Chart(Chart {
+            folder: root.join("helm/web"),
             release: "r".to_owned(),
+            namespace: None,
             values: vec![root.join("values.yaml")],
-            set: [("image.tag".to_owned(), "1,2".to_owned())].into(),
-        })
+            set: [
+                ("image.tag".to_owned(), Set::Text("1,2".to_owned())),
+                ("replicas".to_owned(), Set::Plain("2".to_owned())),
+            ]
+            .into(),
+            mode: Mode::Objects,
+        }))
     }
 
     async fn rendered(root: &Path, sources: &[Source]) -> Result<Vec<Object>, crate::fault::Fault> {
         let world = World::fake(root, [("PATH", root.join("bin"))]);
         let run =
             Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
-        render(&run, root, &Namespace::parse("app").unwrap(), sources).await
+        Ok(render(&run, root, &Namespace::parse("app").unwrap(), sources).await?.0)
     }
 
     const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ";
@@ -316,7 +371,7 @@ mod tests {
         assert_eq!(
             std::fs::read_to_string(root.path().join("args")).unwrap().trim(),
             format!(
-                "template r {folder}/helm/web --namespace app --include-crds --skip-tests --values {folder}/values.yaml --set image.tag=1\\,2"
+                "template r {folder}/helm/web --values {folder}/values.yaml --set-string image.tag=1\\,2 --set replicas=2 --include-crds --skip-tests --namespace app"
             )
         );
     }
@@ -395,12 +450,14 @@ mod tests {
     #[tokio::test]
     async fn everything_that_is_not_there_is_told_at_once() {
         let root = project("helm", "exit 1");
-        let chart = SourceKind::Chart {
-            chart: root.path().join("bin"),
+        let chart = SourceKind::Chart(Chart {
+            folder: root.path().join("bin"),
             release: "r".to_owned(),
+            namespace: None,
             values: vec![root.path().join("nope.yaml")],
             set: [].into(),
-        };
+            mode: Mode::Objects,
+        });
         let sources = [source(chart), source(SourceKind::Kustomize(root.path().join("bin")))];
         let fault = rendered(root.path(), &sources).await.unwrap_err();
         let told: Vec<&str> = fault.findings.iter().map(|finding| finding.message.as_str()).collect();

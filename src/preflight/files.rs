@@ -134,12 +134,12 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
                     .mend("name the folder of a `kustomization.yaml`: `kustomize = …`")
             })
         }
-        SourceKind::Chart { chart, values, .. } => {
-            if !chart.join("Chart.yaml").is_file() {
-                let message = format!("there is no chart in `{}`", short(project, chart));
+        SourceKind::Chart(chart) => {
+            if !chart.folder.join("Chart.yaml").is_file() {
+                let message = format!("there is no chart in `{}`", short(project, &chart.folder));
                 return Some(Finding::error(message).mend("name the folder of a `Chart.yaml`: `chart = …`"));
             }
-            let missing = values.iter().find(|path| !path.is_file())?;
+            let missing = chart.values.iter().find(|path| !path.is_file())?;
             let message = format!("there is no values file `{}`", short(project, missing));
             Some(Finding::error(message).mend("write it, or take it out of `values`"))
         }

@@ -4,6 +4,7 @@ use crate::event::Finding;
 use crate::event::Severity;
 use crate::exec;
 use crate::exec::Call;
+use crate::manifest::chart;
 use crate::project::Project;
 use crate::project::SourceKind;
 use crate::run::Run;
@@ -102,10 +103,11 @@ pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
     for source in &project.sources {
         let (any, mend) = match source.kind {
             SourceKind::Path(_) => continue,
-            SourceKind::Kustomize(_) => {
-                (&["kustomize", "kubectl"][..], "install kubectl: https://kubernetes.io/docs/tasks/tools")
-            }
-            SourceKind::Chart { .. } => (&["helm"][..], "install Helm: https://helm.sh/docs/intro/install"),
+            SourceKind::Kustomize(_) => (
+                &["kustomize", "kubectl", "minikube"][..],
+                "install kubectl: https://kubernetes.io/docs/tasks/tools",
+            ),
+            SourceKind::Chart(_) => (&["helm"][..], "install Helm: https://helm.sh/docs/intro/install"),
         };
         if any.iter().all(|name| exec::find(world, name).is_none()) {
             let message = format!("`{}` is not on the PATH, and renders this", any.join("` or `"));
@@ -113,6 +115,29 @@ pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Whether Helm, where the project has a chart, is new enough; its version as a note if `told`.
+pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Finding> {
+    let source = project.sources.iter().find(|source| matches!(source.kind, SourceKind::Chart(_)))?;
+    let program = exec::find(&run.world, "helm")?;
+    let update = "update it: https://helm.sh/docs/intro/install";
+    let at = |finding: Finding| finding.at(source.place.clone()).mend(update);
+    match chart::version(run, &program).await {
+        Ok(Some(version)) if version < chart::OLDEST => {
+            let told = format!("Helm {version} is too old: {} is the oldest that works", chart::OLDEST);
+            Some(at(Finding::error(told)))
+        }
+        Ok(Some(version)) => told.then(|| {
+            let message = format!("Helm {version} at `{}`", program.display());
+            Finding { severity: Severity::Note, ..Finding::warning(message) }
+        }),
+        Ok(None) => {
+            Some(at(Finding::warning(format!("`{}` says no version that can be read", program.display()))))
+        }
+        Err(error) if error.stopped => None,
+        Err(error) => Some(at(Finding::error(format!("`{}` does not run: {error}", program.display())))),
+    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use crate::preflight::Checked;
 use crate::preflight::doctor;
 use crate::preflight::preflight;
 use crate::project::BuildSecret;
+use crate::project::Chart;
+use crate::project::Mode;
 use crate::project::Project;
 use crate::project::SourceKind;
 use crate::project::check::sample;
@@ -171,20 +173,28 @@ async fn mistakes_of_the_project_alone_are_the_users() {
 async fn what_renders_the_manifests_has_to_be_there() {
     let mut machine = Machine::new();
     machine.engine(None);
-    let chart = SourceKind::Chart {
-        chart: machine.path("chart"),
+    let chart = SourceKind::Chart(Chart {
+        folder: machine.path("chart"),
         release: "web".to_owned(),
+        namespace: None,
         values: vec![machine.path("values.yaml")],
         set: BTreeMap::new(),
-    };
+        mode: Mode::Objects,
+    });
     machine.project.sources[0].kind = chart;
     let (_, told) = machine.errors().await;
     assert_eq!(told, ["there is no chart in `chart`", "`helm` is not on the PATH, and renders this"]);
     machine.write("chart/Chart.yaml", "");
-    machine.program("helm", "");
+    machine.program("helm", "echo v3.19.0");
     assert_eq!(
         machine.errors().await,
         (Kind::Usage, vec!["there is no values file `values.yaml`".to_owned()])
+    );
+    machine.write("values.yaml", "");
+    machine.program("helm", "echo v2.17.0");
+    assert_eq!(
+        machine.errors().await,
+        (Kind::Prerequisite, vec!["Helm 2.17.0 is too old: 3.10.0 is the oldest that works".to_owned()])
     );
     machine.project.sources[0].kind = SourceKind::Kustomize(machine.path("manifests"));
     machine.program("kubectl", "");

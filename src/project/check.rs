@@ -72,6 +72,7 @@ fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {
             .into_iter()
             .filter_map(|section| sources::source(root, section))
             .collect(),
+        bindings: top.list("binding").into_iter().filter_map(sources::binding).collect(),
         secrets: named_as(&top, "secret", ObjectName::parse, |name, section| {
             data::secret(root, name, section)
         }),

@@ -25,6 +25,15 @@ pub struct At<T> {
     pub place: Place,
 }
 
+/// A single value of a table of single values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scalar {
+    /// A text in quotes.
+    Text(String),
+    /// A number or a truth value, as it is written.
+    Plain(String),
+}
+
 /// A file that is being read, and the mistakes found in it so far.
 #[derive(Debug)]
 pub struct Reading<'a> {
@@ -193,6 +202,31 @@ impl<'r, 'a> Section<'r, 'a> {
             }
         }
         numbers
+    }
+
+    /// The key and the values of a table of single values, such as `set`: a text, or a number or truth value as text.
+    pub fn scalars(&self, key: &'static str) -> Vec<(At<&'r str>, At<Scalar>)> {
+        let mut scalars = Vec::new();
+        for (name, value) in self.entries(key) {
+            let place = self.reading.place(&value.span());
+            let read = match value.get_ref() {
+                DeValue::String(text) => Some(Scalar::Text(text.as_ref().to_owned())),
+                DeValue::Boolean(value) => Some(Scalar::Plain(value.to_string())),
+                DeValue::Float(number) => Some(Scalar::Plain(number.as_str().to_owned())),
+                DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                    .ok()
+                    .map(|number| Scalar::Plain(number.to_string())),
+                _ => None,
+            };
+            match read {
+                Some(value) => scalars.push((name, At { value, place })),
+                None => {
+                    let key = format!("{key}.{}", name.value);
+                    self.wrong(&place, &key, "must be a text, a number, true or false");
+                }
+            }
+        }
+        scalars
     }
 
     /// The table `[key]`; an empty one if it is absent.

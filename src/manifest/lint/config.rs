@@ -1,7 +1,9 @@
 //! ConfigMaps, Secrets and values: whether what pods read is there, and whether it is meant.
 
 use crate::event::Finding;
+use crate::event::Severity;
 use crate::manifest::Object;
+use crate::manifest::bind::named_by;
 use crate::manifest::lint::Set;
 use crate::manifest::lint::at;
 use crate::manifest::lint::listed;
@@ -11,6 +13,8 @@ use crate::manifest::pods::ConfigKind;
 use crate::manifest::pods::Reference;
 use crate::manifest::pods::items;
 use crate::nearest::nearest;
+use crate::project::clear::Clear;
+use crate::project::clear::look;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
@@ -134,7 +138,8 @@ pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
     for object in set.core("Secret") {
         for (key, value) in object.value["data"].as_object().into_iter().flatten() {
             let value = value.as_str().and_then(|text| STANDARD.decode(text).ok());
-            if value.is_some_and(|value| is_placeholder(&value)) {
+            let value = value.and_then(|bytes| String::from_utf8(bytes).ok());
+            if value.is_some_and(|value| look(key, &value) == Some(Clear::Placeholder)) {
                 found.push(at(object, &below("/data", key), placeholder(key)));
             }
         }
@@ -143,67 +148,58 @@ pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
 }
 
 fn literal(name: &str, value: &str) -> Option<Finding> {
-    if is_placeholder(value.as_bytes()) {
-        return Some(placeholder(name));
+    match look(name, value)? {
+        Clear::Placeholder => Some(placeholder(name)),
+        Clear::Secret => {
+            let told =
+                format!("`{name}` looks like a secret, and everybody who may read this object can read it");
+            let mend = "put it into a .env file that git does not have, name it in a [secret.NAME] of deploy.toml, and use `secretKeyRef`";
+            Some(Finding::warning(told).mend(mend))
+        }
     }
-    if !is_secret_name(name, value) && !has_password(value) {
-        return None;
-    }
-    let told = format!("`{name}` looks like a secret, and everybody who may read this object can read it");
-    let mend = "put it into a .env file that git does not have, name it in a [secret.NAME] of deploy.toml, and use `secretKeyRef`";
-    Some(Finding::warning(told).mend(mend))
 }
 
 fn placeholder(name: &str) -> Finding {
     Finding::warning(format!("the value of `{name}` looks like a placeholder")).mend("write the real value")
 }
 
-/// Whether a variable of that name holds a secret, and not where one is or how long one lasts.
-fn is_secret_name(name: &str, value: &str) -> bool {
-    const ENDS: [&str; 11] = [
-        "PASSWORD",
-        "PASSWD",
-        "PASSPHRASE",
-        "SECRET",
-        "TOKEN",
-        "API_KEY",
-        "APIKEY",
-        "ACCESS_KEY",
-        "PRIVATE_KEY",
-        "SECRET_KEY",
-        "CREDENTIALS",
-    ];
-    let name = name.to_uppercase().replace(['-', '.'], "_");
-    let is_value =
-        value.len() > 3 && !value.starts_with(['/', '.', '$']) && !matches!(value, "true" | "false" | "none");
-    is_value && ENDS.iter().any(|end| name.ends_with(end))
-}
+/// Beginnings of variables that a frontend's build takes up: in the browser only what was there then counts.
+const OF_BUILDS: [&str; 4] = ["NEXT_PUBLIC_", "VITE_", "REACT_APP_", "NUXT_PUBLIC_"];
 
-/// Whether it is a URL with a password in it: `postgres://user:password@host`.
-fn has_password(value: &str) -> bool {
-    let Some((_, rest)) = value.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let password =
-        authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).map(|(_, password)| password);
-    password.is_some_and(|password| !password.is_empty() && !password.starts_with("$("))
-}
-
-/// Whether a value was left as an example has it: `changeme`, `your-key-here`, `<token>`, `sk-xxxx`.
-#[must_use]
-pub fn is_placeholder(value: &[u8]) -> bool {
-    const WORDS: [&str; 7] =
-        ["changeme", "change-me", "change-this", "replaceme", "replace-me", "replace-this", "placeholder"];
-    let Ok(value) = std::str::from_utf8(value) else { return false };
-    let value = value.trim().to_lowercase().replace('_', "-");
-    if value.len() > 120 || value.contains('\n') {
-        return false;
+/// Variables of the build that are set where the program runs, in pods of images that the project builds.
+pub(super) fn of_builds(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects) {
+        for container in template.containers() {
+            let Some(image) = container.value["image"].as_str() else { continue };
+            let Some(ours) = named_by(image, &set.facts.images) else { continue };
+            let given = set.facts.arguments.get(ours);
+            let is_of_build = |name: &str| {
+                OF_BUILDS.iter().any(|beginning| name.starts_with(beginning))
+                    && !given.is_some_and(|given| given.contains(name))
+            };
+            let names: Vec<(String, &str)> = items(&container.value["env"])
+                .filter_map(|(index, variable)| {
+                    Some((format!("{}/env/{index}/name", container.pointer), variable["name"].as_str()?))
+                })
+                .chain(items(&container.value["envFrom"]).flat_map(|(index, source)| {
+                    let name = source["configMapRef"]["name"].as_str().unwrap_or_default();
+                    let from = set.find("ConfigMap", set.namespace(object), name);
+                    let keys = from.and_then(|from| from.value["data"].as_object());
+                    let pointer = format!("{}/envFrom/{index}", container.pointer);
+                    keys.into_iter().flat_map(Map::keys).map(move |key| (pointer.clone(), key.as_str()))
+                }))
+                .filter(|(_, name)| is_of_build(name))
+                .collect();
+            let Some((pointer, first)) = names.first() else { continue };
+            let all = listed(names.iter().map(|(_, name)| *name));
+            let told = format!("{all}: what the browser gets was fixed when `{ours}` was built, not here");
+            let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            let mend = format!(
+                "give it to the build, too: `args = {{ {first} = \"…\" }}` under [image.{ours}], and `ARG {first}` in its Dockerfile"
+            );
+            found.push(at(object, pointer, finding).mend(mend));
+        }
     }
-    let yours = value.starts_with("your-") || value.starts_with("sk-your-") || value.contains("-your-");
-    let blanks = |text: &str| text.len() > 2 && text.bytes().all(|byte| matches!(byte, b'x' | b'*' | b'.'));
-    WORDS.iter().any(|word| value.starts_with(word) || value.ends_with(word))
-        || (yours && !value.contains(['.', ' ', ',']))
-        || value.ends_with("-here")
-        || (value.starts_with('<') && value.ends_with('>') && !value.contains(['/', '\'', '"']))
-        || blanks(&value)
-        || value.strip_prefix("sk-").is_some_and(|key| blanks(key.trim_start_matches("proj-")))
+    found
 }

@@ -5,10 +5,10 @@ use crate::event::Finding;
 use crate::event::Severity;
 use crate::manifest::lint::Facts;
 use crate::manifest::lint::Provided;
-use crate::manifest::lint::is_placeholder;
 use crate::manifest::lint::lint;
 use crate::manifest::pods::ConfigKind;
 use crate::manifest::read::objects;
+use crate::project::clear::is_placeholder;
 use crate::project::name::ImageName;
 
 /// What deploy.toml says in these tests.
@@ -22,6 +22,7 @@ fn facts() -> Facts {
             keys: ["DATABASE_URL".to_owned()].into(),
             optional: ["OPENAI_API_KEY".to_owned()].into(),
         }],
+        arguments: [].into(),
         addons: vec![],
         cpus: Some(2),
         memory_mib: Some(2048),
@@ -56,6 +57,7 @@ fn each_rule_tells_the_line_and_what_to_do() {
         ("network", include_str!("../../../tests/manifest/lint/network.yaml")),
         ("config", include_str!("../../../tests/manifest/lint/config.yaml")),
         ("workload", include_str!("../../../tests/manifest/lint/workload.yaml")),
+        ("storage", include_str!("../../../tests/manifest/lint/storage.yaml")),
         ("resources", include_str!("../../../tests/manifest/lint/resources.yaml")),
     ] {
         let found = lint(&objects(text), &facts());

@@ -91,6 +91,45 @@ pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
     found
 }
 
+/// Storage classes that nothing in the project or in minikube makes.
+pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
+    /// The class of minikube's addon `default-storageclass`, and the one of an addon that has to be asked for.
+    const STANDARD: &str = "standard";
+    const ADDON: (&str, &str) = ("csi-hostpath-sc", "csi-hostpath-driver");
+    let made: Vec<&str> =
+        set.objects.iter().filter(|object| object.kind() == "StorageClass").map(Object::name).collect();
+    let mut found = Vec::new();
+    let mut check = |object: &Object, pointer: String, spec: &Value| {
+        let Some(class) = spec["storageClassName"].as_str() else { return };
+        // An empty class asks for a volume that somebody has made by hand.
+        if class.is_empty() || class == STANDARD || made.contains(&class) {
+            return;
+        }
+        let addon = class == ADDON.0;
+        if addon && set.facts.addons.iter().any(|asked| asked == ADDON.1) {
+            return;
+        }
+        let told = format!(
+            "minikube has no storage class `{class}`; the claim waits for it unless the cluster has it"
+        );
+        let mend = if addon {
+            format!("write `addons = [\"{}\"]` under [minikube]", ADDON.1)
+        } else {
+            format!("leave `storageClassName` out, or write `{STANDARD}`, which minikube has")
+        };
+        found.push(at(object, &format!("{pointer}/storageClassName"), Finding::warning(told)).mend(mend));
+    };
+    for object in set.core("PersistentVolumeClaim") {
+        check(object, "/spec".to_owned(), &object.value["spec"]);
+    }
+    for object in set.objects.iter().filter(|object| object.kind() == "StatefulSet") {
+        for (index, claim) in items(&object.value["spec"]["volumeClaimTemplates"]) {
+            check(object, format!("/spec/volumeClaimTemplates/{index}/spec"), &claim["spec"]);
+        }
+    }
+    found
+}
+
 /// minikube's own class makes folders that everybody can write to, so this is only worth a note.
 fn owned_by_another(template: &PodTemplate<'_>, claims: bool) -> Option<String> {
     let pod = &template.spec()["securityContext"];
@@ -242,7 +281,10 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
         for container in template.containers() {
             let Some(image) = container.value["image"].as_str() else { continue };
             let one = std::slice::from_ref(object);
-            if bind::images_named(one, &set.facts.images).foreign.iter().all(|(foreign, _)| foreign != image)
+            if bind::images_named(one, &[], &set.facts.images)
+                .foreign
+                .iter()
+                .all(|(foreign, _)| foreign != image)
             {
                 continue;
             }

@@ -1,32 +1,40 @@
 //! `[[manifests]]`: exactly one of a path, a kustomization and a chart.
 
+use crate::project::Binding;
+use crate::project::Chart;
+use crate::project::Mode;
+use crate::project::Set;
 use crate::project::Source;
 use crate::project::SourceKind;
+use crate::project::file::Scalar;
 use crate::project::file::Section;
+use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
+
+/// The keys that go with `chart` alone.
+const OF_CHARTS: [&str; 5] = ["release", "namespace", "values", "set", "mode"];
 
 pub(super) fn source(root: &Path, section: Section<'_, '_>) -> Option<Source> {
     let path = section.text("path");
     let kustomize = section.text("kustomize");
     let chart = section.text("chart");
     let release = section.parsed("release", ObjectName::parse);
+    let namespace = section.parsed("namespace", Namespace::parse).map(|at| at.value);
     let values: Vec<PathBuf> = section.texts("values").into_iter().map(|at| root.join(at.value)).collect();
-    let set =
-        section.pairs("set").into_iter().map(|(key, text)| (key.value.to_owned(), text.value.to_owned()));
-    let set: BTreeMap<String, String> = set.collect();
-    let helm_only = release.is_some() || !values.is_empty() || !set.is_empty();
+    let set = set(&section);
+    let mode = section.parsed("mode", mode).map_or(Mode::Objects, |at| at.value);
+    let helm_only = OF_CHARTS.iter().any(|key| section.has(key));
     let kind = match (path, kustomize, chart) {
         (Some(path), None, None) if !helm_only => Some(SourceKind::Path(root.join(path.value))),
         (None, Some(folder), None) if !helm_only => Some(SourceKind::Kustomize(root.join(folder.value))),
         (None, None, Some(chart)) => {
-            let chart = root.join(chart.value);
-            let folder =
-                chart.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let release = release.map_or(folder, |at| at.value.to_string());
-            Some(SourceKind::Chart { chart, release, values, set })
+            let folder = root.join(chart.value);
+            let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let release = release.map_or(name, |at| at.value.to_string());
+            Some(SourceKind::Chart(Chart { folder, release, namespace, values, set, mode }))
         }
         (None, None, None) if ["path", "kustomize", "chart"].iter().any(|key| section.has(key)) => None,
         (None, None, None) => {
@@ -34,10 +42,8 @@ pub(super) fn source(root: &Path, section: Section<'_, '_>) -> Option<Source> {
             None
         }
         _ if helm_only => {
-            section.lacks(
-                "has keys of a chart without one",
-                "`release`, `values` and `set` go with `chart` alone",
-            );
+            let keys = OF_CHARTS.map(|key| format!("`{key}`")).join(", ");
+            section.lacks("has keys of a chart without one", format!("{keys} go with `chart` alone"));
             None
         }
         _ => {
@@ -51,4 +57,66 @@ pub(super) fn source(root: &Path, section: Section<'_, '_>) -> Option<Source> {
     let place = section.place.clone();
     section.close();
     kind.map(|kind| Source { place, kind })
+}
+
+/// A text that reads like a truth value is a mistake: every template takes a text for true, `"false"` too.
+fn set(section: &Section<'_, '_>) -> BTreeMap<String, Set> {
+    let mut set = BTreeMap::new();
+    for (key, value) in section.scalars("set") {
+        if let Scalar::Text(text) = &value.value
+            && matches!(text.as_str(), "true" | "false")
+        {
+            let why = format_args!(
+                "is the text \"{text}\", which templates take for true: write {text} without quotes"
+            );
+            section.wrong(&value.place, &format!("set.{}", key.value), why);
+        }
+        let value = match value.value {
+            Scalar::Text(text) => Set::Text(text),
+            Scalar::Plain(text) => Set::Plain(text),
+        };
+        set.insert(key.value.to_owned(), value);
+    }
+    set
+}
+
+fn mode(text: &str) -> Result<Mode, &'static str> {
+    match text {
+        "objects" => Ok(Mode::Objects),
+        "release" => Ok(Mode::Release),
+        _ => Err("write `objects` (we apply what Helm renders) or `release` (Helm installs it)"),
+    }
+}
+
+/// `[[binding]]`: both keys are needed.
+pub(super) fn binding(section: Section<'_, '_>) -> Option<Binding> {
+    let kind = section.text("kind");
+    let path = section.parsed("path", path);
+    let policy = section.text("pull-policy").map(|at| at.value.to_owned());
+    let binding = match (kind, path) {
+        (Some(kind), Some(path)) => Some(Binding {
+            place: section.place.clone(),
+            kind: kind.value.to_owned(),
+            path: path.value,
+            policy,
+        }),
+        _ => {
+            if !section.has("kind") || !section.has("path") {
+                let mend = "write both: `kind = \"Function\"` and `path = \"spec.image\"`";
+                section.lacks("needs `kind` and `path`", mend);
+            }
+            None
+        }
+    };
+    section.close();
+    binding
+}
+
+fn path(text: &str) -> Result<Vec<String>, &'static str> {
+    let parts: Vec<String> = text.split('.').map(str::to_owned).collect();
+    let last = parts.last().is_some_and(|last| last.ends_with("[]"));
+    if last || parts.iter().any(|part| part.trim_end_matches("[]").is_empty() || part.contains('/')) {
+        return Err("write keys joined by dots, `[]` after a list: `spec.workers[].image`");
+    }
+    Ok(parts)
 }

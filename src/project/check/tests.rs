@@ -1,8 +1,10 @@
 //! What deploy.toml promises: the defaults, and every mistake at once, where it stands, with what was meant.
 
 use crate::project::BuildSecret;
+use crate::project::Mode;
 use crate::project::Probe;
 use crate::project::Runtime;
+use crate::project::Set;
 use crate::project::SourceKind;
 use crate::project::check::check;
 use std::path::Path;
@@ -95,7 +97,9 @@ fn everything_that_can_be_said() {
     assert_eq!(web.secrets["npm"], BuildSecret::Env("NPM_TOKEN".to_owned()));
     assert_eq!(web.secrets["key"], BuildSecret::File("/p/key.pem".into()));
     assert_eq!(project.images[1].dockerfile, Path::new("/p/api/Dockerfile"));
-    assert!(matches!(&project.sources[1].kind, SourceKind::Chart { release, .. } if release == "backend"));
+    assert!(
+        matches!(&project.sources[1].kind, SourceKind::Chart(chart) if chart.release == "backend" && chart.set["image.tag"] == Set::Text("1".to_owned()))
+    );
     assert_eq!(project.services[0].expect.contains.as_deref(), Some("ok"));
     assert!(!project.checks[0].required && project.checks[1].required);
     assert_eq!(project.checks[1].probe, Probe::Tcp("db.example:5432".to_owned()));
@@ -170,4 +174,33 @@ fn what_is_not_toml_is_told_with_its_place_and_the_rest_is_still_read() {
 fn a_byte_order_mark_moves_no_column() {
     let told = mistakes("\u{feff}namespace = 1\n[[manifests]]\npath = 'k'\n");
     assert_eq!(told, ["deploy.toml:1:13: `namespace` must be a text in quotes, but is integer"]);
+}
+
+#[test]
+fn a_chart_says_what_helm_is_to_do_with_it() {
+    let text = "[[manifests]]\nchart = 'helm/web'\nnamespace = 'web'\nmode = 'release'\n\
+                set = { tag = '1.10', replicas = 2, 'a.b' = false, ratio = 0.5 }\n\
+                [[binding]]\nkind = 'Function'\npath = 'spec.workers[].image'\npull-policy = 'pull'\n";
+    let project = check(Path::new("/p/deploy.toml"), text).unwrap();
+    let SourceKind::Chart(chart) = &project.sources[0].kind else { panic!("{project:?}") };
+    assert_eq!((chart.release.as_str(), chart.mode), ("web", Mode::Release));
+    assert_eq!(chart.namespace.as_ref().unwrap().as_str(), "web");
+    assert_eq!(chart.set["tag"], Set::Text("1.10".to_owned()));
+    assert_eq!(chart.set["replicas"], Set::Plain("2".to_owned()));
+    assert_eq!(chart.set["a.b"], Set::Plain("false".to_owned()));
+    assert_eq!(chart.set["ratio"], Set::Plain("0.5".to_owned()));
+    assert_eq!(project.bindings[0].path, ["spec", "workers[]", "image"]);
+    assert_eq!(project.bindings[0].policy.as_deref(), Some("pull"));
+    assert_eq!(
+        mistakes(
+            "[[manifests]]\nchart = 'c'\nset = { a = 'false', b = [1] }\nmode = 'helm'\n[[binding]]\nkind = 'X'\n[[binding]]\nkind = 'X'\npath = 'spec.list[]'\n"
+        ),
+        [
+            "deploy.toml:3:13: `manifests.set.a` is the text \"false\", which templates take for true: write false without quotes",
+            "deploy.toml:3:26: `manifests.set.b` must be a text, a number, true or false",
+            "deploy.toml:4:8: `manifests.mode` is `helm`: write `objects` (we apply what Helm renders) or `release` (Helm installs it)",
+            "deploy.toml:5:1: `[binding]` needs `kind` and `path` [write both: `kind = \"Function\"` and `path = \"spec.image\"`]",
+            "deploy.toml:9:8: `binding.path` is `spec.list[]`: write keys joined by dots, `[]` after a list: `spec.workers[].image`",
+        ]
+    );
 }

@@ -1,0 +1,254 @@
+//! Helm's hooks run: made, waited for with the same judgement as everything else, deleted as each of them says.
+//!
+//! Not part of the set: a hook carries no label of the project, so nothing prunes it between two runs. What may be left
+//! of it is in the project's record before it is made, so `down` finds it.
+
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::done;
+use crate::cluster::apply::refusals;
+use crate::cluster::barrier;
+use crate::cluster::delete::asks_to_stay;
+use crate::cluster::delete::delete;
+use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::PART_OF;
+use crate::cluster::kind;
+use crate::cluster::lock;
+use crate::cluster::refusal;
+use crate::cluster::retry::persist;
+use crate::cluster::rollout;
+use crate::cluster::rollout::Limits;
+use crate::cluster::survey;
+use crate::cluster::survey::Member;
+use crate::cluster::survey::Wanted;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::until::until;
+use crate::cluster::wire::How;
+use crate::cluster::wire::MANAGER;
+use crate::cluster::wire::Wire;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::Fault;
+use crate::manifest::hook::Hook;
+use crate::manifest::hook::Moment;
+use crate::manifest::hook::Policy;
+use crate::run::Run;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// The label that says whose hook an object is.
+const HOOK_OF: &str = "todo.dev/hook-of";
+
+/// The objects that these hooks make, as the record lists them.
+pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<Entry>> {
+    Ok(prepared(run, target, hooks).await?.iter().map(|one| Entry::new(one.id.clone(), &one.kind)).collect())
+}
+
+/// Makes the project's namespace if it is not there, for what has to run or lie in it before anything is applied.
+pub async fn ground(run: &Run, target: &Target) -> fault::Result<()> {
+    let wire = target.wire();
+    let (namespaces, home) = (kind::core("Namespace"), target.namespace.as_str());
+    run.or_stopped(async {
+        let there = persist(tell(run, Step::Apply, "namespace"), || wire.get(&namespaces, None, home));
+        match there.await.map_err(|failure| unreadable(failure, "cannot look for the namespace"))? {
+            Some(_) => Ok(()),
+            None => barrier::make_namespace(run, &wire, target).await,
+        }
+    })
+    .await
+}
+
+/// Runs `hooks`, which are in order, one after the other; each must have ended well before the next one starts.
+///
+/// # Errors
+/// A hook that the cluster refuses is [`fault::Kind::Apply`]; one that fails is [`fault::Kind::Rollout`], with its log.
+pub async fn run_all(
+    run: &Run,
+    target: &Target,
+    release: &str,
+    moment: Moment,
+    hooks: &[&Hook],
+    limits: &Limits,
+) -> fault::Result<()> {
+    let wire = target.wire();
+    let wanted = prepared(run, target, hooks).await?;
+    let lock = run.or_stopped(lock::take(run, &wire, target)).await?;
+    let mut ended = Ok(());
+    for (one, hook) in wanted.iter().zip(hooks) {
+        let item = run.sink.item(Step::Apply, format!("{moment} hook {}", one.id));
+        let ran = run.or_stopped(begin(run, target, &wire, one, hook)).await;
+        let ran = match ran {
+            Ok(after) => end(run, target, &wire, one, after, limits).await,
+            Err(fault) => Err(fault),
+        };
+        item.finish(if ran.is_ok() { Outcome::Done } else { Outcome::Failed }, None);
+        if let Err(fault) = ran {
+            if fault.kind == fault::Kind::Rollout && hook.policies.contains(&Policy::Failed) {
+                take_away(run, &wire, one).await?;
+            }
+            ended = Err(failed(fault, release, moment, one));
+            break;
+        }
+    }
+    if ended.is_ok() {
+        // As Helm does it: the last first, and only when all have ended well.
+        for (one, _) in
+            wanted.iter().zip(hooks).rev().filter(|(_, hook)| hook.policies.contains(&Policy::Succeeded))
+        {
+            run.or_stopped(take_away(run, &wire, one)).await?;
+        }
+    }
+    lock.release().await;
+    ended
+}
+
+/// Deletes what hooks have left.
+pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> fault::Result<()> {
+    let wire = target.wire();
+    let mut doomed = BTreeMap::new();
+    for entry in left {
+        let (kind, id) = (entry.kind(), &entry.id);
+        let told = tell(run, Step::Remove, &id.to_string());
+        let live = persist(told, || wire.get(&kind, id.namespace.as_deref(), &id.name)).await;
+        let live = live.map_err(|failure| unreadable(failure, "cannot look for what hooks have left"))?;
+        if let Some(live) = live.filter(|live| is_ours(target, live) && asks_to_stay(live).is_none()) {
+            if id.kind == "PersistentVolumeClaim" && !purge {
+                let item = run.sink.item(Step::Remove, id.to_string());
+                item.finish(
+                    Outcome::Kept,
+                    Some("its data is kept; `todo down --purge` deletes it".to_owned()),
+                );
+            } else {
+                doomed.insert(id.clone(), Member { kind, object: live });
+            }
+        }
+    }
+    run.or_stopped(delete(run, &wire, Step::Remove, doomed)).await.map(drop)
+}
+
+fn is_ours(target: &Target, live: &Value) -> bool {
+    live["metadata"]["labels"][HOOK_OF] == target.part_of()
+}
+
+/// The objects of hooks, in their order, as they are sent.
+async fn prepared(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<Wanted>> {
+    let mut all = Vec::new();
+    for hook in hooks {
+        let mut wanted =
+            run.or_stopped(survey::prepare(run, target, std::slice::from_ref(&hook.object))).await?.wanted;
+        for one in &mut wanted {
+            let labels = &mut one.object.value["metadata"]["labels"];
+            if let Some(labels) = labels.as_object_mut() {
+                labels.remove(PART_OF);
+                labels.insert(HOOK_OF.to_owned(), json!(target.part_of()));
+            }
+        }
+        all.append(&mut wanted);
+    }
+    Ok(all)
+}
+
+/// Makes the object of a hook anew.
+async fn begin(run: &Run, target: &Target, wire: &Wire, one: &Wanted, hook: &Hook) -> fault::Result<Value> {
+    if let Some(live) = live(run, wire, one).await? {
+        if !hook.policies.contains(&Policy::BeforeCreation) && !is_ours(target, &live) {
+            let (kind, name) = (one.id.kind.to_lowercase(), &one.id.name);
+            return Err(Fault::message(fault::Kind::Apply, format!("`{}` is there already, and is not ours", one.id))
+                .hint(format!("delete it, or let the hook do it: `helm.sh/hook-delete-policy: before-hook-creation`; by hand: `kubectl delete {kind}/{name}`")));
+        }
+        if stays(&live).is_none() {
+            remove(run, wire, one, live).await?;
+        }
+    }
+    let how = How { dry_run: false, force: true };
+    let told = tell(run, Step::Apply, &one.id.to_string());
+    persist(told, || wire.apply(&one.kind, one.namespace(), MANAGER, &one.object.value, how))
+        .await
+        .map_err(|failure| refusals(refusal::findings(&one.object, &failure), 1))
+}
+
+/// Waits until a hook has ended: a Job or a Pod; everything else is there as soon as it is written.
+async fn end(
+    run: &Run,
+    target: &Target,
+    wire: &Wire,
+    one: &Wanted,
+    after: Value,
+    limits: &Limits,
+) -> fault::Result<()> {
+    if !matches!((one.id.group.as_str(), one.id.kind.as_str()), ("batch", "Job") | ("", "Pod")) {
+        return Ok(());
+    }
+    let body = one.object.value.clone();
+    let applied = Applied {
+        objects: vec![done(one.clone(), Outcome::Created, None, after, body, false)],
+        ..Applied::default()
+    };
+    rollout::healthy(run, target, &applied, limits).await?;
+    if one.id.kind == "Pod" {
+        // A pod that runs and is ready is healthy, but a hook has to come to its end.
+        let ended = |seen: Option<&Value>| {
+            seen.is_none_or(|pod| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")))
+        };
+        run.or_stopped(async {
+            until(wire, &one.kind, one.namespace(), &one.id.name, limits.total, ended)
+                .await
+                .map_err(|failure| unreadable(failure, "cannot watch a hook"))
+        })
+        .await?;
+        rollout::healthy(run, target, &applied, limits).await?;
+    }
+    Ok(())
+}
+
+fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
+    if matches!(fault.kind, fault::Kind::Interrupted | fault::Kind::Terminated) {
+        return fault;
+    }
+    let name = format!("the {moment} hook `{}` of the release `{release}`", one.id);
+    let (told, hint) = match moment {
+        Moment::PreInstall | Moment::PreUpgrade => (
+            "failed, and nothing of the release was applied",
+            "mend it and run `todo up` again: its hooks run again; `todo up --no-hooks` leaves them out",
+        ),
+        Moment::PreDelete => (
+            "failed, and nothing was taken away",
+            "mend it and run `todo down` again; `todo down --no-hooks` leaves the hooks out",
+        ),
+        Moment::PostDelete => {
+            ("failed", "run `todo down` again; `todo down --no-hooks` leaves the hooks out")
+        }
+        Moment::PreRollback | Moment::PostRollback => ("failed", "mend it, or run `todo up` to go forward"),
+        Moment::PostInstall | Moment::PostUpgrade => {
+            ("failed; what it belongs to runs", "mend it and run `todo up` again: the hooks run again")
+        }
+    };
+    fault.context(format!("{name} {told}")).hint(hint)
+}
+
+async fn live(run: &Run, wire: &Wire, one: &Wanted) -> fault::Result<Option<Value>> {
+    let told = tell(run, Step::Apply, &one.id.to_string());
+    persist(told, || wire.get(&one.kind, one.namespace(), &one.id.name))
+        .await
+        .map_err(|failure| unreadable(failure, "cannot look for an earlier hook"))
+}
+
+async fn take_away(run: &Run, wire: &Wire, one: &Wanted) -> fault::Result<()> {
+    match live(run, wire, one).await?.filter(|live| stays(live).is_none()) {
+        Some(live) => remove(run, wire, one, live).await,
+        None => Ok(()),
+    }
+}
+
+/// Why an object is not deleted, whatever its policy: with a CRD every object of its kind would go.
+fn stays(live: &Value) -> Option<&'static str> {
+    if live["kind"] == "CustomResourceDefinition" { Some("it is a CRD") } else { asks_to_stay(live) }
+}
+
+async fn remove(run: &Run, wire: &Wire, one: &Wanted, live: Value) -> fault::Result<()> {
+    let member = Member { kind: one.kind.clone(), object: live };
+    delete(run, wire, Step::Apply, BTreeMap::from([(one.id.clone(), member)])).await.map(drop)
+}

@@ -1,0 +1,356 @@
+//! Charts beside their objects: which hooks run at which moment, whose a release is, and what is written down about it.
+//!
+//! Hooks run when something of their release changes, and never otherwise: a second `up` finds the digest of the last
+//! good run and asks for nothing else. Whether a change is an installation or an upgrade is not Helm's to say but the
+//! project's own record's: a release is installed once its hooks have ended well.
+
+use crate::cluster::helm;
+use crate::cluster::helm::Found;
+use crate::cluster::hook;
+use crate::cluster::inventory::Entry;
+use crate::cluster::release;
+use crate::cluster::release::Deployed;
+use crate::cluster::release::Record;
+use crate::cluster::rollout::Limits;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
+use crate::manifest::Release;
+use crate::manifest::hook::Hook;
+use crate::manifest::hook::Moment;
+use crate::manifest::hook::at;
+use crate::project::Mode;
+use crate::run::Run;
+use kube::core::ApiResource;
+
+/// What the releases of a run are, between its beginning and its end.
+#[derive(Debug, Default)]
+pub(crate) struct Course {
+    record: Record,
+    changed: Vec<Changed>,
+    /// What Helm has of the releases that are to be ours.
+    adopted: Vec<(String, String)>,
+}
+
+/// A release of which something is another than at the end of the last good run.
+#[derive(Debug)]
+struct Changed {
+    release: Release,
+    digest: String,
+    upgrade: bool,
+}
+
+/// Says of each release whether Helm has it already, before anything is written; with `adopt` they are taken over.
+pub(crate) async fn owners(
+    run: &Run,
+    target: &Target,
+    releases: &[Release],
+    adopt: bool,
+) -> Result<Vec<(String, String)>> {
+    let mut adopted = Vec::new();
+    let mut findings = Vec::new();
+    for release in releases.iter().filter(|release| release.chart.mode == Mode::Objects) {
+        let (name, namespace) = (release.chart.release.as_str(), release.namespace.as_str());
+        let Some(found) = helm::find(run, target, namespace, name).await? else { continue };
+        if adopt {
+            left_over(run, release, &found);
+            adopted.push((namespace.to_owned(), name.to_owned()));
+            continue;
+        }
+        let told = format!(
+            "Helm has a release `{name}` in `{namespace}` already: revision {}, {}",
+            found.revision, found.status
+        );
+        findings.push(Finding::error(told).about(format!("release {name}")).at(release.place.clone()).mend(
+            "take it over: `todo up --adopt`; or leave it to Helm: `mode = \"release\"` beside `chart`",
+        ));
+    }
+    if findings.is_empty() {
+        return Ok(adopted);
+    }
+    let message = "a release of Helm's is in the way; nothing was changed";
+    Err(Fault::message(Kind::Apply, message).findings(findings))
+}
+
+/// What Helm has made and the chart no longer makes would be nobody's when Helm has forgotten it.
+fn left_over(run: &Run, release: &Release, found: &Found) {
+    let has = |(kind, name): &&(String, String)| {
+        release.members.iter().any(|id| id.kind == *kind && id.name == *name)
+    };
+    for (kind, name) in found.objects.iter().filter(|one| !has(one)) {
+        let told =
+            format!("Helm's release `{}` had it, and the chart makes it no longer", release.chart.release);
+        let mend = format!(
+            "delete it if nobody needs it: `kubectl -n {} delete {}/{name}`",
+            release.namespace,
+            kind.to_lowercase()
+        );
+        run.sink.warn(
+            Finding::warning(told).about(format!("{kind}/{name}")).at(release.place.clone()).mend(mend),
+        );
+    }
+}
+
+impl Course {
+    /// Compares the releases, their images bound, with what the record says of them.
+    pub(crate) async fn of(
+        run: &Run,
+        target: &Target,
+        releases: &[Release],
+        objects: &[Object],
+        adopted: Vec<(String, String)>,
+    ) -> Result<Course> {
+        if releases.is_empty() {
+            return Ok(Course::default());
+        }
+        let record = release::read(run, target).await?;
+        let changed = releases.iter().filter_map(|release| {
+            let digest = digest(release, objects);
+            let known = record.releases.get(&key(release));
+            let same = known.is_some_and(|known| known.digest.as_deref() == Some(&digest));
+            let upgrade = known.is_some_and(|known| known.installed);
+            (!same).then(|| Changed { release: release.clone(), digest, upgrade })
+        });
+        let changed = changed.collect();
+        Ok(Course { record, changed, adopted })
+    }
+
+    /// What is to run, as `todo plan` lists it: what, of what, where that is written, and why.
+    pub(crate) fn plan(&self) -> Vec<(&'static str, String, String, String)> {
+        let mut rows = Vec::new();
+        for one in &self.changed {
+            let (name, hooks) = (&one.release.chart.release, &one.release.hooks);
+            if one.release.chart.mode == Mode::Release {
+                let why = "Helm installs it: `mode = \"release\"`".to_owned();
+                rows.push(("install", format!("release {name}"), one.release.place.to_string(), why));
+                continue;
+            }
+            let (first, last) = one.moments();
+            for moment in [first, last] {
+                rows.extend(at(hooks, moment).into_iter().map(|hook| {
+                    let object = &hook.object;
+                    let why = format!("{moment} hook of the release {name}");
+                    ("run", object.id().to_string(), object.place.to_string(), why)
+                }));
+            }
+        }
+        rows
+    }
+
+    /// Whether something is to run before the objects are applied.
+    pub(crate) fn has_beginning(&self) -> bool {
+        self.changed.iter().any(|one| !at(&one.release.hooks, one.moments().0).is_empty())
+    }
+
+    /// Whether Helm has to install this release anew: something of it has changed.
+    pub(crate) fn is_changed(&self, release: &Release) -> bool {
+        self.changed.iter().any(|one| key(&one.release) == key(release))
+    }
+
+    /// Helm's revision of a release at the end of the last good run.
+    pub(crate) fn revision(&self, release: &Release) -> Option<u64> {
+        self.record.releases.get(&key(release))?.helm
+    }
+
+    /// Runs the hooks that come before the objects.
+    pub(crate) async fn begin(&mut self, run: &Run, target: &Target, limits: &Limits) -> Result<()> {
+        self.run(run, target, limits, |moments| moments.0).await
+    }
+
+    /// Runs the hooks that come after the objects, and writes down that the releases are what they are.
+    pub(crate) async fn end(
+        &mut self,
+        run: &Run,
+        target: &Target,
+        limits: &Limits,
+        released: &[(ObjectId, ApiResource)],
+    ) -> Result<()> {
+        self.run(run, target, limits, |moments| moments.1).await?;
+        for (namespace, name) in &self.adopted {
+            helm::forget(run, target, namespace, name).await?;
+        }
+        if self.changed.is_empty() {
+            return Ok(());
+        }
+        for one in &self.changed {
+            let helm = match one.release.chart.mode {
+                Mode::Objects => None,
+                Mode::Release => {
+                    let (name, namespace) = (&one.release.chart.release, one.release.namespace.as_str());
+                    helm::find(run, target, namespace, name).await?.map(|found| found.revision)
+                }
+            };
+            let deployed = deployed(&mut self.record, &one.release);
+            deployed.installed = true;
+            deployed.helm = helm;
+            let own = released.iter().filter(|_| helm.is_some());
+            deployed.objects = own.map(|(id, resource)| Entry::of(id.clone(), resource)).collect();
+            deployed.digest = Some(one.digest.clone());
+            deployed.hooks = one.release.hooks.iter().map(|hook| hook.object.value.clone()).collect();
+        }
+        release::write(run, target, &self.record).await
+    }
+
+    async fn run(
+        &mut self,
+        run: &Run,
+        target: &Target,
+        limits: &Limits,
+        which: impl Fn((Moment, Moment)) -> Moment,
+    ) -> Result<()> {
+        for one in &self.changed {
+            let moment = which(one.moments());
+            let hooks = at(&one.release.hooks, moment);
+            if hooks.is_empty() || one.release.chart.mode == Mode::Release {
+                continue;
+            }
+            note(run, target, &mut self.record, &one.release, &hooks).await?;
+            hook::run_all(run, target, &one.release.chart.release, moment, &hooks, limits).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Changed {
+    fn moments(&self) -> (Moment, Moment) {
+        if self.upgrade {
+            (Moment::PreUpgrade, Moment::PostUpgrade)
+        } else {
+            (Moment::PreInstall, Moment::PostInstall)
+        }
+    }
+}
+
+/// Writes down what hooks may leave, before they can. The way back is known from then on, too.
+async fn note(
+    run: &Run,
+    target: &Target,
+    record: &mut Record,
+    release: &Release,
+    hooks: &[&Hook],
+) -> Result<()> {
+    let entries = hook::entries(run, target, hooks).await?;
+    let deployed = deployed(record, release);
+    let before = deployed.clone();
+    for entry in entries {
+        if !deployed.left.iter().any(|known| known.id == entry.id) {
+            deployed.left.push(entry);
+        }
+    }
+    if deployed.hooks.is_empty() {
+        deployed.hooks = release.hooks.iter().map(|hook| hook.object.value.clone()).collect();
+    }
+    if *deployed == before { Ok(()) } else { release::write(run, target, record).await }
+}
+
+fn deployed<'r>(record: &'r mut Record, release: &Release) -> &'r mut Deployed {
+    record.releases.entry(key(release)).or_insert_with(|| Deployed {
+        name: release.chart.release.clone(),
+        namespace: release.namespace.to_string(),
+        ..Deployed::default()
+    })
+}
+
+fn key(release: &Release) -> String {
+    format!("{}/{}", release.namespace, release.chart.release)
+}
+
+/// Everything of a release that can change: its objects and its hooks, with the images they get.
+fn digest(release: &Release, objects: &[Object]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let members = objects.iter().filter(|object| release.members.contains(&object.id()));
+    for object in members.chain(release.hooks.iter().map(|hook| &hook.object)) {
+        let text = object.value.to_string();
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Runs a moment's hooks of every release that was deployed, from the record alone.
+pub(crate) async fn recorded(
+    run: &Run,
+    target: &Target,
+    record: &Record,
+    moment: Moment,
+    limits: &Limits,
+) -> Result<()> {
+    for deployed in record.releases.values().filter(|deployed| deployed.helm.is_none()) {
+        let hooks = deployed.hooks();
+        let hooks = at(&hooks, moment);
+        if !hooks.is_empty() {
+            hook::run_all(run, target, &deployed.name, moment, &hooks, limits).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes down what hooks of a moment may leave, before they run from the record.
+pub(crate) async fn remember(
+    run: &Run,
+    target: &Target,
+    record: &mut Record,
+    moments: &[Moment],
+) -> Result<()> {
+    let before = record.clone();
+    for deployed in record.releases.values_mut() {
+        let hooks = deployed.hooks();
+        let hooks: Vec<&Hook> = moments.iter().flat_map(|moment| at(&hooks, *moment)).collect();
+        for entry in hook::entries(run, target, &hooks).await? {
+            if !deployed.left.iter().any(|known| known.id == entry.id) {
+                deployed.left.push(entry);
+            }
+        }
+    }
+    if *record == before { Ok(()) } else { release::write(run, target, record).await }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::digest;
+    use crate::event::Place;
+    use crate::manifest::Object;
+    use crate::manifest::Release;
+    use crate::manifest::hook::Hook;
+    use crate::project::Chart;
+    use crate::project::Mode;
+    use crate::project::name::Namespace;
+    use serde_json::json;
+
+    fn object(name: &str, image: &str, hook: Option<&str>) -> Object {
+        let annotations = hook.map_or(json!({}), |hook| json!({"helm.sh/hook": hook}));
+        let value = json!({"apiVersion": "batch/v1", "kind": "Job",
+            "metadata": {"name": name, "annotations": annotations}, "spec": {"image": image}});
+        Object::made(value, Place::file("a.yaml"))
+    }
+
+    #[test]
+    fn a_release_changes_with_its_objects_and_hooks_and_with_nothing_else() {
+        let of = |member: &str, hook: &str, other: &str| {
+            let member = object("member", member, None);
+            let hook = Hook::of(&object("hook", hook, Some("pre-install"))).unwrap().unwrap();
+            let release = Release {
+                chart: Chart {
+                    folder: "/c".into(),
+                    release: "r".to_owned(),
+                    namespace: None,
+                    values: Vec::new(),
+                    set: [].into(),
+                    mode: Mode::Objects,
+                },
+                namespace: Namespace::parse("shop").unwrap(),
+                place: Place::file("deploy.toml"),
+                members: [member.id()].into(),
+                hooks: vec![hook],
+            };
+            digest(&release, &[object("other", other, None), member])
+        };
+        let before = of("web:1", "migrate:1", "x:1");
+        assert_eq!(before, of("web:1", "migrate:1", "x:2"));
+        assert_ne!(before, of("web:2", "migrate:1", "x:1"));
+        assert_ne!(before, of("web:1", "migrate:2", "x:1"));
+    }
+}

@@ -1,0 +1,155 @@
+//! Charts that Helm installs itself (`mode = "release"`), and what every chart has to say to people.
+//!
+//! Helm gets our images through a post-renderer, which is this program; the wait and the diagnosis stay ours. A release
+//! that is what the last good run made of it is not installed again: Helm would count a revision for nothing.
+
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::helm;
+use crate::cluster::helm::Where;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::flow::hooks::Course;
+use crate::flow::reach::Site;
+use crate::image::Built;
+use crate::manifest::Object;
+use crate::manifest::Release;
+use crate::manifest::bind::images_named;
+use crate::manifest::chart;
+use crate::manifest::chart::Version;
+use crate::project::Mode;
+use crate::project::Project;
+use crate::run::Run;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// Whether Helm, and not we, writes this object.
+pub(crate) fn is_helms(releases: &[Release], object: &Object) -> bool {
+    let helms = releases.iter().filter(|release| release.chart.mode == Mode::Release);
+    helms.into_iter().any(|release| release.members.contains(&object.id()))
+}
+
+/// Refuses what Helm could not do: before version 4 it hands hooks to no post-renderer, so they keep the images that the
+/// chart names, which no node has.
+pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release]) -> Result<()> {
+    let names = || project.images.iter().map(|image| &image.name);
+    let mut findings = Vec::new();
+    for release in releases.iter().filter(|release| release.chart.mode == Mode::Release) {
+        for hook in &release.hooks {
+            let object = std::slice::from_ref(&hook.object);
+            let named = images_named(object, &project.bindings, names());
+            findings.extend(named.ours.into_iter().map(|(name, places)| {
+                let told = format!(
+                    "this hook runs the image `{name}`, and Helm 3 lets nobody bind the images of hooks"
+                );
+                let place = places.into_iter().next().unwrap_or_else(|| hook.object.place.clone());
+                Finding::error(told)
+                    .about(hook.object.id().to_string())
+                    .at(place)
+                    .mend("use Helm 4, or leave `mode = \"release\"` out: then `todo` runs the hooks")
+            }));
+        }
+    }
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let helm = chart::helm(run, "this release")?;
+    match chart::version(run, &helm).await {
+        Ok(Some(version)) if version < Version(4, 0, 0) => {
+            Err(Fault::message(Kind::Usage, "Helm cannot install it with your images").findings(findings))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Lets Helm install what is its own and has changed, and returns all of it to be waited for.
+#[expect(clippy::too_many_arguments, reason = "each is what another step has found")]
+pub(crate) async fn install(
+    run: &Run,
+    project: &Project,
+    site: &Site,
+    target: &Target,
+    releases: &[Release],
+    objects: &[Object],
+    course: &Course,
+    built: &[Built],
+) -> Result<Vec<AppliedObject>> {
+    let mut seen = Vec::new();
+    for release in releases.iter().filter(|release| release.chart.mode == Mode::Release) {
+        let (name, namespace) = (release.chart.release.as_str(), release.namespace.as_str());
+        let own: Vec<Object> =
+            objects.iter().filter(|object| release.members.contains(&object.id())).cloned().collect();
+        let before = helm::look(run, target, &own).await?;
+        let found = helm::find(run, target, namespace, name).await?;
+        let revision = found.map(|found| found.revision);
+        if course.is_changed(release) || revision.is_none() || revision != course.revision(release) {
+            let program = run.world.program.clone().ok_or_else(|| {
+                Fault::message(Kind::Internal, "the system does not say which program this is")
+                    .hint("leave `mode = \"release\"` out: then no program has to be named to Helm")
+            })?;
+            let images = built.iter().map(|image| (image.name.to_string(), image.reference.clone()));
+            let renderer = helm::renderer(program, &project.file, images);
+            let at = Where { kubeconfig: &site.kubeconfig, context: &site.context, namespace };
+            helm::upgrade(run, at, &project.root, &release.chart, &renderer).await?;
+        } else {
+            run.sink.item(Step::Apply, format!("release {name}")).finish(Outcome::Unchanged, None);
+        }
+        seen.extend(helm::observe(run, target, &own, &before).await?);
+    }
+    Ok(seen)
+}
+
+/// Tells what the charts say to people, without the secrets that they like to repeat.
+pub(crate) async fn tell_notes(
+    run: &Run,
+    project: &Project,
+    site: &Site,
+    releases: &[Release],
+    objects: &[Object],
+) {
+    let cluster = (site.kubeconfig.as_path(), site.context.as_str());
+    for release in releases {
+        let notes = chart::notes(run, &project.root, &release.chart, &release.namespace, cluster).await;
+        let Some(notes) = notes else { continue };
+        let item = run.sink.item(Step::Service, format!("notes of {}", release.chart.release));
+        for line in masked(&notes, objects).lines() {
+            item.log(line);
+        }
+        item.finish(Outcome::Done, None);
+    }
+}
+
+/// A text without the values of Secrets.
+fn masked(text: &str, objects: &[Object]) -> String {
+    let mut values: Vec<String> = Vec::new();
+    for object in objects.iter().filter(|object| object.kind() == "Secret") {
+        for value in
+            object.value["data"].as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str())
+        {
+            values.push(value.to_owned());
+            values.extend(STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok()));
+        }
+    }
+    // A value that is part of another one must not leave the rest of it.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    let hide = |text: String, value: &String| text.replace(value.trim(), "•••");
+    values.iter().filter(|value| value.trim().len() > 3).fold(text.to_owned(), hide)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+    use crate::manifest::read::objects;
+
+    #[test]
+    fn notes_do_not_repeat_secrets() {
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {A: hunter2, B: hunter22, C: on}\n";
+        let told =
+            masked("the password is hunter22, or hunter2 (aHVudGVyMg==), on port 80", &objects(secret));
+        assert_eq!(told, "the password is •••, or ••• (•••), on port 80");
+    }
+}

@@ -1,0 +1,268 @@
+//! Helm, as far as rendering goes: the call, its version, a chart's dependencies, its notes.
+//!
+//! A chart is always rendered as for a first installation: what is rendered must not depend on what is in some cluster,
+//! or nothing could be judged before one is touched. Values go to Helm as they are; a text of `set` stays a text.
+
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Place;
+use crate::event::Step;
+use crate::exec;
+use crate::exec::Call;
+use crate::exec::ExecError;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::manifest::yaml;
+use crate::project::Chart;
+use crate::project::Set;
+use crate::project::name::Namespace;
+use crate::run::Run;
+use serde_json::Value;
+use std::fmt;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+/// The oldest Helm that we know to render as we expect.
+pub const OLDEST: Version = Version(3, 10, 0);
+
+/// Major, minor and patch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u32, pub u32, pub u32);
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+impl Version {
+    /// `v3.19.2`, `v4.0.0-rc.1+g1234`, `v3.19`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Version> {
+        let plain = text.trim().trim_start_matches('v').split(['-', '+', ' ']).next()?;
+        let mut numbers = plain.split('.').map(str::parse);
+        let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
+        Some(Version(major, minor, numbers.next().transpose().ok()?.unwrap_or(0)))
+    }
+}
+
+/// The program, or a fault that says how to get it.
+pub fn helm(run: &Run, what: &str) -> Result<PathBuf> {
+    exec::find(&run.world, "helm").ok_or_else(|| {
+        let message = format!("{what} needs Helm, which is not installed");
+        Fault::message(Kind::Prerequisite, message)
+            .hint("install Helm 3 or later: https://helm.sh/docs/intro/install/")
+    })
+}
+
+/// The version that Helm says it has; `None` if it says something else.
+pub async fn version(run: &Run, helm: &Path) -> std::result::Result<Option<Version>, ExecError> {
+    let output = Call::new(helm).args(["version", "--template", "{{.Version}}"]).output(run).await?;
+    Ok(Version::parse(&output.stdout))
+}
+
+/// The call that renders a chart into objects.
+#[must_use]
+pub fn template(helm: &Path, root: &Path, chart: &Chart, namespace: &Namespace) -> Call {
+    let call = Call::new(helm).args(["template", &chart.release]);
+    let call = with_values(call, chart).args(["--include-crds", "--skip-tests"]);
+    call.args(["--namespace", chart.namespace.as_ref().unwrap_or(namespace).as_str()]).folder(root)
+}
+
+/// The chart and everything that goes into it, as arguments of any of Helm's commands.
+#[must_use]
+pub fn with_values(call: Call, chart: &Chart) -> Call {
+    let mut call = call.args([&chart.folder]);
+    for file in &chart.values {
+        call = call.args(["--values"]).args([file]);
+    }
+    for (key, value) in &chart.set {
+        call = match value {
+            Set::Text(text) => call.args(["--set-string".to_owned(), format!("{key}={}", escaped(text))]),
+            Set::Plain(text) => call.args(["--set".to_owned(), format!("{key}={text}")]),
+        };
+    }
+    call
+}
+
+/// A text that Helm's parser (`pkg/strvals`) takes as it is: no list, no second value, no escape.
+fn escaped(text: &str) -> String {
+    let escaped = text.replace('\\', r"\\").replace(',', r"\,");
+    if escaped.starts_with('{') { format!(r"\{escaped}") } else { escaped }
+}
+
+/// What the chart has to say to people: its NOTES.txt, rendered. Helm renders it for installations alone, so it is asked for
+/// one that it does not do; it wants to see a cluster for that, the entry `context` of `kubeconfig`.
+pub async fn notes(
+    run: &Run,
+    root: &Path,
+    chart: &Chart,
+    namespace: &Namespace,
+    (kubeconfig, context): (&Path, &str),
+) -> Option<String> {
+    let helm = exec::find(&run.world, "helm")?;
+    let call = Call::new(helm).args(["install", &chart.release]);
+    let call = with_values(call, chart).args(["--dry-run=client", "--take-ownership", "--output", "json"]);
+    let call = call.args(["--namespace", namespace.as_str(), "--kube-context", context]);
+    let output = call.args(["--kubeconfig"]).args([kubeconfig]).folder(root).output(run).await.ok()?;
+    let release: Value = serde_json::from_str(&output.stdout).ok()?;
+    release["info"]["notes"].as_str().map(str::trim).filter(|notes| !notes.is_empty()).map(str::to_owned)
+}
+
+/// What of the chart's dependencies is not in its `charts/` folder, or is older there than its source.
+#[must_use]
+pub fn missing(chart: &Path) -> Vec<String> {
+    let Ok(text) = std::fs::read_to_string(chart.join("Chart.yaml")) else { return Vec::new() };
+    let (documents, _) = yaml::documents(&text, Path::new("Chart.yaml"));
+    let Some(document) = documents.first() else { return Vec::new() };
+    let dependencies = document.value["dependencies"].as_array();
+    let lacks = |dependency: &&Value| {
+        let name = dependency["name"].as_str().unwrap_or_default();
+        let source = dependency["repository"].as_str().and_then(|from| from.strip_prefix("file://"));
+        match vendored(chart, name) {
+            None => true,
+            // A folder is written by hand, and is its own source.
+            Some(at) if at.is_dir() => false,
+            Some(at) => source.is_some_and(|source| newest(&chart.join(source)) > modified(&at)),
+        }
+    };
+    dependencies
+        .into_iter()
+        .flatten()
+        .filter(lacks)
+        .filter_map(|dependency| dependency["name"].as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The folder or archive that a dependency lies in.
+fn vendored(chart: &Path, name: &str) -> Option<PathBuf> {
+    let folder = chart.join("charts").join(name);
+    if folder.join("Chart.yaml").is_file() {
+        return Some(folder);
+    }
+    let archive = |path: &PathBuf| {
+        let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
+        let version = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
+        version.is_some_and(|rest| rest.ends_with(".tgz") && rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    let entries = chart.join("charts").read_dir().ok()?;
+    entries.filter_map(|entry| Some(entry.ok()?.path())).find(archive)
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// When anything in a folder was last written.
+fn newest(folder: &Path) -> Option<SystemTime> {
+    let entries = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
+    entries.filter_map(|path| if path.is_dir() { newest(&path) } else { modified(&path) }).max()
+}
+
+/// Builds the dependencies that are missing, as `helm dependency build` does: those in folders without a network.
+pub(crate) async fn build_dependencies(
+    run: &Run,
+    helm: &Path,
+    root: &Path,
+    chart: &Chart,
+    place: &Place,
+) -> Result<Option<Finding>> {
+    let missing = missing(&chart.folder);
+    if missing.is_empty() {
+        return Ok(None);
+    }
+    let shown = chart.folder.strip_prefix(root).unwrap_or(&chart.folder).display().to_string();
+    let item = run.sink.item(Step::Preflight, format!("dependencies of {shown}"));
+    let call = Call::new(helm).args(["dependency", "build"]).args([&chart.folder]).folder(root);
+    let built = call.lines(run, |_, line| item.log(line)).await;
+    match built {
+        Ok(_) => {
+            item.finish(Outcome::Built, Some(missing.join(", ")));
+            Ok(None)
+        }
+        Err(error) if error.stopped => {
+            item.finish(Outcome::Failed, None);
+            Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)))
+        }
+        Err(error) => {
+            item.finish(Outcome::Failed, None);
+            let lines: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+            let said = lines.iter().rev().find_map(|line| line.strip_prefix("Error: "));
+            let said = said.or(lines.last().copied()).unwrap_or("it says nothing").to_owned();
+            let mend =
+                if said.contains("no repository definition for") || said.contains("no cached repository") {
+                    let url = said
+                        .split_whitespace()
+                        .map(|word| word.trim_end_matches(['.', ',']))
+                        .find(|word| word.starts_with("http"));
+                    format!("let Helm know it: `helm repo add {} {}`", missing[0], url.unwrap_or("URL"))
+                } else if said.contains("out of sync") {
+                    format!("write the lock anew: `helm dependency update {shown}`")
+                } else {
+                    format!("see it whole with `{}`", error.command)
+                };
+            let told = format!(
+                "cannot build the dependencies of the chart `{shown}` ({}): {said}",
+                missing.join(", ")
+            );
+            Ok(Some(Finding::error(told).at(place.clone()).mend(mend)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Version;
+    use super::escaped;
+    use super::missing;
+
+    #[test]
+    fn a_text_of_set_reaches_the_chart_as_it_is() {
+        for (text, argument) in [
+            ("1.10", "1.10"),
+            ("a,b", r"a\,b"),
+            (r"C:\x", r"C:\\x"),
+            ("{a}", r"\{a}"),
+            ("a=b", "a=b"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(text), argument);
+        }
+    }
+
+    #[test]
+    fn versions_as_helm_says_them() {
+        assert_eq!(Version::parse("v3.19"), Some(Version(3, 19, 0)));
+        assert_eq!(Version::parse("v4.0.0-rc.1+g9"), Some(Version(4, 0, 0)));
+        assert_eq!(Version::parse("v3.9.4\n"), Some(Version(3, 9, 4)));
+        assert_eq!(Version::parse("nothing"), None);
+        assert!(Version(3, 9, 4) < super::OLDEST && Version(4, 0, 0) > super::OLDEST);
+    }
+
+    #[test]
+    fn a_dependency_is_missing_until_it_is_vendored_and_again_when_its_source_changes() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let chart = root.path().join("app");
+        write(
+            "app/Chart.yaml",
+            "name: app\ndependencies:\n- {name: db, version: 1.0.0, repository: 'file://../db'}\n- {name: cache, version: 1.0.0, repository: 'https://x'}\n",
+        );
+        write("db/Chart.yaml", "name: db");
+        assert_eq!(missing(&chart), ["db", "cache"]);
+        write("app/charts/db-1.0.0.tgz", "");
+        write("app/charts/cache-server-1.0.0.tgz", "");
+        assert_eq!(missing(&chart), ["cache"]);
+        write("app/charts/cache/Chart.yaml", "name: cache");
+        assert!(missing(&chart).is_empty());
+        let later = std::time::SystemTime::now() + std::time::Duration::from_secs(60);
+        std::fs::File::open(root.path().join("db/Chart.yaml")).unwrap().set_modified(later).unwrap();
+        assert_eq!(missing(&chart), ["db"]);
+    }
+}

@@ -1,0 +1,176 @@
+//! What a chart is given, looked through for secrets in clear and for values made anew at every rendering.
+//!
+//! A values file that git does not have is the place for a chart's secrets, so only one that git has, or that lies in no
+//! repository at all, is worth a word.
+
+use crate::event::Finding;
+use crate::manifest::render::shown;
+use crate::manifest::yaml;
+use crate::project::Chart;
+use crate::project::Mode;
+use crate::project::Set;
+use crate::project::Source;
+use crate::project::SourceKind;
+use crate::project::clear::Clear;
+use crate::project::clear::look;
+use crate::project::tracked::Repository;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Template functions whose result is another one each time (`helm: sprig`).
+const RANDOM: [&str; 9] = [
+    "randAlphaNum",
+    "randAlpha",
+    "randNumeric",
+    "randAscii",
+    "randBytes",
+    "uuidv4",
+    "genPrivateKey",
+    "genSelfSignedCert",
+    "genCA",
+];
+
+/// Everything worth knowing about the charts' values and templates.
+pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
+    let charts = || {
+        sources.iter().filter_map(|source| match &source.kind {
+            SourceKind::Chart(chart) => Some((source, chart)),
+            _ => None,
+        })
+    };
+    if charts().next().is_none() {
+        return Vec::new();
+    }
+    let repository = Repository::around(root);
+    let mut found = Vec::new();
+    for (source, chart) in charts() {
+        for (key, value) in &chart.set {
+            if let Set::Text(text) = value
+                && look(last(key), text) == Some(Clear::Secret)
+            {
+                let told = format!(
+                    "`set.{key}` looks like a secret; everybody on this machine can read Helm's arguments"
+                );
+                let mend = "write it into a values file that git does not have, and name that in `values`";
+                found.push(Finding::warning(told).at(source.place.clone()).mend(mend));
+            }
+        }
+        let files = chart.values.iter().cloned().chain([chart.folder.join("values.yaml")]);
+        for file in files.filter(|file| repository.as_ref().is_none_or(|repository| repository.has(file))) {
+            found.extend(open(root, &file, repository.is_some()));
+        }
+        if chart.mode == Mode::Objects {
+            found.extend(random(root, chart));
+        }
+    }
+    found
+}
+
+/// The secrets in a values file.
+fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
+    let Ok(text) = std::fs::read_to_string(file) else { return Vec::new() };
+    let name = shown(root, file);
+    let (documents, _) = yaml::documents(&text, Path::new(&name));
+    let mut found = Vec::new();
+    for document in &documents {
+        for (pointer, place) in &document.places {
+            let value = document.value.pointer(pointer).and_then(serde_json::Value::as_str);
+            let key = last(pointer).replace("~1", "/").replace("~0", "~");
+            if value.is_some_and(|value| look(&key, value) == Some(Clear::Secret)) {
+                let told = if tracked {
+                    format!("`{key}` looks like a secret, and git has this file")
+                } else {
+                    format!("`{key}` looks like a secret in clear")
+                };
+                let mend = "move it into a values file of its own that git does not have (.gitignore), and name that in `values`";
+                found.push(Finding::warning(told).at(place.clone()).mend(mend));
+            }
+        }
+    }
+    found
+}
+
+/// The last key of a path or a pointer.
+fn last(path: &str) -> &str {
+    path.rsplit(['/', '.']).next().unwrap_or(path)
+}
+
+/// The first template that makes a value at random, which then changes with every run.
+fn random(root: &Path, chart: &Chart) -> Option<Finding> {
+    for file in templates(&chart.folder.join("templates")) {
+        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        for (index, line) in text.lines().enumerate() {
+            let code = line.split_once("{{").map(|(_, code)| code).unwrap_or_default();
+            let called = code.split(|c: char| !c.is_ascii_alphanumeric());
+            let Some(function) = called.into_iter().find(|word| RANDOM.contains(word)) else { continue };
+            let place = crate::event::Place { file: shown(root, &file).into(), line: index + 1, column: 0 };
+            let told = format!(
+                "`{function}` gives another value at every `todo up`, and whatever reads it starts again"
+            );
+            let mend =
+                "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
+            return Some(Finding::warning(told).at(place).mend(mend));
+        }
+    }
+    None
+}
+
+/// The templates of a chart, those of its own folders, too, in order.
+fn templates(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = folder.read_dir() else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths.into_iter().flat_map(|path| if path.is_dir() { templates(&path) } else { vec![path] }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warnings;
+    use crate::project::check::check;
+
+    #[test]
+    fn secrets_and_chance_in_a_chart_are_told_with_their_line_and_without_their_value() {
+        let root = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("chart/Chart.yaml", "name: c\n"),
+            (
+                "chart/values.yaml",
+                "secrets:\n  llmApiKey: hunter2\n  databaseUrl: changeme\nsecretName: todo\ntokenReview: true\n",
+            ),
+            (
+                "chart/templates/a.yaml",
+                "# randAlpha is not called here\na: {{ .Values.a | default (randAlphaNum 16) }}\n",
+            ),
+            ("local.yaml", "db:\n  password: hunter2\n"),
+        ] {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let told = |text: &str| -> Vec<String> {
+            let project = check(&root.path().join("deploy.toml"), text).unwrap();
+            let found = warnings(&project.root, &project.sources);
+            assert!(!format!("{found:?}").contains("hunter2"));
+            found.iter().map(|one| format!("{} {}", one.place.as_ref().unwrap(), one.message)).collect()
+        };
+        let text = "[[manifests]]\nchart = 'chart'\nvalues = ['local.yaml']\nset = { 'secrets.apiKey' = 'hunter2' }\n";
+        assert_eq!(
+            told(text),
+            [
+                "deploy.toml:1:1 `set.secrets.apiKey` looks like a secret; everybody on this machine can read Helm's arguments",
+                "local.yaml:2:13 `password` looks like a secret in clear",
+                "chart/values.yaml:2:14 `llmApiKey` looks like a secret in clear",
+                "chart/templates/a.yaml:2 `randAlphaNum` gives another value at every `todo up`, and whatever reads it starts again",
+            ]
+        );
+        assert!(told("[[manifests]]\npath = 'k8s'\n").is_empty());
+        std::fs::create_dir_all(root.path().join(".git")).unwrap();
+        let empty = [b"DIRC\0\0\0\x02\0\0\0\0".as_slice(), &[0; 20]].concat();
+        std::fs::write(root.path().join(".git/index"), empty).unwrap();
+        assert_eq!(
+            told("[[manifests]]\nchart = 'chart'\nvalues = ['local.yaml']\n").len(),
+            1,
+            "git has no values"
+        );
+    }
+}
