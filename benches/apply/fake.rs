@@ -91,9 +91,9 @@ fn profile(folder: &Path, address: SocketAddr) {
     fs::write(folder.join("kubeconfig"), kubeconfig(NAME, address)).unwrap();
     let config = json!({
         "Name": NAME, "Driver": "ssh",
-        "KubernetesConfig": {"KubernetesVersion": "v1.35.1", "ClusterName": NAME, "ContainerRuntime": "docker"},
+        "KubernetesConfig": {"KubernetesVersion": "v1.35.1", "ClusterName": NAME, "ContainerRuntime": "containerd"},
         "Nodes": [{"Name": "", "IP": address.ip().to_string(), "Port": address.port(),
-            "KubernetesVersion": "v1.35.1", "ContainerRuntime": "docker", "ControlPlane": true, "Worker": true}],
+            "KubernetesVersion": "v1.35.1", "ContainerRuntime": "containerd", "ControlPlane": true, "Worker": true}],
     });
     let home = folder.join(".minikube/profiles").join(NAME);
     fs::create_dir_all(&home).unwrap();
@@ -103,7 +103,7 @@ fn profile(folder: &Path, address: SocketAddr) {
     fs::create_dir_all(&bin).unwrap();
     for program in ["minikube", "kubectl", "docker"] {
         let script = bin.join(program);
-        fs::write(&script, "#!/bin/sh\necho '{}'\n").unwrap();
+        fs::write(&script, "#!/bin/sh\necho '{\"minikubeVersion\":\"v1.38.1\"}'\n").unwrap();
         #[cfg(unix)]
         fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     }

@@ -259,6 +259,8 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
             let version = current["metadata"]["resourceVersion"].as_str();
             let mut next = self::lease(&target, &me, version);
             next["spec"]["acquireTime"] = acquired.clone();
+            // Without it the server would make a Lease anew that somebody has removed: for this kind, PUT creates.
+            next["metadata"]["uid"] = current["metadata"]["uid"].clone();
             match wire.replace(&leases(), Some(target.namespace.as_str()), &next).await {
                 Ok(lease) => current = lease,
                 // The renewal before this one may have come through though its answer did not.
