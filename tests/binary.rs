@@ -199,10 +199,7 @@ fn a_target_is_one_that_the_project_names_whatever_the_current_context() {
     for (name, words) in [
         ("stagin", ["deploy.toml has no `[target.stagin]`", "did you mean `--target staging`?"]),
         ("prod", ["deploy.toml has no `[target.prod]`", "there are `staging`"]),
-        (
-            "staging",
-            ["the target `staging` cannot be used: no kubeconfig has the context `gke`", "there are `prod`"],
-        ),
+        ("staging", ["no kubeconfig has the context `gke`", "there are `prod`"]),
     ] {
         for command in ["up", "status", "plan", "down", "history", "rollback", "unlock"] {
             let told = place.todo(&[command, "--target", name]);
