@@ -9,8 +9,11 @@ pub mod explain;
 mod gather;
 mod generate;
 pub mod history;
+pub mod logs;
+pub mod open;
 pub mod plan;
 mod reach;
+pub mod restart;
 pub mod status;
 pub mod unlock;
 pub mod up;
@@ -31,6 +34,8 @@ pub enum Answer {
     Status(Box<StatusReport>),
     /// Several things.
     Listing(Listing),
+    /// Lines as they come.
+    Logs(logs::Lines),
 }
 
 /// A URL, and what keeps it open.

@@ -14,6 +14,7 @@ mod cluster {
 }
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;
+mod from_scripts;
 #[cfg(unix)]
 mod real;
 mod tidy;

@@ -116,10 +116,14 @@ async fn write(
     Ok(applied)
 }
 
+/// How long the user waits.
+pub(crate) fn limits(wait: &cli::Wait) -> Limits {
+    Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() }
+}
+
 /// Waits until what was applied is healthy, and then removes what is no longer wanted.
 pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: &cli::Wait) -> Result<()> {
-    let limits = Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() };
-    match rollout(run, target, &applied, &limits).await {
+    match rollout(run, target, &applied, &limits(wait)).await {
         Ok(_) => settle(run, target, applied).await.map(drop),
         Err(fault) => {
             applied.release().await;
@@ -128,7 +132,8 @@ pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: 
     }
 }
 
-async fn open(
+/// Asks what people open until it answers.
+pub(crate) async fn open(
     run: &Run,
     project: &Project,
     target: &Target,
@@ -166,7 +171,8 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     }
 }
 
-fn answer(proved: Vec<service::Proved>) -> Answer {
+/// The first URL, and what holds all of them.
+pub(crate) fn answer(proved: Vec<service::Proved>) -> Answer {
     let url = proved.first().map(|first| first.url.clone());
     let forwards = proved.into_iter().filter_map(|proved| proved.forward).collect();
     url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards }))
