@@ -16,7 +16,7 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
-use crate::manifest::nearest::nearest;
+use crate::nearest::nearest;
 use crate::run::Run;
 use futures::AsyncBufRead;
 use futures::AsyncBufReadExt;

@@ -20,7 +20,7 @@ use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
 use crate::manifest::Object;
-use crate::manifest::nearest::nearest;
+use crate::nearest::nearest;
 use crate::run::Run;
 use jiff::Timestamp;
 use serde_json::Value;

@@ -12,8 +12,6 @@ use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::reach;
 use crate::flow::up;
-use crate::minikube;
-use crate::minikube::State;
 use crate::project::Project;
 use crate::run::Run;
 use crate::world::Os;
@@ -21,18 +19,15 @@ use crate::world::World;
 
 /// Proves the URL and hands it to the browser; keeps a forward open where the URL needs one.
 pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
-    let State::Running(node) = minikube::look(run, &project.minikube).await? else {
-        let message = format!("the profile `{}` does not run", project.minikube.profile);
-        return Err(Fault::message(Kind::Minikube, message).hint("`todo up` brings it to run"));
-    };
-    let target = reach::target(run, project, &node).await?;
+    let site = reach::there(run, project).await?;
+    let target = site.target(run, project).await?;
     // Without a [service] the one to open is found among what the last good run applied.
     let newest = revision::history(run, &target).await?.first().map(|revision| revision.number);
     let objects = match newest {
         Some(number) => revision::objects(run, &target, Some(number)).await?.1,
         None => Vec::new(),
     };
-    let answer = up::answer(up::open(run, project, &target, &node, &objects).await?);
+    let answer = up::answer(up::open(run, project, &target, &site, &objects).await?);
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {
