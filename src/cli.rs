@@ -64,6 +64,12 @@ pub enum Command {
     Plan(Apply),
     /// Check everything that `up` needs of this machine, each with the command that mends it
     Doctor,
+    /// Show what the application prints, the lines of several pods in the order of time
+    Logs(Logs),
+    /// Make the pods anew without a change, and wait until they are healthy
+    Restart(Restart),
+    /// Ask the URL and open it in the browser
+    Open,
     /// List the revisions that ran well, the newest first
     History,
     /// Go back to an earlier revision, and wait until it is healthy
@@ -136,6 +142,37 @@ pub struct Helm {
     pub no_hooks: bool,
 }
 
+/// Flags of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// Workloads, Services or pods, as `web` or `deployment/web`; everything, if not given
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Show this container instead of the one that has something to say
+    #[arg(short, long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Show the run before the present one: what a container printed before it ended
+    #[arg(long, conflicts_with = "follow")]
+    pub previous: bool,
+    /// Go on with what comes, from new pods, too, until Ctrl-C
+    #[arg(short = 'F', long)]
+    pub follow: bool,
+    /// Begin with the last lines of each container
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
+    pub lines: u32,
+}
+
+/// Flags of `restart`.
+#[derive(Debug, Clone, Args)]
+pub struct Restart {
+    /// Workloads, as `web` or `deployment/web`; all, if not given
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
 /// How long to wait, and how forgivingly.
 #[derive(Debug, Clone, Args)]
 pub struct Wait {
@@ -174,6 +211,9 @@ impl Command {
             Command::Status => "status",
             Command::Plan(_) => "plan",
             Command::Doctor => "doctor",
+            Command::Logs(_) => "logs",
+            Command::Restart(_) => "restart",
+            Command::Open => "open",
             Command::History => "history",
             Command::Rollback(_) => "rollback",
             Command::Unlock => "unlock",

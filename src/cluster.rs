@@ -4,6 +4,7 @@
 //! object), [`apply`] (doing it), [`settle`] (what is no longer wanted), [`remove`] (taking it away).
 //! Watching: [`snapshot`] (what is known of the cluster), [`health`] and [`blame`] (what that means, pure), [`judge`]
 //! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
+//! Beside both: [`logs`] (what the pods print), [`restart`] (new ones without a change).
 //!
 //! # What is not here
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
@@ -33,6 +34,7 @@ pub mod judge;
 mod kind;
 pub mod live;
 pub mod lock;
+pub mod logs;
 mod migrate;
 mod namespace;
 mod once;
@@ -41,6 +43,7 @@ pub mod phase;
 mod refusal;
 pub mod release;
 pub mod remove;
+pub mod restart;
 mod retry;
 pub mod revision;
 pub mod rollout;

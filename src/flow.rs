@@ -10,10 +10,13 @@ mod gather;
 mod generate;
 pub mod history;
 mod hooks;
+pub mod logs;
+pub mod open;
 pub mod plan;
 pub mod post_render;
 mod reach;
 mod releases;
+pub mod restart;
 pub mod status;
 pub mod unlock;
 pub mod up;
@@ -36,6 +39,8 @@ pub enum Answer {
     Listing(Listing),
     /// A text for another program.
     Text(String),
+    /// Lines as they come.
+    Logs(logs::Lines),
 }
 
 /// A URL, and what keeps it open.

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod fold;
 pub mod json;
 pub mod listing;
+pub mod logs;
 pub mod status;
 pub mod style;
 pub mod table;

@@ -71,7 +71,10 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let look = Look::pick(&world, global.color, world.stderr_is_terminal);
     let (sink, events) = Sink::new();
     // Where the answer is one object, there is no story of how it was found.
-    let told = matches!(cli.command, Command::Up(_) | Command::Down(_) | Command::Rollback(_));
+    let told = matches!(
+        cli.command,
+        Command::Up(_) | Command::Down(_) | Command::Rollback(_) | Command::Restart(_) | Command::Open
+    );
     let silent = mode == Mode::Json && !told;
     let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
     let (asker, cancel) = Cancel::new();
@@ -127,6 +130,9 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Status => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,
         Command::Doctor => flow::doctor::doctor(run, &project).await,
+        Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
+        Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
+        Command::Open => flow::open::open(run, &project).await,
         Command::History => flow::history::history(run, &project).await,
         Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
         Command::Unlock => flow::unlock::unlock(run, &project).await,
@@ -178,7 +184,7 @@ fn target(project: &Project, name: &str) -> Result<OtherCluster> {
 impl Answer {
     fn exit_code(&self) -> u8 {
         match self {
-            Answer::Nothing | Answer::Url(_) | Answer::Listing(_) | Answer::Text(_) => 0,
+            Answer::Nothing | Answer::Url(_) | Answer::Listing(_) | Answer::Text(_) | Answer::Logs(_) => 0,
             Answer::Status(report) => report.verdict.exit_code(),
         }
     }
@@ -207,6 +213,19 @@ impl Answer {
                     Mode::Json => report::answer(&list.json.to_string()),
                     _ => report::answer(&report::listing::listing(&list, look)),
                 };
+            }
+            Answer::Logs(mut lines) => {
+                let several = lines.several();
+                loop {
+                    let line = tokio::select! {
+                        line = lines.next() => line,
+                        _ = cancel.stopped() => None,
+                    };
+                    let Some(line) = line else { break };
+                    if report::logs::tell(&line, several, mode, look).is_err() {
+                        break;
+                    }
+                }
             }
             Answer::Status(status) => {
                 let _ = match mode {

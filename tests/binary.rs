@@ -126,6 +126,23 @@ fn without_docker_and_minikube_both_are_named_with_what_to_do() {
 }
 
 #[test]
+fn what_asks_a_running_cluster_says_what_brings_it_to_run() {
+    let place = Place::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
+    for command in ["logs", "restart", "open"] {
+        let told = place.todo(&[command]);
+        assert!(matches!(told.code, Some(10 | 20)), "{command}: {:?} {}", told.code, told.stderr);
+        assert_eq!(told.stdout, "");
+        assert!(told.stderr.contains("minikube"), "{}", told.stderr);
+        let json = place.todo(&[command, "--output", "json"]);
+        let last = json.stdout.lines().last().unwrap_or_default();
+        let last: serde_json::Value = serde_json::from_str(last).unwrap();
+        assert_eq!((&last["event"], json.stderr.as_str()), (&"run-failed".into(), ""), "{command}");
+    }
+    let both = place.todo(&["logs", "--follow", "--previous"]);
+    assert_eq!(both.code, Some(2));
+}
+
+#[test]
 fn a_program_gets_one_json_line_an_event_and_nothing_else() {
     let place = Place::new(&[("deploy.toml", PROJECT), ("k8s/a.yaml", OBJECT)]);
     let told = place.todo(&["up", "--output", "json"]);
@@ -239,7 +256,7 @@ fn wrong_arguments_and_help() {
     assert!(wrong.stderr.contains("--timeout"), "it says what was meant: {}", wrong.stderr);
     let help = place.todo(&["--help"]);
     assert_eq!((help.code, help.stderr.as_str()), (Some(0), ""));
-    for command in ["up", "down", "status", "plan", "explain"] {
+    for command in ["up", "down", "status", "plan", "logs", "restart", "open", "explain"] {
         assert!(help.stdout.contains(command), "{command} is not in {}", help.stdout);
     }
 }

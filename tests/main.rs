@@ -15,6 +15,7 @@ mod cluster {
 }
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;
+mod from_scripts;
 #[cfg(unix)]
 mod real;
 mod tidy;

@@ -10,6 +10,7 @@
     reason = "a test tells what it saw and starts programs itself"
 )]
 
+mod examples;
 mod failures;
 mod helm;
 mod http;

@@ -104,8 +104,13 @@ pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
 
 /// The project's place in a cluster that must be running already.
 pub(crate) async fn running(run: &Run, project: &Project) -> Result<Target> {
+    there(run, project).await?.target(run, project).await
+}
+
+/// A cluster that must be running already.
+pub(crate) async fn there(run: &Run, project: &Project) -> Result<Site> {
     match look(run, project).await? {
-        Now::There(site) => site.target(run, project).await,
+        Now::There(site) => Ok(site),
         Now::Not(_) => {
             let profile = &project.minikube.profile;
             let message = format!("the profile `{profile}` does not run");

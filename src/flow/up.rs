@@ -181,7 +181,8 @@ fn is_ground(project: &Project, object: &Object) -> bool {
     object.kind() == "Namespace" || ours && matches!(object.kind(), "Secret" | "ConfigMap")
 }
 
-fn limits(wait: &cli::Wait) -> Limits {
+/// How long the user waits.
+pub(crate) fn limits(wait: &cli::Wait) -> Limits {
     Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() }
 }
 
@@ -198,10 +199,9 @@ async fn well(
     released: Vec<AppliedObject>,
     wait: &cli::Wait,
 ) -> Result<()> {
-    let limits = limits(wait);
     let objects = applied.objects.iter().cloned().chain(released).collect();
     let all = Applied { objects, ..Applied::default() };
-    match rollout(run, target, &all, &limits).await {
+    match rollout(run, target, &all, &limits(wait)).await {
         Ok(_) => settle(run, target, applied).await.map(drop),
         Err(fault) => {
             applied.release().await;
@@ -210,7 +210,8 @@ async fn well(
     }
 }
 
-async fn open(
+/// Asks what people open until it answers.
+pub(crate) async fn open(
     run: &Run,
     project: &Project,
     target: &Target,
@@ -248,7 +249,8 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     }
 }
 
-fn answer(proved: Vec<service::Proved>) -> Answer {
+/// The first URL, and what holds all of them.
+pub(crate) fn answer(proved: Vec<service::Proved>) -> Answer {
     let url = proved.first().map(|first| first.url.clone());
     let forwards = proved.into_iter().filter_map(|proved| proved.forward).collect();
     url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards }))

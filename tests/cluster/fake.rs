@@ -15,6 +15,7 @@ use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;
+use todo::cluster::restart::restart;
 use todo::cluster::revision;
 use todo::cluster::settle::ours;
 use todo::cluster::settle::settle;
@@ -504,6 +505,31 @@ async fn another_run_is_waited_for_with_its_owner_on_screen() {
             "acquireTime": "2026-01-01T00:00:00.000000Z", "renewTime": "2026-01-01T00:00:00.000000Z"}}),
     );
     assert_eq!(stage.up(&[config("a", json!({"x": "2"}))]).await, ["Changed ConfigMap/a"]);
+}
+
+#[tokio::test]
+async fn a_restart_is_one_annotation_that_the_next_run_leaves_alone() {
+    let stage = Stage::new().await;
+    let objects = [deployment(1), config("a", json!({"x": "1"}))];
+    stage.up(&objects).await;
+    let restarted = restart(&stage.run, &stage.target, &["web".to_owned()]).await.unwrap();
+    let before = restarted.objects[0].before.as_ref().unwrap()["metadata"]["generation"].as_i64();
+    assert_eq!(restarted.objects[0].generation, before.map(|before| before + 1), "it is waited for");
+    restarted.release().await;
+    let annotation = || {
+        let web = stage.api.get(DEPLOYMENTS, "shop", "web").unwrap();
+        web["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"].clone()
+    };
+    let first = annotation();
+    assert!(first.is_string());
+    stage.asked();
+    assert_eq!(stage.up(&objects).await, [] as [&str; 0]);
+    assert_eq!(annotation(), first);
+    assert!(
+        !stage.asked().iter().any(|asked| asked == "PATCH /apis/apps/v1/namespaces/shop/deployments/web")
+    );
+    let fault = restart(&stage.run, &stage.target, &["wbe".to_owned()]).await.unwrap_err();
+    assert_eq!((fault.kind, fault.hints[0].as_str()), (Kind::Usage, "did you mean `web`?"));
 }
 
 #[tokio::test]

@@ -32,10 +32,13 @@ pub(crate) struct Told {
 impl Stage {
     /// The project as it is committed or edited here, and no cluster.
     pub(crate) fn new(profile: &'static str) -> Stage {
+        Stage::of(profile, &["docker", "manifests", "deploy.toml"])
+    }
+
+    /// These files and folders of the repository as they are committed or edited here, and no cluster.
+    pub(crate) fn of(profile: &'static str, parts: &[&str]) -> Stage {
         let stage = Stage { folder: tempfile::tempdir().unwrap(), profile };
-        let files = run(Command::new("git")
-            .args(["ls-files", "docker", "manifests", "deploy.toml"])
-            .current_dir(ROOT));
+        let files = run(Command::new("git").arg("ls-files").args(parts).current_dir(ROOT));
         for file in files.lines().filter(|file| Path::new(ROOT).join(file).is_file()) {
             let to = stage.path(file);
             std::fs::create_dir_all(to.parent().unwrap()).unwrap();

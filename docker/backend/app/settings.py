@@ -7,6 +7,8 @@ from pathlib import Path
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
 OPENAI_MODEL = "gpt-4o-mini"
+GROQ_BASE_URL = "https://api.groq.com/openai/v1"
+GROQ_MODEL = "llama-3.3-70b-versatile"
 
 
 class SettingsError(ValueError):
@@ -35,7 +37,7 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
         values = {name: value.strip() for name, value in environment.items()}
         return cls(
-            database_path=Path(values.get("DATABASE_PATH") or cls.database_path),
+            database_path=_database_path(values, cls.database_path),
             host=values.get("HOST") or cls.host,
             port=int(_number(values, "PORT", cls.port, lowest=1, highest=65535)),
             log_level=_log_level(values.get("LOG_LEVEL") or cls.log_level),
@@ -44,7 +46,23 @@ class Settings:
         )
 
 
+def _database_path(values: Mapping[str, str], default: Path) -> Path:
+    """DATABASE_URL as SQLAlchemy writes it for SQLite, three slashes and a path, else DATABASE_PATH."""
+    url = values.get("DATABASE_URL")
+    if not url:
+        return Path(values.get("DATABASE_PATH") or default)
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite" or not path:
+        raise SettingsError("DATABASE_URL is none of the form sqlite:///relative.db or sqlite:////absolute.db")
+    return Path(path)
+
+
 def _endpoint(values: Mapping[str, str]) -> ModelEndpoint | None:
+    """The first that is configured: OpenAI or what speaks like it, Groq, Ollama."""
+    return _openai(values) or _groq(values) or _ollama(values)
+
+
+def _openai(values: Mapping[str, str]) -> ModelEndpoint | None:
     base_url, api_key = values.get("OPENAI_BASE_URL"), values.get("OPENAI_API_KEY")
     if not base_url and not api_key:
         return None
@@ -53,6 +71,26 @@ def _endpoint(values: Mapping[str, str]) -> ModelEndpoint | None:
         api_key=api_key or None,
         model=values.get("OPENAI_MODEL") or (None if base_url else OPENAI_MODEL),
     )
+
+
+def _groq(values: Mapping[str, str]) -> ModelEndpoint | None:
+    api_key = values.get("GROQ_API_KEY")
+    if not api_key:
+        return None
+    return ModelEndpoint(
+        base_url=(values.get("GROQ_BASE_URL") or GROQ_BASE_URL).rstrip("/"),
+        api_key=api_key,
+        model=values.get("GROQ_MODEL") or GROQ_MODEL,
+    )
+
+
+def _ollama(values: Mapping[str, str]) -> ModelEndpoint | None:
+    """OLLAMA_HOST as Ollama's own client reads it: with or without the scheme."""
+    host = values.get("OLLAMA_HOST")
+    if not host:
+        return None
+    address = host if "://" in host else f"http://{host}"
+    return ModelEndpoint(base_url=f"{address.rstrip('/')}/v1", model=values.get("OLLAMA_MODEL") or None)
 
 
 def _number(values: Mapping[str, str], name: str, default: float, lowest: float, highest: float) -> float:

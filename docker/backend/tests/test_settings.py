@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import OPENAI_BASE_URL, OPENAI_MODEL, ModelEndpoint, Settings, SettingsError
+from app.settings import (
+    GROQ_BASE_URL,
+    GROQ_MODEL,
+    OPENAI_BASE_URL,
+    OPENAI_MODEL,
+    ModelEndpoint,
+    Settings,
+    SettingsError,
+)
 
 
 def read(**environment):
@@ -31,14 +39,45 @@ def test_values_are_read():
             ModelEndpoint("http://o/v1", "k", "m"),
         ),
         ({"OPENAI_MODEL": "m"}, None),
+        ({"GROQ_API_KEY": "k"}, ModelEndpoint(GROQ_BASE_URL, "k", GROQ_MODEL)),
+        (
+            {"GROQ_API_KEY": "k", "GROQ_BASE_URL": "http://g/v1/", "GROQ_MODEL": "m"},
+            ModelEndpoint("http://g/v1", "k", "m"),
+        ),
+        ({"GROQ_BASE_URL": "http://g/v1", "GROQ_MODEL": "m"}, None),
+        ({"OLLAMA_HOST": "http://o:11434/"}, ModelEndpoint("http://o:11434/v1")),
+        ({"OLLAMA_HOST": "o:11434", "OLLAMA_MODEL": "m"}, ModelEndpoint("http://o:11434/v1", None, "m")),
+        ({"OLLAMA_MODEL": "m"}, None),
     ],
 )
 def test_a_key_or_an_address_makes_an_endpoint(environment, endpoint):
     assert read(**environment).endpoint == endpoint
 
 
+def test_openai_comes_before_groq_and_groq_before_ollama():
+    environment = {"OLLAMA_HOST": "o", "GROQ_API_KEY": "g"}
+    assert read(**environment).endpoint.api_key == "g"
+    assert read(**environment, OPENAI_API_KEY="k").endpoint.api_key == "k"
+
+
 @pytest.mark.parametrize(
-    "environment", [{"PORT": "x9"}, {"PORT": "0"}, {"CHAT_TIMEOUT_SECONDS": "nan"}, {"LOG_LEVEL": "x9"}]
+    ("url", "path"),
+    [("sqlite:////data/todo.db", "/data/todo.db"), ("sqlite:///todo.db", "todo.db"), ("", "/srv/x.db")],
+)
+def test_a_database_url_comes_before_the_path(url, path):
+    assert read(DATABASE_URL=url, DATABASE_PATH="/srv/x.db").database_path == Path(path)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PORT": "x9"},
+        {"PORT": "0"},
+        {"CHAT_TIMEOUT_SECONDS": "nan"},
+        {"LOG_LEVEL": "x9"},
+        {"DATABASE_URL": "postgres://x9@db/x9"},
+        {"DATABASE_URL": "sqlite:///"},
+    ],
 )
 def test_a_wrong_value_is_named_but_not_repeated(environment):
     with pytest.raises(SettingsError) as caught:

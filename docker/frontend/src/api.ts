@@ -38,23 +38,26 @@ export class ApiError extends Error {
   }
 }
 
+/** Where the API is: a path of the page's own server. The page's Content-Security-Policy lets it ask no other. */
+const API = import.meta.env.VITE_API_URL ?? "/api";
+
 /** What the backend takes at most, so that a long conversation is not refused. */
 const HISTORY = { turns: 20, length: 4000 };
 
 export const listTasks = async (): Promise<Task[]> =>
-  (await request<{ tasks: Task[] }>("GET", "/api/tasks")).tasks;
+  (await request<{ tasks: Task[] }>("GET", "/tasks")).tasks;
 
-export const addTask = (title: string): Promise<Task> => request("POST", "/api/tasks", { title });
+export const addTask = (title: string): Promise<Task> => request("POST", "/tasks", { title });
 
 export const changeTask = (id: number, change: { title?: string; done?: boolean }): Promise<Task> =>
-  request("PATCH", `/api/tasks/${id}`, change);
+  request("PATCH", `/tasks/${id}`, change);
 
-export const deleteTask = (id: number): Promise<void> => request("DELETE", `/api/tasks/${id}`);
+export const deleteTask = (id: number): Promise<void> => request("DELETE", `/tasks/${id}`);
 
-export const chatEngine = (): Promise<ChatEngine> => request("GET", "/api/chat");
+export const chatEngine = (): Promise<ChatEngine> => request("GET", "/chat");
 
 export const sendMessage = (message: string, history: ChatTurn[]): Promise<ChatAnswer> =>
-  request("POST", "/api/chat", {
+  request("POST", "/chat", {
     message,
     history: history
       .slice(-HISTORY.turns)
@@ -64,7 +67,7 @@ export const sendMessage = (message: string, history: ChatTurn[]): Promise<ChatA
 async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
   let response: Response;
   try {
-    response = await fetch(path, {
+    response = await fetch(API + path, {
       method,
       headers: body === undefined ? {} : { "Content-Type": "application/json" },
       body: body === undefined ? null : JSON.stringify(body),

@@ -1,0 +1,278 @@
+//! What the application's containers print: the last lines of several pods in the order of time, or line by line as
+//! it comes, through restarts and rollouts.
+//!
+//! Not the words round a line (`report`), and not why something is broken (`blame`). Every line is asked for with its time,
+//! because only that puts the lines of several pods in order, and a stream that breaks off can go on where it was.
+
+pub(crate) mod pick;
+
+use crate::cluster::inventory::Inventory;
+use crate::cluster::rollout::read;
+use crate::cluster::settle::ours;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::manifest::ObjectId;
+use crate::nearest::nearest;
+use crate::run::Run;
+use futures::AsyncBufRead;
+use futures::AsyncBufReadExt;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::api::LogParams;
+use kube::core::ApiResource;
+use kube::core::GroupVersionKind;
+use pick::Unknown;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+pub use pick::Source;
+
+/// How often it is looked whether there are new pods, and whether a log that ended goes on.
+const POLL: Duration = Duration::from_secs(1);
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Pods, what makes them, or Services; all pods of the project if there are none.
+    pub names: Vec<String>,
+    /// The container, instead of the one that has something to say.
+    pub container: Option<String>,
+    /// The run before the present one.
+    pub previous: bool,
+    /// Not only what is there, but what comes.
+    pub follow: bool,
+    /// The last lines of each container.
+    pub lines: u32,
+}
+
+/// A line of a log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Who printed it.
+    pub source: Source,
+    /// When, as the node's engine noted it.
+    pub time: Option<Timestamp>,
+    /// What.
+    pub text: String,
+}
+
+/// Lines as they come. Whoever drops it ends the reading.
+#[derive(Debug)]
+pub struct Logs {
+    /// Whether a line has to say whose it is.
+    pub several: bool,
+    lines: mpsc::Receiver<Line>,
+    _reading: JoinSet<()>,
+}
+
+impl Logs {
+    /// The next line; `None` after the last.
+    pub async fn next(&mut self) -> Option<Line> {
+        self.lines.recv().await
+    }
+}
+
+/// Reads the logs that are asked for. A container without a log is told as a warning, and the others are read.
+pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
+    let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
+    let Some(inventory) = inventory else {
+        return Err(Fault::message(Kind::Usage, "nothing of the project is in the cluster")
+            .hint("`todo up` brings it up"));
+    };
+    let ids: Vec<ObjectId> =
+        inventory.entries.into_iter().filter(|entry| !entry.kept).map(|entry| entry.id).collect();
+    let sources = run.or_stopped(find(target, &ids, &ask)).await?;
+    if sources.is_empty() {
+        let none = Finding::warning("no pod is there whose log could be read");
+        run.sink.warn(none.mend("`todo status` says why"));
+    }
+    let (tell, lines) = mpsc::channel(256);
+    let mut reading = JoinSet::new();
+    let several = ask.follow || sources.len() > 1;
+    if ask.follow {
+        let target = target.clone();
+        reading.spawn(async move { follow(&target, &ids, &ask, sources, tell).await });
+    } else {
+        let all = run.or_stopped(past(run, target, &ask, sources)).await?;
+        reading.spawn(async move {
+            for line in all {
+                if tell.send(line).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(Logs { several, lines, _reading: reading })
+}
+
+/// What is meant by the names, as the cluster is now.
+async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source>> {
+    let homes: BTreeSet<&str> = ids.iter().filter_map(|id| id.namespace.as_deref()).collect();
+    let kinds = [("", "Pod"), ("apps", "ReplicaSet"), ("batch", "Job"), ("", "Service")];
+    let lists = homes.iter().flat_map(|home| kinds.map(|(group, kind)| (group, kind, *home)));
+    let lists = lists.map(|(group, kind, home)| async move {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, "v1", kind));
+        match read(target, &resource, Some(home)).await {
+            // Without its owners a pod is still found by its own name.
+            Err(kube::Error::Api(status)) if status.code == 403 && kind != "Pod" => Ok(Vec::new()),
+            other => other.or_fault(Kind::Apply, || format!("cannot list objects of kind {kind}")),
+        }
+    });
+    let objects = futures::future::try_join_all(lists).await?.concat();
+    pick::sources(ids, &objects, &ask.names, ask.container.as_deref()).map_err(|Unknown { name, known }| {
+        let what = if ask.container.as_deref() == Some(name.as_str()) { "container" } else { "workload" };
+        let fault = Fault::message(Kind::Usage, format!("the project has no {what} `{name}`"));
+        match nearest(&name, known.iter().map(String::as_str)) {
+            Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
+            None => fault.hint(format!("there are {}", known.join(", "))),
+        }
+    })
+}
+
+/// The last lines of all, in the order of time.
+async fn past(run: &Run, target: &Target, ask: &Ask, sources: Vec<Source>) -> Result<Vec<Line>> {
+    let whole = sources.into_iter().map(|source| async move {
+        let (tell, mut lines) = mpsc::channel(256);
+        let begin = Begin { lines: Some(ask.lines), since: None };
+        let collecting = async {
+            let mut all = Vec::new();
+            while let Some(line) = lines.recv().await {
+                all.push(line);
+            }
+            all
+        };
+        let reading = async {
+            let ended = stream(target, &source, ask, begin, &tell).await;
+            drop(tell);
+            ended
+        };
+        let (ended, lines) = tokio::join!(reading, collecting);
+        (source, ended.map(drop), lines)
+    });
+    let mut all = Vec::new();
+    for (source, ended, lines) in futures::future::join_all(whole).await {
+        if let Err(error) = ended {
+            let why = match error {
+                kube::Error::Api(status) => status.message.clone(),
+                other => anyhow::Error::new(other).root_cause().to_string(),
+            };
+            let told = Finding::warning(format!("it has no log: {why}"));
+            run.sink.warn(told.about(format!("Pod/{}", source.pod)).mend("`todo status` says how it is"));
+        }
+        all.extend(lines);
+    }
+    // Stable: lines without a time, and such as have the same, stay as they were printed.
+    let mut latest = Timestamp::MIN;
+    all.sort_by_cached_key(|line: &Line| {
+        latest = line.time.unwrap_or(latest);
+        latest
+    });
+    Ok(all)
+}
+
+/// Where in a log to begin.
+struct Begin {
+    lines: Option<u32>,
+    since: Option<Timestamp>,
+}
+
+/// Reads on until nobody listens: new pods from their beginning, a container that starts again from where its log was.
+async fn follow(target: &Target, ids: &[ObjectId], ask: &Ask, first: Vec<Source>, tell: mpsc::Sender<Line>) {
+    let mut streams: JoinSet<(Source, Option<Timestamp>)> = JoinSet::new();
+    let mut open: BTreeSet<Source> = BTreeSet::new();
+    let mut read: BTreeMap<Source, Option<Timestamp>> = BTreeMap::new();
+    let mut sources = first;
+    let mut lines = Some(ask.lines);
+    loop {
+        for source in std::mem::take(&mut sources) {
+            if !open.insert(source.clone()) {
+                continue;
+            }
+            let since = read.get(&source).copied().flatten();
+            let begin = Begin { lines: lines.filter(|_| since.is_none()), since };
+            let (target, ask, tell) = (target.clone(), ask.clone(), tell.clone());
+            streams.spawn(async move {
+                let last = stream(&target, &source, &ask, begin, &tell).await;
+                (source, last.unwrap_or(None).or(since))
+            });
+        }
+        lines = None;
+        tokio::select! {
+            () = tell.closed() => return,
+            () = tokio::time::sleep(POLL) => {}
+        }
+        while let Some(ended) = streams.try_join_next() {
+            if let Ok((source, last)) = ended {
+                open.remove(&source);
+                read.insert(source, last);
+            }
+        }
+        // A server that does not answer just now is asked again.
+        sources = find(target, ids, ask).await.unwrap_or_default();
+    }
+}
+
+/// Reads one log to its end and returns the time of its last line.
+async fn stream(
+    target: &Target,
+    source: &Source,
+    ask: &Ask,
+    begin: Begin,
+    tell: &mpsc::Sender<Line>,
+) -> std::result::Result<Option<Timestamp>, kube::Error> {
+    let pods: Api<Pod> = Api::namespaced(target.client.clone(), &source.namespace);
+    let asked = LogParams {
+        container: Some(source.container.clone()),
+        follow: ask.follow,
+        previous: ask.previous,
+        tail_lines: begin.lines.map(i64::from),
+        since_time: begin.since,
+        timestamps: true,
+        ..LogParams::default()
+    };
+    let log = pods.log_stream(&source.pod, &asked).await?;
+    Ok(each_line(log, source, begin.since, tell).await)
+}
+
+async fn each_line(
+    log: impl AsyncBufRead,
+    source: &Source,
+    since: Option<Timestamp>,
+    tell: &mpsc::Sender<Line>,
+) -> Option<Timestamp> {
+    let mut log = std::pin::pin!(log);
+    let mut last = since;
+    let mut bytes = Vec::new();
+    // A connection that breaks off ends the log; whoever follows asks again.
+    while log.read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.trim_end_matches(['\n', '\r']);
+        let timed = text.split_once(' ').unwrap_or((text, ""));
+        let (time, text) = match timed.0.parse::<Timestamp>() {
+            Ok(time) => (Some(time), timed.1),
+            Err(_) => (None, text),
+        };
+        // `sinceTime` counts in seconds, so what was read in that second comes again.
+        let again = time.is_some() && time <= since;
+        let line = Line { source: source.clone(), time, text: text.to_owned() };
+        bytes.clear();
+        if !again {
+            last = time.or(last);
+            if tell.send(line).await.is_err() {
+                break;
+            }
+        }
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! Which containers' logs are meant: pods of ours by any name that leads to them, and of each pod the container that
+//! has something to say.
+//!
+//! Not by labels: whose a pod is, its owners say (Pod → ReplicaSet → Deployment), so pods of an old revision are found,
+//! too, and a stranger's pod with our labels is not.
+
+use crate::cluster::live;
+use crate::manifest::ObjectId;
+use crate::manifest::pods::selects;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The container that `kubectl` asks, too, where a pod has several (kubectl: `pkg/cmd/util/podcmd`).
+const DEFAULT: &str = "kubectl.kubernetes.io/default-container";
+
+/// Owners above a pod; a chain that is longer is a circle.
+const DEEP: usize = 8;
+
+/// A container whose log is read.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Source {
+    /// The pod's namespace.
+    pub namespace: String,
+    /// The pod.
+    pub pod: String,
+    /// The container in it.
+    pub container: String,
+    /// Whether it is an init container.
+    pub init: bool,
+}
+
+/// A name that nothing has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unknown {
+    /// What was asked for.
+    pub name: String,
+    /// What could have been.
+    pub known: Vec<String>,
+}
+
+/// The logs of the pods that belong to `ours` and to one of `names` (to all, if there are none): a pod's own name, that
+/// of what made it, or that of a Service that selects it, as `web` or `deployment/web`.
+///
+/// `objects` are the pods, ReplicaSets, Jobs and Services of the cluster.
+pub(crate) fn sources(
+    ours: &[ObjectId],
+    objects: &[Value],
+    names: &[String],
+    container: Option<&str>,
+) -> Result<Vec<Source>, Unknown> {
+    let by_uid: BTreeMap<&str, &Value> = objects.iter().map(|object| (live::uid(object), object)).collect();
+    let families: Vec<Family<'_>> = objects
+        .iter()
+        .filter(|object| live::kind(object) == "Pod")
+        .map(|pod| Family::of(pod, &by_uid, objects))
+        .filter(|family| family.is_of(ours))
+        .collect();
+    for name in names {
+        let there = families.iter().any(|family| family.is_called(name));
+        if !there && !ours.iter().any(|id| fits(name, &id.kind, &id.name)) {
+            let mut known: Vec<String> = ours
+                .iter()
+                .filter(|id| crate::cluster::phase::owns_pods(&id.group, &id.kind) || id.kind == "Service")
+                .map(|id| id.name.clone())
+                .collect();
+            known.sort();
+            known.dedup();
+            return Err(Unknown { name: name.clone(), known });
+        }
+    }
+    let meant: Vec<&Family<'_>> = families
+        .iter()
+        .filter(|family| names.is_empty() || names.iter().any(|name| family.is_called(name)))
+        .collect();
+    let mut sources: Vec<Source> = meant.iter().filter_map(|family| source(family.pod, container)).collect();
+    sources.sort();
+    match container {
+        Some(name) if sources.is_empty() && !meant.is_empty() => {
+            let mut known: Vec<String> =
+                meant.iter().flat_map(|family| all(family.pod)).map(|(name, _)| name.to_owned()).collect();
+            known.sort();
+            known.dedup();
+            Err(Unknown { name: name.to_owned(), known })
+        }
+        _ => Ok(sources),
+    }
+}
+
+/// A pod and everything that it is called by: kinds and names.
+struct Family<'a> {
+    pod: &'a Value,
+    owners: Vec<(&'a str, &'a str)>,
+    services: Vec<&'a str>,
+}
+
+impl<'a> Family<'a> {
+    fn of(pod: &'a Value, by_uid: &BTreeMap<&str, &'a Value>, objects: &'a [Value]) -> Family<'a> {
+        let mut owners = vec![("Pod", live::name(pod))];
+        let mut child = pod;
+        while let Some(owner) = live::controller(child).filter(|_| owners.len() < DEEP) {
+            owners.push((live::text(owner, "/kind"), live::text(owner, "/name")));
+            match by_uid.get(live::text(owner, "/uid")) {
+                Some(object) => child = object,
+                None => break,
+            }
+        }
+        let labels = &pod["metadata"]["labels"];
+        let services = objects.iter().filter(|object| {
+            live::kind(object) == "Service"
+                && live::namespace(object) == live::namespace(pod)
+                && object["spec"]["selector"]
+                    .as_object()
+                    .is_some_and(|selector| !selector.is_empty() && selects(selector, labels))
+        });
+        Family { pod, owners, services: services.map(live::name).collect() }
+    }
+
+    fn is_of(&self, ours: &[ObjectId]) -> bool {
+        ours.iter().any(|id| {
+            id.namespace.as_deref() == Some(live::namespace(self.pod))
+                && self.owners.iter().any(|(kind, name)| id.kind == *kind && id.name == *name)
+        })
+    }
+
+    fn is_called(&self, asked: &str) -> bool {
+        self.owners.iter().any(|(kind, name)| fits(asked, kind, name))
+            || self.services.iter().any(|name| fits(asked, "Service", name))
+    }
+}
+
+/// Whether `asked`, a name or `kind/name`, means this object.
+pub(crate) fn fits(asked: &str, kind: &str, name: &str) -> bool {
+    match asked.split_once('/') {
+        Some((of_kind, asked)) => asked == name && of_kind.eq_ignore_ascii_case(kind),
+        None => asked == name,
+    }
+}
+
+/// Every container of a pod, and whether it is an init container.
+fn all(pod: &Value) -> impl Iterator<Item = (&str, bool)> {
+    let named = |pointer: &'static str, init: bool| {
+        live::list(pod, pointer).iter().map(move |container| (live::text(container, "/name"), init))
+    };
+    named("/spec/containers", false)
+        .chain(named("/spec/initContainers", true))
+        .chain(named("/spec/ephemeralContainers", false))
+}
+
+fn source(pod: &Value, asked: Option<&str>) -> Option<Source> {
+    let (container, init) = match asked {
+        Some(asked) => all(pod).find(|(name, _)| *name == asked)?,
+        None => telling(pod)?,
+    };
+    Some(Source {
+        namespace: live::namespace(pod).to_owned(),
+        pod: live::name(pod).to_owned(),
+        container: container.to_owned(),
+        init,
+    })
+}
+
+/// The container that tells what one wants to know: the init container that the pod waits for, the one that is
+/// declared, one that keeps ending, the first.
+fn telling(pod: &Value) -> Option<(&str, bool)> {
+    if !live::holds(pod, "Initialized") {
+        let begun = live::list(pod, "/status/initContainerStatuses").iter().find(|status| {
+            live::count(status, "/state/terminated/exitCode") != 0
+                || status.pointer("/state/running").is_some()
+                || live::count(status, "/restartCount") > 0
+        });
+        if let Some(status) = begun {
+            return Some((live::text(status, "/name"), true));
+        }
+    }
+    let declared = live::annotation(pod, DEFAULT);
+    if !declared.is_empty() {
+        return Some((declared, false));
+    }
+    let statuses = live::list(pod, "/status/containerStatuses");
+    let ends = statuses.iter().find(|status| {
+        !live::flag(status, "/ready")
+            && (live::count(status, "/restartCount") > 0 || status.pointer("/state/terminated").is_some())
+    });
+    let first = || live::list(pod, "/spec/containers").first();
+    ends.or_else(first).map(|container| (live::text(container, "/name"), false))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! New pods without a change: what `kubectl rollout restart` does, by the same annotation, for a project's workloads.
+//!
+//! Not an apply: the annotation is written beside what the manifests say (as an update, not server-side), so the next `up`
+//! finds nothing to change and takes nothing back.
+
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::live;
+use crate::cluster::lock;
+use crate::cluster::logs::pick::fits;
+use crate::cluster::settle::ours;
+use crate::cluster::survey::unreadable;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Wire;
+use crate::event::Outcome;
+use crate::event::Place;
+use crate::event::Step;
+use crate::fault;
+use crate::fault::Fault;
+use crate::manifest::Object;
+use crate::nearest::nearest;
+use crate::run::Run;
+use jiff::Timestamp;
+use serde_json::Value;
+use serde_json::json;
+
+/// kubectl's own (`kubectl: pkg/polymorphichelpers/objectrestarter.go`).
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+
+/// Makes the pods of the workloads called `names`, `web` or `deployment/web`, anew; of all, if there are none. What
+/// comes back is to be waited for.
+pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Result<Applied> {
+    let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
+    let entries = inventory.map(|inventory| inventory.entries).unwrap_or_default();
+    let chosen = chosen(&entries, names)?;
+    run.or_stopped(async {
+        let wire = target.wire();
+        let mut applied = Applied { lock: Some(lock::take(run, &wire, target).await?), ..Applied::default() };
+        let now = Timestamp::now().to_string();
+        for entry in chosen {
+            match one(run, &wire, entry, &now).await {
+                Ok(object) => applied.objects.extend(object),
+                Err(fault) => {
+                    applied.release().await;
+                    return Err(fault);
+                }
+            }
+        }
+        Ok(applied)
+    })
+    .await
+}
+
+/// Jobs and bare pods run once; nothing makes them anew.
+fn restarts(entry: &Entry) -> bool {
+    let id = &entry.id;
+    id.group == "apps"
+        && matches!(id.kind.as_str(), "Deployment" | "StatefulSet" | "DaemonSet")
+        && !entry.kept
+}
+
+fn chosen<'a>(entries: &'a [Entry], names: &[String]) -> fault::Result<Vec<&'a Entry>> {
+    let all: Vec<&Entry> = entries.iter().filter(|entry| restarts(entry)).collect();
+    if all.is_empty() {
+        return Err(Fault::message(fault::Kind::Usage, "nothing of the project is there to be restarted")
+            .hint("`todo up` brings it up"));
+    }
+    let is_called = |entry: &Entry, name: &String| fits(name, &entry.id.kind, &entry.id.name);
+    if let Some(name) = names.iter().find(|name| !all.iter().any(|entry| is_called(entry, name))) {
+        let known = || all.iter().map(|entry| entry.id.name.as_str());
+        let fault = Fault::message(
+            fault::Kind::Usage,
+            format!("the project has no workload `{name}` that can be restarted"),
+        );
+        return Err(match nearest(name, known()) {
+            Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
+            None => fault.hint(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
+        });
+    }
+    let meant = |entry: &&Entry| names.is_empty() || names.iter().any(|name| is_called(entry, name));
+    Ok(all.into_iter().filter(meant).collect())
+}
+
+async fn one(run: &Run, wire: &Wire, entry: &Entry, now: &str) -> fault::Result<Option<AppliedObject>> {
+    let (id, kind, home) = (&entry.id, entry.kind(), entry.id.namespace.as_deref());
+    let item = run.sink.item(Step::Apply, id.to_string());
+    let cannot = |failure| unreadable(failure, "cannot restart a workload");
+    let Some(before) = wire.get(&kind, home, &id.name).await.map_err(cannot)? else {
+        item.finish(Outcome::Skipped, Some("it is not there any more".to_owned()));
+        return Ok(None);
+    };
+    let after = wire.json_patch(&kind, home, &id.name, &patch(&before, now)).await.map_err(cannot)?;
+    item.finish(Outcome::Changed, Some("restarted".to_owned()));
+    Ok(Some(AppliedObject {
+        id: id.clone(),
+        resource: kind.resource,
+        uid: live::uid(&after).to_owned(),
+        generation: live::number(&after, "/metadata/generation"),
+        outcome: Outcome::Changed,
+        object: Object::made(after.clone(), Place::file("the cluster")),
+        before: Some(before),
+        after,
+        body: Value::Null,
+        recorded: true,
+    }))
+}
+
+/// A JSON Patch adds a member only to what is there.
+fn patch(live: &Value, now: &str) -> Value {
+    let annotations = "/spec/template/metadata/annotations";
+    if live.pointer(annotations).is_some_and(Value::is_object) {
+        let member = format!("{annotations}/{}", RESTARTED_AT.replace('/', "~1"));
+        return json!([{"op": "add", "path": member, "value": now}]);
+    }
+    json!([{"op": "add", "path": annotations, "value": {RESTARTED_AT: now}}])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Entry;
+    use super::chosen;
+    use super::patch;
+    use crate::cluster::kind;
+    use crate::manifest::ObjectId;
+    use serde_json::json;
+
+    #[test]
+    fn an_annotation_joins_those_that_are_there() {
+        let bare = json!({"spec": {"template": {"metadata": {"labels": {}}}}});
+        let path = "/spec/template/metadata/annotations";
+        assert_eq!(
+            patch(&bare, "now"),
+            json!([{"op": "add", "path": path, "value": {"kubectl.kubernetes.io/restartedAt": "now"}}])
+        );
+        let annotated = json!({"spec": {"template": {"metadata": {"annotations": {"a": "b"}}}}});
+        let path = format!("{path}/kubectl.kubernetes.io~1restartedAt");
+        assert_eq!(patch(&annotated, "now"), json!([{"op": "add", "path": path, "value": "now"}]));
+    }
+
+    #[test]
+    fn what_runs_once_is_not_restarted_and_a_name_that_nothing_has_is_told() {
+        let entry = |group: &str, kind: &str, name: &str| {
+            let id = ObjectId {
+                group: group.to_owned(),
+                kind: kind.to_owned(),
+                namespace: Some("shop".to_owned()),
+                name: name.to_owned(),
+            };
+            Entry::new(id, &kind::made(group, "v1", kind, "x", true))
+        };
+        let entries = [
+            entry("apps", "Deployment", "web"),
+            entry("apps", "StatefulSet", "database"),
+            entry("batch", "Job", "migrate"),
+            entry("", "Service", "web"),
+        ];
+        for (names, expected) in [
+            (vec![], Ok("web database")),
+            (vec!["database"], Ok("database")),
+            (vec!["deployment/web"], Ok("web")),
+            (vec!["migrate"], Err("there are web, database")),
+            (vec!["databse"], Err("did you mean `database`?")),
+        ] {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let found = chosen(&entries, &names)
+                .map(|found| found.iter().map(|entry| entry.id.name.as_str()).collect::<Vec<_>>().join(" "))
+                .map_err(|fault| fault.hints.join(" "));
+            assert_eq!(found.as_deref().map_err(String::as_str), expected, "{names:?}");
+        }
+        assert!(chosen(&entries[2..], &[]).is_err(), "there is nothing to restart");
+    }
+}

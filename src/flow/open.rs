@@ -1,0 +1,73 @@
+//! `todo open`: the URL, asked as `up` asks it, in the browser.
+
+use crate::cluster::revision;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::exec;
+use crate::exec::Call;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::flow::reach;
+use crate::flow::up;
+use crate::project::Project;
+use crate::run::Run;
+use crate::world::Os;
+use crate::world::World;
+
+/// Proves the URL and hands it to the browser; keeps a forward open where the URL needs one.
+pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
+    let site = reach::there(run, project).await?;
+    let target = site.target(run, project).await?;
+    // Without a [service] the one to open is found among what the last good run applied.
+    let newest = revision::history(run, &target).await?.first().map(|revision| revision.number);
+    let objects = match newest {
+        Some(number) => revision::objects(run, &target, Some(number)).await?.1,
+        None => Vec::new(),
+    };
+    let answer = up::answer(up::open(run, project, &target, &site, &objects).await?);
+    match &answer {
+        Answer::Url(open) => browse(run, &open.url).await?,
+        _ => {
+            return Err(Fault::message(Kind::Service, "the project has no Service that people open")
+                .hint("name one in deploy.toml: `[service.NAME]`"));
+        }
+    }
+    Ok(answer)
+}
+
+/// A URL that no browser shows is printed all the same.
+async fn browse(run: &Run, url: &str) -> Result<()> {
+    let step = run.sink.step(Step::Service);
+    let shown = match browser(&run.world) {
+        Some(call) => call.args([url]).output(run).await.map_err(|error| error.to_string()),
+        None => Err("this machine names no browser".to_owned()),
+    };
+    if let Some(fault) = run.stopped() {
+        return Err(fault);
+    }
+    match shown {
+        Ok(_) => step.finish(Outcome::Done, Some("opened".to_owned())),
+        Err(why) => {
+            run.sink.warn(Finding::warning(format!("{url} is not opened: {why}")).mend("open it yourself"));
+            step.finish(Outcome::Skipped, None);
+        }
+    }
+    Ok(())
+}
+
+/// `BROWSER` comes first: in a Codespace and in WSL it is what reaches the screen.
+fn browser(world: &World) -> Option<Call> {
+    if let Some(program) = world.var("BROWSER").and_then(|named| exec::find(world, named)) {
+        return Some(Call::new(program));
+    }
+    let (names, arguments): (&[&str], &[&str]) = match world.os {
+        Os::Windows => (&["rundll32"], &["url.dll,FileProtocolHandler"]),
+        Os::MacOs => (&["open"], &[]),
+        Os::Linux => (&["xdg-open", "wslview"], &[]),
+    };
+    let program = names.iter().find_map(|name| exec::find(world, name))?;
+    Some(Call::new(program).args(arguments.iter().copied()))
+}

@@ -1,0 +1,140 @@
+//! The five folders of `examples/`, each from an empty namespace to its page and back, one after another in one cluster.
+
+use crate::real::http;
+use crate::real::stage::Stage;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::process::Command;
+use std::process::Stdio;
+
+struct Example {
+    folder: &'static str,
+    namespace: &'static str,
+    /// The claims that `down` leaves.
+    claims: usize,
+}
+
+/// The first makes the cluster, so it is the one that asks for ports on localhost, which a node is made with.
+const EXAMPLES: [Example; 5] = [
+    Example { folder: "versioned", namespace: "todo-app", claims: 0 },
+    Example { folder: "two-charts", namespace: "default", claims: 0 },
+    Example { folder: "volume", namespace: "todo-chatbot", claims: 1 },
+    Example { folder: "replicas", namespace: "default", claims: 1 },
+    Example { folder: "ingress", namespace: "todo-app", claims: 1 },
+];
+
+#[test]
+#[ignore = "needs minikube"]
+fn each_example_comes_up_stays_and_goes() {
+    let stage = Stage::of("todo-ex", &["docker", "examples"]);
+    for example in &EXAMPLES {
+        println!("── {}", example.folder);
+        let visit = Visit { stage: &stage, example, project: format!("examples/{}", example.folder) };
+        visit.prepare();
+        visit.from_nothing_and_back();
+    }
+}
+
+/// One project in the cluster of all.
+struct Visit<'a> {
+    stage: &'a Stage,
+    example: &'a Example,
+    project: String,
+}
+
+impl Visit<'_> {
+    /// The cluster serves Ingresses, by the command that the machine names where the addon's images cannot be had; such
+    /// a machine has no metrics, either.
+    fn prepare(&self) {
+        if self.example.folder != "ingress" {
+            return;
+        }
+        if let Ok(how) = std::env::var("TODO_TEST_INGRESS") {
+            let command = format!("{how} {}", self.stage.node());
+            let made = self.stage.command("sh").args(["-c", &command]).status().unwrap();
+            assert!(made.success(), "{command}");
+            self.stage.edit("examples/ingress/deploy.toml", "addons = [\"metrics-server\"]\n", "");
+        }
+        let node = self.stage.kubectl(&[
+            "get",
+            "nodes",
+            "-o",
+            "jsonpath={.items[0].status.addresses[?(@.type=='InternalIP')].address}",
+        ]);
+        http::resolve("todo.local", &node);
+    }
+
+    fn from_nothing_and_back(&self) {
+        let url = self.up();
+        let (status, page) = http::get(&url);
+        assert_eq!(status, 200);
+        assert!(page.contains("<div id=\"root\""), "{page}");
+        let answer = http::chat(&url, "add buy milk");
+        assert_eq!(answer["actions"][0]["kind"], "added", "{answer}");
+        for _ in 0..8 {
+            assert_eq!(http::tasks(&url), ["buy milk"], "whichever pod answers");
+        }
+
+        let before = self.versions();
+        assert!(before.len() > 4, "{before:?}");
+        assert_eq!(self.up(), url);
+        assert_eq!(self.versions(), before, "an unchanged project writes nothing");
+        assert_eq!(self.todo(&["status"]), Some(0));
+
+        assert_eq!(self.todo(&["down"]), Some(0));
+        let left: Vec<String> = self.versions().into_keys().collect();
+        assert!(left.iter().all(|object| object.starts_with("\"PersistentVolumeClaim\"")), "{left:?}");
+        assert_eq!(left.len(), self.example.claims, "{left:?}");
+        if self.example.claims > 0 {
+            let url = self.up();
+            assert_eq!(http::tasks(&url), ["buy milk"], "a task outlasts down and up");
+        }
+        assert_eq!(self.todo(&["down", "--purge"]), Some(0));
+        assert_eq!(self.versions().len(), 0);
+    }
+
+    fn todo(&self, arguments: &[&str]) -> Option<i32> {
+        let mut all = vec!["--file", &self.project];
+        all.extend(arguments);
+        self.stage.todo(&all).code
+    }
+
+    /// Runs `todo up` until it has printed the URL. An address on localhost that a forward holds would keep it running.
+    fn up(&self) -> String {
+        let mut command = self.stage.command(Stage::program());
+        command.args(["--file", &self.project, "up"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let told = std::thread::spawn(move || {
+            let mut told = String::new();
+            stderr.read_to_string(&mut told).map(|_| told)
+        });
+        let mut url = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        let ended = child.wait().unwrap();
+        println!("{}{url}", told.join().unwrap().unwrap());
+        assert!(url.starts_with("http://"), "{ended}: {url:?}");
+        url.trim().to_owned()
+    }
+
+    /// Every object of the application and its version.
+    fn versions(&self) -> BTreeMap<String, String> {
+        let kinds = "deployments,pods,services,configmaps,secrets,persistentvolumeclaims,ingresses,horizontalpodautoscalers";
+        let arguments = ["get", kinds, "-n", self.example.namespace, "-o", "json", "--ignore-not-found"];
+        let list = self.stage.kubectl(&arguments);
+        let list: Value = if list.is_empty() { Value::Null } else { serde_json::from_str(&list).unwrap() };
+        let of_it = |object: &&Value| {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let everywhere = ["kubernetes", "kube-root-ca.crt"].contains(&name);
+            !everywhere && object["type"].as_str().is_none_or(|kind| !kind.starts_with("todo.dev/"))
+        };
+        let key = |object: &Value| format!("{}/{}", object["kind"], object["metadata"]["name"]);
+        let version = |object: &Value| object["metadata"]["resourceVersion"].to_string();
+        let objects = list["items"].as_array().cloned().unwrap_or_default();
+        objects.iter().filter(of_it).map(|object| (key(object), version(object))).collect()
+    }
+}
