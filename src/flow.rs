@@ -9,6 +9,7 @@ pub mod explain;
 mod gather;
 mod generate;
 pub mod history;
+pub mod init;
 pub mod plan;
 mod reach;
 pub mod status;

@@ -108,6 +108,10 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     if let Command::Explain { file } = &cli.command {
         return flow::explain::explain(run, file);
     }
+    // There is no project yet.
+    if let Command::Init(flags) = &cli.command {
+        return flow::init::init(run, flags, cli.global.file.as_deref()).await;
+    }
     let project = Arc::new(project(run, cli)?);
     run.sink.tell(EventKind::RunStarted {
         schema: SCHEMA,
@@ -127,7 +131,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::History => flow::history::history(run, &project).await,
         Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
         Command::Unlock => flow::unlock::unlock(run, &project).await,
-        Command::Explain { .. } => Ok(Answer::Nothing),
+        Command::Explain { .. } | Command::Init(_) => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
 }

@@ -14,6 +14,8 @@ mod cluster {
 }
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;
+#[path = "init/trees.rs"]
+mod init;
 #[cfg(unix)]
 mod real;
 mod tidy;
