@@ -54,6 +54,8 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
+    /// Write a deploy.toml for what is in this folder, and manifests if there are none; nothing else is touched
+    Init(Init),
     /// Start minikube, build what changed, apply what differs, wait until it is healthy, print the URL that answers
     Up(Up),
     /// Take away what `up` made; volumes and the cluster stay
@@ -103,6 +105,23 @@ pub struct Apply {
     #[arg(long)]
     pub prune_data: bool,
     /// Delete what is no longer wanted even if that is most of what there is
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Flags of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct Init {
+    /// Take this chart, kustomization, folder of manifests or compose file
+    #[arg(long, value_name = "PATH", conflicts_with = "manifests")]
+    pub from: Option<String>,
+    /// Write plain manifests, too, after the compose file or the Dockerfiles
+    #[arg(long)]
+    pub manifests: bool,
+    /// Write over what is there already
+    #[arg(long)]
+    pub force: bool,
+    /// Ask nothing: take the first of what would do equally well
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -206,6 +225,7 @@ impl Command {
     /// The sub-command's name.
     pub fn name(&self) -> &'static str {
         match self {
+            Command::Init(_) => "init",
             Command::Up(_) => "up",
             Command::Down(_) => "down",
             Command::Status => "status",

@@ -10,6 +10,7 @@ mod gather;
 mod generate;
 pub mod history;
 mod hooks;
+pub mod init;
 pub mod logs;
 pub mod open;
 pub mod plan;

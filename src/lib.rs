@@ -2,7 +2,8 @@
 //!
 //! Read in this order: [`project`] says what is wanted and [`manifest`] what is written, [`plan`] decides what is to be
 //! there, [`flow`] does it step by step ([`preflight`], [`minikube`], [`image`], [`cluster`], [`service`]), [`event`] is what
-//! is told on the way, [`report`] is how that looks. [`fault`] is how it can end.
+//! is told on the way, [`report`] is how that looks. [`fault`] is how it can end. [`discover`] writes what is wanted for a tree
+//! that does not say it yet (`todo init`).
 //!
 //! # Invariants
 //! 1. Nothing outside is touched before all that can be wrong in the project's own files has been found, and all of it at once.
@@ -21,6 +22,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod discover;
 pub mod docker;
 pub mod event;
 pub mod exec;

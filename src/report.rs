@@ -4,6 +4,7 @@
 //! it: one thread folds the events and draws them. Standard output is the answer, standard error the telling, except
 //! that with `--output json` the events are the answer.
 
+pub mod ask;
 pub mod fault;
 pub mod fold;
 pub mod json;

@@ -114,6 +114,10 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     if let Command::PostRender { images } = &cli.command {
         return flow::post_render::post_render(&project(run, cli)?, images);
     }
+    // There is no project yet.
+    if let Command::Init(flags) = &cli.command {
+        return flow::init::init(run, flags, cli.global.file.as_deref()).await;
+    }
     let project = Arc::new(project(run, cli)?);
     run.sink.tell(EventKind::RunStarted {
         schema: SCHEMA,
@@ -136,7 +140,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::History => flow::history::history(run, &project).await,
         Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
         Command::Unlock => flow::unlock::unlock(run, &project).await,
-        Command::Explain { .. } | Command::PostRender { .. } => Ok(Answer::Nothing),
+        Command::Explain { .. } | Command::PostRender { .. } | Command::Init(_) => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
 }

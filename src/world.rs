@@ -27,6 +27,8 @@ pub struct World {
     environment: BTreeMap<OsString, OsString>,
     /// The folder it was started in.
     pub folder: PathBuf,
+    /// Whether standard input is a terminal.
+    pub stdin_is_terminal: bool,
     /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
     /// Whether standard error is a terminal.
@@ -48,6 +50,7 @@ impl World {
             environment: std::env::vars_os().collect(),
             folder: std::env::current_dir()?,
             program: std::env::current_exe().ok(),
+            stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             os: if cfg!(windows) {
@@ -68,6 +71,7 @@ impl World {
         World {
             environment: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             folder: folder.into(),
+            stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             os: Os::Linux,

@@ -16,6 +16,8 @@ mod cluster {
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;
 mod from_scripts;
+#[path = "init/trees.rs"]
+mod init;
 #[cfg(unix)]
 mod real;
 mod tidy;

@@ -1,0 +1,321 @@
+//! What a Dockerfile tells about how it wants to be built and run, its context first.
+//!
+//! Not what the build would do (`image::dockerfile`). No Dockerfile names its context; the files that its `COPY`s name do:
+//! the context is the folder where they are.
+
+use super::tree::Tree;
+use super::tree::ends;
+use super::tree::file_name;
+use super::tree::is_dockerfile;
+use super::tree::join;
+use super::tree::parent;
+use super::tree::shown;
+use super::tree::upwards;
+use crate::image::dockerfile::Ask;
+use crate::image::dockerfile::Dockerfile;
+use std::collections::BTreeMap;
+
+/// A Dockerfile of the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Its path.
+    pub path: String,
+    /// Whether it lies in the repository around the folder.
+    pub outside: bool,
+    /// Whether it lies where examples and tests do.
+    pub aside: bool,
+    /// The folder that it is built from, and what says so.
+    pub context: String,
+    /// Why that folder.
+    pub why_context: String,
+    /// The ports of its `EXPOSE`s, or of its last command where it exposes none.
+    pub ports: Vec<u16>,
+    /// The user of the last stage, where it is a number.
+    pub uid: Option<u32>,
+    /// The words of its health check's command.
+    pub health: Option<Vec<String>>,
+}
+
+/// Every Dockerfile, the nearest first.
+#[must_use]
+pub fn all(tree: &Tree) -> Vec<Found> {
+    let mut found: Vec<Found> = tree
+        .texts
+        .keys()
+        .filter(|path| is_dockerfile(file_name(path)))
+        .map(|path| read(tree, path))
+        .collect();
+    found.sort_by_key(|one| (one.outside, one.aside, one.path.matches('/').count(), one.path.clone()));
+    found
+}
+
+/// Whether it lies where examples and tests do.
+#[must_use]
+pub fn is_aside(path: &str) -> bool {
+    const ASIDE: [&str; 8] = ["test", "tests", "e2e", "example", "examples", "samples", "docs", "benches"];
+    parent(path).split('/').any(|part| ASIDE.contains(&part))
+}
+
+/// The words that tell whose Dockerfile it is, those of the file before those of the folders.
+#[must_use]
+pub fn words(found: &Found, project: &str) -> Vec<String> {
+    const SILENT: [&str; 13] = [
+        "docker",
+        "dockerfiles",
+        "dockerfile",
+        "containerfile",
+        "build",
+        "images",
+        "containers",
+        "kubernetes",
+        "k8s",
+        "deploy",
+        "src",
+        "apps",
+        "services",
+    ];
+    let name = file_name(&found.path).to_ascii_lowercase();
+    let own = name.split(['.', '-', '_']).filter(|word| variant(word).is_none());
+    let folders = [parent(&found.path), found.context.as_str()];
+    let folders = folders.iter().flat_map(|folder| folder.rsplit('/').take(2)).map(str::to_ascii_lowercase);
+    let mut words: Vec<String> = own
+        .map(str::to_owned)
+        .chain(folders)
+        .filter(|word| !word.is_empty() && word != ".." && !SILENT.contains(&word.as_str()))
+        .collect();
+    let mut seen = std::collections::BTreeSet::new();
+    words.retain(|word| seen.insert(word.clone()));
+    if words.is_empty() {
+        words.push(project.to_ascii_lowercase());
+    }
+    words
+}
+
+/// How much a Dockerfile is meant for running: plain before `.prod`, both before `.dev` and `.test`.
+#[must_use]
+pub fn rank(path: &str) -> u8 {
+    let name = file_name(path).to_ascii_lowercase();
+    name.split(['.', '-', '_']).filter_map(variant).max().unwrap_or(0)
+}
+
+fn variant(word: &str) -> Option<u8> {
+    Some(match word {
+        "dockerfile" | "containerfile" => 0,
+        "prod" | "production" | "release" => 1,
+        "base" | "slim" | "alpine" | "debug" => 2,
+        "dev" | "development" | "local" => 3,
+        "test" | "tests" | "ci" => 4,
+        _ => return None,
+    })
+}
+
+fn read(tree: &Tree, path: &str) -> Found {
+    let text = tree.text(path).unwrap_or_default();
+    let args = BTreeMap::new();
+    let ask = Ask { target: None, args: &args, platform: "linux/amd64" };
+    let read = Dockerfile::parse(path.into(), text.as_bytes().to_vec(), ask);
+    let mut found = Found {
+        path: path.to_owned(),
+        outside: path.starts_with(".."),
+        aside: is_aside(&if path.starts_with("..") { join(&tree.place, path) } else { path.to_owned() }),
+        context: parent(path).to_owned(),
+        why_context: String::new(),
+        ports: Vec::new(),
+        uid: None,
+        health: None,
+    };
+    // What is wrong with it is told by `up`, with its lines.
+    let Ok(read) = read else { return found };
+    let sources: Vec<&str> =
+        read.copies.iter().flat_map(|copy| &copy.sources).flatten().map(String::as_str).collect();
+    (found.context, found.why_context) = context(tree, path, &sources);
+    let mut stage = read.stages.get(read.target);
+    let mut command = String::new();
+    while let Some(at) = stage {
+        for one in read.instructions[at.body.clone()].iter().rev() {
+            match one.keyword.as_str() {
+                "EXPOSE" => found.ports.extend(ports(&one.rest)),
+                "HEALTHCHECK" if found.health.is_none() => found.health = Some(command_words(&one.rest)),
+                "CMD" | "ENTRYPOINT" | "ENV" => {
+                    command.push(' ');
+                    command.push_str(&one.rest);
+                }
+                _ => {}
+            }
+        }
+        stage = at.parent.and_then(|parent| read.stages.get(parent));
+    }
+    if found.ports.is_empty() {
+        found.ports.extend(port_of_command(&command));
+    }
+    found.uid = read.user.and_then(|(user, _)| user.split(':').next()?.parse().ok());
+    found
+}
+
+/// The folder where the files are that it copies: its own, one above, or one that is called like it.
+fn context(tree: &Tree, path: &str, sources: &[&str]) -> (String, String) {
+    let own = parent(path);
+    let named: Vec<&str> = sources.iter().copied().filter(|source| *source != ".").collect();
+    let score = |folder: &str| {
+        let optional = |source: &str| source.contains('*');
+        let there = |source: &&&str| tree.matches(&join(folder, source)) || optional(source);
+        let files = tree.below(folder).any(|file| !is_dockerfile(file_name(file)));
+        (named.iter().filter(there).count(), usize::from(files && folder_has_sources(tree, folder, own)))
+    };
+    let called: Vec<String> = called_like(tree, path);
+    // The folders above the one we stand in, as far as the repository goes.
+    let depth = tree.place.split('/').filter(|part| !part.is_empty()).count();
+    let above: Vec<String> = (1..=depth).map(|ups| vec![".."; ups].join("/")).collect();
+    let candidates: Vec<&str> = upwards(own)
+        .chain(called.iter().map(String::as_str))
+        .chain(above.iter().map(String::as_str))
+        .collect();
+    let full = |folder: &&&str| score(folder).0 == named.len();
+    let sure: Vec<&&str> = candidates.iter().filter(full).collect();
+    let alone = !folder_has_sources(tree, own, own);
+    let best = if named.iter().all(|source| source.contains('*')) {
+        // Nothing but `COPY . .`: its own folder, unless that holds nothing else than Dockerfiles.
+        let elsewhere =
+            called.first().map(String::as_str).or_else(|| sure.iter().map(|f| **f).find(|f| *f != own));
+        if alone { elsewhere.unwrap_or(own) } else { own }
+    } else if let Some(first) = sure.first() {
+        first
+    } else {
+        let most = candidates.iter().map(|folder| score(folder).0).max().unwrap_or(0);
+        candidates.iter().find(|folder| score(folder).0 == most).copied().unwrap_or(own)
+    };
+    let why = match named.iter().find(|source| tree.matches(&join(best, source))) {
+        Some(source) if best != own => format!("`{source}`, which it copies, is in `{}`", shown(best)),
+        _ if best != own => format!("its own folder holds nothing to copy, `{}` does", shown(best)),
+        _ => String::new(),
+    };
+    (best.to_owned(), why)
+}
+
+/// Whether a folder has anything that a build could want beside Dockerfiles and scripts of the deployment.
+fn folder_has_sources(tree: &Tree, folder: &str, own: &str) -> bool {
+    let about_images = |file: &str| {
+        let name = file_name(file);
+        is_dockerfile(name) || ends(name, &["dockerignore", "sh", "md"])
+    };
+    tree.below(folder)
+        .any(|file| !about_images(file) && (folder == own || !file.starts_with(&format!("{own}/"))))
+}
+
+/// The folders that are called as the Dockerfile or its folder is, the nearest first.
+fn called_like(tree: &Tree, path: &str) -> Vec<String> {
+    let name = file_name(path).to_ascii_lowercase();
+    let words: Vec<String> = name
+        .split('.')
+        .chain(std::iter::once(file_name(parent(path))))
+        .filter(|word| variant(word).is_none() && !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let mut folders: Vec<String> = Vec::new();
+    for file in tree.files.iter().chain(&tree.outside) {
+        for folder in upwards(parent(file)) {
+            if words.iter().any(|word| word == file_name(folder)) && folder != parent(path) {
+                folders.push(folder.to_owned());
+            }
+        }
+    }
+    folders.sort_by_key(|folder| {
+        let aside = is_aside(&format!("{}/x", join(&tree.place, folder)));
+        (folder.starts_with(".."), aside, folder.matches('/').count(), folder.clone())
+    });
+    folders.dedup();
+    folders
+}
+
+fn ports(text: &str) -> Vec<u16> {
+    text.split_whitespace()
+        .filter(|word| !word.ends_with("/udp"))
+        .filter_map(|word| word.split(['/', '-']).next()?.parse().ok())
+        .collect()
+}
+
+/// The words after `CMD`, as a list or as a line for a shell.
+pub(super) fn command_words(text: &str) -> Vec<String> {
+    let command = text.split_once("CMD").map_or("", |(_, command)| command.trim());
+    serde_json::from_str(command).unwrap_or_else(|_| {
+        command.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect()
+    })
+}
+
+/// `--port 8000`, `-b 0.0.0.0:5000`, `PORT=3000`; else what the server that is started listens on by itself.
+fn port_of_command(command: &str) -> Option<u16> {
+    let words: Vec<&str> =
+        command.split([' ', ',', '"', '\'', '[', ']', '=', '\n']).filter(|word| !word.is_empty()).collect();
+    let named = words.windows(2).find_map(|pair| {
+        let key = pair[0].trim_start_matches('-').to_ascii_lowercase();
+        matches!(key.as_str(), "port" | "p").then(|| pair[1].parse().ok()).flatten()
+    });
+    let bound =
+        words.iter().find_map(|word| word.rsplit_once(':')?.1.parse::<u16>().ok().filter(|port| *port > 79));
+    let usual = || {
+        let starts = |name: &str| words.iter().any(|word| file_name(word) == name);
+        [
+            ("uvicorn", 8000),
+            ("gunicorn", 8000),
+            ("flask", 5000),
+            ("streamlit", 8501),
+            ("nginx", 80),
+            ("next", 3000),
+        ]
+        .into_iter()
+        .find(|(name, _)| starts(name))
+        .map(|(_, port)| port)
+    };
+    named.or(bound).or_else(usual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::all;
+    use super::rank;
+    use crate::discover::tree::Tree;
+
+    fn context(files: &[(&str, &str)]) -> Vec<(String, String)> {
+        let tree = Tree::of("shop", files);
+        all(&tree).into_iter().map(|found| (found.path, found.context)).collect()
+    }
+
+    #[test]
+    fn the_context_is_where_the_copied_files_are() {
+        let text = "FROM a\nCOPY backend/requirements.txt .\nCOPY backend .\n";
+        let files = [("phase-4/docker/backend/Dockerfile", text), ("backend/requirements.txt", "")];
+        assert_eq!(context(&files)[0].1, "");
+        let text = "FROM a\nCOPY package*.json ./\nCOPY . .\n";
+        let files =
+            [("kubernetes/dockerfiles/web.Dockerfile", text), ("web/package.json", ""), ("api/x.py", "")];
+        assert_eq!(context(&files)[0].1, "web");
+        let files = [("web/Dockerfile", "FROM a\nCOPY . .\n"), ("web/package.json", "")];
+        assert_eq!(context(&files)[0].1, "web");
+        let files = [("docker/Dockerfile", "FROM a\nCOPY . .\n"), ("main.py", "")];
+        assert_eq!(context(&files)[0].1, "");
+        let files = [("Dockerfile.api", "FROM a\nCOPY api/main.py .\n"), ("api/main.py", "")];
+        assert_eq!(context(&files)[0].1, "");
+    }
+
+    #[test]
+    fn ports_are_those_exposed_or_those_of_the_command() {
+        for (text, ports) in [
+            ("EXPOSE 80 443/tcp 53/udp", vec![80, 443]),
+            ("CMD [\"uvicorn\", \"app:app\", \"--host\", \"0.0.0.0\", \"--port\", \"8001\"]", vec![8001]),
+            ("CMD gunicorn -b 0.0.0.0:5000 app:app", vec![5000]),
+            ("CMD [\"uvicorn\", \"app:app\"]", vec![8000]),
+            ("ENV PORT=7860\nCMD [\"python\", \"x.py\"]", vec![7860]),
+            ("CMD [\"python\", \"worker.py\"]", vec![]),
+        ] {
+            let tree = Tree::of("shop", &[("Dockerfile", &format!("FROM a\n{text}\n"))]);
+            assert_eq!(all(&tree)[0].ports, ports, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_running_comes_first() {
+        let mut names = ["Dockerfile.dev", "Dockerfile.prod", "Dockerfile.test", "Dockerfile"];
+        names.sort_by_key(|name| rank(name));
+        assert_eq!(names, ["Dockerfile", "Dockerfile.prod", "Dockerfile.dev", "Dockerfile.test"]);
+    }
+}

@@ -1,0 +1,163 @@
+//! The keys of `.env` files, and which of them guard something. Never a value but those of examples that guard nothing.
+
+use super::tree::Tree;
+use super::tree::file_name;
+use super::tree::parent;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The keys of a `.env` file, as far as its lines can be read.
+#[must_use]
+pub fn keys(text: &str) -> Vec<String> {
+    match crate::project::dotenv::read(text, Path::new(".env")) {
+        Ok(read) => read.entries.into_iter().map(|entry| entry.key.to_string()).collect(),
+        Err(_) => text
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("export ").unwrap_or(line.trim()).split_once('='))
+            .map(|(key, _)| key.trim().to_owned())
+            .filter(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+            .collect(),
+    }
+}
+
+/// A `.env` file that people fill in, and the keys that it or its example has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Its path; it may not be there yet.
+    pub path: String,
+    /// Whether it is there.
+    pub there: bool,
+    /// The example beside it.
+    pub example: Option<String>,
+    /// The keys of the file, and of the example where there is no file.
+    pub keys: Vec<String>,
+    /// The keys of the example that have no value there.
+    pub blank: Vec<String>,
+}
+
+/// Every folder's `.env` or its example, the nearest first.
+#[must_use]
+pub fn files(tree: &Tree) -> Vec<EnvFile> {
+    const EXAMPLES: [&str; 5] = [".env.example", ".env.sample", ".env.template", ".env.dist", "example.env"];
+    let mut found: Vec<EnvFile> = Vec::new();
+    let named = |path: &&String| file_name(path) == ".env" || EXAMPLES.contains(&file_name(path));
+    for path in tree.texts.keys().filter(named) {
+        let folder = parent(path);
+        let own = super::tree::join(folder, ".env");
+        if found.iter().any(|file| file.path == own) {
+            continue;
+        }
+        let there = tree.files.contains(&own);
+        let example = EXAMPLES
+            .iter()
+            .map(|name| super::tree::join(folder, name))
+            .find(|path| tree.files.contains(path));
+        let text = |path: &str| tree.text(path).unwrap_or_default();
+        let mut all = keys(text(&own));
+        let blank = example.as_deref().map(|path| blanks(text(path))).unwrap_or_default();
+        for key in example.as_deref().map(|path| keys(text(path))).unwrap_or_default() {
+            if !all.contains(&key) {
+                all.push(key);
+            }
+        }
+        found.push(EnvFile { path: own, there, example, keys: all, blank });
+    }
+    found.sort_by_key(|file| (file.path.matches('/').count(), file.path.clone()));
+    found
+}
+
+/// What an example gives to keys that guard nothing.
+#[must_use]
+pub fn harmless(text: &str) -> BTreeMap<String, String> {
+    let entries =
+        crate::project::dotenv::read(text, Path::new(".env")).map(|read| read.entries).unwrap_or_default();
+    let open = entries.into_iter().filter(|entry| !is_secret(entry.key.as_str()));
+    open.map(|entry| (entry.key.to_string(), String::from_utf8_lossy(entry.value.expose()).into_owned()))
+        .collect()
+}
+
+fn blanks(text: &str) -> Vec<String> {
+    let empty = |line: &&str| line.trim().ends_with('=') && !line.trim().starts_with('#');
+    text.lines().filter(empty).flat_map(keys).collect()
+}
+
+/// Whether a variable of that name guards something.
+#[must_use]
+pub fn is_secret(key: &str) -> bool {
+    const WORDS: [&str; 9] = [
+        "PASSWORD",
+        "PASSWD",
+        "SECRET",
+        "TOKEN",
+        "API_KEY",
+        "APIKEY",
+        "PRIVATE_KEY",
+        "ACCESS_KEY",
+        "CREDENTIAL",
+    ];
+    let key = key.to_ascii_uppercase();
+    let lasts = ["_MINUTES", "_SECONDS", "_EXPIRE", "_DAYS", "_URL", "_ALGORITHM", "_LIFETIME"];
+    (WORDS.iter().any(|word| key.contains(word)) && !lasts.iter().any(|end| key.ends_with(end)))
+        || key.ends_with("_KEY") && !key.contains("PUBLIC")
+        || key.ends_with("DATABASE_URL")
+        || key.ends_with("_DSN")
+}
+
+/// Whether any random value would do, because nobody outside of the application knows it.
+#[must_use]
+pub fn is_ours(key: &str) -> bool {
+    let key = key.to_ascii_uppercase();
+    let signs = ["JWT", "SESSION", "AUTH", "COOKIE", "CSRF", "ENCRYPTION", "SIGNING", "HASH"];
+    (key.contains("SECRET") || key.ends_with("_KEY") || key.ends_with("_SALT"))
+        && (signs.iter().any(|sign| key.contains(sign))
+            || key == "SECRET_KEY"
+            || key == "SECRET_KEY_BASE"
+            || key == "APP_SECRET")
+        && !key.contains("CLIENT")
+        && !key.contains("GOOGLE")
+        && !key.contains("GITHUB")
+        && !key.contains("API_KEY")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::files;
+    use super::is_ours;
+    use super::is_secret;
+    use crate::discover::tree::Tree;
+
+    #[test]
+    fn what_guards_something_is_told_by_its_name() {
+        for key in
+            ["OPENAI_API_KEY", "DATABASE_URL", "JWT_SECRET", "DB_PASSWORD", "GITHUB_TOKEN", "SECRET_KEY"]
+        {
+            assert!(is_secret(key), "{key}");
+        }
+        for key in
+            ["LOG_LEVEL", "ACCESS_TOKEN_EXPIRE_MINUTES", "PORT", "NEXT_PUBLIC_API_URL", "JWT_ALGORITHM"]
+        {
+            assert!(!is_secret(key), "{key}");
+        }
+        for key in ["JWT_SECRET", "BETTER_AUTH_SECRET", "SECRET_KEY", "SESSION_SECRET"] {
+            assert!(is_ours(key), "{key}");
+        }
+        for key in ["OPENAI_API_KEY", "GOOGLE_AUTH_CLIENT_SECRET", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY"] {
+            assert!(!is_ours(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_example_stands_for_the_file_that_git_does_not_have() {
+        let tree = Tree::of("x", &[("api/.env.example", "A=1\r\nB=\r\n"), (".env", "C=hunter2\n")]);
+        let found = files(&tree);
+        assert_eq!(
+            (found[0].path.as_str(), found[0].there, &found[0].keys[..]),
+            (".env", true, &["C".to_owned()][..])
+        );
+        assert_eq!((found[1].path.as_str(), found[1].there), ("api/.env", false));
+        assert_eq!(
+            (&found[1].keys[..], &found[1].blank[..]),
+            (&["A".to_owned(), "B".to_owned()][..], &["B".to_owned()][..])
+        );
+    }
+}

@@ -1,0 +1,393 @@
+//! Which image belongs to which Dockerfile, and why.
+//!
+//! Nothing in Docker or Kubernetes says it: manifests name images, scripts and compose files build them, folders are called
+//! alike. Each kind of evidence has a weight, the heaviest decides, and equal weights are a doubt that a person settles.
+
+use super::compose::Compose;
+use super::dockerfile;
+use super::dockerfile::Found;
+use super::script::Scripts;
+use crate::event::Place;
+use crate::manifest::Object;
+use crate::manifest::bind::repository;
+use crate::manifest::pods;
+use crate::manifest::pods::items;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// A mention of an image by what is deployed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The image without its tag.
+    pub repository: String,
+    /// Where it is named.
+    pub place: Place,
+    /// Names around it: of the container, the object, the keys of the values.
+    pub hints: Vec<String>,
+    /// The ports of its container.
+    pub ports: Vec<u16>,
+}
+
+impl Use {
+    /// A mention without anything around it.
+    #[must_use]
+    pub fn of(image: &str, place: Place) -> Use {
+        Use { repository: repository(image).to_owned(), place, hints: Vec::new(), ports: Vec::new() }
+    }
+}
+
+/// The images that pod templates name.
+#[must_use]
+pub fn uses(objects: &[Object]) -> Vec<Use> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(objects) {
+        for container in template.containers() {
+            let Some(image) = container.value["image"].as_str() else { continue };
+            let place = object.place_of(&format!("{}/image", container.pointer)).clone();
+            let port =
+                |(_, port): (usize, &serde_json::Value)| u16::try_from(port["containerPort"].as_u64()?).ok();
+            found.push(Use {
+                hints: vec![container.name().to_owned(), object.name().to_owned()],
+                ports: items(&container.value["ports"]).filter_map(port).collect(),
+                ..Use::of(image, place)
+            });
+        }
+    }
+    found
+}
+
+/// An image and the Dockerfile it is built from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Match {
+    /// The image.
+    pub repository: String,
+    /// The Dockerfile: an index of those given.
+    pub dockerfile: usize,
+    /// What says so.
+    pub why: String,
+    /// Where it is named.
+    pub place: Place,
+    weight: u32,
+}
+
+/// A choice that the evidence leaves open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// What is asked.
+    pub question: String,
+    /// The answers, the first of which is taken.
+    pub answers: Vec<String>,
+}
+
+/// What was found out.
+#[derive(Debug, Clone, Default)]
+pub struct Matched {
+    /// The images that are built here, in the order of the manifests.
+    pub images: Vec<Match>,
+    /// The Dockerfiles that build nothing that is deployed.
+    pub unused: Vec<usize>,
+    /// What a person could settle.
+    pub doubts: Vec<Doubt>,
+}
+
+/// Everything that speaks of images.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The Dockerfiles.
+    pub dockerfiles: &'a [Found],
+    /// The mentions.
+    pub uses: &'a [Use],
+    /// The scripts.
+    pub scripts: &'a Scripts,
+    /// The compose files.
+    pub composes: &'a [Compose],
+    /// The project's folder.
+    pub project: &'a str,
+    /// Answers to doubts, by question: which of the answers.
+    pub settled: &'a BTreeMap<String, usize>,
+}
+
+/// Weighs everything.
+#[must_use]
+pub fn matched(evidence: Evidence<'_>) -> Matched {
+    let mut names: Vec<&Use> = Vec::new();
+    for one in evidence.uses {
+        if !names.iter().any(|known| known.repository == one.repository) {
+            names.push(one);
+        }
+    }
+    let mut pairs: Vec<(u32, usize, usize, String)> = Vec::new();
+    for (name, one) in names.iter().enumerate() {
+        for (file, found) in evidence.dockerfiles.iter().enumerate() {
+            if let Some((weight, why)) = weigh(evidence, one, found) {
+                pairs.push((weight, name, file, why));
+            }
+        }
+    }
+    pairs.sort_by_key(|(weight, name, file, _)| (std::cmp::Reverse(*weight), *name, *file));
+    let mut matched = Matched::default();
+    let mut taken: BTreeMap<usize, Match> = BTreeMap::new();
+    let mut used: BTreeSet<usize> = BTreeSet::new();
+    while let Some(at) = pairs.iter().position(|(weight, name, file, _)| {
+        !taken.contains_key(name) && (!used.contains(file) || *weight >= SURE)
+    }) {
+        let (weight, name, file, why) = pairs[at].clone();
+        let rivals: Vec<&(u32, usize, usize, String)> = pairs
+            .iter()
+            .filter(|pair| pair.0 == weight && pair.1 == name && !used.contains(&pair.2))
+            .collect();
+        let path = |file: usize| evidence.dockerfiles[file].path.clone();
+        let question = format!("which Dockerfile builds `{}`?", names[name].repository);
+        let (file, why) = match evidence.settled.get(&question).and_then(|index| rivals.get(*index)) {
+            Some(rival) => (rival.2, "you said so".to_owned()),
+            None => (file, why),
+        };
+        if rivals.len() > 1 && !evidence.settled.contains_key(&question) {
+            matched
+                .doubts
+                .push(Doubt { question, answers: rivals.iter().map(|rival| path(rival.2)).collect() });
+        }
+        used.insert(file);
+        let Use { repository, place, .. } = names[name].clone();
+        taken.insert(name, Match { repository, dockerfile: file, why, place, weight });
+    }
+    alone(evidence, &names, &mut taken, &mut used);
+    matched.images = taken.into_values().collect();
+    matched.unused = (0..evidence.dockerfiles.len()).filter(|file| !used.contains(file)).collect();
+    matched
+}
+
+/// From this weight on a Dockerfile may build several images.
+const SURE: u32 = 900;
+
+/// One image and one Dockerfile are left: they belong together, unless the image is somebody else's.
+fn alone(
+    evidence: Evidence<'_>,
+    names: &[&Use],
+    taken: &mut BTreeMap<usize, Match>,
+    used: &mut BTreeSet<usize>,
+) {
+    let left: Vec<usize> = (0..names.len())
+        .filter(|name| !taken.contains_key(name) && !is_public(&names[*name].repository))
+        .collect();
+    let mut files: Vec<usize> = (0..evidence.dockerfiles.len())
+        .filter(|file| {
+            !used.contains(file) && !evidence.dockerfiles[*file].aside && !evidence.dockerfiles[*file].outside
+        })
+        .collect();
+    let best = files.iter().map(|file| dockerfile::rank(&evidence.dockerfiles[*file].path)).min();
+    files.retain(|file| Some(dockerfile::rank(&evidence.dockerfiles[*file].path)) == best);
+    if let ([name], [file]) = (&left[..], &files[..]) {
+        let Use { repository, place, .. } = names[*name].clone();
+        let why = "it is the one Dockerfile and the one image that are left".to_owned();
+        taken.insert(*name, Match { repository, dockerfile: *file, why, place, weight: 1 });
+        used.insert(*file);
+    }
+}
+
+/// How much speaks for it, and the heaviest of it in words. Variants of one Dockerfile differ a little.
+fn weigh(evidence: Evidence<'_>, one: &Use, found: &Found) -> Option<(u32, String)> {
+    let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+    let short = last(&one.repository);
+    let mut said: Vec<(u32, String)> = Vec::new();
+    for build in evidence.scripts.builds.iter().filter(|build| build.dockerfile == found.path) {
+        for name in &build.names {
+            if *name == one.repository {
+                said.push((1000, format!("{} builds it under this name", build.place)));
+            } else if last(name) == short {
+                said.push((950, format!("{} builds it as `{name}`", build.place)));
+            }
+        }
+    }
+    for compose in evidence.composes {
+        for service in &compose.services {
+            let Some(build) = service.build.as_ref().filter(|build| build.dockerfile == found.path) else {
+                continue;
+            };
+            let place = &service.place;
+            let image = service.image.as_deref().map(repository);
+            let folder = compose.project(evidence.project);
+            if image == Some(&one.repository) {
+                said.push((990, format!("{place} builds it under this name")));
+            } else if image.is_some_and(|image| last(image) == short) {
+                said.push((940, format!("{place} builds it as `{}`", image.unwrap_or_default())));
+            } else if [format!("{folder}-{}", service.name), format!("{folder}_{}", service.name)]
+                .contains(&short)
+            {
+                said.push((
+                    930,
+                    format!(
+                        "compose builds it under this name for `{}` ({})",
+                        service.name,
+                        build.context_shown()
+                    ),
+                ));
+            } else if service.name == short || one.hints.contains(&service.name) {
+                said.push((700, format!("the service `{}` in {place} is built from it", service.name)));
+            }
+        }
+    }
+    if !is_public(&one.repository) {
+        let words = dockerfile::words(found, evidence.project);
+        let parts: Vec<&str> = short.split(['-', '_', '.']).collect();
+        if let Some(word) = words.iter().find(|word| **word == short) {
+            said.push((600, format!("it is called `{word}` like the image")));
+        } else if let Some(word) = words.iter().find(|word| parts.contains(&word.as_str())) {
+            said.push((500, format!("`{word}` is in both names")));
+        } else if let Some(word) = words.iter().find(|word| parts.iter().any(|part| alike(part, word))) {
+            said.push((450, format!("`{word}` is another word for what it is called")));
+        } else if let Some(word) = words.iter().find(|word| {
+            one.hints.iter().any(|hint| hint.split(['-', '_', '.']).any(|part| alike(part, word)))
+        }) {
+            said.push((400, format!("`{word}` names the container, too")));
+        }
+        if !said.is_empty() && one.ports.iter().any(|port| found.ports.contains(port)) {
+            for (weight, _) in &mut said {
+                *weight += 20;
+            }
+        }
+    }
+    let (weight, why) = said.into_iter().max_by_key(|(weight, _)| *weight)?;
+    // Of two that fit alike, the one in the same part of the repository.
+    let file = one.place.file.to_string_lossy().replace('\\', "/");
+    let near = file.split('/').zip(found.path.split('/')).take_while(|(one, other)| one == other).count();
+    let weight = weight + u32::try_from(near.min(9)).unwrap_or(0);
+    let aside = if found.aside { 50 } else { 0 } + if found.outside { 100 } else { 0 };
+    Some((weight - u32::from(dockerfile::rank(&found.path)) - aside, why))
+}
+
+/// Words that people use for one thing.
+fn alike(one: &str, other: &str) -> bool {
+    const SAME: [&[&str]; 4] = [
+        &["backend", "api", "server", "be"],
+        &["frontend", "web", "ui", "client", "fe", "webapp"],
+        &["worker", "jobs", "queue"],
+        &["db", "database"],
+    ];
+    let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+    one == other || SAME.iter().any(|same| same.contains(&one.as_str()) && same.contains(&other.as_str()))
+}
+
+/// Whether an image is somebody else's: of a registry of software, or known by its short name.
+#[must_use]
+pub fn is_public(repository: &str) -> bool {
+    const HOSTS: [&str; 10] = [
+        "registry.k8s.io/",
+        "k8s.gcr.io/",
+        "quay.io/",
+        "mcr.microsoft.com/",
+        "gcr.io/google",
+        "bitnami/",
+        "docker.elastic.co/",
+        "docker.io/library/",
+        "library/",
+        "docker.io/bitnami/",
+    ];
+    const KNOWN: [&str; 34] = [
+        "postgres",
+        "postgresql",
+        "redis",
+        "valkey",
+        "mysql",
+        "mariadb",
+        "mongo",
+        "mongodb",
+        "nginx",
+        "traefik",
+        "rabbitmq",
+        "kafka",
+        "zookeeper",
+        "memcached",
+        "busybox",
+        "alpine",
+        "node",
+        "python",
+        "httpd",
+        "caddy",
+        "adminer",
+        "mailhog",
+        "minio",
+        "vault",
+        "consul",
+        "elasticsearch",
+        "kibana",
+        "grafana",
+        "prometheus",
+        "debian",
+        "ubuntu",
+        "golang",
+        "curlimages",
+        "ollama",
+    ];
+    HOSTS.iter().any(|host| repository.starts_with(host))
+        || KNOWN.contains(&repository.split('/').next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Evidence;
+    use super::Use;
+    use super::matched;
+    use crate::discover::dockerfile;
+    use crate::discover::script;
+    use crate::discover::tree::Tree;
+    use crate::event::Place;
+    use std::collections::BTreeMap;
+
+    fn told(files: &[(&str, &str)], images: &[&str]) -> Vec<String> {
+        let tree = Tree::of("shop", files);
+        let uses: Vec<Use> = images.iter().map(|image| Use::of(image, Place::file("a.yaml"))).collect();
+        let matched = matched(Evidence {
+            dockerfiles: &dockerfile::all(&tree),
+            uses: &uses,
+            scripts: &script::read(&tree),
+            composes: &[],
+            project: "shop",
+            settled: &BTreeMap::new(),
+        });
+        let dockerfiles = dockerfile::all(&tree);
+        let images = matched
+            .images
+            .iter()
+            .map(|one| format!("{} {}", one.repository, dockerfiles[one.dockerfile].path));
+        images.chain(matched.doubts.iter().map(|doubt| format!("? {}", doubt.answers.join(" ")))).collect()
+    }
+
+    const FROM: &str = "FROM a\nCOPY . .\n";
+
+    #[test]
+    fn folders_and_names_are_brought_together() {
+        let two = [
+            ("backend/Dockerfile", FROM),
+            ("backend/x", ""),
+            ("frontend/Dockerfile", FROM),
+            ("frontend/x", ""),
+        ];
+        let pairs = ["todo-backend backend/Dockerfile", "todo-frontend frontend/Dockerfile"];
+        assert_eq!(told(&two, &["todo-backend:1", "todo-frontend", "postgres:16"]), pairs);
+        assert_eq!(
+            told(&two, &["acme/api:v1", "acme/ui:v1"]),
+            ["acme/api backend/Dockerfile", "acme/ui frontend/Dockerfile"]
+        );
+        let one = [("Dockerfile", FROM), ("main.py", "")];
+        assert_eq!(told(&one, &["user/app:v1", "redis"]), ["user/app Dockerfile"]);
+        let one = [("Dockerfile.api", FROM), ("Dockerfile.web", FROM), ("main.py", "")];
+        assert_eq!(told(&one, &["x-web", "x-api"]), ["x-web Dockerfile.web", "x-api Dockerfile.api"]);
+    }
+
+    #[test]
+    fn what_a_script_builds_goes_before_what_names_say() {
+        let script = "docker build -t web ./api\ndocker build -t api ./web\n";
+        let files = [("api/Dockerfile", FROM), ("web/Dockerfile", FROM), ("build.sh", script)];
+        assert_eq!(told(&files, &["api:1", "web:1"]), ["api web/Dockerfile", "web api/Dockerfile"]);
+    }
+
+    #[test]
+    fn two_that_fit_alike_are_a_doubt_and_a_variant_is_none() {
+        let files =
+            [("a/web/Dockerfile", FROM), ("a/web/x", ""), ("b/web/Dockerfile", FROM), ("b/web/x", "")];
+        assert_eq!(told(&files, &["web"]), ["web a/web/Dockerfile", "? a/web/Dockerfile b/web/Dockerfile"]);
+        let files = [("web/Dockerfile", FROM), ("web/Dockerfile.dev", FROM), ("web/x", "")];
+        assert_eq!(told(&files, &["web"]), ["web web/Dockerfile"]);
+    }
+}

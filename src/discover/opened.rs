@@ -1,0 +1,116 @@
+//! Which Service people open.
+//!
+//! `up` finds it by itself where nothing is declared (`service::candidate`); what is written down here can be read and changed.
+
+use super::script::Scripts;
+use crate::event::Place;
+use crate::manifest::Object;
+use crate::manifest::pods::items;
+use serde_json::Value;
+
+/// A Service, and why it is the one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Its name.
+    pub name: String,
+    /// What says so.
+    pub why: String,
+}
+
+/// The Service that a script opens, that an Ingress leads to, or that is reachable from outside; else the one that is called
+/// like what people look at.
+#[must_use]
+pub fn opened(objects: &[Object], scripts: &Scripts) -> Option<Opened> {
+    let services: Vec<&Object> =
+        objects.iter().filter(|one| one.kind() == "Service" && one.group().is_empty()).collect();
+    let there = |name: &str| services.iter().any(|service| service.name() == name);
+    if let Some((name, place)) = scripts.opened.iter().find(|(name, _)| there(name)) {
+        return Some(Opened { name: name.clone(), why: format!("{place} opens it") });
+    }
+    for ingress in objects.iter().filter(|one| one.kind() == "Ingress") {
+        let mut paths: Vec<(&str, &str)> = Vec::new();
+        for (_, rule) in items(&ingress.value["spec"]["rules"]) {
+            for (_, path) in items(&rule["http"]["paths"]) {
+                let name = path["backend"]["service"]["name"].as_str().unwrap_or_default();
+                paths.push((path["path"].as_str().unwrap_or("/"), name));
+            }
+        }
+        paths.sort_by_key(|(path, _)| path.len());
+        if let Some((path, name)) = paths.into_iter().find(|(_, name)| there(name)) {
+            let why =
+                format!("the Ingress `{}` leads `{path}` to it ({})", ingress.name(), at(&ingress.place));
+            return Some(Opened { name: name.to_owned(), why });
+        }
+    }
+    for kind in ["LoadBalancer", "NodePort"] {
+        let of_kind = services.iter().filter(|service| service.value["spec"]["type"] == kind);
+        if let Some(service) = of_kind.min_by_key(|service| rank(service)) {
+            return Some(Opened {
+                name: service.name().to_owned(),
+                why: format!("it is a {kind} ({})", at(&service.place)),
+            });
+        }
+    }
+    let inner = services.iter().filter(|service| !is_store(service)).min_by_key(|service| rank(service))?;
+    let why = "nothing is reachable from outside: `todo up` holds a forward to it".to_owned();
+    Some(Opened { name: inner.name().to_owned(), why })
+}
+
+/// A place without its column.
+fn at(place: &Place) -> Place {
+    Place { column: 0, ..place.clone() }
+}
+
+/// What people look at before what programs talk to, by its name.
+#[must_use]
+pub fn looked_at(name: &str) -> u8 {
+    const FIRST: [&str; 9] = ["frontend", "web", "ui", "client", "webapp", "site", "www", "nginx", "app"];
+    const LAST: [&str; 8] = ["db", "postgres", "redis", "mysql", "mongo", "worker", "cache", "backend"];
+    let parts: Vec<&str> = name.split(['-', '_', '.']).collect();
+    match () {
+        () if parts.iter().any(|part| FIRST[..8].contains(part)) => 0,
+        () if parts.iter().any(|part| LAST.contains(part)) => 3,
+        () if parts.contains(&FIRST[8]) => 1,
+        () => 2,
+    }
+}
+
+fn rank(service: &Object) -> u8 {
+    looked_at(service.name())
+}
+
+/// Whether only programs speak its protocol.
+fn is_store(service: &Object) -> bool {
+    const PORTS: [u64; 8] = [5432, 6379, 3306, 27017, 5672, 9092, 11211, 9042];
+    let mut ports =
+        items(&service.value["spec"]["ports"]).filter_map(|(_, port): (usize, &Value)| port["port"].as_u64());
+    ports.any(|port| PORTS.contains(&port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::opened;
+    use crate::discover::script::Scripts;
+    use crate::manifest::read::objects;
+
+    fn found(text: &str) -> Option<String> {
+        opened(&objects(text), &Scripts::default()).map(|opened| opened.name)
+    }
+
+    fn service(name: &str, kind: &str, port: u16) -> String {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{type: {kind}, selector: {{a: b}}, ports: [{{port: {port}}}]}}\n---\n"
+        )
+    }
+
+    #[test]
+    fn people_look_at_frontends() {
+        let two = service("todo-backend", "NodePort", 8000) + &service("todo-frontend", "NodePort", 3000);
+        assert_eq!(found(&two).as_deref(), Some("todo-frontend"));
+        let inner = service("db", "ClusterIP", 5432) + &service("api", "ClusterIP", 8000);
+        assert_eq!(found(&inner).as_deref(), Some("api"));
+        let ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\nspec: {rules: [{http: {paths: [{path: /api, pathType: Prefix, backend: {service: {name: todo-backend, port: {number: 1}}}}, {path: /, pathType: Prefix, backend: {service: {name: todo-frontend, port: {number: 1}}}}]}}]}\n---\n";
+        assert_eq!(found(&(ingress.to_owned() + &two)).as_deref(), Some("todo-frontend"));
+        assert_eq!(found(&service("db", "ClusterIP", 5432)), None);
+    }
+}

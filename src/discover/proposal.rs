@@ -1,0 +1,415 @@
+//! What deploy.toml would say, each part with its reason.
+
+use super::compose;
+use super::compose::Compose;
+use super::dockerfile;
+use super::dockerfile::Found;
+use super::generate;
+use super::keys;
+use super::keys::EnvFile;
+use super::naming;
+use super::naming::Doubt;
+use super::naming::Evidence;
+use super::naming::Match;
+use super::naming::Use;
+use super::opened::Opened;
+use super::opened::opened;
+use super::script;
+use super::script::Scripts;
+use super::tree::Tree;
+use super::tree::file_name;
+use super::tree::join;
+use super::tree::shown;
+use super::way;
+use super::way::Kind;
+use super::way::Programs;
+use super::way::Source;
+use super::way::Way;
+use crate::event::Place;
+use crate::manifest::Object;
+use crate::manifest::pods;
+use crate::manifest::pods::ConfigKind;
+use crate::manifest::read::parse;
+use crate::project::name::ImageName;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What a tree holds.
+#[derive(Debug)]
+pub struct Survey {
+    /// The tree.
+    pub tree: Tree,
+    /// Its Dockerfiles.
+    pub dockerfiles: Vec<Found>,
+    /// Its compose files.
+    pub composes: Vec<Compose>,
+    /// Its scripts.
+    pub scripts: Scripts,
+    /// Its `.env` files.
+    pub env_files: Vec<EnvFile>,
+    /// The ways to deploy it, the best first.
+    pub ways: Vec<Way>,
+    /// Whether the first is better than the second by more than habit.
+    pub clear: bool,
+}
+
+/// Reads everything in a tree.
+#[must_use]
+pub fn survey(tree: Tree, has: Programs) -> Survey {
+    let mut dockerfiles = dockerfile::all(&tree);
+    let composes = compose::all(&tree);
+    let scripts = script::read(&tree);
+    for found in &mut dockerfiles {
+        contexts(found, &scripts, &composes);
+    }
+    let (ways, clear) = way::all(&tree, &scripts, &composes, &dockerfiles, has);
+    let env_files = keys::files(&tree);
+    Survey { tree, dockerfiles, composes, scripts, env_files, ways, clear }
+}
+
+/// Who has built it knows its context better than its `COPY`s.
+fn contexts(found: &mut Found, scripts: &Scripts, composes: &[Compose]) {
+    let services = composes.iter().flat_map(|compose| &compose.services);
+    let build = services
+        .filter_map(|service| Some((service.build.as_ref()?, &service.place)))
+        .find(|(build, _)| build.dockerfile == found.path);
+    if let Some(build) = script::builds_of(scripts, &found.path) {
+        found.context.clone_from(&build.context);
+        found.why_context = format!("{} builds it from there", build.place);
+    } else if let Some((build, place)) = build {
+        found.context.clone_from(&build.context);
+        found.why_context = format!("{place} builds it from there");
+    }
+}
+
+/// `[image.NAME]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The name.
+    pub name: String,
+    /// The context.
+    pub context: String,
+    /// The Dockerfile.
+    pub dockerfile: String,
+    /// The stage.
+    pub target: Option<String>,
+    /// The arguments.
+    pub args: BTreeMap<String, String>,
+    /// Why, a sentence each.
+    pub why: Vec<String>,
+}
+
+/// `[secret.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secret {
+    /// The name.
+    pub name: String,
+    /// The file that its values come from.
+    pub env_file: Option<String>,
+    /// Whether the environment may give them, too.
+    pub from_env: bool,
+    /// What has to be there.
+    pub keys: Vec<String>,
+    /// What may be absent.
+    pub optional: Vec<String>,
+    /// What is made at random.
+    pub generate: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// `[config.NAME]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The name.
+    pub name: String,
+    /// Its values: those of an example where there is one, else empty.
+    pub values: BTreeMap<String, String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What deploy.toml would say.
+#[derive(Debug, Clone, Default)]
+pub struct Proposal {
+    /// `namespace`, and why.
+    pub namespace: Option<(String, String)>,
+    /// The flags with which a script starts minikube.
+    pub start: Option<(Vec<String>, Place)>,
+    /// The images.
+    pub images: Vec<Image>,
+    /// Dockerfiles of nothing that is deployed.
+    pub unused: Vec<String>,
+    /// The sources.
+    pub sources: Vec<Source>,
+    /// Why these.
+    pub why_sources: String,
+    /// What could be deployed instead: what `--from` calls it, and what it is.
+    pub instead: Vec<(String, String)>,
+    /// The Secrets.
+    pub secrets: Vec<Secret>,
+    /// The ConfigMaps.
+    pub configs: Vec<Config>,
+    /// The Service to open.
+    pub opened: Option<Opened>,
+    /// Manifests to be written.
+    pub files: Vec<(String, String)>,
+    /// What is worth knowing, and what to do about it.
+    pub notes: Vec<(String, String)>,
+    /// What a person could settle.
+    pub doubts: Vec<Doubt>,
+}
+
+/// What deploy.toml would say for `way`. `rendered` are its objects, where it was rendered; `settled` are answers to doubts.
+#[must_use]
+pub fn propose(
+    survey: &Survey,
+    way: &Way,
+    rendered: Option<&[Object]>,
+    settled: &BTreeMap<String, usize>,
+) -> Proposal {
+    let mut proposal = Proposal { start: survey.scripts.start.clone(), ..Proposal::default() };
+    for other in survey.ways.iter().filter(|other| other.path != way.path && other.kind < Kind::Compose) {
+        proposal.instead.push((other.path.clone(), other.title.clone()));
+    }
+    if way.kind >= Kind::Compose {
+        generate::generate(survey, way, &mut proposal);
+        let parsed =
+            proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect::<Vec<_>>();
+        proposal.opened = opened(&parsed, &Scripts::default());
+        return proposal;
+    }
+    proposal.sources.clone_from(&way.sources);
+    proposal.why_sources = match &way.script {
+        Some(place) => format!("{place} deploys it"),
+        None => String::new(),
+    };
+    let objects = rendered.unwrap_or(&way.objects);
+    let mut uses = if rendered.is_some() { naming::uses(objects) } else { way.uses.clone() };
+    if rendered.is_some() {
+        // What is rendered has places of templates; the values say better where a name stands.
+        for one in &mut uses {
+            if let Some(known) = way.uses.iter().find(|known| known.repository == one.repository) {
+                one.place = known.place.clone();
+                one.hints.extend(known.hints.clone());
+            }
+        }
+    }
+    if uses.is_empty() {
+        let builds = survey.scripts.builds.iter();
+        uses.extend(
+            builds.flat_map(|build| build.names.iter().map(|name| Use::of(name, build.place.clone()))),
+        );
+    }
+    images(survey, &uses, settled, &mut proposal);
+    proposal.namespace = namespace(survey, way, objects);
+    data(survey, objects, &mut proposal);
+    proposal.opened = opened(objects, &survey.scripts).map(|opened| {
+        let affixed = rendered.is_none() && way.affix != Default::default();
+        let name =
+            if affixed { format!("{}{}{}", way.affix.0, opened.name, way.affix.1) } else { opened.name };
+        Opened { name, why: opened.why }
+    });
+    for (path, why) in &way.left_out {
+        proposal.notes.push((
+            format!("`{path}` is left out: {why}"),
+            "name it in [[manifests]] instead of the other, if it is the one".to_owned(),
+        ));
+    }
+    proposal
+}
+
+fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, proposal: &mut Proposal) {
+    let matched = naming::matched(Evidence {
+        dockerfiles: &survey.dockerfiles,
+        uses,
+        scripts: &survey.scripts,
+        composes: &survey.composes,
+        project: &survey.tree.name,
+        settled,
+    });
+    for one in &matched.images {
+        proposal.images.extend(image(survey, one));
+    }
+    proposal.doubts = matched.doubts;
+    // Another Dockerfile for the same thing: `Dockerfile.dev` beside `Dockerfile`.
+    let words = |one: &Found| (one.context.clone(), dockerfile::words(one, &survey.tree.name));
+    let built: Vec<&Found> = matched.images.iter().map(|one| &survey.dockerfiles[one.dockerfile]).collect();
+    let beside = |one: &Found| built.iter().any(|known| words(known) == words(one));
+    let unused = matched.unused.iter().map(|at| &survey.dockerfiles[*at]);
+    let unused = unused.filter(|one| !one.aside && !one.outside && !beside(one)).map(|one| one.path.clone());
+    proposal.unused = unused.collect();
+}
+
+fn image(survey: &Survey, one: &Match) -> Option<Image> {
+    let found = &survey.dockerfiles[one.dockerfile];
+    let name = image_name(&one.repository)?;
+    let build = script::builds_of(&survey.scripts, &found.path);
+    let services = survey.composes.iter().flat_map(|compose| &compose.services);
+    let composed =
+        services.filter_map(|service| service.build.as_ref()).find(|build| build.dockerfile == found.path);
+    let (target, args) = match (build, composed) {
+        (Some(build), _) => (build.target.clone(), build.args.clone()),
+        (None, Some(build)) => (build.target.clone(), build.args.clone()),
+        (None, None) => (None, BTreeMap::new()),
+    };
+    let mut why = vec![format!("{} names it; `{}` builds it: {}.", at(&one.place), found.path, one.why)];
+    if !found.why_context.is_empty() && found.context != super::tree::parent(&found.path) {
+        why.push(format!("The context is `{}`: {}.", shown(&found.context), found.why_context));
+    }
+    let dockerfile = found.path.clone();
+    Some(Image { name, context: found.context.clone(), dockerfile, target, args, why })
+}
+
+/// A repository as `[image.NAME]` may have it.
+#[must_use]
+pub fn image_name(repository: &str) -> Option<String> {
+    let name = ["docker.io/library/", "docker.io/", "index.docker.io/", "localhost/"]
+        .iter()
+        .find_map(|host| repository.strip_prefix(host))
+        .unwrap_or(repository);
+    let name = match name.split_once('/') {
+        Some((host, rest)) if host.contains(':') => rest,
+        _ => name,
+    };
+    ImageName::parse(name).is_ok().then(|| name.to_owned())
+}
+
+/// A place without its column: this is for people who read a file from its top.
+fn at(place: &Place) -> Place {
+    Place { column: 0, ..place.clone() }
+}
+
+fn namespace(survey: &Survey, way: &Way, objects: &[Object]) -> Option<(String, String)> {
+    if let Some(named) = &way.namespace {
+        return Some(named.clone());
+    }
+    let written: BTreeSet<&str> = objects.iter().filter_map(Object::namespace).collect();
+    let mut written = written.into_iter();
+    if let (Some(name), None) = (written.next(), written.next()) {
+        let place = objects.iter().find(|one| one.namespace() == Some(name)).map(|one| at(&one.place))?;
+        return Some((name.to_owned(), format!("{place} names it")));
+    }
+    if let Some(object) = objects.iter().find(|one| one.kind() == "Namespace") {
+        return Some((object.name().to_owned(), format!("{} makes it", at(&object.place))));
+    }
+    let mut counts: BTreeMap<&str, (usize, &Place)> = BTreeMap::new();
+    for (name, place) in &survey.scripts.namespaces {
+        counts.entry(name).or_insert((0, place)).0 += 1;
+    }
+    let (name, (_, place)) = counts.into_iter().max_by_key(|(_, (count, _))| *count)?;
+    Some((name.to_owned(), format!("{place} deploys into it")))
+}
+
+/// What pods read and nobody defines.
+#[derive(Default)]
+struct Wanted {
+    keys: BTreeSet<String>,
+    optional: BTreeSet<String>,
+    whole: bool,
+    places: Vec<Place>,
+}
+
+fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
+    let mut wanted: BTreeMap<(ConfigKind, String), Wanted> = BTreeMap::new();
+    for (object, template) in pods::all(objects) {
+        for reference in template.references() {
+            let kind = reference.kind.as_str();
+            if objects.iter().any(|one| one.kind() == kind && one.name() == reference.name) {
+                continue;
+            }
+            let one = wanted.entry((reference.kind, reference.name.to_owned())).or_default();
+            match (reference.key, reference.optional) {
+                (Some(key), false) => drop(one.keys.insert(key.to_owned())),
+                (Some(key), true) => drop(one.optional.insert(key.to_owned())),
+                (None, false) => one.whole = true,
+                (None, true) => {}
+            }
+            one.places.push(at(object.place_of(&reference.pointer)));
+        }
+    }
+    let both = wanted.keys().any(|(kind, _)| *kind == ConfigKind::ConfigMap);
+    for ((kind, name), mut one) in wanted {
+        one.optional.retain(|key| !one.keys.contains(key));
+        let why = format!("{} reads it, and no manifest defines it", one.places[0]);
+        match kind {
+            ConfigKind::Secret => secret(survey, name, why, one, both, proposal),
+            ConfigKind::ConfigMap => {
+                let env = survey.env_files.first();
+                let more = env.into_iter().filter(|_| one.whole).flat_map(|env| &env.keys);
+                one.keys.extend(more.filter(|key| !keys::is_secret(key)).cloned());
+                one.keys.extend(one.optional);
+                let example =
+                    env.and_then(|env| env.example.as_deref()).and_then(|path| survey.tree.text(path));
+                let known = keys::harmless(example.unwrap_or_default());
+                let value = |key: String| (key.clone(), known.get(&key).cloned().unwrap_or_default());
+                proposal.configs.push(Config {
+                    name,
+                    values: one.keys.into_iter().map(value).collect(),
+                    why,
+                });
+            }
+        }
+    }
+}
+
+fn secret(survey: &Survey, name: String, why: String, mut one: Wanted, both: bool, proposal: &mut Proposal) {
+    let scripted = survey.scripts.secrets.iter().find(|(known, ..)| *known == name);
+    if one.whole {
+        one.keys.extend(scripted.map(|(_, keys, _)| keys.clone()).unwrap_or_default());
+        one.keys.extend(example_keys(&survey.tree, &name));
+    }
+    let fits = |env: &&EnvFile| {
+        env.keys.iter().filter(|key| one.keys.contains(*key) || one.optional.contains(*key)).count()
+    };
+    let env =
+        survey.env_files.iter().rev().max_by_key(fits).filter(|env| one.keys.is_empty() || fits(env) > 0);
+    if one.whole && one.keys.is_empty() {
+        let guarded = |key: &&String| !both || keys::is_secret(key);
+        one.keys.extend(env.into_iter().flat_map(|env| &env.keys).filter(guarded).cloned());
+    }
+    let there = |key: &str| env.is_some_and(|env| env.there && env.keys.iter().any(|known| known == key));
+    let (generate, keys): (Vec<String>, Vec<String>) =
+        one.keys.into_iter().partition(|key| keys::is_ours(key) && !there(key));
+    let env_file = env.map_or_else(|| ".env".to_owned(), |env| env.path.clone());
+    if !keys.is_empty() && !env.is_some_and(|env| env.there) {
+        let list = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let mend = match env.and_then(|env| env.example.as_deref()) {
+            Some(example) => format!("`cp {example} {env_file}` and fill it in, before `todo up`"),
+            None => format!(
+                "write `{env_file}` with a line `KEY=value` for each, or set them in the environment, before `todo up`"
+            ),
+        };
+        proposal
+            .notes
+            .push((format!("`{env_file}` is not there yet; the Secret `{name}` takes {list} from it"), mend));
+    }
+    proposal.secrets.push(Secret {
+        name,
+        from_env: !env.is_some_and(|env| env.there),
+        env_file: (!keys.is_empty() || !one.optional.is_empty() || generate.is_empty()).then_some(env_file),
+        keys,
+        optional: one.optional.into_iter().collect(),
+        generate,
+        why,
+    });
+}
+
+/// The keys of an example of the Secret that lies beside the manifests: `secret.example.yaml`.
+fn example_keys(tree: &Tree, name: &str) -> Vec<String> {
+    let yaml = |path: &&String| file_name(path).contains(".y") && file_name(path).contains("secret");
+    let texts = tree.texts.iter().filter(|(path, _)| yaml(path));
+    let objects = texts.flat_map(|(path, text)| parse(text, Path::new(path)).0);
+    let secret = objects.into_iter().find(|one| one.kind() == "Secret" && one.name() == name);
+    let Some(secret) = secret else { return Vec::new() };
+    let fields =
+        ["data", "stringData"].map(|field| secret.value[field].as_object().cloned().unwrap_or_default());
+    fields.into_iter().flatten().map(|(key, _)| key).collect()
+}
+
+/// A path of a generated manifest.
+#[must_use]
+pub fn manifest_path(folder: &str, name: &str) -> String {
+    join(folder, &format!("{name}.yaml"))
+}

@@ -1,0 +1,299 @@
+//! A proposal as deploy.toml: what a person would have written, with the reasons as comments.
+
+use super::proposal::Image;
+use super::proposal::Proposal;
+use super::proposal::Secret;
+use super::tree::join;
+use super::tree::shown;
+use super::way::Source;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// The text of deploy.toml.
+#[must_use]
+pub fn write(proposal: &Proposal) -> String {
+    let mut text = String::from(
+        "# How `todo up` deploys this folder. Written by `todo init`, yours from here on.\n\
+         # Every path starts at this file. `todo plan` prints what would happen, and why, without doing it.\n",
+    );
+    if let Some((name, why)) = &proposal.namespace {
+        comment(&mut text, &format!("{}.", capital(why)));
+        line(&mut text, "namespace", &quoted(name));
+    }
+    start(&mut text, proposal);
+    for image in &proposal.images {
+        self::image(&mut text, image);
+    }
+    for path in &proposal.unused {
+        comment(
+            &mut text,
+            &format!("`{path}` builds no image that the manifests name. If one is missing here:"),
+        );
+        let context = super::tree::parent(path);
+        text.push_str("# [image.NAME]\n");
+        let _ = writeln!(text, "# context = {}", quoted(shown(context)));
+        if join(context, "Dockerfile") != *path {
+            let _ = writeln!(text, "# dockerfile = {}", quoted(path));
+        }
+    }
+    sources(&mut text, proposal);
+    for secret in &proposal.secrets {
+        self::secret(&mut text, secret);
+    }
+    for config in &proposal.configs {
+        let given = !config.values.is_empty() && config.values.values().all(|value| !value.is_empty());
+        let whose = if given { "are those of the example" } else { "are yours to write" };
+        comment(&mut text, &format!("{}. Its values {whose}.", capital(&config.why)));
+        let _ = writeln!(text, "[config.{}]", key(&config.name));
+        let pairs = table(&config.values);
+        if config.values.is_empty() {
+            text.push_str("values = { KEY = \"\" }\n");
+        } else {
+            let _ = writeln!(text, "values = {pairs}");
+        }
+    }
+    match &proposal.opened {
+        Some(opened) => {
+            comment(
+                &mut text,
+                &format!("What people open: {}. `todo up` ends when it has answered.", opened.why),
+            );
+            let _ = writeln!(text, "[service.{}]\npath = \"/\"", key(&opened.name));
+        }
+        None => comment(
+            &mut text,
+            "What people open is found by `todo up`: an Ingress, a LoadBalancer, a NodePort. To name it, and what it must answer:\n\
+             [service.NAME]\npath = \"/\"\nexpect = 200",
+        ),
+    }
+    text
+}
+
+fn start(text: &mut String, proposal: &Proposal) {
+    let Some((flags, place)) = &proposal.start else { return };
+    let known = [
+        ("cpus", false),
+        ("memory", true),
+        ("disk-size", true),
+        ("driver", true),
+        ("kubernetes-version", true),
+    ];
+    let mut lines = Vec::new();
+    for (flag, text) in known {
+        let Some(value) = flags.iter().find_map(|one| one.strip_prefix(&format!("--{flag}="))) else {
+            continue;
+        };
+        let name = match flag {
+            "disk-size" => "disk",
+            "kubernetes-version" => "kubernetes",
+            other => other,
+        };
+        // minikube reads a bare number as MiB.
+        let bare = matches!(flag, "memory" | "disk-size") && value.bytes().all(|byte| byte.is_ascii_digit());
+        let value = if bare { format!("{value}m") } else { value.to_owned() };
+        lines.push(format!("{name} = {}", if text { quoted(&value) } else { value }));
+    }
+    if !lines.is_empty() {
+        let told = format!(
+            "{place} starts minikube like this; uncomment what matters:\n[minikube]\n{}",
+            lines.join("\n")
+        );
+        comment(text, &told);
+    }
+}
+
+fn image(text: &mut String, image: &Image) {
+    comment(text, &image.why.join("\n"));
+    let _ = writeln!(text, "[image.{}]", key(&image.name));
+    line(text, "context", &quoted(shown(&image.context)));
+    if join(&image.context, "Dockerfile") != image.dockerfile {
+        line(text, "dockerfile", &quoted(&image.dockerfile));
+    }
+    if let Some(target) = &image.target {
+        line(text, "target", &quoted(target));
+    }
+    if !image.args.is_empty() {
+        line(text, "args", &table(&image.args));
+    }
+}
+
+fn sources(text: &mut String, proposal: &Proposal) {
+    let mut why: Vec<String> = Vec::new();
+    if !proposal.why_sources.is_empty() {
+        why.push(format!("{}.", capital(&proposal.why_sources)));
+    }
+    for (path, title) in &proposal.instead {
+        why.push(format!("Instead: {title} (`todo init --force --from {path}`)."));
+    }
+    for (index, source) in proposal.sources.iter().enumerate() {
+        let mut why = if index == 0 { std::mem::take(&mut why) } else { Vec::new() };
+        if let Source::Chart { left, .. } = source {
+            why.extend(left.iter().map(|left| format!("{}.", capital(left))));
+        }
+        if why.is_empty() {
+            text.push('\n');
+        } else {
+            comment(text, &why.join("\n"));
+        }
+        text.push_str("[[manifests]]\n");
+        match source {
+            Source::Path(path) => line(text, "path", &quoted(shown(path))),
+            Source::Kustomize(folder) => line(text, "kustomize", &quoted(shown(folder))),
+            Source::Chart { chart, release, values, set, .. } => {
+                line(text, "chart", &quoted(shown(chart)));
+                line(text, "release", &quoted(release));
+                if !values.is_empty() {
+                    line(text, "values", &list(values));
+                }
+                if !set.is_empty() {
+                    line(text, "set", &table(set));
+                }
+            }
+        }
+    }
+}
+
+fn secret(text: &mut String, secret: &Secret) {
+    let mut why = format!("{}.", capital(&secret.why));
+    if secret.from_env && secret.env_file.is_some() {
+        why.push_str("\nThe environment goes before the file, which git should not have.");
+    } else if secret.env_file.is_some() {
+        why.push_str("\nIts values stay in the file, which git should not have.");
+    }
+    if !secret.generate.is_empty() {
+        why.push_str("\nWhat nobody has to know is made at random, once, and kept in the cluster.");
+    }
+    comment(text, &why);
+    let _ = writeln!(text, "[secret.{}]", key(&secret.name));
+    if let Some(file) = &secret.env_file {
+        line(text, "env-file", &quoted(file));
+        if secret.from_env {
+            line(text, "from-env", "true");
+        }
+    }
+    if !secret.keys.is_empty() {
+        line(text, "keys", &list(&secret.keys));
+    }
+    if !secret.optional.is_empty() {
+        line(text, "optional", &list(&secret.optional));
+    }
+    if !secret.generate.is_empty() {
+        let pairs: Vec<String> = secret.generate.iter().map(|name| format!("{} = 32", key(name))).collect();
+        line(text, "generate", &format!("{{ {} }}", pairs.join(", ")));
+    }
+}
+
+fn comment(text: &mut String, told: &str) {
+    text.push('\n');
+    for line in told.lines() {
+        let _ = writeln!(text, "# {line}");
+    }
+}
+
+fn line(text: &mut String, key: &str, value: &str) {
+    let _ = writeln!(text, "{key} = {value}");
+}
+
+fn list(values: &[String]) -> String {
+    let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+    format!("[{}]", values.join(", "))
+}
+
+fn table(pairs: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{} = {}", key(name), quoted(value))).collect();
+    format!("{{ {} }}", pairs.join(", "))
+}
+
+fn capital(text: &str) -> String {
+    // Paths and names stay as they are.
+    let word = text.split(' ').next().unwrap_or_default();
+    let plain = word.chars().all(|letter| letter.is_ascii_lowercase());
+    match text.chars().next() {
+        Some(first) if plain => format!("{}{}", first.to_uppercase(), &text[first.len_utf8()..]),
+        _ => text.to_owned(),
+    }
+}
+
+/// A key as TOML has it: bare where it may be.
+fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    if bare { name.to_owned() } else { quoted(name) }
+}
+
+/// A text as TOML has it.
+fn quoted(text: &str) -> String {
+    let mut whole = String::from("\"");
+    for letter in text.chars() {
+        match letter {
+            '"' => whole.push_str("\\\""),
+            '\\' => whole.push_str("\\\\"),
+            '\n' => whole.push_str("\\n"),
+            '\t' => whole.push_str("\\t"),
+            letter if letter.is_control() => {
+                let _ = write!(whole, "\\u{:04X}", u32::from(letter));
+            }
+            letter => whole.push(letter),
+        }
+    }
+    whole.push('"');
+    whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::write;
+    use crate::discover::proposal::Image;
+    use crate::discover::proposal::Proposal;
+    use crate::discover::proposal::Secret;
+    use crate::discover::way::Source;
+    use crate::project::check::check;
+    use std::path::Path;
+
+    #[test]
+    fn whatever_is_proposed_can_be_read_again() {
+        let wild = "a \"b\" \\c\n\u{7f}#'é";
+        let proposal = Proposal {
+            namespace: Some(("shop".into(), "a script names it".into())),
+            start: Some((
+                vec!["--cpus=2".into(), "--memory=4096".into()],
+                crate::event::Place::file("up.sh"),
+            )),
+            images: vec![Image {
+                name: "ghcr.io/acme/web".into(),
+                context: wild.into(),
+                dockerfile: "x/web.Dockerfile".into(),
+                target: Some(wild.into()),
+                args: [(wild.to_owned(), wild.to_owned())].into(),
+                why: vec!["one".into(), "two".into()],
+            }],
+            unused: vec!["api/Dockerfile".into()],
+            sources: vec![
+                Source::Path(String::new()),
+                Source::Chart {
+                    chart: "helm/x".into(),
+                    release: "x".into(),
+                    values: vec![wild.into()],
+                    set: [("a.b[0]".to_owned(), wild.to_owned())].into(),
+                    left: Vec::new(),
+                },
+            ],
+            secrets: vec![Secret {
+                name: "a.b".into(),
+                keys: vec!["A".into()],
+                from_env: true,
+                env_file: Some(".env".into()),
+                generate: vec!["K.x".into()],
+                ..Secret::default()
+            }],
+            ..Proposal::default()
+        };
+        let text = write(&proposal);
+        let project =
+            check(Path::new("/p/deploy.toml"), &text).unwrap_or_else(|wrong| panic!("{wrong:#?}\n{text}"));
+        assert_eq!(project.images[0].target.as_deref(), Some(wild));
+        assert_eq!(project.images[0].args[wild], wild);
+        assert_eq!(project.secrets[0].generate.len(), 1);
+        assert!(text.contains("# memory = \"4096m\""), "{text}");
+    }
+}

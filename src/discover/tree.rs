@@ -1,0 +1,366 @@
+//! The files of a folder, and the texts of those that may speak of a deployment.
+//!
+//! Not every file and not every folder: what package managers and builds put there is left out, symbolic links are not
+//! followed, and the walk ends at a number of files that no small application has. Nearer files are seen first, so that
+//! what is left out is what lies deepest.
+
+use crate::run::Run;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::collections::VecDeque;
+use std::path::Path;
+
+/// How many files are looked at.
+pub const MOST_FILES: usize = 20_000;
+/// How many folders deep.
+const DEEPEST: usize = 10;
+/// The largest file that is read.
+const LARGEST: u64 = 512 << 10;
+
+/// Folders that hold other people's files, or what was built.
+const SKIPPED: [&str; 14] = [
+    "node_modules",
+    "bower_components",
+    "vendor",
+    "venv",
+    "virtualenv",
+    "target",
+    "dist",
+    "out",
+    "__pycache__",
+    "site-packages",
+    "coverage",
+    "tmp",
+    "testdata",
+    "fixtures",
+];
+
+/// Folders whose names begin with a dot and that people keep deployments in.
+const DOTTED: [&str; 6] = [".docker", ".k8s", ".kube", ".deploy", ".helm", ".devops"];
+
+/// A folder's files, each by its path with `/`, and the texts of those that matter.
+#[derive(Debug, Clone, Default)]
+pub struct Tree {
+    /// The folder's name, which names what nothing else does.
+    pub name: String,
+    /// Every file.
+    pub files: BTreeSet<String>,
+    /// What the interesting ones say.
+    pub texts: BTreeMap<String, String>,
+    /// The files of the repository around the folder, each by a path that begins with `..`; of them only Dockerfiles are read.
+    pub outside: BTreeSet<String>,
+    /// The folder's path in that repository.
+    pub place: String,
+    /// Whether there were more files than are looked at.
+    pub capped: bool,
+}
+
+/// Reads the folder `root`; stops early, with what was seen, when the run is stopped.
+pub fn look(run: &Run, root: &Path) -> std::io::Result<Tree> {
+    let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let mut tree = Tree { name, ..Tree::default() };
+    walk(run, root, &mut tree)?;
+    // Somebody who stands in a sub-folder may build from the folders beside it.
+    let repository = root.ancestors().skip(1).take(5).find(|folder| folder.join(".git").exists());
+    if let Some(repository) = repository.filter(|_| !root.join(".git").exists()) {
+        let mut around = Tree::default();
+        walk(run, repository, &mut around)?;
+        let place = root.strip_prefix(repository).unwrap_or(root);
+        tree.place = place.to_string_lossy().replace('\\', "/");
+        for path in around.files.iter().filter(|path| !path.starts_with(&format!("{}/", tree.place))) {
+            let seen = relative(&tree.place, path);
+            if let Some(text) = around.texts.get(path).filter(|_| is_dockerfile(file_name(path))) {
+                tree.texts.insert(seen.clone(), text.clone());
+            }
+            tree.outside.insert(seen);
+        }
+    }
+    Ok(tree)
+}
+
+/// `path` of the repository as seen from the folder `place` of it.
+fn relative(place: &str, path: &str) -> String {
+    let shared = place.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
+    let ups = place.split('/').count() - shared;
+    let rest: Vec<&str> = path.split('/').skip(shared).collect();
+    format!("{}{}", "../".repeat(ups), rest.join("/"))
+}
+
+fn walk(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
+    let mut folders = VecDeque::from([(String::new(), 0)]);
+    while let Some((folder, depth)) = folders.pop_front() {
+        if run.stopped().is_some() {
+            break;
+        }
+        let entries = match root.join(&folder).read_dir() {
+            Ok(entries) => entries,
+            Err(error) if folder.is_empty() => return Err(error),
+            // Somebody else's folder inside of ours.
+            Err(_) => continue,
+        };
+        let mut entries: Vec<_> = entries.flatten().collect();
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
+            let path = join(&folder, &name);
+            if kind.is_dir() {
+                if depth + 1 < DEEPEST && !is_skipped(&name) {
+                    folders.push_back((path, depth + 1));
+                }
+            } else if kind.is_file() {
+                if tree.files.len() == MOST_FILES {
+                    tree.capped = true;
+                    return Ok(());
+                }
+                if is_interesting(&name)
+                    && entry.metadata().is_ok_and(|data| data.len() <= LARGEST)
+                    && let Ok(bytes) = std::fs::read(entry.path())
+                {
+                    tree.texts.insert(path.clone(), String::from_utf8_lossy(&bytes).into_owned());
+                }
+                tree.files.insert(path);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Tree {
+    /// A tree out of texts, for tests and for files about to be written.
+    #[must_use]
+    pub fn of(name: &str, texts: &[(&str, &str)]) -> Tree {
+        let texts: BTreeMap<String, String> =
+            texts.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
+        Tree { name: name.to_owned(), files: texts.keys().cloned().collect(), texts, ..Tree::default() }
+    }
+
+    /// The text of a file, without a byte order mark.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.texts.get(path).map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
+    /// Whether the folder has files.
+    #[must_use]
+    pub fn has_folder(&self, folder: &str) -> bool {
+        folder.is_empty() || self.below(folder).next().is_some()
+    }
+
+    /// The files in the folder and in those below it.
+    pub fn below<'t>(&'t self, folder: &str) -> impl Iterator<Item = &'t str> + use<'t> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let files = if folder.starts_with("..") { &self.outside } else { &self.files };
+        let from = files.range(prefix.clone()..).map(String::as_str);
+        from.take_while(move |path| path.starts_with(&prefix))
+    }
+
+    /// The files in the folder itself.
+    pub fn inside<'t>(&'t self, folder: &str) -> impl Iterator<Item = &'t str> + use<'t> {
+        let folder = folder.to_owned();
+        self.below(&folder).filter(move |path| parent(path) == folder)
+    }
+
+    /// Whether some file or folder has this path, in which `*` and `?` may stand for letters of a name.
+    #[must_use]
+    pub fn matches(&self, pattern: &str) -> bool {
+        if !pattern.contains(['*', '?', '[']) {
+            return self.files.contains(pattern)
+                || self.outside.contains(pattern)
+                || self.has_folder(pattern);
+        }
+        let wanted: Vec<&str> = pattern.split('/').collect();
+        self.files.iter().chain(&self.outside).any(|path| {
+            let parts: Vec<&str> = path.split('/').collect();
+            parts.len() >= wanted.len() && wanted.iter().zip(&parts).all(|(wanted, part)| fits(wanted, part))
+        })
+    }
+}
+
+/// Whether `name` is what `pattern`, with `*` and `?`, stands for.
+fn fits(pattern: &str, name: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        let same = |(a, b): (char, char)| a == b || a == '?' || a == '[';
+        return pattern.chars().count() == name.chars().count()
+            && pattern.chars().zip(name.chars()).all(same);
+    };
+    let Some(name) = name.strip_prefix(head) else { return false };
+    (0..=name.len()).filter(|at| name.is_char_boundary(*at)).any(|at| fits(rest, &name[at..]))
+}
+
+fn is_skipped(name: &str) -> bool {
+    SKIPPED.contains(&name) || (name.starts_with('.') && !DOTTED.contains(&name))
+}
+
+fn is_interesting(name: &str) -> bool {
+    const ENDINGS: [&str; 13] =
+        ["yaml", "yml", "json", "sh", "bash", "bat", "cmd", "ps1", "tpl", "conf", "sql", "ini", "cnf"];
+    const NEVER: [&str; 6] = [
+        "package.json",
+        "package-lock.json",
+        "tsconfig.json",
+        "composer.json",
+        "pnpm-lock.yaml",
+        "angular.json",
+    ];
+    let small = name.to_ascii_lowercase();
+    !NEVER.contains(&small.as_str())
+        && (is_dockerfile(name)
+            || small == "makefile"
+            || small == ".env"
+            || small.starts_with(".env.")
+            || ends(&small, &["env"])
+            || small == "kustomization"
+            || ends(&small, &ENDINGS))
+}
+
+/// `Dockerfile`, `Dockerfile.prod`, `web.Dockerfile`, `Containerfile`.
+#[must_use]
+pub fn is_dockerfile(name: &str) -> bool {
+    let small = name.to_ascii_lowercase();
+    let ending = |word: &str| {
+        small == word
+            || small.ends_with(&format!(".{word}"))
+            || small.strip_prefix(word).is_some_and(|rest| rest.starts_with(['.', '-', '_']))
+    };
+    (ending("dockerfile") || ending("containerfile"))
+        && ![
+            ".dockerignore",
+            ".bak",
+            ".orig",
+            ".md",
+            ".txt",
+            "~",
+            ".swp",
+            ".j2",
+            ".tmpl",
+            ".rs",
+            ".go",
+            ".py",
+        ]
+        .iter()
+        .any(|end| small.ends_with(end))
+}
+
+/// Whether a file's name ends in one of these, after a dot.
+#[must_use]
+pub fn ends(path: &str, endings: &[&str]) -> bool {
+    let ending = file_name(path).rsplit_once('.').map_or("", |(_, ending)| ending);
+    endings.iter().any(|known| known.eq_ignore_ascii_case(ending))
+}
+
+/// The folder of a path; empty for the root.
+#[must_use]
+pub fn parent(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// The last part of a path.
+#[must_use]
+pub fn file_name(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
+}
+
+/// `path` as seen from `folder`, `.` and `..` resolved; what leaves the root begins with `..`.
+#[must_use]
+pub fn join(folder: &str, path: &str) -> String {
+    let path = path.replace('\\', "/");
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+/// `path` and every folder above it, down to the root.
+pub fn upwards(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| (!path.is_empty()).then(|| parent(path)))
+}
+
+/// A path as deploy.toml has it: `.` for the root.
+#[must_use]
+pub fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tree;
+    use super::is_dockerfile;
+    use super::join;
+    use super::look;
+    use super::upwards;
+    use crate::event::Sink;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::sync::Arc;
+
+    #[test]
+    fn dockerfiles_have_many_names() {
+        for name in [
+            "Dockerfile",
+            "Dockerfile.prod",
+            "web.Dockerfile",
+            "Dockerfile-api",
+            "dockerfile",
+            "Containerfile",
+        ] {
+            assert!(is_dockerfile(name), "{name}");
+        }
+        for name in ["Dockerfile.dockerignore", "Dockerfile.bak", "dockerfile.rs", "Dockerfiles", "docker"] {
+            assert!(!is_dockerfile(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn paths_are_resolved_without_a_disk() {
+        for (folder, path, whole) in [
+            ("", "./a/b", "a/b"),
+            ("a/b", "../c", "a/c"),
+            ("a", "../..", ".."),
+            ("a", ".", "a"),
+            ("..", "../x", "../../x"),
+            ("", "a\\b", "a/b"),
+        ] {
+            assert_eq!(join(folder, path), whole, "{folder} {path}");
+        }
+        assert_eq!(upwards("a/b").collect::<Vec<_>>(), ["a/b", "a", ""]);
+    }
+
+    #[test]
+    fn files_and_folders_are_found_by_pattern() {
+        let tree = Tree::of("x", &[("web/package.json", ""), ("web/src/a.ts", "")]);
+        for found in ["web/package*.json", "web/src", "web", "*", "web/*/a.ts", "web/package?json"] {
+            assert!(tree.matches(found), "{found}");
+        }
+        for absent in ["package.json", "web/*.txt", "we"] {
+            assert!(!tree.matches(absent), "{absent}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_others_put_there_is_not_looked_at_and_links_are_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["a/Dockerfile", "node_modules/b/Dockerfile", ".git/Dockerfile", "a/.venv/Dockerfile"] {
+            std::fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+            std::fs::write(folder.path().join(file), "FROM x").unwrap();
+        }
+        std::os::unix::fs::symlink("..", folder.path().join("a/loop")).unwrap();
+        let run = Run {
+            sink: Sink::new().0,
+            cancel: Cancel::new().1,
+            world: Arc::new(World::fake(folder.path(), [("", ""); 0])),
+            verbose: false,
+        };
+        let tree = look(&run, folder.path()).unwrap();
+        assert_eq!(tree.files.iter().collect::<Vec<_>>(), ["a/Dockerfile"]);
+        assert_eq!(tree.text("a/Dockerfile"), Some("FROM x"));
+    }
+}

@@ -1,0 +1,334 @@
+//! `todo init`: a deploy.toml for a tree that has never heard of `todo`, and manifests where it has none.
+//!
+//! Touches nothing but the files it writes, and those last: whatever cannot be understood ends the run before. What it
+//! proposes is `discover`'s; here it is asked about, rendered where Helm or kustomize can, checked and written.
+
+use crate::cli::Init;
+use crate::discover::proposal::Proposal;
+use crate::discover::proposal::Survey;
+use crate::discover::proposal::propose;
+use crate::discover::proposal::survey;
+use crate::discover::toml;
+use crate::discover::tree;
+use crate::discover::way::Kind as WayKind;
+use crate::discover::way::Programs;
+use crate::discover::way::Source;
+use crate::discover::way::Way;
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::exec;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::manifest;
+use crate::manifest::Object;
+use crate::manifest::lint;
+use crate::manifest::read::parse;
+use crate::project::Project;
+use crate::project::check::check;
+use crate::project::locate::NAME;
+use crate::report::ask;
+use crate::report::listing::Listing;
+use crate::run::Run;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Writes the project file, by default into the current folder.
+pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answer> {
+    let path = target(run, asked);
+    let root = path.parent().unwrap_or(Path::new("/")).to_owned();
+    if path.exists() && !flags.force {
+        return Err(Fault::message(Kind::Usage, format!("{} is there already", path.display()))
+            .hint("`todo plan` tells what it does")
+            .hint("`todo init --force` writes it anew, and what you have written there is lost"));
+    }
+    let survey = read(run, &root).await?;
+    let way = pick(run, flags, &survey).await?;
+    if !way.broken.is_empty() {
+        let fault =
+            Fault::message(Kind::Usage, format!("{} cannot be read", way.title)).findings(way.broken.clone());
+        return Err(others(
+            fault.hint("nothing was written: mend them, then `todo init` again"),
+            &survey,
+            way,
+        ));
+    }
+    agree(run, flags, way).await?;
+
+    let mut settled = BTreeMap::new();
+    let mut proposal = propose(&survey, way, None, &settled);
+    let rendered = rendered(run, way, &path, &proposal).await?;
+    proposal = propose(&survey, way, rendered.as_deref(), &settled);
+    if interactive(run, flags) && !proposal.doubts.is_empty() {
+        for doubt in &proposal.doubts {
+            settled.insert(doubt.question.clone(), ask::choose(run, &doubt.question, &doubt.answers).await?);
+        }
+        proposal = propose(&survey, way, rendered.as_deref(), &settled);
+    }
+    for doubt in &proposal.doubts {
+        let others = doubt.answers[1..].iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");
+        let told = format!(
+            "{} {} would do as well as `{}`, which is taken",
+            doubt.question, others, doubt.answers[0]
+        );
+        note(run, told, format!("correct `dockerfile` in {NAME} if it is another one"));
+    }
+
+    let text = toml::write(&proposal);
+    let project = check(&path, &text).map_err(|findings| {
+        Fault::message(Kind::Internal, format!("the {NAME} that would be written is wrong"))
+            .findings(findings)
+    })?;
+    write(run, flags, &root, &path, &text, &proposal)?;
+    for (told, mend) in &proposal.notes {
+        note(run, told.clone(), mend.clone());
+    }
+    let objects = rendered.unwrap_or_else(|| objects(way, &proposal));
+    judge(run, &project, &objects);
+    Ok(told(&path, way, &proposal, &project, &objects))
+}
+
+fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
+    let path = asked.map_or_else(|| run.world.folder.clone(), |asked| run.world.absolute(asked));
+    if path.is_dir() { path.join(NAME) } else { path }
+}
+
+async fn read(run: &Run, root: &Path) -> Result<Survey> {
+    let (of, folder) = (run.clone(), root.to_owned());
+    let walk = tokio::task::spawn_blocking(move || tree::look(&of, &folder));
+    let tree = walk.await.or_fault(Kind::Internal, || "the walk through the folder broke".to_owned())?;
+    let tree = tree.or_fault(Kind::Usage, || format!("cannot read the folder {}", root.display()))?;
+    if let Some(fault) = run.stopped() {
+        return Err(fault);
+    }
+    if tree.capped {
+        let told =
+            format!("only the {} files nearest to {} were looked at", tree::MOST_FILES, root.display());
+        note(run, told, "go to the application's own folder, and `todo init` there".to_owned());
+    }
+    let there = |name: &str| exec::find(&run.world, name).is_some();
+    let has = Programs { helm: there("helm"), kustomize: there("kustomize") || there("kubectl") };
+    Ok(survey(tree, has))
+}
+
+/// The way that is asked for; else the best one, about which a person is asked where habit alone prefers it.
+async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<&'s Way> {
+    let Some(first) = survey.ways.first() else {
+        let looked = survey.tree.files.len();
+        return Err(Fault::message(
+            Kind::Usage,
+            format!("nothing here says how it is deployed: {looked} files, and neither a Dockerfile nor a compose file, a chart, a kustomization or a manifest"),
+        )
+        .hint("go to the application's folder, or write a Dockerfile first"));
+    };
+    if let Some(from) = &flags.from {
+        let from = tree::join("", from);
+        let found = survey.ways.iter().find(|way| way.path == tree::shown(&from));
+        let found = found
+            .or_else(|| survey.ways.iter().find(|way| way.sources.iter().any(|one| path_of(one) == from)));
+        return found.ok_or_else(|| {
+            let fault = Fault::message(Kind::Usage, format!("`{from}` is nothing that could be deployed"));
+            survey
+                .ways
+                .iter()
+                .fold(fault, |fault, way| fault.hint(format!("`--from {}`: {}", way.path, way.title)))
+        });
+    }
+    if flags.manifests {
+        let bare = survey.ways.iter().find(|way| way.kind >= WayKind::Compose);
+        return bare.ok_or_else(|| {
+            Fault::message(
+                Kind::Usage,
+                "there is neither a compose file nor a Dockerfile to write manifests after",
+            )
+            .hint("`todo init` uses the manifests that are there")
+        });
+    }
+    if survey.clear {
+        return Ok(first);
+    }
+    let written: Vec<&Way> = survey.ways.iter().filter(|way| way.kind < WayKind::Compose).collect();
+    if interactive(run, flags) {
+        let titles: Vec<String> = written.iter().map(|way| way.title.clone()).collect();
+        let at = ask::choose(
+            run,
+            "There are several ways to deploy this. Which one shall `todo up` take?",
+            &titles,
+        )
+        .await?;
+        return Ok(written[at]);
+    }
+    let others =
+        written[1..].iter().map(|way| format!("`--from {}` ({})", way.path, way.title)).collect::<Vec<_>>();
+    note(
+        run,
+        format!("of several ways, the first is taken: {}", first.title),
+        format!("`todo init --force` with {}", others.join(" or ")),
+    );
+    Ok(first)
+}
+
+fn path_of(source: &Source) -> &str {
+    match source {
+        Source::Path(path) | Source::Kustomize(path) | Source::Chart { chart: path, .. } => path,
+    }
+}
+
+fn interactive(run: &Run, flags: &Init) -> bool {
+    run.world.stdin_is_terminal && run.world.stderr_is_terminal && !flags.yes
+}
+
+/// Manifests are written only when somebody wants them.
+async fn agree(run: &Run, flags: &Init, way: &Way) -> Result<()> {
+    if way.kind < WayKind::Compose || flags.manifests || flags.yes || flags.from.is_some() {
+        return Ok(());
+    }
+    let no = || {
+        Fault::message(Kind::Usage, "there are no Kubernetes manifests here, and no chart")
+            .hint(format!("`todo init --manifests` writes {}", way.title.replace("written ", "")))
+    };
+    if interactive(run, flags)
+        && ask::agree(
+            run,
+            &format!("There are no Kubernetes manifests here. Write {}?", way.title.replace("written ", "")),
+        )
+        .await?
+    {
+        return Ok(());
+    }
+    Err(no())
+}
+
+/// The objects of a chart or kustomization as its own program renders them; `None` where that cannot be.
+async fn rendered(run: &Run, way: &Way, path: &Path, proposal: &Proposal) -> Result<Option<Vec<Object>>> {
+    let program: &[&str] = match way.kind {
+        WayKind::Charts => &["helm"],
+        WayKind::Kustomize => &["kustomize", "kubectl"],
+        _ => return Ok(None),
+    };
+    if !program.iter().any(|name| exec::find(&run.world, name).is_some()) {
+        let told =
+            format!("{}: `{}` is not installed, so what it renders is not known yet", way.title, program[0]);
+        note(
+            run,
+            told,
+            format!("install it before `todo up`; then `todo init --force` knows more about {}", way.path),
+        );
+        return Ok(None);
+    }
+    let Ok(project) = check(path, &toml::write(proposal)) else { return Ok(None) };
+    match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
+        Ok(objects) => Ok(Some(objects)),
+        Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
+        Err(fault) => {
+            for finding in fault.findings {
+                run.sink.warn(Finding { severity: Severity::Warning, ..finding });
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn objects(way: &Way, proposal: &Proposal) -> Vec<Object> {
+    if proposal.files.is_empty() {
+        return way.objects.clone();
+    }
+    proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect()
+}
+
+fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal: &Proposal) -> Result<()> {
+    let taken = proposal.files.iter().find(|(file, _)| root.join(file).exists() && !flags.force);
+    if let Some((file, _)) = taken {
+        return Err(Fault::message(Kind::Usage, format!("`{file}` is there already"))
+            .hint("`todo init --manifests --force` writes it anew"));
+    }
+    if let Some(fault) = run.stopped() {
+        return Err(fault);
+    }
+    let whole = proposal.files.iter().map(|(file, text)| (root.join(file), text.as_str()));
+    for (path, text) in whole.chain(std::iter::once((path.to_owned(), text))) {
+        let folder = path.parent().unwrap_or(root);
+        let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
+        written.or_fault(Kind::Usage, || format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+/// What `up` would refuse is told now, while the files are open.
+fn judge(run: &Run, project: &Project, objects: &[Object]) {
+    let findings = lint::lint(objects, &lint::Facts::of(project, |_| Vec::new()));
+    for finding in findings.into_iter().filter(|finding| finding.severity == Severity::Error) {
+        run.sink.warn(Finding { severity: Severity::Warning, ..finding });
+    }
+}
+
+fn others(fault: Fault, survey: &Survey, way: &Way) -> Fault {
+    let others = survey.ways.iter().filter(|other| other.path != way.path && other.broken.is_empty());
+    others.take(3).fold(fault, |fault, other| {
+        fault.hint(format!("or `todo init --from {}`: {}", other.path, other.title))
+    })
+}
+
+fn note(run: &Run, told: String, mend: String) {
+    run.sink.warn(Finding { severity: Severity::Note, ..Finding::warning(told) }.mend(mend));
+}
+
+/// What was written, and what `up` would do with it.
+fn told(path: &Path, way: &Way, proposal: &Proposal, project: &Project, objects: &[Object]) -> Answer {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let row = |what: &str, of: &str, at: &str, why: &str| [what, of, at, why].map(str::to_owned).to_vec();
+    let mut rows = vec![row(
+        "wrote",
+        &name,
+        "",
+        &format!("for {}", way.title.replace("manifests written", "what is written")),
+    )];
+    rows.extend(proposal.files.iter().map(|(path, _)| row("wrote", path, "", "")));
+    rows.push(row("start", &format!("profile {}", project.minikube.profile), "", ""));
+    for image in &proposal.images {
+        let why =
+            image.why.first().map_or("", |why| why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why));
+        rows.push(row(
+            "build",
+            &format!("image {}", image.name),
+            &image.dockerfile,
+            why.trim_end_matches('.'),
+        ));
+    }
+    rows.extend(
+        proposal.secrets.iter().map(|secret| row("create", &format!("Secret/{}", secret.name), &name, "")),
+    );
+    rows.extend(
+        proposal.configs.iter().map(|config| row("create", &format!("ConfigMap/{}", config.name), &name, "")),
+    );
+    if objects.is_empty() {
+        rows.extend(
+            proposal.sources.iter().map(|source| row("create", "what it renders", path_of(source), "")),
+        );
+    }
+    for object in objects {
+        let at = crate::event::Place { column: 0, ..object.place.clone() };
+        rows.push(row("create", &object.id().to_string(), &at.to_string(), ""));
+    }
+    if let Some(opened) = &proposal.opened {
+        rows.push(row("open", &format!("Service/{}", opened.name), "", &opened.why));
+    }
+    rows.push(row("next", "todo up", "", ""));
+    let json = json!({
+        "file": path,
+        "from": way.path,
+        "written": proposal.files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+        "images": proposal.images.iter().map(|image| json!({
+            "name": image.name, "context": image.context, "dockerfile": image.dockerfile, "why": image.why,
+        })).collect::<Vec<_>>(),
+        "objects": objects.iter().map(|object| object.id().to_string()).collect::<Vec<_>>(),
+        "service": proposal.opened.as_ref().map(|opened| &opened.name),
+        "instead": proposal.instead.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+        "notes": proposal.notes.iter().map(|(told, _)| told).collect::<Vec<_>>(),
+    });
+    Answer::Listing(Listing { header: vec!["WHAT", "OF", "AT", "WHY"], rows, nothing: "", json })
+}

@@ -1,0 +1,3 @@
+CREATE TABLE todo (id serial);
+
+INSERT INTO todo DEFAULT VALUES;
