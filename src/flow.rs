@@ -3,12 +3,15 @@
 //! Not a framework of steps: what a step needs is what the step before returned. The flows alone know the order, and
 //! turn what one room says into what the next one asks for; the rooms never know one another.
 
+pub mod check;
 pub mod doctor;
 pub mod down;
 pub mod explain;
 mod gather;
 mod generate;
 pub mod history;
+pub mod hosts;
+mod ingress;
 pub mod plan;
 mod reach;
 pub mod status;
@@ -31,6 +34,8 @@ pub enum Answer {
     Status(Box<StatusReport>),
     /// Several things.
     Listing(Listing),
+    /// Several things, and the exit code that they amount to.
+    Judged(Listing, u8),
 }
 
 /// A URL, and what keeps it open.
@@ -40,6 +45,8 @@ pub struct Open {
     pub url: String,
     /// The forwards that it needs, where the node's address cannot be reached from here.
     pub forwards: Vec<Forward>,
+    /// Lines for the hosts file that wait for the user's word.
+    pub unwritten: Option<hosts::Unwritten>,
 }
 
 impl Open {

@@ -27,6 +27,8 @@ pub struct World {
     environment: BTreeMap<OsString, OsString>,
     /// The folder it was started in.
     pub folder: PathBuf,
+    /// Whether standard input is a terminal.
+    pub stdin_is_terminal: bool,
     /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
     /// Whether standard error is a terminal.
@@ -45,6 +47,7 @@ impl World {
         Ok(World {
             environment: std::env::vars_os().collect(),
             folder: std::env::current_dir()?,
+            stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
             os: if cfg!(windows) {
@@ -65,6 +68,7 @@ impl World {
         World {
             environment: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             folder: folder.into(),
+            stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
             os: Os::Linux,
@@ -122,6 +126,20 @@ impl World {
             Some(named) if named.file_name().is_some_and(|name| name == ".minikube") => Some(named),
             Some(named) => Some(named.join(".minikube")),
             None => self.home().map(|home| home.join(".minikube")),
+        }
+    }
+
+    /// The file in which this machine looks names up first; `$TODO_HOSTS_FILE` where that is set, for tests and for
+    /// systems that keep it elsewhere.
+    #[must_use]
+    pub fn hosts_file(&self) -> PathBuf {
+        match (self.var_os("TODO_HOSTS_FILE"), self.os) {
+            (Some(file), _) => PathBuf::from(file),
+            (None, Os::Windows) => {
+                let system = self.var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from);
+                system.join("System32").join("drivers").join("etc").join("hosts")
+            }
+            (None, _) => PathBuf::from("/etc/hosts"),
         }
     }
 

@@ -12,6 +12,7 @@
 
 mod failures;
 mod http;
+mod ingress;
 mod life;
 mod profile;
 mod repairs;

@@ -7,6 +7,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::hosts;
 use crate::flow::reach;
 use crate::image;
 use crate::minikube;
@@ -23,6 +24,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
             take_away(run, project, &node, flags).await?;
         }
     }
+    hosts::gone(run, project, flags.hosts);
     if flags.stop || flags.delete {
         let step = run.sink.step(Step::Minikube);
         let profile = &project.minikube.profile;

@@ -7,14 +7,23 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
+use crate::flow::check::needed_by_checks;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
 use crate::manifest;
+use crate::manifest::Object;
+use crate::manifest::lint::is_placeholder;
+use crate::manifest::pods;
+use crate::manifest::pods::ConfigKind;
+use crate::manifest::pods::Reference;
 use crate::plan;
 use crate::plan::Facts;
 use crate::plan::Plan;
 use crate::project::Project;
+use crate::project::name::DataKey;
+use crate::project::name::ObjectName;
 use crate::project::values;
+use crate::project::values::Known;
 use crate::project::values::Values;
 use crate::run::Run;
 use std::sync::Arc;
@@ -31,15 +40,21 @@ pub(crate) struct Gathered {
 /// Reads all that the project has. Warnings are told as they are found.
 pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
     let images = blocking(run, project, survey);
-    let values = blocking(run, project, |run, project| {
-        values::read(&run.world, project).map_err(|findings| unusable().findings(findings))
-    });
     let objects = manifest::load(run, &project.root, &project.namespace, &project.sources);
-    let (images, objects, values) = tokio::join!(images, objects, values);
+    let (images, objects) = tokio::join!(images, objects);
 
     let mut findings = Vec::new();
     let images = usable(images, &mut findings)?;
     let objects = usable(objects, &mut findings)?;
+    // The manifests say what a missing value is missed by.
+    let values = {
+        let needed = |secret: &ObjectName, key: &DataKey| {
+            let by_checks = needed_by_checks(project, secret, key);
+            readers(&objects, secret, key).into_iter().chain(by_checks).collect()
+        };
+        let known = Known { needed: &needed, placeholder: is_placeholder };
+        values::read(&run.world, project, &known).map_err(|findings| unusable().findings(findings))
+    };
     let known = values.is_ok();
     let Values { secrets, configs, warnings } = usable(values, &mut findings)?;
     // Without the values, lint would miss keys that are only unread.
@@ -60,14 +75,31 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
 
 /// Sections that are understood but that nothing acts on yet: silence would look like success.
 fn not_yet(project: &Project) -> Vec<Finding> {
-    let checks = project.checks.iter().map(|check| ("[[check]]", &check.place));
     let targets = project.targets.values().map(|target| ("[target]", &target.place));
     let told = |(section, place): (&str, &Place)| {
         Finding::warning(format!("this version of `todo` reads `{section}` but does nothing about it"))
             .at(place.clone())
             .mend("remove it, or keep it for a later version")
     };
-    checks.chain(targets).map(told).collect()
+    targets.map(told).collect()
+}
+
+/// Who cannot start without a key of a Secret, and the line that says so.
+fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String> {
+    let mut told = Vec::new();
+    for (object, template) in pods::all(objects) {
+        let reads = |reference: &Reference<'_>| {
+            reference.kind == ConfigKind::Secret
+                && reference.name == secret.as_str()
+                && !reference.optional
+                && reference.key.is_none_or(|read| read == key.as_str())
+        };
+        for reference in template.references().into_iter().filter(reads) {
+            told.push(format!("{} needs it ({})", object.id(), object.place_of(&reference.pointer)));
+        }
+    }
+    told.dedup();
+    told
 }
 
 fn unusable() -> Fault {

@@ -30,6 +30,8 @@ use crate::run::Run;
 use crate::service;
 use crate::service::Asked;
 
+const AUTOSCALER: &str = "HorizontalPodAutoscaler";
+
 /// Asks minikube, the cluster and the URL.
 pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
     let mut report = StatusReport {
@@ -84,6 +86,7 @@ async fn inside(run: &Run, project: &Project, node: &Node, report: &mut StatusRe
     let shown = |object: &&ObjectStatus| {
         owns_pods(&object.object.group, &object.object.kind)
             || object.object.kind == "PersistentVolumeClaim"
+            || object.object.kind == AUTOSCALER
             || !well(object)
     };
     report.workloads = found.iter().filter(shown).map(workload).collect();
@@ -116,7 +119,8 @@ fn workload(object: &ObjectStatus) -> WorkloadStatus {
         wanted: object.replicas.map(|replicas| count(replicas.wanted)),
         restarts: count(object.restarts),
         age_s: object.age_seconds,
-        reason: (!well(object)).then(|| object.message.clone()),
+        // How many replicas there are, and by which figures, is what one looks for.
+        reason: (!well(object) || object.object.kind == AUTOSCALER).then(|| object.message.clone()),
     }
 }
 

@@ -10,14 +10,19 @@ use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
 use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
+use crate::event::Finding;
 use crate::event::Outcome;
+use crate::event::Severity;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::Open;
+use crate::flow::check;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
+use crate::flow::hosts;
+use crate::flow::ingress;
 use crate::flow::reach;
 use crate::image;
 use crate::image::Built;
@@ -44,10 +49,16 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
     let Gathered { plan, images } = prepare(run, project).await?;
+    check::early(run, project, &plan.objects).await?;
     let node = start(run, project).await?;
     let to = reach::destination(&node);
     let target = reach::target(run, project, &node).await?;
-    let built = build(run, project, &to, &images).await?;
+    // What the node cannot reach ends the run as soon as it is known, however long the images take.
+    let (built, (), ()) = tokio::try_join!(
+        build(run, project, &to, &images),
+        check::before(run, project, &node, &plan.objects),
+        ingress::served(run, project, &target, &plan.objects),
+    )?;
     if node.outcome != Outcome::Unchanged
         && let Some(started) = node.started
     {
@@ -56,9 +67,10 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let applied = write(run, project, &target, plan, &built, options(flags.apply)).await?;
     let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
     healthy(run, &target, applied, &flags.wait).await?;
-    let proved = open(run, project, &target, &node, &objects).await?;
+    let (proved, unwritten) = open(run, project, &target, &node, &objects, flags).await?;
+    check::after(run, project, &node, &objects).await?;
     sweep(run, project, &target, &to, &built).await;
-    Ok(answer(proved))
+    Ok(answer(proved, unwritten))
 }
 
 /// What the user allows.
@@ -131,15 +143,25 @@ async fn open(
     target: &Target,
     node: &Node,
     objects: &[Object],
-) -> Result<Vec<service::Proved>> {
+    flags: &cli::Up,
+) -> Result<(Vec<service::Proved>, Option<hosts::Unwritten>)> {
     let step = run.sink.step(Step::Service);
     let deadline = Instant::now() + ANSWER;
     let reach = reach::reach(node);
     let (client, namespace) = (&target.client, &target.namespace);
     let proved = service::prove(run, client, namespace, &reach, &project.services, objects, deadline).await?;
+    for one in &proved {
+        for note in &one.notes {
+            let note = Finding { severity: Severity::Note, ..Finding::warning(note.as_str()) };
+            run.sink.warn(note.about(format!("Service/{}", one.service)));
+        }
+    }
     let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
     step.finish(outcome, proved.first().map(|first| first.url.clone()));
-    Ok(proved)
+    let mut unknown: Vec<_> = proved.iter().filter_map(|one| one.unknown.clone()).collect();
+    unknown.dedup();
+    let unwritten = hosts::found(run, project, unknown, flags.hosts, flags.apply.yes);
+    Ok((proved, unwritten))
 }
 
 /// Removes old images of ours. Nobody waits for disk space, so what goes wrong with it is no failure of the run.
@@ -155,14 +177,14 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     };
     if let Err(fault) = swept.await {
         let message = format!("old images stay for now: {}", fault.causes().join(": "));
-        run.sink.warn(crate::event::Finding::warning(message).mend("the next `todo up` tries again"));
+        run.sink.warn(Finding::warning(message).mend("the next `todo up` tries again"));
     }
 }
 
-fn answer(proved: Vec<service::Proved>) -> Answer {
+fn answer(proved: Vec<service::Proved>, unwritten: Option<hosts::Unwritten>) -> Answer {
     let url = proved.first().map(|first| first.url.clone());
     let forwards = proved.into_iter().filter_map(|proved| proved.forward).collect();
-    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards }))
+    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards, unwritten }))
 }
 
 /// What a step did as a whole: nothing, if it did nothing to anything.

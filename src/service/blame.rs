@@ -206,7 +206,7 @@ fn labels(value: &serde_json::Value) -> BTreeMap<String, String> {
 }
 
 /// The first line of a body that says something, cut to what one reads.
-fn first_line(body: &str) -> Option<String> {
+pub(super) fn first_line(body: &str) -> Option<String> {
     const SHOWN: usize = 200;
     let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
     let cut: String = line.chars().take(SHOWN).collect();
