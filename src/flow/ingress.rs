@@ -32,7 +32,8 @@ pub(crate) async fn served(run: &Run, project: &Project, target: &Target, object
     if !broken.is_empty() {
         let message = "the application is to be opened through an Ingress that nobody serves";
         let findings = broken.into_iter().map(|(_, finding)| finding);
-        return Err(Fault::message(Kind::Prerequisite, message).findings(findings));
+        let fault = Fault::message(Kind::Prerequisite, message).findings(findings);
+        return Err(fault.hint("or open a Service with a NodePort: name it in deploy.toml, `[service.NAME]`"));
     }
     if !need.addon && !need.coming {
         return Ok(());

@@ -26,6 +26,11 @@ pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String
             .ok_or_else(|| Fault::message(Kind::Prerequisite, "bash is not on the PATH"))?;
         Call::new(bash).args(["-s"])
     } else {
+        if exec::find(&run.world, "ssh").is_none() {
+            let fault =
+                Fault::message(Kind::Prerequisite, "`ssh` is not on the PATH, and only it asks the node");
+            return Err(fault.hint("install an OpenSSH client"));
+        }
         program::call(run, profile, ["ssh", "--native-ssh=false"])?.args(["--", "bash", "-s"])
     };
     let doing = format!("run a command in the node of `{profile}`");

@@ -213,7 +213,7 @@ async fn refused_for(client: &Client, pause: Duration, lasting: Duration) -> Fau
             Some(finding) if since.get_or_insert_with(Instant::now).elapsed() >= lasting => {
                 let message = "minikube's addon `ingress` cannot come up: its image cannot be pulled";
                 return Fault::message(Kind::Minikube, message).findings([finding]).hint(
-                    "install a controller of another origin: `todo` leaves the addon alone where an IngressClass `nginx` is there",
+                    "or put another controller in its place, after `minikube addons disable ingress`: where somebody else serves the IngressClass `nginx`, `todo` leaves the addon alone",
                 );
             }
             Some(_) => {}

@@ -118,7 +118,7 @@ async fn the_database_of_a_secret_is_reached_and_never_named() {
     assert_eq!((checked.outcome, checked.said.as_str()), (Outcome::Done, "accepts connections"));
 
     let lost = "postgres://me:hunter2@db.zone.invalid:5432/x";
-    let (checked, told) = asked(&database(), Some(lost), None, None, &[], true).await;
+    let (checked, told) = asked(&database(), Some(lost), None, None, &[], false).await;
     assert_eq!(checked.outcome, Outcome::Failed);
     let all = format!("{checked:?} {told:?}");
     assert!(
