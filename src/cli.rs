@@ -64,6 +64,8 @@ pub enum Command {
     Status,
     /// Tell what `up` would do, and why; nothing is written
     Plan(Apply),
+    /// Ask the project's own checks again: databases, models, pages (exit code 10 or 60 if a required one fails)
+    Check,
     /// Check everything that `up` needs of this machine, each with the command that mends it
     Doctor,
     /// Show what the application prints, the lines of several pods in the order of time
@@ -104,7 +106,7 @@ pub struct Apply {
     /// Delete what is no longer wanted even where data hangs on it
     #[arg(long)]
     pub prune_data: bool,
-    /// Delete what is no longer wanted even if that is most of what there is
+    /// Delete what is no longer wanted even if that is most of what there is; with --hosts, write without asking
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -145,6 +147,9 @@ pub struct Up {
     /// How to wait.
     #[command(flatten)]
     pub wait: Wait,
+    /// Write the host of an Ingress into the hosts file, after asking, where it does not lead to the cluster
+    #[arg(long)]
+    pub hosts: bool,
     /// What to do about releases of Helm.
     #[command(flatten)]
     pub helm: Helm,
@@ -210,6 +215,9 @@ pub struct Down {
     /// Delete the volumes, too, and with them the data
     #[arg(long)]
     pub purge: bool,
+    /// Take our lines out of the hosts file, too
+    #[arg(long)]
+    pub hosts: bool,
     /// Stop the cluster afterwards
     #[arg(long, conflicts_with = "delete")]
     pub stop: bool,
@@ -230,6 +238,7 @@ impl Command {
             Command::Down(_) => "down",
             Command::Status => "status",
             Command::Plan(_) => "plan",
+            Command::Check => "check",
             Command::Doctor => "doctor",
             Command::Logs(_) => "logs",
             Command::Restart(_) => "restart",

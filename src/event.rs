@@ -40,6 +40,8 @@ pub enum Step {
     Rollout,
     /// The URL proved.
     Service,
+    /// The project's own checks, before the objects are written or after the URL is proved.
+    Check,
     /// Objects taken away.
     Remove,
 }
@@ -68,7 +70,7 @@ pub enum Outcome {
     Kept,
     /// An object is healthy.
     Ready,
-    /// It failed; a fault follows.
+    /// It failed; a fault follows, or a warning where the run can do without it.
     Failed,
 }
 

@@ -3,6 +3,7 @@
 //! Not a framework of steps: what a step needs is what the step before returned. The flows alone know the order, and
 //! turn what one room says into what the next one asks for; the rooms never know one another.
 
+pub mod check;
 pub mod doctor;
 pub mod down;
 pub mod explain;
@@ -10,6 +11,8 @@ mod gather;
 mod generate;
 pub mod history;
 mod hooks;
+pub mod hosts;
+mod ingress;
 pub mod init;
 pub mod logs;
 pub mod open;
@@ -42,6 +45,8 @@ pub enum Answer {
     Text(String),
     /// Lines as they come.
     Logs(logs::Lines),
+    /// Several things, and the exit code that they amount to.
+    Judged(Listing, u8),
 }
 
 /// A URL, and what keeps it open.
@@ -51,6 +56,8 @@ pub struct Open {
     pub url: String,
     /// The forwards that it needs, where the node's address cannot be reached from here.
     pub forwards: Vec<Forward>,
+    /// Lines for the hosts file that wait for the user's word.
+    pub unwritten: Option<hosts::Unwritten>,
 }
 
 impl Open {

@@ -8,6 +8,7 @@ mod advice;
 mod config;
 mod endpoint;
 mod events;
+mod inside;
 mod kubeconfig;
 mod probe;
 mod program;
@@ -20,6 +21,7 @@ mod stop;
 #[cfg(unix)]
 mod tests;
 
+pub use inside::inside;
 pub use stop::delete;
 pub use stop::stop;
 
@@ -47,6 +49,9 @@ use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// The addon that is enabled only once it is known that nobody else serves its class: by [`enable`], never by a start.
+pub const INGRESS: &str = "ingress";
 
 /// How long an API server may take after something was done about it.
 const AFTER: Duration = Duration::from_secs(30);
@@ -170,6 +175,13 @@ pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
     Ok(node)
 }
 
+/// Enables an addon of a profile that runs, and waits for its pods as long as minikube does.
+pub async fn enable(run: &Run, profile: &Profile, addon: &str) -> Result<()> {
+    let call = program::call(run, profile, ["addons", "enable", addon])?;
+    let doing = format!("enable the addon `{addon}`");
+    call.output(run).await.map(drop).map_err(|error| program::fault(run, profile, &doing, error))
+}
+
 async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Result<(Node, String)> {
     let profile = &wanted.profile;
     let mut tried = Vec::new();
@@ -203,9 +215,7 @@ async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Res
     };
     for addon in config.lacking(&wanted.addons) {
         item.progress(format!("enabling the addon {addon}"), None);
-        let call = program::call(run, profile, ["addons", "enable", addon])?;
-        let doing = format!("enable the addon `{addon}`");
-        call.output(run).await.map_err(|error| program::fault(run, profile, &doing, error))?;
+        enable(run, profile, addon).await?;
         if node.outcome == Outcome::Unchanged {
             node.outcome = Outcome::Changed;
         }

@@ -214,6 +214,8 @@ pub struct SecretSpec {
     pub keys: Vec<DataKey>,
     /// Keys that may be absent.
     pub optional: Vec<DataKey>,
+    /// Keys whose value is a whole file, absolute: certificates, key files.
+    pub files: BTreeMap<DataKey, PathBuf>,
     /// Keys made at random once, with their length in bytes, and kept in the cluster.
     pub generate: BTreeMap<DataKey, u32>,
 }
@@ -275,7 +277,7 @@ pub struct Check {
 /// What a check asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Probe {
-    /// An HTTP GET.
+    /// An HTTP GET of a URL.
     Http {
         /// The URL.
         url: String,
@@ -284,6 +286,22 @@ pub enum Probe {
     },
     /// A TCP connection to `host:port`.
     Tcp(String),
+    /// A TCP connection to the host and port that the URL in a Secret names: a database's.
+    TcpOf {
+        /// The Secret's name.
+        secret: ObjectName,
+        /// The key with the URL.
+        key: DataKey,
+    },
+    /// An HTTP GET through a Service, on the way on which people open it.
+    Service {
+        /// The Service's name.
+        name: ObjectName,
+        /// The path; begins with `/`.
+        path: String,
+        /// What the answer must be.
+        expect: Expect,
+    },
 }
 
 /// Who asks.
@@ -298,9 +316,9 @@ pub enum From {
 /// When it is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
-    /// Before anything is applied.
+    /// Before anything is applied; what is asked is outside.
     Before,
-    /// When the service answers.
+    /// When everything is healthy and the services answer.
     After,
 }
 

@@ -20,6 +20,7 @@ mod plain;
 
 use crate::event::Event;
 use crate::event::EventKind;
+use crate::event::Finding;
 use crate::fault::Fault;
 use crate::world::World;
 use bars::Bars;
@@ -145,6 +146,21 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
 /// Writes the answer of a command (a URL, a table) to standard output. A reader who has left is no error.
 pub fn answer(text: &str) -> io::Result<()> {
     lines(&mut io::stdout().lock(), std::iter::once(text.trim_end_matches('\n')))
+}
+
+/// Asks a question on standard error; only `y` and `yes` mean yes. Where nobody answers, no.
+pub fn ask(question: &str) -> io::Result<bool> {
+    let mut err = io::stderr().lock();
+    write!(err, "{question} [y/N] ").and_then(|()| err.flush())?;
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Writes a finding to standard error, when the run's own telling has ended.
+pub fn warning(page: Page, finding: &Finding) -> io::Result<()> {
+    let text = fault::finding(page, finding);
+    lines(&mut io::stderr().lock(), text.iter().map(String::as_str))
 }
 
 /// Writes a fault to standard error, for failures before there are events.

@@ -8,10 +8,13 @@
 mod backend;
 mod blame;
 pub mod candidate;
+pub mod check;
 #[cfg(test)]
 mod fake;
 pub mod forward;
+pub mod hosts;
 mod http;
+pub mod ingress;
 mod once;
 mod prover;
 
@@ -70,7 +73,9 @@ pub struct Proved {
     /// What holds `local`, or `url` if there is no `local`, open: for as long as this lives.
     pub forward: Option<Forward>,
     /// What to know about the URL.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
+    /// The host in `url`, where this machine does not find it at the address that answered.
+    pub unknown: Option<hosts::Entry>,
 }
 
 /// What one question said, for `status`.

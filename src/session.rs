@@ -101,7 +101,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let _ = tokio::task::spawn_blocking(move || reporter.map(report::Reporter::finish)).await;
     if let Ok(answer) = ended {
         let look = Look::pick(&world, global.color, world.stdout_is_terminal);
-        answer.tell(mode, look, report::width(&world), &run.cancel).await;
+        answer.tell(&run, mode, look, report::width(&world)).await;
     }
     code
 }
@@ -133,6 +133,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Down(flags) => flow::down::down(run, &project, flags).await,
         Command::Status => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,
+        Command::Check => flow::check::check(run, &project).await,
         Command::Doctor => flow::doctor::doctor(run, &project).await,
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
         Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
@@ -143,6 +144,19 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Explain { .. } | Command::PostRender { .. } | Command::Init(_) => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
+}
+
+/// Asks whether lines are to be written into the hosts file, and writes them.
+async fn write_hosts(run: &Run, unwritten: &flow::hosts::Unwritten, look: Look) {
+    let question = unwritten.question(run);
+    let asked = tokio::task::spawn_blocking(move || report::ask(&question));
+    let yes = tokio::select! {
+        answer = asked => answer.is_ok_and(|answer| answer.unwrap_or(false)),
+        _ = run.cancel.stopped() => false,
+    };
+    if yes && let Err(finding) = unwritten.write(run) {
+        let _ = report::warning(report::fault::Page { look, width: None }, &finding);
+    }
 }
 
 /// A run that was stopped has harmed nothing; it says how to go on.
@@ -189,6 +203,7 @@ impl Answer {
     fn exit_code(&self) -> u8 {
         match self {
             Answer::Nothing | Answer::Url(_) | Answer::Listing(_) | Answer::Text(_) | Answer::Logs(_) => 0,
+            Answer::Judged(_, code) => *code,
             Answer::Status(report) => report.verdict.exit_code(),
         }
     }
@@ -200,7 +215,7 @@ impl Answer {
         }
     }
 
-    async fn tell(self, mode: Mode, look: Look, width: Option<usize>, cancel: &Cancel) {
+    async fn tell(self, run: &Run, mode: Mode, look: Look, width: Option<usize>) {
         match self {
             Answer::Nothing => {}
             Answer::Text(text) => {
@@ -209,10 +224,13 @@ impl Answer {
             Answer::Url(open) => {
                 if mode != Mode::Json {
                     let _ = report::answer(&open.url);
+                    if let Some(unwritten) = &open.unwritten {
+                        write_hosts(run, unwritten, look).await;
+                    }
                 }
-                open.hold(cancel).await;
+                open.hold(&run.cancel).await;
             }
-            Answer::Listing(list) => {
+            Answer::Listing(list) | Answer::Judged(list, _) => {
                 let _ = match mode {
                     Mode::Json => report::answer(&list.json.to_string()),
                     _ => report::answer(&report::listing::listing(&list, look)),
@@ -223,7 +241,7 @@ impl Answer {
                 loop {
                     let line = tokio::select! {
                         line = lines.next() => line,
-                        _ = cancel.stopped() => None,
+                        _ = run.cancel.stopped() => None,
                     };
                     let Some(line) = line else { break };
                     if report::logs::tell(&line, several, mode, look).is_err() {

@@ -133,6 +133,20 @@ impl World {
         }
     }
 
+    /// The file in which this machine looks names up first; `$TODO_HOSTS_FILE` where that is set, for tests and for
+    /// systems that keep it elsewhere.
+    #[must_use]
+    pub fn hosts_file(&self) -> PathBuf {
+        match (self.var_os("TODO_HOSTS_FILE"), self.os) {
+            (Some(file), _) => PathBuf::from(file),
+            (None, Os::Windows) => {
+                let system = self.var_os("SystemRoot").map_or_else(|| r"C:\Windows".into(), PathBuf::from);
+                system.join("System32").join("drivers").join("etc").join("hosts")
+            }
+            (None, _) => PathBuf::from("/etc/hosts"),
+        }
+    }
+
     /// `path` as seen from the folder the process was started in.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {

@@ -94,6 +94,79 @@ fn mistakes_of_every_file_are_told_before_anything_is_touched() {
 }
 
 #[test]
+fn a_key_without_a_value_is_told_with_the_line_that_needs_it() {
+    let web = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - name: web
+          image: nginx:1.29
+          env:
+            - name: A
+              valueFrom: {secretKeyRef: {name: s, key: A}}
+";
+    let project = "[[manifests]]\npath = 'k8s'\n[secret.s]\nenv-file = '.env'\nkeys = ['A']\n\
+                   [[check]]\nname = 'db'\ntcp = {secret = 's', key = 'A'}\n";
+    let place = Place::new(&[("deploy.toml", project), ("k8s/web.yaml", web), (".env", "B=hunter2\n")]);
+    let told = place.todo(&["up"]);
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    for words in [
+        "`A` of `[secret.s]` has no value",
+        "Deployment/web needs it (k8s/web.yaml:14:56)",
+        "check db needs it (deploy.toml:6:1)",
+        "mend: add `A=…` to .env",
+    ] {
+        assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
+    }
+    assert!(!told.stderr.contains("hunter2"));
+}
+
+#[test]
+fn the_projects_checks_are_asked_again_as_a_table_and_for_programs() {
+    let open = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let shut = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let project = format!(
+        "[[manifests]]\npath = 'k8s'\n[secret.s]\nenv-file = '.env'\n\
+         [[check]]\nname = 'cache'\ntcp = '{}'\n\
+         [[check]]\nname = 'database'\ntcp = {{secret = 's', key = 'DATABASE_URL'}}\n\
+         [[check]]\nname = 'model'\ntcp = 'host.minikube.internal:11434'\nfrom = 'cluster'\nrequired = false\n",
+        open.local_addr().unwrap()
+    );
+    let value = format!("DATABASE_URL=postgres://me:hunter2@{shut}/x\n");
+    let place = Place::new(&[("deploy.toml", &project), ("k8s/a.yaml", OBJECT), (".env", &value)]);
+    let told = place.todo(&["check"]);
+    assert_eq!(told.code, Some(10), "{}{}", told.stdout, told.stderr);
+    let lines: Vec<Vec<&str>> =
+        told.stdout.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
+    let rows = [
+        ["CHECK", "RESULT", "FROM"],
+        ["cache", "passed", "host"],
+        ["database", "failed", "host"],
+        ["model", "missing", "cluster"],
+    ];
+    assert_eq!(lines, rows.map(|row| row.to_vec()), "{}", told.stdout);
+    assert!(
+        told.stderr.contains("error: check database: what `DATABASE_URL` of the Secret `s` names refuses")
+    );
+    assert!(told.stderr.contains("  --> deploy.toml:8:1\n  mend: "), "{}", told.stderr);
+
+    let json = place.todo(&["check", "--output", "json"]);
+    assert_eq!((json.code, json.stderr.as_str()), (Some(10), ""));
+    let checks: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(checks["checks"][0]["result"], "passed");
+    assert_eq!(checks["checks"][1]["finding"]["severity"], "error");
+    assert_eq!(checks["checks"][2]["finding"]["severity"], "warning");
+    for text in [&told.stdout, &told.stderr, &json.stdout] {
+        assert!(!text.contains("hunter2") && !text.contains(&shut.to_string()), "{text}");
+    }
+}
+
+#[test]
 fn what_lint_finds_is_told_beside_what_is_wrong_with_an_image() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  type: NodePort\n  selector: {app: web}\n  ports:\n  - port: 80\n    nodePort: 80\n";
     let project = "[image.web]\ncontext = 'web'\n[[manifests]]\npath = 'k8s'\n";

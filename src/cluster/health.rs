@@ -5,6 +5,7 @@
 //! speaks of the previous rollout, and kube's own `is_deployment_completed` believes it.
 
 mod any;
+mod autoscaler;
 mod batch;
 mod daemon_set;
 mod deployment;
@@ -208,7 +209,7 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         "PersistentVolumeClaim" => storage::claim(object, known),
         "PersistentVolume" => storage::volume(object),
         "Service" => service::judge(object),
-        "HorizontalPodAutoscaler" => policy::autoscaler(object),
+        "HorizontalPodAutoscaler" => autoscaler::judge(object),
         "PodDisruptionBudget" => policy::disruption_budget(object),
         "ResourceQuota" => policy::quota(object),
         "Namespace" => policy::namespace(object),

@@ -18,6 +18,7 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::hooks;
+use crate::flow::hosts;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::reach::Site;
@@ -40,6 +41,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
             take_away(run, project, &site, flags).await?;
         }
     }
+    hosts::gone(run, project, flags.hosts);
     if flags.stop || flags.delete {
         let step = run.sink.step(Step::Minikube);
         let profile = &project.minikube.profile;

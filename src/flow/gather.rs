@@ -7,17 +7,25 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
+use crate::flow::check::needed_by_checks;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
 use crate::manifest;
+use crate::manifest::Object;
 use crate::manifest::Written;
+use crate::manifest::pods;
+use crate::manifest::pods::ConfigKind;
+use crate::manifest::pods::Reference;
 use crate::plan;
 use crate::plan::Facts;
 use crate::plan::Plan;
-use crate::project::Check;
 use crate::project::Project;
+use crate::project::clear::is_placeholder;
+use crate::project::name::DataKey;
+use crate::project::name::ObjectName;
 use crate::project::tracked;
 use crate::project::values;
+use crate::project::values::Known;
 use crate::project::values::Values;
 use crate::run::Run;
 use std::sync::Arc;
@@ -34,15 +42,21 @@ pub(crate) struct Gathered {
 /// Reads all that the project has. Warnings are told as they are found.
 pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
     let images = blocking(run, project, survey);
-    let values = blocking(run, project, |run, project| {
-        values::read(&run.world, project).map_err(|findings| unusable().findings(findings))
-    });
     let written = manifest::load(run, &project.root, &project.namespace, &project.sources);
-    let (images, written, values) = tokio::join!(images, written, values);
+    let (images, written) = tokio::join!(images, written);
 
     let mut findings: Vec<Finding> = no_registry(project).into_iter().collect();
     let images = usable(images, &mut findings)?;
     let Written { objects, releases, warnings: of_values } = usable(written, &mut findings)?;
+    // The manifests say what a missing value is missed by.
+    let values = {
+        let needed = |secret: &ObjectName, key: &DataKey| {
+            let by_checks = needed_by_checks(project, secret, key);
+            readers(&objects, secret, key).into_iter().chain(by_checks).collect()
+        };
+        let known = Known { needed: &needed, placeholder: is_placeholder };
+        values::read(&run.world, project, &known).map_err(|findings| unusable().findings(findings))
+    };
     let known = values.is_ok();
     let Values { secrets, configs, warnings } = usable(values, &mut findings)?;
     // Without the values, lint would miss keys that are only unread.
@@ -63,9 +77,6 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     for warning in tracked::env_files(project) {
         run.sink.warn(warning);
     }
-    for warning in not_yet(project) {
-        run.sink.warn(warning);
-    }
     for warning in images
         .iter()
         .flat_map(|image| &image.warnings)
@@ -76,16 +87,6 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
         run.sink.warn(warning.clone());
     }
     Ok(Gathered { plan, images })
-}
-
-/// Sections that are understood but that nothing acts on yet: silence would look like success.
-fn not_yet(project: &Project) -> Vec<Finding> {
-    let told = |check: &Check| {
-        Finding::warning("this version of `todo` reads `[[check]]` but does nothing about it")
-            .at(check.place.clone())
-            .mend("remove it, or keep it for a later version")
-    };
-    project.checks.iter().map(told).collect()
 }
 
 /// Images that no registry would bring to the nodes of another cluster.
@@ -101,6 +102,24 @@ fn no_registry(project: &Project) -> Option<Finding> {
             .at(target.place.clone())
             .mend("add `registry = \"ghcr.io/ACCOUNT\"`, one that its nodes may pull from"),
     )
+}
+
+/// Who cannot start without a key of a Secret, and the line that says so.
+fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String> {
+    let mut told = Vec::new();
+    for (object, template) in pods::all(objects) {
+        let reads = |reference: &Reference<'_>| {
+            reference.kind == ConfigKind::Secret
+                && reference.name == secret.as_str()
+                && !reference.optional
+                && reference.key.is_none_or(|read| read == key.as_str())
+        };
+        for reference in template.references().into_iter().filter(reads) {
+            told.push(format!("{} needs it ({})", object.id(), object.place_of(&reference.pointer)));
+        }
+    }
+    told.dedup();
+    told
 }
 
 fn unusable() -> Fault {

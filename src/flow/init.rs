@@ -222,7 +222,7 @@ async fn rendered(run: &Run, way: &Way, path: &Path, proposal: &Proposal) -> Res
     }
     let Ok(project) = check(path, &toml::write(proposal)) else { return Ok(None) };
     match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
-        Ok(objects) => Ok(Some(objects)),
+        Ok(written) => Ok(Some(written.objects)),
         Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
         Err(fault) => {
             for finding in fault.findings {

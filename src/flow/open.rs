@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::hosts;
 use crate::flow::reach;
 use crate::flow::up;
 use crate::project::Project;
@@ -27,7 +28,9 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
         Some(number) => revision::objects(run, &target, Some(number)).await?.1,
         None => Vec::new(),
     };
-    let answer = up::answer(up::open(run, project, &target, &site, &objects).await?);
+    let proved = up::open(run, project, &target, &site, &objects).await?;
+    let unwritten = hosts::found(run, project, &proved, false, false);
+    let answer = up::answer(proved, unwritten);
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {

@@ -32,6 +32,8 @@ use crate::run::Run;
 use crate::service;
 use crate::service::Asked;
 
+const AUTOSCALER: &str = "HorizontalPodAutoscaler";
+
 /// Asks minikube, the cluster and the URL.
 pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
     let mut report = StatusReport {
@@ -99,6 +101,7 @@ async fn inside(run: &Run, project: &Project, site: &Site, report: &mut StatusRe
     let shown = |object: &&ObjectStatus| {
         owns_pods(&object.object.group, &object.object.kind)
             || object.object.kind == "PersistentVolumeClaim"
+            || object.object.kind == AUTOSCALER
             || !well(object)
     };
     report.workloads = found.iter().filter(shown).map(workload).collect();
@@ -131,7 +134,8 @@ fn workload(object: &ObjectStatus) -> WorkloadStatus {
         wanted: object.replicas.map(|replicas| count(replicas.wanted)),
         restarts: count(object.restarts),
         age_s: object.age_seconds,
-        reason: (!well(object)).then(|| object.message.clone()),
+        // How many replicas there are, and by which figures, is what one looks for.
+        reason: (!well(object) || object.object.kind == AUTOSCALER).then(|| object.message.clone()),
     }
 }
 

@@ -12,16 +12,21 @@ use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
 use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
+use crate::event::Finding;
 use crate::event::Outcome;
+use crate::event::Severity;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::Open;
+use crate::flow::check;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
 use crate::flow::hooks;
 use crate::flow::hooks::Course;
+use crate::flow::hosts;
+use crate::flow::ingress;
 use crate::flow::reach::Site;
 use crate::flow::releases;
 use crate::image;
@@ -50,13 +55,19 @@ const ANSWER: Duration = Duration::from_secs(30);
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
     let Gathered { plan, images } = prepare(run, project).await?;
+    check::early(run, project, &plan.objects).await?;
     let (site, started) = match &project.elsewhere {
         Some(other) => (Site::of_target(run, other)?, None),
         None => start(run, project).await?,
     };
     let target = site.target(run, project).await?;
     let adopted = hooks::owners(run, &target, &plan.releases, flags.helm.adopt).await?;
-    let built = build(run, project, &site.destination, &images).await?;
+    // What the node cannot reach ends the run as soon as it is known, however long the images take.
+    let (built, (), ()) = tokio::try_join!(
+        build(run, project, &site.destination, &images),
+        check::before(run, project, &site, &plan.objects),
+        ingress::served(run, project, &target, &plan.objects),
+    )?;
     if let Some(started) = started {
         awake(run, &target, started).await?;
     }
@@ -68,11 +79,13 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     well(run, &target, applied, released, &flags.wait).await?;
     course.end(run, &target, &limits(&flags.wait), &helms).await?;
     let proved = open(run, project, &target, &site, &objects).await?;
+    let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
+    check::after(run, project, &site, &objects).await?;
     if run.verbose {
         releases::tell_notes(run, project, &site, &releases, &objects).await;
     }
     sweep(run, project, &target, &site.destination, &built).await;
-    Ok(answer(proved))
+    Ok(answer(proved, unwritten))
 }
 
 /// What the user allows.
@@ -223,6 +236,12 @@ pub(crate) async fn open(
     let (client, namespace) = (&target.client, &target.namespace);
     let proved =
         service::prove(run, client, namespace, &site.reach, &project.services, objects, deadline).await?;
+    for one in &proved {
+        for note in &one.notes {
+            let note = Finding { severity: Severity::Note, ..Finding::warning(note.as_str()) };
+            run.sink.warn(note.about(format!("Service/{}", one.service)));
+        }
+    }
     let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
     step.finish(outcome, proved.first().map(|first| first.url.clone()));
     Ok(proved)
@@ -245,15 +264,15 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     };
     if let Err(fault) = swept.await {
         let message = format!("old images stay for now: {}", fault.causes().join(": "));
-        run.sink.warn(crate::event::Finding::warning(message).mend("the next `todo up` tries again"));
+        run.sink.warn(Finding::warning(message).mend("the next `todo up` tries again"));
     }
 }
 
-/// The first URL, and what holds all of them.
-pub(crate) fn answer(proved: Vec<service::Proved>) -> Answer {
+/// The first URL, what holds all of them, and what their hosts still lack.
+pub(crate) fn answer(proved: Vec<service::Proved>, unwritten: Option<hosts::Unwritten>) -> Answer {
     let url = proved.first().map(|first| first.url.clone());
     let forwards = proved.into_iter().filter_map(|proved| proved.forward).collect();
-    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards }))
+    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards, unwritten }))
 }
 
 /// What a step did as a whole: nothing, if it did nothing to anything.

@@ -54,7 +54,13 @@ impl Facts {
         let secrets = project.secrets.iter().map(|secret| Provided {
             kind: ConfigKind::Secret,
             name: secret.name.to_string(),
-            keys: secret.keys.iter().chain(secret.generate.keys()).map(ToString::to_string).collect(),
+            keys: secret
+                .keys
+                .iter()
+                .chain(secret.files.keys())
+                .chain(secret.generate.keys())
+                .map(ToString::to_string)
+                .collect(),
             optional: secret.optional.iter().map(ToString::to_string).collect(),
         });
         let configs = project.configs.iter().map(|config| {

@@ -5,6 +5,7 @@
 
 use crate::event::Finding;
 use crate::event::Severity;
+use crate::minikube::INGRESS;
 use crate::project;
 use crate::project::Runtime;
 use crate::project::name::Profile;
@@ -97,11 +98,11 @@ impl Config {
         [of_node, self.api_server_port].into_iter().find(|port| *port != 0).unwrap_or(8443)
     }
 
-    /// The addons that the project needs and the profile has not got, in the order of the project.
+    /// The addons that the project needs and the profile has not got, in the order of the project, without [`INGRESS`].
     pub(crate) fn lacking<'a>(&self, wanted: &'a [String]) -> Vec<&'a str> {
         let on =
             |name: &str| self.addons.as_ref().and_then(|addons| addons.get(name)).copied().unwrap_or(false);
-        wanted.iter().map(String::as_str).filter(|name| !on(name)).collect()
+        wanted.iter().map(String::as_str).filter(|name| *name != INGRESS && !on(name)).collect()
     }
 
     /// Where the project asks for something else than this profile is, with what applies it.

@@ -13,6 +13,7 @@ use crate::exec::Stream;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::minikube::INGRESS;
 use crate::minikube::config;
 use crate::minikube::config::Config;
 use crate::minikube::events;
@@ -118,7 +119,7 @@ fn arguments(
         flag("nodes", Some(wanted.nodes).filter(|nodes| *nodes > 1).map(|nodes| nodes.to_string()));
     }
     let addons = existing.map_or_else(
-        || wanted.addons.iter().map(String::as_str).collect(),
+        || wanted.addons.iter().map(String::as_str).filter(|addon| *addon != INGRESS).collect(),
         |existing| existing.lacking(&wanted.addons),
     );
     flag("addons", Some(addons.join(",")).filter(|addons| !addons.is_empty()));

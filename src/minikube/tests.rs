@@ -30,15 +30,16 @@ async fn a_profile_that_is_not_there_is_made_as_the_project_asks() {
     let mut bench = Bench::absent().await;
     bench.wanted.cpus = Some(4);
     bench.wanted.memory_mib = Some(4096);
-    bench.wanted.addons = vec!["ingress".to_owned()];
+    // The Ingress addon waits until it is known that nobody else serves its class.
+    bench.wanted.addons = vec!["ingress".to_owned(), "metrics-server".to_owned()];
     bench.on("start", &format!("{}\n{}\n{}", bench::EVENTS, bench.runs(), bench.switches_context()), 0);
     let node = bench.ensure().await.unwrap();
     assert_eq!(node.outcome, Outcome::Created);
     assert_eq!(
         bench.calls(),
         [
-            "start -o json --interactive=false --keep-context -p mini --driver=docker --container-runtime=docker --cpus=4 --memory=4096mb --addons=ingress",
-            "addons enable ingress -p mini",
+            "start -o json --interactive=false --keep-context -p mini --driver=docker --container-runtime=docker --cpus=4 --memory=4096mb --addons=metrics-server",
+            "addons enable metrics-server -p mini",
         ]
     );
     assert_eq!(bench.current_context(), "work");
@@ -49,7 +50,7 @@ async fn a_profile_that_is_not_there_is_made_as_the_project_asks() {
             |event| if let EventKind::Progress { doing, .. } = event { Some(doing.as_str()) } else { None },
         )
         .collect();
-    assert_eq!(progress, ["Pulling base image", "downloading kicbase", "enabling the addon ingress"]);
+    assert_eq!(progress, ["Pulling base image", "downloading kicbase", "enabling the addon metrics-server"]);
     assert!(matches!(
         events.last(),
         Some(EventKind::ItemFinished { outcome: Outcome::Created, detail: Some(detail), .. }) if detail == "Kubernetes v1.35.1"

@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 mod data;
 mod images;
+mod own;
 mod services;
 mod sources;
 mod targets;
@@ -80,7 +81,7 @@ fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {
             data::config(root, name, section)
         }),
         services: named_as(&top, "service", ObjectName::parse, services::service),
-        checks: top.list("check").into_iter().filter_map(services::own_check).collect(),
+        checks: top.list("check").into_iter().filter_map(own::own_check).collect(),
         targets: top.named("target").into_iter().filter_map(targets::target).collect(),
         elsewhere: None,
     };

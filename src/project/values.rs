@@ -1,6 +1,7 @@
 //! The values of `[secret.NAME]` and `[config.NAME]`: from .env files and the environment, each from one place.
 //!
-//! No message ever quotes a value. A key that must have one and has none is a mistake here, long before a pod waits for it.
+//! No message ever quotes a value. A key that must have one and has none is a mistake here, long before a pod waits for it;
+//! the example beside a .env file says what is missing from it, and what nobody has filled in.
 
 use crate::event::Finding;
 use crate::event::Place;
@@ -11,11 +12,13 @@ use crate::project::SecretSpec;
 use crate::project::dotenv;
 use crate::project::dotenv::Dotenv;
 use crate::project::name::DataKey;
+use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::path::PathBuf;
 
 /// The values of a project, in the order of its sections.
 #[derive(Debug, Default)]
@@ -28,9 +31,20 @@ pub struct Values {
     pub warnings: Vec<Finding>,
 }
 
+/// What others know about keys and values.
+pub struct Known<'a> {
+    /// Who cannot do without a key of a Secret, with its place: `Deployment/web (k8s/web.yaml:12:19)`.
+    pub needed: &'a dyn Fn(&ObjectName, &DataKey) -> Vec<String>,
+    /// Whether a value was left as an example has it.
+    pub placeholder: fn(&[u8]) -> bool,
+}
+
+/// Names that end so hold secrets: a value that is the example's is nobody's own.
+const SECRET: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
+
 /// Reads every value, or tells everything that keeps it from being read.
-pub fn read(world: &World, project: &Project) -> Result<Values, Vec<Finding>> {
-    let mut reading = Reading { root: &project.root, mistakes: Vec::new(), warnings: Vec::new() };
+pub fn read(world: &World, project: &Project, known: &Known<'_>) -> Result<Values, Vec<Finding>> {
+    let mut reading = Reading { root: &project.root, known, mistakes: Vec::new(), warnings: Vec::new() };
     let secrets = project.secrets.iter().map(|spec| reading.secret(world, spec)).collect();
     let configs = project.configs.iter().map(|spec| reading.config(spec)).collect();
     if reading.mistakes.is_empty() {
@@ -42,6 +56,7 @@ pub fn read(world: &World, project: &Project) -> Result<Values, Vec<Finding>> {
 
 struct Reading<'a> {
     root: &'a Path,
+    known: &'a Known<'a>,
     mistakes: Vec<Finding>,
     warnings: Vec<Finding>,
 }
@@ -59,6 +74,9 @@ impl Reading<'_> {
         };
         // Without a list, the file is the list.
         let all = spec.keys.is_empty() && spec.optional.is_empty();
+        if let Some(file) = file {
+            self.compare(file, &there, all, |key| all || listed().any(|listed| listed == key));
+        }
         for entry in there.entries {
             if all || listed().any(|key| *key == entry.key) {
                 values.insert(entry.key, entry.value);
@@ -71,6 +89,24 @@ impl Reading<'_> {
                 }
             }
         }
+        for (key, path) in &spec.files {
+            match std::fs::read(path) {
+                Ok(bytes) => {
+                    values.insert(key.clone(), Secret::new(bytes));
+                }
+                Err(error) => {
+                    let name = self.relative(path).display().to_string();
+                    let told = format!(
+                        "cannot read `{name}`, which is `{key}` of `[secret.{}]`: {error}",
+                        spec.name
+                    );
+                    let mend = "put the file there, or name another in `files`";
+                    let needed = (self.known.needed)(&spec.name, key);
+                    self.mistakes
+                        .push(Finding::error(told).at(spec.place.clone()).evidence(needed).mend(mend));
+                }
+            }
+        }
         let empty = |key: &&DataKey| values.get(*key).is_none_or(|value| value.expose().is_empty());
         for key in spec.keys.iter().filter(empty) {
             let mend = match file {
@@ -78,7 +114,8 @@ impl Reading<'_> {
                 None => format!("set the environment variable `{key}`"),
             };
             let mistake = Finding::error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
-            self.mistakes.push(mistake.at(spec.place.clone()).mend(mend));
+            let needed = (self.known.needed)(&spec.name, key);
+            self.mistakes.push(mistake.at(spec.place.clone()).evidence(needed).mend(mend));
         }
         // An empty optional value would look like a value to the program that gets it.
         values.retain(|_, value| !value.expose().is_empty());
@@ -132,15 +169,53 @@ impl Reading<'_> {
         }
     }
 
+    /// Tells what the example beside a .env file has and the file has not (where `all` of the file is meant), and
+    /// values that are still the example's.
+    fn compare(&mut self, file: &Path, there: &Dotenv, all: bool, used: impl Fn(&DataKey) -> bool) {
+        let example = example(file).and_then(|path| {
+            let bytes = std::fs::read(&path).ok()?;
+            Some((
+                dotenv::read_bytes(&bytes, self.relative(&path)).ok()?,
+                self.relative(&path).display().to_string(),
+            ))
+        });
+        let named = self.relative(file).display().to_string();
+        let mut told = Vec::new();
+        for entry in there.entries.iter().filter(|entry| used(&entry.key)) {
+            let (key, value) = (&entry.key, entry.value.expose());
+            let same = example.as_ref().filter(|(example, _)| {
+                let same = |other: &dotenv::Entry| other.key == *key && other.value == entry.value;
+                let secret = SECRET.iter().any(|end| key.as_str().to_uppercase().ends_with(end));
+                !value.is_empty() && secret && example.entries.iter().any(same)
+            });
+            let words = match same {
+                Some((_, example)) => format!("`{key}` still has the value of {example}"),
+                None if (self.known.placeholder)(value) => {
+                    format!("the value of `{key}` looks like a placeholder")
+                }
+                None => continue,
+            };
+            told.push(Finding::warning(words).at(entry.place.clone()).mend("write the real value"));
+        }
+        if let Some((example, from)) = example.filter(|_| all && !there.entries.is_empty()) {
+            for entry in example.entries {
+                if !there.entries.iter().any(|known| known.key == entry.key) {
+                    let words = format!("`{}` is in {from} but not in {named}", entry.key);
+                    let mend = format!("add `{}=…` to {named}, or take it out of {from}", entry.key);
+                    told.push(Finding::warning(words).at(entry.place).mend(mend));
+                }
+            }
+        }
+        self.warnings.extend(told);
+    }
+
     fn example(&self, file: &Path) -> String {
-        let mut example = file.as_os_str().to_owned();
-        example.push(".example");
-        let example = Path::new(&example);
-        if example.is_file() {
-            let (from, to) = (self.relative(example), self.relative(file));
-            format!("`cp {} {}` gives you one to fill in", from.display(), to.display())
-        } else {
-            "git should not have it".to_owned()
+        match example(file) {
+            Some(example) => {
+                let (from, to) = (self.relative(&example), self.relative(file));
+                format!("`cp {} {}` gives you one to fill in", from.display(), to.display())
+            }
+            None => "git should not have it".to_owned(),
         }
     }
 
@@ -149,8 +224,18 @@ impl Reading<'_> {
     }
 }
 
+/// The example beside a .env file, by the names that people give it.
+fn example(file: &Path) -> Option<PathBuf> {
+    [".example", ".sample", ".template", ".dist"].into_iter().find_map(|ending| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(ending);
+        Some(PathBuf::from(name)).filter(|path| path.is_file())
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use super::Known;
     use super::Values;
     use super::read;
     use crate::event::Finding;
@@ -161,7 +246,11 @@ mod tests {
     fn values(folder: &Path, section: &str, environment: &[(&str, &str)]) -> Result<Values, Vec<Finding>> {
         let text = format!("[[manifests]]\npath = 'k8s'\n{section}");
         let project = check(&folder.join("deploy.toml"), &text).unwrap();
-        read(&World::fake(folder, environment.iter().copied()), &project)
+        let known = Known {
+            needed: &|secret, key| vec![format!("{secret}/{key} is needed")],
+            placeholder: |value| value == b"changeme",
+        };
+        read(&World::fake(folder, environment.iter().copied()), &project, &known)
     }
 
     fn told(values: &Values) -> Vec<(String, String)> {
@@ -212,6 +301,7 @@ mod tests {
         let empty = values(folder.path(), section, &[]).unwrap_err();
         assert_eq!(empty.len(), 2, "{empty:?}");
         assert_eq!(empty[1].mend.as_deref(), Some("add `B=…` to .env"));
+        assert_eq!(empty[1].evidence, ["s/B is needed"]);
     }
 
     #[test]
@@ -221,5 +311,41 @@ mod tests {
         let told = values(folder.path(), "[secret.s]\nenv-file='.env'\nkeys=['A']", &[]).unwrap_err();
         assert_eq!(told[0].place.as_ref().unwrap().to_string(), ".env:2:1");
         assert!(!format!("{told:?}").contains("s3cret"), "{told:?}");
+    }
+
+    #[test]
+    fn a_whole_file_is_the_value_of_a_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let section = "[secret.s]\nfiles={ 'tls.crt'='certs/a.pem', 'tls.key'='certs/b.pem' }";
+        let told_of = values(folder.path(), section, &[]).unwrap_err();
+        assert_eq!(told_of.len(), 2, "{told_of:?}");
+        assert!(
+            told_of[0].message.starts_with("cannot read `certs/a.pem`, which is `tls.crt` of `[secret.s]`")
+        );
+        std::fs::create_dir(folder.path().join("certs")).unwrap();
+        std::fs::write(folder.path().join("certs/a.pem"), "-----BEGIN\r\n\"x\"\n").unwrap();
+        std::fs::write(folder.path().join("certs/b.pem"), "").unwrap();
+        let read = values(folder.path(), section, &[]).unwrap();
+        assert_eq!(told(&read), [("tls.crt".into(), "-----BEGIN\r\n\"x\"\n".into())]);
+    }
+
+    #[test]
+    fn the_example_says_what_is_missing_and_what_nobody_filled_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let example = "API_KEY=sk-demo\nLEVEL=info\nEMPTY_TOKEN=\nNEW=1\nOWN_SECRET=theirs\n";
+        std::fs::write(folder.path().join(".env.example"), example).unwrap();
+        let own = "API_KEY=sk-demo\nLEVEL=info\nEMPTY_TOKEN=\nOWN_SECRET=mine\nURL=changeme\n";
+        std::fs::write(folder.path().join(".env"), own).unwrap();
+        let told = |section: &str| -> Vec<String> {
+            let read = values(folder.path(), section, &[]).unwrap();
+            let line = |found: &Finding| format!("{} {}", found.place.as_ref().unwrap(), found.message);
+            read.warnings.iter().map(line).collect()
+        };
+        let same = ".env:1:1 `API_KEY` still has the value of .env.example";
+        let placeholder = ".env:5:1 the value of `URL` looks like a placeholder";
+        let missing = ".env.example:4:1 `NEW` is in .env.example but not in .env";
+        assert_eq!(told("[secret.s]\nenv-file='.env'"), [same, placeholder, missing]);
+        // With a list, what is missing from it is a mistake, and the rest of the example is not meant.
+        assert_eq!(told("[secret.s]\nenv-file='.env'\nkeys=['API_KEY']"), [same]);
     }
 }

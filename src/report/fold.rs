@@ -224,9 +224,10 @@ impl Story {
                 matches!(
                     outcome,
                     Outcome::Unchanged | Outcome::Skipped | Outcome::Kept | Outcome::Ready | Outcome::Done
-                )
+                ) || state.step == Step::Check
             };
-            let only_looks = matches!(state.step, Step::Preflight | Step::Rollout | Step::Service);
+            let only_looks =
+                matches!(state.step, Step::Preflight | Step::Rollout | Step::Service | Step::Check);
             let step_idle = state.end.as_ref().is_none_or(|end| {
                 matches!(end.outcome, Outcome::Unchanged | Outcome::Skipped)
                     || only_looks && idle(end.outcome)
@@ -391,6 +392,7 @@ mod tests {
             (Step::Image, Outcome::Done, Outcome::Built, false),
             (Step::Rollout, Outcome::Done, Outcome::Ready, true),
             (Step::Service, Outcome::Done, Outcome::Done, true),
+            (Step::Check, Outcome::Done, Outcome::Failed, true),
             (Step::Remove, Outcome::Done, Outcome::Removed, false),
         ] {
             let story = told([

@@ -22,7 +22,8 @@
 //! | `run-finished` | `took_ms`, `code`, `url`? |
 //! | `run-failed` | `took_ms`, `kind`, `code`, `causes`, `findings`, `hints` |
 //!
-//! `step`: `preflight`, `minikube`, `image`, `apply`, `rollout`, `service`, `remove`.
+//! `step`: `preflight`, `minikube`, `image`, `apply`, `rollout`, `service`, `check`, `remove`. `check` may come twice:
+//! before `apply` and after `service`.
 //! `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`, `built`, `removed`, `kept`, `ready`, `failed`.
 //! `unit`: `bytes`, `steps`, `replicas`, `percent`.
 //! `kind`: `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`, `terminated`.

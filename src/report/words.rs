@@ -16,12 +16,13 @@ use crate::fault::Kind;
 #[must_use]
 pub const fn step(step: Step) -> &'static str {
     match step {
-        Step::Preflight => "checks",
+        Step::Preflight => "project",
         Step::Minikube => "minikube",
         Step::Image => "images",
         Step::Apply => "objects",
         Step::Rollout => "rollout",
         Step::Service => "service",
+        Step::Check => "checks",
         Step::Remove => "removal",
     }
 }
@@ -66,11 +67,12 @@ pub fn counts(state: &StepState) -> String {
 /// What is told of a finished step: counts, then its detail, else its outcome.
 #[must_use]
 pub fn ended(state: &StepState, end: &Ended) -> String {
-    let counts = if matches!(state.step, Step::Minikube | Step::Preflight) && end.detail.is_some() {
-        String::new()
-    } else {
-        counts(state)
-    };
+    let counts =
+        if matches!(state.step, Step::Minikube | Step::Preflight | Step::Check) && end.detail.is_some() {
+            String::new()
+        } else {
+            counts(state)
+        };
     let detail = end.detail.clone().unwrap_or_default();
     match (counts.is_empty(), detail.is_empty()) {
         (false, false) => format!("{counts}, {detail}"),
@@ -237,8 +239,15 @@ mod tests {
 
     #[test]
     fn labels_fit_their_column() {
-        for label in [Step::Preflight, Step::Minikube, Step::Image, Step::Apply, Step::Rollout, Step::Service]
-        {
+        for label in [
+            Step::Preflight,
+            Step::Minikube,
+            Step::Image,
+            Step::Apply,
+            Step::Rollout,
+            Step::Service,
+            Step::Check,
+        ] {
             assert!(super::step(label).len() <= super::LABEL);
         }
     }

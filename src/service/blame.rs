@@ -146,7 +146,7 @@ fn by_trouble(
                     format!("it redirects to `{to}`: set `path` in {entry} to a page that answers, or {}", expect(answer.status))
                 }
                 (404, _) if candidate.ingress.is_some() => {
-                    "does a rule of the Ingress have this host and path, and is the ingress controller running? `minikube addons enable ingress`".to_owned()
+                    "does a rule of the Ingress have this host and path, and has a controller taken it up? `kubectl get ingress,ingressclass`; it has an ADDRESS then".to_owned()
                 }
                 (404, _) => format!("set `path` in {entry} to one that the application has"),
                 (401 | 403, _) => format!("if it is meant to ask who you are: {}", expect(answer.status)),
@@ -206,7 +206,7 @@ fn labels(value: &serde_json::Value) -> BTreeMap<String, String> {
 }
 
 /// The first line of a body that says something, cut to what one reads.
-fn first_line(body: &str) -> Option<String> {
+pub(super) fn first_line(body: &str) -> Option<String> {
     const SHOWN: usize = 200;
     let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
     let cut: String = line.chars().take(SHOWN).collect();

@@ -88,6 +88,8 @@ pub(super) enum Way {
     Front(Question),
     /// The node's address.
     Node(Question),
+    /// A port-forward by this process to the controller of minikube's addon, which has the rules of the Ingress.
+    Controller,
     /// A port-forward by this process.
     Forward,
 }
@@ -97,7 +99,7 @@ impl Way {
     pub(super) fn question(&self) -> Option<&Question> {
         match self {
             Way::Published(question) | Way::Front(question) | Way::Node(question) => Some(question),
-            Way::Forward => None,
+            Way::Controller | Way::Forward => None,
         }
     }
 }
@@ -350,6 +352,7 @@ impl Candidate {
             if let Some(node) = reach.address {
                 ask(node.to_string(), port);
             }
+            ways.push(Way::Controller);
             ways.push(Way::Forward);
             return ways;
         }
@@ -365,6 +368,13 @@ impl Candidate {
         }
         ways.push(Way::Forward);
         ways
+    }
+
+    /// The question at a port of this machine that leads to the controller of the Ingress.
+    pub(super) fn through(&self, front: &Front, at: SocketAddr) -> Question {
+        let host = front.host.clone().unwrap_or_else(|| at.ip().to_string());
+        let (connect, authority) = (at.to_string(), authority(&host, at.port(), front.tls));
+        Question { connect, authority, tls: front.tls, path: self.path.clone() }
     }
 
     /// The question at an address.

@@ -183,7 +183,7 @@ async fn read(mut body: Incoming) -> Result<String, NoAnswer> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn unconnected(error: &io::Error) -> NoAnswer {
+pub(crate) fn unconnected(error: &io::Error) -> NoAnswer {
     match error.kind() {
         ErrorKind::ConnectionRefused => NoAnswer::Refused,
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => NoAnswer::Closed,

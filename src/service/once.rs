@@ -33,6 +33,8 @@ pub(super) async fn once(
     };
     for way in candidate.ways(reach) {
         let forward = match way {
+            // `status` says that only a forward leads there; which one is for `up`.
+            Way::Controller => continue,
             Way::Forward => {
                 let port = candidate.port.name.as_deref();
                 Forward::open(client, namespace, &candidate.service, port, None).await.ok()

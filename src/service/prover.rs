@@ -12,9 +12,11 @@ use super::blame::Trouble;
 use super::candidate::Candidate;
 use super::candidate::Way;
 use super::forward::Forward;
+use super::hosts::Entry;
 use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
+use super::ingress;
 use super::say;
 use crate::event::Finding;
 use crate::event::OpenItem;
@@ -25,8 +27,8 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
 use crate::run::Run;
-use crate::world::Os;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -78,9 +80,17 @@ impl Prover<'_> {
         for (index, way) in ways.iter().enumerate() {
             let forward = match way {
                 Way::Forward => Some(self.forward(candidate).await?),
+                Way::Controller => match self.controller(candidate).await {
+                    Some(forward) => Some(forward),
+                    None => continue,
+                },
                 _ => None,
             };
             let question = match (&forward, way.question()) {
+                (Some(forward), _) if *way == Way::Controller => match &candidate.ingress {
+                    Some(front) => candidate.through(front, forward.address()),
+                    None => continue,
+                },
                 (Some(forward), _) => here(candidate, forward),
                 (None, Some(question)) => question.clone(),
                 (None, None) => continue,
@@ -166,11 +176,12 @@ impl Prover<'_> {
             took: answer.took,
             local: None,
             forward,
-            note: None,
+            notes: Vec::new(),
+            unknown: None,
         };
         let there = candidate.local_port.filter(|port| {
             matches!(way, Way::Published(at) if at.connect.ends_with(&format!(":{port}")))
-                || *way == Way::Forward
+                || matches!(way, Way::Controller | Way::Forward)
         });
         if candidate.local_port.is_some() && there.is_none() {
             let forward = self.forward(candidate).await?;
@@ -197,11 +208,14 @@ impl Prover<'_> {
                 front.name
             ));
         }
-        notes.extend(hosts_line(candidate, &question, self.run.world.os).await);
+        proved.unknown = unknown(candidate, &question).await;
         if question.tls {
-            notes.push("its certificate was not checked".to_owned());
+            notes.push(
+                "its certificate was not checked; a browser warns of one that the cluster signed itself"
+                    .to_owned(),
+            );
         }
-        proved.note = (!notes.is_empty()).then(|| notes.join("; "));
+        proved.notes = notes;
         Ok(proved)
     }
 
@@ -214,6 +228,20 @@ impl Prover<'_> {
                     .mend("is a firewall or a sandbox in the way? Every port from the wanted one upwards was tried")
             },
         )
+    }
+
+    /// A forward to the addon's controller, if one runs: where the node's address leads nowhere, the rules of the Ingress
+    /// (hosts, paths, rewrites) hold all the same.
+    async fn controller(&self, candidate: &Candidate) -> Option<Forward> {
+        let tls = candidate.ingress.as_ref()?.tls;
+        let namespace = Namespace::parse(ingress::NAMESPACE).ok()?;
+        let service = ObjectName::parse(ingress::CONTROLLER).ok()?;
+        let port = Some(if tls { "https" } else { "http" });
+        let backends = backend::look(self.client, &namespace, &service, port).await.ok()?;
+        if backends.pods.is_empty() {
+            return None;
+        }
+        Forward::open(self.client, &namespace, &service, port, candidate.local_port).await.ok()
     }
 
     async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
@@ -246,8 +274,8 @@ pub(super) fn here(candidate: &Candidate, forward: &Forward) -> Question {
     candidate.question(&forward.address().ip().to_string(), forward.address().port())
 }
 
-/// What to write where, if the host of an Ingress is known to nobody but us.
-async fn hosts_line(candidate: &Candidate, question: &Question, os: Os) -> Option<String> {
+/// The host of an Ingress that leads nobody but us to the address that answered.
+async fn unknown(candidate: &Candidate, question: &Question) -> Option<Entry> {
     let host = candidate.ingress.as_ref()?.host.as_ref()?;
     if question.authority.split(':').next() != Some(host) {
         return None;
@@ -255,9 +283,6 @@ async fn hosts_line(candidate: &Candidate, question: &Question, os: Os) -> Optio
     let (address, _) = question.connect.rsplit_once(':')?;
     let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
     let known = tokio::net::lookup_host((host.as_str(), 80)).await;
-    if known.is_ok_and(|mut known| known.any(|found| found.ip() == address)) {
-        return None;
-    }
-    let file = if os == Os::Windows { r"C:\Windows\System32\drivers\etc\hosts" } else { "/etc/hosts" };
-    Some(format!("browsers find {host} once `{address} {host}` is a line of {file}"))
+    let leads = known.is_ok_and(|mut known| known.any(|found| found.ip() == address));
+    (!leads).then(|| Entry { address, host: host.clone() })
 }

@@ -38,7 +38,7 @@ const PACE: Pace = Pace {
     settle: Duration::from_millis(200),
 };
 
-fn run() -> (Run, UnboundedReceiver<Event>) {
+pub(super) fn run() -> (Run, UnboundedReceiver<Event>) {
     let (sink, events) = Sink::new();
     let (asker, cancel) = Cancel::new();
     // Nobody asks this run to stop.
@@ -65,15 +65,15 @@ async fn cluster(ready: bool) -> Client {
     client(at)
 }
 
-fn client(at: SocketAddr) -> Client {
+pub(super) fn client(at: SocketAddr) -> Client {
     Client::try_from(kube::Config::new(format!("http://{at}").parse().unwrap())).unwrap()
 }
 
-fn namespace() -> Namespace {
+pub(super) fn namespace() -> Namespace {
     Namespace::parse("todo").unwrap()
 }
 
-fn objects() -> Vec<Object> {
+pub(super) fn objects() -> Vec<Object> {
     let value: Value = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
         "spec": {"type": "NodePort", "selector": {"app": "web"}, "ports": [{"port": 80, "nodePort": 30080}]}});
     vec![Object::made(value, Place::file("web.yaml"))]
@@ -130,7 +130,7 @@ async fn the_url_that_is_told_has_answered() {
     let (proved, waited) =
         proved(&candidate(Some(200), Some("root")), &published(at), &cluster(true).await, LONG).await;
     let proved = proved.unwrap();
-    assert_eq!((proved.url, proved.status, proved.note), (format!("http://{at}/"), 200, None));
+    assert_eq!((proved.url, proved.status, proved.notes), (format!("http://{at}/"), 200, Vec::new()));
     assert_eq!(waited, [] as [String; 0]);
 }
 

@@ -80,8 +80,13 @@ impl Stage {
 
     /// Runs `todo` to its end.
     pub(crate) fn todo(&self, arguments: &[&str]) -> Told {
+        self.todo_with(arguments, &[])
+    }
+
+    /// The same with variables of its own.
+    pub(crate) fn todo_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Told {
         let mut command = self.command(Stage::program());
-        command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.args(arguments).envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let began = Instant::now();
         let child = command.spawn().unwrap();
         let memory = watch_memory(child.id());

@@ -1,23 +1,8 @@
-//! What limits and scales others: autoscalers, disruption budgets, quotas, namespaces.
+//! What limits others: disruption budgets, quotas, namespaces.
 
 use crate::cluster::health::Judgement;
 use crate::cluster::live;
 use serde_json::Value;
-
-pub(super) fn autoscaler(object: &Value) -> Judgement {
-    let judgement = Judgement::ready("Exists", "it is there");
-    match live::condition(object, "ScalingActive") {
-        // A metric that has not come yet is normal in the first minutes (krane knows the same exception).
-        Some(active)
-            if active.status == "False"
-                && active.reason != "ScalingDisabled"
-                && !active.reason.starts_with("FailedGet") =>
-        {
-            judgement.note(format!("it does not scale: {}", active.message))
-        }
-        _ => judgement,
-    }
-}
 
 pub(super) fn disruption_budget(object: &Value) -> Judgement {
     let judgement = Judgement::ready("Observed", "it is there");

@@ -305,12 +305,6 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
         .filter(|object| object.group() == "networking.k8s.io" && object.kind() == "Ingress");
     for object in ingresses {
         let spec = &object.value["spec"];
-        let class = spec["ingressClassName"].as_str();
-        if matches!(class, None | Some("nginx")) && !set.facts.addons.iter().any(|addon| addon == "ingress") {
-            let told = "an Ingress does nothing without a controller, and deploy.toml asks for none";
-            let finding = at(object, "/spec", Finding::warning(told));
-            found.push(finding.mend("write `addons = [\"ingress\"]` under [minikube]"));
-        }
         let mut backends = vec!["/spec/defaultBackend".to_owned()];
         for (rule, value) in items(&spec["rules"]) {
             let paths = items(&value["http"]["paths"]);

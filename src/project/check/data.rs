@@ -9,6 +9,7 @@ use crate::project::name::NotAName;
 use crate::project::name::ObjectName;
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 
 pub(super) fn secret(root: &Path, name: ObjectName, section: Section<'_, '_>) -> SecretSpec {
     let secret = SecretSpec {
@@ -18,18 +19,20 @@ pub(super) fn secret(root: &Path, name: ObjectName, section: Section<'_, '_>) ->
         from_env: section.flag("from-env").unwrap_or(false),
         keys: keys(&section, "keys"),
         optional: keys(&section, "optional"),
+        files: files(root, &section),
         generate: generated(&section),
     };
-    if secret.env_file.is_none() && !secret.from_env && secret.generate.is_empty() {
-        section.lacks("has no source", "add `env-file = \".env\"`, `from-env = true` or `generate`");
+    if secret.env_file.is_none() && !secret.from_env && secret.files.is_empty() && secret.generate.is_empty()
+    {
+        section.lacks("has no source", "add `env-file = \".env\"`, `from-env = true`, `files` or `generate`");
     }
-    let mut all: Vec<&DataKey> =
-        secret.keys.iter().chain(&secret.optional).chain(secret.generate.keys()).collect();
+    let named = secret.keys.iter().chain(&secret.optional);
+    let mut all: Vec<&DataKey> = named.chain(secret.files.keys()).chain(secret.generate.keys()).collect();
     all.sort_unstable();
     for twice in all.windows(2).filter(|pair| pair[0] == pair[1]) {
         section.lacks(
             format!("lists `{}` twice", twice[0]),
-            "keep it in one of `keys`, `optional` and `generate`",
+            "keep it in one of `keys`, `optional`, `files` and `generate`",
         );
     }
     section.close();
@@ -45,6 +48,22 @@ fn keys(section: &Section<'_, '_>, key: &'static str) -> Vec<DataKey> {
         }
     }
     keys
+}
+
+/// `files = { "tls.crt" = "certs/tls.crt" }`: a whole file is the value of a key.
+fn files(root: &Path, section: &Section<'_, '_>) -> BTreeMap<DataKey, PathBuf> {
+    let mut files = BTreeMap::new();
+    for (key, path) in section.pairs("files") {
+        match DataKey::parse(key.value) {
+            Ok(key) => {
+                files.insert(key, root.join(path.value));
+            }
+            Err(NotAName(must)) => {
+                section.wrong(&key.place, "files", format_args!("has `{}`, which {must}", key.value));
+            }
+        }
+    }
+    files
 }
 
 fn generated(section: &Section<'_, '_>) -> BTreeMap<DataKey, u32> {

@@ -60,7 +60,8 @@ fn reach() -> Reach {
 
 /// The URLs of a candidate's ways; a forward is `forward`.
 fn urls(candidate: &Candidate, reach: &Reach) -> Vec<String> {
-    let url = |way: &Way| way.question().map_or_else(|| "forward".to_owned(), super::Question::url);
+    let held = |way: &Way| if *way == Way::Controller { "controller" } else { "forward" }.to_owned();
+    let url = |way: &Way| way.question().map_or_else(|| held(way), super::Question::url);
     candidate.ways(reach).iter().map(url).collect()
 }
 
@@ -147,7 +148,7 @@ fn behind_an_ingress_the_host_is_asked_for_at_the_nodes_address() {
         (Some("*.todo.local"), "/", false, "http://www.todo.local/"),
     ] {
         let found = guessed(&[api(), ingress(host, "api", path, tls)]).unwrap();
-        assert_eq!(urls(&found, &reach()), [url, "forward"], "{host:?} {path}");
+        assert_eq!(urls(&found, &reach()), [url, "controller", "forward"], "{host:?} {path}");
         let Way::Front(question) = &found.ways(&reach())[0] else { panic!() };
         assert_eq!(question.connect, if tls { "192.168.49.2:443" } else { "192.168.49.2:80" });
     }
@@ -158,7 +159,7 @@ fn a_declared_service_that_is_behind_an_ingress_is_opened_through_it() {
     let objects =
         [service("api", "ClusterIP", json!([{"port": 8000}])), ingress(Some("a.b"), "api", "/v1", false)];
     let found = candidates(&[declared("api")], &objects, &Live::default()).unwrap();
-    assert_eq!(urls(&found[0], &reach()), ["http://a.b/v1", "forward"]);
+    assert_eq!(urls(&found[0], &reach()), ["http://a.b/v1", "controller", "forward"]);
 }
 
 #[test]

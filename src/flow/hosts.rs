@@ -1,0 +1,151 @@
+//! The hosts file: the names of Ingresses that nobody but the cluster knows, written on request and taken away again.
+
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::fault::Result;
+use crate::project::Project;
+use crate::run::Run;
+use crate::service::Proved;
+use crate::service::hosts;
+use crate::service::hosts::Entry;
+use crate::world::Os;
+use std::io;
+use std::path::Path;
+
+/// Lines that wait for the user's word.
+#[derive(Debug)]
+pub struct Unwritten {
+    project: String,
+    entries: Vec<Entry>,
+}
+
+impl Unwritten {
+    /// What to ask.
+    #[must_use]
+    pub fn question(&self, run: &Run) -> String {
+        let lines: Vec<String> = self.entries.iter().map(|entry| format!("`{entry}`")).collect();
+        format!("write {} into {}?", lines.join(", "), run.world.hosts_file().display())
+    }
+
+    /// Writes them; a refusal comes with the command that has the right to.
+    pub fn write(&self, run: &Run) -> Result<(), Box<Finding>> {
+        let path = run.world.hosts_file();
+        let written = change(&path, |text| hosts::with(text, &self.project, &self.entries));
+        written.map(drop).map_err(|error| Box::new(self.refused(&path, run.world.os, &error)))
+    }
+
+    fn refused(&self, path: &Path, os: Os, error: &io::Error) -> Finding {
+        let file = path.display();
+        let mark = hosts::mark(&self.project);
+        let mend = if os == Os::Windows {
+            "run `todo up --hosts --yes` in a terminal of an administrator".to_owned()
+        } else {
+            let stale = std::fs::read_to_string(path).is_ok_and(|text| hosts::ours(&text, &self.project) > 0);
+            let first =
+                if stale { format!("sudo sed -i.old '/{mark}$/d' {file} && ") } else { String::new() };
+            let lines: Vec<String> = self.entries.iter().map(|entry| format!("'{entry} {mark}'")).collect();
+            format!("`{first}printf '%s\\n' {} | sudo tee -a {file}`", lines.join(" "))
+        };
+        Finding::warning(format!("cannot write {file}: {error}")).mend(mend)
+    }
+}
+
+/// What becomes of names that do not lead to the cluster: told, written, or returned to be asked about.
+pub(crate) fn found(
+    run: &Run,
+    project: &Project,
+    proved: &[Proved],
+    write: bool,
+    yes: bool,
+) -> Option<Unwritten> {
+    let mut entries: Vec<Entry> = proved.iter().filter_map(|one| one.unknown.clone()).collect();
+    entries.dedup();
+    if entries.is_empty() {
+        return None;
+    }
+    let file = run.world.hosts_file();
+    let note = |mend: &str| {
+        for entry in &entries {
+            let told = format!("browsers find {} once `{entry}` is a line of {}", entry.host, file.display());
+            let note = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            run.sink.warn(note.mend(mend));
+        }
+    };
+    if !write {
+        note("`todo up --hosts` writes it");
+        return None;
+    }
+    let world = &run.world;
+    if !yes && !(world.stdin_is_terminal && world.stderr_is_terminal) {
+        note("nobody can be asked here: `todo up --hosts --yes` writes it");
+        return None;
+    }
+    let unwritten = Unwritten { project: project.name.to_string(), entries };
+    if !yes {
+        return Some(unwritten);
+    }
+    if let Err(finding) = unwritten.write(run) {
+        run.sink.warn(*finding);
+    }
+    None
+}
+
+/// Takes the project's lines away, or tells that they are there.
+pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
+    let path = run.world.hosts_file();
+    let name = project.name.as_str();
+    let lines = std::fs::read_to_string(&path).map_or(0, |text| hosts::ours(&text, name));
+    if lines == 0 {
+        return;
+    }
+    let file = path.display();
+    if !remove {
+        let note = Finding::warning(format!("{file} still has {lines} of our lines"));
+        let note = Finding { severity: Severity::Note, ..note };
+        run.sink.warn(note.mend("`todo down --hosts` takes them away"));
+    } else if let Err(error) = change(&path, |text| hosts::without(text, name)) {
+        let mend = match run.world.os {
+            Os::Windows => "run `todo down --hosts` in a terminal of an administrator".to_owned(),
+            _ => format!("`sudo sed -i.old '/{}$/d' {file}`", hosts::mark(name)),
+        };
+        run.sink.warn(Finding::warning(format!("cannot write {file}: {error}")).mend(mend));
+    }
+}
+
+/// Changes a file as a whole: whoever reads it meanwhile sees the old or the new one.
+fn change(path: &Path, by: impl Fn(&str) -> String) -> io::Result<()> {
+    let old = std::fs::read_to_string(path)?;
+    let new = by(&old);
+    if new == old {
+        return Ok(());
+    }
+    let beside = path.with_extension("todo-new");
+    std::fs::write(&beside, &new)?;
+    std::fs::set_permissions(&beside, std::fs::metadata(path)?.permissions())?;
+    let moved = std::fs::rename(&beside, path);
+    if moved.is_err() {
+        // In a container the file is a mount, which can be written but not replaced.
+        let written = std::fs::write(path, &new);
+        let _ = std::fs::remove_file(&beside);
+        return written;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::change;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_keeps_who_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hosts");
+        std::fs::write(&path, "a\n").unwrap();
+        let before = std::fs::metadata(&path).unwrap().permissions();
+        change(&path, |text| format!("{text}b\n")).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a\nb\n");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions(), before);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+        assert!(change(&folder.path().join("none"), str::to_owned).is_err());
+    }
+}

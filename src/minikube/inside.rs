@@ -1,0 +1,46 @@
+//! A script in the node's own bash, whatever the driver: for what only the node can see.
+//!
+//! By `minikube ssh` and not `docker exec`, because that works for virtual machines, too. The script goes in by standard
+//! input; for that the system's `ssh` is asked for, since minikube's own client begins a terminal and repeats its input.
+
+use crate::exec;
+use crate::exec::Call;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::minikube::config;
+use crate::minikube::program;
+use crate::project::name::Profile;
+use crate::run::Run;
+use std::time::Duration;
+
+/// How long all of it may take: a login on a busy machine, and what the script does.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// What `script` prints on the first node of `profile`. Nothing of it is in anybody's arguments.
+pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String> {
+    let driver = config::read(&run.world, profile).ok().flatten().map(|config| config.driver);
+    let call = if driver.as_deref() == Some("none") {
+        // The node is this machine.
+        let bash = exec::find(&run.world, "bash")
+            .ok_or_else(|| Fault::message(Kind::Prerequisite, "bash is not on the PATH"))?;
+        Call::new(bash).args(["-s"])
+    } else {
+        if exec::find(&run.world, "ssh").is_none() {
+            let fault =
+                Fault::message(Kind::Prerequisite, "`ssh` is not on the PATH, and only it asks the node");
+            return Err(fault.hint("install an OpenSSH client"));
+        }
+        program::call(run, profile, ["ssh", "--native-ssh=false"])?.args(["--", "bash", "-s"])
+    };
+    let doing = format!("run a command in the node of `{profile}`");
+    match tokio::time::timeout(PATIENCE, call.input(script).output(run)).await {
+        Ok(done) => {
+            done.map(|output| output.stdout).map_err(|error| program::fault(run, profile, &doing, error))
+        }
+        Err(_) => {
+            let why = format!("no answer within {} s", PATIENCE.as_secs());
+            Err(Fault::message(Kind::Minikube, why).context(format!("cannot {doing}")))
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! `[[check]]`: what the project itself wants to know, from where, when, and whether it is needed.
+//!
+//! A check of a Service is always after the rollout and asked the way people open it; any other is before it, unless it
+//! says otherwise, because a database that cannot be reached is to be told before twenty crashes are.
+
+use crate::project::Check;
+use crate::project::Expect;
+use crate::project::From;
+use crate::project::Probe;
+use crate::project::When;
+use crate::project::check::services;
+use crate::project::file::At;
+use crate::project::file::Section;
+use crate::project::name::DataKey;
+use crate::project::name::NotAName;
+use crate::project::name::ObjectName;
+
+/// The name that minikube gives to the machine it runs on, known in the cluster alone.
+const HOST: &str = "host.minikube.internal";
+
+pub(super) fn own_check(section: Section<'_, '_>) -> Option<Check> {
+    let probe = probe(&section);
+    let name = section.text("name").map(|at| at.value.to_owned());
+    if name.is_none() {
+        section.lacks("has no name", "add `name = \"…\"`, what people call it");
+    }
+    let from = choice(&section, "from", &[("host", From::Host), ("cluster", From::Cluster)]);
+    let when = choice(&section, "when", &[("before", When::Before), ("after", When::After)]);
+    let required = section.flag("required").unwrap_or(true);
+    let of_service = matches!(probe, Some(Probe::Service { .. }));
+    if of_service && when.as_ref().is_some_and(|when| when.value == When::Before) {
+        section.lacks(
+            "asks a Service before it is there",
+            "remove `when`: a Service is asked after the rollout",
+        );
+    }
+    if of_service && from.is_some() {
+        section.lacks(
+            "says `from` of a Service",
+            "remove `from`: a Service is asked the way people open it; to ask it from the cluster, write its `url`",
+        );
+    }
+    let from = from.map_or(From::Host, |at| at.value);
+    if from == From::Host && probe.as_ref().is_some_and(names_the_host) {
+        let mend = "add `from = \"cluster\"`; from this machine it is `localhost`";
+        section.lacks(format!("asks `{HOST}`, a name that only the cluster knows"), mend);
+    }
+    if from == From::Cluster && probe.as_ref().is_some_and(is_loopback) {
+        let mend = format!("write `{HOST}` if this machine is meant");
+        section.lacks("asks `localhost` of the cluster, which is the node itself", mend);
+    }
+    let check = probe.map(|probe| Check {
+        name: name.unwrap_or_default(),
+        place: section.place.clone(),
+        when: match when {
+            Some(when) if !of_service => when.value,
+            _ if of_service => When::After,
+            _ => When::Before,
+        },
+        from,
+        required,
+        probe,
+    });
+    section.close();
+    check
+}
+
+fn probe(section: &Section<'_, '_>) -> Option<Probe> {
+    let url = section.parsed("url", url);
+    if url.as_ref().is_some_and(|at| authority(&at.value).contains('@')) {
+        section.lacks(
+            "has a user in its `url`",
+            "ask a path that needs none: this file is no place for a password",
+        );
+    }
+    let tcp = if section.is_table("tcp") {
+        of_secret(section)
+    } else {
+        section.parsed("tcp", host_and_port).map(|at| Probe::Tcp(at.value))
+    };
+    let service = section.parsed("service", ObjectName::parse);
+    let path = section.parsed("path", services::url_path);
+    let expect = Expect {
+        status: services::status(section, "status"),
+        contains: section.text("contains").map(|at| at.value.to_owned()),
+    };
+    let asks = [url.is_some() || section.has("url"), section.has("tcp"), section.has("service")];
+    if asks.into_iter().filter(|asked| *asked).count() != 1 {
+        section.lacks(
+            "needs one of `url`, `tcp` and `service`",
+            "write `url = \"http://…\"`, `tcp = \"host:port\"` or `service = \"…\"` with a `path`",
+        );
+        return None;
+    }
+    if path.is_some() && !section.has("service") {
+        section.lacks("has a `path` without a `service`", "write the path into the `url`");
+    }
+    if section.has("tcp") && expect != (Expect { status: None, contains: None }) {
+        section
+            .lacks("expects an answer of a TCP connection", "remove `status` and `contains`, or ask a `url`");
+    }
+    let path = path.map_or_else(|| "/".to_owned(), |at| at.value);
+    match (url, tcp, service) {
+        (Some(url), ..) => Some(Probe::Http { url: url.value, expect }),
+        (_, Some(tcp), _) => Some(tcp),
+        (.., Some(service)) => Some(Probe::Service { name: service.value, path, expect }),
+        _ => None,
+    }
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let rest = rest.ok_or("a URL begins with `http://` or `https://`")?;
+    if rest.is_empty()
+        || rest.starts_with(['/', '?', '#'])
+        || text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
+    {
+        return Err("a URL has a host and no spaces");
+    }
+    Ok(text.to_owned())
+}
+
+fn host_and_port(text: &str) -> Result<String, &'static str> {
+    let letters = |host: &str| {
+        host.chars().all(|letter| {
+            letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | ':' | '[' | ']')
+        })
+    };
+    match text.rsplit_once(':') {
+        Some((host, port))
+            if !host.is_empty() && letters(host) && port.parse().is_ok_and(|port: u16| port > 0) =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("write it as `host:port`"),
+    }
+}
+
+/// `tcp = { secret = "NAME", key = "KEY" }`.
+fn of_secret(section: &Section<'_, '_>) -> Option<Probe> {
+    let inner = section.section("tcp");
+    let secret = inner.parsed("secret", ObjectName::parse);
+    let key = inner.parsed("key", |text| DataKey::parse(text).map_err(|NotAName(must)| format!("it {must}")));
+    if !inner.has("secret") || !inner.has("key") {
+        inner
+            .lacks("needs `secret` and `key`", "write `tcp = { secret = \"NAME\", key = \"DATABASE_URL\" }`");
+    }
+    inner.close();
+    Some(Probe::TcpOf { secret: secret?.value, key: key?.value })
+}
+
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+fn host(probe: &Probe) -> Option<&str> {
+    match probe {
+        Probe::Http { url, .. } => {
+            let authority = authority(url);
+            Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+        }
+        Probe::Tcp(address) => address.rsplit_once(':').map(|(host, _)| host),
+        Probe::TcpOf { .. } | Probe::Service { .. } => None,
+    }
+}
+
+fn names_the_host(probe: &Probe) -> bool {
+    host(probe).is_some_and(|host| host.eq_ignore_ascii_case(HOST))
+}
+
+fn is_loopback(probe: &Probe) -> bool {
+    host(probe).is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"))
+}
+
+fn choice<T: Copy>(section: &Section<'_, '_>, key: &'static str, choices: &[(&str, T)]) -> Option<At<T>> {
+    let words: Vec<String> = choices.iter().map(|(word, _)| format!("`{word}`")).collect();
+    let find = |text: &str| choices.iter().find(|(word, _)| *word == text).map(|(_, choice)| *choice);
+    section.parsed(key, |text| find(text).ok_or_else(|| format!("write {}", words.join(" or "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::project::Check;
+    use crate::project::From;
+    use crate::project::Probe;
+    use crate::project::When;
+    use crate::project::check::check;
+    use std::path::Path;
+
+    fn read(lines: &str) -> Result<Check, Vec<String>> {
+        let text = format!("[[manifests]]\npath = 'k8s'\n[[check]]\nname = 'c'\n{lines}\n");
+        check(Path::new("/p/deploy.toml"), &text)
+            .map(|mut project| project.checks.remove(0))
+            .map_err(|found| found.into_iter().map(|finding| finding.message).collect())
+    }
+
+    #[test]
+    fn a_service_is_asked_after_the_rollout_and_all_else_before_it() {
+        for (lines, when, from) in [
+            ("url = 'http://a/'", When::Before, From::Host),
+            ("tcp = 'db:5432'\nfrom = 'cluster'", When::Before, From::Cluster),
+            ("tcp = { secret = 's', key = 'DATABASE_URL' }", When::Before, From::Host),
+            ("url = 'http://a/'\nwhen = 'after'", When::After, From::Host),
+            ("service = 'web'\npath = '/api'", When::After, From::Host),
+        ] {
+            let check = read(lines).unwrap();
+            assert_eq!((check.when, check.from), (when, from), "{lines}");
+        }
+        assert!(matches!(
+            read("service = 'web'\npath = '/api'\ncontains = 'x'").unwrap().probe,
+            Probe::Service { path, expect, .. } if path == "/api" && expect.contains.as_deref() == Some("x")
+        ));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told() {
+        for (lines, told) in [
+            ("", "`[check]` needs one of `url`, `tcp` and `service`"),
+            ("url = 'http://a/'\ntcp = 'a:1'", "`[check]` needs one of `url`, `tcp` and `service`"),
+            ("url = 'ftp://a/'", "`check.url` is `ftp://a/`: a URL begins with `http://` or `https://`"),
+            ("tcp = 'a'", "`check.tcp` is `a`: write it as `host:port`"),
+            ("tcp = 'a b:1'", "`check.tcp` is `a b:1`: write it as `host:port`"),
+            ("tcp = { secret = 's' }", "`[check.tcp]` needs `secret` and `key`"),
+            ("service = 'web'\nwhen = 'before'", "`[check]` asks a Service before it is there"),
+            ("service = 'web'\nfrom = 'cluster'", "`[check]` says `from` of a Service"),
+            ("url = 'http://a/'\npath = '/x'", "`[check]` has a `path` without a `service`"),
+            ("tcp = 'a:1'\nstatus = 200", "`[check]` expects an answer of a TCP connection"),
+            (
+                "tcp = 'host.minikube.internal:11434'",
+                "`[check]` asks `host.minikube.internal`, a name that only the cluster knows",
+            ),
+            (
+                "url = 'http://localhost:11434/'\nfrom = 'cluster'",
+                "`[check]` asks `localhost` of the cluster, which is the node itself",
+            ),
+        ] {
+            assert_eq!(read(lines).unwrap_err(), [told], "{lines}");
+        }
+        // What stands there may be a password, so it is not repeated.
+        assert_eq!(read("url = 'http://me:hunter2@a/'").unwrap_err(), ["`[check]` has a user in its `url`"]);
+    }
+}

@@ -1,0 +1,398 @@
+//! The project's own checks: a database before the rollout, a page after it.
+//!
+//! One that fails is asked again: until the same trouble has lasted a while where the rollout has yet to begin, until time
+//! is up where the application may still be coming up. Not a load test, and not a client with a password: it connects, or GETs.
+
+mod address;
+mod inside;
+mod words;
+
+use super::Pace;
+use super::Reach;
+use super::candidate::Candidate;
+use super::candidate::Live;
+use super::candidate::candidates;
+use super::http;
+use super::http::Answer;
+use super::http::NoAnswer;
+use super::http::Question;
+use super::once::once;
+use crate::event::Finding;
+use crate::event::OpenItem;
+use crate::event::Outcome;
+use crate::event::Severity;
+use crate::event::Step;
+use crate::manifest::Object;
+use crate::project;
+use crate::project::Check;
+use crate::project::Expect;
+use crate::project::From;
+use crate::project::Probe;
+use crate::project::When;
+use crate::project::name::DataKey;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::project::secret::Secret;
+use crate::run::Run;
+use address::Leads;
+use futures::future::BoxFuture;
+use futures::future::join_all;
+use kube::Api;
+use kube::Client;
+use kube::api::ListParams;
+use std::time::Duration;
+use std::time::Instant;
+use tokio::net::TcpStream;
+
+/// How long one try may take. What is asked may be on the other side of the world.
+const LIMIT: Duration = Duration::from_secs(8);
+
+/// How often, and until when.
+const PACE: Pace = Pace { limit: LIMIT, pause: Duration::from_secs(1), settle: Duration::from_secs(3) };
+
+/// How long an application that is healthy may take to pass.
+const AFTER: Duration = Duration::from_secs(30);
+
+/// The cluster, as far as checks need it.
+pub struct Cluster<'a> {
+    /// Its API server.
+    pub client: &'a Client,
+    /// Where the project's Services are.
+    pub namespace: &'a Namespace,
+    /// How its node is reached.
+    pub reach: &'a Reach,
+}
+
+/// Runs a script in bash on the node and returns what it printed, or why it could not.
+pub type Inside<'a> = dyn Fn(String) -> BoxFuture<'a, Result<String, String>> + Sync + 'a;
+
+/// What checking needs.
+pub struct Asker<'a, 'i> {
+    /// The run.
+    pub run: &'a Run,
+    /// The cluster; `None` before it runs.
+    pub cluster: Option<Cluster<'a>>,
+    /// How the node is asked to ask; `None` before it runs.
+    pub inside: Option<&'a Inside<'i>>,
+    /// The project's objects.
+    pub objects: &'a [Object],
+    /// The values of the project's Secrets.
+    pub secret: &'a (dyn Fn(&ObjectName, &DataKey) -> Option<Secret> + Sync),
+    /// Whether a check that fails is asked again.
+    pub patient: bool,
+}
+
+/// How one check went.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What people call it.
+    pub name: String,
+    /// What was asked; of a Secret only its key.
+    pub what: String,
+    /// Who asked.
+    pub from: From,
+    /// Before the rollout or after it.
+    pub when: When,
+    /// Whether the run depends on it.
+    pub required: bool,
+    /// [`Outcome::Done`], [`Outcome::Failed`] or [`Outcome::Skipped`].
+    pub outcome: Outcome,
+    /// What came of it, in words.
+    pub said: String,
+    /// How long the answer, or giving up, took.
+    pub took: Duration,
+    /// What is wrong; an error only if it is required.
+    pub finding: Option<Finding>,
+}
+
+/// What one try said.
+enum Tried {
+    /// It is as expected.
+    Passed(String),
+    /// There is nothing to ask.
+    Nothing(&'static str),
+    /// It is not; and what shows it.
+    Failed(Trouble),
+}
+
+/// Why a check failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Trouble {
+    /// No answer.
+    None(NoAnswer),
+    /// An answer, and why it is the wrong one.
+    Wrong(Answer, String),
+    /// A Service that does not answer, in the words of whoever asked it.
+    Service(String),
+    /// It cannot be asked.
+    Unasked(String),
+}
+
+impl Asker<'_, '_> {
+    /// Asks all of `checks` at once. Each is an item of [`Step::Check`].
+    pub async fn all(&self, checks: &[&Check]) -> Vec<Checked> {
+        join_all(checks.iter().map(|check| self.one(check))).await
+    }
+
+    async fn one(&self, check: &Check) -> Checked {
+        let item = self.run.sink.item(Step::Check, check.name.as_str());
+        let began = Instant::now();
+        let tried = self.until(&item, check).await;
+        let mut checked = Checked {
+            name: check.name.clone(),
+            what: words::what(&check.probe),
+            from: check.from,
+            when: check.when,
+            required: check.required,
+            outcome: Outcome::Done,
+            said: String::new(),
+            took: began.elapsed(),
+            finding: None,
+        };
+        match tried {
+            Tried::Passed(said) => checked.said = said,
+            Tried::Nothing(why) => {
+                checked.outcome = Outcome::Skipped;
+                why.clone_into(&mut checked.said);
+            }
+            Tried::Failed(trouble) => {
+                checked.outcome = Outcome::Failed;
+                checked.said = words::said(&trouble);
+                let mut finding = words::finding(check, &trouble);
+                if !check.required {
+                    finding.severity = Severity::Warning;
+                }
+                checked.finding = Some(finding);
+            }
+        }
+        item.finish(checked.outcome, Some(checked.said.clone()));
+        checked
+    }
+
+    async fn until(&self, item: &OpenItem, check: &Check) -> Tried {
+        let deadline = Instant::now() + if check.when == When::After { AFTER } else { LIMIT };
+        let mut pause = PACE.pause / 4;
+        let mut same: Option<(Trouble, Instant)> = None;
+        loop {
+            let trouble = match self.once(check).await {
+                Tried::Failed(trouble) => trouble,
+                ended => return ended,
+            };
+            let now = Instant::now();
+            let since = match &same {
+                Some((before, since)) if words::said(before) == words::said(&trouble) => *since,
+                _ => now,
+            };
+            let lasts = now - since >= PACE.settle;
+            let comes = check.when == When::After && trouble.may_pass();
+            let settled = lasts && !comes || matches!(trouble, Trouble::Unasked(_));
+            if !self.patient || settled || now + pause >= deadline {
+                return Tried::Failed(trouble);
+            }
+            item.waiting(words::said(&trouble));
+            same = Some((trouble, since));
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PACE.pause);
+        }
+    }
+
+    async fn once(&self, check: &Check) -> Tried {
+        match &check.probe {
+            Probe::Service { name, path, expect } => self.service(name, None, path, expect).await,
+            Probe::Http { url, expect } => {
+                if check.from == From::Cluster
+                    && check.when == When::After
+                    && let Some((name, port, path)) = self.names_service(url)
+                {
+                    return self.service(&name, port, &path, expect).await;
+                }
+                match check.from {
+                    From::Host => judge(from_here(url, expect).await, expect),
+                    From::Cluster => {
+                        let follow = follows(expect);
+                        judge(self.from_node(inside::get(url, follow, LIMIT)).await, expect)
+                    }
+                }
+            }
+            Probe::Tcp(address) => match address.rsplit_once(':') {
+                Some((host, port)) => {
+                    let host = host.trim_matches(['[', ']']);
+                    self.tcp(check.from, host, port.parse().unwrap_or_default()).await
+                }
+                None => Tried::Failed(Trouble::Unasked("it names no port".to_owned())),
+            },
+            Probe::TcpOf { secret, key } => {
+                let Some(value) = (self.secret)(secret, key) else {
+                    return Tried::Nothing("the key has no value");
+                };
+                match address::leads(value.expose()) {
+                    Some(Leads::To(host, port)) => self.tcp(check.from, &host, port).await,
+                    Some(Leads::Nowhere) => Tried::Nothing("the value names no other machine"),
+                    None => {
+                        let why = "the value is no URL with a host and a port that can be told for sure";
+                        Tried::Failed(Trouble::Unasked(why.to_owned()))
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tcp(&self, from: From, host: &str, port: u16) -> Tried {
+        if !address::is_host(host) {
+            return Tried::Failed(Trouble::Unasked("its host is no name and no address".to_owned()));
+        }
+        let connected = match from {
+            From::Cluster => self.from_node(inside::connect(host, port, LIMIT)).await.map(drop),
+            From::Host => match tokio::time::timeout(LIMIT, TcpStream::connect((host, port))).await {
+                Ok(connected) => connected.map(drop).map_err(|error| http::unconnected(&error)),
+                Err(_) => Err(NoAnswer::Unreachable(format!("no connection within {} s", LIMIT.as_secs()))),
+            },
+        };
+        match connected {
+            Ok(()) => Tried::Passed("accepts connections".to_owned()),
+            Err(none) => Tried::Failed(Trouble::None(none)),
+        }
+    }
+
+    async fn from_node(&self, script: String) -> Result<Answer, NoAnswer> {
+        let Some(inside) = self.inside else {
+            return Err(NoAnswer::Unreachable("the cluster does not run".to_owned()));
+        };
+        let began = Instant::now();
+        let printed = inside(script).await.map_err(NoAnswer::Unreachable)?;
+        inside::answer(&printed, LIMIT, began)
+    }
+
+    /// A Service of the project that a URL of the cluster names, with the port and the path.
+    fn names_service(&self, url: &str) -> Option<(ObjectName, Option<u16>, String)> {
+        let uri: ::http::Uri = url.parse().ok()?;
+        let host = uri.host()?;
+        let namespace = self.cluster.as_ref()?.namespace.as_str();
+        let name = match host.split_once('.') {
+            None => host,
+            Some((name, rest)) => {
+                let of =
+                    rest.trim_end_matches('.').trim_end_matches(".cluster.local").trim_end_matches(".svc");
+                Some(name).filter(|_| of == namespace)?
+            }
+        };
+        let is = |object: &&Object| object.kind() == "Service" && object.name() == name;
+        self.objects.iter().find(is)?;
+        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        Some((ObjectName::parse(name).ok()?, uri.port_u16(), path))
+    }
+
+    async fn service(&self, name: &ObjectName, port: Option<u16>, path: &str, expect: &Expect) -> Tried {
+        let Some(cluster) = &self.cluster else {
+            return Tried::Failed(Trouble::Unasked("the cluster does not run".to_owned()));
+        };
+        let candidate = match self.candidate(cluster, name, path, expect).await {
+            Ok(candidate) => candidate,
+            Err(why) => return Tried::Failed(Trouble::Unasked(why)),
+        };
+        if let Some(port) = port.filter(|port| *port != candidate.port.number) {
+            let why =
+                format!("the Service `{name}` is asked at port {}, not at {port}", candidate.port.number);
+            return Tried::Failed(Trouble::Unasked(why));
+        }
+        let asked = once(cluster.client, cluster.namespace, cluster.reach, &candidate, PACE).await;
+        match (asked.status, asked.why) {
+            (Some(status), _) if asked.answers && is_fine(status, expect) => {
+                Tried::Passed(answered(status, expect))
+            }
+            (Some(status), _) if asked.answers => {
+                Tried::Failed(Trouble::Service(format!("answers {status}")))
+            }
+            (_, why) => Tried::Failed(Trouble::Service(why.unwrap_or_else(|| "does not answer".to_owned()))),
+        }
+    }
+
+    async fn candidate(
+        &self,
+        cluster: &Cluster<'_>,
+        name: &ObjectName,
+        path: &str,
+        expect: &Expect,
+    ) -> Result<Candidate, String> {
+        let all = ListParams::default();
+        let services = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
+        let ingresses = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
+        let (services, ingresses) = tokio::try_join!(services.list(&all), ingresses.list(&all))
+            .map_err(|error| super::backend::words(&error))?;
+        let live = Live { services: services.items, ingresses: ingresses.items };
+        let wanted = project::Service {
+            name: name.clone(),
+            place: crate::event::Place::file("deploy.toml"),
+            path: path.to_owned(),
+            expect: expect.clone(),
+            local_port: None,
+        };
+        let found =
+            candidates(&[wanted], self.objects, &live).map_err(|mut findings| findings.remove(0).message)?;
+        let mut candidate = found.into_iter().next().ok_or("there is no such Service")?;
+        // The path is the check's own, not that of the Ingress's rule.
+        path.clone_into(&mut candidate.path);
+        Ok(candidate)
+    }
+}
+
+impl Trouble {
+    /// Whether an application that is coming up may say so, too.
+    fn may_pass(&self) -> bool {
+        match self {
+            Trouble::None(NoAnswer::Garbled(_)) | Trouble::Unasked(_) => false,
+            Trouble::None(_) => true,
+            Trouble::Wrong(answer, _) => matches!(answer.status, 502..=504),
+            Trouble::Service(why) => !why.starts_with("answers ") || why.starts_with("answers 50"),
+        }
+    }
+}
+
+async fn from_here(url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
+    let not_asked = || NoAnswer::Unreachable("its URL cannot be read".to_owned());
+    let uri: ::http::Uri = url.parse().map_err(|_| not_asked())?;
+    let authority = uri.authority().ok_or_else(not_asked)?;
+    let tls = uri.scheme_str() == Some("https");
+    let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let question = Question {
+        connect: format!("{}:{port}", authority.host()),
+        authority: authority.to_string(),
+        tls,
+        path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+    };
+    if follows(expect) {
+        http::get_following(&question, LIMIT).await
+    } else {
+        http::get(&question, LIMIT).await
+    }
+}
+
+fn follows(expect: &Expect) -> bool {
+    expect.contains.is_some() || expect.status.is_none_or(|status| !(300..400).contains(&status))
+}
+
+/// A check that names no status wants a page, not an error page: unlike a service, whose root may well be missing.
+fn is_fine(status: u16, expect: &Expect) -> bool {
+    expect.status.map_or(status < 400, |wanted| wanted == status)
+}
+
+fn judge(answer: Result<Answer, NoAnswer>, expect: &Expect) -> Tried {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(none) => return Tried::Failed(Trouble::None(none)),
+    };
+    let why = super::wrong(&answer, expect)
+        .or_else(|| (!is_fine(answer.status, expect)).then(|| format!("answers {}", answer.status)));
+    match why {
+        None => Tried::Passed(answered(answer.status, expect)),
+        Some(why) => Tried::Failed(Trouble::Wrong(answer, why)),
+    }
+}
+
+fn answered(status: u16, expect: &Expect) -> String {
+    let body = expect.contains.as_ref().map(|text| format!(", with `{text}`")).unwrap_or_default();
+    format!("answers {status}{body}")
+}
+
+#[cfg(test)]
+mod tests;

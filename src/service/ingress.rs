@@ -1,0 +1,356 @@
+//! Who serves the project's Ingresses: an IngressClass that is there, minikube's addon, or nobody.
+//!
+//! A controller that people brought is left alone: where the class is there, somebody serves it, and only the addon's own
+//! pods (which an interrupted start may have left half-way) are looked at more closely. Whether it really serves is not
+//! believed but tried, when the URL is proved.
+
+use super::backend;
+use crate::event::Finding;
+use crate::event::Place;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::manifest::Object;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::api::networking::v1::IngressClass;
+use kube::Api;
+use kube::Client;
+use kube::api::ListParams;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Where minikube's addon has its controller, its Services and its jobs (`minikube: deploy/addons/ingress`).
+pub(super) const NAMESPACE: &str = "ingress-nginx";
+
+/// The Service in front of the addon's controller.
+pub(super) const CONTROLLER: &str = "ingress-nginx-controller";
+
+/// The addon's class.
+const CLASS: &str = "nginx";
+
+/// The Service behind the webhook that judges every Ingress: until it answers, the API server refuses them.
+const ADMISSION: &str = "ingress-nginx-controller-admission";
+
+const DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
+
+/// How long to look again.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a refused pull must last: the first refusal may be a registry's bad moment.
+const REFUSED: Duration = Duration::from_secs(5);
+
+/// How long a controller that was pulled may take until it admits.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// An Ingress and the class that it asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asking {
+    name: String,
+    class: Option<String>,
+    place: Place,
+}
+
+/// What the cluster has to do before Ingresses are applied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Need {
+    /// minikube's addon has to be enabled.
+    pub addon: bool,
+    /// The addon's controller is there and does not run yet.
+    pub coming: bool,
+    /// Ingresses that nobody will serve: by name, each with what to do.
+    pub unserved: Vec<(String, Finding)>,
+}
+
+/// Looks who serves the Ingresses among `objects`, and the addon if it is `wanted` anyhow. Asks nothing where there is no Ingress.
+pub async fn look(client: &Client, objects: &[Object], wanted: bool) -> Result<Need> {
+    let asking = asking(objects);
+    if asking.is_empty() && !wanted {
+        return Ok(Need::default());
+    }
+    let doing = || "cannot list the IngressClasses of the cluster".to_owned();
+    let classes: Api<IngressClass> = Api::all(client.clone());
+    let all = ListParams::default();
+    let classes = classes.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
+    let mut classes = classes.or_fault(Kind::Apply, doing)?.items;
+    let written = objects.iter().filter(|object| object.kind() == "IngressClass");
+    classes.extend(written.filter_map(|object| serde_json::from_value(object.value.clone()).ok()));
+    let pods =
+        controllers(client).await.or_fault(Kind::Apply, || "cannot list the addon's pods".to_owned())?;
+    Ok(decide(&asking, wanted, &classes, &pods))
+}
+
+fn asking(objects: &[Object]) -> Vec<Asking> {
+    let of = |object: &&Object| object.kind() == "Ingress" && object.group() == "networking.k8s.io";
+    let asks = |object: &Object| {
+        let annotated = "/metadata/annotations/kubernetes.io~1ingress.class";
+        let (class, pointer) = match object.value["spec"]["ingressClassName"].as_str() {
+            Some(class) => (Some(class), "/spec/ingressClassName"),
+            None => (object.value.pointer(annotated).and_then(|class| class.as_str()), annotated),
+        };
+        Asking {
+            name: object.name().to_owned(),
+            class: class.map(str::to_owned),
+            place: object.place_of(if class.is_some() { pointer } else { "/spec" }).clone(),
+        }
+    };
+    objects.iter().filter(of).map(asks).collect()
+}
+
+fn decide(asking: &[Asking], wanted: bool, classes: &[IngressClass], pods: &[Pod]) -> Need {
+    let names: Vec<&str> = classes.iter().filter_map(|class| class.metadata.name.as_deref()).collect();
+    let default = classes.iter().any(|class| {
+        class.metadata.annotations.iter().flatten().any(|(key, value)| key == DEFAULT && value == "true")
+    });
+    let mut need = Need::default();
+    let mut asks_addon = wanted;
+    for one in asking {
+        match one.class.as_deref() {
+            Some(CLASS) => asks_addon = true,
+            Some(class) if names.contains(&class) => {}
+            Some(class) => need.unserved.push((one.name.clone(), unserved(one, class, &names))),
+            None if default => {}
+            None if names.is_empty() || names.contains(&CLASS) => asks_addon = true,
+            None => {
+                let told =
+                    "it names no class, and the cluster has no default one: no controller will serve it";
+                let mend = format!("write `ingressClassName: {}`", names[0]);
+                let finding =
+                    Finding::error(told).about(format!("Ingress/{}", one.name)).at(one.place.clone());
+                need.unserved.push((one.name.clone(), finding.mend(mend)));
+            }
+        }
+    }
+    need.addon = asks_addon && !names.contains(&CLASS);
+    need.coming = !need.addon && !pods.is_empty() && !pods.iter().any(is_ready);
+    need
+}
+
+fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
+    let mend = match names {
+        [] => format!(
+            "write `ingressClassName: {CLASS}`, for which `todo` enables minikube's addon, or install the controller of `{class}` first"
+        ),
+        names => {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            format!(
+                "the cluster has {}: name that, or install the controller of `{class}` first",
+                names.join(", ")
+            )
+        }
+    };
+    Finding::error(format!("nobody in the cluster serves the Ingress class `{class}`"))
+        .about(format!("Ingress/{}", one.name))
+        .at(one.place.clone())
+        .mend(mend)
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// The addon's controllers; none where its namespace is not there.
+async fn controllers(client: &Client) -> kube::Result<Vec<Pod>> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    let controller = ListParams::default()
+        .labels("app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller");
+    Ok(pods.list(&controller).await?.items)
+}
+
+/// Waits until the addon's controller runs and its webhook admits Ingresses. `tell` hears what is waited for.
+pub async fn admits(client: &Client, tell: impl Fn(String)) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let pods = controllers(client).await.unwrap_or_default();
+        let why = if !pods.iter().any(is_ready) {
+            "the Ingress controller is not ready yet"
+        } else if judges(client).await {
+            return Ok(());
+        } else {
+            "the Ingress controller's webhook has no endpoint yet"
+        };
+        if Instant::now() + PAUSE >= until {
+            return Err(Fault::message(Kind::Minikube, why)
+                .hint(format!("see why: `kubectl -n {NAMESPACE} describe pods`")));
+        }
+        tell(why.to_owned());
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Whether the webhook answers; a controller without one judges nothing.
+async fn judges(client: &Client) -> bool {
+    let services: Api<Service> = Api::namespaced(client.clone(), NAMESPACE);
+    let (Ok(namespace), Ok(name)) = (Namespace::parse(NAMESPACE), ObjectName::parse(ADMISSION)) else {
+        return true;
+    };
+    match services.get_opt(ADMISSION).await {
+        Ok(None) => true,
+        Ok(Some(_)) => backend::look(client, &namespace, &name, Some("https-webhook"))
+            .await
+            .is_ok_and(|backends| backends.ready > 0),
+        Err(_) => false,
+    }
+}
+
+/// Ends once the addon cannot come up: an image of its pods cannot be pulled. Otherwise never.
+pub async fn doomed(client: &Client) -> Fault {
+    refused_for(client, PAUSE, REFUSED).await
+}
+
+async fn refused_for(client: &Client, pause: Duration, lasting: Duration) -> Fault {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
+    let mut since: Option<Instant> = None;
+    loop {
+        tokio::time::sleep(pause).await;
+        let Ok(found) = pods.list(&ListParams::default()).await else { continue };
+        match found.items.iter().find_map(refused) {
+            None => since = None,
+            Some(finding) if since.get_or_insert_with(Instant::now).elapsed() >= lasting => {
+                let message = "minikube's addon `ingress` cannot come up: its image cannot be pulled";
+                return Fault::message(Kind::Minikube, message).findings([finding]).hint(
+                    "or put another controller in its place, after `minikube addons disable ingress`: where somebody else serves the IngressClass `nginx`, `todo` leaves the addon alone",
+                );
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// The image of a pod that is not to be had, in the words of whoever tried.
+fn refused(pod: &Pod) -> Option<Finding> {
+    let status = pod.status.as_ref()?;
+    let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
+    containers.into_iter().find_map(|container| {
+        let waiting = container.state.as_ref()?.waiting.as_ref()?;
+        let reason = waiting.reason.as_deref()?;
+        let pull = ["ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName"];
+        pull.contains(&reason).then(|| {
+            let image = &container.image;
+            let name = pod.metadata.name.as_deref().unwrap_or_default();
+            Finding::error(format!("the image `{image}` cannot be pulled: {reason}"))
+                .about(format!("Pod/{name} in {NAMESPACE}"))
+                .evidence(waiting.message.iter().map(|message| message.trim().to_owned()))
+                .mend(format!(
+                    "give the node a network or a proxy; or bring the image: `minikube image load {}`",
+                    image.split('@').next().unwrap_or(image)
+                ))
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Need;
+    use super::asking;
+    use super::decide;
+    use super::refused_for;
+    use crate::event::Place;
+    use crate::fault::Kind;
+    use crate::manifest::Object;
+    use crate::service::fake;
+    use crate::service::tests::client;
+    use k8s_openapi::api::core::v1::Pod;
+    use k8s_openapi::api::networking::v1::IngressClass;
+    use serde_json::Value;
+    use serde_json::json;
+    use std::time::Duration;
+
+    fn ingress(class: Option<&str>) -> Object {
+        let mut value = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web"}, "spec": {}});
+        if let Some(class) = class {
+            value["spec"]["ingressClassName"] = json!(class);
+        }
+        Object::made(value, Place::file("web.yaml"))
+    }
+
+    fn class(name: &str, default: bool) -> IngressClass {
+        let annotations = json!({"ingressclass.kubernetes.io/is-default-class": default.to_string()});
+        serde_json::from_value(json!({"metadata": {"name": name, "annotations": annotations}, "spec": {}}))
+            .unwrap()
+    }
+
+    fn pod(ready: &str) -> Pod {
+        let status = json!({"conditions": [{"type": "Ready", "status": ready}]});
+        serde_json::from_value(json!({"metadata": {"name": "c"}, "status": status})).unwrap()
+    }
+
+    #[test]
+    fn the_addon_is_for_those_who_brought_no_controller() {
+        let none: [IngressClass; 0] = [];
+        let own = [class("nginx", true)];
+        let bare = [class("nginx", false)];
+        let other = [class("traefik", false)];
+        let other_default = [class("traefik", true)];
+        let (addon, nothing) = (Need { addon: true, ..Need::default() }, Need::default());
+        for (asks, classes, need) in [
+            (None, &none as &[IngressClass], Some(&addon)),
+            (Some("nginx"), &none[..], Some(&addon)),
+            (None, &own[..], Some(&nothing)),
+            (Some("nginx"), &own[..], Some(&nothing)),
+            (None, &bare[..], Some(&nothing)),
+            (Some("nginx"), &other[..], Some(&addon)),
+            (Some("traefik"), &other[..], Some(&nothing)),
+            (None, &other_default[..], Some(&nothing)),
+            // Nobody serves these.
+            (None, &other[..], None),
+            (Some("alb"), &none[..], None),
+            (Some("alb"), &own[..], None),
+        ] {
+            let found = decide(&asking(&[ingress(asks)]), false, classes, &[]);
+            match need {
+                Some(need) => assert_eq!(&found, need, "{asks:?}"),
+                None => {
+                    let (name, finding) = &found.unserved[0];
+                    assert_eq!((name.as_str(), found.addon), ("web", false), "{asks:?}");
+                    assert!(finding.place.is_some() && finding.mend.is_some());
+                }
+            }
+        }
+        assert!(decide(&[], true, &[], &[]).addon, "deploy.toml asks for it");
+        assert!(!decide(&[], true, &own, &[]).addon);
+        assert!(decide(&[], true, &own, &[pod("False")]).coming, "an enabling that was interrupted");
+        assert!(!decide(&[], true, &own, &[pod("False"), pod("True")]).coming);
+    }
+
+    #[test]
+    fn the_old_annotation_is_a_class_too() {
+        let mut old = ingress(None).value;
+        old["metadata"]["annotations"] = json!({"kubernetes.io/ingress.class": "alb"});
+        let asking = asking(&[Object::made(old, Place::file("web.yaml"))]);
+        assert_eq!(asking[0].class.as_deref(), Some("alb"));
+    }
+
+    #[tokio::test]
+    async fn an_addon_whose_image_cannot_be_pulled_is_told_with_the_cause() {
+        let waiting = |reason: &str| -> Value {
+            json!({"metadata": {"name": "controller-1"}, "spec": {"containers": []}, "status": {"containerStatuses": [{
+                "name": "controller", "image": "registry.k8s.io/ingress-nginx/controller:v1.14.3@sha256:1", "imageID": "",
+                "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": reason, "message": "dial tcp: lookup registry.k8s.io: no such host"}},
+            }]}})
+        };
+        let at = fake::server(move |number, _| {
+            let reason = if number < 2 { "ContainerCreating" } else { "ErrImagePull" };
+            fake::json(&json!({"metadata": {}, "items": [waiting(reason)]}))
+        })
+        .await;
+        let brief = Duration::from_millis(20);
+        let fault = refused_for(&client(at), brief, brief * 3).await;
+        assert_eq!(fault.kind, Kind::Minikube);
+        let finding = &fault.findings[0];
+        assert!(finding.message.contains("controller:v1.14.3@sha256:1` cannot be pulled: ErrImagePull"));
+        assert_eq!(finding.evidence, ["dial tcp: lookup registry.k8s.io: no such host"]);
+        assert!(
+            finding
+                .mend
+                .as_ref()
+                .unwrap()
+                .contains("`minikube image load registry.k8s.io/ingress-nginx/controller:v1.14.3`")
+        );
+    }
+}
