@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn notes_do_not_repeat_secrets() {
-        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {A: hunter2, B: hunter22, C: on}\n";
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {A: hunter2, B: hunter22, C: 'on'}\n";
         let told =
             masked("the password is hunter22, or hunter2 (aHVudGVyMg==), on port 80", &objects(secret));
         assert_eq!(told, "the password is •••, or ••• (•••), on port 80");

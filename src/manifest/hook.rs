@@ -273,7 +273,7 @@ mod tests {
     fn what_helm_would_not_understand_is_told() {
         let (_, _, told) = parted(&[
             hook("Job", "a", "helm.sh/hook: pre-instal"),
-            hook("Job", "b", "helm.sh/hook: crd-install"),
+            hook("Job", "b", "helm.sh/hook: sometime"),
             hook("Job", "c", "helm.sh/hook: pre-install, helm.sh/hook-weight: early"),
             hook("Job", "d", "helm.sh/hook: pre-install, helm.sh/hook-delete-policy: never"),
         ]);

@@ -160,6 +160,6 @@ mod tests {
         assert_eq!(told(1, "/spec/paused"), "k8s/base/web.yaml:7:11");
         assert_eq!(told(1, "/spec/replicas"), "k8s/base/web.yaml:5:1", "a patched value is not in this file");
         assert_eq!(told(2, "/spec"), "k8s/base/web.yaml:9:1");
-        assert_eq!(told(3, ""), "app.yaml:14:1");
+        assert_eq!(told(3, ""), "app.yaml:16:1");
     }
 }
