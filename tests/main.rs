@@ -4,8 +4,10 @@
 
 mod binary;
 mod cluster {
+    mod back;
     mod fake;
     mod real;
+    mod shared;
 }
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;

@@ -1,6 +1,7 @@
 //! Everything that is written, read: manifests, values, Dockerfiles, contexts. All that is wrong with any of it at once,
 //! before anything outside is touched.
 
+use crate::cluster::judge::annotation;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
@@ -44,6 +45,10 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     let Values { secrets, configs, warnings } = usable(values, &mut findings)?;
     // Without the values, lint would miss keys that are only unread.
     let plan = if known { plan::make(project, Facts { objects, secrets, configs }) } else { Err(Vec::new()) };
+    let plan = plan.and_then(|plan| {
+        let mistakes = annotation::mistakes(&plan.objects);
+        if mistakes.is_empty() { Ok(plan) } else { Err(mistakes) }
+    });
     let plan = match plan {
         Ok(plan) if findings.is_empty() => plan,
         Ok(_) => return Err(unusable().findings(findings)),

@@ -1,17 +1,13 @@
 //! `todo history` and `todo rollback`: the revisions that ran well, and the way back to one.
 
 use crate::cli;
-use crate::cluster::apply::ApplyOptions;
-use crate::cluster::apply::apply;
 use crate::cluster::revision;
-use crate::event::Outcome;
-use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::back;
 use crate::flow::reach;
-use crate::flow::up::healthy;
 use crate::project::Project;
 use crate::report::listing::Listing;
 use crate::run::Run;
@@ -36,11 +32,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
 /// Applies the objects of an earlier revision as they were then, and waits until they are healthy.
 pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Result<Answer> {
     let target = reach::running(run, project).await?;
-    let (number, objects) = revision::objects(run, &target, flags.revision).await?;
-    let step = run.sink.step(Step::Apply);
-    let applied = apply(run, &target, &objects, &ApplyOptions::default()).await?;
-    let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
-    step.finish(outcome, Some(format!("as in revision {number}")));
-    healthy(run, &target, applied, &flags.wait).await?;
+    let earlier = revision::earlier(run, &target, flags.revision).await?;
+    back::to(run, &target, earlier, &flags.wait).await?;
     Ok(Answer::Nothing)
 }

@@ -15,6 +15,7 @@ use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::Open;
+use crate::flow::back;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
 use crate::flow::generate::generate;
@@ -55,7 +56,9 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     }
     let applied = write(run, project, &target, plan, &built, options(flags.apply)).await?;
     let objects: Vec<Object> = applied.objects.iter().map(|applied| applied.object.clone()).collect();
-    healthy(run, &target, applied, &flags.wait).await?;
+    if let Err(fault) = healthy(run, &target, applied, &flags.wait).await {
+        return Err(if flags.rollback { back::after(run, &target, fault, &flags.wait).await } else { fault });
+    }
     let proved = open(run, project, &target, &node, &objects).await?;
     sweep(run, project, &target, &to, &built).await;
     Ok(answer(proved))
