@@ -12,5 +12,8 @@ mod cluster {
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;
 #[cfg(unix)]
+#[path = "failures/case.rs"]
+mod failures;
+#[cfg(unix)]
 mod real;
 mod tidy;

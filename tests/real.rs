@@ -15,4 +15,5 @@ mod http;
 mod life;
 mod profile;
 mod repairs;
+mod reports;
 mod stage;
