@@ -144,6 +144,9 @@ pub struct Up {
     /// How far it may go.
     #[command(flatten)]
     pub apply: Apply,
+    /// If it does not become healthy, go back to the last revision that did; the exit code stays 50
+    #[arg(long)]
+    pub rollback: bool,
     /// How to wait.
     #[command(flatten)]
     pub wait: Wait,

@@ -53,6 +53,7 @@ pub mod snapshot;
 pub mod status;
 mod survey;
 pub mod target;
+pub mod unstick;
 mod until;
 mod wire;
 mod write;

@@ -4,17 +4,23 @@
 
 mod binary;
 mod cluster {
+    mod back;
     mod fake;
     mod hooks;
     mod lab;
     mod order;
     mod past;
     mod real;
+    mod shared;
     mod thorough;
     mod trouble;
 }
 #[path = "dockerignore/differential.rs"]
 mod dockerignore;
+#[cfg(unix)]
+#[path = "failures/case.rs"]
+#[expect(dead_code, reason = "benches/failures.rs reads the times, too")]
+mod failures;
 mod from_scripts;
 #[path = "init/trees.rs"]
 mod init;

@@ -19,4 +19,5 @@ mod ingress;
 mod life;
 mod profile;
 mod repairs;
+mod reports;
 mod stage;

@@ -90,6 +90,9 @@ pub struct Applied {
     pub objects: Vec<AppliedObject>,
     /// Jobs that ran, ended well and expired in an earlier run; they are not run again.
     pub expired: Vec<ObjectId>,
+    /// Objects of the set that were not to be applied, such as the claims and Jobs of an earlier revision: they are
+    /// wanted, and stay as they are.
+    pub left: Vec<manifest::Object>,
     /// What the user allows.
     pub options: ApplyOptions,
     pub(crate) stored: Option<Stored>,

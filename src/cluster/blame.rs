@@ -15,6 +15,7 @@ pub mod grace;
 pub mod image;
 pub mod newest;
 pub mod pod;
+pub mod probe;
 pub mod quantity;
 pub mod scheduling;
 pub mod service;

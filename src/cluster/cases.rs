@@ -66,6 +66,7 @@ fn health_is_as_the_tables_say() {
             before: case.known.before.as_ref(),
             manifest: case.known.manifest.as_ref(),
             since: case.known.seconds_since_write.map(SignedDuration::from_secs),
+            changed: case.known.seconds_since_write.is_some(),
             around: Some(&around),
         };
         let verdict = health::judge(&case.object, known);
@@ -89,6 +90,9 @@ struct BlameCase {
     /// More of the container as written.
     #[serde(default)]
     container: Value,
+    /// Annotations of the Deployment as written.
+    #[serde(default)]
+    annotations: Value,
     /// More of the pod's spec as written.
     #[serde(default)]
     pod: Value,
@@ -238,7 +242,9 @@ fn blame_is_as_the_tables_say() {
     for (table, case) in tables::<BlameCase>("blame") {
         let name = format!("{table}: {}", case.case);
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let mut subjects = vec![subject(deployment("web", &template(&case), false))];
+        let mut web = deployment("web", &template(&case), false);
+        web["metadata"]["annotations"] = merged(web["metadata"]["annotations"].clone(), &case.annotations);
+        let mut subjects = vec![subject(web)];
         subjects.extend(case.set.iter().cloned().map(subject));
         subjects.extend(
             case.others_start_until.map(|_| subject(deployment("db", &json!({"containers": []}), false))),

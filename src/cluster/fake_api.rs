@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
@@ -27,6 +28,8 @@ struct State {
     lists: BTreeMap<String, BTreeMap<String, Value>>,
     watches: BTreeMap<String, mpsc::UnboundedSender<Piece>>,
     refused: BTreeSet<String>,
+    stumbles: BTreeMap<String, Vec<u16>>,
+    slow: BTreeMap<String, Duration>,
     logs: BTreeMap<String, String>,
     requests: Vec<String>,
 }
@@ -45,7 +48,12 @@ impl FakeApi {
         let answering = server.clone();
         tokio::spawn(async move {
             while let Some((request, respond)) = handle.next_request().await {
-                respond.send_response(answering.answer(&request));
+                let answering = answering.clone();
+                tokio::spawn(async move {
+                    let slow = answering.state.lock().unwrap().slow.get(request.uri().path()).copied();
+                    tokio::time::sleep(slow.unwrap_or_default()).await;
+                    respond.send_response(answering.answer(&request));
+                });
             }
         });
         (server, kube::Client::new(service, "todo"))
@@ -79,6 +87,22 @@ impl FakeApi {
         }
     }
 
+    /// Ends all open watches, as a server does that is shut down.
+    pub(crate) fn close(&self) {
+        self.state.lock().unwrap().watches.clear();
+    }
+
+    /// Answers the next requests for a list with these codes.
+    pub(crate) fn stumble(&self, path: &str, codes: &[u16]) {
+        let codes = codes.iter().rev().copied().collect();
+        self.state.lock().unwrap().stumbles.insert(path.to_owned(), codes);
+    }
+
+    /// Takes its time for every answer about a list.
+    pub(crate) fn slow_down(&self, path: &str, by: Duration) {
+        self.state.lock().unwrap().slow.insert(path.to_owned(), by);
+    }
+
     /// Refuses to list and watch.
     pub(crate) fn refuse(&self, path: &str) {
         self.state.lock().unwrap().refused.insert(path.to_owned());
@@ -97,7 +121,7 @@ impl FakeApi {
     /// Waits until a list is being watched.
     pub(crate) async fn watched(&self, path: &str) {
         while !self.state.lock().unwrap().watches.contains_key(path) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
@@ -108,6 +132,9 @@ impl FakeApi {
         state.requests.push(format!("{} {path}", if watch { "WATCH" } else { request.method().as_str() }));
         if state.refused.contains(&path) {
             return status(403, "Forbidden");
+        }
+        if let Some(code) = state.stumbles.get_mut(&path).and_then(Vec::pop) {
+            return status(code, if code == 429 { "TooManyRequests" } else { "ServiceUnavailable" });
         }
         if watch {
             let (tell, events) = mpsc::unbounded_channel::<Piece>();

@@ -156,6 +156,8 @@ pub struct Known<'a> {
     pub manifest: Option<&'a Value>,
     /// How long ago our write was.
     pub since: Option<SignedDuration>,
+    /// Whether our write changed it.
+    pub changed: bool,
     /// The objects around it.
     pub around: Option<&'a Snapshot>,
 }
@@ -196,12 +198,12 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         return by_its_own_rule(own, object);
     }
     if !ours {
-        return any::judge(object);
+        return any::judge(object, known);
     }
     match live::kind(object) {
         "Deployment" => deployment::judge(object, known),
         "StatefulSet" => stateful_set::judge(object),
-        "DaemonSet" => daemon_set::judge(object),
+        "DaemonSet" => daemon_set::judge(object, known),
         "ReplicaSet" | "ReplicationController" => replica_set::judge(object),
         "Pod" => pod::judge(object),
         "Job" => batch::job(object, known),
@@ -219,13 +221,13 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
     }
 }
 
-fn by_its_own_rule(rule: &str, object: &Value) -> Judgement {
-    match expression::holds(rule, object) {
-        Ok(true) => Judgement::ready("OwnRule", format!("`{rule}` holds")),
-        Ok(false) => Judgement::progressing("OwnRule", format!("`{rule}` does not hold yet")),
+fn by_its_own_rule(text: &str, object: &Value) -> Judgement {
+    match expression::Rule::read(text) {
+        Ok(rule) if rule.holds(object) => Judgement::ready("OwnRule", format!("`{text}` holds")),
+        Ok(_) => Judgement::progressing("OwnRule", format!("`{text}` does not hold yet")),
         Err(why) => Judgement::failed(
             "OwnRule",
-            format!("its annotation `{}` is wrong: {why}", expression::ANNOTATION),
+            format!("its annotation `{}` cannot be read: {why}", expression::ANNOTATION),
         ),
     }
 }

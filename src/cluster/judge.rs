@@ -4,14 +4,16 @@
 //! need to know, and [`Judge::decide`] whether to go on. Graces run from the first look that showed the trouble, by our
 //! own clock: a node's clock may be wrong by hours after a laptop slept.
 
+pub mod annotation;
 pub mod crash;
 mod doom;
 pub mod limits;
+mod progress;
 mod report;
+mod steady;
+mod trouble;
 
-use crate::cluster::blame;
 use crate::cluster::blame::Symptom;
-use crate::cluster::blame::newest;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::health;
 use crate::cluster::health::Health;
@@ -27,6 +29,7 @@ use crash::LogNeed;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use limits::Limits;
+use progress::fingerprint;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -84,6 +87,10 @@ impl Track {
     }
 }
 
+/// A DaemonSet that is not ready by then may have pods on a node that is gone: the node controller takes 40 s to see
+/// that (`kubernetes: --node-monitor-grace-period`), but it was gone before most likely.
+const ASK_FOR_NODES: SignedDuration = SignedDuration::from_secs(20);
+
 type Key = (String, Option<String>, Signal);
 
 #[derive(Debug, Clone)]
@@ -128,6 +135,10 @@ pub struct Judge {
     began: Timestamp,
     seen: HashMap<Key, Seen>,
     latched: HashMap<(String, String), (Signal, String)>,
+    /// Containers of which the kernel has ended a run at its memory limit.
+    starved: HashSet<(String, String)>,
+    /// The last failure that was heard of each container's liveness probe, and when it was heard.
+    failing: HashMap<(String, String), (Option<Timestamp>, Timestamp)>,
     crashes: Crashes,
     up_since: HashMap<(String, String, i64), Timestamp>,
     first_doom: Option<Timestamp>,
@@ -159,6 +170,8 @@ impl Judge {
             began: now,
             seen: HashMap::new(),
             latched: HashMap::new(),
+            starved: HashSet::new(),
+            failing: HashMap::new(),
             crashes: Crashes::default(),
             up_since: HashMap::new(),
             first_doom: None,
@@ -227,11 +240,9 @@ impl Judge {
             |since: Timestamp, limit: std::time::Duration| now.duration_since(since).unsigned_abs() >= limit;
         if let Some(first) = self.first_doom {
             let settled = self.tracks.iter().all(Track::settled);
-            return if settled || past(first, self.limits.settle) {
-                Decision::Broken
-            } else {
-                Decision::Wait
-            };
+            // Who has no patience wants the first trouble, not all of it.
+            let settle = self.limits.settle.mul_f64(self.limits.patience.clamp(0.2, 1.0));
+            return if settled || past(first, settle) { Decision::Broken } else { Decision::Wait };
         }
         let open: Vec<&Track> =
             self.tracks.iter().filter(|track| track.judgement.health == Health::Progressing).collect();
@@ -272,6 +283,7 @@ impl Judge {
                 before: subject.before.as_ref(),
                 manifest: Some(&subject.object.value),
                 since: Some(now.duration_since(self.began)),
+                changed: subject.changed,
                 around: Some(snapshot),
             },
         );
@@ -281,6 +293,12 @@ impl Judge {
                 format!("somebody deletes it; it is {}", judgement.message),
             );
         }
+        // A node that is gone holds a DaemonSet up; which are, has to be asked.
+        let slow = now.duration_since(self.began) >= ASK_FOR_NODES;
+        self.needs.nodes |= subject.id.kind == "DaemonSet"
+            && judgement.health == Health::Progressing
+            && slow
+            && snapshot.nodes.is_none();
         if judgement.health == Health::Ready && subject.changed {
             let live = live.clone();
             return self.stays_up(&live, judgement, now, snapshot);
@@ -288,160 +306,13 @@ impl Judge {
         judgement
     }
 
-    /// A container without a readiness probe is "ready" as soon as it has started, so it has to stay up for a while.
-    fn stays_up(
-        &mut self,
-        live: &Value,
-        judgement: Judgement,
-        now: Timestamp,
-        snapshot: &Snapshot,
-    ) -> Judgement {
-        let mut left = SignedDuration::ZERO;
-        for pod in newest::pods(live, snapshot) {
-            for written in live::list(pod, "/spec/containers") {
-                if live::text(pod, "/status/phase") != "Running" || written.get("readinessProbe").is_some() {
-                    continue;
-                }
-                let name = live::text(written, "/name");
-                let status = live::list(pod, "/status/containerStatuses")
-                    .iter()
-                    .find(|status| live::text(status, "/name") == name);
-                let run = status.map_or(0, |status| live::count(status, "/restartCount"));
-                let key = (live::uid(pod).to_owned(), name.to_owned(), run);
-                let up = now.duration_since(*self.up_since.entry(key).or_insert(now));
-                let stability =
-                    SignedDuration::try_from(self.limits.stability).unwrap_or(SignedDuration::MAX);
-                left = left.max(stability - up);
-            }
-        }
-        if left.is_positive() && live::kind(live) != "Job" {
-            let mut waits = Judgement::progressing(
-                "StaysUp",
-                "ready; it has no readiness probe, so it is watched for a moment",
-            );
-            waits.replicas = judgement.replicas;
-            return waits;
-        }
-        judgement
-    }
-
-    fn troubles(
-        &mut self,
-        index: usize,
-        judgement: &Judgement,
-        now: Timestamp,
-        snapshot: &Snapshot,
-        present: &mut HashSet<Key>,
-    ) -> Vec<Trouble> {
-        let id = self.tracks[index].subject.id.clone();
-        let Some(live) = snapshot.get(&id) else { return Vec::new() };
-        let unseen = judgement.reason == "GenerationNotObserved";
-        if !matches!(judgement.health, Health::Progressing | Health::Failed) || unseen {
-            // Restarts count from the moment when a container was ready, so ready ones are looked at too.
-            self.look_at_runs(live, index, now, snapshot);
-            return Vec::new();
-        }
-        if id.kind == "PersistentVolumeClaim" {
-            self.needs.classes |= snapshot.classes.is_none();
-            return blame::claim::symptom(live, snapshot)
-                .map(|symptom| self.trouble(symptom, live, None, now, present))
-                .into_iter()
-                .collect();
-        }
-        let logs = self.look_at_runs(live, index, now, snapshot);
-        self.needs.logs.extend(logs);
-        let mut troubles = Vec::new();
-        if let Some(symptom) = blame::creation::symptom(live, snapshot) {
-            troubles.push(self.trouble(symptom, live, None, now, present));
-        }
-        for pod in newest::pods(live, snapshot) {
-            for symptom in blame::pod::symptoms(pod, snapshot) {
-                self.needs.nodes |= snapshot.nodes.is_none() && symptom.message.contains("Insufficient");
-                troubles.push(self.trouble(symptom, pod, Some(live::id(pod)), now, present));
-            }
-        }
-        troubles
-    }
-
-    fn look_at_runs(
-        &mut self,
-        live: &Value,
-        index: usize,
-        now: Timestamp,
-        snapshot: &Snapshot,
-    ) -> Vec<LogNeed> {
-        // What has just become ready may not be reachable yet: endpoints take a moment.
-        let calm = self.others(index).all(|other| {
-            other.started.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_secs(3))
-        });
-        let mut needs = Vec::new();
-        for pod in newest::pods(live, snapshot) {
-            for (status, purpose) in blame::pod::containers(pod) {
-                needs.extend(self.crashes.look(pod, status, purpose, calm));
-            }
-        }
-        needs
-    }
-
     fn others(&self, index: usize) -> impl Iterator<Item = &Track> {
         self.tracks.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, track)| track)
-    }
-
-    /// Puts a symptom beside what was seen of it before.
-    fn trouble(
-        &mut self,
-        mut symptom: Symptom,
-        of: &Value,
-        pod: Option<ObjectId>,
-        now: Timestamp,
-        present: &mut HashSet<Key>,
-    ) -> Trouble {
-        let uid = live::uid(of).to_owned();
-        self.latch(&uid, &mut symptom);
-        let key = (uid, symptom.container.clone(), symptom.signal);
-        present.insert(key.clone());
-        let since = if self.dump { since(of).unwrap_or(now).min(now) } else { now };
-        let seen = self.seen.entry(key).or_insert_with(|| Seen {
-            since,
-            reason: symptom.reason.clone(),
-            times: 1,
-            doomed: false,
-        });
-        if seen.reason != symptom.reason {
-            seen.reason.clone_from(&symptom.reason);
-            seen.times += 1;
-        }
-        Trouble { symptom, pod, since: seen.since, doomed: false }
-    }
-
-    /// `ImagePullBackOff` often forgets why; the last `ErrImagePull` told.
-    fn latch(&mut self, uid: &str, symptom: &mut Symptom) {
-        let Some(container) = symptom.container.clone() else { return };
-        let key = (uid.to_owned(), container);
-        if symptom.signal == Signal::ImagePull && symptom.reason != "ErrImagePull" {
-            if let Some((signal, message)) = self.latched.get(&key) {
-                symptom.signal = *signal;
-                symptom.message.clone_from(message);
-            }
-        } else if symptom.reason == "ErrImagePull" {
-            self.latched.insert(key, (symptom.signal, symptom.message.clone()));
-        }
     }
 }
 
 fn waiting_for_an_answer() -> Judgement {
     Judgement::progressing("NotSeen", "waiting for the API server to tell of it")
-}
-
-/// Since when an object of a dump is in trouble, as far as it says so.
-fn since(object: &Value) -> Option<Timestamp> {
-    ["PodScheduled", "Initialized", "ContainersReady", "Ready"]
-        .iter()
-        .filter_map(|kind| live::condition(object, kind))
-        .find(|condition| condition.status == "False")
-        .and_then(|condition| condition.changed)
-        .or_else(|| live::moment(object, "/status/startTime"))
-        .or_else(|| live::moment(object, "/metadata/creationTimestamp"))
 }
 
 fn gone(track: &Track) -> Judgement {
@@ -451,23 +322,4 @@ fn gone(track: &Track) -> Judgement {
         return Judgement::ready("Complete", "it ran to its end and was cleaned up");
     }
     Judgement::failed("Deleted", "somebody deleted it after it was applied")
-}
-
-/// What counts as progress: counts, pods, containers that start for the first time. A crash loop is none.
-fn fingerprint(live: &Value, judgement: &Judgement, snapshot: &Snapshot) -> (String, bool) {
-    use std::fmt::Write as _;
-    let mut text = format!("{:?} {}", judgement.replicas, judgement.message);
-    let mut pulling = false;
-    for pod in newest::pods(live, snapshot) {
-        let _ = write!(text, "|{} {}", live::name(pod), live::text(pod, "/status/phase"));
-        for (status, _) in blame::pod::containers(pod) {
-            let first = live::count(status, "/restartCount") == 0;
-            let up = status.pointer("/state/running").is_some();
-            let _ = write!(text, " {}{}", u8::from(first && up), u8::from(live::flag(status, "/ready")));
-        }
-        let happenings = snapshot.happenings(live::uid(pod));
-        pulling |= happenings.last().is_some_and(|last| last.reason == "Pulling")
-            && live::text(pod, "/status/phase") == "Pending";
-    }
-    (text, pulling)
 }

@@ -84,10 +84,19 @@ pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>>
     .await
 }
 
-/// The objects of a revision, to be applied again; the one before the newest if no number is given.
-///
-/// Jobs are left out: going back must not run a migration again. So are claims, which cannot shrink back.
-pub async fn objects(run: &Run, target: &Target, number: Option<u64>) -> fault::Result<(u64, Vec<Object>)> {
+/// A revision, to go back to.
+#[derive(Debug)]
+pub struct Earlier {
+    /// Its number.
+    pub number: u64,
+    /// What is to be applied again.
+    pub objects: Vec<Object>,
+    /// What belongs to it and is left as it is: going back must not run a migration again, and claims cannot shrink.
+    pub left: Vec<Object>,
+}
+
+/// A revision, to go back to; the one before the newest if no number is given.
+pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::Result<Earlier> {
     let wire = target.wire();
     run.or_stopped(async {
         let shelf = Shelf::new(run, target, &wire);
@@ -112,15 +121,11 @@ pub async fn objects(run: &Run, target: &Target, number: Option<u64>) -> fault::
                 .hint("go back to another: `todo history` lists them")
         })?;
         let place = Place::file(format!("revision {number}"));
-        let objects = payload
-            .objects
-            .into_iter()
-            .filter(|object| {
-                !matches!(object["kind"].as_str(), Some("Job" | "PersistentVolumeClaim" | "PersistentVolume"))
-            })
-            .map(|object| Object::made(object, place.clone()))
-            .collect();
-        Ok((*number, objects))
+        let objects = payload.objects.into_iter().map(|object| Object::made(object, place.clone()));
+        let (left, objects) = objects.partition(|object| {
+            matches!(object.kind(), "Job" | "PersistentVolumeClaim" | "PersistentVolume")
+        });
+        Ok(Earlier { number: *number, objects, left })
     })
     .await
 }
@@ -136,9 +141,13 @@ pub(crate) async fn record(
     let shelf = Shelf::new(run, target, wire);
     let heads = shelf.heads().await?;
     let newest = heads.last();
-    let objects: Vec<Value> = applied.objects.iter().map(|object| object.object.value.clone()).collect();
+    let written = applied.objects.iter().map(|object| &object.object);
+    let objects: Vec<Value> = written.chain(&applied.left).map(|object| object.value.clone()).collect();
+    let same = |before: &[Value]| {
+        before.len() == objects.len() && before.iter().all(|object| objects.contains(object))
+    };
     if let Some((_, head)) = newest
-        && (!changed || payload(&shelf, head).await.is_ok_and(|newest| newest.objects == objects))
+        && (!changed || payload(&shelf, head).await.is_ok_and(|newest| same(&newest.objects)))
     {
         return Ok(None);
     }

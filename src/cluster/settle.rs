@@ -30,6 +30,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
+use crate::manifest;
 use crate::manifest::ObjectId;
 use crate::run::Run;
 use futures::StreamExt;
@@ -123,6 +124,7 @@ async fn settled(run: &Run, target: &Target, applied: &Applied, locked: bool) ->
         .iter()
         .map(|object| object.id.clone())
         .chain(applied.expired.iter().cloned())
+        .chain(applied.left.iter().map(manifest::Object::id))
         .collect();
     let uids: BTreeSet<&str> = applied.objects.iter().map(|object| object.uid.as_str()).collect();
     let inventory = applied.stored.as_ref().map(|stored| &stored.inventory);
@@ -147,11 +149,13 @@ async fn settled(run: &Run, target: &Target, applied: &Applied, locked: bool) ->
 fn is_exact(applied: &Applied, inventory: Option<&Inventory>, candidates: &Unwanted) -> bool {
     let Some(inventory) = inventory else { return false };
     let listed: BTreeSet<&ObjectId> = inventory.entries.iter().map(|entry| &entry.id).collect();
+    let left: Vec<ObjectId> = applied.left.iter().map(manifest::Object::id).collect();
     let wanted: BTreeSet<&ObjectId> = applied
         .objects
         .iter()
         .map(|object| &object.id)
         .chain(&applied.expired)
+        .chain(left.iter().filter(|id| listed.contains(id)))
         .chain(candidates.stay.iter().map(|(id, _)| id))
         .collect();
     inventory.settled
@@ -188,8 +192,9 @@ async fn finish(
         None => (Inventory::new().map_err(|error| Fault::new(fault::Kind::Internal, error))?, None),
     };
     let now = fresh(run, target, wire, applied).await?;
+    let left: Vec<ObjectId> = applied.left.iter().map(manifest::Object::id).collect();
     let stay: BTreeSet<&ObjectId> =
-        candidates.stay.iter().map(|(id, _)| id).chain(&applied.expired).collect();
+        candidates.stay.iter().map(|(id, _)| id).chain(&applied.expired).chain(&left).collect();
     let mut entries: Vec<Entry> =
         inventory.entries.iter().filter(|entry| stay.contains(&entry.id)).cloned().collect();
     let recorded: Vec<Entry> = stream::iter(&applied.objects)

@@ -146,7 +146,7 @@ fn sources(text: &mut String, proposal: &Proposal) {
                     line(text, "values", &list(values));
                 }
                 if !set.is_empty() {
-                    line(text, "set", &table(set));
+                    line(text, "set", &typed(set));
                 }
             }
         }
@@ -197,6 +197,18 @@ fn line(text: &mut String, key: &str, value: &str) {
 fn list(values: &[String]) -> String {
     let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
     format!("[{}]", values.join(", "))
+}
+
+/// What a script hands to `--set`, as Helm understands it there: numbers and truth values are no texts.
+fn typed(pairs: &BTreeMap<String, String>) -> String {
+    let value = |text: &str| match text {
+        "true" | "false" => text.to_owned(),
+        _ if text.parse::<i64>().is_ok_and(|number| number.to_string() == text) => text.to_owned(),
+        _ => quoted(text),
+    };
+    let pairs: Vec<String> =
+        pairs.iter().map(|(name, text)| format!("{} = {}", key(name), value(text))).collect();
+    format!("{{ {} }}", pairs.join(", "))
 }
 
 fn table(pairs: &BTreeMap<String, String>) -> String {

@@ -1,6 +1,7 @@
 //! Everything that is written, read: manifests, values, Dockerfiles, contexts. All that is wrong with any of it at once,
 //! before anything outside is touched.
 
+use crate::cluster::judge::annotation;
 use crate::cluster::order;
 use crate::event::Finding;
 use crate::fault::Fault;
@@ -66,8 +67,9 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
         Err(Vec::new())
     };
     let plan = plan.and_then(|plan| {
-        let disorder = order::check(&plan.objects, &project.namespace);
-        if disorder.is_empty() { Ok(plan) } else { Err(disorder) }
+        let mut mistakes = order::check(&plan.objects, &project.namespace);
+        mistakes.extend(annotation::mistakes(&plan.objects));
+        if mistakes.is_empty() { Ok(plan) } else { Err(mistakes) }
     });
     let plan = match plan {
         Ok(plan) if findings.is_empty() => plan,

@@ -1,20 +1,16 @@
 //! `todo history` and `todo rollback`: the revisions that ran well, and the way back to one.
 
 use crate::cli;
-use crate::cluster::apply::ApplyOptions;
-use crate::cluster::apply::apply;
 use crate::cluster::release;
 use crate::cluster::revision;
-use crate::cluster::rollout::Limits;
-use crate::event::Outcome;
-use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::back;
 use crate::flow::hooks;
 use crate::flow::reach;
-use crate::flow::up::healthy;
+use crate::flow::up::limits;
 use crate::manifest::hook::Moment;
 use crate::project::Project;
 use crate::report::listing::Listing;
@@ -40,18 +36,13 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
 /// Applies the objects of an earlier revision as they were then, and waits until they are healthy.
 pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Result<Answer> {
     let target = reach::running(run, project).await?;
-    let (number, objects) = revision::objects(run, &target, flags.revision).await?;
+    let earlier = revision::earlier(run, &target, flags.revision).await?;
     let mut record = release::read(run, &target).await?;
-    let limits =
-        Limits { no_progress: flags.wait.timeout, patience: flags.wait.patience, ..Limits::default() };
+    let limits = limits(&flags.wait);
     let moments = [Moment::PreRollback, Moment::PostRollback];
     hooks::remember(run, &target, &mut record, &moments).await?;
-    let step = run.sink.step(Step::Apply);
     hooks::recorded(run, &target, &record, moments[0], &limits).await?;
-    let applied = apply(run, &target, &objects, &ApplyOptions::default()).await?;
-    let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
-    step.finish(outcome, Some(format!("as in revision {number}")));
-    healthy(run, &target, applied, &flags.wait).await?;
+    back::to(run, &target, earlier, &flags.wait).await?;
     hooks::recorded(run, &target, &record, moments[1], &limits).await?;
     if !record.releases.is_empty() {
         // What is deployed now is not what the last `up` has deployed: the next one is an upgrade.

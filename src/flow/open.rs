@@ -25,7 +25,7 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     // Without a [service] the one to open is found among what the last good run applied.
     let newest = revision::history(run, &target).await?.first().map(|revision| revision.number);
     let objects = match newest {
-        Some(number) => revision::objects(run, &target, Some(number)).await?.1,
+        Some(number) => revision::earlier(run, &target, Some(number)).await?.objects,
         None => Vec::new(),
     };
     let proved = up::open(run, project, &target, &site, &objects).await?;

@@ -19,6 +19,7 @@ use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::Open;
+use crate::flow::back;
 use crate::flow::check;
 use crate::flow::gather::Gathered;
 use crate::flow::gather::gather;
@@ -76,7 +77,9 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let objects: Vec<Object> =
         applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();
     let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
-    well(run, &target, applied, released, &flags.wait).await?;
+    if let Err(fault) = well(run, &target, applied, released, &flags.wait).await {
+        return Err(if flags.rollback { back::after(run, &target, fault, &flags.wait).await } else { fault });
+    }
     course.end(run, &target, &limits(&flags.wait), &helms).await?;
     let proved = open(run, project, &target, &site, &objects).await?;
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);

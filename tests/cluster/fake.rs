@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![expect(clippy::needless_pass_by_value, reason = "objects read best in place")]
 
+use crate::cluster::shared::config;
+use crate::cluster::shared::object;
+use crate::cluster::shared::written;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -10,20 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use todo::cluster::apply::ApplyOptions;
-use todo::cluster::apply::apply;
 use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;
 use todo::cluster::restart::restart;
-use todo::cluster::revision;
 use todo::cluster::settle::ours;
-use todo::cluster::settle::settle;
 use todo::cluster::target::Target;
 use todo::event::Event;
 use todo::event::EventKind;
-use todo::event::Outcome;
-use todo::event::Place;
 use todo::event::Sink;
 use todo::fault::Fault;
 use todo::fault::Kind;
@@ -44,10 +42,10 @@ use todo::world::World;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-pub(super) struct Stage {
-    pub(super) api: Api,
-    pub(super) run: Run,
-    pub(super) target: Target,
+pub(crate) struct Stage {
+    pub(crate) api: Api,
+    pub(crate) run: Run,
+    pub(crate) target: Target,
     events: UnboundedReceiver<Event>,
     _asker: Asker,
 }
@@ -56,7 +54,7 @@ const CONFIGS: &str = "api/v1/configmaps";
 const DEPLOYMENTS: &str = "apis/apps/v1/deployments";
 
 impl Stage {
-    pub(super) async fn new() -> Stage {
+    pub(crate) async fn new() -> Stage {
         let api = Api::new();
         let address = serve(api.clone()).await.unwrap();
         Stage::at(api, address).await
@@ -83,7 +81,7 @@ impl Stage {
         Stage { api, run, target, events, _asker: asker }
     }
 
-    pub(super) async fn up(&self, objects: &[Object]) -> Vec<String> {
+    pub(crate) async fn up(&self, objects: &[Object]) -> Vec<String> {
         self.try_up(objects, ApplyOptions::default()).await.unwrap_or_else(|fault| panic!("{fault:#?}"))
     }
 
@@ -92,17 +90,7 @@ impl Stage {
         objects: &[Object],
         options: ApplyOptions,
     ) -> Result<Vec<String>, Fault> {
-        let applied = apply(&self.run, &self.target, objects, &options).await?;
-        let mut said: Vec<String> = applied
-            .objects
-            .iter()
-            .filter(|o| o.outcome != Outcome::Unchanged)
-            .map(|o| format!("{:?} {}", o.outcome, o.id))
-            .collect();
-        let settled = settle(&self.run, &self.target, applied).await?;
-        said.extend(settled.pruned.iter().map(|id| format!("Pruned {id}")));
-        said.extend(settled.kept.iter().map(|(id, _)| format!("Kept {id}")));
-        Ok(said)
+        written(&self.run, &self.target, objects, options).await
     }
 
     pub(super) async fn down(&self, purge: bool) -> Vec<String> {
@@ -157,14 +145,6 @@ fn direct(api: Api) -> kube::Client {
     kube::Client::new(service, "default")
 }
 
-pub(super) fn object(value: Value) -> Object {
-    Object::made(value, Place { file: "app.yaml".into(), line: 1, column: 1 })
-}
-
-pub(super) fn config(name: &str, data: Value) -> Object {
-    object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data}))
-}
-
 pub(super) fn deployment(replicas: i64) -> Object {
     object(json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": {
         "replicas": replicas, "selector": {"matchLabels": {"app": "web"}},
@@ -181,7 +161,7 @@ pub(super) fn set() -> Vec<Object> {
     let secret =
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"k": "v"}});
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}});
-    vec![config("settings", json!({"a": "1"})), object(secret), claim(), deployment(2), object(role)]
+    vec![config("settings", &json!({"a": "1"})), object(secret), claim(), deployment(2), object(role)]
 }
 
 #[tokio::test]
@@ -232,8 +212,8 @@ async fn what_controllers_write_is_no_difference_and_what_people_write_is() {
 #[tokio::test]
 async fn a_field_that_goes_from_the_manifest_goes_from_the_object() {
     let stage = Stage::new().await;
-    stage.up(&[config("settings", json!({"a": "1", "b": "2"}))]).await;
-    let only = [config("settings", json!({"a": "1"}))];
+    stage.up(&[config("settings", &json!({"a": "1", "b": "2"}))]).await;
+    let only = [config("settings", &json!({"a": "1"}))];
     let plan = compare(&stage.run, &stage.target, &only, &ApplyOptions::default()).await.unwrap();
     assert_eq!(plan.differences[0].action, Action::Change);
     assert_eq!(plan.differences[0].fields[0].path, "data.b");
@@ -268,7 +248,7 @@ async fn wherever_a_run_is_interrupted_all_that_it_made_is_listed_and_the_next_r
     for cut in 0.. {
         let stage = Stage::new().await;
         // There was something before: one object stays, one goes.
-        stage.up(&[config("settings", json!({"a": "0"})), config("old", json!({}))]).await;
+        stage.up(&[config("settings", &json!({"a": "0"})), config("old", &json!({}))]).await;
         let interrupted = interrupt(&stage, &set(), cut).await;
         let listed: BTreeSet<String> = ours(&stage.run, &stage.target)
             .await
@@ -417,7 +397,7 @@ async fn what_is_not_wanted_goes_after_a_good_run_data_stays_and_most_of_it_is_a
         ]
     );
 
-    let many: Vec<Object> = (0..30).map(|n| config(&format!("c{n}"), json!({}))).collect();
+    let many: Vec<Object> = (0..30).map(|n| config(&format!("c{n}"), &json!({}))).collect();
     stage.up(&many).await;
     let fault = stage.try_up(&many[..2], ApplyOptions::default()).await.unwrap_err();
     assert!(fault.hints.iter().any(|hint| hint.contains("--yes")));
@@ -446,7 +426,7 @@ async fn down_keeps_the_data_and_the_second_time_there_is_nothing_to_do() {
 #[tokio::test]
 async fn a_namespace_with_something_of_others_stays() {
     let stage = Stage::new().await;
-    stage.up(&[config("settings", json!({}))]).await;
+    stage.up(&[config("settings", &json!({}))]).await;
     stage.api.put(
         CONFIGS,
         json!({"apiVersion": "v1", "kind": "ConfigMap",
@@ -463,7 +443,7 @@ async fn a_namespace_with_something_of_others_stays() {
         "api/v1/namespaces",
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}),
     );
-    stage.up(&[config("settings", json!({}))]).await;
+    stage.up(&[config("settings", &json!({}))]).await;
     assert_eq!(stage.down(true).await, ["Removed ConfigMap/settings"]);
     assert!(stage.api.get("api/v1/namespaces", "", "shop").is_some());
 }
@@ -480,7 +460,7 @@ async fn down_finds_what_is_ours_when_the_list_is_lost() {
 #[tokio::test]
 async fn another_run_is_waited_for_with_its_owner_on_screen() {
     let mut stage = Stage::new().await;
-    stage.up(&[config("a", json!({}))]).await;
+    stage.up(&[config("a", &json!({}))]).await;
     let now = format!("{:.6}", jiff::Timestamp::now());
     stage.api.put("apis/coordination.k8s.io/v1/leases", json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {"name": "todo.shop", "namespace": "shop"},
@@ -492,7 +472,7 @@ async fn another_run_is_waited_for_with_its_owner_on_screen() {
         }
         api.take("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop");
     });
-    assert_eq!(stage.up(&[config("a", json!({"x": "1"}))]).await, ["Changed ConfigMap/a"]);
+    assert_eq!(stage.up(&[config("a", &json!({"x": "1"}))]).await, ["Changed ConfigMap/a"]);
     assert!(stage.waited_for("alex@laptop, process 7"));
     assert!(stage.api.get("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop").is_none());
 
@@ -530,21 +510,6 @@ async fn a_restart_is_one_annotation_that_the_next_run_leaves_alone() {
     );
     let fault = restart(&stage.run, &stage.target, &["wbe".to_owned()]).await.unwrap_err();
     assert_eq!((fault.kind, fault.hints[0].as_str()), (Kind::Usage, "did you mean `web`?"));
-}
-
-#[tokio::test]
-async fn revisions_lead_back() {
-    let stage = Stage::new().await;
-    for n in 1..=12 {
-        stage.up(&[config("a", json!({"n": n.to_string()}))]).await;
-    }
-    let history = revision::history(&stage.run, &stage.target).await.unwrap();
-    let numbers: Vec<u64> = history.iter().map(|revision| revision.number).collect();
-    assert_eq!(numbers, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
-    let (number, objects) = revision::objects(&stage.run, &stage.target, None).await.unwrap();
-    assert_eq!((number, &objects[0].value["data"]), (11, &json!({"n": "11"})));
-    assert_eq!(stage.up(&objects).await, ["Changed ConfigMap/a"]);
-    assert!(revision::objects(&stage.run, &stage.target, Some(1)).await.is_err());
 }
 
 #[tokio::test]

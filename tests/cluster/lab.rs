@@ -5,9 +5,9 @@
 
 use crate::cluster::past::large;
 use crate::cluster::real::Lab;
-use crate::cluster::real::config;
 use crate::cluster::real::deployment;
-use crate::cluster::real::object;
+use crate::cluster::shared::config;
+use crate::cluster::shared::object;
 use serde_json::json;
 use std::time::Duration;
 use std::time::Instant;
@@ -17,8 +17,9 @@ use todo::cluster::compare::compare;
 use todo::cluster::lock::unlock;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;
+use todo::cluster::revision::Earlier;
+use todo::cluster::revision::earlier;
 use todo::cluster::revision::history;
-use todo::cluster::revision::objects;
 use todo::cluster::rollout::Limits;
 use todo::cluster::rollout::rollout;
 use todo::event::EventKind;
@@ -188,7 +189,7 @@ async fn a_large_revision_is_kept_in_parts_by_a_real_server_too() {
     assert_eq!(seen.iter().map(|one| one.number).collect::<Vec<_>>(), [2, 1]);
     let secrets = lab.kubectl(&["get", "secrets", "-l", "todo.dev/revision-of", "-o", "name"]).await;
     assert_eq!(secrets.lines().count(), 4, "{secrets}");
-    let (number, before) = objects(&lab.run, &lab.target, None).await.unwrap();
+    let Earlier { number, objects: before, .. } = earlier(&lab.run, &lab.target, None).await.unwrap();
     assert_eq!((number, &before[0].value["data"]), (1, &large(1)[0].value["data"]));
     remove(&lab.run, &lab.target, &PURGE).await.unwrap();
 }

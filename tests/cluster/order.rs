@@ -4,8 +4,8 @@
 #![expect(clippy::needless_pass_by_value, reason = "objects read best in place")]
 
 use crate::cluster::fake::Stage;
-use crate::cluster::fake::config;
-use crate::cluster::fake::object;
+use crate::cluster::shared::config;
+use crate::cluster::shared::object;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;

@@ -3,11 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use crate::cluster::fake::Stage;
-use crate::cluster::fake::config;
+use crate::cluster::shared::config;
 use serde_json::json;
 use todo::cluster::apply::ApplyOptions;
+use todo::cluster::revision::Earlier;
+use todo::cluster::revision::earlier;
 use todo::cluster::revision::history;
-use todo::cluster::revision::objects;
 use todo::manifest::Object;
 
 /// Some 600 KB that no packer makes smaller, different for each `seed`.
@@ -43,7 +44,7 @@ async fn a_large_revision_is_kept_in_parts_and_leads_back() {
     let seen = history(&stage.run, &stage.target).await.unwrap();
     assert_eq!(seen.iter().map(|one| (one.number, one.objects)).collect::<Vec<_>>(), [(2, 4), (1, 4)]);
 
-    let (number, before) = objects(&stage.run, &stage.target, None).await.unwrap();
+    let Earlier { number, objects: before, .. } = earlier(&stage.run, &stage.target, None).await.unwrap();
     assert_eq!(number, 1);
     assert_eq!(before[0].value["data"], large(1)[0].value["data"]);
     stage.up(&before).await;
@@ -76,7 +77,7 @@ async fn parts_that_an_interrupted_run_has_left_are_no_revision_and_go() {
     head["metadata"]["labels"]["todo.dev/revision"] = json!("2");
     head["metadata"]["uid"] = json!(null);
     stage.api.put("api/v1/secrets", head);
-    let fault = objects(&stage.run, &stage.target, Some(2)).await.unwrap_err();
+    let fault = earlier(&stage.run, &stage.target, Some(2)).await.unwrap_err();
     assert!(fault.hints.iter().any(|hint| hint.contains("todo history")), "{fault:?}");
     assert_eq!(history(&stage.run, &stage.target).await.unwrap().len(), 1);
 }

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use crate::cluster::fake::Stage;
-use crate::cluster::fake::config;
-use crate::cluster::fake::object;
+use crate::cluster::shared::config;
+use crate::cluster::shared::object;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;

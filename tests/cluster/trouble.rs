@@ -5,10 +5,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use crate::cluster::fake::Stage;
-use crate::cluster::fake::config;
 use crate::cluster::fake::deployment;
-use crate::cluster::fake::object;
 use crate::cluster::fake::set;
+use crate::cluster::shared::config;
+use crate::cluster::shared::object;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;

@@ -1,9 +1,6 @@
-//! Log lines and probes that tell a well-known cause, and what helps.
+//! Log lines that tell a well-known cause, and what helps.
 
-use crate::cluster::blame::template;
-use crate::cluster::live;
 use regex::Regex;
-use serde_json::Value;
 use std::sync::LazyLock;
 
 /// What helps, and the fields of the container that it is about, best first.
@@ -70,26 +67,6 @@ static TABLE: LazyLock<Vec<(Regex, Advice)>> = LazyLock::new(|| {
         .filter_map(|(pattern, advice)| Some((Regex::new(&format!("(?i){pattern}")).ok()?, advice)))
         .collect()
 });
-
-/// That a probe asks a port which its container does not declare, if that is so.
-pub fn probe_port(manifest: &Value, container: &str, probe: &str) -> Option<String> {
-    let at = template::container(manifest, container)?;
-    let asked = ["httpGet", "tcpSocket", "grpc"]
-        .iter()
-        .find_map(|way| manifest.pointer(&format!("{at}/{probe}/{way}/port")))?;
-    let ports = live::list(manifest, &format!("{at}/ports"));
-    let declared = ports.iter().any(|port| match asked.as_str() {
-        Some(name) => live::text(port, "/name") == name,
-        None => port.get("containerPort") == Some(asked),
-    });
-    if declared || ports.is_empty() {
-        return None;
-    }
-    let list: Vec<String> =
-        ports.iter().filter_map(|port| port.get("containerPort")).map(|port| format!("`{port}`")).collect();
-    let asked = asked.as_str().map_or_else(|| asked.to_string(), str::to_owned);
-    Some(format!("the probe asks port `{asked}`, the container declares {}", list.join(", ")))
-}
 
 #[cfg(test)]
 mod tests {

@@ -113,6 +113,8 @@ fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<
     let signal = match (reason, exit.code) {
         (_, 0) if purpose == Purpose::Finish => return None,
         ("OOMKilled", _) => Signal::OutOfMemory,
+        // A run that was gone before the kubelet looked only leaves its exit code.
+        (_, 137) if live::text(status, "/lastState/terminated/reason") == "OOMKilled" => Signal::OutOfMemory,
         // A program that stops well when it is told to is still not one that stopped by itself.
         (_, 0 | 137 | 143) if killed && probe_kill(happenings, name).is_some() => Signal::Killed,
         (_, 0) => Signal::Completed,

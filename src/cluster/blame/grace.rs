@@ -74,7 +74,7 @@ pub const fn grace(signal: Signal) -> Grace {
         Signal::ConfigPending => after(60),
         Signal::Create => after(30),
         Signal::CreatePending => after(90),
-        Signal::Command => restarted(1).or_after(4),
+        Signal::Command => restarted(1).or_after(2),
         Signal::CrashCommand => restarted(1),
         Signal::Start => restarted(3).or_after(60),
         Signal::Crash | Signal::Killed => restarted(3),

@@ -33,6 +33,19 @@ pub fn symptom(pod: &Value, around: &Snapshot) -> Option<Symptom> {
     Some(Symptom::new(signal, scheduled.reason, scheduled.message))
 }
 
+/// A claim that the pod uses and that has no volume, if its being unbound is known.
+pub fn unbound<'a>(pod: &'a Value, around: &Snapshot) -> Option<&'a str> {
+    live::list(pod, "/spec/volumes")
+        .iter()
+        .map(|volume| live::text(volume, "/persistentVolumeClaim/claimName"))
+        .filter(|name| !name.is_empty())
+        .find(|name| {
+            around
+                .kind("PersistentVolumeClaim", live::namespace(pod))
+                .any(|claim| live::name(claim) == *name && live::text(claim, "/status/phase") != "Bound")
+        })
+}
+
 /// One resource of which a node has less than is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {

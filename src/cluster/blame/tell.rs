@@ -1,6 +1,7 @@
 //! A symptom → a finding: the cause in the manifest's words, where it is written, what shows it, what to do.
 
 mod placing;
+mod refused;
 mod running;
 mod starting;
 
@@ -52,7 +53,7 @@ pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
         finding = finding.at(applied.place_of(told.pointer.as_deref().unwrap_or_default()).clone());
     }
     let mut evidence: Vec<String> = Vec::new();
-    if !symptom.message.is_empty() && !finding.message.contains(&symptom.message) {
+    if !symptom.message.is_empty() && !finding.message.contains(core(&symptom.message)) {
         evidence.push(format!("{}: {}", symptom.reason, symptom.message));
     }
     evidence.extend(told.evidence);
@@ -60,12 +61,19 @@ pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
     evidence.extend(scene.tail[shown..].iter().cloned());
     for (reason, message) in said(scene) {
         // `Error: ErrImagePull`, and once more what the container's status says already.
-        let core = message.split_once("\": ").map_or(message, |(_, cause)| cause);
-        if !message.starts_with("Error: ") && !evidence.iter().any(|shown| shown.contains(core)) {
+        let cause = message.split_once("\": ").map_or(message, |(_, cause)| cause);
+        let repeats =
+            evidence.iter().any(|shown| shown.contains(cause)) || finding.message.contains(core(message));
+        if !message.starts_with("Error: ") && !repeats {
             evidence.push(format!("{reason}: {message}"));
         }
     }
     finding.evidence(evidence)
+}
+
+/// A refusal without the name of the pod that was refused: that differs from attempt to attempt.
+fn core(message: &str) -> &str {
+    message.split_once("is forbidden: ").map_or(message, |(_, core)| core)
 }
 
 /// The last warnings about the pod, without those that only repeat that it is restarted.
@@ -117,7 +125,7 @@ pub fn tell(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             placing::node(symptom, scene)
         }
         Signal::NoClass | Signal::Provisioning => placing::claim(symptom, scene),
-        Signal::Quota | Signal::Refused | Signal::NoServiceAccount => placing::creation(symptom, scene),
+        Signal::Quota | Signal::Refused | Signal::NoServiceAccount => refused::creation(symptom, scene),
     }
 }
 
@@ -131,6 +139,18 @@ impl Scene<'_> {
         template::field(self.written(), symptom.container.as_deref()?, fields)
     }
 
+    /// The container as its pod calls it.
+    fn who(&self, symptom: &Symptom) -> String {
+        let Some(name) = &symptom.container else { return "its pod".to_owned() };
+        let init = format!("{}/initContainers", template::pod_spec(live::kind(self.written())));
+        let init = live::list(self.written(), &init).iter().find(|init| live::text(init, "/name") == name);
+        match init {
+            Some(init) if live::text(init, "/restartPolicy") == "Always" => format!("sidecar `{name}`"),
+            Some(_) => format!("init container `{name}`"),
+            None => format!("container `{name}`"),
+        }
+    }
+
     fn text(&self, pointer: Option<&String>) -> &str {
         pointer.map_or("", |pointer| live::text(self.written(), pointer))
     }
@@ -138,8 +158,4 @@ impl Scene<'_> {
 
 fn told(message: impl Into<String>, pointer: Option<String>, mend: impl Into<String>) -> Told {
     Told { message: message.into(), pointer, evidence: Vec::new(), mend: mend.into() }
-}
-
-fn who(symptom: &Symptom) -> String {
-    symptom.container.as_ref().map_or_else(|| "its pod".to_owned(), |name| format!("container `{name}`"))
 }

@@ -4,15 +4,21 @@
 //! `Failed` fail at once, and a resource without any signal counts as there.
 
 use crate::cluster::health::Judgement;
+use crate::cluster::health::Known;
 use crate::cluster::live;
 use crate::cluster::live::Condition;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 /// The conditions that mean "it does what it is for", the first one present decides.
 const GOOD: [&str; 8] =
     ["Ready", "Available", "Healthy", "Succeeded", "Complete", "Established", "Programmed", "Accepted"];
 
-pub(super) fn judge(object: &Value) -> Judgement {
+/// So long an operator has to say its first word on a resource that was just written. Resources that are only read,
+/// such as settings, never get a word, so it is not long.
+const FIRST_WORD: SignedDuration = SignedDuration::from_secs(5);
+
+pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     let wanted = live::number(object, "/metadata/generation");
     let stale = |condition: &Condition<'_>| condition.generation.is_some() && condition.generation < wanted;
     let said = |condition: &Condition<'_>, kind: &str| {
@@ -50,6 +56,13 @@ pub(super) fn judge(object: &Value) -> Judgement {
         }
     }
     word(object).unwrap_or_else(|| {
+        let silent = object["status"].as_object().is_none_or(serde_json::Map::is_empty);
+        if silent && known.changed && known.since.is_some_and(|since| since < FIRST_WORD) {
+            return Judgement::progressing(
+                "NoStatusYet",
+                format!("it has no status yet; its operator is given {} s", FIRST_WORD.as_secs()),
+            );
+        }
         Judgement::ready("NoSignal", "it is there").note("it does not tell whether it is ready")
     })
 }

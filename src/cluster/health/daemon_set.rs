@@ -1,11 +1,13 @@
 //! DaemonSets.
 
 use crate::cluster::health::Judgement;
+use crate::cluster::health::Known;
 use crate::cluster::health::ready_of;
 use crate::cluster::live;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
-pub(super) fn judge(object: &Value) -> Judgement {
+pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     let Some(wanted) = live::number(object, "/status/desiredNumberScheduled") else {
         return Judgement::progressing("Scheduling", "its controller has not counted the nodes yet");
     };
@@ -27,7 +29,27 @@ pub(super) fn judge(object: &Value) -> Judgement {
         return of(Judgement::progressing("Updating", format!("{updated} of {wanted} pods are new")));
     }
     if ready < wanted || live::count(object, "/status/numberAvailable") < wanted {
+        let away = away(object, known);
+        let missing = wanted - ready.min(live::count(object, "/status/numberAvailable"));
+        if !away.is_empty() && i64::try_from(away.len()).is_ok_and(|away| away >= missing) {
+            return of(Judgement::ready("OtherNodesReady", ready_of(ready, wanted))
+                .note(format!("not waited for on nodes that are not ready: {}", away.join(", "))));
+        }
         return of(Judgement::progressing("Starting", ready_of(ready, wanted)));
     }
     of(Judgement::ready("AllNodesReady", ready_of(ready, wanted)))
+}
+
+/// The nodes that are not ready and whose pod of this set is not either: nothing that is deployed mends them.
+fn away<'a>(object: &Value, known: Known<'a>) -> Vec<&'a str> {
+    let Some(around) = known.around else { return Vec::new() };
+    let nodes = around.nodes.as_deref().unwrap_or_default();
+    let pods = around.kind("Pod", live::namespace(object)).filter(|pod| {
+        live::controller_uid(pod) == live::uid(object)
+            && !live::uid(object).is_empty()
+            && !live::holds(pod, "Ready")
+    });
+    let homes: BTreeSet<&str> = pods.map(|pod| live::text(pod, "/spec/nodeName")).collect();
+    let asleep = nodes.iter().filter(|node| !live::holds(node, "Ready")).map(live::name);
+    asleep.filter(|node| homes.contains(node)).collect()
 }

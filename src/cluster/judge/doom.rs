@@ -12,6 +12,7 @@ use crate::cluster::health::Health;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Track;
 use crate::cluster::judge::Trouble;
+use crate::cluster::judge::annotation;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::manifest::ObjectId;
@@ -49,10 +50,10 @@ impl Judge {
                 seen.doomed = true;
             }
         }
+        let patience = self.patience(&self.tracks[index]);
         let track = &mut self.tracks[index];
         track.doomed = track.judgement.health == Health::Failed
-            || (track.judgement.health == Health::Progressing
-                && aggregate(track, now, snapshot, self.limits.patience));
+            || (track.judgement.health == Health::Progressing && aggregate(track, now, snapshot, patience));
     }
 
     #[expect(clippy::too_many_arguments, reason = "one look, told apart for the borrow checker")]
@@ -74,7 +75,7 @@ impl Judge {
         if seen.is_some_and(|seen| seen.doomed) {
             return true;
         }
-        let patience = self.limits.patience;
+        let patience = self.patience(track);
         let elapsed = now.duration_since(trouble.since);
         let restarts =
             symptom.exit.as_ref().map_or(0, |exit| self.crashes.restarts(uid, &container, exit.restarts));
@@ -113,6 +114,11 @@ impl Judge {
         )]
         let runs = (2.0 * patience).ceil() as usize;
         crashed && !others_start && self.crashes.repeats(uid, &container, runs.max(1))
+    }
+
+    /// The object's own patience, or everybody's.
+    fn patience(&self, track: &Track) -> f64 {
+        annotation::patience(&track.subject.object.value).unwrap_or(self.limits.patience)
     }
 
     /// Whether what is missing is part of the set, as it is asked for: then it is only not there yet.

@@ -1,6 +1,7 @@
 //! The judge's memory → verdicts and findings.
 
 use crate::cluster::blame::newest;
+use crate::cluster::blame::scheduling;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::Scene;
@@ -13,7 +14,11 @@ use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::event::Finding;
 use crate::event::Severity;
+use jiff::SignedDuration;
 use serde_json::Value;
+
+/// So long something has to be not ready to be worth mentioning beside what is broken.
+const LONG: SignedDuration = SignedDuration::from_secs(10);
 
 impl Judge {
     pub(super) fn verdicts(&self, snapshot: &Snapshot) -> Vec<Verdict> {
@@ -47,8 +52,16 @@ impl Judge {
     /// Everything that is broken, one finding a cause; then, as warnings, what merely has trouble.
     pub fn findings(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = Vec::new();
-        for track in self.tracks.iter().filter(|track| track.doomed) {
+        let (causes, consequences): (Vec<&Track>, Vec<&Track>) = self
+            .tracks
+            .iter()
+            .filter(|track| track.doomed)
+            .partition(|track| !self.is_consequence(track, snapshot));
+        for track in causes {
             findings.extend(self.causes(track, snapshot));
+        }
+        for track in consequences {
+            findings.extend(self.causes(track, snapshot).into_iter().map(warning));
         }
         for track in self.tracks.iter().filter(|track| !track.doomed) {
             findings.extend(self.causes_of_trouble(track, snapshot));
@@ -92,11 +105,33 @@ impl Judge {
         if track.judgement.health != Health::Progressing {
             return Vec::new();
         }
-        let mut findings = self.told(track, snapshot, |trouble| trouble.symptom.signal != Signal::NotReady);
-        for finding in &mut findings {
-            finding.severity = Severity::Warning;
-        }
-        findings
+        // What is not ready for long may be what something else has crashed for want of.
+        let told = self.told(track, snapshot, |trouble| {
+            trouble.symptom.signal != Signal::NotReady
+                || self.first_doom.is_some_and(|doom| doom.duration_since(trouble.since) >= LONG)
+        });
+        told.into_iter().map(warning).collect()
+    }
+
+    /// Whether it only waits for something else of the set that is broken itself.
+    fn is_consequence(&self, track: &Track, snapshot: &Snapshot) -> bool {
+        let mut doomed = track.troubles.iter().filter(|trouble| trouble.doomed).peekable();
+        doomed.peek().is_some()
+            && doomed.all(|trouble| {
+                let pod = trouble.pod.as_ref().and_then(|pod| snapshot.get(pod));
+                let claim = pod
+                    .filter(|_| trouble.symptom.message.contains("PersistentVolumeClaim"))
+                    .and_then(|pod| scheduling::unbound(pod, snapshot));
+                claim.is_some_and(|claim| {
+                    self.tracks.iter().any(|other| {
+                        let id = &other.subject.id;
+                        other.doomed
+                            && id.kind == "PersistentVolumeClaim"
+                            && id.name == claim
+                            && id.namespace == track.subject.id.namespace
+                    })
+                })
+            })
     }
 
     fn told(&self, track: &Track, snapshot: &Snapshot, which: impl Fn(&Trouble) -> bool) -> Vec<Finding> {
@@ -155,6 +190,10 @@ impl Judge {
             })
             .collect()
     }
+}
+
+fn warning(finding: Finding) -> Finding {
+    Finding { severity: Severity::Warning, ..finding }
 }
 
 fn worst(track: &Track) -> Option<&Trouble> {

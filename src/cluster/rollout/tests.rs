@@ -64,6 +64,10 @@ impl Stage {
         tokio::spawn(async move { rollout(&run, &target, &applied, &limits).await })
     }
 
+    fn waits_for(&mut self, what: &str) -> bool {
+        self.told().iter().any(|kind| matches!(kind, EventKind::Waiting { why, .. } if why.contains(what)))
+    }
+
     fn told(&mut self) -> Vec<EventKind> {
         std::iter::from_fn(|| self.events.try_recv().ok()).map(|event| event.kind).collect()
     }
@@ -198,12 +202,44 @@ async fn a_connection_that_is_reset_is_made_again_and_said() {
     stage.api.watched(DEPLOYMENTS).await;
     stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
     rolling.await.unwrap().unwrap();
-    let told = stage.told();
-    assert!(
-        told.iter()
-            .any(|kind| matches!(kind, EventKind::Waiting { why, .. } if why.contains("does not answer"))),
-        "{told:?}"
-    );
+    assert!(stage.waits_for("does not answer"), "it is told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_restarts_is_waited_for_and_what_it_did_not_tell_is_read() {
+    let mut stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    let rolling = stage.start(applied(Outcome::Changed), Limits::default());
+    stage.api.watched(DEPLOYMENTS).await;
+    stage.api.stumble(DEPLOYMENTS, &[503, 503, 503]);
+    stage.api.put_silently(DEPLOYMENTS, deployment(2, 2, 1));
+    stage.api.close();
+    // The watch that comes back knows nothing of what happened meanwhile: the server answers 410 to its old version.
+    stage.api.watched(DEPLOYMENTS).await;
+    let gone = json!({"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version", "status": "Failure"});
+    stage.api.say(DEPLOYMENTS, &json!({"type": "ERROR", "object": gone}));
+    rolling.await.unwrap().unwrap();
+    assert!(stage.waits_for("does not answer"), "it is told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_asks_to_wait_is_waited_for() {
+    let mut stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    stage.api.stumble(DEPLOYMENTS, &[429, 429]);
+    stage.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap();
+    assert!(stage.waits_for("TooManyRequests"), "it is told");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_api_server_is_no_failed_rollout() {
+    let stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    for path in [DEPLOYMENTS, SETS, PODS] {
+        stage.api.slow_down(path, Duration::from_secs(25));
+    }
+    let rolled = stage.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap();
+    assert_eq!(rolled.verdicts[0].health, Health::Ready);
 }
 
 #[tokio::test(start_paused = true)]

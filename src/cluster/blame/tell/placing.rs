@@ -1,4 +1,4 @@
-//! Trouble with where a pod is to be: its node, its volumes, and whether it may be at all.
+//! Trouble with where a pod is to be: its node and its volumes.
 
 use crate::cluster::blame::Symptom;
 use crate::cluster::blame::config;
@@ -69,12 +69,7 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         scene.written().pointer(&at).is_some().then_some(at)
     };
     if message.contains("node affinity/selector") {
-        let pointer = written("nodeSelector").or_else(|| written("affinity"));
-        return told(
-            "no node has the labels that its `nodeSelector` or `affinity` asks for",
-            pointer,
-            "compare with `kubectl get nodes --show-labels`",
-        );
+        return selected(scene, written("nodeSelector"), written("affinity"));
     }
     if message.contains("free ports") {
         return told(
@@ -84,11 +79,18 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         );
     }
     if message.contains("PersistentVolumeClaim") || message.contains("volume") {
-        return told(
-            "no node can take its pod: its volume is not there",
-            written("volumes"),
-            "see what is said of its claim",
-        );
+        return match scheduling::unbound(pod, scene.around) {
+            Some(claim) => told(
+                format!("its pod waits for PersistentVolumeClaim `{claim}`, which has no volume"),
+                claimed(scene.written(), &spec, claim).or_else(|| written("volumes")),
+                "see what is said of the claim",
+            ),
+            None => told(
+                "no node can take its pod: its volume is not there",
+                written("volumes"),
+                "the scheduler's message says what is missing",
+            ),
+        };
     }
     if message.contains("taint") {
         return told(
@@ -103,8 +105,46 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     told("no node can take its pod", None, "the scheduler's message says which test each node fails")
 }
 
+/// No node has the labels that are asked for: which label, and what the nodes have instead.
+fn selected(scene: &Scene<'_>, selector: Option<String>, affinity: Option<String>) -> Told {
+    let nodes = scene.around.nodes.as_deref().unwrap_or_default();
+    let asked = selector.as_ref().and_then(|at| scene.written().pointer(at)).and_then(Value::as_object);
+    let missing = asked.into_iter().flatten().find_map(|(key, value)| {
+        let value = value.as_str()?;
+        let lacking = !nodes.is_empty() && nodes.iter().all(|node| live::label(node, key) != value);
+        lacking.then_some((key, value))
+    });
+    let Some((key, value)) = missing else {
+        return told(
+            "no node has the labels that its `nodeSelector` or `affinity` asks for",
+            selector.or(affinity),
+            "compare with `kubectl get nodes --show-labels`",
+        );
+    };
+    let first = nodes.first().map_or("", live::name);
+    let mut told = told(
+        format!("no node has the label `{key}={value}`, which its `nodeSelector` asks for"),
+        selector.map(|at| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))),
+        format!("correct the selector, or give a node the label: `kubectl label node {first} {key}={value}`"),
+    );
+    told.evidence.extend(nodes.iter().take(3).map(|node| match live::label(node, key) {
+        "" => format!("node {} has no label `{key}`", live::name(node)),
+        other => format!("node {} has `{key}={other}`", live::name(node)),
+    }));
+    told
+}
+
+/// Where the pod names its claim.
+fn claimed(written: &Value, spec: &str, claim: &str) -> Option<String> {
+    let at = format!("{spec}/volumes");
+    let index = live::list(written, &at)
+        .iter()
+        .position(|volume| live::text(volume, "/persistentVolumeClaim/claimName") == claim)?;
+    Some(format!("{at}/{index}/persistentVolumeClaim/claimName"))
+}
+
 /// Where the resource is asked for: the first container that does.
-fn asking(written: &Value, resource: &str) -> Option<String> {
+pub(super) fn asking(written: &Value, resource: &str) -> Option<String> {
     let spec = template::pod_spec(live::kind(written));
     ["containers", "initContainers"].iter().find_map(|group| {
         (0..live::list(written, &format!("{spec}/{group}")).len()).find_map(|index| {
@@ -127,6 +167,11 @@ pub(super) fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 .iter()
                 .position(|entry| Some(live::text(entry, "/name")) == volume);
             let named = volume.map_or_else(|| "a volume".to_owned(), |name| format!("volume `{name}`"));
+            if let Some(index) = index
+                && symptom.message.contains("hostPath type check failed")
+            {
+                return host_path(scene.written(), &named, &format!("{at}/{index}/hostPath"));
+            }
             told(
                 format!("{named} cannot be mounted"),
                 index.map(|index| format!("{at}/{index}")),
@@ -151,6 +196,24 @@ pub(super) fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     }
 }
 
+/// A `hostPath` whose type forbids to make what is not there.
+fn host_path(written: &Value, named: &str, at: &str) -> Told {
+    let path = live::text(written, &format!("{at}/path"));
+    let kind = live::text(written, &format!("{at}/type"));
+    let mend = match kind {
+        "Directory" | "File" => format!(
+            "a `hostPath` is a path of the node, not of this machine: make it there, or write `type: {kind}OrCreate`, or use a claim"
+        ),
+        _ => "a `hostPath` is a path of the node, not of this machine: see there with `minikube ssh`"
+            .to_owned(),
+    };
+    told(
+        format!("{named} asks for `{path}` of the node to be a {kind}, which it is not"),
+        Some(format!("{at}/path")),
+        mend,
+    )
+}
+
 pub(super) fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let written = scene.written();
     let pointer =
@@ -168,36 +231,4 @@ pub(super) fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         ),
         _ => told("its volume cannot be made", pointer, "the provisioner's message says why"),
     }
-}
-
-pub(super) fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let spec = template::pod_spec(live::kind(scene.written()));
-    match symptom.signal {
-        Signal::Quota => told(
-            format!(
-                "a ResourceQuota of the namespace forbids its pods: {}",
-                after(&symptom.message, "exceeded quota: ")
-            ),
-            Some(format!("{spec}/containers")),
-            "ask for less, raise the quota, or remove what else uses it",
-        ),
-        Signal::NoServiceAccount => {
-            let at = format!("{spec}/serviceAccountName");
-            let name = live::text(scene.written(), &at);
-            told(
-                format!("its pods need ServiceAccount `{name}`, which does not exist"),
-                Some(at.clone()),
-                "add the ServiceAccount to the manifests, or correct its name",
-            )
-        }
-        _ => told(
-            format!("the API server refuses its pods: {}", after(&symptom.message, "is forbidden: ")),
-            Some(spec.to_owned()),
-            "change the pod template as the message asks",
-        ),
-    }
-}
-
-fn after<'a>(message: &'a str, sign: &str) -> &'a str {
-    message.split_once(sign).map_or(message, |(_, rest)| rest)
 }

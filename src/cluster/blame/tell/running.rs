@@ -3,15 +3,15 @@
 use crate::cluster::blame::Symptom;
 use crate::cluster::blame::advice;
 use crate::cluster::blame::container::probe_kill;
+use crate::cluster::blame::probe;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Scene;
 use crate::cluster::blame::tell::Told;
 use crate::cluster::blame::tell::told;
-use crate::cluster::blame::tell::who;
 use crate::cluster::live;
 
 pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let who = who(symptom);
+    let who = scene.who(symptom);
     let exit = symptom.exit.as_ref();
     let code = exit.map_or(0, |exit| exit.code);
     let times = exit.map_or(1, |exit| exit.restarts + i64::from(!symptom.trying));
@@ -41,24 +41,48 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             let name = symptom.container.as_deref().unwrap_or_default();
             let startup =
                 probe_kill(&happenings, name).is_some_and(|killing| killing.message.contains("startup"));
-            let probe = if startup { "startupProbe" } else { "livenessProbe" };
+            let (probe, sign) =
+                if startup { ("startupProbe", "Startup") } else { ("livenessProbe", "Liveness") };
+            let said = happenings
+                .iter()
+                .rev()
+                .find(|happening| happening.reason == "Unhealthy" && happening.message.starts_with(sign));
+            let failing =
+                probe::read(scene.written(), name, probe, said.map_or("", |said| said.message.as_str()));
+            let why = format!(": {}", failing.what);
+            let why = if failing.what.ends_with("does not succeed") { "" } else { why.as_str() };
             let mut told = told(
-                format!("{who} is ended because its `{probe}` fails{often}"),
-                scene.field(symptom, &probe_fields(probe)),
-                "correct the probe's port and path, or give the program more time (`initialDelaySeconds`, `failureThreshold`)",
+                format!("{who} is ended because its `{probe}` fails{often}{why}"),
+                scene.field(symptom, &fields(&failing)),
+                format!(
+                    "{}; a program that is slow to start needs `initialDelaySeconds` or a `startupProbe`",
+                    failing.mend
+                ),
             );
-            told.evidence.extend(advice::probe_port(scene.written(), name, probe));
+            told.evidence.extend(failing.evidence);
             told
         }
         Signal::NotReady => {
             let name = symptom.container.as_deref().unwrap_or_default();
+            let failing = probe::read(scene.written(), name, "readinessProbe", &symptom.message);
             let mut told = told(
-                format!("{who} runs, but its `readinessProbe` does not succeed"),
-                scene.field(symptom, &probe_fields("readinessProbe")),
-                "correct the probe's port and path, or see in the log what the program waits for",
+                format!("{who} runs, but {}", failing.what),
+                scene.field(symptom, &fields(&failing)),
+                failing.mend,
             );
-            told.evidence.extend(advice::probe_port(scene.written(), name, "readinessProbe"));
+            told.evidence.extend(failing.evidence);
             told
+        }
+        Signal::Crash if code == 137 && memory_limit(symptom, scene).is_some() => {
+            let pointer = memory_limit(symptom, scene);
+            let limit = scene.text(pointer.as_ref());
+            told(
+                format!(
+                    "{who} is ended by signal 9 (exit code 137){often}, most likely at its memory limit of `{limit}`"
+                ),
+                pointer,
+                "raise `resources.limits.memory`, or let the program use less",
+            )
         }
         _ => {
             let ended = match exit
@@ -89,25 +113,10 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     }
 }
 
-fn probe_fields(probe: &'static str) -> [&'static str; 4] {
-    match probe {
-        "startupProbe" => [
-            "startupProbe/httpGet/port",
-            "startupProbe/tcpSocket/port",
-            "startupProbe/exec/command",
-            "startupProbe",
-        ],
-        "livenessProbe" => [
-            "livenessProbe/httpGet/port",
-            "livenessProbe/tcpSocket/port",
-            "livenessProbe/exec/command",
-            "livenessProbe",
-        ],
-        _ => [
-            "readinessProbe/httpGet/port",
-            "readinessProbe/tcpSocket/port",
-            "readinessProbe/exec/command",
-            "readinessProbe",
-        ],
-    }
+fn fields(failing: &probe::Failing) -> Vec<&str> {
+    failing.fields.iter().map(String::as_str).collect()
+}
+
+fn memory_limit(symptom: &Symptom, scene: &Scene<'_>) -> Option<String> {
+    scene.field(symptom, &["resources/limits/memory"]).filter(|at| at.ends_with("/memory"))
 }

@@ -6,7 +6,6 @@ use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Scene;
 use crate::cluster::blame::tell::Told;
 use crate::cluster::blame::tell::told;
-use crate::cluster::blame::tell::who;
 use crate::cluster::blame::template;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
@@ -74,7 +73,7 @@ pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 pub(super) fn missing(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let Some(missing) = config::missing(&symptom.message) else {
         return told(
-            format!("{} lacks configuration", who(symptom)),
+            format!("{} lacks configuration", scene.who(symptom)),
             None,
             "the kubelet's message says what",
         );
@@ -84,8 +83,8 @@ pub(super) fn missing(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         reference.as_ref().map(|reference| reference.name.clone()).or(missing.name).unwrap_or_default();
     let (kind, pointer) = (missing.kind, reference.as_ref().map(|reference| reference.pointer.clone()));
     let what = match reference.and_then(|reference| reference.variable) {
-        Some(variable) => format!("variable `{variable}` of {}", who(symptom)),
-        None if symptom.container.is_some() => who(symptom),
+        Some(variable) => format!("variable `{variable}` of {}", scene.who(symptom)),
+        None if symptom.container.is_some() => scene.who(symptom),
         None => "a volume".to_owned(),
     };
     let place = match kind {
@@ -122,7 +121,7 @@ fn keys(around: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<Strin
 }
 
 pub(super) fn starting(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let who = who(symptom);
+    let who = scene.who(symptom);
     match symptom.signal {
         Signal::RunsAsRoot => {
             let pod =

@@ -1,0 +1,90 @@
+//! Pods that may not be made at all: a quota, a policy, a missing account.
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::blame::tell::Scene;
+use crate::cluster::blame::tell::Told;
+use crate::cluster::blame::tell::placing::asking;
+use crate::cluster::blame::tell::told;
+use crate::cluster::blame::template;
+use crate::cluster::live;
+use regex::Regex;
+use serde_json::Value;
+use std::sync::LazyLock;
+
+pub(super) fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+    let spec = template::pod_spec(live::kind(scene.written()));
+    match symptom.signal {
+        Signal::Quota => quota(symptom, scene, spec),
+        Signal::NoServiceAccount => {
+            let at = format!("{spec}/serviceAccountName");
+            let name = live::text(scene.written(), &at);
+            told(
+                format!("its pods need ServiceAccount `{name}`, which does not exist"),
+                Some(at.clone()),
+                "add the ServiceAccount to the manifests, or correct its name",
+            )
+        }
+        _ => told(
+            format!("the API server refuses its pods: {}", after(&symptom.message, "is forbidden: ")),
+            refused(&symptom.message, scene.written(), spec),
+            "change the pod template as the message asks",
+        ),
+    }
+}
+
+/// `exceeded quota: small, requested: requests.memory=128Mi, used: …, limited: …` (`kubernetes:
+/// plugin/pkg/admission/resourcequota/controller.go`), told as one would say it.
+fn quota(symptom: &Symptom, scene: &Scene<'_>, spec: &str) -> Told {
+    let said = after(&symptom.message, "exceeded quota: ");
+    let mend = "ask for less, raise the quota, or remove what else uses it";
+    let parts = said.split_once(", requested: ").and_then(|(name, rest)| {
+        let (requested, rest) = rest.split_once(", used: ")?;
+        let (used, limited) = rest.split_once(", limited: ")?;
+        let first = |list: &str| list.split(',').next().unwrap_or_default().to_owned();
+        let value = |list: &str| first(list).split_once('=').map(|(_, value)| value.to_owned());
+        let resource = first(requested).split_once('=').map(|(resource, _)| resource.to_owned())?;
+        Some((name, resource, value(requested)?, value(used)?, value(limited)?))
+    });
+    let Some((name, resource, requested, used, limited)) = parts else {
+        let message = format!("a ResourceQuota of the namespace forbids its pods: {said}");
+        return told(message, Some(format!("{spec}/containers")), mend);
+    };
+    let asked = resource.strip_prefix("requests.").unwrap_or(&resource);
+    told(
+        format!(
+            "ResourceQuota `{name}` forbids its pods: one asks for {requested} of `{resource}`, {used} of {limited} are taken"
+        ),
+        asking(scene.written(), asked.strip_prefix("limits.").unwrap_or(asked))
+            .or_else(|| Some(format!("{spec}/containers"))),
+        mend,
+    )
+}
+
+/// The field that pod security speaks of: `container "web" must not set securityContext.privileged=true`
+/// (`k8s.io/pod-security-admission: policy`).
+fn refused(message: &str, written: &Value, spec: &str) -> Option<String> {
+    let found = MUST_SET.captures(message);
+    let field = found.and_then(|found| {
+        let names: Vec<&str> = found[2].split('.').collect();
+        let fields: Vec<String> = (1..=names.len()).rev().map(|end| names[..end].join("/")).collect();
+        let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
+        template::field(written, &found[1], &fields)
+    });
+    Some(field.unwrap_or_else(|| spec.to_owned()))
+}
+
+static MUST_SET: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r#"containers? "([^"]+)"(?:, "[^"]+")* must (?:not )?(?:set|include "[^"]+" in) (securityContext[.\w]*)"#,
+    )
+});
+
+#[expect(clippy::expect_used, reason = "a constant of this file; a test compiles it")]
+fn pattern(text: &str) -> Regex {
+    Regex::new(text).expect("a constant pattern")
+}
+
+fn after<'a>(message: &'a str, sign: &str) -> &'a str {
+    message.split_once(sign).map_or(message, |(_, rest)| rest)
+}

@@ -1,0 +1,75 @@
+//! What annotations ask of the judge, read before anything is touched: a rule that cannot be read must not be found
+//! out about by waiting.
+
+use crate::cluster::health::expression;
+use crate::cluster::health::expression::Rule;
+use crate::cluster::live;
+use crate::event::Finding;
+use crate::manifest::Object;
+use serde_json::Value;
+
+/// The annotation that multiplies the tolerances for one object, as `--patience` does for all.
+pub const PATIENCE: &str = "todo.dev/patience";
+
+/// What the object asks for; `None` if it asks for nothing that can be read.
+pub fn patience(object: &Value) -> Option<f64> {
+    live::annotation(object, PATIENCE).trim().parse().ok().filter(|factor| (0.0..=100.0).contains(factor))
+}
+
+/// All that is wrong with the judge's annotations.
+pub fn mistakes(objects: &[Object]) -> Vec<Finding> {
+    objects.iter().flat_map(|object| [rule(object), factor(object)]).flatten().collect()
+}
+
+fn rule(object: &Object) -> Option<Finding> {
+    let text = object.value["metadata"]["annotations"].get(expression::ANNOTATION)?;
+    let why = Rule::read(text.as_str().unwrap_or_default()).err()?;
+    Some(told(object, expression::ANNOTATION, format!("cannot be read: {why}")).mend(
+        "write what `kubectl wait --for` takes, or CEL such as `status.phase == 'Running'`; the README shows what is known",
+    ))
+}
+
+fn factor(object: &Object) -> Option<Finding> {
+    object.value["metadata"]["annotations"].get(PATIENCE)?;
+    if patience(&object.value).is_some() {
+        return None;
+    }
+    Some(told(object, PATIENCE, "is no factor".to_owned()).mend("write a number from 0 to 100, in quotes"))
+}
+
+fn told(object: &Object, annotation: &str, what: String) -> Finding {
+    let field = format!("/metadata/annotations/{}", annotation.replace('/', "~1"));
+    Finding::error(format!("its annotation `{annotation}` {what}"))
+        .about(object.id().to_string())
+        .at(object.place_of(&field).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mistakes;
+    use super::patience;
+    use crate::event::Place;
+    use crate::manifest::Object;
+    use serde_json::json;
+
+    #[test]
+    fn what_cannot_be_read_is_told_with_its_place() {
+        let annotated = |rule: &str, patience: &str| {
+            let value = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "annotations":
+                {"todo.dev/ready": rule, "todo.dev/patience": patience}}});
+            let mut object = Object::made(value, Place::file("web.yaml"));
+            for name in ["ready", "patience"] {
+                let field = format!("/metadata/annotations/todo.dev~1{name}");
+                object.places.insert(field, Place::file(format!("web.yaml#{name}")));
+            }
+            object
+        };
+        assert_eq!(mistakes(&[annotated("status.phase == 'Running'", "2.5")]), []);
+        assert_eq!(patience(&annotated("", "2.5").value), Some(2.5));
+        let told = mistakes(&[annotated("status.phase = 'Running'", "two")]);
+        let places: Vec<String> =
+            told.iter().map(|finding| finding.place.as_ref().unwrap().to_string()).collect();
+        assert_eq!(places, ["web.yaml#ready", "web.yaml#patience"]);
+        assert!(told[0].message.ends_with("equality is `==`"), "{}", told[0].message);
+    }
+}

@@ -1,0 +1,27 @@
+//! What counts as progress: counts, pods, containers that start for the first time. A crash loop is none.
+
+use crate::cluster::blame;
+use crate::cluster::blame::newest;
+use crate::cluster::health::Judgement;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use serde_json::Value;
+
+/// A text that differs when something has got on, and whether an image is being pulled, which takes its time silently.
+pub(super) fn fingerprint(live: &Value, judgement: &Judgement, snapshot: &Snapshot) -> (String, bool) {
+    use std::fmt::Write as _;
+    let mut text = format!("{:?} {}", judgement.replicas, judgement.message);
+    let mut pulling = false;
+    for pod in newest::pods(live, snapshot) {
+        let _ = write!(text, "|{} {}", live::name(pod), live::text(pod, "/status/phase"));
+        for (status, _) in blame::pod::containers(pod) {
+            let first = live::count(status, "/restartCount") == 0;
+            let up = status.pointer("/state/running").is_some();
+            let _ = write!(text, " {}{}", u8::from(first && up), u8::from(live::flag(status, "/ready")));
+        }
+        let happenings = snapshot.happenings(live::uid(pod));
+        pulling |= happenings.last().is_some_and(|last| last.reason == "Pulling")
+            && live::text(pod, "/status/phase") == "Pending";
+    }
+    (text, pulling)
+}

@@ -1,0 +1,147 @@
+//! What is seen of one object's trouble, put beside what was seen of it before.
+
+use crate::cluster::blame;
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::newest;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::health::Health;
+use crate::cluster::health::Judgement;
+use crate::cluster::judge::Judge;
+use crate::cluster::judge::Key;
+use crate::cluster::judge::Seen;
+use crate::cluster::judge::Trouble;
+use crate::cluster::judge::crash::LogNeed;
+use crate::cluster::live;
+use crate::cluster::snapshot::Snapshot;
+use crate::manifest::ObjectId;
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use serde_json::Value;
+use std::collections::HashSet;
+
+impl Judge {
+    /// Everything that keeps one object from getting on, as it is seen now.
+    pub(super) fn troubles(
+        &mut self,
+        index: usize,
+        judgement: &Judgement,
+        now: Timestamp,
+        snapshot: &Snapshot,
+        present: &mut HashSet<Key>,
+    ) -> Vec<Trouble> {
+        let id = self.tracks[index].subject.id.clone();
+        let Some(live) = snapshot.get(&id) else { return Vec::new() };
+        let unseen = judgement.reason == "GenerationNotObserved";
+        if !matches!(judgement.health, Health::Progressing | Health::Failed) || unseen {
+            // Restarts count from the moment when a container was ready, so ready ones are looked at too.
+            self.look_at_runs(live, index, now, snapshot);
+            return Vec::new();
+        }
+        if id.kind == "PersistentVolumeClaim" {
+            self.needs.classes |= snapshot.classes.is_none();
+            return blame::claim::symptom(live, snapshot)
+                .map(|symptom| self.trouble(symptom, live, None, now, present))
+                .into_iter()
+                .collect();
+        }
+        let logs = self.look_at_runs(live, index, now, snapshot);
+        self.needs.logs.extend(logs);
+        let mut troubles = Vec::new();
+        if let Some(symptom) = blame::creation::symptom(live, snapshot) {
+            troubles.push(self.trouble(symptom, live, None, now, present));
+        }
+        for pod in newest::pods(live, snapshot) {
+            for symptom in blame::pod::symptoms(pod, snapshot) {
+                self.needs.nodes |= snapshot.nodes.is_none()
+                    && ["Insufficient", "node affinity/selector"]
+                        .iter()
+                        .any(|sign| symptom.message.contains(sign));
+                troubles.push(self.trouble(symptom, pod, Some(live::id(pod)), now, present));
+            }
+        }
+        troubles
+    }
+
+    fn look_at_runs(
+        &mut self,
+        live: &Value,
+        index: usize,
+        now: Timestamp,
+        snapshot: &Snapshot,
+    ) -> Vec<LogNeed> {
+        // What has just become ready may not be reachable yet: endpoints take a moment.
+        let calm = self.others(index).all(|other| {
+            other.started.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_secs(3))
+        });
+        let mut needs = Vec::new();
+        for pod in newest::pods(live, snapshot) {
+            for (status, purpose) in blame::pod::containers(pod) {
+                needs.extend(self.crashes.look(pod, status, purpose, calm));
+            }
+        }
+        needs
+    }
+
+    /// Puts a symptom beside what was seen of it before.
+    fn trouble(
+        &mut self,
+        mut symptom: Symptom,
+        of: &Value,
+        pod: Option<ObjectId>,
+        now: Timestamp,
+        present: &mut HashSet<Key>,
+    ) -> Trouble {
+        let uid = live::uid(of).to_owned();
+        self.latch(&uid, &mut symptom);
+        let key = (uid, symptom.container.clone(), symptom.signal);
+        present.insert(key.clone());
+        let since = if self.dump { since(of).unwrap_or(now).min(now) } else { now };
+        let seen = self.seen.entry(key).or_insert_with(|| Seen {
+            since,
+            reason: symptom.reason.clone(),
+            times: 1,
+            doomed: false,
+        });
+        if seen.reason != symptom.reason {
+            seen.reason.clone_from(&symptom.reason);
+            seen.times += 1;
+        }
+        Trouble { symptom, pod, since: seen.since, doomed: false }
+    }
+
+    /// `ImagePullBackOff` often forgets why; the last `ErrImagePull` told. So do later runs of what ran out of memory:
+    /// where a process is gone before the kubelet looks, 137 is all that is left.
+    fn latch(&mut self, uid: &str, symptom: &mut Symptom) {
+        let Some(container) = symptom.container.clone() else { return };
+        let key = (uid.to_owned(), container);
+        if symptom.signal == Signal::OutOfMemory {
+            self.starved.insert(key);
+            return;
+        }
+        if symptom.signal == Signal::Crash && symptom.exit.as_ref().is_some_and(|exit| exit.code == 137) {
+            if self.starved.contains(&key) {
+                symptom.signal = Signal::OutOfMemory;
+            }
+            return;
+        }
+        if symptom.signal == Signal::ImagePull && symptom.reason != "ErrImagePull" {
+            if let Some((signal, message)) = self.latched.get(&key) {
+                symptom.signal = *signal;
+                symptom.message.clone_from(message);
+            }
+        } else if symptom.reason == "ErrImagePull" {
+            self.latched.insert(key, (symptom.signal, symptom.message.clone()));
+        }
+    }
+}
+
+/// Since when an object of a dump is in trouble, as far as it says so.
+fn since(object: &Value) -> Option<Timestamp> {
+    ["PodScheduled", "Initialized", "ContainersReady", "Ready"]
+        .iter()
+        .filter_map(|kind| live::condition(object, kind))
+        .find(|condition| condition.status == "False")
+        .and_then(|condition| condition.changed)
+        .or_else(|| live::moment(object, "/status/startTime"))
+        .or_else(|| live::moment(object, "/metadata/creationTimestamp"))
+}

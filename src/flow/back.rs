@@ -1,0 +1,76 @@
+//! The way back to a revision that ran well: asked for (`todo rollback`), or after a failed `up --rollback`.
+//!
+//! The failure is told as it was found, before anything is touched again, and stays the run's end: what came back is
+//! not what was asked for.
+
+use crate::cli;
+use crate::cluster::apply::ApplyOptions;
+use crate::cluster::apply::apply;
+use crate::cluster::revision;
+use crate::cluster::revision::Earlier;
+use crate::cluster::target::Target;
+use crate::cluster::unstick::unstick;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::flow::up::healthy;
+use crate::run::Run;
+
+/// Applies a revision as it was, and waits until it is healthy.
+pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli::Wait) -> Result<()> {
+    let Earlier { number, objects, left } = earlier;
+    let step = run.sink.step(Step::Apply);
+    let mut applied = apply(run, target, &objects, &ApplyOptions::default()).await?;
+    applied.left = left;
+    let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
+    step.finish(outcome, Some(format!("as in revision {number}")));
+    if let Err(fault) = unstick(run, target, &applied).await {
+        applied.release().await;
+        return Err(fault);
+    }
+    healthy(run, target, applied, wait).await
+}
+
+/// After `fault`, goes back to the last revision that ran well. Returns what the run ends with: the fault, and where
+/// that left the cluster.
+pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::Wait) -> Fault {
+    if fault.kind != Kind::Rollout {
+        return fault;
+    }
+    let newest = match revision::history(run, target).await {
+        Ok(revisions) => revisions.first().map(|revision| revision.number),
+        Err(why) => return stuck(fault, "the revisions cannot be read", why),
+    };
+    let Some(number) = newest else {
+        return fault.hint("there is no revision yet to go back to: what was written stays as it is");
+    };
+    let why = fault.causes().join(": ");
+    run.sink.warn(
+        Finding::warning(format!("{why}: going back to revision {number}"))
+            .mend("what failed is told at the end"),
+    );
+    let back = async {
+        let earlier = revision::earlier(run, target, Some(number)).await?;
+        to(run, target, earlier, wait).await
+    };
+    match back.await {
+        Ok(()) => fault.hint(format!(
+            "revision {number}, the last that ran well, is back and healthy; `todo up` tries the new one again"
+        )),
+        Err(why) if matches!(why.kind, Kind::Interrupted | Kind::Terminated) => why,
+        Err(why) => stuck(fault, &format!("revision {number} did not come back"), why),
+    }
+}
+
+/// Both ends: why the rollout failed, and why the way back did.
+fn stuck(fault: Fault, what: &str, why: Fault) -> Fault {
+    let causes = why.causes().join(": ");
+    let told =
+        Finding::error(format!("{what}: {causes}")).mend("mend what is broken and run `todo up` again");
+    let mut fault = fault.findings([told]).findings(why.findings);
+    fault.hints.extend(why.hints);
+    fault
+}

@@ -1,0 +1,76 @@
+//! The way back to a revision that ran well, against the API server in this process.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use crate::cluster::fake::Stage;
+use crate::cluster::shared::config;
+use crate::cluster::shared::ended;
+use crate::cluster::shared::object;
+use serde_json::json;
+use todo::cluster::apply::ApplyOptions;
+use todo::cluster::apply::apply;
+use todo::cluster::revision;
+use todo::manifest::Object;
+
+/// A setting, a claim that grows with it, and a Job.
+fn set(n: u32) -> Vec<Object> {
+    vec![
+        config("settings", &json!({"n": n.to_string()})),
+        object(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": format!("{n}Mi")}}}})),
+        object(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate"}, "spec": {
+            "template": {"spec": {"restartPolicy": "Never",
+                "containers": [{"name": "m", "image": "migrate:1"}]}}}})),
+    ]
+}
+
+async fn back(stage: &Stage, number: Option<u64>) -> Vec<String> {
+    let earlier = revision::earlier(&stage.run, &stage.target, number).await.unwrap();
+    let mut applied =
+        apply(&stage.run, &stage.target, &earlier.objects, &ApplyOptions::default()).await.unwrap();
+    applied.left = earlier.left;
+    ended(&stage.run, &stage.target, applied).await.unwrap()
+}
+
+async fn revisions(stage: &Stage) -> Vec<(u64, usize)> {
+    let history = revision::history(&stage.run, &stage.target).await.unwrap();
+    history.iter().map(|revision| (revision.number, revision.objects)).collect()
+}
+
+#[tokio::test]
+async fn only_the_last_ten_are_kept_and_one_that_is_gone_is_said() {
+    let stage = Stage::new().await;
+    for n in 1..=12 {
+        stage.up(&[config("a", &json!({"n": n.to_string()}))]).await;
+    }
+    let numbers: Vec<u64> = revisions(&stage).await.into_iter().map(|(number, _)| number).collect();
+    assert_eq!(numbers, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
+    let earlier = revision::earlier(&stage.run, &stage.target, None).await.unwrap();
+    assert_eq!((earlier.number, &earlier.objects[0].value["data"]), (11, &json!({"n": "11"})));
+    assert_eq!(back(&stage, None).await, ["Changed ConfigMap/a"]);
+    assert!(revision::earlier(&stage.run, &stage.target, Some(1)).await.is_err());
+}
+
+#[tokio::test]
+async fn claims_and_jobs_stay_as_they_are_and_nothing_is_said_of_them() {
+    let stage = Stage::new().await;
+    stage.up(&set(1)).await;
+    stage.up(&set(2)).await;
+    assert_eq!(back(&stage, None).await, ["Changed ConfigMap/settings"]);
+    let claim = stage.api.get("api/v1/persistentvolumeclaims", "shop", "data").unwrap();
+    assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "2Mi");
+    assert!(stage.api.get("apis/batch/v1/jobs", "shop", "migrate").is_some());
+    assert_eq!(revisions(&stage).await, [(3, 3), (2, 3), (1, 3)], "what was left alone still belongs to it");
+    assert_eq!(back(&stage, Some(3)).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn after_a_failed_run_the_last_good_one_comes_back_and_is_no_new_revision() {
+    let stage = Stage::new().await;
+    stage.up(&set(1)).await;
+    let mut failed = set(2);
+    failed.push(config("new", &json!({"n": "2"})));
+    apply(&stage.run, &stage.target, &failed, &ApplyOptions::default()).await.unwrap().release().await;
+    assert_eq!(back(&stage, Some(1)).await, ["Changed ConfigMap/settings", "Pruned ConfigMap/new"]);
+    assert_eq!(revisions(&stage).await, [(1, 3)]);
+}
