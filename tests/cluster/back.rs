@@ -15,7 +15,7 @@ use todo::manifest::Object;
 /// A setting, a claim that grows with it, and a Job.
 fn set(n: u32) -> Vec<Object> {
     vec![
-        config("settings", &json!({"n": n.to_string()})),
+        config("settings", json!({"n": n.to_string()})),
         object(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
             "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": format!("{n}Mi")}}}})),
         object(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "migrate"}, "spec": {
@@ -41,7 +41,7 @@ async fn revisions(stage: &Stage) -> Vec<(u64, usize)> {
 async fn only_the_last_ten_are_kept_and_one_that_is_gone_is_said() {
     let stage = Stage::new().await;
     for n in 1..=12 {
-        stage.up(&[config("a", &json!({"n": n.to_string()}))]).await;
+        stage.up(&[config("a", json!({"n": n.to_string()}))]).await;
     }
     let numbers: Vec<u64> = revisions(&stage).await.into_iter().map(|(number, _)| number).collect();
     assert_eq!(numbers, [12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
@@ -69,7 +69,7 @@ async fn after_a_failed_run_the_last_good_one_comes_back_and_is_no_new_revision(
     let stage = Stage::new().await;
     stage.up(&set(1)).await;
     let mut failed = set(2);
-    failed.push(config("new", &json!({"n": "2"})));
+    failed.push(config("new", json!({"n": "2"})));
     apply(&stage.run, &stage.target, &failed, &ApplyOptions::default()).await.unwrap().release().await;
     assert_eq!(back(&stage, Some(1)).await, ["Changed ConfigMap/settings", "Pruned ConfigMap/new"]);
     assert_eq!(revisions(&stage).await, [(1, 3)]);

@@ -161,7 +161,7 @@ pub(super) fn set() -> Vec<Object> {
     let secret =
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"}, "stringData": {"k": "v"}});
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}});
-    vec![config("settings", &json!({"a": "1"})), object(secret), claim(), deployment(2), object(role)]
+    vec![config("settings", json!({"a": "1"})), object(secret), claim(), deployment(2), object(role)]
 }
 
 #[tokio::test]
@@ -212,8 +212,8 @@ async fn what_controllers_write_is_no_difference_and_what_people_write_is() {
 #[tokio::test]
 async fn a_field_that_goes_from_the_manifest_goes_from_the_object() {
     let stage = Stage::new().await;
-    stage.up(&[config("settings", &json!({"a": "1", "b": "2"}))]).await;
-    let only = [config("settings", &json!({"a": "1"}))];
+    stage.up(&[config("settings", json!({"a": "1", "b": "2"}))]).await;
+    let only = [config("settings", json!({"a": "1"}))];
     let plan = compare(&stage.run, &stage.target, &only, &ApplyOptions::default()).await.unwrap();
     assert_eq!(plan.differences[0].action, Action::Change);
     assert_eq!(plan.differences[0].fields[0].path, "data.b");
@@ -248,7 +248,7 @@ async fn wherever_a_run_is_interrupted_all_that_it_made_is_listed_and_the_next_r
     for cut in 0.. {
         let stage = Stage::new().await;
         // There was something before: one object stays, one goes.
-        stage.up(&[config("settings", &json!({"a": "0"})), config("old", &json!({}))]).await;
+        stage.up(&[config("settings", json!({"a": "0"})), config("old", json!({}))]).await;
         let interrupted = interrupt(&stage, &set(), cut).await;
         let listed: BTreeSet<String> = ours(&stage.run, &stage.target)
             .await
@@ -397,7 +397,7 @@ async fn what_is_not_wanted_goes_after_a_good_run_data_stays_and_most_of_it_is_a
         ]
     );
 
-    let many: Vec<Object> = (0..30).map(|n| config(&format!("c{n}"), &json!({}))).collect();
+    let many: Vec<Object> = (0..30).map(|n| config(&format!("c{n}"), json!({}))).collect();
     stage.up(&many).await;
     let fault = stage.try_up(&many[..2], ApplyOptions::default()).await.unwrap_err();
     assert!(fault.hints.iter().any(|hint| hint.contains("--yes")));
@@ -426,7 +426,7 @@ async fn down_keeps_the_data_and_the_second_time_there_is_nothing_to_do() {
 #[tokio::test]
 async fn a_namespace_with_something_of_others_stays() {
     let stage = Stage::new().await;
-    stage.up(&[config("settings", &json!({}))]).await;
+    stage.up(&[config("settings", json!({}))]).await;
     stage.api.put(
         CONFIGS,
         json!({"apiVersion": "v1", "kind": "ConfigMap",
@@ -443,7 +443,7 @@ async fn a_namespace_with_something_of_others_stays() {
         "api/v1/namespaces",
         json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}),
     );
-    stage.up(&[config("settings", &json!({}))]).await;
+    stage.up(&[config("settings", json!({}))]).await;
     assert_eq!(stage.down(true).await, ["Removed ConfigMap/settings"]);
     assert!(stage.api.get("api/v1/namespaces", "", "shop").is_some());
 }
@@ -460,7 +460,7 @@ async fn down_finds_what_is_ours_when_the_list_is_lost() {
 #[tokio::test]
 async fn another_run_is_waited_for_with_its_owner_on_screen() {
     let mut stage = Stage::new().await;
-    stage.up(&[config("a", &json!({}))]).await;
+    stage.up(&[config("a", json!({}))]).await;
     let now = format!("{:.6}", jiff::Timestamp::now());
     stage.api.put("apis/coordination.k8s.io/v1/leases", json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {"name": "todo.shop", "namespace": "shop"},
@@ -472,7 +472,7 @@ async fn another_run_is_waited_for_with_its_owner_on_screen() {
         }
         api.take("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop");
     });
-    assert_eq!(stage.up(&[config("a", &json!({"x": "1"}))]).await, ["Changed ConfigMap/a"]);
+    assert_eq!(stage.up(&[config("a", json!({"x": "1"}))]).await, ["Changed ConfigMap/a"]);
     assert!(stage.waited_for("alex@laptop, process 7"));
     assert!(stage.api.get("apis/coordination.k8s.io/v1/leases", "shop", "todo.shop").is_none());
 

@@ -108,7 +108,7 @@ fn job(argument: &str) -> Object {
 
 fn set() -> Vec<Object> {
     vec![
-        config("settings", &json!({"a": "1", "b": "2"})),
+        config("settings", json!({"a": "1", "b": "2"})),
         object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"},
             "stringData": {"token": "hunter2"}})),
         object(json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
@@ -144,7 +144,7 @@ async fn a_set_is_written_once_changed_where_it_differs_and_taken_away() {
     assert_eq!(lab.versions().await, noted);
 
     // One field changes, one goes.
-    objects[0] = config("settings", &json!({"a": "changed"}));
+    objects[0] = config("settings", json!({"a": "changed"}));
     let plan = compare(&lab.run, &lab.target, &objects, &ApplyOptions::default()).await.unwrap();
     let change = plan.differences.iter().find(|d| d.action == Action::Change).unwrap();
     let fields: Vec<&str> = change.fields.iter().map(|f| f.path.as_str()).collect();
@@ -210,15 +210,15 @@ async fn what_kubectl_applied_becomes_ours_with_all_its_fields() {
     let lab = Lab::new("clu-csa").await;
     lab.kubectl(&["create", "namespace", "clu-csa"]).await;
     let file = tempfile::NamedTempFile::with_suffix(".json").unwrap();
-    let mut old = config("settings", &json!({"a": "1", "gone": "2"})).value;
+    let mut old = config("settings", json!({"a": "1", "gone": "2"})).value;
     old["metadata"]["namespace"] = json!("clu-csa");
     std::fs::write(file.path(), old.to_string()).unwrap();
     lab.kubectl(&["apply", "-f", file.path().to_str().unwrap()]).await;
 
-    assert_eq!(lab.up(&[config("settings", &json!({"a": "1"}))]).await, ["Changed ConfigMap/settings"]);
+    assert_eq!(lab.up(&[config("settings", json!({"a": "1"}))]).await, ["Changed ConfigMap/settings"]);
     let data = lab.kubectl(&["get", "configmap/settings", "-o", "jsonpath={.data}"]).await;
     assert_eq!(data, r#"{"a":"1"}"#);
-    assert_eq!(lab.up(&[config("settings", &json!({"a": "1"}))]).await, Vec::<String>::new());
+    assert_eq!(lab.up(&[config("settings", json!({"a": "1"}))]).await, Vec::<String>::new());
 
     // The namespace was there before us, and stays.
     let removed = remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
@@ -245,7 +245,7 @@ async fn every_refusal_comes_at_once_and_nothing_is_written() {
     eprintln!("{fault:#?}");
     assert_eq!(fault.findings.len(), 1);
     let fault = lab
-        .try_up(&[config("good", &json!({})), bad, negative, secret], ApplyOptions::default())
+        .try_up(&[config("good", json!({})), bad, negative, secret], ApplyOptions::default())
         .await
         .unwrap_err();
     eprintln!("{fault:#?}");
@@ -288,9 +288,9 @@ async fn crds_and_their_objects_go_up_in_one_run() {
 #[ignore = "needs minikube"]
 async fn a_namespace_that_is_being_deleted_is_waited_for() {
     let mut lab = Lab::new("clu-dying").await;
-    lab.up(&[config("a", &json!({"x": "1"})), deployment("busybox", 1)]).await;
+    lab.up(&[config("a", json!({"x": "1"})), deployment("busybox", 1)]).await;
     lab.kubectl(&["delete", "namespace", "clu-dying", "--wait=false"]).await;
-    let said = lab.up(&[config("a", &json!({"x": "1"}))]).await;
+    let said = lab.up(&[config("a", json!({"x": "1"}))]).await;
     assert_eq!(said, ["Created ConfigMap/a"]);
     let mut waited = false;
     while let Ok(event) = lab.events.try_recv() {
@@ -306,7 +306,7 @@ async fn two_hundred_objects_unchanged_are_only_read() {
     let lab = Lab::new("clu-many").await;
     let objects: Vec<Object> = (0..200)
         .map(|n| match n % 4 {
-            0 => config(&format!("c{n}"), &json!({"n": n.to_string()})),
+            0 => config(&format!("c{n}"), json!({"n": n.to_string()})),
             1 => object(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": format!("s{n}")},
                 "stringData": {"n": n.to_string()}})),
             2 => object(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("v{n}")},

@@ -38,7 +38,7 @@ fn first(
 ) {
     let count = AtomicUsize::new(0);
     api.answer_with(move |ask| {
-        (which(ask) && count.fetch_add(1, Ordering::SeqCst) < times).then(|| answer())
+        (which(ask) && count.fetch_add(1, Ordering::SeqCst) < times).then(&answer)
     });
 }
 

@@ -82,7 +82,7 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         return match scheduling::unbound(pod, scene.around) {
             Some(claim) => told(
                 format!("its pod waits for PersistentVolumeClaim `{claim}`, which has no volume"),
-                claimed(scene.written(), &spec, claim).or_else(|| written("volumes")),
+                claimed(scene.written(), spec, claim).or_else(|| written("volumes")),
                 "see what is said of the claim",
             ),
             None => told(
