@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
+use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 
@@ -28,13 +29,62 @@ const EXAMPLES: [Example; 5] = [
 
 #[test]
 #[ignore = "needs minikube"]
-fn each_example_comes_up_stays_and_goes() {
+fn each_example_comes_up_stays_and_goes_with_and_without_its_deploy_toml() {
     let stage = Stage::of("todo-ex", &["docker", "examples"]);
     for example in &EXAMPLES {
         println!("── {}", example.folder);
-        let visit = Visit { stage: &stage, example, project: format!("examples/{}", example.folder) };
+        let (project, namespace) = (format!("examples/{}", example.folder), example.namespace.to_owned());
+        let visit = Visit { stage: &stage, example, project, namespace };
         visit.prepare();
         visit.from_nothing_and_back();
+    }
+    without_their_deploy_toml(&stage);
+}
+
+/// The trees of the examples as their own repositories had them, before anybody wrote a deploy.toml.
+fn without_their_deploy_toml(stage: &Stage) {
+    for example in &EXAMPLES {
+        println!("── {}", example.folder);
+        alone(stage, example.folder);
+        let written = stage
+            .command(Stage::program())
+            .args(["init", "--yes"])
+            .current_dir(stage.path(example.folder))
+            .output()
+            .unwrap();
+        assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+        let toml = std::fs::read_to_string(stage.path(example.folder).join("deploy.toml")).unwrap();
+        let named = toml.lines().find_map(|line| line.strip_prefix("namespace = "));
+        let namespace = named.map_or("default", |named| named.trim_matches('"')).to_owned();
+        let visit = Visit { stage, example, project: example.folder.to_owned(), namespace };
+        visit.prepare();
+        visit.from_nothing_and_back();
+    }
+}
+
+/// Makes an example a tree of its own: its files beside the sources, whose Dockerfiles go where it has others.
+fn alone(stage: &Stage, folder: &str) {
+    let (from, to) = (stage.path(&format!("examples/{folder}")), stage.path(folder));
+    copy(&stage.path("docker"), &to.join("docker"));
+    if !["two-charts", "ingress"].contains(&folder) {
+        for part in ["backend", "frontend"] {
+            std::fs::remove_file(to.join("docker").join(part).join("Dockerfile")).unwrap();
+        }
+    }
+    copy(&from, &to);
+    std::fs::remove_file(to.join("deploy.toml")).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in from.read_dir().unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to)
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 
@@ -43,6 +93,7 @@ struct Visit<'a> {
     stage: &'a Stage,
     example: &'a Example,
     project: String,
+    namespace: String,
 }
 
 impl Visit<'_> {
@@ -56,7 +107,9 @@ impl Visit<'_> {
             let command = format!("{how} {}", self.stage.node());
             let made = self.stage.command("sh").args(["-c", &command]).status().unwrap();
             assert!(made.success(), "{command}");
-            self.stage.edit("examples/ingress/deploy.toml", "addons = [\"metrics-server\"]\n", "");
+            let toml = self.stage.path(&self.project).join("deploy.toml");
+            let text = std::fs::read_to_string(&toml).unwrap();
+            std::fs::write(&toml, text.replace("addons = [\"metrics-server\"]\n", "")).unwrap();
         }
         let node = self.stage.kubectl(&[
             "get",
@@ -124,7 +177,7 @@ impl Visit<'_> {
     /// Every object of the application and its version.
     fn versions(&self) -> BTreeMap<String, String> {
         let kinds = "deployments,pods,services,configmaps,secrets,persistentvolumeclaims,ingresses,horizontalpodautoscalers";
-        let arguments = ["get", kinds, "-n", self.example.namespace, "-o", "json", "--ignore-not-found"];
+        let arguments = ["get", kinds, "-n", &self.namespace, "-o", "json", "--ignore-not-found"];
         let list = self.stage.kubectl(&arguments);
         let list: Value = if list.is_empty() { Value::Null } else { serde_json::from_str(&list).unwrap() };
         let of_it = |object: &&Value| {
