@@ -129,7 +129,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         target: project.elsewhere.as_ref().map(|other| other.name.clone()),
     });
     let ended = match &cli.command {
-        Command::Up(flags) => flow::up::up(run, &project, flags).await,
+        Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
         Command::Down(flags) => flow::down::down(run, &project, flags).await,
         Command::Status => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,

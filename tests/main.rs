@@ -19,7 +19,11 @@ mod cluster {
 mod dockerignore;
 #[cfg(unix)]
 #[path = "failures/case.rs"]
-#[expect(dead_code, reason = "benches/failures.rs reads the times, too")]
+#[expect(
+    dead_code,
+    clippy::disallowed_methods,
+    reason = "of a program of its own: benches/failures.rs reads the times, too"
+)]
 mod failures;
 mod from_scripts;
 #[path = "init/trees.rs"]

@@ -59,6 +59,7 @@ fn todo(folder: &Path, arguments: &[&str]) -> Command {
 fn medians(runs: Vec<(Duration, Duration)>) -> (f64, f64) {
     let (mut walls, work): (Vec<Duration>, Vec<Duration>) = runs.into_iter().unzip();
     walls.sort_unstable();
-    let work = work.iter().sum::<Duration>().as_secs_f64() / work.len() as f64;
+    let runs = u32::try_from(work.len()).unwrap_or(u32::MAX);
+    let work = work.iter().sum::<Duration>().as_secs_f64() / f64::from(runs);
     (walls[walls.len() / 2].as_secs_f64() * 1e3, work * 1e3)
 }

@@ -151,7 +151,7 @@ pub async fn apply(
             }
         }
         let writing = Writing { run, target, prepared: &prepared, options: *options };
-        writing.write(first, survey, decided).await
+        Box::pin(writing.write(first, survey, decided)).await
     }))
     .await
 }

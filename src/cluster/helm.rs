@@ -34,7 +34,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
-use std::path::PathBuf;
 
 /// The name under which Helm 4 knows our post-renderer.
 const PLUGIN: &str = "todo-images";
@@ -285,14 +284,16 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
     Ok(all.collect::<Vec<_>>().join(&separator.to_string()))
 }
 
-/// The program that runs now, as a post-renderer.
+/// The program that runs now, as a post-renderer for the project `file` and its `target`, if that is no minikube.
 #[must_use]
 pub fn renderer(
-    program: PathBuf,
+    program: &Path,
     file: &Path,
+    target: Option<&str>,
     images: impl IntoIterator<Item = (String, String)>,
 ) -> Vec<String> {
     let mut renderer = vec![program.display().to_string()];
+    renderer.extend(target.into_iter().flat_map(|target| ["--target".to_owned(), target.to_owned()]));
     renderer.extend(["--file".to_owned(), file.display().to_string(), "post-render".to_owned()]);
     renderer.extend(images.into_iter().map(|(name, reference)| format!("{name}={reference}")));
     renderer

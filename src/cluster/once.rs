@@ -19,7 +19,11 @@ pub(crate) async fn put(
 ) -> Result<Value, Failure> {
     let replaces = !record["metadata"]["resourceVersion"].is_null();
     let written = persist(tell, || async {
-        let refused = if replaces { wire.replace(kind, namespace, record).await } else { wire.create(kind, namespace, record, false).await };
+        let refused = if replaces {
+            wire.replace(kind, namespace, record).await
+        } else {
+            wire.create(kind, namespace, record, false).await
+        };
         match refused {
             Err(failure) if failure.is_conflict() || is_there(&failure) => {
                 let name = record["metadata"]["name"].as_str().unwrap_or_default();

@@ -197,11 +197,11 @@ fn grounds(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<Objec
         }
         _ => false,
     };
-    let givers: Vec<&(&ObjectId, &Value)> =
+    let grounds: Vec<&(&ObjectId, &Value)> =
         objects.iter().filter(|(id, _)| phase(&id.group, &id.kind) == Phase::Ground).collect();
     let mut all = BTreeMap::new();
     for (id, _) in objects {
-        let found: BTreeSet<ObjectId> = givers
+        let found: BTreeSet<ObjectId> = grounds
             .iter()
             .filter(|(_, ground)| gives(ground, id))
             .map(|(ground, _)| (*ground).clone())

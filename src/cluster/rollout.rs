@@ -69,14 +69,14 @@ pub async fn rollout(run: &Run, target: &Target, applied: &Applied, limits: &Lim
         step.finish(Outcome::Unchanged, None);
         return Ok(rolled);
     }
-    let rolled = run.or_stopped(applied.unless_lost(watch(run, target, applied, limits))).await?;
+    let rolled = run.or_stopped(applied.unless_lost(Box::pin(watch(run, target, applied, limits)))).await?;
     step.finish(Outcome::Done, None);
     Ok(rolled)
 }
 
 /// As [`rollout`], for what is waited for within another step.
 pub(crate) async fn healthy(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<()> {
-    run.or_stopped(watch(run, target, applied, limits)).await.map(drop)
+    run.or_stopped(Box::pin(watch(run, target, applied, limits))).await.map(drop)
 }
 
 /// One list, as JSON.

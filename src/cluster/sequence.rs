@@ -67,7 +67,8 @@ impl Writing<'_> {
         }
         let lock = lock::take(run, &wire, target).await?;
         let mut applied = Applied { options: self.options, ..Applied::default() };
-        let done = lock.while_ours(self.locked(&wire, new, first, survey, decided, &mut applied)).await;
+        let work = Box::pin(self.locked(&wire, new, first, survey, decided, &mut applied));
+        let done = lock.while_ours(work).await;
         if let Err(fault) = done {
             lock.release().await;
             return Err(fault);

@@ -107,7 +107,7 @@ fn holds_data(object: &Value) -> Option<&'static str> {
 /// Ends a good run. Writes nothing if nothing has changed.
 pub async fn settle(run: &Run, target: &Target, mut applied: Applied) -> fault::Result<Settled> {
     let lock = applied.lock.take();
-    let work = run.or_stopped(settled(run, target, &applied, lock.is_some()));
+    let work = Box::pin(run.or_stopped(settled(run, target, &applied, lock.is_some())));
     let settled = match &lock {
         Some(lock) => lock.while_ours(work).await,
         None => work.await,

@@ -76,7 +76,7 @@ pub(crate) fn found(
         return None;
     }
     let world = &run.world;
-    if !yes && !(world.stdin_is_terminal && world.stderr_is_terminal) {
+    if !(yes || world.stdin_is_terminal && world.stderr_is_terminal) {
         note("nobody can be asked here: `todo up --hosts --yes` writes it");
         return None;
     }

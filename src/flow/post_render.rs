@@ -15,6 +15,7 @@ use crate::manifest::yaml;
 use crate::project::Project;
 use crate::project::name::ImageName;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::io::Read;
 use std::path::Path;
 
@@ -44,8 +45,13 @@ fn bound(project: &Project, images: &[String], text: &str) -> Result<String> {
     let place = Place::file("what Helm rendered");
     let mut objects: Vec<Object> =
         documents.into_iter().map(|document| Object::made(document.value, place.clone())).collect();
-    bind(&mut objects, &project.bindings, &built, PullPolicy::Never);
-    Ok(objects.iter().map(|object| format!("---\n{}\n", object.value)).collect())
+    let pull = if project.elsewhere.is_some() { PullPolicy::IfNotPresent } else { PullPolicy::Never };
+    bind(&mut objects, &project.bindings, &built, pull);
+    let mut text = String::new();
+    for object in &objects {
+        let _ = write!(text, "---\n{}\n", object.value);
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

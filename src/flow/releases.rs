@@ -36,12 +36,12 @@ pub(crate) fn is_helms(releases: &[Release], object: &Object) -> bool {
 /// Refuses what Helm could not do: before version 4 it hands hooks to no post-renderer, so they keep the images that the
 /// chart names, which no node has.
 pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release]) -> Result<()> {
-    let names = || project.images.iter().map(|image| &image.name);
+    let ours = || project.images.iter().map(|image| &image.name);
     let mut findings = Vec::new();
     for release in releases.iter().filter(|release| release.chart.mode == Mode::Release) {
         for hook in &release.hooks {
             let object = std::slice::from_ref(&hook.object);
-            let named = images_named(object, &project.bindings, names());
+            let named = images_named(object, &project.bindings, ours());
             findings.extend(named.ours.into_iter().map(|(name, places)| {
                 let told = format!(
                     "this hook runs the image `{name}`, and Helm 3 lets nobody bind the images of hooks"
@@ -92,7 +92,8 @@ pub(crate) async fn install(
                     .hint("leave `mode = \"release\"` out: then no program has to be named to Helm")
             })?;
             let images = built.iter().map(|image| (image.name.to_string(), image.reference.clone()));
-            let renderer = helm::renderer(program, &project.file, images);
+            let target = project.elsewhere.as_ref().map(|other| other.name.as_str());
+            let renderer = helm::renderer(&program, &project.file, target, images);
             let at = Where { kubeconfig: &site.kubeconfig, context: &site.context, namespace };
             helm::upgrade(run, at, &project.root, &release.chart, &renderer).await?;
         } else {

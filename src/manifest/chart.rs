@@ -145,7 +145,8 @@ fn vendored(chart: &Path, name: &str) -> Option<PathBuf> {
     let archive = |path: &PathBuf| {
         let file = path.file_name().and_then(|file| file.to_str()).unwrap_or_default();
         let version = file.strip_prefix(name).and_then(|rest| rest.strip_prefix('-'));
-        version.is_some_and(|rest| rest.ends_with(".tgz") && rest.starts_with(|c: char| c.is_ascii_digit()))
+        let version = version.and_then(|rest| rest.strip_suffix(".tgz"));
+        version.is_some_and(|version| version.starts_with(|c: char| c.is_ascii_digit()))
     };
     let entries = chart.join("charts").read_dir().ok()?;
     entries.filter_map(|entry| Some(entry.ok()?.path())).find(archive)

@@ -4,6 +4,7 @@
 
 use crate::fault::Result;
 use crate::run::Run;
+use std::fmt::Write as _;
 use std::io::BufRead;
 use std::io::Write;
 
@@ -11,7 +12,7 @@ use std::io::Write;
 pub async fn choose(run: &Run, question: &str, answers: &[String]) -> Result<usize> {
     let mut text = format!("{question}\n");
     for (index, answer) in answers.iter().enumerate() {
-        text.push_str(&format!("  {}  {answer}\n", index + 1));
+        let _ = writeln!(text, "  {}  {answer}", index + 1);
     }
     loop {
         let said = line(run, &format!("{text}which one? [1] ")).await?;

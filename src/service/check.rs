@@ -210,7 +210,7 @@ impl Asker<'_, '_> {
                     From::Host => judge(from_here(url, expect).await, expect),
                     From::Cluster => {
                         let follow = follows(expect);
-                        judge(self.from_node(inside::get(url, follow, LIMIT)).await, expect)
+                        judge(self.by_node(inside::get(url, follow, LIMIT)).await, expect)
                     }
                 }
             }
@@ -242,7 +242,7 @@ impl Asker<'_, '_> {
             return Tried::Failed(Trouble::Unasked("its host is no name and no address".to_owned()));
         }
         let connected = match from {
-            From::Cluster => self.from_node(inside::connect(host, port, LIMIT)).await.map(drop),
+            From::Cluster => self.by_node(inside::connect(host, port, LIMIT)).await.map(drop),
             From::Host => match tokio::time::timeout(LIMIT, TcpStream::connect((host, port))).await {
                 Ok(connected) => connected.map(drop).map_err(|error| http::unconnected(&error)),
                 Err(_) => Err(NoAnswer::Unreachable(format!("no connection within {} s", LIMIT.as_secs()))),
@@ -254,7 +254,7 @@ impl Asker<'_, '_> {
         }
     }
 
-    async fn from_node(&self, script: String) -> Result<Answer, NoAnswer> {
+    async fn by_node(&self, script: String) -> Result<Answer, NoAnswer> {
         let Some(inside) = self.inside else {
             return Err(NoAnswer::Unreachable("the cluster does not run".to_owned()));
         };

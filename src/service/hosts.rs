@@ -3,6 +3,7 @@
 //! Only `todo up --hosts` has them written, after asking, and `todo down --hosts` takes them away; no other line is touched.
 
 use std::fmt;
+use std::fmt::Write;
 use std::net::IpAddr;
 
 /// A name, and the address that it is to have on this machine.
@@ -50,7 +51,7 @@ pub fn with(text: &str, project: &str, entries: &[Entry]) -> String {
     }
     let mark = mark(project);
     for entry in entries {
-        new.push_str(&format!("{entry} {mark}{end}"));
+        let _ = write!(new, "{entry} {mark}{end}");
     }
     new
 }

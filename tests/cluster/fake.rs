@@ -1,7 +1,6 @@
 //! Writing against an API server in this process: what is sent, what is not, and what an interruption leaves.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-#![expect(clippy::needless_pass_by_value, reason = "objects read best in place")]
 
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;

@@ -1,6 +1,5 @@
 //! Writing against a real API server: what only a real one does. As in `real`, the environment says which.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![expect(clippy::print_stderr, reason = "times are worth reading")]
 
 use crate::cluster::past::large;

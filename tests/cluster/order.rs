@@ -1,8 +1,5 @@
 //! In which order a set is written: what people say, what an operator has to bring first, and back again.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-#![expect(clippy::needless_pass_by_value, reason = "objects read best in place")]
-
 use crate::cluster::fake::Stage;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;

@@ -1,7 +1,5 @@
 //! Revisions that are too large for one Secret.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use crate::cluster::fake::Stage;
 use crate::cluster::shared::config;
 use serde_json::json;

@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![expect(clippy::print_stderr, reason = "times are worth reading")]
-#![expect(clippy::needless_pass_by_value, reason = "objects read best in place")]
 
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;

@@ -2,8 +2,6 @@
 //!
 //! Time passes by itself where no socket is involved.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use crate::cluster::fake::Stage;
 use crate::cluster::fake::deployment;
 use crate::cluster::fake::set;
@@ -37,9 +35,7 @@ fn first(
     answer: impl Fn() -> Answer + Send + Sync + 'static,
 ) {
     let count = AtomicUsize::new(0);
-    api.answer_with(move |ask| {
-        (which(ask) && count.fetch_add(1, Ordering::SeqCst) < times).then(&answer)
-    });
+    api.answer_with(move |ask| (which(ask) && count.fetch_add(1, Ordering::SeqCst) < times).then(&answer));
 }
 
 fn writes_web(ask: &Ask) -> bool {

@@ -117,7 +117,8 @@ fn usable(name: &str, folder: &Path, text: &str, got: &BTreeMap<String, String>)
     for image in &project.images {
         assert!(image.dockerfile.is_file() && image.context.is_dir(), "{name}: {image:?}");
     }
-    let manifests = got.iter().filter(|(file, _)| file.ends_with(".yaml"));
+    let manifests =
+        got.iter().filter(|(file, _)| Path::new(file).extension().is_some_and(|end| end == "yaml"));
     let (mut objects, mut found) = (Vec::new(), Vec::new());
     for (file, text) in manifests {
         let (more, wrong) = parse(text, Path::new(file));

@@ -36,7 +36,7 @@ fn each_example_comes_up_stays_and_goes_with_and_without_its_deploy_toml() {
         let (project, namespace) = (format!("examples/{}", example.folder), example.namespace.to_owned());
         let visit = Visit { stage: &stage, example, project, namespace };
         visit.prepare();
-        visit.from_nothing_and_back();
+        visit.comes_up_and_goes();
     }
     without_their_deploy_toml(&stage);
 }
@@ -58,7 +58,7 @@ fn without_their_deploy_toml(stage: &Stage) {
         let namespace = named.map_or("default", |named| named.trim_matches('"')).to_owned();
         let visit = Visit { stage, example, project: example.folder.to_owned(), namespace };
         visit.prepare();
-        visit.from_nothing_and_back();
+        visit.comes_up_and_goes();
     }
 }
 
@@ -81,7 +81,7 @@ fn copy(from: &Path, to: &Path) {
         let entry = entry.unwrap();
         let to = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &to)
+            copy(&entry.path(), &to);
         } else {
             std::fs::copy(entry.path(), to).unwrap();
         }
@@ -120,7 +120,7 @@ impl Visit<'_> {
         http::resolve("todo.local", &node);
     }
 
-    fn from_nothing_and_back(&self) {
+    fn comes_up_and_goes(&self) {
         let url = self.up();
         let (status, page) = http::get(&url);
         assert_eq!(status, 200);

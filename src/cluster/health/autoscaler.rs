@@ -6,6 +6,7 @@
 use crate::cluster::health::Judgement;
 use crate::cluster::live;
 use serde_json::Value;
+use std::fmt::Write;
 
 /// How an autoscaler does.
 pub(super) fn judge(object: &Value) -> Judgement {
@@ -32,7 +33,7 @@ fn told(object: &Value) -> String {
     let replicas = if now == 1 { "replica" } else { "replicas" };
     let mut text = format!("{now} {replicas}, of {least} to {most}");
     for metric in live::list(object, "/spec/metrics") {
-        text.push_str(&format!("; {}", one(metric, object)));
+        let _ = write!(text, "; {}", one(metric, object));
     }
     if live::condition(object, "ScalingActive").is_some_and(|active| active.reason.starts_with("FailedGet")) {
         text.push_str("; there are no metrics: write `addons = [\"metrics-server\"]` under [minikube]");

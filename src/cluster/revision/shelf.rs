@@ -52,7 +52,7 @@ impl<'a> Shelf<'a> {
     /// The heads with their numbers, the oldest first.
     pub(super) async fn heads(&self) -> fault::Result<Vec<(u64, Value)>> {
         let selector = format!("{OF}={},!{PART}", self.target.project);
-        let listed = persist(self.told(), || self.wire.list(&self.secrets, self.home(), &selector));
+        let listed = persist(self.told(), || self.wire.list(&self.secrets, Some(self.home()), &selector));
         let heads = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         let mut numbered: Vec<(u64, Value)> =
             heads.into_iter().filter_map(|head| Some((number(&head)?, head))).collect();
@@ -69,7 +69,7 @@ impl<'a> Shelf<'a> {
         let mut packed = piece(head).or_fault(Kind::Apply, doing)?;
         for part in 1..=parts {
             let name = format!("{name}.p{part}");
-            let found = persist(self.told(), || self.wire.get(&self.secrets, self.home(), &name));
+            let found = persist(self.told(), || self.wire.get(&self.secrets, Some(self.home()), &name));
             let found = found.await.map_err(|failure| unreadable(failure, "cannot read a revision"))?;
             let found = found.with_context(|| format!("the Secret `{name}` is gone"));
             packed.extend(found.and_then(|part| piece(&part)).or_fault(Kind::Apply, doing)?);
@@ -102,7 +102,7 @@ impl<'a> Shelf<'a> {
     /// Removes everything but the revisions `keep`: old ones, and parts that an interrupted run has left.
     pub(super) async fn keep_only(&self, keep: &[u64]) -> fault::Result<()> {
         let selector = format!("{OF}={}", self.target.project);
-        let listed = persist(self.told(), || self.wire.names(&self.secrets, self.home(), &selector));
+        let listed = persist(self.told(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
         let mut found = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         found.retain(|secret| number(secret).is_some_and(|number| !keep.contains(&number)));
         // Without its head nobody takes the parts for a revision.
@@ -110,7 +110,13 @@ impl<'a> Shelf<'a> {
         for secret in found {
             let name = secret["metadata"]["name"].as_str().unwrap_or_default();
             let gone = || {
-                self.wire.delete(&self.secrets, self.home(), name, uid_of(&secret), Propagation::Background)
+                self.wire.delete(
+                    &self.secrets,
+                    Some(self.home()),
+                    name,
+                    uid_of(&secret),
+                    Propagation::Background,
+                )
             };
             persist(self.told(), gone)
                 .await
@@ -120,7 +126,7 @@ impl<'a> Shelf<'a> {
     }
 
     async fn create(&self, secret: &Value) -> Result<(), Failure> {
-        once::put(self.wire, &self.secrets, self.home(), secret, self.told()).await.map(drop)
+        once::put(self.wire, &self.secrets, Some(self.home()), secret, self.told()).await.map(drop)
     }
 
     fn secret(&self, number: u64, part: Option<usize>, piece: &[u8]) -> Value {
@@ -137,8 +143,8 @@ impl<'a> Shelf<'a> {
         })
     }
 
-    fn home(&self) -> Option<&str> {
-        Some(self.target.namespace.as_str())
+    fn home(&self) -> &str {
+        self.target.namespace.as_str()
     }
 
     fn told(&self) -> impl Fn(String) + use<> {

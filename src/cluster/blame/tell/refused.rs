@@ -27,7 +27,7 @@ pub(super) fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         }
         _ => told(
             format!("the API server refuses its pods: {}", after(&symptom.message, "is forbidden: ")),
-            refused(&symptom.message, scene.written(), spec),
+            Some(refused(&symptom.message, scene.written(), spec)),
             "change the pod template as the message asks",
         ),
     }
@@ -63,7 +63,7 @@ fn quota(symptom: &Symptom, scene: &Scene<'_>, spec: &str) -> Told {
 
 /// The field that pod security speaks of: `container "web" must not set securityContext.privileged=true`
 /// (`k8s.io/pod-security-admission: policy`).
-fn refused(message: &str, written: &Value, spec: &str) -> Option<String> {
+fn refused(message: &str, written: &Value, spec: &str) -> String {
     let found = MUST_SET.captures(message);
     let field = found.and_then(|found| {
         let names: Vec<&str> = found[2].split('.').collect();
@@ -71,7 +71,7 @@ fn refused(message: &str, written: &Value, spec: &str) -> Option<String> {
         let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
         template::field(written, &found[1], &fields)
     });
-    Some(field.unwrap_or_else(|| spec.to_owned()))
+    field.unwrap_or_else(|| spec.to_owned())
 }
 
 static MUST_SET: LazyLock<Regex> = LazyLock::new(|| {
