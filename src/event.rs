@@ -4,6 +4,8 @@
 //! kubelet's message, the name that minikube gives a step). Everything that is shown, and the final summary, is a fold
 //! of this stream, so a recorded run can be shown again by any renderer.
 
+mod veil;
+
 use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
@@ -339,6 +341,7 @@ pub enum EventKind {
 pub struct Sink {
     began: Instant,
     channel: mpsc::UnboundedSender<Event>,
+    veil: veil::Veil,
 }
 
 impl Sink {
@@ -346,11 +349,24 @@ impl Sink {
     #[must_use]
     pub fn new() -> (Sink, mpsc::UnboundedReceiver<Event>) {
         let (channel, events) = mpsc::unbounded_channel();
-        (Sink { began: Instant::now(), channel }, events)
+        (Sink { began: Instant::now(), channel, veil: veil::Veil::default() }, events)
+    }
+
+    /// Hides a secret value in everything that is told from now on.
+    pub fn hide(&self, value: &[u8]) {
+        self.veil.hide(value);
+    }
+
+    /// What would be told: without the values that are hidden.
+    #[must_use]
+    pub fn covered(&self, mut kind: EventKind) -> EventKind {
+        self.veil.cover(&mut kind);
+        kind
     }
 
     /// Tells what happened.
     pub fn tell(&self, kind: EventKind) {
+        let kind = self.covered(kind);
         // A renderer that is gone (a closed pipe) is no reason to stop deploying.
         let _ = self.channel.send(Event { at_ms: self.elapsed_ms(), kind });
     }

@@ -25,6 +25,7 @@ pub mod restart;
 pub mod status;
 pub mod unlock;
 pub mod up;
+mod veil;
 
 use crate::report::listing::Listing;
 use crate::report::status::StatusReport;

@@ -90,7 +90,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             code
         }
         Err(fault) => {
-            let failed = report::failed(sink.elapsed_ms(), fault);
+            let failed = sink.covered(report::failed(sink.elapsed_ms(), fault));
             if silent {
                 let _ = report::answer(&serde_json::to_string(&failed).unwrap_or_default());
             }

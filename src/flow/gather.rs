@@ -9,6 +9,7 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::check::needed_by_checks;
+use crate::flow::veil;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
 use crate::manifest;
@@ -88,6 +89,8 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     {
         run.sink.warn(warning.clone());
     }
+    let hooks = plan.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
+    veil::hide(run, plan.objects.iter().chain(hooks));
     Ok(Gathered { plan, images })
 }
 

@@ -24,8 +24,6 @@ use crate::manifest::chart::Version;
 use crate::project::Mode;
 use crate::project::Project;
 use crate::run::Run;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 /// Whether Helm, and not we, writes this object.
 pub(crate) fn is_helms(releases: &[Release], object: &Object) -> bool {
@@ -104,53 +102,16 @@ pub(crate) async fn install(
     Ok(seen)
 }
 
-/// Tells what the charts say to people, without the secrets that they like to repeat.
-pub(crate) async fn tell_notes(
-    run: &Run,
-    project: &Project,
-    site: &Site,
-    releases: &[Release],
-    objects: &[Object],
-) {
+/// Tells what the charts say to people.
+pub(crate) async fn tell_notes(run: &Run, project: &Project, site: &Site, releases: &[Release]) {
     let cluster = (site.kubeconfig.as_path(), site.context.as_str());
     for release in releases {
         let notes = chart::notes(run, &project.root, &release.chart, &release.namespace, cluster).await;
         let Some(notes) = notes else { continue };
         let item = run.sink.item(Step::Service, format!("notes of {}", release.chart.release));
-        for line in masked(&notes, objects).lines() {
+        for line in notes.lines() {
             item.log(line);
         }
         item.finish(Outcome::Done, None);
-    }
-}
-
-/// A text without the values of Secrets.
-fn masked(text: &str, objects: &[Object]) -> String {
-    let mut values: Vec<String> = Vec::new();
-    for object in objects.iter().filter(|object| object.kind() == "Secret") {
-        for value in
-            object.value["data"].as_object().into_iter().flatten().filter_map(|(_, value)| value.as_str())
-        {
-            values.push(value.to_owned());
-            values.extend(STANDARD.decode(value).ok().and_then(|bytes| String::from_utf8(bytes).ok()));
-        }
-    }
-    // A value that is part of another one must not leave the rest of it.
-    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    let hide = |text: String, value: &String| text.replace(value.trim(), "•••");
-    values.iter().filter(|value| value.trim().len() > 3).fold(text.to_owned(), hide)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-    use crate::manifest::read::objects;
-
-    #[test]
-    fn notes_do_not_repeat_secrets() {
-        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {A: hunter2, B: hunter22, C: 'on'}\n";
-        let told =
-            masked("the password is hunter22, or hunter2 (aHVudGVyMg==), on port 80", &objects(secret));
-        assert_eq!(told, "the password is •••, or ••• (•••), on port 80");
     }
 }

@@ -30,6 +30,7 @@ use crate::flow::hosts;
 use crate::flow::ingress;
 use crate::flow::reach::Site;
 use crate::flow::releases;
+use crate::flow::veil;
 use crate::image;
 use crate::image::Built;
 use crate::image::Destination;
@@ -85,7 +86,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
     check::after(run, project, &site, &objects).await?;
     if run.verbose {
-        releases::tell_notes(run, project, &site, &releases, &objects).await;
+        releases::tell_notes(run, project, &site, &releases).await;
     }
     sweep(run, project, &target, &site.destination, &built).await;
     Ok(answer(proved, unwritten))
@@ -162,6 +163,7 @@ async fn write(
         }
     }
     run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
+    veil::hide(run, &objects);
     let mut course = Course::of(run, target, &releases, &objects, adopted).await?;
     let (helms, objects): (Vec<Object>, Vec<Object>) =
         objects.into_iter().partition(|object| releases::is_helms(&releases, object));

@@ -120,17 +120,14 @@ fn placeholder(text: &str) -> Option<(&str, &'static str, &str)> {
         ("<port>", r"[0-9]+"),
         ("<id>", "[0-9a-f-]+"),
         ("<amount>", r"[0-9.]+ ?[A-Za-z]*"),
-        ("<times>", "twice|[0-9]+ times"),
+        ("<times>", "(?:twice|[0-9]+ times)"),
+        ("<so far>", "(?:, (?:twice|[0-9]+ times) so far)?"),
         ("<node>", "[a-z0-9.-]+"),
         ("<rest>", ".*"),
     ];
     let (at, (word, pattern)) =
         words.iter().filter_map(|word| Some((text.find(word.0)?, word))).min_by_key(|(at, _)| *at)?;
-    Some((
-        &text[..at],
-        if *word == "<times>" { "(?:twice|[0-9]+ times)" } else { pattern },
-        &text[at + word.len()..],
-    ))
+    Some((&text[..at], pattern, &text[at + word.len()..]))
 }
 
 /// A profile that runs: the one that is named, which stays, or one of our own.
