@@ -128,6 +128,15 @@ enum Trouble {
     Unasked(String),
 }
 
+/// Where a Service is asked.
+#[derive(Debug, Clone, Copy)]
+enum Front {
+    /// Where people open it: behind its Ingress, if it has one.
+    AsPeopleDo,
+    /// Itself, as pods ask it, at this port.
+    Itself(Option<u16>),
+}
+
 impl Asker<'_, '_> {
     /// Asks all of `checks` at once. Each is an item of [`Step::Check`].
     pub async fn all(&self, checks: &[&Check]) -> Vec<Checked> {
@@ -198,13 +207,15 @@ impl Asker<'_, '_> {
 
     async fn once(&self, check: &Check) -> Tried {
         match &check.probe {
-            Probe::Service { name, path, expect } => self.service(name, None, path, expect).await,
+            Probe::Service { name, path, expect } => {
+                self.service(name, Front::AsPeopleDo, path, expect).await
+            }
             Probe::Http { url, expect } => {
                 if check.from == From::Cluster
                     && check.when == When::After
                     && let Some((name, port, path)) = self.names_service(url)
                 {
-                    return self.service(&name, port, &path, expect).await;
+                    return self.service(&name, Front::Itself(port), &path, expect).await;
                 }
                 match check.from {
                     From::Host => judge(from_here(url, expect).await, expect),
@@ -282,15 +293,17 @@ impl Asker<'_, '_> {
         Some((ObjectName::parse(name).ok()?, uri.port_u16(), path))
     }
 
-    async fn service(&self, name: &ObjectName, port: Option<u16>, path: &str, expect: &Expect) -> Tried {
+    async fn service(&self, name: &ObjectName, front: Front, path: &str, expect: &Expect) -> Tried {
         let Some(cluster) = &self.cluster else {
             return Tried::Failed(Trouble::Unasked("the cluster does not run".to_owned()));
         };
-        let candidate = match self.candidate(cluster, name, path, expect).await {
+        let candidate = match self.candidate(cluster, name, front, path, expect).await {
             Ok(candidate) => candidate,
             Err(why) => return Tried::Failed(Trouble::Unasked(why)),
         };
-        if let Some(port) = port.filter(|port| *port != candidate.port.number) {
+        if let Front::Itself(Some(port)) = front
+            && port != candidate.port.number
+        {
             let why =
                 format!("the Service `{name}` is asked at port {}, not at {port}", candidate.port.number);
             return Tried::Failed(Trouble::Unasked(why));
@@ -311,6 +324,7 @@ impl Asker<'_, '_> {
         &self,
         cluster: &Cluster<'_>,
         name: &ObjectName,
+        front: Front,
         path: &str,
         expect: &Expect,
     ) -> Result<Candidate, String> {
@@ -319,7 +333,12 @@ impl Asker<'_, '_> {
         let ingresses = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
         let (services, ingresses) = tokio::try_join!(services.list(&all), ingresses.list(&all))
             .map_err(|error| super::backend::words(&error))?;
-        let live = Live { services: services.items, ingresses: ingresses.items };
+        let mut live = Live { services: services.items, ingresses: ingresses.items };
+        let mut objects = self.objects.to_vec();
+        if matches!(front, Front::Itself(_)) {
+            live.ingresses.clear();
+            objects.retain(|object| object.kind() != "Ingress");
+        }
         let wanted = project::Service {
             name: name.clone(),
             place: crate::event::Place::file("deploy.toml"),
@@ -328,7 +347,7 @@ impl Asker<'_, '_> {
             local_port: None,
         };
         let found =
-            candidates(&[wanted], self.objects, &live).map_err(|mut findings| findings.remove(0).message)?;
+            candidates(&[wanted], &objects, &live).map_err(|mut findings| findings.remove(0).message)?;
         let mut candidate = found.into_iter().next().ok_or("there is no such Service")?;
         // The path is the check's own, not that of the Ingress's rule.
         path.clone_into(&mut candidate.path);
