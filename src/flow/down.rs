@@ -11,6 +11,7 @@ use crate::cluster::remove::RemoveOptions;
 use crate::cluster::remove::Removed;
 use crate::cluster::rollout::Limits;
 use crate::cluster::target::Target;
+use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Fault;
@@ -25,21 +26,23 @@ use crate::flow::reach::Site;
 use crate::image;
 use crate::manifest::hook::Moment;
 use crate::minikube;
+use crate::minikube::Break;
+use crate::minikube::State;
 use crate::project::Project;
 use crate::run::Run;
 
-/// Takes the project away; a cluster that does not run has nothing to take away, and is not started for it.
+/// Takes the project away. A cluster that does not run is not started for it.
 pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Answer> {
     if let Some(other) = project.elsewhere.as_ref().filter(|_| flags.stop || flags.delete) {
         let message = format!("the target `{}` is no minikube that could be stopped or deleted", other.name);
         return Err(Fault::message(Kind::Usage, message)
             .hint("leave `--stop` and `--delete` away; `--purge` deletes the project's volumes, too"));
     }
-    if let Now::There(site) = reach::look(run, project).await? {
+    match reach::look(run, project).await? {
         // With the cluster goes everything in it.
-        if !flags.delete {
-            take_away(run, project, &site, flags).await?;
-        }
+        _ if flags.delete => {}
+        Now::There(site) => take_away(run, project, &site, flags).await?,
+        Now::Not(state) => out_of_reach(run, project, &state)?,
     }
     hosts::gone(run, project, flags.hosts);
     if flags.stop || flags.delete {
@@ -53,6 +56,26 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
         step.finish(ended?, Some(format!("profile {profile}")));
     }
     Ok(Answer::Nothing)
+}
+
+/// What the project has in a cluster that cannot be asked. Only where that is nothing, nothing is said.
+fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
+    let profile = &project.minikube.profile;
+    let way = "`todo up` wakes it, and then `todo down` takes the project away; `todo down --delete` deletes the whole cluster";
+    let why = match state {
+        State::Running(_) | State::Absent | State::Broken(Break::ContainerGone { volume: false }) => {
+            return Ok(());
+        }
+        State::Stopped => {
+            let asleep =
+                format!("the profile `{profile}` is stopped: what the project has in it stays there");
+            run.sink.warn(Finding::warning(asleep).mend(way));
+            return Ok(());
+        }
+        State::Paused(_) => format!("the profile `{profile}` is paused"),
+        State::Broken(why) => format!("the profile `{profile}` cannot be asked: {why}"),
+    };
+    Err(Fault::message(Kind::Minikube, why).context("nothing was taken away").hint(way))
 }
 
 async fn take_away(run: &Run, project: &Project, site: &Site, flags: &cli::Down) -> Result<()> {
@@ -109,4 +132,38 @@ async fn end(run: &Run, target: &Target, mut record: Record, flags: &cli::Down) 
     }
     record.releases.clear();
     release::write(run, target, &record).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::out_of_reach;
+    use crate::event::EventKind;
+    use crate::event::Sink;
+    use crate::fault::Kind;
+    use crate::minikube::Break;
+    use crate::minikube::Pause;
+    use crate::minikube::State;
+    use crate::project::check::sample;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_cannot_be_asked_is_not_called_gone() {
+        let project = sample(Path::new("/p"), "");
+        let (sink, mut events) = Sink::new();
+        let (_asker, cancel) = Cancel::new();
+        let run = Run { sink, cancel, world: Arc::new(World::fake("/", [("A", "b")])), verbose: false };
+        let ended = |state: State| out_of_reach(&run, &project, &state).map_err(|fault| fault.kind);
+        assert_eq!(ended(State::Absent), Ok(()));
+        assert_eq!(ended(State::Broken(Break::ContainerGone { volume: false })), Ok(()));
+        assert_eq!(ended(State::Broken(Break::ApiDown("times out".to_owned()))), Err(Kind::Minikube));
+        assert_eq!(ended(State::Paused(Pause::Container)), Err(Kind::Minikube));
+        assert!(events.try_recv().is_err());
+        assert_eq!(ended(State::Stopped), Ok(()));
+        let Ok(told) = events.try_recv() else { panic!("nothing is said of what stays there") };
+        assert!(matches!(told.kind, EventKind::Warned { .. }), "{told:?}");
+    }
 }
