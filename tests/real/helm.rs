@@ -119,7 +119,7 @@ impl Room {
         let told =
             Told { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
         println!("$ todo {} → {:?}\n{}{}", arguments.join(" "), told.code, told.stdout, told.stderr);
-        assert!(!told.stderr.contains("hunter2") || told.code == Some(50), "a secret is on screen");
+        assert!(!told.stderr.contains("hunter2") && !told.stdout.contains("hunter2"), "a secret is on screen");
         told
     }
 
@@ -185,7 +185,7 @@ fn hooks_run_when_the_release_changes_and_at_no_other_time() {
     room.edit("chart/values.yaml", "code: 0", "code: 3");
     let failed = room.todo(&["up"]);
     assert_eq!(failed.code, Some(50), "{}", failed.stderr);
-    for words in ["pre-upgrade hook `Job/hook-0`", "it ran for hunter2", "--no-hooks"] {
+    for words in ["pre-upgrade hook `Job/hook-0`", "it ran for ***", "--no-hooks"] {
         assert!(failed.stderr.contains(words), "{words:?} is not in {}", failed.stderr);
     }
     assert_eq!(room.uid("deployment/web"), before);
