@@ -180,6 +180,8 @@ impl Asker<'_, '_> {
 
     async fn until(&self, item: &OpenItem, check: &Check) -> Tried {
         let deadline = Instant::now() + if check.when == When::After { AFTER } else { LIMIT };
+        // What the project can do without holds nobody up before the rollout.
+        let patient = self.patient && (check.required || check.when == When::After);
         let mut pause = PACE.pause / 4;
         let mut same: Option<(Trouble, Instant)> = None;
         loop {
@@ -195,7 +197,7 @@ impl Asker<'_, '_> {
             let lasts = now - since >= PACE.settle;
             let comes = check.when == When::After && trouble.may_pass();
             let settled = lasts && !comes || matches!(trouble, Trouble::Unasked(_));
-            if !self.patient || settled || now + pause >= deadline {
+            if !patient || settled || now + pause >= deadline {
                 return Tried::Failed(trouble);
             }
             item.waiting(words::said(&trouble));

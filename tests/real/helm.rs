@@ -119,7 +119,10 @@ impl Room {
         let told =
             Told { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) };
         println!("$ todo {} → {:?}\n{}{}", arguments.join(" "), told.code, told.stdout, told.stderr);
-        assert!(!told.stderr.contains("hunter2") && !told.stdout.contains("hunter2"), "a secret is on screen");
+        assert!(
+            !told.stderr.contains("hunter2") && !told.stdout.contains("hunter2"),
+            "a secret is on screen"
+        );
         told
     }
 
