@@ -155,7 +155,8 @@ async fn find(
     let all = ListParams::default();
     let services = services.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     let mut live = Live { services: services.or_fault(Kind::Service, doing)?.items, ingresses: Vec::new() };
-    if objects.iter().any(|object| object.kind() == "Ingress") {
+    // Who does not know what was applied takes what is there.
+    if objects.is_empty() || objects.iter().any(|object| object.kind() == "Ingress") {
         let found = ingresses.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
         live.ingresses = found.or_fault(Kind::Service, || doing().replace("Services", "Ingresses"))?.items;
     }

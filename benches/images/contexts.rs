@@ -31,7 +31,8 @@ impl Sources {
         sources.write("web/package.json", "{}\n");
         for number in 0..count {
             let (one, other) = (number % 10, number / 10 % 110);
-            let text = format!("// {number}\n").repeat(size / 8 + 1);
+            let line = format!("// {number}\n");
+            let text = line.repeat(size / line.len() + 1);
             sources.write(&format!("web/src/{one}/{other}/{number}.js"), &text.as_bytes()[..size]);
         }
         sources
