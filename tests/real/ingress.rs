@@ -190,7 +190,7 @@ fn an_ingress_is_served_by_the_controller_that_is_there() {
     let line = written.lines().nth(1).unwrap();
     assert!(line.ends_with(" todo.local # todo up: todo-chatbot"), "{written}");
     let address = line.split(' ').next().unwrap();
-    assert_eq!(http::get(&format!("http://{address}/")).0, 404, "without its host nobody answers");
+    assert_eq!(http::get(&format!("http://{address}:80/")).0, 404, "without its host nobody answers");
 
     // A class that nobody serves is told before anything is applied.
     stage.edit("k8s/ingress.yaml", "ingressClassName: nginx", "ingressClassName: alb");
