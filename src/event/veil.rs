@@ -19,7 +19,7 @@ const MARK: &str = "***";
 /// Shorter than this, hiding a value would tear words apart and tell more than it hides.
 const SHORTEST: usize = 4;
 
-/// Our own sentences name things; below this length, or as a plain word, a value is more likely such a name.
+/// Our own sentences name things; below this length a value is more likely such a name.
 const SHORTEST_IN_SENTENCES: usize = 8;
 
 /// The values that are not to be shown, longest first: one that is part of another must not leave the rest of it.
@@ -36,12 +36,11 @@ impl Veil {
             new.extend(text.lines().map(|line| line.trim().to_owned()));
         }
         let mut values = self.values.write().unwrap_or_else(PoisonError::into_inner);
-        for value in new.into_iter().filter(|value| value.len() >= SHORTEST) {
-            if !values.contains(&value) {
-                values.push(value);
-            }
+        new.retain(|value| value.len() >= SHORTEST && !is_plain(value) && !values.contains(value));
+        if !new.is_empty() {
+            values.append(&mut new);
+            values.sort_by_key(|value| Reverse(value.len()));
         }
-        values.sort_by_key(|value| Reverse(value.len()));
     }
 
     /// Covers what an event would show.
@@ -50,12 +49,9 @@ impl Veil {
         if values.is_empty() {
             return;
         }
-        let said = |text: &mut String| blot(text, values.iter().filter(|value| !is_plain(value)));
+        let said = |text: &mut String| blot(text, values.iter());
         let ours = |text: &mut String| {
-            blot(
-                text,
-                values.iter().filter(|value| value.len() >= SHORTEST_IN_SENTENCES && !is_plain(value)),
-            );
+            blot(text, values.iter().filter(|value| value.len() >= SHORTEST_IN_SENTENCES));
         };
         let finding = |finding: &mut Finding| {
             finding.evidence.iter_mut().for_each(said);
