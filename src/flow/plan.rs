@@ -21,7 +21,6 @@ use crate::flow::releases;
 use crate::image;
 use crate::image::Looked;
 use crate::manifest::bind::Bound;
-use crate::manifest::bind::bind;
 use crate::project::Project;
 use crate::report::listing::Listing;
 use crate::run::Run;
@@ -53,13 +52,8 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
         .iter()
         .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
         .collect();
-    let rules = &project.bindings;
-    let mut bound = bind(&mut objects, rules, &references, site.pull);
     let mut releases = gathered.plan.releases;
-    for hook in releases.iter_mut().flat_map(|release| &mut release.hooks) {
-        let hook = std::slice::from_mut(&mut hook.object);
-        bound.changes.extend(bind(hook, rules, &references, site.pull).changes);
-    }
+    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
     generate(&target, &project.secrets, &mut objects).await?;
     if let Err(fault) = hooks::owners(run, &target, &releases, false).await {
         let warnings = fault.findings.into_iter();

@@ -18,17 +18,39 @@ use crate::flow::reach::Site;
 use crate::image::Built;
 use crate::manifest::Object;
 use crate::manifest::Release;
+use crate::manifest::bind::Bound;
+use crate::manifest::bind::PullPolicy;
+use crate::manifest::bind::bind;
 use crate::manifest::bind::images_named;
 use crate::manifest::chart;
 use crate::manifest::chart::Version;
+use crate::project::Binding;
 use crate::project::Mode;
 use crate::project::Project;
+use crate::project::name::ImageName;
 use crate::run::Run;
+use std::collections::BTreeMap;
 
 /// Whether Helm, and not we, writes this object.
 pub(crate) fn is_helms(releases: &[Release], object: &Object) -> bool {
     let helms = releases.iter().filter(|release| release.chart.mode == Mode::Release);
     helms.into_iter().any(|release| release.members.contains(&object.id()))
+}
+
+/// Binds the images in the objects of a run and in the hooks of its charts.
+pub(crate) fn bound(
+    objects: &mut [Object],
+    releases: &mut [Release],
+    rules: &[Binding],
+    references: &BTreeMap<ImageName, String>,
+    pull: PullPolicy,
+) -> Bound {
+    let mut bound = bind(objects, rules, references, pull);
+    for hook in releases.iter_mut().flat_map(|release| &mut release.hooks) {
+        let hook = std::slice::from_mut(&mut hook.object);
+        bound.changes.extend(bind(hook, rules, references, pull).changes);
+    }
+    bound
 }
 
 /// Refuses what Helm could not do: before version 4 it hands hooks to no post-renderer, so they keep the images that the

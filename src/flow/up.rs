@@ -37,7 +37,6 @@ use crate::image::Destination;
 use crate::image::survey::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::Release;
-use crate::manifest::bind::bind;
 use crate::minikube;
 use crate::plan::Plan;
 use crate::preflight;
@@ -151,17 +150,12 @@ async fn write(
     let step = run.sink.step(Step::Apply);
     let Plan { mut objects, mut releases, .. } = plan;
     let references = built.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
-    let rules = &project.bindings;
-    let mut bound = bind(&mut objects, rules, &references, site.pull);
-    for release in &mut releases {
-        if flags.helm.no_hooks {
+    if flags.helm.no_hooks {
+        for release in &mut releases {
             release.hooks.clear();
         }
-        for hook in &mut release.hooks {
-            let hook = std::slice::from_mut(&mut hook.object);
-            bound.changes.extend(bind(hook, rules, &references, site.pull).changes);
-        }
     }
+    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
     run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
     veil::hide(run, &objects);
     let mut course = Course::of(run, target, &releases, &objects, adopted).await?;
@@ -213,13 +207,15 @@ pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: 
 async fn well(
     run: &Run,
     target: &Target,
-    applied: Applied,
+    mut applied: Applied,
     released: Vec<AppliedObject>,
     wait: &cli::Wait,
 ) -> Result<()> {
-    let objects = applied.objects.iter().cloned().chain(released).collect();
-    let all = Applied { objects, ..Applied::default() };
-    match rollout(run, target, &all, &limits(wait)).await {
+    let own = applied.objects.len();
+    applied.objects.extend(released);
+    let rolled = rollout(run, target, &applied, &limits(wait)).await;
+    applied.objects.truncate(own);
+    match rolled {
         Ok(_) => settle(run, target, applied).await.map(drop),
         Err(fault) => {
             applied.release().await;
