@@ -4,6 +4,7 @@
 //! it. As client-go does (`util/csaupgrade`), except that the old entries' fields go to our manager in one patch.
 
 use crate::cluster::wire::MANAGER;
+use crate::cluster::wire::page::owners;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -15,7 +16,7 @@ const OLD: [&str; 3] = ["kubectl-client-side-apply", "helm", "before-first-apply
 ///
 /// It fails if the object has changed since it was read.
 pub(crate) fn patch(live: &Value) -> Option<Value> {
-    let entries = live["metadata"]["managedFields"].as_array()?;
+    let entries = owners(live);
     let version = live["metadata"]["resourceVersion"].as_str()?;
     let (old, mut rest): (Vec<Value>, Vec<Value>) = entries.iter().cloned().partition(is_old);
     // The newest entry's version is the one that the server will compare in.

@@ -3,6 +3,9 @@
 //! Not a typed client: a field that we do not know must survive, and old and new servers must both work. Paths are made
 //! here rather than by `kube::Api`, because the kind is data and a discovery is not always wanted.
 
+pub(crate) mod page;
+
+use crate::cluster::wire::page::Page;
 use http::Method;
 use http::Request;
 use http::header;
@@ -12,6 +15,7 @@ use kube::client::Body;
 use kube::core::ApiResource;
 use kube::core::Status;
 use kube::core::response::StatusDetails;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::json;
 use std::fmt;
@@ -145,7 +149,8 @@ impl Wire {
         }
     }
 
-    /// All objects of a kind, in one namespace or everywhere, that carry the labels of `selector`.
+    /// All objects of a kind, in one namespace or everywhere, that carry the labels of `selector`; who owns their fields
+    /// is unread ([`page`]).
     pub(crate) async fn list(
         &self,
         kind: &Kind,
@@ -184,16 +189,9 @@ impl Wire {
             }
             let mut request = request(Method::GET, &url, None)?;
             request.headers_mut().insert(header::ACCEPT, header::HeaderValue::from_static(accept));
-            let mut page = self.send(request, READ).await?;
-            if let Some(items) = page["items"].as_array_mut() {
-                for mut item in items.drain(..) {
-                    // The items of a list do not say what they are.
-                    item["apiVersion"] = json!(kind.resource.api_version);
-                    item["kind"] = json!(kind.resource.kind);
-                    objects.push(item);
-                }
-            }
-            more = page["metadata"]["continue"].as_str().filter(|t| !t.is_empty()).map(str::to_owned);
+            let page: Page = self.send(request, READ).await?;
+            more = page.more();
+            objects.extend(page.into_objects(&kind.resource));
             if more.is_none() {
                 return Ok(objects);
             }
@@ -279,7 +277,7 @@ impl Wire {
             "propagationPolicy": policy, "preconditions": {"uid": uid},
         });
         let url = path(kind, namespace, Some(name));
-        match self.send(request(Method::DELETE, &url, Some(("application/json", &body)))?, WRITE).await {
+        match self.send::<Value>(request(Method::DELETE, &url, Some(("application/json", &body)))?, WRITE).await {
             Ok(answer) => Ok(answer["kind"] != "Status"),
             Err(failure) if failure.is_absent() => Ok(false),
             // Another object has that name now: the one we mean is gone.
@@ -314,7 +312,11 @@ impl Wire {
         Ok(())
     }
 
-    async fn send(&self, request: Request<Vec<u8>>, limit: Duration) -> Result<Value, Failure> {
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: Request<Vec<u8>>,
+        limit: Duration,
+    ) -> Result<T, Failure> {
         match tokio::time::timeout(limit, self.answer(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(Failure::Unreachable(format!("nothing within {} s", limit.as_secs()))),
@@ -322,7 +324,7 @@ impl Wire {
     }
 
     /// Not `kube::Client::request`, which hides the headers: an overloaded server says only there when to come back.
-    async fn answer(&self, request: Request<Vec<u8>>) -> Result<Value, Failure> {
+    async fn answer<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, Failure> {
         let (head, body) = self.client.send(request.map(Body::from)).await?.into_parts();
         let bytes = body.collect_bytes().await?;
         if !head.status.is_success() {
