@@ -15,6 +15,7 @@ pub mod normal;
 pub mod pods;
 pub mod read;
 pub mod render;
+pub mod shared;
 pub mod yaml;
 
 mod glob;
@@ -30,6 +31,7 @@ use crate::event::Place;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::manifest::shared::Shared;
 use crate::project::Chart;
 use crate::project::Source;
 use crate::project::name::Namespace;
@@ -132,11 +134,11 @@ impl fmt::Display for ObjectId {
 #[derive(Clone)]
 pub struct Object {
     /// The JSON that is applied.
-    pub value: Value,
+    pub value: Shared<Value>,
     /// Where the object begins.
     pub place: Place,
     /// Where its parts are written, by JSON pointer (RFC 6901).
-    pub places: BTreeMap<String, Place>,
+    pub places: Shared<BTreeMap<String, Place>>,
 }
 
 impl fmt::Debug for Object {
@@ -149,7 +151,7 @@ impl Object {
     /// An object that we made ourselves, written at `place` of the project file.
     #[must_use]
     pub fn made(value: Value, place: Place) -> Object {
-        Object { value, place, places: BTreeMap::new() }
+        Object { value: value.into(), place, places: Shared::default() }
     }
 
     /// Its apiVersion, or an empty text.

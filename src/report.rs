@@ -40,6 +40,12 @@ use tokio::sync::mpsc;
 /// How often a renderer is asked to draw what time alone has changed: 15 Hz.
 const TICK: Duration = Duration::from_millis(66);
 
+/// How many events are taken at once.
+const AT_ONCE: usize = 256;
+
+/// How long events may gather: a run of many objects tells hundreds of them at once, and each would wake this thread.
+const BREATH: Duration = Duration::from_millis(2);
+
 /// `--output`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum OutputFlag {
@@ -124,20 +130,22 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
         let mut ahead = 0;
         let now =
             |ahead: u64| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(ahead);
-        loop {
-            match tokio::time::timeout(TICK, events.recv()).await {
-                Ok(Some(event)) => {
-                    ahead += event.at_ms.saturating_sub(now(ahead));
-                    renderer.event(&event);
-                    // Nothing follows it, whoever still holds a sink.
-                    if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
-                        break;
-                    }
+        let mut heard = Vec::new();
+        'run: loop {
+            match tokio::time::timeout(TICK, events.recv_many(&mut heard, AT_ONCE)).await {
+                Ok(0) => break,
+                Ok(_) | Err(_) => {}
+            }
+            for event in heard.drain(..) {
+                ahead += event.at_ms.saturating_sub(now(ahead));
+                renderer.event(&event);
+                // Nothing follows it, whoever still holds a sink.
+                if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
+                    break 'run;
                 }
-                Ok(None) => break,
-                Err(_) => {}
             }
             renderer.tick(now(ahead));
+            tokio::time::sleep(BREATH).await;
         }
         renderer.close().summary()
     })

@@ -57,15 +57,21 @@ fn fault(kind: Kind) -> Fault {
 }
 
 /// Listens for the signals of this platform until the process ends; the second one ends it.
+///
+/// On a thread of its own: a run that is held up by a reader of its output who does not read must still be ended.
 pub fn listen(asker: Asker) {
-    tokio::spawn(async move {
-        loop {
-            let kind = next().await;
-            if asker.ask(kind) {
-                insist(kind);
+    let listening = move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        runtime.block_on(async {
+            loop {
+                let kind = next().await;
+                if asker.ask(kind) {
+                    insist(kind);
+                }
             }
-        }
-    });
+        });
+    };
+    let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(listening);
 }
 
 #[expect(clippy::exit, reason = "the user insists: whatever still runs has had its chance")]

@@ -24,7 +24,7 @@ const ASKED: &str = "TODO_BENCH_BUILD";
 /// Builds, where this process was started for that; what it cost.
 pub(crate) fn asked() -> Option<Value> {
     let folder = std::env::var(ASKED).ok()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let done = runtime.block_on(build(Path::new(&folder)));
     runtime.shutdown_background();
     Some(done)

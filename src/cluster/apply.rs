@@ -35,6 +35,7 @@ use crate::fault::Fault;
 use crate::fault::OrFault;
 use crate::manifest;
 use crate::manifest::ObjectId;
+use crate::manifest::shared::Shared;
 use crate::run::Run;
 use kube::core::ApiResource;
 use serde_json::Value;
@@ -74,11 +75,11 @@ pub struct AppliedObject {
     /// What was wanted, with its places.
     pub object: manifest::Object,
     /// The object in the cluster before our write; `None` if it was not there.
-    pub before: Option<Value>,
+    pub before: Option<Shared<Value>>,
     /// The object in the cluster after our write.
-    pub after: Value,
+    pub after: Shared<Value>,
     /// What was sent: what was wanted, without what is left to others.
-    pub(crate) body: Value,
+    pub(crate) body: Shared<Value>,
     /// Whether the inventory says all of it already.
     pub(crate) recorded: bool,
 }
@@ -223,9 +224,9 @@ pub(crate) fn kept(run: &Run, one: Decided, applied: &mut Applied) {
 pub(crate) fn done(
     wanted: Wanted,
     outcome: Outcome,
-    before: Option<Value>,
-    after: Value,
-    body: Value,
+    before: Option<Shared<Value>>,
+    after: Shared<Value>,
+    body: Shared<Value>,
     recorded: bool,
 ) -> AppliedObject {
     AppliedObject {

@@ -219,7 +219,7 @@ fn subject(object: Value) -> Subject {
     let mut object = Object::made(object, Place::file("web.yaml"));
     let id = object.id();
     // Every field is its own place, so that the field that is blamed can be read from the finding.
-    let mut pointers = vec![(String::new(), object.value.clone())];
+    let mut pointers = vec![(String::new(), Value::clone(&object.value))];
     while let Some((pointer, value)) = pointers.pop() {
         object.places.insert(pointer.clone(), Place::file(format!("web.yaml#{pointer}")));
         match value {

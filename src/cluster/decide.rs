@@ -30,6 +30,7 @@ use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
 use crate::event::Finding;
 use crate::event::Step;
+use crate::manifest::shared::Shared;
 use crate::run::Run;
 use futures::StreamExt;
 use futures::stream;
@@ -60,10 +61,10 @@ pub(crate) enum Todo {
 pub(crate) struct Decided {
     pub(crate) wanted: Wanted,
     /// The object as it is now.
-    pub(crate) live: Option<Value>,
+    pub(crate) live: Option<Shared<Value>>,
     pub(crate) todo: Todo,
     /// What is to be sent: what is wanted, without what is left to others.
-    pub(crate) body: Value,
+    pub(crate) body: Shared<Value>,
     /// Whether fields of others are to be taken.
     pub(crate) force: bool,
     /// The patch that makes the fields of client-side writers ours.
@@ -113,7 +114,7 @@ pub(crate) async fn decide(
         .map(|wanted| {
             let autoscaled = autoscaled.contains(&wanted.id.name);
             async move {
-                let live = survey.live(&wanted.id).cloned();
+                let live = survey.found(&wanted.id).cloned();
                 let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
                 if let Some(live) = live {
                     return of_live(asking, wanted, live, inventory, autoscaled, allowed).await;
@@ -209,7 +210,7 @@ fn has_expired(wanted: &Wanted, inventory: Option<&Inventory>) -> bool {
 async fn of_live(
     asking: &Asking<'_>,
     wanted: Wanted,
-    live: Value,
+    live: Shared<Value>,
     inventory: Option<&Inventory>,
     autoscaled: bool,
     allowed: Allowed,
@@ -217,7 +218,7 @@ async fn of_live(
     let recorded = is_as_recorded(&wanted, &live, inventory);
     let mut decided = Decided {
         // Nothing will be sent for what is as it was recorded.
-        body: if recorded { Value::Null } else { wanted.object.value.clone() },
+        body: if recorded { Shared::default() } else { wanted.object.value.clone() },
         wanted,
         todo: Todo::Keep { recorded: true },
         force: false,
@@ -281,7 +282,7 @@ async fn of_live(
 
 fn of_immutable(
     mut decided: Decided,
-    live: Value,
+    live: Shared<Value>,
     failure: &Failure,
     allowed: Allowed,
 ) -> Result<Decided, Vec<Finding>> {

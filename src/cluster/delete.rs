@@ -40,7 +40,7 @@ pub(crate) async fn delete(
     step: Step,
     doomed: BTreeMap<ObjectId, Member>,
 ) -> fault::Result<Vec<ObjectId>> {
-    let order = Order::of(doomed.iter().map(|(id, member)| (id, &member.object)));
+    let order = Order::of(doomed.iter().map(|(id, member)| (id, &*member.object)));
     let mut turns: BTreeMap<(Turn, bool), Vec<(ObjectId, Member)>> = BTreeMap::new();
     for (id, member) in doomed {
         // A namespace goes after the CRDs: their objects may be in it.

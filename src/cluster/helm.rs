@@ -24,6 +24,7 @@ use crate::manifest;
 use crate::manifest::ObjectId;
 use crate::manifest::chart;
 use crate::manifest::chart::Version;
+use crate::manifest::shared::Shared;
 use crate::project::Chart;
 use crate::run::Run;
 use base64::Engine;
@@ -115,7 +116,7 @@ pub async fn look(
     run: &Run,
     target: &Target,
     objects: &[manifest::Object],
-) -> fault::Result<BTreeMap<ObjectId, Value>> {
+) -> fault::Result<BTreeMap<ObjectId, Shared<Value>>> {
     Ok(observe(run, target, objects, &BTreeMap::new())
         .await?
         .into_iter()
@@ -128,7 +129,7 @@ pub async fn observe(
     run: &Run,
     target: &Target,
     objects: &[manifest::Object],
-    before: &BTreeMap<ObjectId, Value>,
+    before: &BTreeMap<ObjectId, Shared<Value>>,
 ) -> fault::Result<Vec<AppliedObject>> {
     let wire = target.wire();
     let prepared = run.or_stopped(survey::prepare(run, target, objects)).await?;
@@ -149,7 +150,7 @@ pub async fn observe(
             Some(_) => Outcome::Changed,
         };
         let body = one.object.value.clone();
-        seen.push(done(one, outcome, before, after, body, false));
+        seen.push(done(one, outcome, before, after.into(), body, false));
     }
     Ok(seen)
 }

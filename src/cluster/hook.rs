@@ -122,7 +122,7 @@ pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> f
                     Some("its data is kept; `todo down --purge` deletes it".to_owned()),
                 );
             } else {
-                doomed.insert(id.clone(), Member { kind, object: live });
+                doomed.insert(id.clone(), Member { kind, object: live.into() });
             }
         }
     }
@@ -184,7 +184,7 @@ async fn end(
     }
     let body = one.object.value.clone();
     let applied = Applied {
-        objects: vec![done(one.clone(), Outcome::Created, None, after, body, false)],
+        objects: vec![done(one.clone(), Outcome::Created, None, after.into(), body, false)],
         ..Applied::default()
     };
     rollout::healthy(run, target, &applied, limits).await?;
@@ -249,6 +249,6 @@ fn stays(live: &Value) -> Option<&'static str> {
 }
 
 async fn remove(run: &Run, wire: &Wire, one: &Wanted, live: Value) -> fault::Result<()> {
-    let member = Member { kind: one.kind.clone(), object: live };
+    let member = Member { kind: one.kind.clone(), object: live.into() };
     delete(run, wire, Step::Apply, BTreeMap::from([(one.id.clone(), member)])).await.map(drop)
 }

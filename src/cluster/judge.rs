@@ -24,6 +24,7 @@ use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
+use crate::manifest::shared::Shared;
 use crash::Crashes;
 use crash::LogNeed;
 use jiff::SignedDuration;
@@ -47,7 +48,7 @@ pub struct Subject {
     /// What was applied, with its places.
     pub object: Object,
     /// The object before our write.
-    pub before: Option<Value>,
+    pub before: Option<Shared<Value>>,
 }
 
 /// A symptom, whose, and since when.
@@ -280,7 +281,7 @@ impl Judge {
             live,
             Known {
                 generation: subject.generation,
-                before: subject.before.as_ref(),
+                before: subject.before.as_deref(),
                 manifest: Some(&subject.object.value),
                 since: Some(now.duration_since(self.began)),
                 changed: subject.changed,

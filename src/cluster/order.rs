@@ -83,7 +83,7 @@ pub fn check(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
         })
         .collect();
     let set: Vec<(&ObjectId, &Value)> =
-        ids.iter().zip(objects).map(|(id, object)| (id, &object.value)).collect();
+        ids.iter().zip(objects).map(|(id, object)| (id, &*object.value)).collect();
     let mut findings = Vec::new();
     for (id, object) in ids.iter().zip(objects) {
         findings.extend(misspelt(id, object, &ids));
@@ -318,7 +318,7 @@ mod tests {
 
     fn turns(objects: &[Object]) -> Vec<(String, Phase, usize)> {
         let ids: Vec<_> = objects.iter().map(Object::id).collect();
-        let order = Order::of(ids.iter().zip(objects).map(|(id, object)| (id, &object.value)));
+        let order = Order::of(ids.iter().zip(objects).map(|(id, object)| (id, &*object.value)));
         ids.iter().map(|id| (id.name.clone(), order.turn(id).0, order.turn(id).1)).collect()
     }
 

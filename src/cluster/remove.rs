@@ -37,6 +37,7 @@ use crate::event::Step;
 use crate::fault;
 use crate::fault::OrFault;
 use crate::manifest::ObjectId;
+use crate::manifest::shared::Shared;
 use crate::run::Run;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -211,7 +212,7 @@ async fn sort(
     if let Some(home) = home {
         members
             .entry(id_of(&with_kind(home)))
-            .or_insert_with(|| Member { kind: kind::core("Namespace"), object: with_kind(home) });
+            .or_insert_with(|| Member { kind: kind::core("Namespace"), object: with_kind(home).into() });
     }
     claims(run, wire, stored, &mut members).await?;
 
@@ -271,7 +272,7 @@ async fn claims(
 ) -> fault::Result<()> {
     let claim = kind::core("PersistentVolumeClaim");
     let told = || tell(run, Step::Remove, "cluster");
-    let sets: Vec<Value> =
+    let sets: Vec<Shared<Value>> =
         members.values().filter(|m| m.object["kind"] == "StatefulSet").map(|m| m.object.clone()).collect();
     for set in sets {
         let (name, namespace) = (&set["metadata"]["name"], set["metadata"]["namespace"].as_str());
@@ -290,7 +291,7 @@ async fn claims(
             let found = object["metadata"]["name"].as_str().unwrap_or_default();
             let ordinal = prefixes.iter().find_map(|prefix| found.strip_prefix(prefix.as_str()));
             if ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()) {
-                members.insert(id_of(&object), Member { kind: claim.clone(), object });
+                members.insert(id_of(&object), Member { kind: claim.clone(), object: object.into() });
             }
         }
     }
@@ -305,7 +306,7 @@ async fn claims(
         {
             object["apiVersion"] = Value::from(kind.resource.api_version.clone());
             object["kind"] = Value::from(kind.resource.kind.clone());
-            members.insert(entry.id.clone(), Member { kind, object });
+            members.insert(entry.id.clone(), Member { kind, object: object.into() });
         }
     }
     Ok(())

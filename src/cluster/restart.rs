@@ -20,6 +20,7 @@ use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
 use crate::manifest::Object;
+use crate::manifest::shared::Shared;
 use crate::nearest::nearest;
 use crate::run::Run;
 use jiff::Timestamp;
@@ -100,9 +101,9 @@ async fn one(run: &Run, wire: &Wire, entry: &Entry, now: &str) -> fault::Result<
         generation: live::number(&after, "/metadata/generation"),
         outcome: Outcome::Changed,
         object: Object::made(after.clone(), Place::file("the cluster")),
-        before: Some(before),
-        after,
-        body: Value::Null,
+        before: Some(before.into()),
+        after: after.into(),
+        body: Shared::default(),
         recorded: true,
     }))
 }

@@ -141,10 +141,10 @@ pub(crate) async fn record(
     let shelf = Shelf::new(run, target, wire);
     let heads = shelf.heads().await?;
     let newest = heads.last();
-    let written = applied.objects.iter().map(|object| &object.object);
-    let objects: Vec<Value> = written.chain(&applied.left).map(|object| object.value.clone()).collect();
+    let written = || applied.objects.iter().map(|object| &object.object).chain(&applied.left);
     let same = |before: &[Value]| {
-        before.len() == objects.len() && before.iter().all(|object| objects.contains(object))
+        before.len() == written().count()
+            && before.iter().all(|object| written().any(|now| *now.value == *object))
     };
     if let Some((_, head)) = newest
         && (!changed || payload(&shelf, head).await.is_ok_and(|newest| same(&newest.objects)))
@@ -157,7 +157,7 @@ pub(crate) async fn record(
         number,
         created: Timestamp::now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        objects,
+        objects: written().map(|object| Value::clone(&object.value)).collect(),
     };
     let packed = pack(&payload).or_fault(fault::Kind::Internal, || "cannot pack the revision".to_owned())?;
     if packed.len() > LARGEST {

@@ -112,11 +112,11 @@ fn judge_of(applied: &Applied, limits: &Limits, now: Timestamp) -> Judge {
     Judge::new(subjects.collect(), *limits, now)
 }
 
-/// What is known before the cluster has said anything: objects that are as they were written.
+/// What is known before the cluster has said anything: objects that are there as soon as they are written.
 fn known(applied: &Applied) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for object in applied.objects.iter().filter(|object| !waits(object)) {
-        snapshot.know(object.id.clone(), object.object.value.clone());
+        snapshot.know(object.id.clone(), object.after.clone());
     }
     snapshot
 }

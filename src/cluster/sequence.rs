@@ -110,7 +110,7 @@ impl Writing<'_> {
     }
 
     async fn turns(&self, wire: &Wire, decided: Vec<Decided>, applied: &mut Applied) -> fault::Result<()> {
-        let order = Order::of(decided.iter().map(|one| (&one.wanted.id, &one.wanted.object.value)));
+        let order = Order::of(decided.iter().map(|one| (&one.wanted.id, &*one.wanted.object.value)));
         let on_the_way = OnTheWay::among(decided.iter().map(|one| &one.wanted.id));
         let mut turns: BTreeMap<Turn, Vec<Decided>> = BTreeMap::new();
         for one in decided {

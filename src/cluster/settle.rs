@@ -304,7 +304,9 @@ mod tests {
     fn members(objects: &[Value]) -> BTreeMap<crate::manifest::ObjectId, Member> {
         objects
             .iter()
-            .map(|object| (id_of(object), Member { kind: kind::core("ConfigMap"), object: object.clone() }))
+            .map(|object| {
+                (id_of(object), Member { kind: kind::core("ConfigMap"), object: object.clone().into() })
+            })
             .collect()
     }
 

@@ -5,11 +5,13 @@
 
 use crate::cluster::live;
 use crate::manifest::ObjectId;
+use crate::manifest::shared::Shared;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
+use std::ops::Deref;
 
 /// A Kubernetes Event, as far as we read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Happening {
 /// What is known of the cluster at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
-    objects: BTreeMap<ObjectId, Value>,
+    objects: BTreeMap<ObjectId, Shared<Value>>,
     happenings: HashMap<String, BTreeMap<String, Happening>>,
     complete: BTreeSet<(String, String, Option<String>)>,
     /// The nodes, once somebody asked for them.
@@ -85,11 +87,11 @@ impl Snapshot {
 
     /// Takes in an object.
     pub fn put(&mut self, object: Value) {
-        self.objects.insert(live::id(&object), object);
+        self.objects.insert(live::id(&object), object.into());
     }
 
     /// Takes in what we wrote ourselves, under the name that it was given.
-    pub fn know(&mut self, id: ObjectId, object: Value) {
+    pub fn know(&mut self, id: ObjectId, object: Shared<Value>) {
         self.objects.insert(id, object);
     }
 
@@ -130,22 +132,35 @@ impl Snapshot {
 
     /// The object of that name.
     pub fn get(&self, id: &ObjectId) -> Option<&Value> {
-        self.objects.get(id)
+        self.objects.get(id).map(Deref::deref)
     }
 
     /// Everything there is.
     pub fn all(&self) -> impl Iterator<Item = (&ObjectId, &Value)> {
-        self.objects.iter()
+        self.objects.iter().map(|(id, object)| (id, &**object))
     }
 
-    /// All objects of a kind in a namespace.
-    pub fn kind<'a>(&'a self, kind: &'a str, namespace: &'a str) -> impl Iterator<Item = &'a Value> {
+    /// All objects of a group and kind in a namespace; an empty one is that of kinds without.
+    pub fn kind<'a>(
+        &'a self,
+        group: &'a str,
+        kind: &'a str,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Value> {
+        let first = ObjectId {
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty()),
+            name: String::new(),
+        };
         self.objects
-            .iter()
-            .filter(move |(id, _)| {
-                id.kind == kind && id.namespace.as_deref().unwrap_or_default() == namespace
+            .range(first..)
+            .take_while(move |(id, _)| {
+                id.group == group
+                    && id.kind == kind
+                    && id.namespace.as_deref().unwrap_or_default() == namespace
             })
-            .map(|(_, object)| object)
+            .map(|(_, object)| &**object)
     }
 
     /// What was said of the object with that UID, oldest first.

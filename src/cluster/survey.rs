@@ -28,6 +28,7 @@ use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::follow::Versions;
 use crate::manifest::follow::follow;
+use crate::manifest::shared::Shared;
 use crate::run::Run;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -40,6 +41,9 @@ use std::collections::BTreeMap;
 
 /// How many requests are under way at once.
 pub(crate) const AT_ONCE: usize = 12;
+
+/// How many lists are: each needs a connection of its own, and to begin one costs both sides as much as a list.
+const LISTS: usize = 2;
 
 /// One object as it is to be applied.
 #[derive(Debug, Clone)]
@@ -60,7 +64,7 @@ impl Wanted {
 #[derive(Debug, Clone)]
 pub(crate) struct Member {
     pub(crate) kind: Kind,
-    pub(crate) object: Value,
+    pub(crate) object: Shared<Value>,
 }
 
 /// What is there.
@@ -75,12 +79,17 @@ pub(crate) struct Survey {
     /// What carries our label, in every kind and namespace that we know of.
     pub(crate) members: BTreeMap<ObjectId, Member>,
     /// What is wanted and there without our label.
-    pub(crate) strangers: BTreeMap<ObjectId, Value>,
+    pub(crate) strangers: BTreeMap<ObjectId, Shared<Value>>,
 }
 
 impl Survey {
     /// A wanted object as it is now, with or without our label.
     pub(crate) fn live(&self, id: &ObjectId) -> Option<&Value> {
+        self.found(id).map(|object| &**object)
+    }
+
+    /// As [`Survey::live`], to be held as well.
+    pub(crate) fn found(&self, id: &ObjectId) -> Option<&Shared<Value>> {
         self.members.get(id).map(|member| &member.object).or_else(|| self.strangers.get(id))
     }
 }
@@ -229,13 +238,14 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     let name = inventory::name(&target.project);
     let namespaces = kind::core("Namespace");
     let listed: Vec<Kind2> = kinds.iter().map(|(key, kind)| (key.2.clone(), kind.clone())).collect();
-    let (secret, lease, found, mut members) = tokio::try_join!(
-        persist(told(), || wire.get(&secrets, Some(namespace), &name)),
-        persist(told(), || lock::read(&wire, target)),
-        persist(told(), || wire.get(&namespaces, None, namespace)),
-        list(&wire, target, run, listed),
-    )
-    .map_err(reading)?;
+    let records = async {
+        let secret = persist(told(), || wire.get(&secrets, Some(namespace), &name)).await?;
+        let lease = persist(told(), || lock::read(&wire, target)).await?;
+        let found = persist(told(), || wire.get(&namespaces, None, namespace)).await?;
+        Ok((secret, lease, found))
+    };
+    let lists = list(&wire, target, run, listed);
+    let ((secret, lease, found), mut members) = tokio::try_join!(records, lists).map_err(reading)?;
     let stored = secret
         .map(|secret| inventory::read(secret, &target.project, &target.namespace))
         .transpose()
@@ -257,12 +267,12 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     members.extend(list(&wire, target, run, more).await.map_err(reading)?);
 
     let missing = wanted.iter().filter(|wanted| !members.contains_key(&wanted.id));
-    let found_by_name: Vec<Option<(ObjectId, Value)>> = stream::iter(missing)
+    let found_by_name: Vec<Option<(ObjectId, Shared<Value>)>> = stream::iter(missing)
         .map(|wanted| {
             let wire = &wire;
             async move {
                 let object = persist(told(), || wire.get(&wanted.kind, wanted.namespace(), &wanted.id.name));
-                Ok(object.await?.map(|object| (wanted.id.clone(), object)))
+                Ok(object.await?.map(|object| (wanted.id.clone(), object.into())))
             }
         })
         .buffer_unordered(AT_ONCE)
@@ -295,11 +305,11 @@ pub(crate) async fn list(
                 };
                 Ok(objects
                     .into_iter()
-                    .map(|object| (id_of(&object), Member { kind: kind.clone(), object }))
+                    .map(|object| (id_of(&object), Member { kind: kind.clone(), object: object.into() }))
                     .collect())
             }
         })
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(LISTS)
         .try_collect()
         .await?;
     Ok(lists.into_iter().flatten().collect())

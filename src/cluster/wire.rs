@@ -277,7 +277,10 @@ impl Wire {
             "propagationPolicy": policy, "preconditions": {"uid": uid},
         });
         let url = path(kind, namespace, Some(name));
-        match self.send::<Value>(request(Method::DELETE, &url, Some(("application/json", &body)))?, WRITE).await {
+        match self
+            .send::<Value>(request(Method::DELETE, &url, Some(("application/json", &body)))?, WRITE)
+            .await
+        {
             Ok(answer) => Ok(answer["kind"] != "Status"),
             Err(failure) if failure.is_absent() => Ok(false),
             // Another object has that name now: the one we mean is gone.

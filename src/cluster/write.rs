@@ -45,14 +45,14 @@ pub(crate) async fn write_one(
     let outcome = match one.todo {
         Todo::Create => Outcome::Created,
         // The namespace that this run made bare, before it could write anything else.
-        Todo::Change if made_by_us(one.live.as_ref()) && one.live.as_ref().is_some_and(is_unlabelled) => {
+        Todo::Change if made_by_us(one.live.as_deref()) && one.live.as_deref().is_some_and(is_unlabelled) => {
             Outcome::Created
         }
         Todo::Recreate(_) => Outcome::Recreated,
         _ => Outcome::Changed,
     };
     item.finish(outcome, None);
-    Ok(done(one.wanted, outcome, one.live, after, one.body, false))
+    Ok(done(one.wanted, outcome, one.live, after.into(), one.body, false))
 }
 
 async fn send(item: &OpenItem, wire: &Wire, on_the_way: &OnTheWay, one: &Decided) -> Result<Value, Failure> {

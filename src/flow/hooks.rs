@@ -26,6 +26,7 @@ use crate::manifest::hook::at;
 use crate::project::Mode;
 use crate::run::Run;
 use kube::core::ApiResource;
+use serde_json::Value;
 
 /// What the releases of a run are, between its beginning and its end.
 #[derive(Debug, Default)]
@@ -190,7 +191,7 @@ impl Course {
             let own = released.iter().filter(|_| helm.is_some());
             deployed.objects = own.map(|(id, resource)| Entry::of(id.clone(), resource)).collect();
             deployed.digest = Some(one.digest.clone());
-            deployed.hooks = one.release.hooks.iter().map(|hook| hook.object.value.clone()).collect();
+            deployed.hooks = one.release.hooks.iter().map(|hook| Value::clone(&hook.object.value)).collect();
         }
         release::write(run, target, &self.record).await
     }
@@ -242,7 +243,7 @@ async fn note(
         }
     }
     if deployed.hooks.is_empty() {
-        deployed.hooks = release.hooks.iter().map(|hook| hook.object.value.clone()).collect();
+        deployed.hooks = release.hooks.iter().map(|hook| Value::clone(&hook.object.value)).collect();
     }
     if *deployed == before { Ok(()) } else { release::write(run, target, record).await }
 }

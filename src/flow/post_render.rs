@@ -49,7 +49,7 @@ fn bound(project: &Project, images: &[String], text: &str) -> Result<String> {
     bind(&mut objects, &project.bindings, &built, pull);
     let mut text = String::new();
     for object in &objects {
-        let _ = write!(text, "---\n{}\n", object.value);
+        let _ = write!(text, "---\n{}\n", *object.value);
     }
     Ok(text)
 }

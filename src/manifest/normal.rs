@@ -245,9 +245,10 @@ mod tests {
 
     fn normal(text: &str) -> (Value, Vec<Finding>) {
         let document = yaml::documents(text, Path::new("a.yaml")).0.remove(0);
-        let mut object = Object { value: document.value, place: document.place, places: document.places };
+        let mut object =
+            Object { value: document.value.into(), place: document.place, places: document.places.into() };
         let found = normalise(&mut object);
-        (object.value, found)
+        (object.value.into_inner(), found)
     }
 
     #[test]

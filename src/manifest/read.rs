@@ -58,7 +58,8 @@ pub fn parse(text: &str, file: &Path) -> (Vec<Object>, Vec<Finding>) {
     let (documents, mut found) = yaml::documents(text, file);
     let mut objects = Vec::new();
     for document in documents {
-        let object = Object { value: document.value, place: document.place, places: document.places };
+        let object =
+            Object { value: document.value.into(), place: document.place, places: document.places.into() };
         take(object, file, &mut objects, &mut found);
     }
     (objects, found)
@@ -165,7 +166,7 @@ fn take(mut object: Object, file: &Path, objects: &mut Vec<Object>, found: &mut 
         for (index, item) in object.value["items"].as_array().into_iter().flatten().enumerate() {
             let prefix = format!("/items/{index}");
             let mut item = Object {
-                value: item.clone(),
+                value: item.clone().into(),
                 place: object.place_of(&prefix).clone(),
                 places: object
                     .places

@@ -212,7 +212,7 @@ where
     let mut all: Vec<(K, Option<Place>)> = Vec::new();
     for object in objects.iter().filter(|object| object.kind() == kind) {
         let there = live.iter().find(|live| live.meta().name.as_deref() == Some(object.name())).cloned();
-        if let Some(found) = there.or_else(|| serde_json::from_value(object.value.clone()).ok()) {
+        if let Some(found) = there.or_else(|| serde::Deserialize::deserialize(&*object.value).ok()) {
             all.push((found, Some(object.place.clone())));
         }
     }

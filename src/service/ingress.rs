@@ -77,7 +77,7 @@ pub async fn look(client: &Client, objects: &[Object], wanted: bool) -> Result<N
     let classes = classes.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     let mut classes = classes.or_fault(Kind::Apply, doing)?.items;
     let written = objects.iter().filter(|object| object.kind() == "IngressClass");
-    classes.extend(written.filter_map(|object| serde_json::from_value(object.value.clone()).ok()));
+    classes.extend(written.filter_map(|object| serde::Deserialize::deserialize(&*object.value).ok()));
     let pods =
         controllers(client).await.or_fault(Kind::Apply, || "cannot list the addon's pods".to_owned())?;
     Ok(decide(&asking, wanted, &classes, &pods))
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn the_old_annotation_is_a_class_too() {
-        let mut old = ingress(None).value;
+        let mut old = ingress(None).value.into_inner();
         old["metadata"]["annotations"] = json!({"kubernetes.io/ingress.class": "alb"});
         let asking = asking(&[Object::made(old, Place::file("web.yaml"))]);
         assert_eq!(asking[0].class.as_deref(), Some("alb"));

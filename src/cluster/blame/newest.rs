@@ -14,7 +14,7 @@ pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
     let namespace = live::namespace(workload);
     let uid = live::uid(workload);
     let owned = |owner: &'a str| {
-        around.kind("Pod", namespace).filter(move |pod| {
+        around.kind("", "Pod", namespace).filter(move |pod| {
             !owner.is_empty() && live::controller_uid(pod) == owner && !live::is_terminating(pod)
         })
     };
@@ -44,7 +44,7 @@ pub fn replica_set<'a>(deployment: &'a Value, around: &'a Snapshot) -> Option<&'
     let uid = live::uid(deployment);
     let revision = live::annotation(deployment, REVISION);
     let mut sets: Vec<&Value> = around
-        .kind("ReplicaSet", live::namespace(deployment))
+        .kind("apps", "ReplicaSet", live::namespace(deployment))
         .filter(|set| !uid.is_empty() && live::controller_uid(set) == uid)
         .collect();
     if !revision.is_empty() {

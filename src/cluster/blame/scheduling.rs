@@ -41,7 +41,7 @@ pub fn unbound<'a>(pod: &'a Value, around: &Snapshot) -> Option<&'a str> {
         .filter(|name| !name.is_empty())
         .find(|name| {
             around
-                .kind("PersistentVolumeClaim", live::namespace(pod))
+                .kind("", "PersistentVolumeClaim", live::namespace(pod))
                 .any(|claim| live::name(claim) == *name && live::text(claim, "/status/phase") != "Bound")
         })
 }

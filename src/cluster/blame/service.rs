@@ -19,7 +19,7 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
     };
     let namespace = live::namespace(service);
     let chosen: Vec<&Value> = templates(namespace, around)
-        .chain(around.kind("Pod", namespace).filter(|pod| !live::is_terminating(pod)))
+        .chain(around.kind("", "Pod", namespace).filter(|pod| !live::is_terminating(pod)))
         .filter(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value)))
         .collect();
     if chosen.is_empty() {
@@ -79,16 +79,17 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
 
 /// What the namespace's workloads make their pods from, whether they have any just now or not.
 fn templates<'a>(namespace: &'a str, around: &'a Snapshot) -> impl Iterator<Item = &'a Value> {
-    ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"]
-        .into_iter()
-        .flat_map(move |kind| around.kind(kind, namespace))
+    let apps = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].map(|kind| ("apps", kind));
+    apps.into_iter()
+        .chain([("batch", "Job")])
+        .flat_map(move |(group, kind)| around.kind(group, kind, namespace))
         .filter_map(|workload| workload.pointer("/spec/template"))
 }
 
 fn labels_there(namespace: &str, around: &Snapshot) -> Vec<String> {
     let mut there: Vec<String> = ["Deployment", "StatefulSet", "DaemonSet"]
         .iter()
-        .flat_map(|kind| around.kind(kind, namespace))
+        .flat_map(|kind| around.kind("apps", kind, namespace))
         .map(|workload| {
             let labels = workload["spec"]["template"]["metadata"]["labels"].as_object();
             let labels: Vec<String> = labels

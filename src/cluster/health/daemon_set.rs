@@ -44,7 +44,7 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 fn away<'a>(object: &Value, known: Known<'a>) -> Vec<&'a str> {
     let Some(around) = known.around else { return Vec::new() };
     let nodes = around.nodes.as_deref().unwrap_or_default();
-    let pods = around.kind("Pod", live::namespace(object)).filter(|pod| {
+    let pods = around.kind("", "Pod", live::namespace(object)).filter(|pod| {
         live::controller_uid(pod) == live::uid(object)
             && !live::uid(object).is_empty()
             && !live::holds(pod, "Ready")

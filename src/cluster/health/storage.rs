@@ -36,7 +36,7 @@ fn rests(claim: &Value, around: &Snapshot) -> bool {
             .is_some_and(|last| last.reason == "WaitForFirstConsumer");
     waits
         && !around
-            .kind("Pod", live::namespace(claim))
+            .kind("", "Pod", live::namespace(claim))
             .any(|pod| uses(pod, live::name(claim)) && !live::text(pod, "/spec/nodeName").is_empty())
 }
 

@@ -140,7 +140,7 @@ impl Judge {
 /// Pods that are still going away may free what a quota counts.
 fn frees_itself(track: &Track, snapshot: &Snapshot) -> bool {
     let namespace = track.subject.id.namespace.as_deref().unwrap_or_default();
-    snapshot.kind("Pod", namespace).any(live::is_terminating)
+    snapshot.kind("", "Pod", namespace).any(live::is_terminating)
 }
 
 /// Whether the broken pods are the end of their workload.

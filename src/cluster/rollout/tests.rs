@@ -113,8 +113,8 @@ fn applied(outcome: Outcome) -> Applied {
         outcome,
         object,
         before: None,
-        after: Value::Null,
-        body: Value::Null,
+        after: Value::Null.into(),
+        body: Value::Null.into(),
         recorded: false,
     };
     Applied { objects: vec![object], ..Applied::default() }
@@ -124,7 +124,7 @@ fn applied(outcome: Outcome) -> Applied {
 async fn an_untouched_set_that_was_read_as_healthy_is_not_asked_for_again() {
     let mut stage = stage();
     let mut read = applied(Outcome::Unchanged);
-    read.objects[0].after = deployment(2, 2, 1);
+    read.objects[0].after = deployment(2, 2, 1).into();
     let began = Instant::now();
     let rolled = stage.start(read, Limits::default()).await.unwrap().unwrap();
     assert_eq!(stage.api.requests(), [""; 0]);

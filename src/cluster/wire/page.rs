@@ -92,8 +92,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut fields = Map::new();
         while let Some(name) = map.next_key::<String>()? {
-            let value =
-                if name == self.special { (self.read)(map.next_value()?) } else { map.next_value()? };
+            let value = if name == self.special { (self.read)(map.next_value()?) } else { map.next_value()? };
             fields.insert(name, value);
         }
         Ok(fields)
@@ -142,7 +141,11 @@ mod tests {
             (json!({"kind": "DeploymentList"}), None),
         ];
         for (page, next) in table {
-            assert_eq!(serde_json::from_str::<Page>(&page.to_string()).unwrap().more().as_deref(), next, "{page}");
+            assert_eq!(
+                serde_json::from_str::<Page>(&page.to_string()).unwrap().more().as_deref(),
+                next,
+                "{page}"
+            );
             assert!(read(&page).is_empty());
         }
     }

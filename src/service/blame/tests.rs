@@ -45,7 +45,7 @@ fn objects() -> Vec<Object> {
     let places = [("/spec/selector".to_owned(), at(8)), ("/spec/ports/0/targetPort".to_owned(), at(12))]
         .into_iter()
         .collect();
-    vec![Object { value, place: at(1), places }]
+    vec![Object { value: value.into(), place: at(1), places }]
 }
 
 fn told(trouble: &Trouble, scene: &Scene) -> String {

@@ -95,7 +95,10 @@ fn without_a_word_about_it_the_service_that_is_made_to_be_opened_is_found() {
 #[test]
 fn what_others_run_in_the_namespace_is_never_guessed() {
     let theirs = service("theirs", "NodePort", json!([{"port": 80, "nodePort": 31000}]));
-    let live = Live { services: vec![serde_json::from_value(theirs.value).unwrap()], ingresses: Vec::new() };
+    let live = Live {
+        services: vec![serde_json::from_value(theirs.value.into_inner()).unwrap()],
+        ingresses: Vec::new(),
+    };
     assert_eq!(candidates(&[], &[], &live).unwrap(), []);
     assert_eq!(candidates(&[declared("theirs")], &[], &live).unwrap().len(), 1);
 }
@@ -133,7 +136,8 @@ fn what_the_cluster_decided_counts_more_than_what_is_written() {
     let written = service("web", "LoadBalancer", json!([{"port": 80}]));
     let mut live = service("web", "LoadBalancer", json!([{"port": 80, "nodePort": 31234}])).value;
     live["status"] = json!({"loadBalancer": {"ingress": [{"ip": "10.96.0.7"}]}});
-    let live = Live { services: vec![serde_json::from_value(live).unwrap()], ingresses: Vec::new() };
+    let live =
+        Live { services: vec![serde_json::from_value(live.into_inner()).unwrap()], ingresses: Vec::new() };
     let found = candidates(&[], &[written], &live).unwrap();
     assert_eq!(urls(&found[0], &reach()), ["http://10.96.0.7/", "http://192.168.49.2:31234/", "forward"]);
 }

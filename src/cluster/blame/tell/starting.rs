@@ -112,7 +112,7 @@ pub(super) fn missing(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 }
 
 fn keys(around: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<String> {
-    let object = around.kind(kind, namespace).find(|object| live::name(object) == name);
+    let object = around.kind("", kind, namespace).find(|object| live::name(object) == name);
     let maps = ["data", "stringData", "binaryData"];
     let keys = object.into_iter().flat_map(|object| {
         maps.iter().filter_map(|map| object.get(*map)?.as_object()).flat_map(serde_json::Map::keys)
