@@ -22,6 +22,7 @@ mod stop;
 mod tests;
 
 pub use inside::inside;
+pub use probe::Connection;
 pub use stop::delete;
 pub use stop::stop;
 
@@ -73,6 +74,8 @@ pub struct Node {
     pub kubeconfig: PathBuf,
     /// The entry's name, which is the profile's. Whether it is the current context is the user's affair.
     pub context: String,
+    /// The connection that found it answering, where it was asked at all.
+    pub api: Option<Connection>,
     /// The first node's own address. It cannot be reached from everywhere.
     pub address: Option<IpAddr>,
     /// What of the first node is published outside: container port → address.

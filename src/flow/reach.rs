@@ -12,6 +12,7 @@ use crate::image::Destination;
 use crate::image::NodeStore;
 use crate::manifest::bind::PullPolicy;
 use crate::minikube;
+use crate::minikube::Connection;
 use crate::minikube::Node;
 use crate::minikube::State;
 use crate::project::OtherCluster;
@@ -29,6 +30,8 @@ pub(crate) struct Site {
     /// Its context in there.
     pub(crate) context: String,
     guard: Guard,
+    /// A connection that is there already.
+    api: Option<Connection>,
     /// Where its images are built, and the stores that must have them.
     pub(crate) destination: Destination,
     /// When its nodes fetch them.
@@ -53,6 +56,7 @@ impl Site {
             kubeconfig: node.kubeconfig.clone(),
             context: node.context.clone(),
             guard: Guard::LocalMinikube,
+            api: node.api.clone(),
             destination,
             pull: PullPolicy::Never,
             reach: Reach { address: node.address, published: node.published.clone() },
@@ -69,6 +73,7 @@ impl Site {
             kubeconfig,
             context: other.context.clone(),
             guard: Guard::Named,
+            api: None,
             destination: Destination { builder, nodes: Vec::new(), registry: other.registry.clone() },
             pull: PullPolicy::IfNotPresent,
             reach: Reach::default(),
@@ -77,8 +82,11 @@ impl Site {
 
     /// The cluster's API server, and the project's place in it.
     pub(crate) async fn target(&self, run: &Run, project: &Project) -> Result<Target> {
-        let (namespace, name) = (project.namespace.clone(), project.name.clone());
-        Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, name).await
+        let (namespace, project) = (project.namespace.clone(), project.name.clone());
+        if let Some(Connection(client)) = &self.api {
+            return Ok(Target { client: client.clone(), namespace, project });
+        }
+        Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, project).await
     }
 }
 

@@ -10,6 +10,7 @@ use kube::Config;
 use kube::api::ListParams;
 use kube::config::KubeConfigOptions;
 use kube::config::Kubeconfig;
+use std::fmt;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -19,15 +20,32 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How long one request may take: a paused API server accepts connections and then says nothing.
 const ONE: Duration = Duration::from_secs(5);
 
+/// How long a connection may take; the API server is on this machine or in its network.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// A connection over which an API server has answered: to make another costs both sides more than most requests.
+#[derive(Clone)]
+pub struct Connection(pub Client);
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
 /// Asks until it answers or `patience` ends; then the last reason why not.
-pub(crate) async fn answers(kubeconfig: Kubeconfig, context: &str, patience: Duration) -> Result<(), String> {
+pub(crate) async fn answers(
+    kubeconfig: Kubeconfig,
+    context: &str,
+    patience: Duration,
+) -> Result<Connection, String> {
     let client = client(kubeconfig, context).await?;
-    let deadline = Instant::now() + patience;
+    let (deadline, one) = (Instant::now() + patience, ListParams::default().limit(1));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let nodes = Api::<Node>::all(client.clone());
-        let why = match tokio::time::timeout(left.min(ONE), nodes.list(&ListParams::default())).await {
-            Ok(Ok(_)) => return Ok(()),
+        let why = match tokio::time::timeout(left.min(ONE), nodes.list_metadata(&one)).await {
+            Ok(Ok(_)) => return Ok(Connection(client)),
             Ok(Err(error)) => innermost(&error),
             Err(_) => "it does not answer".to_owned(),
         };
@@ -43,7 +61,9 @@ async fn client(kubeconfig: Kubeconfig, context: &str) -> Result<Client, String>
     let mut config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| innermost(&e))?;
     // The environment's HTTPS_PROXY would be taken, and then refused; a node is never behind it.
     config.proxy_url = None;
+    // Ours tell why they wait; kube's wait in silence for minutes.
     config.default_retry = false;
+    config.connect_timeout = Some(CONNECT);
     Client::try_from(config).map_err(|error| innermost(&error))
 }
 

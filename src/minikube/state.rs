@@ -19,6 +19,7 @@ use crate::minikube::config::Config;
 use crate::minikube::endpoint;
 use crate::minikube::kubeconfig;
 use crate::minikube::probe;
+use crate::minikube::probe::Connection;
 use crate::minikube::status;
 use crate::project::Runtime;
 use crate::project::name::Profile;
@@ -199,16 +200,19 @@ async fn running(
     let mut node = draft(run, profile, config, host, engines, published, address)?;
     node.started = started;
     // Whether it is paused is known long before an API server that is paused has been given up.
-    let broken = tokio::select! {
-        broken = reachable(&node, &api, patience) => broken,
+    let reached = tokio::select! {
+        reached = reachable(&node, &api, patience) => reached,
         true = paused(node.docker.clone()) => return Ok(State::Paused(Pause::Kubernetes)),
     };
-    Ok(match broken {
-        None => State::Running(Box::new(node)),
-        Some(Break::ApiDown(why)) if runtime != Runtime::Docker => {
+    Ok(match reached {
+        Ok(api) => {
+            node.api = Some(api);
+            State::Running(Box::new(node))
+        }
+        Err(Break::ApiDown(why)) if runtime != Runtime::Docker => {
             status::ask(run, profile).await?.unwrap_or(State::Broken(Break::ApiDown(why)))
         }
-        Some(broken) => State::Broken(broken),
+        Err(broken) => State::Broken(broken),
     })
 }
 
@@ -234,10 +238,13 @@ async fn machine(run: &Run, profile: &Profile, config: Config, patience: Duratio
     let mut api: Vec<SocketAddr> =
         config.address().map(|ip| SocketAddr::new(ip, config.api_port())).into_iter().collect();
     api.extend(shared_address(&config));
-    let node = draft(run, profile, &config, host, engines, BTreeMap::new(), config.address())?;
+    let mut node = draft(run, profile, &config, host, engines, BTreeMap::new(), config.address())?;
     let state = match reachable(&node, &api, patience).await {
-        None => State::Running(Box::new(node)),
-        Some(_) => status::ask(run, profile).await?.unwrap_or_else(|| State::Running(Box::new(node))),
+        Ok(api) => {
+            node.api = Some(api);
+            State::Running(Box::new(node))
+        }
+        Err(_) => status::ask(run, profile).await?.unwrap_or_else(|| State::Running(Box::new(node))),
     };
     Ok(Seen::bare(state, Some(config)))
 }
@@ -268,6 +275,7 @@ fn draft(
         host,
         kubeconfig,
         context: profile.to_string(),
+        api: None,
         address,
         published,
         started: None,
@@ -276,9 +284,13 @@ fn draft(
     })
 }
 
-/// What is wrong with the way to the API server, if anything.
-async fn reachable(node: &Node, api: &[SocketAddr], patience: Duration) -> Option<Break> {
-    let stale = |why: String| Some(Break::KubeconfigStale(why));
+/// The way to the API server, or what is wrong with it.
+async fn reachable(
+    node: &Node,
+    api: &[SocketAddr],
+    patience: Duration,
+) -> std::result::Result<Connection, Break> {
+    let stale = |why: String| Err(Break::KubeconfigStale(why));
     let path = node.kubeconfig.display();
     let kubeconfig = match kubeconfig::read(&node.kubeconfig) {
         Ok(Some(kubeconfig)) => kubeconfig,
@@ -291,7 +303,7 @@ async fn reachable(node: &Node, api: &[SocketAddr], patience: Duration) -> Optio
     if !endpoint::leads_to(server, api) {
         return stale(format!("the entry `{}` of `{path}` leads to {server}", node.context));
     }
-    probe::answers(kubeconfig, &node.context, patience).await.err().map(Break::ApiDown)
+    probe::answers(kubeconfig, &node.context, patience).await.map_err(Break::ApiDown)
 }
 
 /// Whether `minikube pause` stopped the API server, which the node's own engine knows. Not asked where the API server
