@@ -134,7 +134,7 @@ impl Applied {
 pub async fn apply(
     run: &Run,
     target: &Target,
-    objects: &[manifest::Object],
+    objects: Vec<manifest::Object>,
     options: &ApplyOptions,
 ) -> fault::Result<Applied> {
     run.or_stopped(Box::pin(async {

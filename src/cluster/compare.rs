@@ -69,7 +69,7 @@ pub struct Comparison {
 pub async fn compare(
     run: &Run,
     target: &Target,
-    objects: &[Object],
+    objects: Vec<Object>,
     options: &ApplyOptions,
 ) -> fault::Result<Comparison> {
     run.or_stopped(async {

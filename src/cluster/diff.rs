@@ -78,7 +78,8 @@ pub(crate) fn digest(salt: &[u8; 32], value: &Value) -> String {
 fn feed(hasher: &mut blake3::Hasher, value: &Value) {
     match value {
         Value::Object(fields) => {
-            let names: BTreeSet<&String> = fields.keys().collect();
+            let mut names: Vec<&String> = fields.keys().collect();
+            names.sort_unstable();
             hasher.update(b"{").update(&names.len().to_le_bytes());
             for name in names {
                 text(hasher, name);

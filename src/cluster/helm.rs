@@ -132,7 +132,7 @@ pub async fn observe(
     before: &BTreeMap<ObjectId, Shared<Value>>,
 ) -> fault::Result<Vec<AppliedObject>> {
     let wire = target.wire();
-    let prepared = run.or_stopped(survey::prepare(run, target, objects)).await?;
+    let prepared = run.or_stopped(survey::prepare(run, target, objects.to_vec())).await?;
     let mut seen = Vec::new();
     for one in prepared.wanted {
         let told = tell(run, Step::Apply, &one.id.to_string());

@@ -138,7 +138,7 @@ async fn prepared(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<
     let mut all = Vec::new();
     for hook in hooks {
         let mut wanted =
-            run.or_stopped(survey::prepare(run, target, std::slice::from_ref(&hook.object))).await?.wanted;
+            run.or_stopped(survey::prepare(run, target, vec![hook.object.clone()])).await?.wanted;
         for one in &mut wanted {
             let labels = &mut one.object.value["metadata"]["labels"];
             if let Some(labels) = labels.as_object_mut() {

@@ -170,7 +170,7 @@ impl Writing<'_> {
     async fn later(&self, wire: &Wire, on_the_way: &OnTheWay, applied: &mut Applied) -> fault::Result<()> {
         let (run, target) = (self.run, self.target);
         barrier::brought(run, target, &self.prepared.later, applied).await?;
-        let wanted = survey::prepare(run, target, &self.prepared.later).await?.wanted;
+        let wanted = survey::prepare(run, target, self.prepared.later.clone()).await?.wanted;
         let survey = survey::look(run, target, &wanted).await?;
         let allowed = Allowed { force: self.options.force_conflicts, recreate: self.options.recreate };
         let (decided, refused) = decide(run, target, wanted.clone(), &survey, allowed).await;

@@ -43,7 +43,7 @@ use std::collections::BTreeMap;
 pub(crate) const AT_ONCE: usize = 12;
 
 /// How many lists are: each needs a connection of its own, and to begin one costs both sides as much as a list.
-const LISTS: usize = 2;
+const LISTS: usize = 1;
 
 /// One object as it is to be applied.
 #[derive(Debug, Clone)]
@@ -120,20 +120,22 @@ pub(crate) struct Prepared {
 }
 
 /// Normalises `objects` for this target: namespace, label, kind. Every mistake at once.
-pub(crate) async fn prepare(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<Prepared> {
+pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) -> fault::Result<Prepared> {
     let wire = target.wire();
-    let kinds = persist(tell(run, Step::Apply, "cluster"), || Kinds::of(&wire, objects))
+    let kinds = persist(tell(run, Step::Apply, "cluster"), || Kinds::of(&wire, &objects))
         .await
         .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?;
     let part_of = target.part_of();
     let mut wanted: BTreeMap<ObjectId, Wanted> = BTreeMap::new();
     let (mut findings, mut later) = (Vec::new(), Vec::new());
-    for object in objects {
-        let Some(kind) = kinds.get(object) else {
-            if is_brought(object, objects) {
-                later.push(object.clone());
-                continue;
-            }
+    let brought: Vec<bool> =
+        objects.iter().map(|object| kinds.get(object).is_none() && is_brought(object, &objects)).collect();
+    for (mut object, brought) in objects.into_iter().zip(brought) {
+        if brought {
+            later.push(object);
+            continue;
+        }
+        let Some(kind) = kinds.get(&object) else {
             findings.push(
                 Finding::error(format!(
                     "the cluster has no kind `{}` in `{}`",
@@ -148,7 +150,6 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: &[Object]) -> f
             );
             continue;
         };
-        let mut object = object.clone();
         normalise(&mut object.value, kind, target.namespace.as_str(), &part_of);
         let id = object.id();
         if let Some(other) = wanted.get(&id) {

@@ -25,7 +25,7 @@ pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli:
     let Earlier { number, objects, left } = earlier;
     veil::hide(run, &objects);
     let step = run.sink.step(Step::Apply);
-    let mut applied = apply(run, target, &objects, &ApplyOptions::default()).await?;
+    let mut applied = apply(run, target, objects, &ApplyOptions::default()).await?;
     applied.left = left;
     let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, Some(format!("as in revision {number}")));

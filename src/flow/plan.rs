@@ -61,7 +61,7 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     }
     let course = Course::of(run, &target, &releases, &objects, Vec::new()).await?;
     objects.retain(|object| !releases::is_helms(&releases, object));
-    let comparison = compare(run, &target, &objects, &options).await?;
+    let comparison = compare(run, &target, objects, &options).await?;
     if !comparison.refused.is_empty() {
         return Err(Fault::message(Kind::Apply, "the cluster would refuse it").findings(comparison.refused));
     }

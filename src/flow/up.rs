@@ -166,10 +166,10 @@ async fn write(
         hook::ground(run, target).await?;
         let first: Vec<Object> =
             objects.iter().filter(|object| is_ground(project, object)).cloned().collect();
-        apply::apply(run, target, &first, &options).await?.release().await;
+        apply::apply(run, target, first, &options).await?.release().await;
         course.begin(run, target, &limits(&flags.wait)).await?;
     }
-    let applied = apply::apply(run, target, &objects, &options).await?;
+    let applied = apply::apply(run, target, objects, &options).await?;
     let installed = releases::install(run, project, site, target, &releases, &helms, &course, built);
     let released = match installed.await {
         Ok(released) => released,

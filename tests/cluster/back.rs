@@ -27,7 +27,7 @@ fn set(n: u32) -> Vec<Object> {
 async fn back(stage: &Stage, number: Option<u64>) -> Vec<String> {
     let earlier = revision::earlier(&stage.run, &stage.target, number).await.unwrap();
     let mut applied =
-        apply(&stage.run, &stage.target, &earlier.objects, &ApplyOptions::default()).await.unwrap();
+        apply(&stage.run, &stage.target, earlier.objects.clone(), &ApplyOptions::default()).await.unwrap();
     applied.left = earlier.left;
     ended(&stage.run, &stage.target, applied).await.unwrap()
 }
@@ -70,7 +70,7 @@ async fn after_a_failed_run_the_last_good_one_comes_back_and_is_no_new_revision(
     stage.up(&set(1)).await;
     let mut failed = set(2);
     failed.push(config("new", json!({"n": "2"})));
-    apply(&stage.run, &stage.target, &failed, &ApplyOptions::default()).await.unwrap().release().await;
+    apply(&stage.run, &stage.target, failed.clone(), &ApplyOptions::default()).await.unwrap().release().await;
     assert_eq!(back(&stage, Some(1)).await, ["Changed ConfigMap/settings", "Pruned ConfigMap/new"]);
     assert_eq!(revisions(&stage).await, [(1, 3)]);
 }

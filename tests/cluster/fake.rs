@@ -213,7 +213,7 @@ async fn a_field_that_goes_from_the_manifest_goes_from_the_object() {
     let stage = Stage::new().await;
     stage.up(&[config("settings", json!({"a": "1", "b": "2"}))]).await;
     let only = [config("settings", json!({"a": "1"}))];
-    let plan = compare(&stage.run, &stage.target, &only, &ApplyOptions::default()).await.unwrap();
+    let plan = compare(&stage.run, &stage.target, only.to_vec(), &ApplyOptions::default()).await.unwrap();
     assert_eq!(plan.differences[0].action, Action::Change);
     assert_eq!(plan.differences[0].fields[0].path, "data.b");
     assert_eq!(stage.up(&only).await, ["Changed ConfigMap/settings"]);
@@ -535,7 +535,7 @@ async fn no_value_of_a_secret_leaves_in_events_or_plans() {
     };
     stage.up(&[secret("hunter2")]).await;
     let options = ApplyOptions::default();
-    let plan = compare(&stage.run, &stage.target, &[secret("swordfish")], &options).await.unwrap();
+    let plan = compare(&stage.run, &stage.target, vec![secret("swordfish")], &options).await.unwrap();
     let mut told = format!("{plan:?}");
     stage.up(&[secret("swordfish")]).await;
     while let Ok(event) = stage.events.try_recv() {

@@ -95,7 +95,7 @@ async fn a_lock_is_renewed_and_a_run_that_has_lost_it_stops() {
     let mut never = deployment("busybox", 1);
     never.value["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] =
         json!({"exec": {"command": ["false"]}});
-    let applied = apply(&lab.run, &lab.target, &[never], &ApplyOptions::default()).await.unwrap();
+    let applied = apply(&lab.run, &lab.target, vec![never], &ApplyOptions::default()).await.unwrap();
     let (run, target) = (lab.run.clone(), lab.target.clone());
     let waiting = tokio::spawn(async move {
         let told = rollout(&run, &target, &applied, &Limits::default()).await;
@@ -167,7 +167,8 @@ async fn somebody_elses_broken_api_service_stops_nobody() {
         assert_eq!(lab.try_up(&set, ApplyOptions::default()).await?.len(), 3);
         // The kind is asked for now, no longer defined by the set.
         let plan =
-            compare(&lab.run, &lab.target, &[cat, config("a", json!({}))], &ApplyOptions::default()).await?;
+            compare(&lab.run, &lab.target, vec![cat, config("a", json!({}))], &ApplyOptions::default())
+                .await?;
         assert_eq!(plan.refused.len(), 0);
         assert_eq!(lab.try_up(&set, ApplyOptions::default()).await?, Vec::<String>::new());
         remove(&lab.run, &lab.target, &PURGE).await

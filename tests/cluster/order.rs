@@ -107,7 +107,7 @@ async fn an_object_whose_kind_an_operator_of_the_set_brings_is_written_after_it(
     let [deployment, role] = operator();
     let set = [mouse(), deployment, role];
     let options = ApplyOptions::default();
-    let plan = compare(&stage.run, &stage.target, &set, &options).await.unwrap();
+    let plan = compare(&stage.run, &stage.target, set.to_vec(), &options).await.unwrap();
     let planned = plan.differences.iter().find(|one| one.id.kind == "Mouse").unwrap();
     assert!(planned.action == Action::Create && planned.why.is_some(), "{planned:?}");
     let said = stage.up(&set).await;

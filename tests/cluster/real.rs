@@ -144,7 +144,7 @@ async fn a_set_is_written_once_changed_where_it_differs_and_taken_away() {
 
     // One field changes, one goes.
     objects[0] = config("settings", json!({"a": "changed"}));
-    let plan = compare(&lab.run, &lab.target, &objects, &ApplyOptions::default()).await.unwrap();
+    let plan = compare(&lab.run, &lab.target, objects.clone(), &ApplyOptions::default()).await.unwrap();
     let change = plan.differences.iter().find(|d| d.action == Action::Change).unwrap();
     let fields: Vec<&str> = change.fields.iter().map(|f| f.path.as_str()).collect();
     assert_eq!(fields, ["data.a", "data.b"]);

@@ -30,7 +30,7 @@ pub(crate) async fn written(
     objects: &[Object],
     options: ApplyOptions,
 ) -> Result<Vec<String>, Fault> {
-    ended(run, target, apply(run, target, objects, &options).await?).await
+    ended(run, target, apply(run, target, objects.to_vec(), &options).await?).await
 }
 
 /// The end of a run: what it did as `Created ConfigMap/a`, `Pruned …`, `Kept …`.

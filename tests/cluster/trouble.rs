@@ -168,7 +168,7 @@ async fn who_writes_while_we_compare_is_compared_with_again() {
         refused(409, "Operation cannot be fulfilled on configmaps \"a\": the object has been modified")
     });
     let wanted = [config("a", json!({"n": "2"}))];
-    let plan = compare(&stage.run, &stage.target, &wanted, &ApplyOptions::default()).await.unwrap();
+    let plan = compare(&stage.run, &stage.target, wanted.to_vec(), &ApplyOptions::default()).await.unwrap();
     assert_eq!((plan.differences[0].action, plan.refused.len()), (Action::Change, 0));
     assert!(stage.waited_for("the object has been modified"));
 }
