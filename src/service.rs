@@ -104,10 +104,16 @@ struct Pace {
     pause: Duration,
     /// How long the same wrong answer, or the same closed door, must last to be believed.
     settle: Duration,
+    /// How long a controller may take to read an Ingress: until then its 404 is its own and not the application's.
+    read: Duration,
 }
 
-const PACE: Pace =
-    Pace { limit: Duration::from_secs(2), pause: Duration::from_secs(1), settle: Duration::from_secs(3) };
+const PACE: Pace = Pace {
+    limit: Duration::from_secs(2),
+    pause: Duration::from_secs(1),
+    settle: Duration::from_secs(3),
+    read: Duration::from_secs(5),
+};
 
 /// Asks every service that people open until it answers as expected, all at once, and tells the URLs that did.
 ///

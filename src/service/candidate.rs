@@ -370,6 +370,13 @@ impl Candidate {
         ways
     }
 
+    /// Whether an answer may be that of a controller that has not read the Ingress yet: a 404 of which nothing is
+    /// expected.
+    pub(super) fn may_be_unread(&self, way: &Way, status: u16) -> bool {
+        let through = self.ingress.is_some() && *way != Way::Forward;
+        through && status == 404 && self.expect.status.is_none() && self.expect.contains.is_none()
+    }
+
     /// The question at a port of this machine that leads to the controller of the Ingress.
     pub(super) fn through(&self, front: &Front, at: SocketAddr) -> Question {
         let host = front.host.clone().unwrap_or_else(|| at.ip().to_string());
