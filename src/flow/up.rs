@@ -37,6 +37,8 @@ use crate::image::Destination;
 use crate::image::survey::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::Release;
+use crate::manifest::origins::Page;
+use crate::manifest::origins::unlisted;
 use crate::minikube;
 use crate::plan::Plan;
 use crate::preflight;
@@ -82,6 +84,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     }
     course.end(run, &target, &limits(&flags.wait), &helms).await?;
     let proved = open(run, project, &target, &site, &objects).await?;
+    origins(run, project, &proved, &objects);
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
     check::after(run, project, &site, &objects).await?;
     if run.verbose {
@@ -246,6 +249,21 @@ pub(crate) async fn open(
     let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
     step.finish(outcome, proved.first().map(|first| first.url.clone()));
     Ok(proved)
+}
+
+/// Tells which lists of origins lack the URL that is printed.
+fn origins(run: &Run, project: &Project, proved: &[service::Proved], objects: &[Object]) {
+    let Some(first) = proved.first() else { return };
+    let lasts = project.services.iter().any(|one| one.name == first.service && one.local_port.is_some());
+    let page = Page {
+        service: first.service.as_str(),
+        url: &first.url,
+        local: first.local.as_deref(),
+        passing: first.forward.is_some() && first.local.is_none() && !lasts,
+    };
+    for note in unlisted(objects, page) {
+        run.sink.warn(note);
+    }
 }
 
 /// Removes old images of ours. Nobody waits for disk space, so what goes wrong with it is no failure of the run.
