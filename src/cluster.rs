@@ -55,5 +55,6 @@ mod survey;
 pub mod target;
 pub mod unstick;
 mod until;
+pub mod usage;
 mod wire;
 mod write;

@@ -5,6 +5,7 @@
 
 mod back;
 pub mod check;
+mod dns;
 pub mod doctor;
 pub mod down;
 pub mod explain;

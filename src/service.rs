@@ -149,6 +149,13 @@ pub async fn ask(
     Ok(join_all(candidates.iter().map(|candidate| once(client, namespace, reach, candidate, PACE))).await)
 }
 
+/// How many endpoints of a Service take requests.
+pub async fn ready(client: &Client, namespace: &Namespace, service: &ObjectName) -> Result<usize> {
+    let found = backend::look(client, namespace, service, None).await;
+    let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
+    Ok(found.or_fault(Kind::Service, || format!("cannot see what is behind the Service `{service}`"))?.ready)
+}
+
 async fn find(
     client: &Client,
     namespace: &Namespace,

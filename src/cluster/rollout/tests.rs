@@ -9,6 +9,7 @@ use crate::cluster::rollout::Rolled;
 use crate::cluster::rollout::rollout;
 use crate::cluster::status::status;
 use crate::cluster::target::Target;
+use crate::cluster::usage::Usage;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Outcome;
@@ -305,5 +306,30 @@ async fn status_tells_what_is_there_and_what_is_not() {
     assert_eq!((statuses[0].health, statuses[0].replicas.unwrap().ready), (Health::Ready, 1));
     assert!(statuses[0].age_seconds.unwrap() > 86_400);
     assert_eq!((statuses[1].health, statuses[1].reason.as_str()), (Health::Unknown, "NotFound"));
-    assert_eq!(stage.api.requests().len(), 4);
+    assert_eq!(stage.api.requests().len(), 5);
+    assert_eq!(statuses[0].usage, None, "nobody measures");
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_tells_what_pods_use_where_it_is_measured() {
+    const METRICS: &str = "/apis/metrics.k8s.io/v1beta1/namespaces/todo/pods";
+    let stage = stage();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    stage.api.put(SETS, replica_set());
+    let running = pod(1, &json!({"running": {}}));
+    let named = running["metadata"].clone();
+    stage.api.put(PODS, running);
+    let container = |cpu: &str, memory: &str| json!({"name": "c", "usage": {"cpu": cpu, "memory": memory}});
+    let containers = [container("12345678n", "20480Ki"), container("2m", "1Mi")];
+    let metadata = json!({"name": named["name"], "namespace": named["namespace"]});
+    stage.api.put(METRICS, json!({"metadata": metadata, "containers": containers}));
+    let there = applied(Outcome::Unchanged).objects.remove(0);
+    let wanted = [(there.id, there.resource)];
+    let looked = async || status(&stage.run, &stage.target, &wanted).await.unwrap().remove(0).usage;
+    assert_eq!(looked().await, Some(Usage { cpu_m: 15, memory: 21 << 20 }));
+    // A metrics server that is down, or that nobody may ask, costs nothing but the figures.
+    stage.api.stumble(METRICS, &[503]);
+    assert_eq!(looked().await, None);
+    stage.api.slow_down(METRICS, Duration::from_secs(60));
+    assert_eq!(looked().await, None);
 }
