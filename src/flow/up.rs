@@ -10,6 +10,7 @@ use crate::cluster::hook;
 use crate::cluster::revision::history;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
+use crate::cluster::room;
 use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
 use crate::event::Finding;
@@ -66,10 +67,11 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let target = site.target(run, project).await?;
     let adopted = hooks::owners(run, &target, &plan.releases, flags.helm.adopt).await?;
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
-    let (built, (), ()) = tokio::try_join!(
+    let (built, (), (), ()) = tokio::try_join!(
         build(run, project, &site.destination, &images),
         check::before(run, project, &site, &plan.objects),
         ingress::served(run, project, &target, &plan.objects),
+        room::check(run, &target, &plan.objects),
     )?;
     if let Some(started) = started {
         awake(run, &target, started).await?;
