@@ -9,6 +9,7 @@ mod dns;
 pub mod doctor;
 pub mod down;
 pub mod explain;
+pub mod forward;
 mod gather;
 mod generate;
 pub mod history;

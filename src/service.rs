@@ -12,6 +12,7 @@ pub mod check;
 #[cfg(test)]
 mod fake;
 pub mod forward;
+pub mod hold;
 pub mod hosts;
 mod http;
 pub mod ingress;
