@@ -27,11 +27,15 @@ use crate::project::Mode;
 use crate::run::Run;
 use kube::core::ApiResource;
 
+mod leaving;
+
 /// What the releases of a run are, between its beginning and its end.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
     record: Record,
     changed: Vec<Changed>,
+    /// What the record has and deploy.toml has no longer.
+    gone: Vec<String>,
     /// What Helm has of the releases that are to be ours.
     adopted: Vec<(String, String)>,
 }
@@ -104,9 +108,6 @@ impl Course {
         objects: &[Object],
         adopted: Vec<(String, String)>,
     ) -> Result<Course> {
-        if releases.is_empty() {
-            return Ok(Course::default());
-        }
         let record = release::read(run, target).await?;
         let changed = releases.iter().filter_map(|release| {
             let digest = digest(release, objects);
@@ -116,7 +117,8 @@ impl Course {
             (!same).then(|| Changed { release: release.clone(), digest, upgrade })
         });
         let changed = changed.collect();
-        Ok(Course { record, changed, adopted })
+        let gone = leaving::gone(&record, releases);
+        Ok(Course { record, changed, gone, adopted })
     }
 
     /// What is to run, as `todo plan` lists it: what, of what, where that is written, and why.
@@ -138,6 +140,7 @@ impl Course {
                 }));
             }
         }
+        rows.extend(self.rows_of_leaving());
         rows
     }
 

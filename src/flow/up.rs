@@ -81,10 +81,20 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let objects: Vec<Object> =
         applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();
     let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
-    if let Err(fault) = well(run, &target, applied, released, &flags.wait).await {
+    let (limits, quiet) = (limits(&flags.wait), flags.helm.no_hooks);
+    let ended = async {
+        let mut applied = rolled(run, &target, applied, released, &limits).await?;
+        if course.has_leaving() {
+            applied.unlock().await;
+            course.leave(run, &target, &limits, quiet).await?;
+        }
+        settle(run, &target, applied).await
+    };
+    if let Err(fault) = ended.await {
         return Err(if flags.rollback { back::after(run, &target, fault, &flags.wait).await } else { fault });
     }
-    course.end(run, &target, &limits(&flags.wait), &helms).await?;
+    course.left(run, &target, &limits, quiet).await?;
+    course.end(run, &target, &limits, &helms).await?;
     let proved = open(run, project, &target, &site, &objects).await?;
     origins(run, project, &proved, &objects);
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
@@ -205,23 +215,24 @@ pub(crate) fn limits(wait: &cli::Wait) -> Limits {
 
 /// Waits until what was applied is healthy, and then removes what is no longer wanted.
 pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: &cli::Wait) -> Result<()> {
-    well(run, target, applied, Vec::new(), wait).await
+    let applied = rolled(run, target, applied, Vec::new(), &limits(wait)).await?;
+    settle(run, target, applied).await.map(drop)
 }
 
-/// As [`healthy`], for what Helm has installed, too: it may be what the rest waits for.
-async fn well(
+/// Waits until what was applied is healthy, and what Helm has installed, too: it may be what the rest waits for.
+async fn rolled(
     run: &Run,
     target: &Target,
     mut applied: Applied,
     released: Vec<AppliedObject>,
-    wait: &cli::Wait,
-) -> Result<()> {
+    limits: &Limits,
+) -> Result<Applied> {
     let own = applied.objects.len();
     applied.objects.extend(released);
-    let rolled = rollout(run, target, &applied, &limits(wait)).await;
+    let rolled = rollout(run, target, &applied, limits).await;
     applied.objects.truncate(own);
     match rolled {
-        Ok(_) => settle(run, target, applied).await.map(drop),
+        Ok(_) => Ok(applied),
         Err(fault) => {
             applied.release().await;
             Err(fault)

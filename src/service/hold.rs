@@ -187,8 +187,8 @@ mod tests {
     use kube::Client;
     use serde_json::json;
 
-    fn wanted(text: &str) -> Option<Wanted> {
-        Some(Wanted::parse(text).unwrap())
+    fn wanted(text: &str) -> Wanted {
+        Wanted::parse(text).unwrap()
     }
 
     fn namespace() -> Namespace {
@@ -230,8 +230,9 @@ mod tests {
     #[tokio::test]
     async fn a_page_is_told_as_a_url_and_anything_else_as_an_address() {
         let cluster = cluster().await;
-        let hold =
-            async |text: &str| hold(&cluster, &namespace(), wanted(text), None, &[], &[]).await.unwrap();
+        let hold = async |text: &str| {
+            hold(&cluster, &namespace(), Some(wanted(text)), None, &[], &[]).await.unwrap()
+        };
         let page = hold("web").await;
         assert_eq!(page.port, 80);
         assert_eq!(page.address, format!("http://{}/", page.forward.address()));
@@ -271,7 +272,7 @@ mod tests {
             ("web:81", "the Service `web` has no TCP port `81`", "it has 9000 (metrics), 80 (http)"),
             ("elsewhere", "the Service `elsewhere` has no TCP port", "forward to a Service that has pods"),
         ] {
-            let fault = hold(&cluster, &namespace(), wanted(text), None, &[], &[]).await.unwrap_err();
+            let fault = hold(&cluster, &namespace(), Some(wanted(text)), None, &[], &[]).await.unwrap_err();
             assert_eq!((fault.kind.exit_code(), fault.causes()[0].as_str()), (60, told));
             assert!(fault.hints[0].starts_with(hint), "{:?}", fault.hints);
         }
