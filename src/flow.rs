@@ -19,6 +19,7 @@ mod ingress;
 pub mod init;
 pub mod logs;
 pub mod open;
+mod outlook;
 pub mod plan;
 pub mod post_render;
 mod reach;

@@ -149,6 +149,11 @@ impl Course {
         self.changed.iter().any(|one| !at(&one.release.hooks, one.moments().0).is_empty())
     }
 
+    /// Whether no chart is another than at the end of the last good run.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.changed.is_empty() && self.gone.is_empty()
+    }
+
     /// Whether Helm has to install this release anew: something of it has changed.
     pub(crate) fn is_changed(&self, release: &Release) -> bool {
         self.changed.iter().any(|one| key(&one.release) == key(release))

@@ -17,6 +17,7 @@ use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Severity;
 use crate::event::Step;
+use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::Open;
@@ -29,6 +30,7 @@ use crate::flow::hooks;
 use crate::flow::hooks::Course;
 use crate::flow::hosts;
 use crate::flow::ingress;
+use crate::flow::outlook::outlook;
 use crate::flow::reach::Site;
 use crate::flow::releases;
 use crate::flow::veil;
@@ -66,10 +68,16 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     };
     let target = site.target(run, project).await?;
     let adopted = hooks::owners(run, &target, &plan.releases, flags.helm.adopt).await?;
+    let idle = async {
+        let (objects, releases) = (plan.objects.clone(), plan.releases.clone());
+        let options = options(flags.apply);
+        let ahead = outlook(run, project, &site, &target, objects, releases, &images, &options).await?;
+        Ok(ahead.is_nothing())
+    };
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
-    let (built, (), (), ()) = tokio::try_join!(
+    let (built, unasked, (), ()) = tokio::try_join!(
         build(run, project, &site.destination, &images),
-        check::before(run, project, &site, &plan.objects),
+        check::before(run, project, &site, &plan.objects, idle),
         ingress::served(run, project, &target, &plan.objects),
         room::check(run, &target, &plan.objects),
     )?;
@@ -90,7 +98,10 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
         }
         settle(run, &target, applied).await
     };
-    if let Err(fault) = ended.await {
+    if let Err(mut fault) = ended.await {
+        if unasked && fault.kind == Kind::Rollout {
+            fault = fault.findings(check::late(run, project, &site, &objects).await);
+        }
         return Err(if flags.rollback { back::after(run, &target, fault, &flags.wait).await } else { fault });
     }
     course.left(run, &target, &limits, quiet).await?;
