@@ -18,6 +18,7 @@ use crate::event::Sink;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::manifest::Object;
+use crate::manifest::ObjectId;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
 use crate::run::Run;
@@ -332,4 +333,44 @@ async fn status_tells_what_pods_use_where_it_is_measured() {
     assert_eq!(looked().await, None);
     stage.api.slow_down(METRICS, Duration::from_secs(60));
     assert_eq!(looked().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_tells_by_what_an_autoscaler_scales_and_that_nobody_measures() {
+    const SCALERS: &str = "/apis/autoscaling/v2/namespaces/todo/horizontalpodautoscalers";
+    let stage = stage();
+    let target = json!({"type": "Utilization", "averageUtilization": 70});
+    let metrics = json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]);
+    let current =
+        json!([{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12}}}]);
+    let scaler = |status: Value| {
+        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "web", "namespace": "todo", "uid": "h"},
+            "spec": {"minReplicas": 2, "maxReplicas": 5, "metrics": metrics}, "status": status})
+    };
+    let active = |status: &str, reason: &str| json!([{"type": "ScalingActive", "status": status, "reason": reason, "message": "says the controller"}]);
+    let id = ObjectId {
+        group: "autoscaling".to_owned(),
+        kind: "HorizontalPodAutoscaler".to_owned(),
+        namespace: Some("todo".to_owned()),
+        name: "web".to_owned(),
+    };
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("autoscaling", "v2", &id.kind));
+    let wanted = [(id, resource)];
+    for (live, told) in [
+        (
+            json!({"currentReplicas": 3, "currentMetrics": current, "conditions": active("True", "ValidMetricFound")}),
+            "3 replicas, of 2 to 5; cpu 12% of 70%",
+        ),
+        (
+            json!({"currentReplicas": 2, "conditions": active("False", "FailedGetResourceMetric")}),
+            "2 replicas, of 2 to 5; cpu ? of 70%; there are no metrics: write `addons = [\"metrics-server\"]` under [minikube]",
+        ),
+    ] {
+        stage.api.put_silently(SCALERS, scaler(live));
+        let found = status(&stage.run, &stage.target, &wanted).await.unwrap().remove(0);
+        assert_eq!((found.health, found.message.as_str()), (Health::Ready, told));
+    }
+    let pods = stage.api.requests().into_iter().filter(|asked| asked.ends_with("/pods")).count();
+    assert_eq!(pods, 0, "an autoscaler has no pods of its own");
 }
