@@ -144,7 +144,10 @@ mod tests {
 
     #[test]
     fn what_the_project_file_says_becomes_objects() {
-        let plan = make(&project(), facts(Vec::new())).unwrap();
+        let place = Place { file: ".env".into(), line: 3, column: 1 };
+        let places = vec![BTreeMap::from([(DataKey::parse("A").unwrap(), place)])];
+        let plan = make(&project(), Facts { places, ..facts(Vec::new()) }).unwrap();
+        assert_eq!(plan.objects[0].place_of("/data/A").to_string(), ".env:3:1");
         assert_eq!(plan.objects[0].value["data"]["A"], "czNjcmV0");
         assert_eq!(plan.objects[0].namespace(), Some("shop"));
         assert_eq!(plan.objects[1].value["data"], json!({ "LEVEL": "info" }));

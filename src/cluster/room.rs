@@ -161,11 +161,11 @@ fn taken(objects: &[Object], seen: &Seen, home: &str, part_of: &str) -> Vec<Find
         object.name() == live::name(service) && object.namespace().unwrap_or(home) == live::namespace(service)
     };
     // What the project has in its own hands is sorted out by applying it.
-    let others: Vec<&Value> = seen
-        .services
-        .iter()
-        .filter(|service| !objects.iter().any(|object| object.kind() == "Service" && same(object, service)))
-        .collect();
+    let free = |service: &&Value| {
+        let ours = objects.iter().any(|object| object.kind() == "Service" && same(object, service));
+        ours || live::is_terminating(service)
+    };
+    let others: Vec<&Value> = seen.services.iter().filter(|service| !free(service)).collect();
     let mut found = Vec::new();
     for object in objects {
         for (number, protocol, pointer) in node_ports(&object.value) {
@@ -282,6 +282,10 @@ mod tests {
                 assert!(found[0].mend.as_ref().unwrap().contains("`kubectl -n shop delete service page`"));
             }
         }
+        let mut going = service("shop", "page", 30080, "TCP");
+        going["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let seen = Seen { services: vec![going], ..Seen::default() };
+        assert!(taken(std::slice::from_ref(&object), &seen, "todo", "mine").is_empty(), "it is given back");
         let mut earlier = service("todo", "old", 30080, "TCP");
         earlier["metadata"]["labels"] = json!({"applyset.kubernetes.io/part-of": "mine"});
         let seen = Seen { services: vec![earlier], ..Seen::default() };
