@@ -74,6 +74,8 @@ pub enum Command {
     Restart(Restart),
     /// Ask the URL and open it in the browser
     Open,
+    /// Hold a port of a Service on localhost until Ctrl-C, and print where
+    Forward(Forward),
     /// List the revisions that ran well, the newest first
     History,
     /// Go back to an earlier revision, and wait until it is healthy
@@ -189,6 +191,17 @@ pub struct Logs {
     pub lines: u32,
 }
 
+/// Flags of `forward`.
+#[derive(Debug, Clone, Args)]
+pub struct Forward {
+    /// A Service, and the number or name of its port; the one that people open, if not given
+    #[arg(value_name = "NAME[:PORT]")]
+    pub service: Option<String>,
+    /// Listen on this port of localhost, or the next free one; the Service's own, if not given
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub local_port: Option<u16>,
+}
+
 /// Flags of `restart`.
 #[derive(Debug, Clone, Args)]
 pub struct Restart {
@@ -246,6 +259,7 @@ impl Command {
             Command::Logs(_) => "logs",
             Command::Restart(_) => "restart",
             Command::Open => "open",
+            Command::Forward(_) => "forward",
             Command::History => "history",
             Command::Rollback(_) => "rollback",
             Command::Unlock => "unlock",

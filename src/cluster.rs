@@ -1,7 +1,8 @@
 //! Objects → running: applied, watched until healthy, explained where they are not, taken away.
 //!
-//! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), `decide` (what to do about each
-//! object), [`apply`] (doing it), [`settle`] (what is no longer wanted), [`remove`] (taking it away).
+//! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), [`room`] (what is left for it),
+//! `decide` (what to do about each object), [`apply`] (doing it), [`settle`] (what is no longer wanted), [`remove`]
+//! (taking it away).
 //! Watching: [`snapshot`] (what is known of the cluster), [`health`] and [`blame`] (what that means, pure), [`judge`]
 //! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
 //! Beside both: [`logs`] (what the pods print), [`restart`] (new ones without a change).
@@ -47,6 +48,7 @@ pub mod restart;
 mod retry;
 pub mod revision;
 pub mod rollout;
+pub mod room;
 mod sequence;
 pub mod settle;
 pub mod snapshot;
@@ -55,5 +57,6 @@ mod survey;
 pub mod target;
 pub mod unstick;
 mod until;
+pub mod usage;
 mod wire;
 mod write;

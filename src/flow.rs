@@ -5,9 +5,11 @@
 
 mod back;
 pub mod check;
+mod dns;
 pub mod doctor;
 pub mod down;
 pub mod explain;
+pub mod forward;
 mod gather;
 mod generate;
 pub mod history;
@@ -17,6 +19,7 @@ mod ingress;
 pub mod init;
 pub mod logs;
 pub mod open;
+mod outlook;
 pub mod plan;
 pub mod post_render;
 mod reach;

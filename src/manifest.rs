@@ -12,6 +12,7 @@ pub mod follow;
 pub mod hook;
 pub mod lint;
 pub mod normal;
+pub mod origins;
 pub mod pods;
 pub mod read;
 pub mod render;

@@ -11,6 +11,7 @@ use crate::manifest::Release;
 use crate::manifest::bind::unused;
 use crate::manifest::lint;
 use crate::manifest::lint::lint;
+use crate::manifest::normal::below;
 use crate::manifest::read::duplicates;
 use crate::project::Project;
 use crate::project::name::DataKey;
@@ -32,6 +33,8 @@ pub struct Facts {
     pub secrets: Vec<BTreeMap<DataKey, Secret>>,
     /// The values of each `[config.NAME]`, in the order of the project.
     pub configs: Vec<BTreeMap<DataKey, String>>,
+    /// Where values stand that are not in deploy.toml: of each `[secret.NAME]`, then of each `[config.NAME]`.
+    pub places: Vec<BTreeMap<DataKey, Place>>,
 }
 
 /// The objects that are to be in the cluster; pod templates still name images as the manifests do.
@@ -56,6 +59,12 @@ pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
     let made = secrets
         .map(|(spec, values)| secret(project, &spec.name, &spec.place, values))
         .chain(configs.map(|(spec, values)| config(project, &spec.name, &spec.place, values)));
+    let places = facts.places.iter().map(Some).chain(std::iter::repeat(None));
+    let made = made.zip(places).map(|(mut object, places)| {
+        let places = places.into_iter().flatten();
+        object.places = places.map(|(key, place)| (below("/data", key.as_str()), place.clone())).collect();
+        object
+    });
     let objects: Vec<Object> = made.chain(facts.objects).collect();
     findings.extend(duplicates(&objects, Some(&project.namespace)));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -135,7 +144,10 @@ mod tests {
 
     #[test]
     fn what_the_project_file_says_becomes_objects() {
-        let plan = make(&project(), facts(Vec::new())).unwrap();
+        let place = Place { file: ".env".into(), line: 3, column: 1 };
+        let places = vec![BTreeMap::from([(DataKey::parse("A").unwrap(), place)])];
+        let plan = make(&project(), Facts { places, ..facts(Vec::new()) }).unwrap();
+        assert_eq!(plan.objects[0].place_of("/data/A").to_string(), ".env:3:1");
         assert_eq!(plan.objects[0].value["data"]["A"], "czNjcmV0");
         assert_eq!(plan.objects[0].namespace(), Some("shop"));
         assert_eq!(plan.objects[1].value["data"], json!({ "LEVEL": "info" }));

@@ -12,6 +12,7 @@ pub mod check;
 #[cfg(test)]
 mod fake;
 pub mod forward;
+pub mod hold;
 pub mod hosts;
 mod http;
 pub mod ingress;
@@ -104,10 +105,16 @@ struct Pace {
     pause: Duration,
     /// How long the same wrong answer, or the same closed door, must last to be believed.
     settle: Duration,
+    /// How long a controller may take to read an Ingress: until then its 404 is its own and not the application's.
+    read: Duration,
 }
 
-const PACE: Pace =
-    Pace { limit: Duration::from_secs(2), pause: Duration::from_secs(1), settle: Duration::from_secs(3) };
+const PACE: Pace = Pace {
+    limit: Duration::from_secs(2),
+    pause: Duration::from_secs(1),
+    settle: Duration::from_secs(3),
+    read: Duration::from_secs(5),
+};
 
 /// Asks every service that people open until it answers as expected, all at once, and tells the URLs that did.
 ///
@@ -141,6 +148,13 @@ pub async fn ask(
 ) -> Result<Vec<Asked>> {
     let candidates = find(client, namespace, declared, objects).await?;
     Ok(join_all(candidates.iter().map(|candidate| once(client, namespace, reach, candidate, PACE))).await)
+}
+
+/// How many endpoints of a Service take requests.
+pub async fn ready(client: &Client, namespace: &Namespace, service: &ObjectName) -> Result<usize> {
+    let found = backend::look(client, namespace, service, None).await;
+    let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
+    Ok(found.or_fault(Kind::Service, || format!("cannot see what is behind the Service `{service}`"))?.ready)
 }
 
 async fn find(

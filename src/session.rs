@@ -75,7 +75,12 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     // Where the answer is one object, there is no story of how it was found.
     let told = matches!(
         cli.command,
-        Command::Up(_) | Command::Down(_) | Command::Rollback(_) | Command::Restart(_) | Command::Open
+        Command::Up(_)
+            | Command::Down(_)
+            | Command::Rollback(_)
+            | Command::Restart(_)
+            | Command::Open
+            | Command::Forward(_)
     );
     let silent = mode == Mode::Json && !told;
     let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
@@ -140,6 +145,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
         Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
         Command::Open => flow::open::open(run, &project).await,
+        Command::Forward(flags) => flow::forward::forward(run, &project, flags).await,
         Command::History => flow::history::history(run, &project).await,
         Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
         Command::Unlock => flow::unlock::unlock(run, &project).await,

@@ -119,11 +119,16 @@ impl Applied {
         }
     }
 
-    /// Gives the lock back, for a run that ends without [`crate::cluster::settle::settle`].
-    pub async fn release(mut self) {
+    /// Gives the lock back, for what takes it on its own in between.
+    pub async fn unlock(&mut self) {
         if let Some(lock) = self.lock.take() {
             lock.release().await;
         }
+    }
+
+    /// Gives the lock back, for a run that ends without [`crate::cluster::settle::settle`].
+    pub async fn release(mut self) {
+        self.unlock().await;
     }
 }
 

@@ -216,10 +216,10 @@ fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
         ),
         Moment::PreDelete => (
             "failed, and nothing was taken away",
-            "mend it and run `todo down` again; `todo down --no-hooks` leaves the hooks out",
+            "mend it and run the same command again; with `--no-hooks` it leaves the hooks out",
         ),
         Moment::PostDelete => {
-            ("failed", "run `todo down` again; `todo down --no-hooks` leaves the hooks out")
+            ("failed", "run the same command again; with `--no-hooks` it leaves the hooks out")
         }
         Moment::PreRollback | Moment::PostRollback => ("failed", "mend it, or run `todo up` to go forward"),
         Moment::PostInstall | Moment::PostUpgrade => {

@@ -131,6 +131,11 @@ fn mend(object: &Object, status: &Status) -> String {
     if says("illegal base64 data") {
         return "values under `data` are base64; write plain text under `stringData`".to_owned();
     }
+    if object.kind() == "PersistentVolumeClaim"
+        && let Some(mend) = resized(object, &status.message)
+    {
+        return mend;
+    }
     if says("exceeded quota") {
         return format!(
             "ask for less, or raise the quota: `kubectl{namespace} describe resourcequota` shows what is used"
@@ -158,6 +163,22 @@ fn mend(object: &Object, status: &Status) -> String {
         return "install what it needs first, or correct its apiVersion and kind".to_owned();
     }
     "correct it in the manifest".to_owned()
+}
+
+/// What to do about a claim whose size the server refuses (`kubernetes: ValidatePersistentVolumeClaimUpdate`, and the
+/// admission plugin `PersistentVolumeClaimResize`, which answers 403).
+fn resized(object: &Object, message: &str) -> Option<String> {
+    let name = object.name();
+    let namespace = object.namespace().map_or(String::new(), |namespace| format!(" -n {namespace}"));
+    let anew = format!(
+        "write the size that it has (`kubectl{namespace} get pvc {name}`); for another one save its data, `kubectl{namespace} delete pvc {name}`, and `todo up`"
+    );
+    if message.contains("must support resize") || message.contains("can be resized") {
+        return Some(format!(
+            "a claim grows only if its StorageClass has `allowVolumeExpansion: true`, and minikube's cannot: {anew}"
+        ));
+    }
+    message.contains("can not be less than").then(|| format!("a claim cannot shrink: {anew}"))
 }
 
 /// The text without the values of a Secret.
@@ -261,6 +282,26 @@ mod tests {
         let strict = json!({"status": "Failure", "code": 400, "message":
             "strict decoding error: unknown field \"spec.replica\", unknown field \"spec.x\""});
         assert_eq!(told(&web, strict).len(), 2);
+    }
+
+    #[test]
+    fn a_claim_of_another_size_is_told_what_can_be_done_about_it() {
+        let claim = object(
+            json!({"kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "shop"}}),
+        );
+        let grown = json!({"code": 403, "reason": "Forbidden", "message": "persistentvolumeclaims \"data\" is forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize"});
+        let shrunk = json!({"code": 422, "reason": "Invalid", "message": "PersistentVolumeClaim \"data\" is invalid: spec.resources.requests.storage: Forbidden: field can not be less than status.capacity",
+            "details": {"causes": [{"field": "spec.resources.requests.storage", "message": "Forbidden: field can not be less than status.capacity"}]}});
+        let other = json!({"code": 403, "reason": "Forbidden", "message": "persistentvolumeclaims \"data\" is forbidden: User \"kim\" cannot patch"});
+        for (status, mend) in [
+            (grown, "a claim grows only if its StorageClass has `allowVolumeExpansion: true`"),
+            (shrunk, "a claim cannot shrink: write the size that it has (`kubectl -n shop get pvc data`)"),
+            (other, "get the right to do it"),
+        ] {
+            let status: Status = serde_json::from_value(status).unwrap();
+            let found = findings(&claim, &Failure::Refused(status.boxed()));
+            assert!(found[0].mend.as_ref().unwrap().starts_with(mend), "{found:?}");
+        }
     }
 
     #[test]

@@ -66,7 +66,8 @@ pub async fn remove(run: &Run, target: &Target, options: &RemoveOptions) -> faul
     run_all(run, target, *options, false).await
 }
 
-/// As [`remove`], but the namespaces stay for now, because something is still to run in them.
+/// As [`remove`], but the namespaces stay for now, because something is still to run in them, and so does the list: what
+/// is kept is told at the end, by [`remove`].
 pub async fn remove_but_grounds(
     run: &Run,
     target: &Target,
@@ -102,8 +103,8 @@ async fn everything(
     sorted.ground(grounds_stay);
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
     let nothing_recorded = stored.as_ref().is_none_or(|stored| !stored.inventory.is_deployed());
-    if none && nothing_recorded && !(options.purge && stored.is_some()) {
-        return Ok(sorted.said(run, Vec::new()));
+    if none && (grounds_stay || nothing_recorded && !(options.purge && stored.is_some())) {
+        return Ok(sorted.said(run, Vec::new(), grounds_stay));
     }
     if home.is_some() {
         *lock = Some(lock::take(run, &wire, target).await?);
@@ -128,6 +129,9 @@ async fn everything(
             }
         }
     }
+    if grounds_stay {
+        return Ok(sorted.said(run, removed, true));
+    }
     let home_goes = namespaces.keys().any(|id| id.name == target.namespace.as_str());
     if !home_goes {
         forget(run, &wire, target, &sorted).await?;
@@ -136,7 +140,7 @@ async fn everything(
         lock.release().await;
     }
     removed.extend(delete(run, &wire, Step::Remove, namespaces).await?);
-    Ok(sorted.said(run, removed))
+    Ok(sorted.said(run, removed, false))
 }
 
 /// The inventory, and the namespace that it is in.
@@ -181,8 +185,8 @@ impl Sorted {
         }
     }
 
-    fn said(self, run: &Run, removed: Vec<ObjectId>) -> Removed {
-        for (id, why) in &self.kept {
+    fn said(self, run: &Run, removed: Vec<ObjectId>, quietly: bool) -> Removed {
+        for (id, why) in self.kept.iter().filter(|_| !quietly) {
             run.sink.item(Step::Remove, id.to_string()).finish(Outcome::Kept, Some(why.clone()));
         }
         Removed { removed, kept: self.kept }

@@ -6,9 +6,12 @@ use crate::cluster::explain;
 use crate::cluster::health::Health;
 use crate::cluster::health::Replicas;
 use crate::cluster::live;
+use crate::cluster::phase::owns_pods;
 use crate::cluster::rollout::read;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
+use crate::cluster::usage;
+use crate::cluster::usage::Usage;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -21,6 +24,7 @@ use kube::core::GroupVersionKind;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// How well one object is, with the figures that people look for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -41,16 +45,26 @@ pub struct ObjectStatus {
     /// Seconds since it was made, by the cluster's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<u64>,
+    /// What its pods use now, where the cluster measures it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
-/// How well `objects` are now, in their order. One list per kind and namespace, and one each of pods, ReplicaSets and
-/// events where there are workloads. What may not be read is `unknown`.
+/// How well `objects` are now, in their order. One list per kind and namespace, and one each of pods, ReplicaSets,
+/// events and measurements where there are workloads. What may not be read is `unknown`.
 pub async fn status(
     run: &Run,
     target: &Target,
     objects: &[(ObjectId, ApiResource)],
 ) -> Result<Vec<ObjectStatus>> {
-    let snapshot = run.or_stopped(look(target, objects)).await?;
+    let makers = objects.iter().filter(|(id, _)| owns_pods(&id.group, &id.kind));
+    let namespaces: BTreeSet<Option<String>> = makers.map(|(id, _)| id.namespace.clone()).collect();
+    let both = async {
+        let (snapshot, measured) =
+            tokio::join!(look(target, objects), usage::measure(target, namespaces.into_iter()));
+        Ok((snapshot?, measured))
+    };
+    let (snapshot, measured) = run.or_stopped(both).await?;
     let now = Timestamp::now();
     let there: Vec<Value> = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().collect();
     let mut judge = explain::judge(&there, now);
@@ -70,6 +84,7 @@ pub async fn status(
             restarts: restarts(live, &snapshot),
             age_seconds: live::moment(live, "/metadata/creationTimestamp")
                 .and_then(|made| u64::try_from(now.duration_since(made).as_secs()).ok()),
+            usage: measured.of(&newest::pods(live, &snapshot)),
         },
         _ => absent(id, snapshot.complete(id)),
     });
@@ -87,6 +102,7 @@ fn absent(id: &ObjectId, known: bool) -> ObjectStatus {
         replicas: None,
         restarts: 0,
         age_seconds: None,
+        usage: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `up` finds it by itself where nothing is declared (`service::candidate`); what is written down here can be read and changed.
 
+use super::compose::Compose;
 use super::script::Scripts;
 use crate::event::Place;
 use crate::manifest::Object;
@@ -56,6 +57,33 @@ pub fn opened(objects: &[Object], scripts: &Scripts) -> Option<Opened> {
     Some(Opened { name: inner.name().to_owned(), why })
 }
 
+/// The port of localhost at which a script or a compose file promises that Service, and where.
+#[must_use]
+pub fn promised(
+    name: &str,
+    objects: &[Object],
+    scripts: &Scripts,
+    composes: &[Compose],
+) -> Option<(u16, Place)> {
+    let local = scripts.local.iter();
+    if let Some((_, port, place)) = local.clone().find(|(service, ..)| service.as_deref() == Some(name)) {
+        return Some((*port, place.clone()));
+    }
+    let service = objects.iter().find(|one| one.kind() == "Service" && one.name() == name);
+    let ports = service.into_iter().flat_map(|service| items(&service.value["spec"]["ports"]));
+    let node_ports: Vec<u64> = ports.filter_map(|(_, port)| port["nodePort"].as_u64()).collect();
+    if let Some((_, port, place)) = local.clone().find(|(_, port, _)| node_ports.contains(&u64::from(*port)))
+    {
+        return Some((*port, place.clone()));
+    }
+    let services = composes.iter().flat_map(|compose| &compose.services);
+    let mut same = services.filter(|service| service.name == name && !service.dormant);
+    same.find_map(|service| {
+        let port = service.ports.iter().find_map(|(host, _)| *host)?;
+        Some((port, at(&service.place)))
+    })
+}
+
 /// A place without its column.
 fn at(place: &Place) -> Place {
     Place { column: 0, ..place.clone() }
@@ -90,7 +118,11 @@ fn is_store(service: &Object) -> bool {
 #[cfg(test)]
 mod tests {
     use super::opened;
+    use super::promised;
+    use crate::discover::compose;
+    use crate::discover::script;
     use crate::discover::script::Scripts;
+    use crate::discover::tree::Tree;
     use crate::manifest::read::objects;
 
     fn found(text: &str) -> Option<String> {
@@ -101,6 +133,27 @@ mod tests {
         format!(
             "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{type: {kind}, selector: {{a: b}}, ports: [{{port: {port}}}]}}\n---\n"
         )
+    }
+
+    #[test]
+    fn what_a_script_or_a_compose_file_promises_on_localhost_is_found() {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {type: NodePort, ports: [{port: 80, nodePort: 30080}]}\n";
+        let compose = "services:\n  web:\n    image: web\n    ports: ['3000:80']\n";
+        let script = |line: &str| format!("#!/bin/sh\n{line}\n");
+        for (line, compose, port) in [
+            ("echo open http://localhost:30080/", "", Some((30080, "up.sh:2"))),
+            ("kubectl -n a port-forward service/web 8080:80", "", Some((8080, "up.sh:2"))),
+            ("kubectl port-forward svc/api 8000:8000", "", None),
+            ("docker build --build-arg API=http://localhost:8000 .", "", None),
+            ("true", compose, Some((3000, "docker-compose.yml:2"))),
+        ] {
+            let script = script(line);
+            let tree = Tree::of("x", &[("up.sh", &script), ("docker-compose.yml", compose)]);
+            let (scripts, composes) = (script::read(&tree), compose::all(&tree));
+            let found = promised("web", &objects(text), &scripts, &composes);
+            let found = found.map(|(port, place)| (port, place.to_string()));
+            assert_eq!(found, port.map(|(port, place)| (port, place.to_owned())), "{line}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::naming::Match;
 use super::naming::Use;
 use super::opened::Opened;
 use super::opened::opened;
+use super::opened::promised;
 use super::script;
 use super::script::Scripts;
 use super::tree::Tree;
@@ -153,6 +154,8 @@ pub struct Proposal {
     pub configs: Vec<Config>,
     /// The Service to open.
     pub opened: Option<Opened>,
+    /// The port of localhost at which it is promised, and where that stands.
+    pub promised: Option<(u16, Place)>,
     /// Manifests to be written.
     pub files: Vec<(String, String)>,
     /// What is worth knowing, and what to do about it.
@@ -178,6 +181,7 @@ pub fn propose(
         let parsed =
             proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect::<Vec<_>>();
         proposal.opened = opened(&parsed, &Scripts::default());
+        proposal.promised = local(survey, &proposal, &parsed);
         return proposal;
     }
     proposal.sources.clone_from(&way.sources);
@@ -211,6 +215,7 @@ pub fn propose(
             if affixed { format!("{}{}{}", way.affix.0, opened.name, way.affix.1) } else { opened.name };
         Opened { name, why: opened.why }
     });
+    proposal.promised = local(survey, &proposal, objects);
     for (path, why) in &way.left_out {
         proposal.notes.push((
             format!("`{path}` is left out: {why}"),
@@ -218,6 +223,11 @@ pub fn propose(
         ));
     }
     proposal
+}
+
+fn local(survey: &Survey, proposal: &Proposal, objects: &[Object]) -> Option<(u16, Place)> {
+    let opened = proposal.opened.as_ref()?;
+    promised(&opened.name, objects, &survey.scripts, &survey.composes)
 }
 
 fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, proposal: &mut Proposal) {

@@ -29,7 +29,9 @@ pub struct Scripts {
     pub secrets: Vec<(String, Vec<String>, Place)>,
     /// The Services that `minikube service` opens.
     pub opened: Vec<(String, Place)>,
-    /// The flags of `minikube start`.
+    /// Ports of localhost that are told or forwarded, with the Service, where a forward names it.
+    pub local: Vec<(Option<String>, u16, Place)>,
+    /// The flags of `minikube start`, each as `--name=value`.
     pub start: Option<(Vec<String>, Place)>,
 }
 
@@ -76,6 +78,10 @@ pub fn read(tree: &Tree) -> Scripts {
     let mut paths: Vec<&String> = tree.texts.keys().filter(|path| is_script(path)).collect();
     paths.sort_by_key(|path| (path.matches('/').count(), (*path).clone()));
     for path in paths {
+        for (index, line) in tree.text(path).unwrap_or_default().lines().enumerate() {
+            let place = Place { file: path.into(), line: index + 1, column: 0 };
+            scripts.local.extend(on_localhost(line).map(|port| (None, port, place.clone())));
+        }
         for call in calls(tree.text(path).unwrap_or_default(), path) {
             let place = Place { file: path.into(), line: call.line, column: 0 };
             let reader = Reader { tree, path, call: &call, place };
@@ -89,6 +95,26 @@ fn is_script(path: &str) -> bool {
     let small = path.to_ascii_lowercase();
     [".sh", ".bash", ".bat", ".cmd", ".ps1"].iter().any(|end| small.ends_with(end))
         || file_name(&small) == "makefile"
+}
+
+/// The ports of localhost that a line names.
+fn on_localhost(line: &str) -> impl Iterator<Item = u16> {
+    let after = ["localhost:", "127.0.0.1:"].into_iter().flat_map(|host| line.split(host).skip(1));
+    after.filter_map(|rest| {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..end].parse().ok().filter(|port| *port != 0)
+    })
+}
+
+/// The flags of a call without words of its own, each as `--name=value`: `--memory 4096` is `--memory=4096`.
+fn flags(words: &[&str]) -> Vec<String> {
+    let is_value = |word: &&&str| !word.starts_with('-') && !word.contains(['>', '|', '&']) && known(word);
+    let flags = words.iter().enumerate().filter(|(_, word)| word.starts_with("--"));
+    let whole = flags.map(|(at, flag)| match words.get(at + 1).filter(is_value) {
+        Some(value) if !flag.contains('=') => format!("{flag}={value}"),
+        _ => (*flag).to_owned(),
+    });
+    whole.filter(|flag| known(flag)).collect()
 }
 
 struct Reader<'a> {
@@ -123,8 +149,7 @@ impl Reader<'_> {
                     .extend(name.filter(|name| known(name)).map(|name| (name.to_owned(), self.place)));
             }
             ("minikube", ["start", rest @ ..]) if scripts.start.is_none() => {
-                let flags = rest.iter().filter(|word| word.starts_with("--") && known(word));
-                let flags: Vec<String> = flags.map(ToString::to_string).collect();
+                let flags = flags(rest);
                 scripts.start = (!flags.is_empty()).then_some((flags, self.place));
             }
             _ => {}
@@ -233,6 +258,13 @@ impl Reader<'_> {
                     scripts.applied.extend(found.map(|path| (path, self.place.clone())));
                 }
             }
+            ["port-forward", target, ports, ..] => {
+                let service = target.rsplit_once('/').map_or(target, |(_, name)| name);
+                let port = ports.split(':').next().and_then(|port| port.parse().ok());
+                if let Some(port) = port.filter(|_| known(service)) {
+                    scripts.local.push((Some(service.to_owned()), port, self.place.clone()));
+                }
+            }
             ["create", "namespace" | "ns", name, ..] if known(name) => {
                 scripts.namespaces.push((name.to_owned(), self.place.clone()));
             }
@@ -317,7 +349,8 @@ mod tests {
         let script = "NAMESPACE=todo-app\ncd \"$(dirname \"$0\")/..\"\ndocker build -t todo-backend:1.0.0 -f kubernetes/api.Dockerfile --build-arg URL=http://x ./backend\n\
                       minikube start --cpus=2 --memory 4096\nkubectl create secret generic s --from-literal=KEY=hunter2 -n $NAMESPACE\n\
                       helm upgrade --install todo ./chart -n \"$NAMESPACE\" -f chart/values-dev.yaml -f values-local.yaml --set a.b=1 --set secrets.x=\"$X\" --wait\n\
-                      kubectl apply -f k8s/ 2>/dev/null\nminikube service web -n todo-app --url\n";
+                      kubectl apply -f k8s/ 2>/dev/null\nminikube service web -n todo-app --url\n\
+                      kubectl port-forward svc/web 8080:80 -n todo-app &\necho \"open http://localhost:30080/ or http://$IP:30080\"\n";
         let tree = Tree::of(
             "x",
             &[
@@ -346,7 +379,9 @@ mod tests {
         assert_eq!(read.applied[0].0, "k8s");
         assert!(read.namespaces.iter().all(|(name, _)| name == "todo-app"), "{:?}", read.namespaces);
         assert_eq!((read.secrets[0].1[0].as_str(), read.opened[0].0.as_str()), ("KEY", "web"));
-        assert_eq!(read.start.as_ref().unwrap().0[0], "--cpus=2");
+        assert_eq!(read.start.as_ref().unwrap().0, ["--cpus=2", "--memory=4096"]);
+        let local: Vec<_> = read.local.iter().map(|(name, port, _)| (name.as_deref(), *port)).collect();
+        assert_eq!(local, [(None, 30080), (Some("web"), 8080)]);
         assert!(!format!("{read:?}").contains("hunter2"));
     }
 }

@@ -59,6 +59,14 @@ pub fn write(proposal: &Proposal) -> String {
                 &format!("What people open: {}. `todo up` ends when it has answered.", opened.why),
             );
             let _ = writeln!(text, "[service.{}]\npath = \"/\"", key(&opened.name));
+            if let Some((port, place)) = &proposal.promised {
+                let told = format!(
+                    "{place} promises http://localhost:{port}; with this line `todo up` holds it, and ends with Ctrl-C:\nlocal-port = {port}"
+                );
+                for line in told.lines() {
+                    let _ = writeln!(text, "# {line}");
+                }
+            }
         }
         None => comment(
             &mut text,

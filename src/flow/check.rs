@@ -1,5 +1,6 @@
 //! The project's own checks: as part of `todo up`, and again by `todo check`.
 
+use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Fault;
@@ -37,10 +38,41 @@ pub(crate) async fn early(run: &Run, project: &Project, objects: &[Object]) -> R
     part(run, project, None, objects, early).await
 }
 
-/// Checks that the node has to make, before anything is applied.
-pub(crate) async fn before(run: &Run, project: &Project, site: &Site, objects: &[Object]) -> Result<()> {
-    let before = |check: &&Check| check.when == When::Before && check.from == From::Cluster;
-    part(run, project, Some(site), objects, before).await
+/// Checks that the node has to make, before anything is applied. Where `idle` finds that nothing is to be rolled out they
+/// are left out (a login to the node takes a second); returns whether they were.
+pub(crate) async fn before(
+    run: &Run,
+    project: &Project,
+    site: &Site,
+    objects: &[Object],
+    idle: impl Future<Output = Result<bool>>,
+) -> Result<bool> {
+    let checks: Vec<&Check> = project.checks.iter().filter(|check| by_node(check)).collect();
+    if checks.is_empty() {
+        return Ok(false);
+    }
+    if !idle.await? {
+        return part(run, project, Some(site), objects, |check| by_node(check)).await.map(|()| false);
+    }
+    let step = run.sink.step(Step::Check);
+    for check in checks {
+        let item = run.sink.item(Step::Check, check.name.as_str());
+        item.finish(Outcome::Skipped, Some("nothing is to be rolled out".to_owned()));
+    }
+    step.finish(Outcome::Skipped, None);
+    Ok(true)
+}
+
+fn by_node(check: &Check) -> bool {
+    check.when == When::Before && check.from == From::Cluster
+}
+
+/// What the checks that were left out have to say of a rollout that failed all the same.
+pub(crate) async fn late(run: &Run, project: &Project, site: &Site, objects: &[Object]) -> Vec<Finding> {
+    let checks: Vec<&Check> = project.checks.iter().filter(|check| by_node(check)).collect();
+    let checked =
+        run.or_stopped(async { ask(run, project, Some(site), objects, &checks, false).await }).await;
+    checked.unwrap_or_default().into_iter().filter_map(|one| one.finding).collect()
 }
 
 /// Checks of what is running now.
@@ -188,4 +220,67 @@ pub(crate) fn needed_by_checks(project: &Project, secret: &ObjectName, key: &Dat
     let asks = |check: &&Check| matches!(&check.probe, Probe::TcpOf { secret: s, key: k } if s == secret && k == key);
     let told = |check: &Check| format!("check {} needs it ({})", check.name, check.place);
     project.checks.iter().filter(asks).map(told).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::before;
+    use crate::docker::Address;
+    use crate::event::EventKind;
+    use crate::event::Outcome;
+    use crate::event::Sink;
+    use crate::fault::Fault;
+    use crate::fault::Kind;
+    use crate::flow::reach::Site;
+    use crate::minikube::Node;
+    use crate::project::Runtime;
+    use crate::project::check::sample;
+    use crate::project::name::Profile;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::collections::BTreeMap;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    /// A node that cannot be reached.
+    fn site() -> Site {
+        Site::of_node(&Node {
+            profile: Profile::parse("mini").unwrap(),
+            runtime: Runtime::Docker,
+            docker: None,
+            engines: Vec::new(),
+            host: Address::Tcp("127.0.0.1:1".to_owned()),
+            kubeconfig: "/nowhere/kubeconfig".into(),
+            context: "mini".to_owned(),
+            api: None,
+            address: None,
+            published: BTreeMap::new(),
+            started: None,
+            outcome: Outcome::Unchanged,
+            notes: Vec::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn the_node_is_asked_only_before_something_is_rolled_out() {
+        let (sink, mut events) = Sink::new();
+        let (_asker, cancel) = Cancel::new();
+        let run = Run { sink, cancel, world: Arc::new(World::fake("/", [("A", "b")])), verbose: false };
+        let check = "[[check]]\nname = 'Ollama'\nurl = 'http://192.0.2.1:11434/'\n";
+        let none = sample(Path::new("/p"), &format!("{check}from = 'host'\n"));
+        let idle = async { Err(Fault::message(Kind::Internal, "nobody looks ahead for these")) };
+        assert!(!before(&run, &none, &site(), &[], idle).await.unwrap());
+
+        let project = sample(Path::new("/p"), &format!("{check}from = 'cluster'\n"));
+        assert!(before(&run, &project, &site(), &[], async { Ok(true) }).await.unwrap());
+        let told: Vec<EventKind> =
+            std::iter::from_fn(|| events.try_recv().ok()).map(|one| one.kind).collect();
+        let skipped = told.iter().any(|kind| {
+            matches!(kind, EventKind::ItemFinished { item, outcome: Outcome::Skipped, detail: Some(why), .. }
+                if item == "Ollama" && why == "nothing is to be rolled out")
+        });
+        assert!(skipped, "{told:?}");
+        assert!(before(&run, &project, &site(), &[], async { Ok(false) }).await.is_err(), "it is asked");
+    }
 }

@@ -5,6 +5,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::dns;
 use crate::preflight;
 use crate::project::Project;
 use crate::report::listing::Listing;
@@ -13,10 +14,11 @@ use serde_json::json;
 
 /// Checks all of it; something that `up` cannot do without is a fault.
 pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
-    let findings = match &project.elsewhere {
+    let mut findings = match &project.elsewhere {
         None => preflight::doctor(run, Some(project)).await,
         other => preflight::preflight(run, project, other.as_ref()).await?.findings,
     };
+    findings.extend(dns::findings(run, project).await);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Fault::message(Kind::Prerequisite, "something is missing that deploying needs")
             .findings(findings));

@@ -60,10 +60,10 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
         values::read(&run.world, project, &known).map_err(|findings| unusable().findings(findings))
     };
     let known = values.is_ok();
-    let Values { secrets, configs, warnings } = usable(values, &mut findings)?;
+    let Values { secrets, configs, places, warnings } = usable(values, &mut findings)?;
     // Without the values, lint would miss keys that are only unread.
     let plan = if known {
-        plan::make(project, Facts { objects, releases, secrets, configs })
+        plan::make(project, Facts { objects, releases, secrets, configs, places })
     } else {
         Err(Vec::new())
     };

@@ -28,11 +28,15 @@ use crate::run::Run;
 use kube::core::ApiResource;
 use serde_json::Value;
 
+mod leaving;
+
 /// What the releases of a run are, between its beginning and its end.
 #[derive(Debug, Default)]
 pub(crate) struct Course {
     record: Record,
     changed: Vec<Changed>,
+    /// What the record has and deploy.toml has no longer.
+    gone: Vec<String>,
     /// What Helm has of the releases that are to be ours.
     adopted: Vec<(String, String)>,
 }
@@ -105,9 +109,6 @@ impl Course {
         objects: &[Object],
         adopted: Vec<(String, String)>,
     ) -> Result<Course> {
-        if releases.is_empty() {
-            return Ok(Course::default());
-        }
         let record = release::read(run, target).await?;
         let changed = releases.iter().filter_map(|release| {
             let digest = digest(release, objects);
@@ -117,7 +118,8 @@ impl Course {
             (!same).then(|| Changed { release: release.clone(), digest, upgrade })
         });
         let changed = changed.collect();
-        Ok(Course { record, changed, adopted })
+        let gone = leaving::gone(&record, releases);
+        Ok(Course { record, changed, gone, adopted })
     }
 
     /// What is to run, as `todo plan` lists it: what, of what, where that is written, and why.
@@ -139,12 +141,18 @@ impl Course {
                 }));
             }
         }
+        rows.extend(self.rows_of_leaving());
         rows
     }
 
     /// Whether something is to run before the objects are applied.
     pub(crate) fn has_beginning(&self) -> bool {
         self.changed.iter().any(|one| !at(&one.release.hooks, one.moments().0).is_empty())
+    }
+
+    /// Whether no chart is another than at the end of the last good run.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.changed.is_empty() && self.gone.is_empty()
     }
 
     /// Whether Helm has to install this release anew: something of it has changed.

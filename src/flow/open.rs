@@ -1,6 +1,7 @@
 //! `todo open`: the URL, asked as `up` asks it, in the browser.
 
 use crate::cluster::revision;
+use crate::cluster::target::Target;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
@@ -13,6 +14,7 @@ use crate::flow::Answer;
 use crate::flow::hosts;
 use crate::flow::reach;
 use crate::flow::up;
+use crate::manifest::Object;
 use crate::project::Project;
 use crate::run::Run;
 use crate::world::Os;
@@ -22,12 +24,7 @@ use crate::world::World;
 pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     let site = reach::there(run, project).await?;
     let target = site.target(run, project).await?;
-    // Without a [service] the one to open is found among what the last good run applied.
-    let newest = revision::history(run, &target).await?.first().map(|revision| revision.number);
-    let objects = match newest {
-        Some(number) => revision::earlier(run, &target, Some(number)).await?.objects,
-        None => Vec::new(),
-    };
+    let objects = deployed(run, &target).await?;
     let proved = up::open(run, project, &target, &site, &objects).await?;
     let unwritten = hosts::found(run, project, &proved, false, false);
     let answer = up::answer(proved, unwritten);
@@ -39,6 +36,15 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
         }
     }
     Ok(answer)
+}
+
+/// What the last good run applied: without a [service] the one to open is found among it.
+pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<Object>> {
+    let newest = revision::history(run, target).await?.first().map(|revision| revision.number);
+    match newest {
+        Some(number) => Ok(revision::earlier(run, target, Some(number)).await?.objects),
+        None => Ok(Vec::new()),
+    }
 }
 
 /// A URL that no browser shows is printed all the same.

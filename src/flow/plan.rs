@@ -4,7 +4,6 @@ use crate::cluster::apply::ApplyOptions;
 use crate::cluster::compare::Action;
 use crate::cluster::compare::Comparison;
 use crate::cluster::compare::Difference;
-use crate::cluster::compare::compare;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::Fault;
@@ -12,13 +11,12 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::gather::gather;
-use crate::flow::generate::generate;
 use crate::flow::hooks;
 use crate::flow::hooks::Course;
+use crate::flow::outlook::Outlook;
+use crate::flow::outlook::outlook;
 use crate::flow::reach;
 use crate::flow::reach::Now;
-use crate::flow::releases;
-use crate::image;
 use crate::image::Looked;
 use crate::manifest::bind::Bound;
 use crate::project::Project;
@@ -30,7 +28,7 @@ use std::sync::Arc;
 /// What would happen to images and objects, as far as it can be told before the images are built.
 pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<Answer> {
     let gathered = gather(run, project).await?;
-    let mut objects = gathered.plan.objects;
+    let objects = gathered.plan.objects;
     let Now::There(site) = reach::look(run, project).await? else {
         let profile = project.minikube.profile.as_str();
         let rows = std::iter::once(row("start", &format!("profile {profile}"), "", "it does not run"))
@@ -45,23 +43,13 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
         return Ok(list(rows, json));
     };
     let target = site.target(run, project).await?;
-    let looked = image::look(run, &project.name, &site.destination, &gathered.images).await?;
-    // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
-    let unbuilt = |image: &Looked| format!("{} (to be built)", image.name);
-    let references = looked
-        .iter()
-        .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
-        .collect();
-    let mut releases = gathered.plan.releases;
-    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
-    generate(&target, &project.secrets, &mut objects).await?;
+    let releases = gathered.plan.releases;
     if let Err(fault) = hooks::owners(run, &target, &releases, false).await {
         let warnings = fault.findings.into_iter();
         warnings.for_each(|finding| run.sink.warn(Finding { severity: Severity::Warning, ..finding }));
     }
-    let course = Course::of(run, &target, &releases, &objects, Vec::new()).await?;
-    objects.retain(|object| !releases::is_helms(&releases, object));
-    let comparison = compare(run, &target, objects, &options).await?;
+    let ahead = outlook(run, project, &site, &target, objects, releases, &gathered.images, &options).await?;
+    let Outlook { looked, bound, comparison, course } = ahead;
     if !comparison.refused.is_empty() {
         return Err(Fault::message(Kind::Apply, "the cluster would refuse it").findings(comparison.refused));
     }

@@ -134,6 +134,8 @@ fn workload(object: &ObjectStatus) -> WorkloadStatus {
         wanted: object.replicas.map(|replicas| count(replicas.wanted)),
         restarts: count(object.restarts),
         age_s: object.age_seconds,
+        cpu_m: object.usage.map(|usage| usage.cpu_m),
+        memory: object.usage.map(|usage| usage.memory),
         // How many replicas there are, and by which figures, is what one looks for.
         reason: (!well(object) || object.object.kind == AUTOSCALER).then(|| object.message.clone()),
     }

@@ -10,12 +10,14 @@ use crate::cluster::hook;
 use crate::cluster::revision::history;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
+use crate::cluster::room;
 use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Severity;
 use crate::event::Step;
+use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::Open;
@@ -28,6 +30,7 @@ use crate::flow::hooks;
 use crate::flow::hooks::Course;
 use crate::flow::hosts;
 use crate::flow::ingress;
+use crate::flow::outlook::outlook;
 use crate::flow::reach::Site;
 use crate::flow::releases;
 use crate::flow::veil;
@@ -37,6 +40,8 @@ use crate::image::Destination;
 use crate::image::survey::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::Release;
+use crate::manifest::origins::Page;
+use crate::manifest::origins::unlisted;
 use crate::minikube;
 use crate::plan::Plan;
 use crate::preflight;
@@ -63,11 +68,18 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     };
     let target = site.target(run, project).await?;
     let adopted = hooks::owners(run, &target, &plan.releases, flags.helm.adopt).await?;
+    let idle = async {
+        let (objects, releases) = (plan.objects.clone(), plan.releases.clone());
+        let options = options(flags.apply);
+        let ahead = outlook(run, project, &site, &target, objects, releases, &images, &options).await?;
+        Ok(ahead.is_nothing())
+    };
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
-    let (built, (), ()) = tokio::try_join!(
+    let (built, unasked, (), ()) = tokio::try_join!(
         build(run, project, &site.destination, &images),
-        check::before(run, project, &site, &plan.objects),
+        check::before(run, project, &site, &plan.objects, idle),
         ingress::served(run, project, &target, &plan.objects),
+        room::check(run, &target, &plan.objects),
     )?;
     if let Some(started) = started {
         awake(run, &target, started).await?;
@@ -77,11 +89,25 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let objects: Vec<Object> =
         applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();
     let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
-    if let Err(fault) = well(run, &target, applied, released, &flags.wait).await {
+    let (limits, quiet) = (limits(&flags.wait), flags.helm.no_hooks);
+    let ended = async {
+        let mut applied = rolled(run, &target, applied, released, &limits).await?;
+        if course.has_leaving() {
+            applied.unlock().await;
+            course.leave(run, &target, &limits, quiet).await?;
+        }
+        settle(run, &target, applied).await
+    };
+    if let Err(mut fault) = ended.await {
+        if unasked && fault.kind == Kind::Rollout {
+            fault = fault.findings(check::late(run, project, &site, &objects).await);
+        }
         return Err(if flags.rollback { back::after(run, &target, fault, &flags.wait).await } else { fault });
     }
-    course.end(run, &target, &limits(&flags.wait), &helms).await?;
+    course.left(run, &target, &limits, quiet).await?;
+    course.end(run, &target, &limits, &helms).await?;
     let proved = open(run, project, &target, &site, &objects).await?;
+    origins(run, project, &proved, &objects);
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
     check::after(run, project, &site, &objects).await?;
     if run.verbose {
@@ -200,23 +226,24 @@ pub(crate) fn limits(wait: &cli::Wait) -> Limits {
 
 /// Waits until what was applied is healthy, and then removes what is no longer wanted.
 pub(crate) async fn healthy(run: &Run, target: &Target, applied: Applied, wait: &cli::Wait) -> Result<()> {
-    well(run, target, applied, Vec::new(), wait).await
+    let applied = rolled(run, target, applied, Vec::new(), &limits(wait)).await?;
+    settle(run, target, applied).await.map(drop)
 }
 
-/// As [`healthy`], for what Helm has installed, too: it may be what the rest waits for.
-async fn well(
+/// Waits until what was applied is healthy, and what Helm has installed, too: it may be what the rest waits for.
+async fn rolled(
     run: &Run,
     target: &Target,
     mut applied: Applied,
     released: Vec<AppliedObject>,
-    wait: &cli::Wait,
-) -> Result<()> {
+    limits: &Limits,
+) -> Result<Applied> {
     let own = applied.objects.len();
     applied.objects.extend(released);
-    let rolled = rollout(run, target, &applied, &limits(wait)).await;
+    let rolled = rollout(run, target, &applied, limits).await;
     applied.objects.truncate(own);
     match rolled {
-        Ok(_) => settle(run, target, applied).await.map(drop),
+        Ok(_) => Ok(applied),
         Err(fault) => {
             applied.release().await;
             Err(fault)
@@ -246,6 +273,21 @@ pub(crate) async fn open(
     let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
     step.finish(outcome, proved.first().map(|first| first.url.clone()));
     Ok(proved)
+}
+
+/// Tells which lists of origins lack the URL that is printed.
+fn origins(run: &Run, project: &Project, proved: &[service::Proved], objects: &[Object]) {
+    let Some(first) = proved.first() else { return };
+    let lasts = project.services.iter().any(|one| one.name == first.service && one.local_port.is_some());
+    let page = Page {
+        service: first.service.as_str(),
+        url: &first.url,
+        local: first.local.as_deref(),
+        passing: first.forward.is_some() && first.local.is_none() && !lasts,
+    };
+    for note in unlisted(objects, page) {
+        run.sink.warn(note);
+    }
 }
 
 /// Removes old images of ours. Nobody waits for disk space, so what goes wrong with it is no failure of the run.

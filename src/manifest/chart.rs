@@ -1,7 +1,8 @@
 //! Helm, as far as rendering goes: the call, its version, a chart's dependencies, its notes.
 //!
 //! A chart is always rendered as for a first installation: what is rendered must not depend on what is in some cluster,
-//! or nothing could be judged before one is touched. Values go to Helm as they are; a text of `set` stays a text.
+//! or nothing could be judged before one is touched, and a second run, an upgrade to Helm, would change what the first has
+//! made. Values go to Helm as they are; a text of `set` stays a text.
 
 use crate::event::Finding;
 use crate::event::Outcome;

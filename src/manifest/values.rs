@@ -4,6 +4,8 @@
 //! repository at all, is worth a word.
 
 use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
 use crate::manifest::render::shown;
 use crate::manifest::yaml;
 use crate::project::Chart;
@@ -60,7 +62,7 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
             found.extend(open(root, &file, repository.is_some()));
         }
         if chart.mode == Mode::Objects {
-            found.extend(random(root, chart));
+            found.extend(random(root, chart).or_else(|| blind(root, chart)));
         }
     }
     found
@@ -97,19 +99,41 @@ fn last(path: &str) -> &str {
 
 /// The first template that makes a value at random, which then changes with every run.
 fn random(root: &Path, chart: &Chart) -> Option<Finding> {
+    let (function, place) = first(root, chart, &RANDOM)?;
+    let told =
+        format!("`{function}` gives another value at every `todo up`, and whatever reads it starts again");
+    let mend = "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
+    Some(Finding::warning(told).at(place).mend(mend))
+}
+
+/// The first template that wants to know what is in the cluster: here a chart is rendered before one is looked at, and
+/// the same way each time.
+fn blind(root: &Path, chart: &Chart) -> Option<Finding> {
+    let (word, place) = first(root, chart, &["lookup", "IsUpgrade", "IsInstall"])?;
+    let told = match word {
+        "lookup" => "`lookup` finds nothing: the chart is rendered without a look at the cluster".to_owned(),
+        _ => format!(
+            "`.Release.{word}` never changes: the chart is rendered as a first installation each time"
+        ),
+    };
+    let mend = "if its objects depend on that, let Helm install it: `mode = \"release\"` beside `chart`";
+    let note = Finding { severity: Severity::Note, ..Finding::warning(told) };
+    Some(note.at(place).mend(mend))
+}
+
+/// Where a template uses one of `words` first. What a chart only says to people does not count.
+fn first(root: &Path, chart: &Chart, words: &[&'static str]) -> Option<(&'static str, Place)> {
     for file in templates(&chart.folder.join("templates")) {
         let Ok(text) = std::fs::read_to_string(&file) else { continue };
+        if file.ends_with("NOTES.txt") {
+            continue;
+        }
         for (index, line) in text.lines().enumerate() {
             let code = line.split_once("{{").map(|(_, code)| code).unwrap_or_default();
-            let called = code.split(|c: char| !c.is_ascii_alphanumeric());
-            let Some(function) = called.into_iter().find(|word| RANDOM.contains(word)) else { continue };
-            let place = crate::event::Place { file: shown(root, &file).into(), line: index + 1, column: 0 };
-            let told = format!(
-                "`{function}` gives another value at every `todo up`, and whatever reads it starts again"
-            );
-            let mend =
-                "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
-            return Some(Finding::warning(told).at(place).mend(mend));
+            let mut called = code.split(|c: char| !c.is_ascii_alphanumeric());
+            if let Some(word) = called.find_map(|called| words.iter().find(|word| **word == called)) {
+                return Some((word, Place { file: shown(root, &file).into(), line: index + 1, column: 0 }));
+            }
         }
     }
     None
@@ -164,6 +188,18 @@ mod tests {
             ]
         );
         assert!(told("[[manifests]]\npath = 'k8s'\n").is_empty());
+        for (template, says) in [
+            ("a: 1\nb: {{ if .Release.IsUpgrade }}1{{ end }}\n", "`.Release.IsUpgrade` never changes"),
+            ("a: 1\n{{- $old := lookup \"v1\" \"Secret\" \"a\" \"b\" }}\n", "`lookup` finds nothing"),
+        ] {
+            std::fs::write(root.path().join("chart/templates/a.yaml"), template).unwrap();
+            let last = told(text).pop().unwrap();
+            assert!(last.starts_with(&format!("chart/templates/a.yaml:2 {says}")), "{last}");
+            let helms = format!("{text}mode = 'release'\n");
+            assert!(!told(&helms).iter().any(|one| one.contains(says)), "Helm looks by itself");
+        }
+        std::fs::write(root.path().join("chart/templates/NOTES.txt"), "{{ .Release.IsInstall }}").unwrap();
+        std::fs::write(root.path().join("chart/templates/a.yaml"), "a: {{ uuidv4 }}\n").unwrap();
         std::fs::create_dir_all(root.path().join(".git")).unwrap();
         let empty = [b"DIRC\0\0\0\x02\0\0\0\0".as_slice(), &[0; 20]].concat();
         std::fs::write(root.path().join(".git/index"), empty).unwrap();

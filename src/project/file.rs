@@ -4,6 +4,8 @@
 //! type notes that and answers as if the key were absent, so the reading goes on; a key that nobody asked for is a
 //! mistake when its section is closed, and what was asked is what could have been meant.
 
+mod twice;
+
 use crate::event::Finding;
 use crate::event::Place;
 use crate::nearest::nearest;
@@ -53,10 +55,19 @@ impl<'a> Reading<'a> {
         for error in errors {
             let place = error.span().map_or_else(|| Place::file(&reading.file), |span| reading.place(&span));
             reading.broken.push(place.clone());
-            reading
-                .mistakes
-                .get_mut()
-                .push(Finding::error(error.message().trim().replace('\n', ", ")).at(place));
+            let twice = error.span().filter(|_| error.message().contains("duplicate key"));
+            let mistake = match twice {
+                None => Finding::error(error.message().trim().replace('\n', ", ")),
+                Some(span) => match twice::twice(text, &span) {
+                    None => continue,
+                    Some(twice) => {
+                        let first = twice.first.map(|at| format!(": first at {}", reading.place(&(at..at))));
+                        let told = format!("`{}` stands twice{}", twice.name, first.unwrap_or_default());
+                        Finding::error(told).mend(twice.mend)
+                    }
+                },
+            };
+            reading.mistakes.get_mut().push(mistake.at(place));
         }
         (reading, root)
     }

@@ -27,6 +27,8 @@ pub struct Values {
     pub secrets: Vec<BTreeMap<DataKey, Secret>>,
     /// Of each `[config.NAME]`.
     pub configs: Vec<BTreeMap<DataKey, String>>,
+    /// Where the values stand that a .env file gives: of each `[secret.NAME]`, then of each `[config.NAME]`.
+    pub places: Vec<BTreeMap<DataKey, Place>>,
     /// What is worth knowing about the files.
     pub warnings: Vec<Finding>,
 }
@@ -44,11 +46,12 @@ const SECRET: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
 
 /// Reads every value, or tells everything that keeps it from being read.
 pub fn read(world: &World, project: &Project, known: &Known<'_>) -> Result<Values, Vec<Finding>> {
-    let mut reading = Reading { root: &project.root, known, mistakes: Vec::new(), warnings: Vec::new() };
+    let (places, mistakes, warnings) = Default::default();
+    let mut reading = Reading { root: &project.root, known, places, mistakes, warnings };
     let secrets = project.secrets.iter().map(|spec| reading.secret(world, spec)).collect();
     let configs = project.configs.iter().map(|spec| reading.config(spec)).collect();
     if reading.mistakes.is_empty() {
-        Ok(Values { secrets, configs, warnings: reading.warnings })
+        Ok(Values { secrets, configs, places: reading.places, warnings: reading.warnings })
     } else {
         Err(reading.mistakes)
     }
@@ -57,6 +60,7 @@ pub fn read(world: &World, project: &Project, known: &Known<'_>) -> Result<Value
 struct Reading<'a> {
     root: &'a Path,
     known: &'a Known<'a>,
+    places: Vec<BTreeMap<DataKey, Place>>,
     mistakes: Vec<Finding>,
     warnings: Vec<Finding>,
 }
@@ -64,7 +68,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn secret(&mut self, world: &World, spec: &SecretSpec) -> BTreeMap<DataKey, Secret> {
         let listed = || spec.keys.iter().chain(&spec.optional);
-        let mut values = BTreeMap::new();
+        let (mut values, mut places) = (BTreeMap::new(), BTreeMap::new());
         let file = spec.env_file.as_deref();
         let there = match file.map(|file| self.file(file, &spec.place, spec.keys.is_empty() || spec.from_env))
         {
@@ -79,12 +83,14 @@ impl Reading<'_> {
         }
         for entry in there.entries {
             if all || listed().any(|key| *key == entry.key) {
+                places.insert(entry.key.clone(), entry.place);
                 values.insert(entry.key, entry.value);
             }
         }
         if spec.from_env {
             for key in listed() {
                 if let Some(value) = world.var(key.as_str()) {
+                    places.remove(key);
                     values.insert(key.clone(), Secret::new(value));
                 }
             }
@@ -117,13 +123,14 @@ impl Reading<'_> {
             let needed = (self.known.needed)(&spec.name, key);
             self.mistakes.push(mistake.at(spec.place.clone()).evidence(needed).mend(mend));
         }
+        self.places.push(places);
         // An empty optional value would look like a value to the program that gets it.
         values.retain(|_, value| !value.expose().is_empty());
         values
     }
 
     fn config(&mut self, spec: &ConfigSpec) -> BTreeMap<DataKey, String> {
-        let mut values = BTreeMap::new();
+        let (mut values, mut places) = (BTreeMap::new(), BTreeMap::new());
         for entry in spec
             .file
             .as_deref()
@@ -131,8 +138,11 @@ impl Reading<'_> {
             .unwrap_or_default()
             .entries
         {
+            places.insert(entry.key.clone(), entry.place);
             values.insert(entry.key, String::from_utf8_lossy(entry.value.expose()).into_owned());
         }
+        places.retain(|key, _| !spec.values.contains_key(key));
+        self.places.push(places);
         values.extend(spec.values.iter().map(|(key, value)| (key.clone(), value.clone())));
         values
     }
@@ -253,6 +263,11 @@ mod tests {
         read(&World::fake(folder, environment.iter().copied()), &project, &known)
     }
 
+    fn places(values: &Values) -> Vec<String> {
+        let all = values.places.iter().flatten();
+        all.map(|(key, place)| format!("{key} {place}")).collect()
+    }
+
     fn told(values: &Values) -> Vec<(String, String)> {
         let text = |value: &[u8]| String::from_utf8(value.to_vec()).unwrap();
         let mut told: Vec<_> =
@@ -268,6 +283,7 @@ mod tests {
         let section = "[secret.s]\nenv-file='.env'\nfrom-env=true\nkeys=['A']\noptional=['B']";
         let read = values(folder.path(), section, &[("A", "environment"), ("C", "environment")]).unwrap();
         assert_eq!(told(&read), [("A".into(), "environment".into()), ("B".into(), "file".into())]);
+        assert_eq!(places(&read), ["B .env:2:1"]);
     }
 
     #[test]

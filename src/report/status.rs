@@ -119,6 +119,10 @@ pub struct WorkloadStatus {
     pub restarts: u32,
     /// Seconds since it was made.
     pub age_s: Option<u64>,
+    /// Thousandths of a CPU that its pods use now, where the cluster measures it.
+    pub cpu_m: Option<u64>,
+    /// Bytes of memory that its pods use now, where the cluster measures it.
+    pub memory: Option<u64>,
     /// Why it is not ready.
     pub reason: Option<String>,
 }

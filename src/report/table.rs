@@ -1,6 +1,6 @@
 //! The table of `todo status`: what matters first, columns that fit.
 //!
-//! Not a general table: when the width is short, reasons move below their rows, then the age goes, then the restarts.
+//! Not a general table: when the width is short, reasons move below their rows, then the age goes, then what is used, then the restarts.
 //! Without a terminal nothing is cut, because a program or a file reads it.
 
 use super::status::Health;
@@ -42,8 +42,8 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
     }
     if !report.workloads.is_empty() {
         lines.push(String::new());
-        let header = ["WORKLOAD", "HEALTH", "READY", "RESTARTS", "AGE", "REASON"];
-        lines.extend(grid(&header, &[4, 3], &workloads(report, look), look, width));
+        let header = ["WORKLOAD", "HEALTH", "READY", "RESTARTS", "AGE", "CPU", "MEMORY", "REASON"];
+        lines.extend(grid(&header, &[4, 5, 6, 3], &workloads(report, look), look, width));
     }
     if !report.services.is_empty() {
         lines.push(String::new());
@@ -95,6 +95,8 @@ fn workloads(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
             ready,
             if workload.restarts == 0 { String::new() } else { workload.restarts.to_string() },
             workload.age_s.map(words::age).unwrap_or_default(),
+            workload.cpu_m.map(|cpu| format!("{cpu}m")).unwrap_or_default(),
+            workload.memory.map(words::size).unwrap_or_default(),
             clean(workload.reason.as_deref().unwrap_or_default()),
         ]
     };
@@ -212,6 +214,8 @@ mod tests {
             wanted: ready.map(|_| 2),
             restarts: 0,
             age_s: Some(7_300),
+            cpu_m: None,
+            memory: None,
             reason: None,
         }
     }
@@ -260,6 +264,18 @@ mod tests {
         let narrow = table(&degraded(), look, Some(60));
         assert!(narrow.lines().all(|line| columns(line) <= 60), "{narrow}");
         insta::assert_snapshot!(narrow);
+    }
+
+    #[test]
+    fn usage_is_shown_where_it_is_measured() {
+        let mut report = degraded();
+        report.workloads[1].cpu_m = Some(45);
+        report.workloads[1].memory = Some(314_572_800);
+        let table = table(&report, Look::BARE, None);
+        let row = |name: &str| table.lines().find(|line| line.contains(name)).unwrap().to_owned();
+        assert!(row("WORKLOAD").contains("AGE    CPU  MEMORY"), "{table}");
+        assert!(row("Deployment/backend").ends_with("45m  315 MB"), "{table}");
+        assert!(!super::table(&degraded(), Look::BARE, None).contains("CPU"), "no column that says nothing");
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub struct Port {
     pub node_port: Option<u16>,
     /// Whether TLS is spoken behind it.
     pub tls: bool,
+    /// Whether a browser might open it.
+    pub web: bool,
     /// The addresses of load balancers that lead to it.
     pub balancers: Vec<String>,
 }
@@ -229,7 +231,7 @@ fn named(service: &Service, name: &str) -> bool {
 }
 
 /// The TCP ports of a Service that has pods behind it.
-fn ports(service: &Service) -> impl DoubleEndedIterator<Item = (usize, &ServicePort)> {
+pub(super) fn ports(service: &Service) -> impl DoubleEndedIterator<Item = (usize, &ServicePort)> {
     let spec = service.spec.as_ref().filter(|spec| spec.type_.as_deref() != Some("ExternalName"));
     spec.and_then(|spec| spec.ports.as_deref())
         .unwrap_or_default()
@@ -263,8 +265,19 @@ fn likely(port: &ServicePort) -> u8 {
 }
 
 /// The port that people mean: the likeliest, the first of equals.
-fn best_port(service: &Service) -> Option<Port> {
+pub(super) fn best_port(service: &Service) -> Option<Port> {
     let (index, port) = ports(service).rev().max_by_key(|(_, port)| likely(port))?;
+    described(service, index, port)
+}
+
+/// The TCP port of that number or name.
+pub(super) fn port_called(service: &Service, called: &str) -> Option<Port> {
+    let is = |port: &ServicePort| port.port.to_string() == called || port.name.as_deref() == Some(called);
+    let (index, port) = ports(service).find(|(_, port)| is(port))?;
+    described(service, index, port)
+}
+
+fn described(service: &Service, index: usize, port: &ServicePort) -> Option<Port> {
     let number = u16::try_from(port.port).ok()?;
     let tls = matches!(number, 443 | 8443)
         || [&port.name, &port.app_protocol]
@@ -285,6 +298,7 @@ fn best_port(service: &Service) -> Option<Port> {
         index,
         node_port: port.node_port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0),
         tls,
+        web: likely(port) > 0,
         balancers: balancers
             .filter_map(|entry| entry.hostname.clone().or_else(|| entry.ip.clone()))
             .collect(),
@@ -368,6 +382,13 @@ impl Candidate {
         }
         ways.push(Way::Forward);
         ways
+    }
+
+    /// Whether an answer may be that of a controller that has not read the Ingress yet: a 404 of which nothing is
+    /// expected.
+    pub(super) fn may_be_unread(&self, way: &Way, status: u16) -> bool {
+        let through = self.ingress.is_some() && *way != Way::Forward;
+        through && status == 404 && self.expect.status.is_none() && self.expect.contains.is_none()
     }
 
     /// The question at a port of this machine that leads to the controller of the Ingress.

@@ -48,7 +48,7 @@ use tokio::net::TcpStream;
 const LIMIT: Duration = Duration::from_secs(8);
 
 /// How often, and until when.
-const PACE: Pace = Pace { limit: LIMIT, pause: Duration::from_secs(1), settle: Duration::from_secs(3) };
+const PACE: Pace = Pace { limit: LIMIT, ..super::PACE };
 
 /// How long an application that is healthy may take to pass.
 const AFTER: Duration = Duration::from_secs(30);

@@ -95,7 +95,7 @@ impl Prover<'_> {
                 (None, Some(question)) => question.clone(),
                 (None, None) => continue,
             };
-            match self.until(&item, candidate, &question, index + 1 == ways.len()).await {
+            match self.until(&item, candidate, way, &question, index + 1 == ways.len()).await {
                 End::Answered(answer) => {
                     let proved = self.local(&item, candidate, way, question, answer, forward).await?;
                     let took = proved.took.as_millis();
@@ -113,7 +113,14 @@ impl Prover<'_> {
     }
 
     /// Asks one way until it answers as expected, is known to lead nowhere, gives a wrong answer for good, or time is up.
-    async fn until(&self, item: &OpenItem, candidate: &Candidate, question: &Question, last: bool) -> End {
+    async fn until(
+        &self,
+        item: &OpenItem,
+        candidate: &Candidate,
+        way: &Way,
+        question: &Question,
+        last: bool,
+    ) -> End {
         let mut pause = self.pace.pause / 16;
         let mut same: Option<(String, Instant)> = None;
         loop {
@@ -127,6 +134,14 @@ impl Prover<'_> {
                 }
             };
             let trouble = match said {
+                Said::Right(answer) if candidate.may_be_unread(way, answer.status) => {
+                    let words = format!("answers {}", answer.status);
+                    let waited = lasts(&words) >= self.pace.read;
+                    if waited || Instant::now() + pause >= self.deadline {
+                        return End::Answered(answer);
+                    }
+                    Trouble::Wrong(answer, words)
+                }
                 Said::Right(answer) => return End::Answered(answer),
                 Said::Unreachable(why) if !last => {
                     return End::NextWay(NoAnswer::Unreachable(why).to_string());
@@ -186,7 +201,7 @@ impl Prover<'_> {
         if candidate.local_port.is_some() && there.is_none() {
             let forward = self.forward(candidate).await?;
             let local = here(candidate, &forward);
-            match self.until(item, candidate, &local, true).await {
+            match self.until(item, candidate, &Way::Forward, &local, true).await {
                 End::Answered(_) => proved.local = Some(local.url()),
                 End::NextWay(why) => notes.push(format!("{} {why}", local.url())),
                 End::Failed(trouble) => {
@@ -206,6 +221,12 @@ impl Prover<'_> {
             notes.push(format!(
                 "the Ingress `{}` cannot be reached from here; this leads past it",
                 front.name
+            ));
+        }
+        if candidate.may_be_unread(way, proved.status) {
+            notes.push(format!(
+                "the controller or the application answers {}; if that is meant, `expect = {}` under [service.{}] spares the wait",
+                proved.status, proved.status, candidate.service
             ));
         }
         proved.unknown = unknown(candidate, &question).await;

@@ -36,6 +36,7 @@ const PACE: Pace = Pace {
     limit: Duration::from_millis(300),
     pause: Duration::from_millis(40),
     settle: Duration::from_millis(200),
+    read: Duration::from_millis(300),
 };
 
 pub(super) fn run() -> (Run, UnboundedReceiver<Event>) {
@@ -180,6 +181,52 @@ async fn a_wrong_answer_that_passes_is_none() {
         proved(&candidate(Some(200), None), &published(at), &cluster(true).await, LONG).await;
     assert_eq!(result.unwrap().status, 200);
     assert_eq!(waited, [format!("http://{at}/ answers 404 instead of 200")]);
+}
+
+/// An application behind an Ingress, whose controller the node publishes at `at`.
+fn behind_an_ingress(at: SocketAddr) -> (Candidate, Reach) {
+    let backend = json!({"service": {"name": "web", "port": {"number": 80}}});
+    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": backend}]);
+    let ingress = json!({"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "front"},
+        "spec": {"rules": [{"http": {"paths": paths}}]}});
+    let mut objects = objects();
+    objects[0].value["spec"] = json!({"selector": {"app": "web"}, "ports": [{"port": 80}]});
+    objects.push(Object::made(ingress, Place::file("front.yaml")));
+    let found = candidates(&[], &objects, &Live::default()).unwrap().remove(0);
+    (found, Reach { address: None, published: [(80, at)].into() })
+}
+
+#[tokio::test]
+async fn a_controller_that_has_not_read_the_ingress_yet_is_asked_again() {
+    for early in [404, 503] {
+        let reply =
+            move |number, _: &str| if number < 3 { fake::text(early, "") } else { fake::text(200, "") };
+        let at = fake::server(reply).await;
+        let (candidate, reach) = behind_an_ingress(at);
+        let (result, waited) = proved(&candidate, &reach, &cluster(true).await, LONG).await;
+        let proved = result.unwrap();
+        assert_eq!((proved.status, proved.notes), (200, Vec::new()));
+        assert_eq!(waited, [format!("http://{at}/ answers {early}")]);
+    }
+}
+
+#[tokio::test]
+async fn a_404_behind_an_ingress_that_lasts_is_the_answer() {
+    let at = fake::server(|_, _| fake::text(404, "")).await;
+    let (candidate, reach) = behind_an_ingress(at);
+    let (result, _) = proved(&candidate, &reach, &cluster(true).await, LONG).await;
+    let proved = result.unwrap();
+    assert_eq!(proved.status, 404);
+    assert_eq!(proved.notes.len(), 1);
+    assert!(proved.notes[0].contains("`expect = 404` under [service.web]"), "{:?}", proved.notes);
+
+    // Whoever expects it is told at once.
+    let mut expected = candidate;
+    expected.expect.status = Some(404);
+    let began = Instant::now();
+    let (result, waited) = self::proved(&expected, &reach, &cluster(true).await, LONG).await;
+    assert_eq!((result.unwrap().notes, waited), (Vec::new(), Vec::new()));
+    assert!(began.elapsed() < PACE.read);
 }
 
 #[tokio::test]

@@ -16,6 +16,7 @@ use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;
+use todo::cluster::remove::remove_but_grounds;
 use todo::cluster::restart::restart;
 use todo::cluster::settle::ours;
 use todo::cluster::target::Target;
@@ -420,6 +421,20 @@ async fn down_keeps_the_data_and_the_second_time_there_is_nothing_to_do() {
     assert_eq!(before, stage.api.all());
     assert_eq!(stage.down(true).await, ["Removed PersistentVolumeClaim/data", "Removed Namespace/shop"]);
     assert_eq!(stage.down(true).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_stays_is_told_once_where_the_namespace_waits_for_the_last_hooks() {
+    let mut stage = Stage::new().await;
+    stage.up(&set()).await;
+    let early = remove_but_grounds(&stage.run, &stage.target, &RemoveOptions::default()).await.unwrap();
+    assert_eq!(early.removed.len(), 4);
+    assert!(!stage.down(false).await.iter().any(|line| line.starts_with("Removed")));
+    let told = std::iter::from_fn(|| stage.events.try_recv().ok()).map(|event| format!("{event:?}"));
+    let kept =
+        told.filter(|told| told.contains("Kept") && told.contains("item: \"PersistentVolumeClaim/data\""));
+    assert_eq!(kept.count(), 1);
+    assert!(!ours(&stage.run, &stage.target).await.unwrap().unwrap().is_deployed());
 }
 
 #[tokio::test]

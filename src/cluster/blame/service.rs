@@ -1,6 +1,7 @@
-//! A Service that leads nowhere: its selector matches nothing, or its port is nobody's.
+//! A Service that leads nowhere, because its selector matches nothing.
 //!
-//! Asked at the end, when everything else is ready: before that, no endpoint is the normal state.
+//! Asked at the end, when everything else is ready: before that, no endpoint is the normal state. Not what the manifests
+//! alone show (no template has such labels, no container such a port): that was told before anything was written.
 
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
@@ -14,67 +15,21 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
     if live::text(service, "/spec/type") == "ExternalName" {
         return None;
     }
-    let finding = |message: String, pointer: &str| {
-        Finding::warning(message).about(live::id(service).to_string()).at(applied.place_of(pointer).clone())
-    };
     let namespace = live::namespace(service);
-    let chosen: Vec<&Value> = templates(namespace, around)
-        .chain(around.kind("", "Pod", namespace).filter(|pod| !live::is_terminating(pod)))
-        .filter(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value)))
-        .collect();
-    if chosen.is_empty() {
-        let asked: Vec<String> = selector
-            .iter()
-            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
-            .collect();
-        return Some(
-            finding(format!("its selector `{}` matches no pod", asked.join(",")), "/spec/selector")
-                .evidence(labels_there(namespace, around))
-                .mend("give the selector the labels of the pod template that it is meant for"),
-        );
+    let mut pods = templates(namespace, around)
+        .chain(around.kind("", "Pod", namespace).filter(|pod| !live::is_terminating(pod)));
+    if pods.any(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value))) {
+        return None;
     }
-    live::list(service, "/spec/ports").iter().enumerate().find_map(|(index, port)| {
-        let target = port.get("targetPort").or_else(|| port.get("port"))?;
-        let field = if live::list(&applied.value, "/spec/ports")
-            .get(index)
-            .is_some_and(|port| port.get("targetPort").is_some())
-        {
-            format!("/spec/ports/{index}/targetPort")
-        } else {
-            format!("/spec/ports/{index}/port")
-        };
-        let declared: Vec<&Value> = chosen
-            .iter()
-            .flat_map(|pod| live::list(pod, "/spec/containers"))
-            .flat_map(|container| live::list(container, "/ports"))
-            .collect();
-        let found = declared.iter().any(|declared| match target.as_str() {
-            Some(name) => live::text(declared, "/name") == name,
-            None => declared.get("containerPort") == Some(target),
-        });
-        // A number needs no declaration, so pods that declare nothing prove nothing; a name does.
-        if found || (declared.is_empty() && target.is_number()) {
-            return None;
-        }
-        let shown = target.as_str().map_or_else(|| target.to_string(), str::to_owned);
-        let ports: Vec<String> = declared
-            .iter()
-            .filter_map(|port| {
-                let number = port.get("containerPort")?;
-                let name = live::text(port, "/name");
-                Some(if name.is_empty() { format!("`{number}`") } else { format!("`{number}` (`{name}`)") })
-            })
-            .collect();
-        let evidence = match ports.as_slice() {
-            [] => "they declare no port".to_owned(),
-            ports => format!("they declare {}", ports.join(", ")),
-        };
-        Some(
-            finding(format!("it leads to port `{shown}`, which its pods do not declare"), &field)
-                .evidence([evidence])
-                .mend("set `targetPort` to the port that the program listens on"),
-        )
-    })
+    let asked: Vec<String> =
+        selector.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
+    Some(
+        Finding::warning(format!("its selector `{}` matches no pod", asked.join(",")))
+            .about(live::id(service).to_string())
+            .at(applied.place_of("/spec/selector").clone())
+            .evidence(labels_there(namespace, around))
+            .mend("give the selector the labels of the pod template that it is meant for"),
+    )
 }
 
 /// What the namespace's workloads make their pods from, whether they have any just now or not.
@@ -145,13 +100,5 @@ mod tests {
             told(&json!({"selector": {"app": "frnot"}, "ports": [{"port": 80}]}), &json!([])).unwrap();
         assert_eq!(message, "its selector `app=frnot` matches no pod");
         assert_eq!(evidence, ["Deployment/front: app=front,tier=ui"]);
-    }
-
-    #[test]
-    fn a_port_that_nobody_declares() {
-        let spec = json!({"selector": {"app": "front"}, "ports": [{"port": 80, "targetPort": "web"}]});
-        let (message, evidence) = told(&spec, &json!([{"name": "http", "containerPort": 8080}])).unwrap();
-        assert_eq!(message, "it leads to port `web`, which its pods do not declare");
-        assert_eq!(evidence, ["they declare `8080` (`http`)"]);
     }
 }

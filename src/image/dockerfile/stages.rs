@@ -94,6 +94,8 @@ impl<'a> Reader<'a> {
         for instruction in instructions {
             match instruction.keyword.as_str() {
                 "FROM" => global = false,
+                // The first stage, misspelt: that has been told, and what follows belongs to it.
+                keyword if global && nearest(keyword, KEYWORDS) == Some("FROM") => return,
                 "ARG" => {
                     for (name, default) in pairs(&instruction.rest, self.escape) {
                         if global {

@@ -51,6 +51,7 @@ fn every_mistake_is_told_with_its_line() {
     for (text, line, message) in [
         ("FROM a\nCPOY a b", 2, "unknown instruction `CPOY`"),
         ("RUN a", 1, "`RUN` stands before the first `FROM`"),
+        ("FORM a\nWORKDIR /x\nRUN b", 1, "unknown instruction `FORM`"),
         ("# nothing\n", 0, "the Dockerfile has no `FROM`"),
         ("FROM a as", 1, "`FROM a as` is not understood"),
         ("FROM a:$V", 1, "`FROM a:$V` names no image: `V` has no value"),

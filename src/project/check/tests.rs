@@ -171,6 +171,41 @@ fn what_is_not_toml_is_told_with_its_place_and_the_rest_is_still_read() {
 }
 
 #[test]
+fn a_name_that_stands_twice_is_told_with_both_lines() {
+    let below = |header: &str| {
+        format!("[write all of its keys below one `[{header}]`, or give the other a name of its own]")
+    };
+    for (text, told) in [
+        (
+            "[image.web]\ncontext = 'a'\n[[manifests]]\npath = 'k8s'\n[image.\"web\"]\ncontext = 'b'\n",
+            format!(
+                "/p/deploy.toml:5:8: `[image.web]` stands twice: first at deploy.toml:1:1 {}",
+                below("image.web")
+            ),
+        ),
+        (
+            "[minikube]\ncpus = 2\n[[manifests]]\npath = 'k8s'\n  [ minikube ]\n",
+            format!(
+                "/p/deploy.toml:5:5: `[minikube]` stands twice: first at deploy.toml:1:1 {}",
+                below("minikube")
+            ),
+        ),
+        (
+            "[image.api]\ncontext = 'x'\n[image.web]\n  context = 'a'\n\"context\" = 'b'\n[[manifests]]\npath = 'k8s'\n",
+            "/p/deploy.toml:5:1: `context` stands twice: first at deploy.toml:4:3 [keep one of them]"
+                .to_owned(),
+        ),
+        (
+            "[image.web]\ncontext = 'a'\nargs = { A = '1', A = '2' }\n[[manifests]]\npath = 'k8s'\n",
+            "/p/deploy.toml:3:19: `A` stands twice [keep one of them]".to_owned(),
+        ),
+    ] {
+        let told = told.replace("/p/deploy.toml", "deploy.toml");
+        assert_eq!(mistakes(text), [told], "{text}");
+    }
+}
+
+#[test]
 fn a_byte_order_mark_moves_no_column() {
     let told = mistakes("\u{feff}namespace = 1\n[[manifests]]\npath = 'k'\n");
     assert_eq!(told, ["deploy.toml:1:13: `namespace` must be a text in quotes, but is integer"]);

@@ -29,6 +29,7 @@ fn candidate() -> Candidate {
             target: "8000".to_owned(),
             index: 0,
             node_port: Some(30080),
+            web: true,
             tls: false,
             balancers: Vec::new(),
         },

@@ -1,0 +1,77 @@
+//! What pods use now, where the cluster measures it.
+//!
+//! No error where it does not: minikube measures only with its addon `metrics-server`, which knows a pod some seconds
+//! after its start. And no wait: the API server takes long to say that a metrics server behind it is down.
+
+use crate::cluster::blame::quantity;
+use crate::cluster::live;
+use crate::cluster::rollout::read;
+use crate::cluster::target::Target;
+use kube::core::ApiResource;
+use kube::core::GroupVersionKind;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::ops::Add;
+use std::time::Duration;
+
+/// How long measuring may hold up the rest.
+const LIMIT: Duration = Duration::from_secs(2);
+
+/// What pods use now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// Thousandths of a CPU.
+    pub cpu_m: u64,
+    /// Bytes of memory that cannot be given back: the working set.
+    pub memory: u64,
+}
+
+impl Add for Usage {
+    type Output = Usage;
+
+    fn add(self, other: Usage) -> Usage {
+        Usage { cpu_m: self.cpu_m + other.cpu_m, memory: self.memory + other.memory }
+    }
+}
+
+/// The usage of pods by namespace and name.
+#[derive(Debug, Default)]
+pub(crate) struct Measured(BTreeMap<(String, String), Usage>);
+
+impl Measured {
+    /// What `pods` use together; `None` where none of them was measured.
+    pub(crate) fn of(&self, pods: &[&Value]) -> Option<Usage> {
+        pods.iter().filter_map(|pod| self.0.get(&key(pod))).copied().reduce(Usage::add)
+    }
+}
+
+/// Measures the pods of `namespaces`; nothing where nobody does.
+pub(crate) async fn measure(target: &Target, namespaces: impl Iterator<Item = Option<String>>) -> Measured {
+    let kind = GroupVersionKind::gvk("metrics.k8s.io", "v1beta1", "PodMetrics");
+    let resource = ApiResource::from_gvk_with_plural(&kind, "pods");
+    let lists = namespaces.map(|namespace| {
+        let resource = &resource;
+        async move {
+            let list = tokio::time::timeout(LIMIT, read(target, resource, namespace.as_deref())).await;
+            list.ok().and_then(Result::ok).unwrap_or_default()
+        }
+    });
+    let pods = futures::future::join_all(lists).await.into_iter().flatten();
+    Measured(pods.map(|pod| (key(&pod), usage(&pod))).collect())
+}
+
+fn key(pod: &Value) -> (String, String) {
+    (live::namespace(pod).to_owned(), live::name(pod).to_owned())
+}
+
+fn usage(pod: &Value) -> Usage {
+    let sum = |resource: &str| -> i128 {
+        live::list(pod, "/containers")
+            .iter()
+            .filter_map(|container| quantity::parse(container["usage"][resource].as_str()?))
+            .sum()
+    };
+    let whole = |number: i128| u64::try_from(number).unwrap_or(0);
+    Usage { cpu_m: whole(sum("cpu")), memory: whole(sum("memory") / 1000) }
+}

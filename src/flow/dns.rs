@@ -1,0 +1,145 @@
+//! Whether names are found: by this machine, by the node, and by pods. For `todo doctor`, because a run that builds
+//! nothing new needs none of it.
+
+use crate::event::Finding;
+use crate::flow::reach;
+use crate::flow::reach::Now;
+use crate::flow::reach::Site;
+use crate::minikube;
+use crate::project::Project;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::run::Run;
+use crate::service;
+use std::time::Duration;
+
+/// Where most images come from.
+const NAME: &str = "registry-1.docker.io";
+
+/// How long this machine and the node may look for a name.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// What was seen; `None` where nobody could be asked.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// Whether this machine finds the name.
+    here: Option<bool>,
+    /// Whether the node does.
+    node: Option<bool>,
+    /// Pods of the cluster's DNS that are ready.
+    pods: Option<usize>,
+}
+
+/// What is wrong with names here and in the cluster, as far as it runs.
+pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
+    let mut seen = Seen::default();
+    // A proxy is given the name as it is.
+    let proxy = ["HTTPS_PROXY", "https_proxy"].iter().any(|name| run.world.var(name).is_some());
+    let asked = !proxy && !project.images.is_empty();
+    if asked {
+        let found = tokio::time::timeout(LIMIT, tokio::net::lookup_host((NAME, 443))).await;
+        seen.here = Some(found.is_ok_and(|found| found.is_ok_and(|mut all| all.next().is_some())));
+    }
+    if let Ok(Now::There(site)) = reach::look(run, project).await {
+        seen.pods = pods(run, project, &site).await;
+        if asked && project.elsewhere.is_none() {
+            let printed = minikube::inside(run, &project.minikube.profile, &script()).await;
+            seen.node = printed.ok().and_then(|printed| said(&printed));
+        }
+    }
+    judge(seen, project.minikube.profile.as_str())
+}
+
+async fn pods(run: &Run, project: &Project, site: &Site) -> Option<usize> {
+    let target = site.target(run, project).await.ok()?;
+    let namespace = Namespace::parse("kube-system").ok()?;
+    // CoreDNS goes by the name of what it replaced, in every distribution.
+    let service = ObjectName::parse("kube-dns").ok()?;
+    run.or_stopped(service::ready(&target.client, &namespace, &service)).await.ok()
+}
+
+fn script() -> String {
+    format!("timeout {} getent hosts {NAME} >/dev/null 2>&1; echo \"dns $?\"\n", LIMIT.as_secs())
+}
+
+/// What [`script`] printed: `getent` ends with 2 for a name that is not found, `timeout` with 124.
+fn said(printed: &str) -> Option<bool> {
+    let code = printed.lines().find_map(|line| line.trim().strip_prefix("dns "))?;
+    match code {
+        "0" => Some(true),
+        "2" | "124" => Some(false),
+        _ => None,
+    }
+}
+
+fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match (seen.here, seen.node) {
+        (Some(false), Some(false) | None) => {
+            let told = format!("this machine finds no address for `{NAME}`, where most images come from");
+            findings.push(Finding::warning(told).mend(
+                "see its network and its DNS servers; behind a proxy set HTTPS_PROXY. What is built already runs without",
+            ));
+        }
+        (_, Some(false)) => {
+            let told = format!("the node finds no address for `{NAME}`, though this machine does");
+            findings.push(Finding::warning(told).mend(format!(
+                "a VPN or a firewall that came after the node's start is the usual cause: `minikube stop -p {profile}`, then `todo up`; see also `minikube ssh -p {profile} -- cat /etc/resolv.conf`"
+            )));
+        }
+        _ => {}
+    }
+    if seen.pods == Some(0) {
+        let told = "the cluster's DNS has no pod that is ready: pods find no Service by its name";
+        findings.push(Finding::warning(told).mend(
+            "see why: `kubectl -n kube-system describe pods -l k8s-app=kube-dns`, and `kubectl -n kube-system logs -l k8s-app=kube-dns`",
+        ));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Seen;
+    use super::judge;
+    use super::said;
+
+    #[test]
+    fn whoever_finds_no_names_is_told() {
+        let all = Seen { here: Some(true), node: Some(true), pods: Some(1) };
+        for (seen, told) in [
+            (Seen::default(), &[] as &[&str]),
+            (all, &[]),
+            (Seen { here: Some(false), ..Seen::default() }, &["this machine finds no address"]),
+            (Seen { here: Some(false), node: Some(false), ..all }, &["this machine finds no address"]),
+            // What the node has by its own way needs no more.
+            (Seen { here: Some(false), ..all }, &[]),
+            (Seen { node: Some(false), ..all }, &["the node finds no address"]),
+            (
+                Seen { node: Some(false), pods: Some(0), ..all },
+                &["the node finds no address", "the cluster's DNS"],
+            ),
+            (Seen { pods: Some(0), ..Seen::default() }, &["the cluster's DNS"]),
+        ] {
+            let found = judge(seen, "mini");
+            assert_eq!(found.len(), told.len(), "{seen:?}: {found:?}");
+            for (finding, told) in found.iter().zip(told) {
+                assert!(finding.message.starts_with(told), "{seen:?}: {found:?}");
+                assert!(finding.mend.is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_node_says_counts_only_where_it_could_look() {
+        for (printed, found) in [
+            ("dns 0\n", Some(true)),
+            ("motd\r\ndns 2\r\n", Some(false)),
+            ("dns 124\n", Some(false)),
+            ("dns 127\n", None),
+            ("", None),
+        ] {
+            assert_eq!(said(printed), found, "{printed:?}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Charts that deploy.toml no longer has: what they do before their objects go, and when they are gone.
+//!
+//! Their objects go with everything else that is no longer wanted, after the rest runs well. What Helm itself has
+//! installed stays: with it would go claims, and with them data that nobody asked to delete.
+
+use super::Course;
+use super::recorded;
+use super::remember;
+use crate::cluster::hook;
+use crate::cluster::release;
+use crate::cluster::release::Record;
+use crate::cluster::rollout::Limits;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::fault::Result;
+use crate::manifest::Release;
+use crate::manifest::hook::Moment;
+use crate::manifest::hook::at;
+use crate::run::Run;
+
+/// The releases that the record has and the project has not, by their keys in the record.
+pub(super) fn gone(record: &Record, releases: &[Release]) -> Vec<String> {
+    let wanted = |known: &&String| releases.iter().any(|release| super::key(release) == **known);
+    record.releases.keys().filter(|known| !wanted(known)).cloned().collect()
+}
+
+impl Course {
+    /// Whether charts go with this run.
+    pub(crate) fn has_leaving(&self) -> bool {
+        !self.gone.is_empty()
+    }
+
+    /// The hooks of charts that go, as `todo plan` lists them.
+    pub(super) fn rows_of_leaving(&self) -> Vec<(&'static str, String, String, String)> {
+        let mut rows = Vec::new();
+        for deployed in self.leaving().releases.values() {
+            let hooks = deployed.hooks();
+            for moment in [Moment::PreDelete, Moment::PostDelete] {
+                rows.extend(at(&hooks, moment).into_iter().map(|hook| {
+                    let object = &hook.object;
+                    let why = format!("{moment} hook of the release {}, which goes", deployed.name);
+                    ("run", object.id().to_string(), object.place.to_string(), why)
+                }));
+            }
+        }
+        rows
+    }
+
+    /// Runs what charts do before their objects go. With `quiet` hooks are left out.
+    pub(crate) async fn leave(
+        &mut self,
+        run: &Run,
+        target: &Target,
+        limits: &Limits,
+        quiet: bool,
+    ) -> Result<()> {
+        for deployed in self.record.releases.values().filter(|one| one.helm.is_some()) {
+            if self.gone.contains(&format!("{}/{}", deployed.namespace, deployed.name)) {
+                let told = format!("deploy.toml no longer has Helm's release `{}`; it stays", deployed.name);
+                let mend = format!("`helm uninstall {} --namespace {}`", deployed.name, deployed.namespace);
+                run.sink.warn(Finding::warning(told).about(format!("release {}", deployed.name)).mend(mend));
+            }
+        }
+        if quiet {
+            return Ok(());
+        }
+        let leaving = self.leaving();
+        remember(run, target, &mut self.record, &[Moment::PreDelete, Moment::PostDelete]).await?;
+        recorded(run, target, &leaving, Moment::PreDelete, limits).await
+    }
+
+    /// Runs what charts do when their objects are gone, takes away what their hooks have left, and forgets them.
+    pub(crate) async fn left(
+        &mut self,
+        run: &Run,
+        target: &Target,
+        limits: &Limits,
+        quiet: bool,
+    ) -> Result<()> {
+        let leaving = self.leaving();
+        if leaving.releases.is_empty() {
+            return Ok(());
+        }
+        if !quiet {
+            recorded(run, target, &leaving, Moment::PostDelete, limits).await?;
+        }
+        for (key, deployed) in &leaving.releases {
+            hook::sweep(run, target, &deployed.left, false).await?;
+            self.record.releases.remove(key);
+        }
+        release::write(run, target, &self.record).await
+    }
+
+    /// What is written down of those that go and are not Helm's own.
+    fn leaving(&self) -> Record {
+        let mut leaving = self.record.clone();
+        leaving.releases.retain(|key, one| one.helm.is_none() && self.gone.contains(key));
+        leaving
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cluster::release;
+    use crate::cluster::release::Deployed;
+    use crate::cluster::rollout::Limits;
+    use crate::cluster::target::Target;
+    use crate::event::Sink;
+    use crate::flow::hooks::Course;
+    use crate::project::name::Namespace;
+    use crate::project::name::ProjectName;
+    use crate::rehearsal::api::Api;
+    use crate::rehearsal::serve::kubeconfig;
+    use crate::rehearsal::serve::serve;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use serde_json::Value;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn hook(moment: &str) -> Value {
+        let annotations = json!({"helm.sh/hook": moment});
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {},
+            "metadata": {"name": moment, "namespace": "shop", "annotations": annotations}})
+    }
+
+    fn deployed(name: &str, helm: Option<u64>) -> (String, Deployed) {
+        let hooks = vec![hook("pre-delete"), hook("post-delete")];
+        let (name, namespace) = (name.to_owned(), "shop".to_owned());
+        (
+            format!("shop/{name}"),
+            Deployed { name, namespace, installed: true, hooks, helm, ..Deployed::default() },
+        )
+    }
+
+    #[tokio::test]
+    async fn a_chart_that_is_taken_out_runs_its_delete_hooks_and_is_forgotten() {
+        let api = Api::new();
+        let address = serve(api.clone()).await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kubeconfig");
+        std::fs::write(&file, kubeconfig("mini", address)).unwrap();
+        let (sink, mut events) = Sink::new();
+        let (_asker, cancel) = Cancel::new();
+        let world = Arc::new(World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]));
+        let run = Run { sink, cancel, world, verbose: false };
+        let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
+        let target = Target::connect(&run, &file, "mini", namespace, project).await.unwrap();
+        api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
+        let mut record = release::read(&run, &target).await.unwrap();
+        record.releases.extend([deployed("old", None), deployed("helms", Some(3))]);
+        release::write(&run, &target, &record).await.unwrap();
+        let there = |name: &str| api.get("api/v1/configmaps", "shop", name).is_some();
+
+        for quiet in [true, false] {
+            let mut course = Course::of(&run, &target, &[], &[], Vec::new()).await.unwrap();
+            assert!(course.has_leaving());
+            assert_eq!(course.plan().len(), 2, "of Helm's own, Helm runs them");
+            course.leave(&run, &target, &Limits::default(), quiet).await.unwrap();
+            assert_eq!((there("pre-delete"), there("post-delete")), (!quiet, false));
+            if quiet {
+                continue;
+            }
+            course.left(&run, &target, &Limits::default(), quiet).await.unwrap();
+            assert_eq!(
+                (there("pre-delete"), there("post-delete")),
+                (false, false),
+                "nothing is left of them"
+            );
+        }
+        let left = release::read(&run, &target).await.unwrap();
+        assert_eq!(left.releases.keys().collect::<Vec<_>>(), ["shop/helms"], "what Helm installed is Helm's");
+        let told = std::iter::from_fn(|| events.try_recv().ok());
+        assert!(told.map(|event| format!("{event:?}")).any(|told| told.contains("helm uninstall helms")));
+    }
+}

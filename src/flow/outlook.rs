@@ -1,0 +1,72 @@
+//! What a run would do, found out without doing it: `todo plan` tells it, and `todo up` spares itself what only a run
+//! that changes something has a use for.
+
+use crate::cluster::apply::ApplyOptions;
+use crate::cluster::compare::Action;
+use crate::cluster::compare::Comparison;
+use crate::cluster::compare::compare;
+use crate::cluster::target::Target;
+use crate::fault::Result;
+use crate::flow::generate::generate;
+use crate::flow::hooks::Course;
+use crate::flow::reach::Site;
+use crate::flow::releases;
+use crate::image;
+use crate::image::Looked;
+use crate::image::survey::Surveyed;
+use crate::manifest::Object;
+use crate::manifest::Release;
+use crate::manifest::bind::Bound;
+use crate::project::Project;
+use crate::run::Run;
+
+/// What would happen to images, objects and charts.
+#[derive(Debug)]
+pub(crate) struct Outlook {
+    /// The images.
+    pub(crate) looked: Vec<Looked>,
+    /// Where they would stand.
+    pub(crate) bound: Bound,
+    /// The objects.
+    pub(crate) comparison: Comparison,
+    /// The charts.
+    pub(crate) course: Course,
+}
+
+/// Looks at the node and the cluster. Writes nothing.
+#[expect(clippy::too_many_arguments, reason = "each is what another step has found")]
+pub(crate) async fn outlook(
+    run: &Run,
+    project: &Project,
+    site: &Site,
+    target: &Target,
+    mut objects: Vec<Object>,
+    mut releases: Vec<Release>,
+    images: &[Surveyed],
+    options: &ApplyOptions,
+) -> Result<Outlook> {
+    let looked = image::look(run, &project.name, &site.destination, images).await?;
+    // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
+    let unbuilt = |image: &Looked| format!("{} (to be built)", image.name);
+    let references = looked
+        .iter()
+        .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
+        .collect();
+    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
+    generate(target, &project.secrets, &mut objects).await?;
+    let course = Course::of(run, target, &releases, &objects, Vec::new()).await?;
+    objects.retain(|object| !releases::is_helms(&releases, object));
+    let comparison = compare(run, target, objects, options).await?;
+    Ok(Outlook { looked, bound, comparison, course })
+}
+
+impl Outlook {
+    /// Whether nothing would be built, written, run or deleted.
+    pub(crate) fn is_nothing(&self) -> bool {
+        let stays = |action| matches!(action, Action::Unchanged | Action::Keep);
+        self.looked.iter().all(|image| image.reference.is_some())
+            && self.comparison.refused.is_empty()
+            && self.comparison.differences.iter().all(|one| stays(one.action))
+            && self.course.is_idle()
+    }
+}

@@ -1,0 +1,280 @@
+//! Any port of a Service, held on localhost because somebody asked for it: a database as well as a page.
+//!
+//! Nothing is asked through it: what speaks no HTTP has no answer that could be judged. Whether pods are behind it is
+//! looked up instead, and where there are none yet, a connection waits for one.
+
+use super::Fault;
+use super::Kind;
+use super::Namespace;
+use super::ObjectName;
+use super::OrFault;
+use super::Result;
+use super::backend;
+use super::candidate::Port;
+use super::candidate::best_port;
+use super::candidate::port_called;
+use super::candidate::ports;
+use super::find;
+use super::forward::Forward;
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::manifest::Object;
+use crate::nearest::nearest;
+use crate::project;
+use k8s_openapi::api::core::v1::Service;
+use kube::Api;
+use kube::Client;
+use kube::api::ListParams;
+
+/// Below this, a port of this machine is its administrator's.
+const PRIVILEGED: u16 = 1024;
+
+/// Which port of which Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The Service.
+    pub service: ObjectName,
+    /// The port's number or name; the likeliest one, if not given.
+    pub port: Option<String>,
+}
+
+impl Wanted {
+    /// Reads `web`, `web:8000` or `web:http`.
+    pub fn parse(text: &str) -> Result<Wanted> {
+        let (name, port) = match text.split_once(':') {
+            Some((name, port)) => (name, Some(port.to_owned())),
+            None => (text, None),
+        };
+        let service = ObjectName::parse(name).map_err(anyhow::Error::new);
+        let service = service.or_fault(Kind::Usage, || format!("`{text}` names no Service and port"))?;
+        if port.as_ref().is_some_and(String::is_empty) {
+            let fault = Fault::message(Kind::Usage, format!("`{text}` names no port after the colon"));
+            return Err(fault.hint(format!("write `todo forward {name}:8000`, or only `{name}`")));
+        }
+        Ok(Wanted { service, port })
+    }
+}
+
+/// A port that is held.
+#[derive(Debug)]
+pub struct Held {
+    /// The Service.
+    pub service: ObjectName,
+    /// The number of its port.
+    pub port: u16,
+    /// What to open: a URL, or an address where the port speaks no HTTP.
+    pub address: String,
+    /// What holds it open: for as long as this lives.
+    pub forward: Forward,
+    /// What to know about it.
+    pub notes: Vec<Finding>,
+}
+
+/// Holds the port that is `wanted`, else that of the Service which people open, at `local` of 127.0.0.1, else at the
+/// `local-port` that deploy.toml declares, else at a port of the same number (8000 more where that is privileged).
+pub async fn hold(
+    client: &Client,
+    namespace: &Namespace,
+    wanted: Option<Wanted>,
+    local: Option<u16>,
+    declared: &[project::Service],
+    objects: &[Object],
+) -> Result<Held> {
+    let wanted = match wanted {
+        Some(wanted) => wanted,
+        None => opened(client, namespace, declared, objects).await?,
+    };
+    let (service, port) = look(client, namespace, &wanted).await?;
+    let declared = declared.iter().find(|one| one.name == service);
+    let usual = if port.number < PRIVILEGED { port.number + 8000 } else { port.number };
+    let local = local.or_else(|| declared.and_then(|one| one.local_port)).unwrap_or(usual);
+    let name = port.name.as_deref();
+    let forward = Forward::open(client, namespace, &service, name, Some(local)).await;
+    let forward = forward
+        .map_err(anyhow::Error::new)
+        .or_fault(Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+    let mut notes = Vec::new();
+    let mut note = |words: String| {
+        let note = Finding { severity: Severity::Note, ..Finding::warning(words) };
+        notes.push(note.about(format!("Service/{service}")));
+    };
+    if let Some(missed) = forward.missed() {
+        note(format!("port {missed} is taken, so it is {}", forward.address().port()));
+    }
+    if let Ok(backends) = backend::look(client, namespace, &service, name).await
+        && backends.pods.is_empty()
+    {
+        note(format!("{}: connections wait a while for one", backends.why_none()));
+    }
+    let at = forward.address();
+    let address = match (port.web, port.tls) {
+        (false, _) => at.to_string(),
+        (true, tls) => {
+            let path = declared.map_or("/", |one| one.path.as_str());
+            format!("{}://{at}{path}", if tls { "https" } else { "http" })
+        }
+    };
+    Ok(Held { service, port: port.number, address, forward, notes })
+}
+
+/// What people open.
+async fn opened(
+    client: &Client,
+    namespace: &Namespace,
+    declared: &[project::Service],
+    objects: &[Object],
+) -> Result<Wanted> {
+    let first = find(client, namespace, declared, objects).await?.into_iter().next();
+    let first = first.ok_or_else(|| {
+        Fault::message(Kind::Service, "the project has no Service that people open")
+            .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
+    })?;
+    Ok(Wanted { service: first.service, port: Some(first.port.number.to_string()) })
+}
+
+async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result<(ObjectName, Port)> {
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace.as_str());
+    let found = services.list(&ListParams::default()).await;
+    let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
+    let doing = || format!("cannot list the Services of namespace `{namespace}`");
+    let all = found.or_fault(Kind::Service, doing)?.items;
+    let name = wanted.service.as_str();
+    let names = || all.iter().filter_map(|service| service.metadata.name.as_deref());
+    let Some(service) = all.iter().find(|service| service.metadata.name.as_deref() == Some(name)) else {
+        let fault =
+            Fault::message(Kind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
+        return Err(match nearest(name, names()) {
+            Some(meant) => fault.hint(format!("did you mean `todo forward {meant}`?")),
+            None if names().next().is_none() => fault.hint("`todo up` makes the project's"),
+            None => fault.hint(format!("there are {}", names().collect::<Vec<_>>().join(", "))),
+        });
+    };
+    let port = match &wanted.port {
+        Some(called) => port_called(service, called),
+        None => best_port(service),
+    };
+    let port = port.ok_or_else(|| {
+        let fault = match &wanted.port {
+            Some(called) => {
+                Fault::message(Kind::Service, format!("the Service `{name}` has no TCP port `{called}`"))
+            }
+            None => Fault::message(Kind::Service, format!("the Service `{name}` has no TCP port")),
+        };
+        let has: Vec<String> = ports(service)
+            .map(|(_, port)| match &port.name {
+                Some(called) => format!("{} ({called})", port.port),
+                None => port.port.to_string(),
+            })
+            .collect();
+        match has.as_slice() {
+            [] => fault.hint("forward to a Service that has pods and a TCP port"),
+            _ => fault.hint(format!("it has {}", has.join(", "))),
+        }
+    })?;
+    Ok((wanted.service.clone(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Wanted;
+    use super::hold;
+    use crate::project;
+    use crate::project::Expect;
+    use crate::project::name::Namespace;
+    use crate::project::name::ObjectName;
+    use crate::service::fake;
+    use crate::service::tests::client;
+    use kube::Client;
+    use serde_json::json;
+
+    fn wanted(text: &str) -> Wanted {
+        Wanted::parse(text).unwrap()
+    }
+
+    fn namespace() -> Namespace {
+        Namespace::parse("todo").unwrap()
+    }
+
+    /// A page and a database, with a ready pod behind both.
+    async fn cluster() -> Client {
+        let service = |name: &str, ports: serde_json::Value| json!({"metadata": {"name": name}, "spec": {"ports": ports}});
+        let services = json!([
+            service("web", json!([{"name": "metrics", "port": 9000}, {"name": "http", "port": 80}])),
+            service("db", json!([{"port": 5432}])),
+            json!({"metadata": {"name": "elsewhere"}, "spec": {"type": "ExternalName", "ports": [{"port": 80}]}}),
+        ]);
+        let at = fake::server(move |_, path| {
+            let items = if path.contains("endpointslices") {
+                let ports = json!([{"name": "http", "port": 80}, {"name": "metrics", "port": 9000}]);
+                let pod = json!({"addresses": ["10.0.0.1"], "targetRef": {"kind": "Pod", "name": "web-1"}});
+                json!([{"addressType": "IPv4", "metadata": {"name": "s"}, "ports": ports, "endpoints": [pod]}])
+            } else {
+                services.clone()
+            };
+            fake::json(&json!({"metadata": {}, "items": items}))
+        })
+        .await;
+        client(at)
+    }
+
+    #[test]
+    fn a_service_is_named_with_or_without_its_port() {
+        let read = |text: &str| Wanted::parse(text).map(|wanted| (wanted.service.to_string(), wanted.port));
+        assert_eq!(read("web").unwrap(), ("web".to_owned(), None));
+        assert_eq!(read("web:8000").unwrap(), ("web".to_owned(), Some("8000".to_owned())));
+        for wrong in ["web:", ":80", "Web!", ""] {
+            assert_eq!(read(wrong).unwrap_err().kind.exit_code(), 2, "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_told_as_a_url_and_anything_else_as_an_address() {
+        let cluster = cluster().await;
+        let hold = async |text: &str| {
+            hold(&cluster, &namespace(), Some(wanted(text)), None, &[], &[]).await.unwrap()
+        };
+        let page = hold("web").await;
+        assert_eq!(page.port, 80);
+        assert_eq!(page.address, format!("http://{}/", page.forward.address()));
+        assert!(page.forward.address().port() >= 8080, "not the administrator's port");
+        assert_eq!(hold("web:metrics").await.port, 9000);
+        let database = hold("db").await;
+        assert_eq!(database.address, database.forward.address().to_string());
+        assert!(
+            database.notes.iter().any(|note| note.message.contains("connections wait")),
+            "no pod by that port"
+        );
+    }
+
+    #[tokio::test]
+    async fn the_declared_local_port_and_path_hold_here_too_unless_another_is_asked_for() {
+        let free = || async { fake::closed_port().await.port() };
+        let (declared, asked) = (free().await, free().await);
+        let service = project::Service {
+            name: ObjectName::parse("web").unwrap(),
+            place: crate::event::Place::file("deploy.toml"),
+            path: "/app".to_owned(),
+            expect: Expect { status: None, contains: None },
+            local_port: Some(declared),
+        };
+        let (cluster, services) = (cluster().await, [service]);
+        let held = hold(&cluster, &namespace(), None, None, &services, &[]).await.unwrap();
+        assert_eq!(held.address, format!("http://127.0.0.1:{declared}/app"));
+        let held = hold(&cluster, &namespace(), None, Some(asked), &services, &[]).await.unwrap();
+        assert_eq!(held.address, format!("http://127.0.0.1:{asked}/app"));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_told_with_what_is() {
+        let cluster = cluster().await;
+        for (text, told, hint) in [
+            ("wep", "there is no Service `wep` in namespace `todo`", "did you mean `todo forward web`?"),
+            ("web:81", "the Service `web` has no TCP port `81`", "it has 9000 (metrics), 80 (http)"),
+            ("elsewhere", "the Service `elsewhere` has no TCP port", "forward to a Service that has pods"),
+        ] {
+            let fault = hold(&cluster, &namespace(), Some(wanted(text)), None, &[], &[]).await.unwrap_err();
+            assert_eq!((fault.kind.exit_code(), fault.causes()[0].as_str()), (60, told));
+            assert!(fault.hints[0].starts_with(hint), "{:?}", fault.hints);
+        }
+    }
+}
