@@ -58,6 +58,9 @@ use tokio::time::Instant;
 /// How long the URL may take to answer once everything is healthy.
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// After how long images that are not there yet are being built.
+const BUILDING: Duration = Duration::from_millis(300);
+
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
     let Gathered { plan, images } = prepare(run, project).await?;
@@ -75,11 +78,10 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
         Ok(ahead.is_nothing())
     };
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
-    let (built, unasked, (), ()) = tokio::try_join!(
-        build(run, project, &site.destination, &images),
+    let (built, unasked, ()) = tokio::try_join!(
+        beside(build(run, project, &site.destination, &images), room::check(run, &target, &plan.objects)),
         check::before(run, project, &site, &plan.objects, idle),
         ingress::served(run, project, &target, &plan.objects),
-        room::check(run, &target, &plan.objects),
     )?;
     if let Some(started) = started {
         awake(run, &target, started).await?;
@@ -151,6 +153,21 @@ async fn build(run: &Run, project: &Project, to: &Destination, images: &[Surveye
     let step = run.sink.step(Step::Image);
     let built = image::make(run, &project.name, to, images).await?;
     step.finish(whole(built.iter().map(|image| image.outcome)), image::summary(&built));
+    Ok(built)
+}
+
+/// Builds, and looks meanwhile whether there is room for it: what would be refused or stay pending need not be built.
+/// Where nothing has to be built the server says it within the same second, and an unchanged run asks nobody.
+async fn beside(
+    build: impl Future<Output = Result<Vec<Built>>>,
+    room: impl Future<Output = Result<()>>,
+) -> Result<Vec<Built>> {
+    let mut build = std::pin::pin!(build);
+    tokio::select! {
+        built = &mut build => return built,
+        () = tokio::time::sleep(BUILDING) => {}
+    }
+    let (built, ()) = tokio::try_join!(build, room)?;
     Ok(built)
 }
 
