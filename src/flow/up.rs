@@ -74,8 +74,9 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let idle = async {
         let (objects, releases) = (plan.objects.clone(), plan.releases.clone());
         let options = options(flags.apply);
-        let ahead = outlook(run, project, &site, &target, objects, releases, &images, &options).await?;
-        Ok(ahead.is_nothing())
+        let ahead = outlook(run, project, &site, &target, objects, releases, &images, &options).await;
+        // Who cannot tell goes on, and says why where it matters.
+        ahead.is_ok_and(|ahead| ahead.is_nothing())
     };
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
     let (built, unasked, ()) = tokio::try_join!(
