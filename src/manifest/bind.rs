@@ -3,19 +3,21 @@
 //! Not a text replacement: an image is ours if its repository is the name in deploy.toml, whatever the tag, and never
 //! because the name of somebody's registry happens to end with it.
 
+mod site;
+
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
-use crate::manifest::normal::below;
-use crate::manifest::pods;
-use crate::manifest::pods::items;
 use crate::nearest::nearest;
 use crate::project::Binding;
 use crate::project::Image;
 use crate::project::name::ImageName;
 use serde_json::Value;
+use site::image_at;
+use site::policy_at;
+use site::sites;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -197,62 +199,6 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
         }
     }));
     found
-}
-
-/// A field that names an image.
-struct Site<'r> {
-    /// The JSON pointer of the container, image volume or other mapping.
-    holder: String,
-    field: &'r str,
-    policy: Option<&'r str>,
-}
-
-fn sites<'r>(object: &Object, rules: &'r [Binding]) -> Vec<Site<'r>> {
-    let mut sites = Vec::new();
-    if let Some(template) = pods::template(&object.value) {
-        sites.extend(template.every_container().into_iter().map(|container| Site {
-            holder: container.pointer,
-            field: "image",
-            policy: Some("imagePullPolicy"),
-        }));
-        let volumes = items(&template.spec()["volumes"]).filter(|(_, volume)| volume.get("image").is_some());
-        sites.extend(volumes.map(|(index, _)| Site {
-            holder: format!("{}/spec/volumes/{index}/image", template.pointer),
-            field: "reference",
-            policy: Some("pullPolicy"),
-        }));
-    }
-    for rule in rules.iter().filter(|rule| rule.kind == object.kind()) {
-        let Some((field, parents)) = rule.path.split_last() else { continue };
-        let mut holders = vec![String::new()];
-        for part in parents {
-            holders = holders.iter().flat_map(|holder| inside(&object.value, holder, part)).collect();
-        }
-        let policy = rule.policy.as_deref();
-        sites.extend(holders.into_iter().map(|holder| Site { holder, field, policy }));
-    }
-    sites
-}
-
-/// The pointers that a part of a path stands for: a key, or with `[]` every item of its list.
-fn inside(value: &Value, holder: &str, part: &str) -> Vec<String> {
-    let (key, every) = part.strip_suffix("[]").map_or((part, false), |key| (key, true));
-    let pointer = below(holder, key);
-    match value.pointer(&pointer) {
-        Some(Value::Array(list)) if every => {
-            (0..list.len()).map(|index| format!("{pointer}/{index}")).collect()
-        }
-        Some(_) if !every => vec![pointer],
-        _ => Vec::new(),
-    }
-}
-
-fn image_at<'a>(object: &'a Object, site: &Site<'_>) -> Option<&'a str> {
-    object.value.pointer(&site.holder)?[site.field].as_str()
-}
-
-fn policy_at(object: &Object, site: &Site<'_>) -> Option<String> {
-    object.value.pointer(&site.holder)?[site.policy?].as_str().map(str::to_owned)
 }
 
 /// The image of ours that `image` names.
