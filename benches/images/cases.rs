@@ -13,6 +13,7 @@ use crate::ours;
 use crate::relay::Relay;
 use std::thread;
 use std::time::Duration;
+use std::time::SystemTime;
 
 /// Turns that each side takes.
 const TURNS: usize = 11;
@@ -92,12 +93,14 @@ pub(crate) fn no_change_10k(engine: &Engine) -> Vec<Figure> {
 }
 
 pub(crate) fn one_line(engine: &Engine) -> Vec<Figure> {
+    let began = SystemTime::now();
     let sources = Sources::usual(&engine.base, 300, 500);
     ours::run(&mut ours::command(engine, &sources));
     output(&mut engine.build(&sources, "web"));
     let pair = Pair::of(
         TURNS,
-        |turn| sources.write("web/src/0/0/0.js", format!("// edit {turn}\n")),
+        // A line that this engine has never seen: it remembers those of earlier runs.
+        |turn| sources.write("web/src/0/0/0.js", format!("// edit {turn} of {began:?}\n")),
         |_| {
             let told = ours::run(&mut ours::command(engine, &sources));
             assert_eq!(told["outcomes"][0], "Built");

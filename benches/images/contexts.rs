@@ -23,14 +23,14 @@ impl Sources {
         sources
     }
 
-    /// A usual image: dependencies first, sources last; `count` files of `size` bytes.
+    /// A usual image: dependencies first, sources last; `count` files of `size` bytes, ten a folder.
     pub(crate) fn usual(base: &str, count: usize, size: usize) -> Sources {
         let sources = Sources::new(&format!(
             "FROM {base}\nCOPY package.json /srv/\nRUN cp /srv/package.json /srv/installed\nWORKDIR /srv\nCOPY src src\nUSER 1000\nCMD [\"true\"]\n"
         ));
         sources.write("web/package.json", "{}\n");
         for number in 0..count {
-            let (one, other) = (number % 10, number / 10 % 110);
+            let (one, other) = (number / 100, number / 10 % 10);
             let line = format!("// {number}\n");
             let text = line.repeat(size / line.len() + 1);
             sources.write(&format!("web/src/{one}/{other}/{number}.js"), &text.as_bytes()[..size]);
