@@ -38,7 +38,7 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     Ok(answer)
 }
 
-/// What the last good run applied: without a [service] the one to open is found among it.
+/// What the last good run applied: without a `[service]` the one to open is found among it.
 pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<Object>> {
     let newest = revision::history(run, target).await?.first().map(|revision| revision.number);
     match newest {

@@ -70,3 +70,58 @@ impl Outlook {
             && self.course.is_idle()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Outlook;
+    use crate::cluster::compare::Action;
+    use crate::cluster::compare::Comparison;
+    use crate::cluster::compare::Difference;
+    use crate::event::Finding;
+    use crate::flow::hooks::Course;
+    use crate::image::Looked;
+    use crate::manifest::ObjectId;
+    use crate::manifest::bind::Bound;
+    use crate::project::name::ImageName;
+
+    fn ahead(built: bool, actions: &[Action], refused: bool) -> Outlook {
+        let reference = built.then(|| "web:id-1".to_owned());
+        let name = ImageName::parse("web").unwrap();
+        let looked = vec![Looked { name, reference, size: None, why: Vec::new(), key: None }];
+        let id = ObjectId {
+            group: String::new(),
+            kind: "Service".to_owned(),
+            namespace: None,
+            name: "web".to_owned(),
+        };
+        let difference = |action: &Action| Difference {
+            id: id.clone(),
+            place: None,
+            action: *action,
+            fields: Vec::new(),
+            why: None,
+        };
+        let comparison = Comparison {
+            differences: actions.iter().map(difference).collect(),
+            refused: refused.then(|| Finding::error("no")).into_iter().collect(),
+            notes: Vec::new(),
+        };
+        Outlook { looked, bound: Bound::default(), comparison, course: Course::default() }
+    }
+
+    #[test]
+    fn nothing_is_to_be_done_where_everything_stays() {
+        for (built, actions, refused, nothing) in [
+            (true, &[Action::Unchanged, Action::Keep] as &[Action], false, true),
+            (true, &[], false, true),
+            (false, &[Action::Unchanged], false, false),
+            (true, &[Action::Unchanged, Action::Create], false, false),
+            (true, &[Action::Change], false, false),
+            (true, &[Action::Recreate], false, false),
+            (true, &[Action::Prune], false, false),
+            (true, &[Action::Unchanged], true, false),
+        ] {
+            assert_eq!(ahead(built, actions, refused).is_nothing(), nothing, "{built} {actions:?} {refused}");
+        }
+    }
+}

@@ -99,6 +99,7 @@ from = 'cluster'
 required = false
 ";
     std::fs::write(stage.path("deploy.toml"), format!("{PROJECT}{checks}")).unwrap();
+    stage.edit("k8s/web.yaml", "LEVEL: info", "LEVEL: warn");
     let told = stage.todo(&["up"]);
     assert_eq!(told.code, Some(0), "{}", told.stderr);
     assert!(
@@ -106,6 +107,11 @@ required = false
         "{}",
         told.stderr
     );
+    // Where nothing is to be rolled out, the node is not asked.
+    let told = stage.todo(&["up", "--verbose"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert!(told.stderr.contains("nothing is to be rolled out"), "{}", told.stderr);
+    assert!(!told.stderr.contains("refuses connections"), "{}", told.stderr);
     let told = stage.todo(&["check"]);
     assert_eq!(told.code, Some(0), "{}{}", told.stdout, told.stderr);
     for words in ["page", "answers 200, with `Welcome`", "accepts connections", "missing"] {
@@ -116,12 +122,12 @@ required = false
     let database =
         "[[check]]\nname = 'database'\nfrom = 'cluster'\ntcp = { secret = 'keys', key = 'DATABASE_URL' }\n";
     std::fs::write(stage.path("deploy.toml"), format!("{PROJECT}{database}")).unwrap();
-    stage.edit("k8s/web.yaml", "LEVEL: info", "LEVEL: debug");
+    stage.edit("k8s/web.yaml", "LEVEL: warn", "LEVEL: debug");
     let told = stage.todo(&["up"]);
     told.failed_with(10, &["what `DATABASE_URL` of the Secret `keys` names refuses connections"]);
     assert!(!told.stderr.contains("hunter2") && !told.stderr.contains("127.0.0.1:1"), "{}", told.stderr);
     let config = stage.kubectl(&["get", "configmap", "web", "-n", "todo-chatbot", "-o", "yaml"]);
-    assert!(config.contains("LEVEL: info"), "{config}");
+    assert!(config.contains("LEVEL: warn"), "{config}");
 
     // With it gone, the changed ConfigMap starts the pods that read it anew, and no others.
     std::fs::write(stage.path("deploy.toml"), PROJECT).unwrap();
