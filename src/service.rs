@@ -16,6 +16,7 @@ pub mod hold;
 pub mod hosts;
 mod http;
 pub mod ingress;
+pub mod listening;
 mod once;
 mod prover;
 

@@ -46,8 +46,10 @@ use crate::minikube;
 use crate::plan::Plan;
 use crate::preflight;
 use crate::project::Project;
+use crate::project::name::ObjectName;
 use crate::run::Run;
 use crate::service;
+use crate::service::listening::unheard;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -92,6 +94,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let objects: Vec<Object> =
         applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();
     let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
+    let changed = !applied.is_unchanged();
     let (limits, quiet) = (limits(&flags.wait), flags.helm.no_hooks);
     let ended = async {
         let mut applied = rolled(run, &target, applied, released, &limits).await?;
@@ -109,7 +112,8 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     }
     course.left(run, &target, &limits, quiet).await?;
     course.end(run, &target, &limits, &helms).await?;
-    let proved = open(run, project, &target, &site, &objects).await?;
+    let opened = open(run, project, &target, &site, &objects).await;
+    let proved = if changed { listened(run, &target, &objects, opened).await? } else { opened? };
     origins(run, project, &proved, &objects);
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
     check::after(run, project, &site, &objects).await?;
@@ -291,6 +295,29 @@ pub(crate) async fn open(
     let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
     step.finish(outcome, proved.first().map(|first| first.url.clone()));
     Ok(proved)
+}
+
+/// Tells which other Services lead to a port on which nothing listens: as warnings, or beside what did not answer, which
+/// they may be the cause of.
+async fn listened(
+    run: &Run,
+    target: &Target,
+    objects: &[Object],
+    opened: Result<Vec<service::Proved>>,
+) -> Result<Vec<service::Proved>> {
+    let told: Vec<&ObjectName> = opened.iter().flatten().map(|one| &one.service).collect();
+    let unheard = unheard(run, &target.client, &target.namespace, objects, &told).await;
+    match opened {
+        Ok(proved) => {
+            unheard.into_iter().for_each(|finding| run.sink.warn(finding));
+            Ok(proved)
+        }
+        Err(fault) => {
+            let known: Vec<_> = fault.findings.iter().filter_map(|one| one.subject.clone()).collect();
+            let new = |one: &Finding| one.subject.as_ref().is_none_or(|subject| !known.contains(subject));
+            Err(fault.findings(unheard.into_iter().filter(new)))
+        }
+    }
 }
 
 /// Tells which lists of origins lack the URL that is printed.

@@ -183,4 +183,4 @@ impl Lane {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -29,10 +29,10 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The ready pods, each with what listens on its port, if something does.
-type Pods = Arc<Mutex<BTreeMap<String, Option<SocketAddr>>>>;
+pub(in crate::service) type Pods = Arc<Mutex<BTreeMap<String, Option<SocketAddr>>>>;
 
 /// An API server that lists `pods` as endpoints and forwards to them as the real one does.
-async fn cluster(pods: Pods) -> Client {
+pub(in crate::service) async fn cluster(pods: Pods) -> Client {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     tokio::spawn(async move {
@@ -116,7 +116,7 @@ fn ask(forward: &Forward) -> Question {
     Question { connect: at.clone(), authority: at, tls: false, path: "/".to_owned() }
 }
 
-fn pods(all: impl IntoIterator<Item = (&'static str, Option<SocketAddr>)>) -> Pods {
+pub(in crate::service) fn pods(all: impl IntoIterator<Item = (&'static str, Option<SocketAddr>)>) -> Pods {
     Arc::new(Mutex::new(all.into_iter().map(|(name, at)| (name.to_owned(), at)).collect()))
 }
 

@@ -1,0 +1,168 @@
+//! Whether anything listens where the Services of a project lead, also those that nobody opens from outside.
+//!
+//! Not a readiness probe, which the manifests may lack: without one Kubernetes calls a pod ready as soon as its process
+//! runs, and a Service that leads to a port nobody listens on looks as healthy as any. The kubelet is asked for the port
+//! as `kubectl port-forward` asks, because it alone says "connection refused" of a port inside a pod.
+
+use super::backend;
+use crate::event::Finding;
+use crate::manifest::Object;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::run::Run;
+use futures::future::join_all;
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use kube::Client;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a program may take to listen after its pod is ready.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long between two attempts.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// How long the kubelet may take to say that it was refused; a port on which something listens says nothing.
+const SAYS: Duration = Duration::from_millis(500);
+
+/// A TCP port of a Service, by its place in the manifest.
+struct Door<'a> {
+    object: &'a Object,
+    namespace: Namespace,
+    service: ObjectName,
+    name: Option<String>,
+    index: usize,
+}
+
+/// A warning for each port of a Service among `objects` behind which nothing listens within a few seconds. `asked` are
+/// the Services that have answered already. Whoever may not forward to pods is told nothing.
+pub async fn unheard(
+    run: &Run,
+    client: &Client,
+    home: &Namespace,
+    objects: &[Object],
+    asked: &[&ObjectName],
+) -> Vec<Finding> {
+    let doors = objects.iter().flat_map(|object| doors(object, home));
+    let doors = doors.filter(|door| !asked.contains(&&door.service));
+    let all = join_all(doors.map(|door| heard(client, door)));
+    tokio::select! {
+        found = all => found.into_iter().flatten().collect(),
+        _ = run.cancel.stopped() => Vec::new(),
+    }
+}
+
+fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<Door<'a>> {
+    let spec = &object.value["spec"];
+    let leads = spec["selector"].as_object().is_some_and(|labels| !labels.is_empty());
+    if object.kind() != "Service" || !object.group().is_empty() || !leads || spec["type"] == "ExternalName" {
+        return Vec::new();
+    }
+    let Ok(service) = ObjectName::parse(object.name()) else { return Vec::new() };
+    let namespace = object.namespace().and_then(|name| Namespace::parse(name).ok());
+    let namespace = namespace.unwrap_or_else(|| home.clone());
+    let ports = spec["ports"].as_array().into_iter().flatten().enumerate();
+    let tcp = ports.filter(|(_, port)| port["protocol"].as_str().is_none_or(|protocol| protocol == "TCP"));
+    tcp.map(|(index, port)| Door {
+        object,
+        namespace: namespace.clone(),
+        service: service.clone(),
+        name: port["name"].as_str().map(str::to_owned),
+        index,
+    })
+    .collect()
+}
+
+/// Asks until something listens; what to say if nothing does.
+async fn heard(client: &Client, door: Door<'_>) -> Option<Finding> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let (pod, port) = refused(client, &door).await?;
+        if Instant::now() + PAUSE >= until {
+            return Some(finding(&door, &pod, port));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The pod that refuses connections, and its port; nothing where it takes them, or nobody knows.
+async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
+    let backends = backend::look(client, &door.namespace, &door.service, door.name.as_deref()).await.ok()?;
+    let (pod, port) = backends.pods.first()?;
+    let pods: Api<Pod> = Api::namespaced(client.clone(), door.namespace.as_str());
+    let mut forwarder = pods.portforward(pod, &[*port]).await.ok()?;
+    let stream = forwarder.take_stream(*port)?;
+    let why = tokio::time::timeout(SAYS, forwarder.take_error(*port)?).await;
+    forwarder.abort();
+    drop(stream);
+    why.ok().flatten().filter(|why| why.contains("refused")).map(|_| (pod.clone(), *port))
+}
+
+fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
+    let at = ["targetPort", "port"].map(|field| format!("/spec/ports/{}/{field}", door.index));
+    let written = at.iter().find(|pointer| door.object.value.pointer(pointer).is_some());
+    let place = door.object.place_of(written.map_or("/spec/ports", String::as_str));
+    Finding::warning(format!("nothing listens on port {port} of its pods, where it leads"))
+        .about(door.object.id().to_string())
+        .at(place.clone())
+        .evidence([format!("Pod/{pod} refuses connections on {port}")])
+        .mend(format!(
+            "set `targetPort` to the port that the program listens on, or make it listen on 0.0.0.0:{port}"
+        ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unheard;
+    use crate::event::Place;
+    use crate::event::Sink;
+    use crate::manifest::Object;
+    use crate::project::name::Namespace;
+    use crate::project::name::ObjectName;
+    use crate::run::Run;
+    use crate::service::fake;
+    use crate::service::forward::tests::cluster;
+    use crate::service::forward::tests::pods;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use serde_json::Value;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn service(spec: Value) -> Object {
+        let value = json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "web"}, "spec": spec});
+        Object::made(value, Place::file("web.yaml"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_port_that_nobody_listens_on_is_told_of_every_service_that_has_not_answered() {
+        let app = fake::server(|_, _| fake::text(200, "")).await;
+        let tcp =
+            json!({"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80, "targetPort": 8000}]});
+        let udp =
+            json!({"selector": {"app": "web"}, "ports": [{"name": "http", "port": 53, "protocol": "UDP"}]});
+        let web = ObjectName::parse("web").unwrap();
+        // what the Service says, what listens in the pod, the Services that have answered: whether something is told
+        let table = [
+            (&tcp, None, vec![], true),
+            (&tcp, Some(app), vec![], false),
+            (&tcp, None, vec![&web], false),
+            (&udp, None, vec![], false),
+            (&json!({"type": "ExternalName", "externalName": "db.example"}), None, vec![], false),
+        ];
+        for (spec, listens, asked, told) in table {
+            let (_asker, cancel) = Cancel::new();
+            let world = Arc::new(World::fake("/", [("A", "b")]));
+            let run = Run { sink: Sink::new().0, cancel, world, verbose: false };
+            let client = cluster(pods([("web-1", listens)])).await;
+            let home = Namespace::parse("todo").unwrap();
+            let found = unheard(&run, &client, &home, &[service(spec.clone())], &asked).await;
+            assert_eq!(found.len(), usize::from(told), "{spec} {listens:?} {asked:?}: {found:?}");
+            if let [finding] = found.as_slice() {
+                assert_eq!(finding.message, "nothing listens on port 8000 of its pods, where it leads");
+                assert_eq!(finding.subject.as_deref(), Some("Service/web"));
+            }
+        }
+    }
+}
