@@ -14,6 +14,7 @@ use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
+use crate::cluster::judge::limits::Limits;
 use crate::cluster::lock;
 use crate::cluster::lock::Held;
 use crate::cluster::once;
@@ -45,7 +46,7 @@ use std::time::Duration;
 /// How long a namespace, or an object that is to be made again, may take to go.
 pub(crate) const GONE: Duration = Duration::from_secs(5 * 60);
 
-/// What the user allows.
+/// What the user allows, and how long they wait.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ApplyOptions {
@@ -57,6 +58,8 @@ pub struct ApplyOptions {
     pub prune_data: bool,
     /// `--yes`: what is no longer wanted goes even if that is most of what there is.
     pub yes: bool,
+    /// How long what others of the set depend on may take.
+    pub limits: Limits,
 }
 
 /// One object as it is in the cluster after this run's writes.

@@ -14,7 +14,6 @@ use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::retry::persist;
 use crate::cluster::rollout;
-use crate::cluster::rollout::Limits;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
 use crate::cluster::survey::tell;
@@ -162,7 +161,7 @@ pub(crate) async fn healthy(
         return Ok(());
     }
     let part = Applied { objects, ..Applied::default() };
-    rollout::watch(run, target, &part, &Limits::default()).await.map(drop)
+    rollout::watch(run, target, &part, &applied.options.limits).await.map(drop)
 }
 
 /// Waits until the operators of the set have brought the kinds of `later`; an operator that fails ends the wait.

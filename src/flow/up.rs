@@ -127,7 +127,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
 /// What the user allows.
 pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {
     let cli::Apply { force_conflicts, recreate, prune_data, yes } = flags;
-    ApplyOptions { force_conflicts, recreate, prune_data, yes }
+    ApplyOptions { force_conflicts, recreate, prune_data, yes, ..ApplyOptions::default() }
 }
 
 /// Everything of this machine and of the project's files, before anything outside is touched.
@@ -209,7 +209,7 @@ async fn write(
     let mut course = Course::of(run, target, &releases, &objects, adopted).await?;
     let (helms, objects): (Vec<Object>, Vec<Object>) =
         objects.into_iter().partition(|object| releases::is_helms(&releases, object));
-    let options = options(flags.apply);
+    let options = ApplyOptions { limits: limits(&flags.wait), ..options(flags.apply) };
     if course.has_beginning() || !helms.is_empty() {
         hook::ground(run, target).await?;
         let first: Vec<Object> =

@@ -9,6 +9,7 @@ use std::time::Duration;
 use todo::cluster::apply::ApplyOptions;
 use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
+use todo::cluster::judge::limits::Limits;
 use todo::fault::Kind;
 use todo::manifest::Object;
 use todo::rehearsal::api::Api;
@@ -98,6 +99,18 @@ async fn what_others_depend_on_is_healthy_before_they_are_written_and_goes_after
     assert_eq!(stage.up(&set).await, Vec::<String>::new());
     let said = stage.down(false).await;
     assert_eq!(said[..3], ["Removed ConfigMap/last", "Removed Job/two", "Removed Job/one"], "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_depend_on_may_take_as_long_as_the_user_says() {
+    let stage = Stage::without_sockets().await;
+    let limits = Limits { no_progress: Duration::from_secs(7), ..Limits::default() };
+    let began = Instant::now();
+    let set = [after(job("two"), "Job/one"), job("one")];
+    let fault = stage.try_up(&set, ApplyOptions { limits, ..ApplyOptions::default() }).await.unwrap_err();
+    assert_eq!(fault.causes(), ["nothing has changed for 7 s"]);
+    assert!((7..10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+    assert!(stage.api.get("apis/batch/v1/jobs", "shop", "two").is_none());
 }
 
 #[tokio::test(start_paused = true)]
