@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// The version of the event stream, told in its first line. Fields are only ever added within a version.
 pub const SCHEMA: u32 = 1;

@@ -15,7 +15,6 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
 use crate::run::Run;
-use jiff::Timestamp;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use serde::Serialize;
@@ -51,7 +50,7 @@ pub async fn status(
     objects: &[(ObjectId, ApiResource)],
 ) -> Result<Vec<ObjectStatus>> {
     let snapshot = run.or_stopped(look(target, objects)).await?;
-    let now = Timestamp::now();
+    let now = target.clock.now();
     let there: Vec<Value> = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().collect();
     let mut judge = explain::judge(&there, now);
     let verdicts = judge.observe(now, &snapshot);
