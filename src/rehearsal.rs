@@ -4,6 +4,7 @@
 //! program under test is the one that speaks to a real cluster.
 
 pub mod api;
+pub mod cluster;
 mod fieldset;
 mod memory;
 mod owner;
