@@ -232,6 +232,9 @@ pub enum EventKind {
         /// The `[target]`, where that is meant instead of minikube.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         target: Option<String>,
+        /// Whether nothing of it is real.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rehearsal: bool,
     },
     /// A station is reached.
     StepStarted {

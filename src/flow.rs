@@ -20,6 +20,7 @@ pub mod open;
 pub mod plan;
 pub mod post_render;
 mod reach;
+pub mod rehearse;
 mod releases;
 pub mod restart;
 pub mod status;

@@ -5,11 +5,19 @@
 
 pub mod api;
 pub mod cluster;
+mod door;
+pub(crate) mod engine;
 mod fieldset;
+pub mod gate;
+pub mod host;
+mod minikube;
 mod memory;
 mod owner;
+pub mod pace;
 mod patch;
 pub mod request;
+pub mod scenario;
+mod seal;
 pub mod serve;
 mod served;
 mod verbs;

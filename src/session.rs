@@ -53,7 +53,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return fault.kind.exit_code();
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match &cli.command {
+        // Its time is its own, which only a runtime of one thread can have.
+        Command::Rehearse(_) => {
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build()
+        }
+        _ => tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build(),
+    };
     match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(run(cli, world));
@@ -73,7 +79,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     // Where the answer is one object, there is no story of how it was found.
     let told = matches!(
         cli.command,
-        Command::Up(_) | Command::Down(_) | Command::Rollback(_) | Command::Restart(_) | Command::Open
+        Command::Up(_) | Command::Rehearse(_) | Command::Down(_) | Command::Rollback(_) | Command::Restart(_) | Command::Open
     );
     let silent = mode == Mode::Json && !told;
     let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
@@ -126,10 +132,12 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         project: project.name.to_string(),
         namespace: project.namespace.to_string(),
         profile: project.minikube.profile.to_string(),
+        rehearsal: matches!(cli.command, Command::Rehearse(_)),
         target: project.elsewhere.as_ref().map(|other| other.name.clone()),
     });
     let ended = match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
+        Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
         Command::Down(flags) => flow::down::down(run, &project, flags).await,
         Command::Status => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,
