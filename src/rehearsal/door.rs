@@ -66,8 +66,10 @@ impl Door {
                         }
                     };
                     tokio::select! {
-                        () = answered => {}
+                        // Whoever is dead is heard no more.
+                        biased;
                         _ = life.wait_for(|life| *life != now) => {}
+                        () = answered => {}
                     }
                 });
             }

@@ -147,6 +147,9 @@ impl Gate {
 
     /// Lets a call through, or says what happens instead. `what` is the call as scenarios name it.
     pub(crate) fn call(&self, party: Party, what: &str, writes: bool) -> Course {
+        if self.is_dead() {
+            return Course::Badly(Does::Close);
+        }
         let mut state = self.lock();
         let mut course = Course::Well;
         for index in 0..state.scenario.faults.len() {
