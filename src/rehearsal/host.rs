@@ -94,6 +94,14 @@ impl std::fmt::Debug for Host {
     }
 }
 
+impl Drop for Host {
+    fn drop(&mut self) {
+        // The cluster has the engine's images, and the engine knows the cluster's pods.
+        self.node.used_by(Vec::new);
+        self.cluster.stop();
+    }
+}
+
 /// A folder that goes when this is dropped.
 struct Folder(PathBuf);
 
@@ -171,6 +179,8 @@ impl Host {
             images: Arc::new(node.clone()),
             faults: Arc::new(gate.clone()),
         });
+        // There is no node yet.
+        cluster.stop();
         let used = cluster.clone();
         node.used_by(move || images_of_pods(&used));
 

@@ -265,15 +265,15 @@ pub(crate) async fn trial(folder: &Path, seed: u64, harm: Harm) -> Result<Report
             }
         }
     }
-    let claims = claims(&rough.host);
+    let volumes = rough.host.cluster().volumes();
     rough.well("up").await.map_err(&explain)?;
     let differ = differences(&wanted, &rough.left());
     if !differ.is_empty() {
         return Err(explain(format!("it does not end in the same state:\n{}", differ.join("\n"))));
     }
-    let lost: Vec<String> = claims.difference(&self::claims(&rough.host)).cloned().collect();
-    if !lost.is_empty() {
-        return Err(explain(format!("volumes were lost: {lost:?}")));
+    let after = rough.host.cluster().volumes();
+    if volumes.iter().any(|(claim, volume)| after.get(claim) != Some(volume)) {
+        return Err(explain(format!("volumes were lost: {volumes:?} {after:?}")));
     }
     if theirs != versions(&rough.host) {
         return Err(explain(format!("other people's objects were changed: {theirs:?} {:?}", versions(&rough.host))));
@@ -291,16 +291,4 @@ pub(crate) async fn trial(folder: &Path, seed: u64, harm: Harm) -> Result<Report
         kills: rough.kills,
         longest: rough.longest,
     })
-}
-
-/// The claims that there are, by their UIDs: data hangs on each.
-fn claims(host: &Host) -> std::collections::BTreeSet<String> {
-    let api = host.cluster().api();
-    let of = |object: &String| {
-        let (collection, name) = object.split_once(' ')?;
-        let (namespace, name) = name.split_once('/')?;
-        let claim = api.get(collection, namespace, name)?;
-        Some(format!("{name} {}", claim["metadata"]["uid"]))
-    };
-    api.all().keys().filter(|object| object.starts_with("api/v1/persistentvolumeclaims ")).filter_map(of).collect()
 }
