@@ -5,6 +5,7 @@
 
 mod chance;
 mod faults;
+mod normal;
 mod project;
 mod trial;
 
@@ -55,7 +56,10 @@ fn many(trials: Vec<(u64, Harm)>) -> Report {
         "{} trials: {} runs, {} faults, {} kills, {} failed; the longest disturbed run took {} s of its own time; all of it {:.1} s",
         trials.len(), report.runs, report.faults, report.kills, failed.len(), report.longest.as_secs(), began.elapsed().as_secs_f64()
     );
-    let told: Vec<&str> = failed.iter().take(5).map(String::as_str).collect();
+    // Each sort of failure once.
+    let mut told: Vec<&str> = failed.iter().map(String::as_str).collect();
+    told.sort_by_key(|told| told.len());
+    told.truncate(6);
     assert!(failed.is_empty(), "{} of {} failed\n\n{}", failed.len(), trials.len(), told.join("\n\n"));
     report
 }

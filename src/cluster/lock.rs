@@ -125,18 +125,20 @@ pub(crate) fn owner(lease: &Value, now: Timestamp) -> Option<Owner> {
     })
 }
 
-/// Waits until nobody else holds the lock, without taking it. Returns whether there was anything to wait for.
+/// Waits until nobody else holds the lock, without keeping it; one whose holder is dead is taken away. Returns whether there was anything to wait for.
 pub(crate) async fn wait(
     run: &Run,
     wire: &Wire,
     target: &Target,
     lease: Option<&Value>,
 ) -> fault::Result<bool> {
-    let Some(lease) = lease.filter(|lease| owner(lease, target.clock.now()).is_some()) else { return Ok(false) };
+    let Some(lease) = lease else { return Ok(false) };
     let mut watched = Watched::new(run);
     let mut lease = Some(lease.clone());
     while let Some(held) = &lease {
         if watched.is_dead(held) {
+            // Nobody else would take it away: this run has nothing to write, and needs no lock of its own.
+            take(run, wire, target).await?.release().await;
             break;
         }
         watched.for_a_change(wire, target, held).await?;

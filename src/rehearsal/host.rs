@@ -38,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -213,6 +214,7 @@ impl Host {
             host: outer.clone(),
             node: node.clone(),
             cluster: cluster.clone(),
+            booted: AtomicBool::new(false),
             docker: docker.address,
             api: api.address,
             address,

@@ -30,6 +30,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::oneshot;
@@ -54,6 +56,8 @@ pub(crate) struct Inner {
     /// The engine in the node.
     pub(crate) node: Engine,
     pub(crate) cluster: Cluster,
+    /// Whether the node's control plane was booted since its container was started.
+    pub(crate) booted: AtomicBool,
     /// Where the node's engine is published.
     pub(crate) docker: SocketAddr,
     /// Where the API server is published.
@@ -281,7 +285,7 @@ impl Minikube {
         files::certificates(inner, profile).map_err(|_| 80)?;
         step(12, "Generating certificates", "Generating certificates and keys ...", 800).await?;
         step(13, "Booting control plane", "Booting up control plane ...", 4_000).await?;
-        if !running {
+        if !inner.booted.swap(true, Ordering::Relaxed) {
             inner.cluster.resume();
         }
         if let Some(container) = inner.host.store().containers.get_mut(profile) {
@@ -319,7 +323,7 @@ impl Minikube {
         printer.step(0, "Stopping", &format!("Stopping node \"{profile}\" ..."));
         tokio::time::sleep(Duration::from_secs(3)).await;
         if self.inspected(profile).is_some() {
-            self.0.cluster.stop();
+            self.off();
             self.contain(profile, None, "exited");
             self.at("STOPPED container", true, printer).await?;
         }
@@ -331,7 +335,7 @@ impl Minikube {
         let profile = arguments.profile();
         printer.step(0, "Deleting", &format!("Deleting \"{profile}\" in docker ..."));
         tokio::time::sleep(Duration::from_secs(2)).await;
-        self.0.cluster.stop();
+        self.off();
         {
             let mut store = self.0.host.store();
             store.containers.remove(profile);
@@ -350,6 +354,11 @@ impl Minikube {
         self.at(&format!("ENABLED {name}"), true, printer).await?;
         printer.text(&format!("The '{name}' addon is enabled"));
         Ok(())
+    }
+
+    fn off(&self) {
+        self.0.booted.store(false, Ordering::Relaxed);
+        self.0.cluster.stop();
     }
 
     fn addons<'a>(&self, profile: &str, names: impl Iterator<Item = &'a str>) -> std::io::Result<()> {

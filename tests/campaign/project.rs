@@ -55,18 +55,13 @@ pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
     // What people open.
     manifests.push_str(
         "---\napiVersion: v1\nkind: Service\nmetadata: {name: front}\nspec:\n  type: NodePort\n  selector: {app: front}\n  \
-         ports: [{name: http, port: 80, targetPort: 8080}]\n",
+         ports: [{name: http, port: 80, targetPort: 8080, nodePort: 30080}]\n",
     );
     deployment(&mut manifests, "front", "image-0", 1 + chance.below(3), "");
     toml.push_str("[service.front]\n");
     write(folder, "k8s/objects.yaml", &manifests);
     write(folder, "deploy.toml", &toml);
     Made { namespace }
-}
-
-/// Changes the project as an edit would: what is deployed must follow.
-pub(crate) fn edit(folder: &Path, chance: &mut Chance) {
-    write(folder, "image-0/src/0.txt", &format!("edited {}", chance.next()));
 }
 
 fn config(manifests: &mut String, chance: &mut Chance) {
@@ -105,7 +100,7 @@ fn workload(manifests: &mut String, number: u64, images: u64, chance: &mut Chanc
                 "---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec:\n  clusterIP: None\n  selector: {{app: {name}}}\n  ports: [{{port: 5432}}]\n\
                  ---\napiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: {name}}}\nspec:\n  serviceName: {name}\n  replicas: {}\n  \
                  selector: {{matchLabels: {{app: {name}}}}}\n  template:\n    metadata: {{labels: {{app: {name}}}}}\n    spec:\n      \
-                 containers: [{{name: main, image: {image}, ports: [{{containerPort: 5432}}], volumeMounts: [{{name: data, mountPath: /data}}]}}]\n  \
+                 containers: [{{name: main, image: {image}, ports: [{{containerPort: 5432}}]}}]\n  \
                  volumeClaimTemplates:\n  - metadata: {{name: data}}\n    spec: {{accessModes: [ReadWriteOnce], resources: {{requests: {{storage: 1Gi}}}}}}\n",
                 1 + chance.below(2)
             );

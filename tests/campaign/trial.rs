@@ -3,6 +3,7 @@
 
 use super::chance::Chance;
 use super::faults;
+use super::normal;
 use super::project;
 use super::project::Made;
 use super::project::SECRET;
@@ -157,14 +158,8 @@ impl<'a> Stage<'a> {
     }
 
     fn left(&self) -> BTreeMap<String, Value> {
-        self.host.left().into_iter().map(|(name, value)| (nameless(&name), value)).collect()
+        normal::all(self.host.left())
     }
-}
-
-/// A name without the digest of the engine's port, which each machine has of its own.
-fn nameless(name: &str) -> String {
-    let digest = |part: &str| part.len() == 12 && part.chars().all(|c| c.is_ascii_hexdigit());
-    name.split('/').map(|part| if digest(part) { "#" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 fn run(host: &Host) -> (Run, Asker, mpsc::UnboundedReceiver<Event>) {
@@ -203,7 +198,7 @@ fn foreign(made: &Made) -> Vec<(&'static str, Value)> {
 /// The versions of what is other people's.
 fn versions(host: &Host) -> BTreeMap<String, String> {
     let all = host.cluster().api().all();
-    all.into_iter().filter(|(name, _)| name.ends_with("/theirs") || name.contains("configmaps theirs/")).collect()
+    all.into_iter().filter(|(name, _)| name.ends_with("/theirs")).collect()
 }
 
 fn differences(first: &BTreeMap<String, Value>, second: &BTreeMap<String, Value>) -> Vec<String> {
@@ -214,12 +209,21 @@ fn differences(first: &BTreeMap<String, Value>, second: &BTreeMap<String, Value>
             (Some(one), Some(other)) if one == other => {}
             (one, other) => found.push(format!(
                 "{name}:\n    undisturbed: {}\n    disturbed:   {}",
-                one.map_or("nothing".to_owned(), Value::to_string),
-                other.map_or("nothing".to_owned(), Value::to_string)
+                told(one, other),
+                told(other, one)
             )),
         }
     }
     found
+}
+
+/// A value, or of one that is long the part in which it differs from the other.
+fn told(one: Option<&Value>, other: Option<&Value>) -> String {
+    let Some(one) = one else { return "nothing".to_owned() };
+    let (one, other) = (one.to_string(), other.map(Value::to_string).unwrap_or_default());
+    let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let begin = same.saturating_sub(80);
+    String::from_utf8_lossy(&one.as_bytes()[begin..one.len().min(begin + 240)]).into_owned()
 }
 
 /// Runs the trial of `seed`.
