@@ -31,4 +31,10 @@ mod from_scripts;
 mod init;
 #[cfg(unix)]
 mod real;
+#[cfg(unix)]
+mod rehearsed {
+    mod failures;
+    mod life;
+    mod stage;
+}
 mod tidy;

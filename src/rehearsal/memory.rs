@@ -30,6 +30,9 @@ pub(crate) struct Memory {
     pub(crate) rules: Option<Rules>,
 }
 
+/// So many changes at least are known; who asks for older ones lists again, as with etcd's compaction.
+const REMEMBERED: usize = 20_000;
+
 /// What a cluster with controllers goes by.
 pub(crate) struct Rules {
     pub(crate) clock: Clock,
@@ -104,6 +107,10 @@ impl Memory {
             collection: at.collection.clone(),
             object: object.clone(),
         });
+        if self.history.len() > REMEMBERED * 2 {
+            self.history.drain(..REMEMBERED);
+            self.oldest = self.history[0].version;
+        }
         self.objects.insert((at.collection.clone(), at.namespace.clone(), at.name.clone()), object.clone());
         object
     }

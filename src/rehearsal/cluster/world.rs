@@ -42,7 +42,7 @@ pub(super) struct World {
 }
 
 /// A task that is looked at so often in one moment follows from itself.
-const AT_MOST: usize = 20_000;
+const AT_MOST: usize = 5_000;
 
 impl World {
     pub(super) fn get(&self, kind: Served, namespace: &str, name: &str) -> Option<Value> {

@@ -31,6 +31,8 @@ const GOOD_RUN: Duration = Duration::from_mins(10);
 pub(super) const RETRY: Duration = Duration::from_secs(11);
 /// From the end of a run until the kubelet has seen it.
 const NOTICE: Duration = Duration::from_millis(700);
+/// The exit code of what never ran.
+const UNSTARTED: i32 = 128;
 
 /// Runs a container until it is not to be started again.
 pub(super) async fn run(world: &Arc<World>, pod: &Arc<Running>, index: usize) {
@@ -56,7 +58,7 @@ pub(super) async fn run(world: &Arc<World>, pod: &Arc<Running>, index: usize) {
             pod.change(world, index, |unit| unit.over = true);
             return;
         }
-        sleep(NOTICE).await;
+        sleep(if code == UNSTARTED { NOTICE * 3 } else { NOTICE }).await;
         back_off = match back_off {
             None => Some(Duration::ZERO),
             _ if began.elapsed() >= GOOD_RUN => Some(Duration::ZERO),
@@ -191,7 +193,7 @@ async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &Found, 
 async fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &str) -> i32 {
     let at = world.hand(|hand| hand.stamp());
     let ended = Ended {
-        code: 128,
+        code: UNSTARTED,
         reason: "StartError",
         message: why.to_owned(),
         since: "1970-01-01T00:00:00Z".to_owned(),
@@ -203,7 +205,7 @@ async fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, i
         unit.now = Now::Waiting("RunContainerError", why.to_owned());
     });
     pod.say(world, index, "Warning", "Failed", &format!("Error: {why}"));
-    128
+    UNSTARTED
 }
 
 fn throw_out(world: &Arc<World>, pod: &Running) {
