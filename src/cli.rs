@@ -66,6 +66,8 @@ pub enum Command {
     Plan(Apply),
     /// Ask the project's own checks again: databases, models, pages (exit code 10 or 60 if a required one fails)
     Check,
+    /// Try `up` on a cluster inside this process: nothing is needed, started, built or changed outside of it
+    Rehearse(Rehearse),
     /// Check everything that `up` needs of this machine, each with the command that mends it
     Doctor,
     /// Show what the application prints, the lines of several pods in the order of time
@@ -171,6 +173,26 @@ pub struct Helm {
     pub no_hooks: bool,
 }
 
+/// Flags of `rehearse`.
+#[derive(Debug, Clone, Args)]
+pub struct Rehearse {
+    /// Let go wrong what this file says (docs/rehearsal.md)
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+    /// Let time go so many times as fast as it does; as fast as it can, if not given
+    #[arg(long, value_name = "FACTOR", value_parser = speed)]
+    pub speed: Option<f64>,
+    /// What happens by chance follows from this number
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// As of `up`
+    #[arg(long)]
+    pub rollback: bool,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: Wait,
+}
+
 /// Flags of `logs`.
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
@@ -255,6 +277,7 @@ impl Command {
             Command::Status => "status",
             Command::Plan(_) => "plan",
             Command::Check => "check",
+            Command::Rehearse(_) => "rehearse",
             Command::Doctor => "doctor",
             Command::Logs(_) => "logs",
             Command::Restart(_) => "restart",
@@ -292,6 +315,11 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
         Some(seconds @ 1..=604_800) => Ok(std::time::Duration::from_secs(seconds)),
         _ => Err("write a time such as `90s`, `5m` or `1h`".to_owned()),
     }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let factor = text.parse().ok().filter(|factor| (0.1..=100_000.0).contains(factor));
+    factor.ok_or_else(|| "write a number from 0.1 to 100000".to_owned())
 }
 
 fn patience(text: &str) -> Result<f64, String> {

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 /// The version of the event stream, told in its first line. Fields are only ever added within a version.
 pub const SCHEMA: u32 = 1;
@@ -232,6 +232,9 @@ pub enum EventKind {
         /// The `[target]`, where that is meant instead of minikube.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         target: Option<String>,
+        /// Whether nothing of it is real.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rehearsal: bool,
     },
     /// A station is reached.
     StepStarted {

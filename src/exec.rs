@@ -6,6 +6,10 @@
 
 use crate::run::Run;
 use crate::world::World;
+use crate::world::programs::Called;
+use crate::world::programs::Place;
+use crate::world::programs::Playing;
+use crate::world::programs::Printed;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fmt;
@@ -92,6 +96,11 @@ impl std::error::Error for ExecError {}
 /// The program of that name on the PATH of `world` (with `PATHEXT` on Windows), or `None`.
 #[must_use]
 pub fn find(world: &World, name: &str) -> Option<PathBuf> {
+    match world.programs.as_ref().map_or(Place::Path, |programs| programs.find(name)) {
+        Place::Played(path) => return Some(path),
+        Place::Nowhere => return None,
+        Place::Path => {}
+    }
     which::which_in(name, world.var_os("PATH"), &world.folder).ok()
 }
 
@@ -156,6 +165,11 @@ impl Call {
     /// When the user stops the run, the child is asked to end and gets ten seconds for it.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
     pub async fn lines(&self, run: &Run, mut each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
+        let played = run.world.programs.as_ref().and_then(|programs| programs.play(&self.called()));
+        if let Some(playing) = played {
+            return self.watch(run, playing, each).await;
+        }
+        let _known = run.world.programs.as_ref().map(|programs| programs.really(&self.program));
         let mut command = tokio::process::Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -233,6 +247,57 @@ impl Call {
             Ok(status) if status.success() && !stopped => Ok(output),
             Ok(status) => Err(self.failed(status.code(), output, None, stopped)),
             Err(cause) => Err(self.failed(None, output, Some(cause), stopped)),
+        }
+    }
+
+    fn called(&self) -> Called {
+        Called {
+            program: self.program.clone(),
+            arguments: self.arguments.clone(),
+            environment: self.environment.clone(),
+            input: self.input.clone(),
+        }
+    }
+
+    /// As [`Call::lines`], of a program that is played in this process.
+    async fn watch(
+        &self,
+        run: &Run,
+        mut playing: Playing,
+        mut each: impl FnMut(Stream, &str),
+    ) -> Result<Output, ExecError> {
+        let mut output = Output::default();
+        let mut deadline = None;
+        loop {
+            let late = async {
+                match deadline {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let printed = tokio::select! {
+                printed = playing.lines.recv() => printed,
+                _ = run.cancel.stopped(), if deadline.is_none() => {
+                    deadline = Some(Instant::now() + GRACE);
+                    let _ = playing.stop.take().map(|stop| stop.send(()));
+                    continue;
+                }
+                () = late => None,
+            };
+            let (stream, line) = match printed {
+                Some(Printed::Out(line)) => (Stream::Out, line),
+                Some(Printed::Err(line)) => (Stream::Err, line),
+                None => break,
+            };
+            each(stream, &line);
+            let whole = if stream == Stream::Out { &mut output.stdout } else { &mut output.stderr };
+            whole.push_str(&line);
+            whole.push('\n');
+        }
+        let stopped = deadline.is_some();
+        match playing.code.try_recv() {
+            Ok(0) if !stopped => Ok(output),
+            code => Err(self.failed(code.ok(), output, None, stopped)),
         }
     }
 

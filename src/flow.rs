@@ -23,6 +23,7 @@ mod outlook;
 pub mod plan;
 pub mod post_render;
 mod reach;
+pub mod rehearse;
 mod releases;
 pub mod restart;
 pub mod status;

@@ -21,6 +21,7 @@
 //! The siblings `preflight`, `minikube`, `image`, `cluster` and `service` never know one another; `flow` alone knows the order.
 
 pub mod cli;
+pub mod clock;
 pub mod cluster;
 pub mod discover;
 pub mod docker;

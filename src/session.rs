@@ -54,8 +54,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     // One thread: what a run does between two answers is short, and two spend more on waking each other than they save.
-    // Files are read, packed and hashed on threads of their own.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Files are read, packed and hashed on threads of their own. A rehearsal has a time of its own.
+    let rehearsed = matches!(cli.command, Command::Rehearse(_));
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(rehearsed).build();
     match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(run(cli, world));
@@ -76,6 +78,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let told = matches!(
         cli.command,
         Command::Up(_)
+            | Command::Rehearse(_)
             | Command::Down(_)
             | Command::Rollback(_)
             | Command::Restart(_)
@@ -133,10 +136,12 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         project: project.name.to_string(),
         namespace: project.namespace.to_string(),
         profile: project.minikube.profile.to_string(),
+        rehearsal: matches!(cli.command, Command::Rehearse(_)),
         target: project.elsewhere.as_ref().map(|other| other.name.clone()),
     });
     let ended = match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
+        Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
         Command::Down(flags) => flow::down::down(run, &project, flags).await,
         Command::Status => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,

@@ -3,12 +3,17 @@
 //! Not a place for settings (those are the project's) nor for anything that changes. Nothing else reads the
 //! environment, so a test can hand any part of the program any world it likes.
 
+pub mod programs;
+
+use crate::clock::Clock;
+use programs::Programs;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The operating system that `todo` runs on, as far as it makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +42,10 @@ pub struct World {
     pub os: Os,
     /// The program that runs, where the system can say.
     pub program: Option<PathBuf>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Who plays programs instead of starting them; `None` outside rehearsals.
+    pub programs: Option<Arc<dyn Programs>>,
 }
 
 impl World {
@@ -60,6 +69,8 @@ impl World {
             } else {
                 Os::Linux
             },
+            clock: Clock::system(),
+            programs: None,
         })
     }
 
@@ -76,6 +87,8 @@ impl World {
             stderr_is_terminal: false,
             os: Os::Linux,
             program: None,
+            clock: Clock::system(),
+            programs: None,
         }
     }
 
@@ -94,6 +107,19 @@ impl World {
     #[must_use]
     pub fn var(&self, name: &str) -> Option<&str> {
         self.var_os(name).and_then(OsStr::to_str)
+    }
+
+    /// This world with other variables: `None` takes one away.
+    #[must_use]
+    pub fn with<V: Into<OsString>>(&self, changed: impl IntoIterator<Item = (OsString, Option<V>)>) -> World {
+        let mut world = self.clone();
+        for (name, value) in changed {
+            match value {
+                Some(value) => world.environment.insert(name, value.into()),
+                None => world.environment.remove(&name),
+            };
+        }
+        world
     }
 
     /// Every variable, for the processes that are started.

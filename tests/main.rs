@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod binary;
+mod campaign;
 mod cluster {
     mod back;
     mod fake;
@@ -30,4 +31,10 @@ mod from_scripts;
 mod init;
 #[cfg(unix)]
 mod real;
+#[cfg(unix)]
+mod rehearsed {
+    mod failures;
+    mod life;
+    mod stage;
+}
 mod tidy;

@@ -19,5 +19,5 @@ mod ingress;
 mod life;
 mod profile;
 mod repairs;
-mod reports;
+pub(crate) mod reports;
 mod stage;

@@ -341,6 +341,7 @@ mod tests {
             client,
             namespace: crate::project::name::Namespace::parse("shop").unwrap(),
             project: crate::project::name::ProjectName::parse("shop").unwrap(),
+            clock: crate::clock::Clock::system(),
         };
         let run = crate::run::Run {
             sink: crate::event::Sink::new().0,

@@ -111,11 +111,11 @@ pub(crate) async fn read(wire: &Wire, target: &Target) -> Result<Option<Value>, 
 }
 
 /// Who holds a Lease, unless it has been dead for so long that no clock is that wrong.
-pub(crate) fn owner(lease: &Value) -> Option<Owner> {
+pub(crate) fn owner(lease: &Value, now: Timestamp) -> Option<Owner> {
     let spec = &lease["spec"];
     let who = spec["holderIdentity"].as_str().filter(|who| !who.is_empty())?;
     let renewed: Timestamp = spec["renewTime"].as_str()?.parse().ok()?;
-    let age = Timestamp::now().duration_since(renewed);
+    let age = now.duration_since(renewed);
     if age.as_secs() > 2 * spec["leaseDurationSeconds"].as_i64().unwrap_or(30) {
         return None;
     }
@@ -125,18 +125,20 @@ pub(crate) fn owner(lease: &Value) -> Option<Owner> {
     })
 }
 
-/// Waits until nobody else holds the lock, without taking it. Returns whether there was anything to wait for.
+/// Waits until nobody else holds the lock, without keeping it; one whose holder is dead is taken away. Returns whether there was anything to wait for.
 pub(crate) async fn wait(
     run: &Run,
     wire: &Wire,
     target: &Target,
     lease: Option<&Value>,
 ) -> fault::Result<bool> {
-    let Some(lease) = lease.filter(|lease| owner(lease).is_some()) else { return Ok(false) };
+    let Some(lease) = lease else { return Ok(false) };
     let mut watched = Watched::new(run);
     let mut lease = Some(lease.clone());
     while let Some(held) = &lease {
         if watched.is_dead(held) {
+            // Nobody else would take it away: this run has nothing to write, and needs no lock of its own.
+            take(run, wire, target).await?.release().await;
             break;
         }
         watched.for_a_change(wire, target, held).await?;
@@ -184,7 +186,7 @@ pub async fn unlock(run: &Run, target: &Target) -> fault::Result<Option<Owner>> 
         wire.delete(&leases(), namespace, &name(target), uid, Propagation::Background)
             .await
             .map_err(unreadable)?;
-        Ok(owner(&lease))
+        Ok(owner(&lease, target.clock.now()))
     })
     .await
 }
@@ -202,7 +204,7 @@ impl<'a> Watched<'a> {
     }
 
     fn is_dead(&mut self, lease: &Value) -> bool {
-        if owner(lease).is_none() {
+        if owner(lease, self.run.world.clock.now()).is_none() {
             return true;
         }
         let renewed = lease["metadata"]["resourceVersion"].as_str().unwrap_or_default();
@@ -216,7 +218,7 @@ impl<'a> Watched<'a> {
     }
 
     async fn for_a_change(&self, wire: &Wire, target: &Target, lease: &Value) -> fault::Result<()> {
-        let Some(owner) = owner(lease) else { return Ok(()) };
+        let Some(owner) = owner(lease, self.run.world.clock.now()) else { return Ok(()) };
         if self.began.elapsed() > PATIENCE {
             return Err(Fault::message(
                 fault::Kind::Locked,
@@ -295,7 +297,7 @@ async fn still_mine(wire: &Wire, target: &Target, me: &str, current: &mut Value)
 }
 
 fn lease(target: &Target, me: &str, version: Option<&str>) -> Value {
-    let now = format!("{:.6}", Timestamp::now());
+    let now = format!("{:.6}", target.clock.now());
     let mut lease = json!({
         "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
         "metadata": {"name": name(target), "namespace": target.namespace.as_str()},

@@ -23,7 +23,6 @@ use crate::manifest::Object;
 use crate::manifest::shared::Shared;
 use crate::nearest::nearest;
 use crate::run::Run;
-use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 
@@ -39,7 +38,7 @@ pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Res
     run.or_stopped(async {
         let wire = target.wire();
         let mut applied = Applied { lock: Some(lock::take(run, &wire, target).await?), ..Applied::default() };
-        let now = Timestamp::now().to_string();
+        let now = target.clock.now().to_string();
         for entry in chosen {
             match one(run, &wire, entry, &now).await {
                 Ok(object) => applied.objects.extend(object),

@@ -155,7 +155,7 @@ pub(crate) async fn record(
     let payload = Payload {
         schema: 1,
         number,
-        created: Timestamp::now(),
+        created: target.clock.now(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         objects: written().map(|object| Value::clone(&object.value)).collect(),
     };

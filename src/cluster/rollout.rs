@@ -127,7 +127,7 @@ pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits:
     let mut feed = Feed::start(target, applied);
     let mut evidence = Evidence::new(target);
     let mut items = Items::open(&run.sink, applied);
-    let (epoch, began) = (Timestamp::now(), Instant::now());
+    let (epoch, began) = (run.world.clock.now(), Instant::now());
     let clock = || epoch.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
     let mut judge = judge_of(applied, limits, clock());
     let mut snapshot = known(applied);

@@ -18,7 +18,6 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
 use crate::run::Run;
-use jiff::Timestamp;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use serde::Serialize;
@@ -65,7 +64,7 @@ pub async fn status(
         Ok((snapshot?, measured))
     };
     let (snapshot, measured) = run.or_stopped(both).await?;
-    let now = Timestamp::now();
+    let now = target.clock.now();
     let there: Vec<Value> = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().collect();
     let mut judge = explain::judge(&there, now);
     let verdicts = judge.observe(now, &snapshot);

@@ -4,6 +4,7 @@
 
 use crate::cluster::inventory;
 use crate::cluster::wire::Wire;
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -34,6 +35,8 @@ pub struct Target {
     pub namespace: Namespace,
     /// Whose they are.
     pub project: ProjectName,
+    /// What time it is here.
+    pub clock: Clock,
 }
 
 impl fmt::Debug for Target {
@@ -65,7 +68,7 @@ impl Target {
 
     /// As [`Target::connect`], for a context that may be any cluster if the project names it.
     pub async fn guarded(
-        _run: &Run,
+        run: &Run,
         kubeconfig: &Path,
         context: &str,
         guard: Guard,
@@ -101,7 +104,7 @@ impl Target {
         }
         config.connect_timeout = Some(CONNECT);
         let client = Client::try_from(config).or_fault(Kind::Minikube, doing)?;
-        Ok(Target { client, namespace, project })
+        Ok(Target { client, namespace, project, clock: run.world.clock.clone() })
     }
 
     pub(crate) fn wire(&self) -> Wire {

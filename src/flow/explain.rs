@@ -9,7 +9,6 @@ use crate::flow::Answer;
 use crate::manifest::yaml::documents;
 use crate::report::listing::Listing;
 use crate::run::Run;
-use jiff::Timestamp;
 use std::io::Read;
 use std::path::Path;
 
@@ -29,7 +28,7 @@ pub fn explain(run: &Run, file: &Path) -> Result<Answer> {
         );
     }
     let objects: Vec<_> = documents.into_iter().map(|document| document.value).collect();
-    let verdicts = judged(&objects, Timestamp::now());
+    let verdicts = judged(&objects, run.world.clock.now());
     let rows = verdicts.iter().map(|one| {
         vec![one.object.to_string(), one.health.to_string(), one.reason.clone(), one.message.clone()]
     });

@@ -84,7 +84,7 @@ impl Site {
     pub(crate) async fn target(&self, run: &Run, project: &Project) -> Result<Target> {
         let (namespace, project) = (project.namespace.clone(), project.name.clone());
         if let Some(Connection(client)) = &self.api {
-            return Ok(Target { client: client.clone(), namespace, project });
+            return Ok(Target { client: client.clone(), namespace, project, clock: run.world.clock.clone() });
         }
         Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, project).await
     }

@@ -107,7 +107,7 @@ async fn inside(run: &Run, project: &Project, site: &Site, report: &mut StatusRe
     report.workloads = found.iter().filter(shown).map(workload).collect();
     report.workloads.sort_by_key(|workload| (workload.health == told::Health::Ready, workload.name.clone()));
     report.services = asked.into_iter().map(service).collect();
-    report.images = project.images.iter().map(|image| stored(&image.name, images.get(&image.name))).collect();
+    report.images = project.images.iter().map(|image| stored(&image.name, images.get(&image.name), run.world.clock.now())).collect();
     Ok(())
 }
 
@@ -141,14 +141,13 @@ fn workload(object: &ObjectStatus) -> WorkloadStatus {
     }
 }
 
-fn stored(name: &ImageName, found: Option<&Stored>) -> ImageStatus {
-    let now = jiff::Timestamp::now().as_second();
+fn stored(name: &ImageName, found: Option<&Stored>, now: jiff::Timestamp) -> ImageStatus {
     ImageStatus {
         name: name.to_string(),
         reference: found.map(|found| found.reference.clone()),
         present: found.is_some(),
         size: found.map(|found| found.size),
-        age_s: found.and_then(|found| u64::try_from(now - found.made).ok()),
+        age_s: found.and_then(|found| u64::try_from(now.as_second() - found.made).ok()),
     }
 }
 

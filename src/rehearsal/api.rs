@@ -4,6 +4,7 @@
 //! with the real one's codes and words, dry runs included.
 
 use crate::rehearsal::memory::Memory;
+use crate::rehearsal::memory::Rules;
 use crate::rehearsal::request::Answer;
 use crate::rehearsal::request::Ask;
 use crate::rehearsal::request::Watched;
@@ -51,6 +52,13 @@ impl Api {
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}),
             );
         }
+        api
+    }
+
+    /// A server in which a cluster's rules hold, and nothing is there yet.
+    pub(crate) fn of_cluster(rules: Rules) -> Api {
+        let api = Api { state: Arc::default(), news: watch::channel(0).0 };
+        api.lock().memory.rules = Some(rules);
         api
     }
 
@@ -122,7 +130,10 @@ impl Api {
     pub fn answer(&self, ask: &Ask) -> Answer {
         let hook = {
             let mut state = self.lock();
-            state.asked.push(ask.clone());
+            // A cluster that lives long is asked much.
+            if state.memory.rules.is_none() {
+                state.asked.push(ask.clone());
+            }
             state.hook.clone()
         };
         hook.and_then(|hook| hook(ask)).unwrap_or_else(|| self.answer_plainly(ask))
@@ -162,9 +173,16 @@ impl Api {
         self.news.subscribe()
     }
 
+    /// Works on the memory as a part of the cluster does, and tells what has changed.
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut Memory) -> R) -> R {
+        let result = work(&mut self.lock().memory);
+        self.tell();
+        result
+    }
+
     fn tell(&self) {
         let version = self.lock().memory.version;
-        self.news.send_replace(version);
+        self.news.send_if_modified(|told| std::mem::replace(told, version) != version);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

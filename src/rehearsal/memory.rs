@@ -2,6 +2,8 @@
 //!
 //! Not what a request does to them (`verbs`), nor which kinds there are (`served`).
 
+use crate::clock::Clock;
+use crate::rehearsal::chance::Chance;
 use crate::rehearsal::request::Watched;
 use crate::rehearsal::request::Where;
 use crate::rehearsal::request::failure;
@@ -24,13 +26,25 @@ pub(crate) struct Memory {
     pub(crate) objects: BTreeMap<Key, Value>,
     /// Ascending by version.
     history: Vec<Happened>,
+    /// What holds in a cluster with controllers; without them what is sent is kept.
+    pub(crate) rules: Option<Rules>,
 }
 
-struct Happened {
-    version: u64,
-    what: &'static str,
-    collection: String,
-    object: Value,
+/// So many changes at least are known; who asks for older ones lists again, as with etcd's compaction.
+const REMEMBERED: usize = 20_000;
+
+/// What a cluster with controllers goes by.
+pub(crate) struct Rules {
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+}
+
+/// A change of an object.
+pub(crate) struct Happened {
+    pub(crate) version: u64,
+    pub(crate) what: &'static str,
+    pub(crate) collection: String,
+    pub(crate) object: Value,
 }
 
 impl Memory {
@@ -42,14 +56,27 @@ impl Memory {
         labels: &'a str,
         fields: &'a str,
     ) -> impl Iterator<Item = &'a Value> {
+        let first = (collection.to_owned(), namespace.unwrap_or_default().to_owned(), String::new());
         self.objects
-            .iter()
-            .filter(move |((c, n, _), object)| {
-                c == collection
-                    && namespace.is_none_or(|namespace| n == namespace)
-                    && selects(object, labels, fields)
+            .range(first..)
+            .take_while(move |((c, n, _), _)| {
+                c == collection && namespace.is_none_or(|namespace| n == namespace)
             })
+            .filter(move |(_, object)| selects(object, labels, fields))
             .map(|(_, object)| object)
+    }
+
+    /// The present moment as objects write it, in whole seconds.
+    pub(crate) fn stamp(&self) -> String {
+        match &self.rules {
+            Some(rules) => rules.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            None => "2026-01-01T00:00:00Z".to_owned(),
+        }
+    }
+
+    /// What has happened since a version, oldest first.
+    pub(crate) fn since(&self, version: u64) -> &[Happened] {
+        &self.history[self.history.partition_point(|event| event.version <= version)..]
     }
 
     /// Remembers an object under a new version.
@@ -59,8 +86,12 @@ impl Memory {
         metadata["resourceVersion"] = json!(self.version.to_string());
         if metadata["uid"].is_null() {
             self.uids += 1;
-            metadata["uid"] = json!(format!("00000000-0000-0000-0000-{:012}", self.uids));
-            metadata["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+            let uid = match &mut self.rules {
+                Some(rules) => rules.chance.uid(),
+                None => format!("00000000-0000-0000-0000-{:012}", self.uids),
+            };
+            metadata["uid"] = json!(uid);
+            metadata["creationTimestamp"] = json!(self.stamp());
         }
         let generation = before.map_or(0, |before| before["metadata"]["generation"].as_i64().unwrap_or(0));
         let changed = before.is_none_or(|before| before["spec"] != object["spec"]);
@@ -76,6 +107,10 @@ impl Memory {
             collection: at.collection.clone(),
             object: object.clone(),
         });
+        if self.history.len() > REMEMBERED * 2 {
+            self.history.drain(..REMEMBERED);
+            self.oldest = self.history[0].version;
+        }
         self.objects.insert((at.collection.clone(), at.namespace.clone(), at.name.clone()), object.clone());
         object
     }

@@ -134,7 +134,7 @@ fn text(value: &Value) -> String {
     if let Value::String(plain) = value { plain.clone() } else { value.to_string() }
 }
 
-fn whole(text: String) -> Body {
+pub(crate) fn whole(text: String) -> Body {
     http_body_util::Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync()
 }
 
@@ -190,7 +190,7 @@ fn told(api: Api, watched: Watched) -> impl Stream<Item = std::io::Result<Frame<
     })
 }
 
-fn decoded(text: &str) -> String {
+pub(crate) fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut plain = Vec::with_capacity(bytes.len());
     let mut at = 0;

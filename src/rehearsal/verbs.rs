@@ -1,7 +1,9 @@
 //! What each request does to the objects, with the real server's codes and words, dry runs included.
 //!
-//! No schema and no controllers: what is sent is kept, and nothing follows from it.
+//! No schema and no controllers: nothing follows from it. What is sent is kept as it is, unless a cluster's rules hold;
+//! then it is filled in and checked first ([`crate::rehearsal::admission`]).
 
+use crate::rehearsal::deletion::is_held;
 use crate::rehearsal::fieldset;
 use crate::rehearsal::fieldset::Path;
 use crate::rehearsal::memory::Memory;
@@ -75,6 +77,7 @@ impl Memory {
                 Some(live) => self.delete(&at, ask, &live),
                 None => not_found(&at),
             },
+            ("DELETE", true) if self.rules.is_some() => self.delete_all(&at, ask),
             _ => Answer::Json(
                 405,
                 failure(405, "MethodNotAllowed", "the server does not allow this", &Value::Null),
@@ -85,6 +88,14 @@ impl Memory {
     fn create(&mut self, at: &Where, ask: &Ask) -> Answer {
         let mut at = at.clone();
         at.name = text(&ask.body["metadata"]["name"]);
+        let prefix = text(&ask.body["metadata"]["generateName"]);
+        let mut ask = ask.clone();
+        if at.name.is_empty() && !prefix.is_empty() {
+            let end = self.rules.as_mut().map_or_else(|| "00000".to_owned(), |rules| rules.chance.word(5));
+            at.name = format!("{prefix}{end}");
+            ask.body["metadata"]["name"] = json!(at.name);
+        }
+        let ask = &ask;
         if let Some(refused) = self.refuse(&at) {
             return refused;
         }
@@ -95,7 +106,10 @@ impl Memory {
         }
         let mut object = ask.body.clone();
         own(&mut object, ask.text("fieldManager"), "Update", &fieldset::fields(&ask.body));
-        Answer::Json(201, self.write(&at, ask, None, object))
+        match self.write(&at, ask, None, object) {
+            Ok(object) => Answer::Json(201, object),
+            Err(refused) => refused,
+        }
     }
 
     /// Why nothing can be made there.
@@ -143,7 +157,10 @@ impl Memory {
                 .collect();
             own(&mut next, ask.text("fieldManager"), "Update", &changed);
         }
-        Answer::Json(200, self.write(at, ask, Some(live), next))
+        match self.write(at, ask, Some(live), next) {
+            Ok(object) => Answer::Json(200, object),
+            Err(refused) => refused,
+        }
     }
 
     fn apply(&mut self, at: &Where, ask: &Ask, live: Option<&Value>) -> Answer {
@@ -181,8 +198,10 @@ impl Memory {
         own(&mut next, manager, "Apply", &wanted);
         next["metadata"]["name"] = json!(at.name);
         let created = live.is_none();
-        let object = self.write(at, ask, live, next);
-        Answer::Json(if created { 201 } else { 200 }, object)
+        match self.write(at, ask, live, next) {
+            Ok(object) => Answer::Json(if created { 201 } else { 200 }, object),
+            Err(refused) => refused,
+        }
     }
 
     fn delete(&mut self, at: &Where, ask: &Ask, live: &Value) -> Answer {
@@ -201,9 +220,15 @@ impl Memory {
         if ask.query.contains_key("dryRun") {
             return Answer::Json(200, done);
         }
+        if self.rules.is_some() {
+            let policy = ask.body["propagationPolicy"].as_str().unwrap_or(ask.text("propagationPolicy"));
+            let grace = ask.body["gracePeriodSeconds"].as_i64();
+            let left = self.begin_deletion(at, live, policy, grace);
+            return Answer::Json(200, left.unwrap_or(done));
+        }
         if live["metadata"]["finalizers"].as_array().is_some_and(|finalizers| !finalizers.is_empty()) {
             let mut dying = live.clone();
-            dying["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            dying["metadata"]["deletionTimestamp"] = json!(self.stamp());
             return Answer::Json(200, self.keep(at, Some(live), dying));
         }
         if at.plural == "namespaces" {
@@ -217,8 +242,28 @@ impl Memory {
         Answer::Json(200, done)
     }
 
-    /// Keeps it unless it is a dry run or nothing has changed.
-    fn write(&mut self, at: &Where, ask: &Ask, before: Option<&Value>, mut next: Value) -> Value {
+    /// Deletes what a list would show.
+    fn delete_all(&mut self, at: &Where, ask: &Ask) -> Answer {
+        let namespace = (!at.namespace.is_empty()).then_some(at.namespace.as_str());
+        let (labels, fields) = (ask.text("labelSelector"), ask.text("fieldSelector"));
+        let all: Vec<Value> = self.within(&at.collection, namespace, labels, fields).cloned().collect();
+        for object in all {
+            let mut at = at.clone();
+            (at.namespace, at.name) =
+                (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
+            self.delete(&at, ask, &object);
+        }
+        Answer::Json(200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success"}))
+    }
+
+    /// Keeps it unless it is a dry run, nothing has changed, or the rules say no.
+    fn write(
+        &mut self,
+        at: &Where,
+        ask: &Ask,
+        before: Option<&Value>,
+        mut next: Value,
+    ) -> Result<Value, Answer> {
         next["apiVersion"] = json!(api_version(at));
         if next["kind"].is_null() {
             next["kind"] = ask.body["kind"].clone();
@@ -233,20 +278,21 @@ impl Memory {
             if at.subresource != "status" && !before["status"].is_null() {
                 next["status"] = before["status"].clone();
             }
-            if *before == next {
-                return next;
-            }
         }
-        if ask.query.contains_key("dryRun") {
-            return next;
+        if self.rules.is_some() {
+            next["metadata"]["name"] = json!(at.name);
+            self.admit(at, before, &mut next)?;
+        }
+        if before.is_some_and(|before| *before == next) || ask.query.contains_key("dryRun") {
+            return Ok(next);
         }
         let finalizers = next["metadata"]["finalizers"].as_array().is_some_and(|all| !all.is_empty());
-        if !next["metadata"]["deletionTimestamp"].is_null() && !finalizers {
+        if !next["metadata"]["deletionTimestamp"].is_null() && !finalizers && !is_held(&next) {
             self.forget(&(at.collection.clone(), at.namespace.clone(), at.name.clone()));
-            return next;
+            return Ok(next);
         }
         let object = self.keep(at, before, next);
-        if at.plural == "namespaces" && before.is_none() {
+        if at.plural == "namespaces" && before.is_none() && self.rules.is_none() {
             let account = Where {
                 collection: "api/v1/serviceaccounts".into(),
                 namespace: at.name.clone(),
@@ -260,6 +306,6 @@ impl Memory {
                 "metadata": {"name": "default", "namespace": at.name}}),
             );
         }
-        object
+        Ok(object)
     }
 }

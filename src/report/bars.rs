@@ -159,6 +159,9 @@ impl Renderer for Bars {
 /// The lines that an event leaves behind.
 fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
     match &event.kind {
+        EventKind::RunStarted { rehearsal: true, .. } => {
+            wrap(&look.paint(Tone::Quiet, words::REHEARSAL), Some(width))
+        }
         EventKind::Warned { finding } => fault::finding(Page { look, width: Some(width) }, finding),
         EventKind::StepFinished { step, .. } => {
             story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()

@@ -35,6 +35,8 @@ pub struct Opening {
     pub namespace: String,
     /// The minikube profile.
     pub profile: String,
+    /// Whether nothing of it is real.
+    pub rehearsal: bool,
 }
 
 /// How the run ended.
@@ -123,12 +125,13 @@ impl Story {
         self.at_ms = self.at_ms.max(event.at_ms);
         let at = event.at_ms;
         match &event.kind {
-            EventKind::RunStarted { command, project, namespace, profile, .. } => {
+            EventKind::RunStarted { command, project, namespace, profile, rehearsal, .. } => {
                 self.opening = Some(Opening {
                     command: command.clone(),
                     project: project.clone(),
                     namespace: namespace.clone(),
                     profile: profile.clone(),
+                    rehearsal: *rehearsal,
                 });
             }
             EventKind::StepStarted { step } => {

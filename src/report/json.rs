@@ -9,7 +9,7 @@
 //!
 //! | `event` | fields |
 //! |---|---|
-//! | `run-started` | `schema`, `version`, `command`, `project`, `namespace`, `profile`, `target?` |
+//! | `run-started` | `schema`, `version`, `command`, `project`, `namespace`, `profile`, `target?`, `rehearsal?`: `true` of a run of which nothing is real |
 //! | `step-started` | `step` |
 //! | `item-started` | `step`, `item` |
 //! | `progress` | `step`, `item`, `doing`, `amount`?: `{done, total?, unit}` |
@@ -142,6 +142,7 @@ mod tests {
                 namespace: "todo-chatbot".to_owned(),
                 profile: "minikube".to_owned(),
                 target: None,
+                rehearsal: false,
             },
             EventKind::StepStarted { step },
             EventKind::ItemStarted { step, item: item.clone() },

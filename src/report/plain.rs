@@ -62,12 +62,15 @@ impl<W: Write> Plain<W> {
     fn tell(&mut self, event: &Event) {
         let at = event.at_ms;
         match &event.kind {
-            EventKind::RunStarted { version, command, project, namespace, profile, target, .. } => {
+            EventKind::RunStarted { version, command, project, namespace, profile, target, rehearsal, .. } => {
                 let place = match target {
                     Some(target) => format!("target {target}"),
                     None => format!("profile {profile}"),
                 };
                 self.line(&format!("todo {version}: {command} {project}, namespace {namespace}, {place}"));
+                if *rehearsal {
+                    self.line(words::REHEARSAL);
+                }
             }
             EventKind::StepStarted { step } if self.verbose => self.say(*step, at, "begins"),
             EventKind::ItemStarted { step, item } if self.verbose => {

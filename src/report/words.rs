@@ -164,6 +164,9 @@ pub fn amount(amount: Amount) -> String {
     }
 }
 
+/// What is told first of a run of which nothing is real.
+pub const REHEARSAL: &str = "a rehearsal: engine, minikube and cluster are inside this process, and gone with it";
+
 /// The sentence after the last step of a run that ended well, for commands that have one.
 #[must_use]
 pub fn closing(story: &Story) -> Option<String> {
@@ -173,6 +176,7 @@ pub fn closing(story: &Story) -> Option<String> {
     match opening.command.as_str() {
         "up" if unchanged => Some(format!("{name} is up to date")),
         "up" => Some(format!("{name} is up")),
+        "rehearse" => Some(format!("{name} would be up; nothing was started, built or changed")),
         "down" if unchanged => Some(format!("{name} is down, nothing to remove")),
         "down" => Some(format!("{name} is down")),
         "rollback" => Some(format!("{name} is rolled back")),

@@ -41,7 +41,7 @@ use kube::Api;
 use kube::Client;
 use kube::api::ListParams;
 use std::time::Duration;
-use std::time::Instant;
+use tokio::time::Instant;
 use tokio::net::TcpStream;
 
 /// How long one try may take. What is asked may be on the other side of the world.

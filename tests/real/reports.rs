@@ -59,7 +59,7 @@ fn report(text: &str) -> String {
 }
 
 /// Whether one of the folder's expectations is met; otherwise the first line that differs from the nearest.
-fn compare(case: &Case, report: &str) -> Result<(), String> {
+pub(crate) fn compare(case: &Case, report: &str) -> Result<(), String> {
     let mut nearest = (0, "there is no expected.txt".to_owned());
     for name in ["expected.txt", "expected-offline.txt"] {
         let Ok(expected) = std::fs::read_to_string(case.folder.join(name)) else { continue };

@@ -59,8 +59,9 @@ fn stage(pods: &[(&str, &str)]) -> (FakeApi, Run, Target, mpsc::UnboundedReceive
     let (sink, events) = Sink::new();
     let folder = std::env::temp_dir();
     let world = Arc::new(World::fake(&folder, Vec::<(&str, &str)>::new()));
+    let clock = world.clock.clone();
     let run = Run { sink, cancel: Cancel::new().1, world, verbose: false };
-    (api, run, Target { client, namespace, project }, events)
+    (api, run, Target { client, namespace, project, clock }, events)
 }
 
 async fn read(mut logs: Logs) -> Vec<String> {

@@ -12,7 +12,6 @@ use crate::cluster::rollout::warnings;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::fault::Result;
-use jiff::Timestamp;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 
@@ -23,7 +22,7 @@ pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) ->
     for object in applied.objects.iter().filter(|object| waits(object)) {
         snapshot.know(object.id.clone(), object.after.clone());
     }
-    let now = Timestamp::now();
+    let now = target.clock.now();
     let mut judge = judge_of(applied, limits, now);
     let verdicts = judge.observe(now, &snapshot);
     let content = judge

@@ -56,6 +56,7 @@ fn stage() -> Stage {
         client,
         namespace: Namespace::parse("todo").unwrap(),
         project: ProjectName::parse("todo").unwrap(),
+        clock: world.clock.clone(),
     };
     Stage { api, target, run: Run { sink, cancel, world, verbose: false }, events, asker }
 }

@@ -8,7 +8,7 @@ use crate::service::http::Answer;
 use crate::service::http::NoAnswer;
 use std::fmt::Write;
 use std::time::Duration;
-use std::time::Instant;
+use tokio::time::Instant;
 
 /// How much of a body comes back, in bytes.
 const BODY: usize = 1 << 16;
@@ -82,7 +82,7 @@ mod tests {
     use super::get;
     use crate::service::http::NoAnswer;
     use std::time::Duration;
-    use std::time::Instant;
+    use tokio::time::Instant;
 
     const LIMIT: Duration = Duration::from_secs(5);
 

@@ -1,0 +1,161 @@
+//! `todo rehearse`: the real `up`, on a machine that lives in this process.
+//!
+//! What it cannot know is said, and not guessed: whether a `RUN` succeeds, whether the application starts and answers. It
+//! ends with what a real `up` would need that is missing here.
+
+use crate::cli;
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::event::Sink;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::flow::up;
+use crate::preflight;
+use crate::project::Project;
+use crate::project::Runtime;
+use crate::rehearsal::host::Host;
+use crate::rehearsal::host::Settings;
+use crate::rehearsal::scenario::Scenario;
+use crate::run::Run;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Rehearses `up`. The runtime must have one thread, and its time be paused.
+pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) -> Result<Answer> {
+    let scenario = flags.scenario.as_deref().map(|file| scenario(run, file)).transpose()?.unwrap_or_default();
+    let (rehearsed, notes) = rehearsable(project);
+    for note in notes {
+        run.sink.warn(note);
+    }
+    let project = Arc::new(rehearsed);
+    let settings = Settings {
+        profile: project.minikube.profile.to_string(),
+        seed: flags.seed,
+        speed: flags.speed,
+        scenario,
+        start: run.world.clock.now(),
+    };
+    let host = Host::open(&run.world, settings)
+        .await
+        .or_fault(Kind::Internal, || "cannot set the rehearsal up".to_owned())
+        .map_err(|fault| fault.hint("see whether this user may write into the temporary folder (`TMPDIR`)"))?;
+    host.pretend(&project);
+    let stage = Run { world: Arc::new(host.world()), ..run.clone() };
+    let wanted = up_of(flags);
+    let second = || {
+        let (stage, project, wanted) = (Run { sink: Sink::new().0, ..stage.clone() }, &project, &wanted);
+        async move {
+            let _ = Box::pin(up::up(&stage, project, wanted)).await;
+        }
+    };
+    let meanwhile = async {
+        host.meanwhile(second).await;
+        std::future::pending::<()>().await;
+    };
+    let ended = tokio::select! {
+        ended = Box::pin(up::up(&stage, &project, &wanted)) => ended,
+        () = host.gate().killed() => Err(killed()),
+        () = meanwhile => Err(killed()),
+    };
+    drop(host);
+    // From here on it is about the real world, and its time.
+    tokio::time::resume();
+    ended?;
+    run.sink.warn(unknown(&project));
+    for finding in missing(run, &project).await {
+        run.sink.warn(finding);
+    }
+    Ok(Answer::Nothing)
+}
+
+fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
+    let text = std::fs::read_to_string(run.world.absolute(file))
+        .or_fault(Kind::Usage, || format!("cannot read `{}`", file.display()))
+        .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
+    Scenario::read(&text).map_err(|mistakes| {
+        let findings = mistakes.into_iter().map(|mistake| {
+            let mend = "docs/rehearsal.md lists what a scenario may say";
+            Finding::error(mistake.message.clone()).at(mistake.place(file)).mend(mend)
+        });
+        Fault::message(Kind::Usage, format!("`{}` is no scenario", file.display())).findings(findings)
+    })
+}
+
+/// The flags of `up` that make sense where nothing is there yet and nothing stays.
+fn up_of(flags: &cli::Rehearse) -> cli::Up {
+    cli::Up {
+        apply: cli::Apply::default(),
+        rollback: flags.rollback,
+        wait: flags.wait.clone(),
+        hosts: false,
+        helm: cli::Helm::default(),
+    }
+}
+
+/// The project as far as it can be rehearsed, and what is left out of it.
+fn rehearsable(project: &Project) -> (Project, Vec<Finding>) {
+    let mut rehearsed = project.clone();
+    let mut left_out: Vec<String> = Vec::new();
+    if let Some(target) = rehearsed.elsewhere.take() {
+        left_out.push(format!("the target `{}`: it is rehearsed on minikube", target.name));
+    }
+    let minikube = &mut rehearsed.minikube;
+    if minikube.runtime != Runtime::Docker {
+        minikube.runtime = Runtime::Docker;
+        left_out.push("`runtime = \"containerd\"`: it is rehearsed with Docker".to_owned());
+    }
+    if minikube.nodes > 1 {
+        left_out.push(format!("{} nodes: it is rehearsed with one", minikube.nodes));
+        minikube.nodes = 1;
+    }
+    if minikube.driver.as_deref().is_some_and(|driver| driver != "docker") {
+        left_out.push("`driver`: it is rehearsed with docker's".to_owned());
+    }
+    minikube.driver = None;
+    if !rehearsed.checks.is_empty() {
+        left_out.push(format!("{} of the project's checks: whom they ask is not here", rehearsed.checks.len()));
+        rehearsed.checks.clear();
+    }
+    let notes = left_out.into_iter().map(|what| note(format!("the rehearsal leaves out {what}"))).collect();
+    (rehearsed, notes)
+}
+
+fn note(message: String) -> Finding {
+    Finding { severity: Severity::Note, ..Finding::warning(message) }
+}
+
+fn killed() -> Fault {
+    Fault::message(Kind::Interrupted, "the scenario killed the run").hint("a real `todo up` would go on from here")
+}
+
+fn unknown(project: &Project) -> Finding {
+    let images = if project.images.is_empty() {
+        "whether the images can be pulled"
+    } else {
+        "whether the images build, and how large they are"
+    };
+    note(format!(
+        "a rehearsal cannot know {images}, nor whether the application starts and answers: what answered was the rehearsal"
+    ))
+}
+
+/// What a real `up` would end with at once, as things worth knowing.
+async fn missing(run: &Run, project: &Project) -> Vec<Finding> {
+    let findings = match preflight::preflight(run, project, None).await {
+        Ok(checked) => checked.findings,
+        Err(fault) => fault.findings,
+    };
+    let (errors, others): (Vec<Finding>, Vec<Finding>) =
+        findings.into_iter().partition(|finding| finding.severity == Severity::Error);
+    if errors.is_empty() {
+        return others.into_iter().chain([note("nothing is missing here for a real `todo up`".to_owned())]).collect();
+    }
+    let lacks = |finding: Finding| {
+        let message = format!("a real `todo up` would end at once: {}", finding.message);
+        Finding { severity: Severity::Warning, message, ..finding }
+    };
+    errors.into_iter().map(lacks).collect()
+}

@@ -1,0 +1,114 @@
+//! The garbage collector: what is owned goes with its owner, before it, or stays.
+
+use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::queue::Controller;
+use crate::rehearsal::cluster::queue::Task;
+use crate::rehearsal::cluster::reading::is_dying;
+use crate::rehearsal::deletion::FOREGROUND;
+use crate::rehearsal::deletion::ORPHAN;
+use crate::rehearsal::memory::Happened;
+use crate::rehearsal::memory::Key;
+use crate::rehearsal::memory::Memory;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Adds what a change concerns: the object itself, what it owned, and whom it held up.
+pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<Task>) {
+    let uid = &change.object["metadata"]["uid"];
+    let gone = change.what == "DELETED";
+    let mut add = |key: &Key| {
+        queue.insert(Task {
+            controller: Controller::Collector,
+            collection: key.0.clone(),
+            namespace: key.1.clone(),
+            name: key.2.clone(),
+        });
+    };
+    if gone {
+        memory.objects.iter().filter(|(_, object)| is_owned(object, uid)).for_each(|(key, _)| add(key));
+        let owners = owners(&change.object);
+        let held = memory.objects.iter().filter(|(_, object)| {
+            is_dying(object) && owners.iter().any(|owner| owner["uid"] == object["metadata"]["uid"])
+        });
+        held.for_each(|(key, _)| add(key));
+    } else if is_dying(&change.object) || (change.what == "ADDED" && !owners(&change.object).is_empty()) {
+        let name = |field: &str| change.object["metadata"][field].as_str().unwrap_or_default().to_owned();
+        add(&(change.collection.clone(), name("namespace"), name("name")));
+    }
+}
+
+/// Looks at one object.
+pub(super) fn look(hand: &mut Hand<'_>, task: &Task) {
+    let key = (task.collection.clone(), task.namespace.clone(), task.name.clone());
+    let Some(object) = hand.memory.objects.get(&key).cloned() else { return };
+    if is_dying(&object) {
+        if has(&object, ORPHAN) {
+            for mut owned in dependents(hand, &object) {
+                disown(&mut owned, &object["metadata"]["uid"]);
+                hand.keep(owned);
+            }
+            release(hand, object, ORPHAN);
+        } else if has(&object, FOREGROUND) {
+            let owned = dependents(hand, &object);
+            let blocking = owned.iter().any(|owned| {
+                owners(owned).iter().any(|owner| {
+                    owner["uid"] == object["metadata"]["uid"] && owner["blockOwnerDeletion"] == true
+                })
+            });
+            for owned in owned.iter().filter(|owned| !is_dying(owned)) {
+                hand.remove_by(owned, "Foreground", None);
+            }
+            if !blocking {
+                release(hand, object, FOREGROUND);
+            }
+        }
+        return;
+    }
+    let owners = owners(&object);
+    let there =
+        |owner: &&Value| hand.memory.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"]);
+    if !owners.is_empty() && !owners.iter().any(|owner| there(&owner)) {
+        hand.remove(&object);
+    }
+}
+
+fn owners(object: &Value) -> Vec<&Value> {
+    object["metadata"]["ownerReferences"].as_array().into_iter().flatten().collect()
+}
+
+fn is_owned(object: &Value, uid: &Value) -> bool {
+    owners(object).iter().any(|owner| owner["uid"] == *uid)
+}
+
+fn dependents(hand: &Hand<'_>, object: &Value) -> Vec<Value> {
+    let uid = &object["metadata"]["uid"];
+    hand.memory.objects.values().filter(|other| is_owned(other, uid)).cloned().collect()
+}
+
+fn has(object: &Value, finalizer: &str) -> bool {
+    object["metadata"]["finalizers"].as_array().is_some_and(|all| all.iter().any(|one| one == finalizer))
+}
+
+fn disown(object: &mut Value, uid: &Value) {
+    let left: Vec<Value> = owners(object).into_iter().filter(|owner| owner["uid"] != *uid).cloned().collect();
+    object["metadata"]["ownerReferences"] = json!(left);
+    if left.is_empty()
+        && let Some(metadata) = object["metadata"].as_object_mut()
+    {
+        metadata.remove("ownerReferences");
+    }
+}
+
+/// Takes a finalizer away; the object goes if it was the last.
+fn release(hand: &mut Hand<'_>, mut object: Value, finalizer: &str) {
+    let all = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+    let left: Vec<Value> = all.into_iter().filter(|one| one != finalizer).collect();
+    let over = left.is_empty() && !crate::rehearsal::deletion::is_held(&object);
+    object["metadata"]["finalizers"] = json!(left);
+    if over {
+        hand.forget(&object);
+    } else {
+        hand.keep(object);
+    }
+}

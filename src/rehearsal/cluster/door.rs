@@ -1,0 +1,136 @@
+//! NodePorts: listeners at the node's address, open while somebody stands behind them.
+
+use crate::rehearsal::cluster::endpoints;
+use crate::rehearsal::cluster::page;
+use crate::rehearsal::cluster::reading::is_dying;
+use crate::rehearsal::cluster::reading::is_ready;
+use crate::rehearsal::cluster::world::World;
+use crate::rehearsal::kinds;
+use crate::rehearsal::request::text;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+
+/// The doors of the first node.
+#[derive(Default)]
+pub(super) struct Doors {
+    open: Mutex<BTreeMap<Place, Door>>,
+    shut: Mutex<BTreeMap<u16, String>>,
+}
+
+/// Namespace, Service, index of the port.
+type Place = (String, String, usize);
+
+struct Door {
+    number: u16,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Doors {
+    /// Opens and shuts the doors of one Service.
+    pub(super) fn look(&self, world: &Arc<World>, namespace: &str, name: &str) {
+        let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
+        let peopled = !backends(world, &service).is_empty();
+        let mut wanted: BTreeMap<Place, u16> = BTreeMap::new();
+        for (index, port) in service["spec"]["ports"].as_array().into_iter().flatten().enumerate() {
+            let number = port["nodePort"].as_u64().and_then(|number| u16::try_from(number).ok());
+            if let Some(number) = number.filter(|_| peopled) {
+                wanted.insert((namespace.to_owned(), name.to_owned(), index), number);
+            }
+        }
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|place, door| {
+            (place.0 != namespace || place.1 != name) || wanted.get(place) == Some(&door.number)
+        });
+        let Some(address) = world.settings.nodes.first().map(|node| node.address) else { return };
+        for (place, number) in wanted {
+            if open.contains_key(&place) {
+                continue;
+            }
+            match listen(address, number) {
+                Ok(listener) => {
+                    self.shut.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+                    let task = tokio::spawn(accept(listener, Arc::downgrade(world), place.clone()));
+                    open.insert(place, Door { number, task });
+                }
+                Err(why) => {
+                    self.shut.lock().unwrap_or_else(PoisonError::into_inner).insert(number, why.to_string());
+                }
+            }
+        }
+    }
+
+    pub(super) fn open(&self) -> BTreeSet<u16> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().map(|door| door.number).collect()
+    }
+
+    pub(super) fn shut(&self) -> BTreeMap<u16, String> {
+        self.shut.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn close_all(&self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+fn listen(address: IpAddr, number: u16) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(SocketAddr::new(address, number))?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// The pods that a Service leads to.
+fn backends(world: &World, service: &Value) -> Vec<Value> {
+    let Some(selector) = service["spec"]["selector"].as_object().filter(|all| !all.is_empty()) else {
+        return Vec::new();
+    };
+    let namespace = text(&service["metadata"]["namespace"]);
+    world.hand(|hand| {
+        hand.find(kinds::POD, Some(&namespace), |pod| {
+            let labels = &pod["metadata"]["labels"];
+            is_ready(pod)
+                && !is_dying(pod)
+                && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        })
+    })
+}
+
+async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        let Some(world) = world.upgrade() else { return };
+        connections.spawn(lead(world, place.clone(), stream));
+    }
+}
+
+/// Leads a connection to a pod; where nothing listens it is closed, as kube-proxy's rules have it.
+async fn lead(world: Arc<World>, (namespace, name, index): Place, stream: TcpStream) {
+    let service = world.get(kinds::SERVICE, &namespace, &name).unwrap_or_default();
+    let pods = backends(&world, &service);
+    let count = u64::try_from(pods.len()).unwrap_or(0);
+    let chosen = usize::try_from(world.hand(|hand| hand.chance(0, count.max(1)))).unwrap_or(0);
+    let Some(pod) = pods.get(chosen) else { return };
+    let Some(port) = endpoints::target(&service["spec"]["ports"][index], pod) else { return };
+    let running = world.kubelet.running(&namespace, &text(&pod["metadata"]["name"]));
+    if let Some(app) = running.and_then(|running| running.behind(port)) {
+        let _ = stream.set_nodelay(true);
+        page::answer(stream, app.http).await;
+    }
+}

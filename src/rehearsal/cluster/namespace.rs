@@ -1,0 +1,82 @@
+//! Namespaces: what is in each from the start, and emptying one that is to go.
+
+use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::reading::is_dying;
+use crate::rehearsal::cluster::reading::set_condition;
+use crate::rehearsal::kinds;
+use crate::rehearsal::request::text;
+use serde_json::Value;
+use serde_json::json;
+
+/// What every namespace has a copy of, so that pods can tell the API server from others.
+const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nREHEARSAL\n-----END CERTIFICATE-----\n";
+
+/// Looks at one namespace.
+pub(super) fn look(hand: &mut Hand<'_>, name: &str) {
+    let Some(namespace) = hand.get(kinds::NAMESPACE, "", name) else { return };
+    if is_dying(&namespace) {
+        empty(hand, namespace);
+        return;
+    }
+    if hand.get(kinds::ACCOUNT, name, "default").is_none() {
+        hand.put(json!({"apiVersion": "v1", "kind": "ServiceAccount",
+            "metadata": {"name": "default", "namespace": name}}));
+    }
+    if hand.get(kinds::CONFIG_MAP, name, "kube-root-ca.crt").is_none() {
+        let description = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
+        hand.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": AUTHORITY},
+            "metadata": {"name": "kube-root-ca.crt", "namespace": name,
+                "annotations": {"kubernetes.io/description": description}}}));
+    }
+}
+
+fn empty(hand: &mut Hand<'_>, mut namespace: Value) {
+    let name = text(&namespace["metadata"]["name"]);
+    let inside = |hand: &Hand<'_>| -> Vec<Value> {
+        let all = hand.memory.objects.iter();
+        all.filter(|((_, of, _), _)| *of == name).map(|(_, object)| object.clone()).collect()
+    };
+    for object in inside(hand).iter().filter(|object| !is_dying(object)) {
+        // Custom resources have no place in the table of kinds.
+        let custom = kinds::named(&text(&object["apiVersion"]), &text(&object["kind"])).is_none();
+        let free = object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
+        if custom && free {
+            let key = hand
+                .memory
+                .objects
+                .iter()
+                .find(|(_, other)| other["metadata"]["uid"] == object["metadata"]["uid"])
+                .map(|(key, _)| key.clone());
+            if let Some(key) = key {
+                hand.memory.forget(&key);
+            }
+        } else {
+            hand.remove(object);
+        }
+    }
+    let left = inside(hand);
+    let held = !namespace["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
+    if left.is_empty() && !held {
+        hand.forget(&namespace);
+        return;
+    }
+    let stamp = hand.stamp();
+    let message = if left.is_empty() {
+        "All content successfully removed".to_owned()
+    } else {
+        let kinds: std::collections::BTreeSet<String> =
+            left.iter().map(|object| text(&object["kind"])).collect();
+        let kinds: Vec<String> = kinds.into_iter().collect();
+        format!("Some resources are remaining: {} has {} resource instances", kinds.join(", "), left.len())
+    };
+    let remaining = !left.is_empty();
+    set_condition(
+        &mut namespace,
+        "NamespaceContentRemaining",
+        remaining,
+        "SomeResourcesRemain",
+        &message,
+        &stamp,
+    );
+    hand.keep(namespace);
+}

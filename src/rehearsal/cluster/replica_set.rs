@@ -1,0 +1,88 @@
+//! ReplicaSets: as many pods of one template as are asked for.
+
+use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::queue::Controller;
+use crate::rehearsal::cluster::queue::Task;
+use crate::rehearsal::cluster::reading::available;
+use crate::rehearsal::cluster::reading::condition;
+use crate::rehearsal::cluster::reading::count;
+use crate::rehearsal::cluster::reading::drop_condition;
+use crate::rehearsal::cluster::reading::is_active;
+use crate::rehearsal::cluster::reading::is_dying;
+use crate::rehearsal::cluster::reading::is_ready;
+use crate::rehearsal::cluster::reading::set_condition;
+use crate::rehearsal::cluster::template;
+use crate::rehearsal::kinds;
+use crate::rehearsal::request::text;
+use serde_json::Value;
+use serde_json::json;
+use std::time::Duration;
+
+const SOURCE: &str = "replicaset-controller";
+
+/// Looks at one ReplicaSet.
+pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
+    let Some(mut set) = hand.get(kinds::REPLICA_SET, namespace, name) else { return };
+    let mut refused = None;
+    if !is_dying(&set) {
+        refused = scale(hand, &set);
+    }
+    let pods: Vec<Value> = hand.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
+    let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
+    let mut up = 0;
+    for pod in &pods {
+        match available(pod, seconds, hand.now()) {
+            Ok(()) => up += 1,
+            Err(Some(left)) => hand.again(left, Task::of(Controller::ReplicaSet, &set)),
+            Err(None) => {}
+        }
+    }
+    let stamp = hand.stamp();
+    set["status"]["replicas"] = json!(pods.len());
+    count(&mut set["status"], "fullyLabeledReplicas", pods.len());
+    count(&mut set["status"], "readyReplicas", pods.iter().filter(|pod| is_ready(pod)).count());
+    count(&mut set["status"], "availableReplicas", up);
+    set["status"]["observedGeneration"] = set["metadata"]["generation"].clone();
+    match refused {
+        Some(why) => {
+            set_condition(&mut set, "ReplicaFailure", true, "FailedCreate", &why, &stamp);
+        }
+        None => drop_condition(&mut set, "ReplicaFailure"),
+    }
+    hand.keep(set);
+}
+
+/// Makes or removes pods; returns why one could not be made.
+fn scale(hand: &mut Hand<'_>, set: &Value) -> Option<String> {
+    let mut pods: Vec<Value> = hand.owned(kinds::POD, set).into_iter().filter(is_active).collect();
+    let wanted = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
+    while pods.len() < wanted {
+        let pod = template::pod(hand, set, &set["spec"]["template"], None);
+        match template::make(hand, set, SOURCE, pod) {
+            Ok(pod) => pods.push(pod),
+            Err(why) => {
+                let before = condition(set, "ReplicaFailure")["lastTransitionTime"].as_str();
+                let since = before.and_then(|moment| moment.parse::<jiff::Timestamp>().ok());
+                let since = since.map_or(1, |moment| hand.now().duration_since(moment).as_secs().max(1));
+                let pause = Duration::from_secs(since.unsigned_abs().min(300));
+                hand.again(pause, Task::of(Controller::ReplicaSet, set));
+                return Some(why);
+            }
+        }
+    }
+    // Those go first that are worth least: not on a node, not running, not ready, youngest.
+    pods.sort_by_key(|pod| {
+        let worth = [!pod["spec"]["nodeName"].is_null(), pod["status"]["phase"] == "Running", is_ready(pod)];
+        (
+            worth,
+            std::cmp::Reverse(text(&pod["metadata"]["creationTimestamp"])),
+            text(&pod["metadata"]["name"]),
+        )
+    });
+    for pod in pods.iter().take(pods.len().saturating_sub(wanted)) {
+        hand.remove(pod);
+        let told = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
+        hand.tell(set, SOURCE, "SuccessfulDelete", &told);
+    }
+    None
+}

@@ -1,0 +1,148 @@
+//! What the parts of the cluster share, and the round in which the controllers take their turns.
+//!
+//! One task does everything that controllers do, one object at a time and in one order, so that the same seed gives the
+//! same history; only pods have tasks of their own, because most of what they do is waiting.
+
+use crate::rehearsal::api::Api;
+use crate::rehearsal::cluster::Settings;
+use crate::rehearsal::cluster::claim;
+use crate::rehearsal::cluster::collector;
+use crate::rehearsal::cluster::daemon_set;
+use crate::rehearsal::cluster::deployment;
+use crate::rehearsal::cluster::door::Doors;
+use crate::rehearsal::cluster::endpoints;
+use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::job;
+use crate::rehearsal::cluster::kubelet::Kubelet;
+use crate::rehearsal::cluster::namespace;
+use crate::rehearsal::cluster::queue::Controller;
+use crate::rehearsal::cluster::queue::Task;
+use crate::rehearsal::cluster::queue::concern;
+use crate::rehearsal::cluster::quota;
+use crate::rehearsal::cluster::replica_set;
+use crate::rehearsal::cluster::scheduler;
+use crate::rehearsal::cluster::stateful_set;
+use crate::rehearsal::kinds::Served;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// The cluster behind its API.
+pub(super) struct World {
+    pub(super) api: Api,
+    pub(super) settings: Settings,
+    pub(super) kubelet: Kubelet,
+    pub(super) doors: Doors,
+    /// Whether the nodes run; connections end when they stop.
+    pub(super) power: watch::Sender<bool>,
+}
+
+/// A task that is looked at so often in one moment follows from itself.
+const AT_MOST: usize = 5_000;
+
+impl World {
+    pub(super) fn get(&self, kind: Served, namespace: &str, name: &str) -> Option<Value> {
+        self.api.get(kind.collection, namespace, name)
+    }
+
+    /// Works on the objects as a part of the cluster.
+    pub(super) fn hand<R>(&self, work: impl FnOnce(&mut Hand<'_>) -> R) -> R {
+        self.controlled(false, &mut Vec::new(), work)
+    }
+
+    fn controlled<R>(
+        &self,
+        due: bool,
+        later: &mut Vec<(Duration, Task)>,
+        work: impl FnOnce(&mut Hand<'_>) -> R,
+    ) -> R {
+        self.api.with(|memory| work(&mut Hand { memory, settings: &self.settings, later, due }))
+    }
+
+    /// A moment of some milliseconds, as the seed has it.
+    pub(super) fn a_moment(&self, least: u64, most: u64) -> Duration {
+        Duration::from_millis(self.hand(|hand| hand.chance(least, most)))
+    }
+
+    fn look(self: &Arc<Self>, task: &Task, due: bool, later: &mut Vec<(Duration, Task)>) {
+        let (namespace, name) = (task.namespace.as_str(), task.name.as_str());
+        if task.controller == Controller::Kubelet {
+            return self.kubelet.look(self, namespace, name);
+        }
+        self.controlled(due, later, |hand| match task.controller {
+            Controller::Namespace => namespace::look(hand, name),
+            Controller::Claim => claim::look(hand, namespace, name),
+            Controller::Quota => quota::look(hand, namespace, name),
+            Controller::Deployment => deployment::look(hand, namespace, name),
+            Controller::ReplicaSet => replica_set::look(hand, namespace, name),
+            Controller::StatefulSet => stateful_set::look(hand, namespace, name),
+            Controller::DaemonSet => daemon_set::look(hand, namespace, name),
+            Controller::Job => job::look(hand, namespace, name),
+            Controller::Scheduler => scheduler::look(hand, namespace, name),
+            Controller::Endpoints => endpoints::look(hand, namespace, name),
+            Controller::Collector => collector::look(hand, task),
+            Controller::Kubelet => {}
+        });
+        if task.controller == Controller::Endpoints {
+            self.doors.look(self, namespace, name);
+        }
+    }
+
+    /// Works for as long as the nodes run.
+    pub(super) async fn control(self: Arc<Self>) {
+        let mut news = self.api.news();
+        let mut seen = 0;
+        let mut queue: BTreeSet<Task> = BTreeSet::new();
+        let mut later: BTreeMap<(Instant, Task), ()> = BTreeMap::new();
+        let mut due: BTreeSet<Task> = BTreeSet::new();
+        loop {
+            news.borrow_and_update();
+            let mut left = AT_MOST;
+            loop {
+                self.api.with(|memory| {
+                    for change in memory.since(seen) {
+                        concern(memory, change, &mut queue);
+                    }
+                    seen = memory.version;
+                });
+                let Some(task) = queue.pop_first() else { break };
+                let mut put_off = Vec::new();
+                self.look(&task, due.remove(&task), &mut put_off);
+                let now = Instant::now();
+                for (after, task) in put_off {
+                    later.retain(|(_, other), ()| *other != task);
+                    later.insert((now + after.max(Duration::from_millis(1)), task), ());
+                }
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+            }
+            let next = later.keys().next().map(|(at, _)| *at);
+            tokio::select! {
+                changed = news.changed(), if left > 0 => if changed.is_err() { return },
+                () = until(next), if left > 0 => {
+                    let now = Instant::now();
+                    while let Some(entry) = later.first_entry().filter(|entry| entry.key().0 <= now) {
+                        let (_, task) = entry.remove_entry().0;
+                        due.insert(task.clone());
+                        queue.insert(task);
+                    }
+                }
+                // Whatever goes round and round does so in time, not instead of it.
+                () = tokio::time::sleep(Duration::from_millis(100)), if left == 0 => {}
+            }
+        }
+    }
+}
+
+async fn until(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
+    }
+}

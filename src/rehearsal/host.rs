@@ -1,0 +1,433 @@
+//! A machine in this process: an engine, a minikube and its cluster, each behind a port of its own, and a folder that is all
+//! that the program sees of the disk but the project itself.
+//!
+//! The folder goes with it, and with the folder every file of the rehearsal. The user's own `~/.kube`, `~/.minikube`,
+//! `~/.docker` and cache are never looked at.
+
+use crate::clock::Clock;
+use crate::project::Project;
+use crate::rehearsal::cluster;
+use crate::rehearsal::cluster::Cluster;
+use crate::rehearsal::cluster::image::Page;
+use crate::rehearsal::door::Door;
+use crate::rehearsal::engine::Engine;
+use crate::rehearsal::engine::Machine;
+use crate::rehearsal::gate::Gate;
+use crate::rehearsal::minikube::Inner;
+use crate::rehearsal::minikube::Minikube;
+use crate::rehearsal::pace::Pace;
+use crate::rehearsal::pace::Running;
+use crate::rehearsal::request::Ask;
+use crate::rehearsal::scenario::Event;
+use crate::rehearsal::scenario::Scenario;
+use crate::rehearsal::scenario::What;
+use crate::rehearsal::scenario::When;
+use crate::rehearsal::seal::Seal;
+use crate::world::World;
+use jiff::Timestamp;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Variables of the user's environment that are about their own Docker, minikube and cluster.
+const THEIRS: [&str; 4] = ["DOCKER_", "MINIKUBE_", "KUBE", "HELM_"];
+
+/// What a machine is made of.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The profile that the node is of, once there is one.
+    pub profile: String,
+    /// What follows by chance follows from it.
+    pub seed: u64,
+    /// How many times faster than time its time goes; as fast as it can, if not given.
+    pub speed: Option<f64>,
+    /// What goes wrong.
+    pub scenario: Scenario,
+    /// What time it is at the beginning.
+    pub start: Timestamp,
+}
+
+/// The machine.
+pub struct Host {
+    folder: Folder,
+    world: World,
+    gate: Gate,
+    clock: Clock,
+    outer: Engine,
+    node: Engine,
+    cluster: Cluster,
+    events: Vec<Event>,
+    doors: Arc<Mutex<Vec<Door>>>,
+    reopen: Reopen,
+    _running: Running,
+}
+
+/// What opening the node's ports again takes.
+#[derive(Clone)]
+struct Reopen {
+    docker: SocketAddr,
+    api: SocketAddr,
+    seal: Seal,
+    pace: Pace,
+    gate: Gate,
+    node: Engine,
+    cluster: Cluster,
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Host({})", self.folder.0.display())
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // The cluster has the engine's images, and the engine knows the cluster's pods.
+        self.node.used_by(Vec::new);
+        self.cluster.stop();
+    }
+}
+
+/// A folder that goes when this is dropped.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Folder {
+    fn make(world: &World) -> io::Result<Folder> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let base = ["TMPDIR", "TEMP", "TMP"].into_iter().find_map(|name| world.var_os(name));
+        let base = base.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+        loop {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let folder = base.join(format!("todo-rehearsal-{}-{number}", std::process::id()));
+            match private(&folder) {
+                // One that a process of this number has left behind.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made.map(|()| Folder(folder)),
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().mode(0o700).create(folder)
+}
+
+#[cfg(not(unix))]
+fn private(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir(folder)
+}
+
+/// A loopback address that no other rehearsal has, where the system has more than one.
+fn address() -> Option<IpAddr> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    if !cfg!(any(target_os = "linux", target_os = "windows")) {
+        return None;
+    }
+    let number = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_add(std::process::id().wrapping_mul(1_009));
+    let [_, second, third, fourth] = number.wrapping_mul(254).to_be_bytes();
+    Some(IpAddr::V4(Ipv4Addr::new(127, 64 | second & 63, third, fourth | 2)))
+}
+
+impl Host {
+    /// Starts the machine on the current runtime, whose time must be paused and which must have one thread. There is no
+    /// profile yet.
+    ///
+    /// # Errors
+    /// When no folder can be made, or no port of this machine be opened.
+    pub async fn open(real: &World, settings: Settings) -> io::Result<Host> {
+        let folder = Folder::make(real)?;
+        let Settings { profile, seed, speed, scenario, start } = settings;
+        let (clock, pace) = (Clock::starting_at(start), Pace::default());
+        let events = scenario.events.clone();
+        let gate = Gate::new(scenario);
+        let machine =
+            Machine { cpus: 8, memory_mib: 16_384, clock: clock.clone(), gate: gate.clone() };
+        let (outer, node) = (Engine::new(machine.clone()), Engine::new(machine));
+        let address = address();
+        let node_address = address.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 168, 49, 2)));
+        let cluster = Cluster::start(cluster::Settings {
+            clock: clock.clone(),
+            seed,
+            nodes: vec![cluster::Node {
+                name: profile,
+                cpus: 8,
+                memory: 16_384,
+                address: node_address,
+            }],
+            images: Arc::new(node.clone()),
+            faults: Arc::new(gate.clone()),
+        });
+        // There is no node yet.
+        cluster.stop();
+        let used = cluster.clone();
+        node.used_by(move || images_of_pods(&used));
+
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let seal = Seal::make(&[local, node_address])?;
+        let any = SocketAddr::new(local, 0);
+        let served = outer.clone();
+        let front = Door::open(any, seal.acceptor(), pace.clone(), gate.clone(), move |stream| {
+            let engine = served.clone();
+            async move { engine.serve(stream).await }
+        })
+        .await?;
+        let mut reopen = Reopen {
+            docker: any,
+            api: any,
+            seal: seal.clone(),
+            pace: pace.clone(),
+            gate: gate.clone(),
+            node: node.clone(),
+            cluster: cluster.clone(),
+        };
+        let [docker, api] = reopen.doors().await?;
+        (reopen.docker, reopen.api) = (docker.address, api.address);
+
+        let at = |name: &str| folder.0.join(name);
+        let minikube = Minikube::new(Inner {
+            home: at("minikube").join(".minikube"),
+            kubeconfig: at("kubeconfig"),
+            seal: seal.clone(),
+            host: outer.clone(),
+            node: node.clone(),
+            cluster: cluster.clone(),
+            booted: AtomicBool::new(false),
+            docker: docker.address,
+            api: api.address,
+            address,
+            clock: clock.clone(),
+            gate: gate.clone(),
+            pace: pace.clone(),
+            inside: "curl 0 200\ntcp 0\n".to_owned(),
+        });
+        seal.write(&at("certs"), ["ca.pem", "cert.pem", "key.pem"])?;
+        std::fs::create_dir_all(at("home"))?;
+        std::fs::write(at("hosts"), "127.0.0.1 localhost\n")?;
+        let mut world = rehearsed(real, &folder.0, front.address);
+        world.clock = clock.clone();
+        world.programs = Some(Arc::new(minikube));
+        let doors = Arc::new(Mutex::new(vec![front, docker, api]));
+        let running = pace.run(speed);
+        Ok(Host {
+            folder, world, gate, clock, outer, node, cluster, events, doors, reopen, _running: running,
+        })
+    }
+
+    /// What a run in this machine is given: the user's own environment, without what is about their own Docker, minikube
+    /// and clusters.
+    #[must_use]
+    pub fn world(&self) -> World {
+        self.world.clone()
+    }
+
+    /// The gate through which every call goes.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// Lets what people open answer what the project expects of it: whether it would is not known here.
+    pub fn pretend(&self, project: &Project) {
+        let page = |expect: &crate::project::Expect| {
+            let text = expect.contains.as_deref().unwrap_or("A rehearsal.");
+            Page { status: expect.status.unwrap_or(200), body: format!("{text}\n") }
+        };
+        // Which image a Service leads to is the cluster's to find out; with one page for all of them it need not be known.
+        let Some(first) = project.services.first() else { return };
+        let mut page = page(&first.expect);
+        for other in &project.services[1..] {
+            page.body.extend(other.expect.contains.iter().flat_map(|text| [text.as_str(), "\n"]));
+        }
+        for image in &project.images {
+            self.node.answers(image.name.as_str(), page.clone());
+        }
+    }
+
+    /// Lets happen what the scenario says happens meanwhile; `second` is a second run of the same command.
+    pub async fn meanwhile<F: Future<Output = ()>>(&self, second: impl Fn() -> F) {
+        let began = Instant::now();
+        let mut left: Vec<&Event> = self.events.iter().collect();
+        let mut runs = Vec::new();
+        while !left.is_empty() {
+            let (due, later): (Vec<&Event>, Vec<&Event>) = left.into_iter().partition(|event| match event.when {
+                When::At(time) => began.elapsed() >= time,
+                When::Effect(number) => self.gate.effects() >= number,
+            });
+            left = later;
+            for event in due {
+                if event.what == What::SecondRun {
+                    runs.push(second());
+                } else {
+                    self.happen(&event.what).await;
+                }
+            }
+            if left.is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        futures::future::join_all(runs).await;
+    }
+
+    /// Lets something happen now. A second run is not the machine's to begin.
+    pub async fn happen(&self, what: &What) {
+        match what {
+            What::Kill => self.gate.kill(),
+            What::ClockJump(seconds) => self.clock.set_by(*seconds),
+            What::ImageVanish(pattern) => self.node.lose(pattern),
+            What::EngineRestart => {
+                self.doors.lock().unwrap_or_else(PoisonError::into_inner).truncate(1);
+                self.node.restart();
+                self.cluster.stop();
+                tokio::time::sleep(Duration::from_secs(3)).await;
+                self.cluster.resume();
+                if let Ok(doors) = self.reopen.doors().await {
+                    self.doors.lock().unwrap_or_else(PoisonError::into_inner).extend(doors);
+                }
+            }
+            What::Edit { path, patch } => self.ask("PATCH", path, patch.clone()),
+            What::Delete { path } => self.ask("DELETE", path, Value::Null),
+            What::SecondRun => {}
+        }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: Value) {
+        let ask = Ask {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: BTreeMap::from([("fieldManager".to_owned(), "somebody".to_owned())]),
+            content: "application/merge-patch+json".to_owned(),
+            body,
+        };
+        let _ = self.cluster.api().answer(&ask);
+    }
+
+    /// What there is, without what differs from run to run: objects, images, containers, volumes, files, and whoever holds
+    /// a lock.
+    #[must_use]
+    pub fn left(&self) -> BTreeMap<String, Value> {
+        let mut left: BTreeMap<String, Value> = self.cluster.objects();
+        for (name, engine) in [("host", &self.outer), ("node", &self.node)] {
+            let store = engine.store();
+            for image in store.images.values() {
+                left.insert(format!("image {name} {}", image.id), json!(image.tags));
+            }
+            for (container, at) in &store.containers {
+                left.insert(format!("container {name} {container}"), at.inspected["State"]["Status"].clone());
+            }
+            for volume in &store.volumes {
+                left.insert(format!("volume {name} {volume}"), Value::Null);
+            }
+        }
+        for (object, _) in self.cluster.api().all() {
+            if object.contains("/leases ") && object.contains("/todo.") {
+                left.insert(format!("lock {object}"), Value::Null);
+            }
+        }
+        files(&self.folder.0, &self.folder.0, &mut left);
+        left
+    }
+}
+
+impl Reopen {
+    /// Opens the ports of the node's engine and of the API server.
+    async fn doors(&self) -> io::Result<[Door; 2]> {
+        let Reopen { docker, api, seal, pace, gate, node, cluster } = self.clone();
+        let docker = Door::open(docker, seal.acceptor(), pace.clone(), gate.clone(), move |stream| {
+            let engine = node.clone();
+            async move { engine.serve(stream).await }
+        })
+        .await?;
+        let api = Door::open(api, seal.acceptor(), pace, gate, move |stream| {
+            let cluster = cluster.clone();
+            async move { cluster.serve(stream).await }
+        })
+        .await?;
+        Ok([docker, api])
+    }
+}
+
+/// The files of the machine, by their names alone: what is in them holds times and digests.
+fn files(root: &Path, folder: &Path, left: &mut BTreeMap<String, Value>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files(root, &path, left);
+        } else {
+            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
+            left.insert(format!("file {name}"), Value::Null);
+        }
+    }
+}
+
+fn images_of_pods(cluster: &Cluster) -> Vec<String> {
+    let api = cluster.api();
+    let mut images = Vec::new();
+    for object in api.all().keys().filter(|object| object.starts_with("api/v1/pods ")) {
+        let Some((namespace, name)) = object.split_once(' ').and_then(|(_, of)| of.split_once('/')) else { continue };
+        let Some(pod) = api.get("api/v1/pods", namespace, name) else { continue };
+        for list in ["initContainers", "containers"] {
+            let containers = pod["spec"][list].as_array().into_iter().flatten();
+            images.extend(containers.filter_map(|one| one["image"].as_str().map(str::to_owned)));
+        }
+    }
+    images
+}
+
+fn rehearsed(real: &World, folder: &Path, engine: SocketAddr) -> World {
+    let theirs = real.variables().map(|(name, _)| name.to_owned()).filter(|name| {
+        let name = name.to_string_lossy();
+        THEIRS.iter().any(|theirs| name.starts_with(theirs)) || name.to_lowercase().ends_with("_proxy")
+    });
+    let gone: Vec<(OsString, Option<OsString>)> = theirs.map(|name| (name, None)).collect();
+    let at = |name: &str| Some(folder.join(name).into_os_string());
+    let text = |text: &str| Some(OsString::from(text));
+    let ours = [
+        ("HOME", at("home")),
+        ("USERPROFILE", at("home")),
+        ("XDG_CACHE_HOME", at("cache")),
+        ("XDG_CONFIG_HOME", at("config")),
+        ("XDG_DATA_HOME", at("data")),
+        ("LOCALAPPDATA", at("cache")),
+        ("MINIKUBE_HOME", at("minikube")),
+        // Whoever it is that rehearses, their node is none of minikube's business.
+        ("MINIKUBE_FORCE", text("true")),
+        ("KUBECONFIG", at("kubeconfig")),
+        ("TODO_HOSTS_FILE", at("hosts")),
+        ("DOCKER_HOST", text(&format!("tcp://{engine}"))),
+        ("DOCKER_TLS_VERIFY", text("1")),
+        ("DOCKER_CERT_PATH", at("certs")),
+        ("DOCKER_CONFIG", at("docker")),
+    ];
+    let ours = ours.into_iter().map(|(name, value)| (OsString::from(name), value));
+    real.with(gone).with(ours)
+}

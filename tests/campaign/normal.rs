@@ -1,0 +1,76 @@
+//! What two machines have in common: without what is made at random on each, such as the salt of an inventory and all that
+//! follows from it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+use regex::Regex;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::LazyLock;
+
+/// Names that end in the digest of a template, and addresses of a machine.
+static DIGEST: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b").unwrap());
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b127(\.\d+){3}\b").unwrap());
+/// The folder of an engine in the cache.
+static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[0-9a-f]{12}/").unwrap());
+
+/// Everything of a machine, made comparable.
+pub(crate) fn all(left: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    left.into_iter()
+        .map(|(name, mut value)| {
+            unpack(&mut value);
+            plain(&mut value);
+            (FOLDER.replace_all(&text(&name), "/#/").into_owned(), value)
+        })
+        .collect()
+}
+
+fn text(text: &str) -> String {
+    ADDRESS.replace_all(&DIGEST.replace_all(text, "-#"), "NODE").into_owned()
+}
+
+/// What `todo` packs into Secrets of its own.
+fn unpack(value: &mut Value) {
+    if !value["type"].as_str().is_some_and(|kind| kind.starts_with("todo.dev/")) {
+        return;
+    }
+    for packed in value["data"].as_object_mut().into_iter().flat_map(|data| data.values_mut()) {
+        let Ok(bytes) = STANDARD.decode(packed.as_str().unwrap_or_default()) else { continue };
+        let mut text = String::new();
+        if GzDecoder::new(&bytes[..]).read_to_string(&mut text).is_ok()
+            && let Ok(mut unpacked) = serde_json::from_str::<Value>(&text)
+        {
+            forget(&mut unpacked, &["salt", "created", "applied", "fingerprint", "digest", "live", "uid"]);
+            *packed = unpacked;
+        }
+    }
+}
+
+fn forget(value: &mut Value, names: &[&str]) {
+    match value {
+        Value::Object(fields) => {
+            for name in names {
+                fields.remove(*name);
+            }
+            fields.values_mut().for_each(|value| forget(value, names));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| forget(value, names)),
+        _ => {}
+    }
+}
+
+fn plain(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for name in ["todo.dev/config", "pod-template-hash", "controller-revision-hash"] {
+                fields.remove(name);
+            }
+            fields.values_mut().for_each(plain);
+        }
+        Value::Array(items) => items.iter_mut().for_each(plain),
+        Value::String(words) => *words = text(words),
+        _ => {}
+    }
+}

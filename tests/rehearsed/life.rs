@@ -1,0 +1,175 @@
+//! The life of an application in the rehearsal: it comes up, changes, goes back, and goes.
+
+use crate::rehearsed::stage::Stage;
+use serde_json::Value;
+use serde_json::json;
+use todo::flow::Answer;
+
+const PROJECT: &str = "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n\n[service.web]\n";
+
+const DATA: &str = r"apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: { name: data }
+spec:
+  accessModes: [ReadWriteOnce]
+  resources: { requests: { storage: 1Gi } }
+";
+
+const SECRET: &str = "apiVersion: v1\nkind: Secret\nmetadata: { name: keys }\nstringData: { password: p }\n";
+
+const SERVICE: &str = r"apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec:
+  selector: { app: web }
+  ports: [{ port: 80, targetPort: http }]
+";
+
+fn web(image: &str, replicas: u32) -> String {
+    format!(
+        r"apiVersion: apps/v1
+kind: Deployment
+metadata: {{ name: web }}
+spec:
+  replicas: {replicas}
+  selector: {{ matchLabels: {{ app: web }} }}
+  template:
+    metadata: {{ labels: {{ app: web }} }}
+    spec:
+      containers:
+        - name: web
+          image: {image}
+          ports: [{{ name: http, containerPort: 8080 }}]
+          readinessProbe: {{ httpGet: {{ port: http }}, periodSeconds: 1 }}
+          env:
+            - name: PASSWORD
+              valueFrom: {{ secretKeyRef: {{ name: keys, key: password }} }}
+          volumeMounts: [{{ name: data, mountPath: /data }}]
+      volumes: [{{ name: data, persistentVolumeClaim: {{ claimName: data }} }}]
+"
+    )
+}
+
+async fn shop() -> Stage {
+    let stage = Stage::new().await;
+    stage.write("deploy.toml", PROJECT);
+    for (name, text) in [("data", DATA), ("keys", SECRET), ("service", SERVICE), ("web", &web("nginx:1", 2))] {
+        stage.write(&format!("manifests/{name}.yaml"), text);
+    }
+    stage
+}
+
+fn pods(stage: &Stage) -> Vec<Value> {
+    let all = stage.cluster.api().all();
+    let names = all.keys().filter_map(|key| key.strip_prefix("api/v1/pods shop/"));
+    names.map(|name| stage.cluster.api().get("api/v1/pods", "shop", name).unwrap()).collect()
+}
+
+fn left(stage: &Stage, namespace: &str) -> Vec<String> {
+    let all = stage.cluster.objects();
+    all.into_keys().filter(|key| key.contains(&format!(" {namespace}/"))).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_comes_up_and_answers_and_nothing_changes_the_second_time() {
+    let stage = shop().await;
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    let Some(Answer::Url(open)) = &told.answer else { panic!("{told:#?}") };
+    assert!(open.url.starts_with("http://127.0.0.1:"), "{}", open.url);
+    assert_eq!(pods(&stage).len(), 2);
+    assert!(pods(&stage).iter().all(|pod| pod["status"]["phase"] == "Running"));
+    assert_eq!(stage.cluster.volumes().len(), 1);
+
+    let before = stage.cluster.api().all();
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(told.done.iter().filter(|one| !one.starts_with("Unchanged")).count(), 1, "{told:#?}");
+    let lease = |key: &&String| !key.contains("leases") && !key.contains("events");
+    let after = stage.cluster.api().all();
+    let changed: Vec<&String> =
+        after.keys().filter(lease).filter(|key| before.get(*key) != after.get(*key)).collect();
+    assert_eq!(changed, Vec::<&String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_image_replaces_the_pods_one_after_the_other_and_what_is_gone_is_pruned() {
+    let stage = shop().await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    let extra = "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: extra }\ndata: { a: '1' }\n";
+    stage.write("manifests/extra.yaml", extra);
+    stage.write("manifests/web.yaml", &web("nginx:2", 3));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    let images: Vec<Value> =
+        pods(&stage).iter().map(|pod| pod["spec"]["containers"][0]["image"].clone()).collect();
+    assert_eq!(images, [json!("nginx:2"), json!("nginx:2"), json!("nginx:2")]);
+    assert!(left(&stage, "shop").contains(&"ConfigMap shop/extra".to_owned()));
+    std::fs::remove_file(stage.folder.path().join("manifests/extra.yaml")).unwrap();
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert!(!left(&stage, "shop").contains(&"ConfigMap shop/extra".to_owned()), "{told:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_fails_goes_back_to_what_ran() {
+    let stage = shop().await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    stage.write("manifests/web.yaml", &web("nginx:0.0.0-nowhere", 2));
+    let told = stage.todo(&["up", "--rollback"]).await;
+    assert_eq!(told.code, 50);
+    assert!(told.report.contains("is back and healthy"), "{}", told.report);
+    let mut images: Vec<String> = pods(&stage)
+        .iter()
+        .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())
+        .map(|pod| pod["spec"]["containers"][0]["image"].to_string())
+        .collect();
+    images.dedup();
+    assert_eq!(images, ["\"nginx:1\""]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn down_takes_everything_away_but_what_holds_data() {
+    let stage = shop().await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    let before = stage.cluster.volumes();
+    let told = stage.todo(&["down"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(pods(&stage), Vec::<Value>::new());
+    assert_eq!(stage.cluster.volumes(), before);
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    assert_eq!(stage.cluster.volumes(), before);
+    let told = stage.todo(&["down", "--purge"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(left(&stage, "shop"), Vec::<String>::new());
+    assert_eq!(left(&stage, ""), left(&Stage::new().await, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_ends_in_the_same_way() {
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let stage = shop().await;
+        assert_eq!(stage.todo(&["up"]).await.code, 0);
+        let names: Vec<Value> = pods(&stage).iter().map(|pod| pod["metadata"]["name"].clone()).collect();
+        ends.push((names, stage.cluster.objects()));
+    }
+    assert_eq!(ends[0].0, ends[1].0);
+    let differ = ends[0].1.iter().find(|(key, object)| ends[1].1.get(*key) != Some(object));
+    assert_eq!(differ, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_stopped_starts_its_pods_again() {
+    let stage = shop().await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    stage.cluster.stop();
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+    stage.cluster.resume();
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    let restarts: Vec<Value> =
+        pods(&stage).iter().map(|pod| pod["status"]["containerStatuses"][0]["restartCount"].clone()).collect();
+    assert_eq!(restarts, [json!(1), json!(1)]);
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+}

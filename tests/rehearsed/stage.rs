@@ -1,0 +1,204 @@
+//! A project, a rehearsed cluster, and the flows between them, on a clock that jumps.
+
+use clap::Parser;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use tempfile::TempDir;
+use todo::cli::Cli;
+use todo::cli::Command;
+use todo::clock::Clock;
+use todo::event::EventKind;
+use todo::event::Place;
+use todo::event::Sink;
+use todo::fault::Fault;
+use todo::flow;
+use todo::flow::Answer;
+use todo::project::OtherCluster;
+use todo::project::check::load;
+use todo::rehearsal::cluster::Cluster;
+use todo::rehearsal::cluster::Node;
+use todo::rehearsal::cluster::Settings;
+use todo::rehearsal::cluster::fault::Faults;
+use todo::rehearsal::cluster::fault::NoFaults;
+use todo::rehearsal::cluster::image::App;
+use todo::rehearsal::cluster::image::Found;
+use todo::rehearsal::cluster::image::Images;
+use todo::rehearsal::cluster::image::PullError;
+use todo::rehearsal::serve::kubeconfig;
+use todo::report::fault::Page;
+use todo::report::fault::finding;
+use todo::report::fault::lines;
+use todo::report::style::Look;
+use todo::run::Run;
+use todo::signal::Cancel;
+use todo::world::World;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// No run that is rehearsed may last longer than this, by the rehearsal's clock.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+/// An image store that begins empty, and a registry that has busybox, nginx and what is pushed.
+#[derive(Default)]
+pub(super) struct Store {
+    here: Mutex<BTreeSet<String>>,
+}
+
+impl Store {
+    pub(super) fn build(&self, reference: &str) {
+        self.here.lock().unwrap().insert(reference.to_owned());
+    }
+}
+
+impl Images for Store {
+    fn find(&self, reference: &str) -> Option<Found> {
+        self.here.lock().unwrap().contains(reference).then(|| found(reference))
+    }
+
+    fn pull(&self, reference: &str) -> Result<Found, PullError> {
+        if !["busybox:1.36", "nginx:1", "nginx:2", "postgres:16"].contains(&reference) {
+            return Err(PullError::not_found(reference));
+        }
+        self.build(reference);
+        Ok(found(reference))
+    }
+}
+
+fn found(reference: &str) -> Found {
+    let mut app = App::default();
+    if reference.starts_with("busybox") {
+        let programs = ["sh", "sleep", "cat", "false", "true", "tail", "echo"];
+        app.programs = Some(programs.map(str::to_owned).into());
+        app.root = true;
+    }
+    Found { id: format!("sha256:{reference}"), size: 4_000_000, app }
+}
+
+pub(super) struct Stage {
+    pub(super) folder: TempDir,
+    pub(super) cluster: Cluster,
+    pub(super) images: Arc<Store>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.serving.abort();
+        self.cluster.stop();
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) code: u8,
+    /// From the first error on, or the warnings of a run that succeeded.
+    pub(super) report: String,
+    /// What was done to which object.
+    pub(super) done: Vec<String>,
+    /// By the rehearsal's clock.
+    pub(super) took: Duration,
+    pub(super) answer: Option<Answer>,
+}
+
+impl Stage {
+    pub(super) async fn new() -> Stage {
+        Stage::with(7, Arc::new(NoFaults)).await
+    }
+
+    pub(super) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
+        let folder = tempfile::tempdir().unwrap();
+        let images = Arc::new(Store::default());
+        let cluster = Cluster::start(Settings {
+            clock: Clock::starting_at(jiff::Timestamp::now()),
+            seed,
+            nodes: vec![Node { name: "mini".into(), cpus: 2, memory: 4096, address: [127, 77, 0, 1].into() }],
+            images: images.clone(),
+            faults,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        std::fs::write(folder.path().join("kubeconfig"), kubeconfig("mini", address)).unwrap();
+        let served = cluster.clone();
+        let serving = tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = stream.set_nodelay(true);
+                let served = served.clone();
+                tokio::spawn(async move { served.serve(stream).await });
+            }
+        });
+        Stage { folder, cluster, images, serving }
+    }
+
+    /// Writes a file of the project.
+    pub(super) fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Copies a project.
+    pub(super) fn copy(&self, from: &Path) {
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if entry.path().is_dir() {
+                for file in std::fs::read_dir(entry.path()).unwrap().map(Result::unwrap) {
+                    let text = std::fs::read_to_string(file.path()).unwrap();
+                    self.write(&format!("{name}/{}", file.file_name().to_string_lossy()), &text);
+                }
+            } else {
+                self.write(&name, &std::fs::read_to_string(entry.path()).unwrap());
+            }
+        }
+    }
+
+    /// Runs `todo` with these arguments, in this process.
+    pub(super) async fn todo(&self, arguments: &[&str]) -> Told {
+        let began = tokio::time::Instant::now();
+        let (sink, mut events) = Sink::new();
+        let (_asker, cancel) = Cancel::new();
+        let kubeconfig = self.folder.path().join("kubeconfig");
+        let variables = [("KUBECONFIG", kubeconfig.to_str().unwrap()), ("USER", "kim"), ("HOSTNAME", "box")];
+        let world = World::fake(self.folder.path(), variables);
+        let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
+        let ended = tokio::time::timeout(LONGEST, self.flow(&run, arguments)).await.expect("it hangs");
+        let took = began.elapsed();
+        let page = Page { look: Look::BARE, width: None };
+        let mut warnings = Vec::new();
+        let mut done = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            match event.kind {
+                EventKind::Warned { finding: found } => warnings.extend(finding(page, &found)),
+                EventKind::ItemFinished { item, outcome, .. } => done.push(format!("{outcome:?} {item}")),
+                _ => {}
+            }
+        }
+        match ended {
+            Ok(answer) => Told { code: 0, report: warnings.join("\n"), done, took, answer: Some(answer) },
+            Err(fault) => {
+                let report = lines(page, &fault.causes(), &fault.findings, &fault.hints).join("\n");
+                Told { code: fault.kind.exit_code(), report, done, took, answer: None }
+            }
+        }
+    }
+
+    async fn flow(&self, run: &Run, arguments: &[&str]) -> Result<Answer, Fault> {
+        let cli = Cli::try_parse_from([&["todo"], arguments].concat()).unwrap();
+        let mut project = load(&self.folder.path().join("deploy.toml"))?;
+        let (name, context) = ("mini".to_owned(), "mini".to_owned());
+        let place = Place::file("deploy.toml");
+        project.elsewhere = Some(OtherCluster { name, place, context, registry: None });
+        let project = Arc::new(project);
+        match &cli.command {
+            Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
+            Command::Down(flags) => flow::down::down(run, &project, flags).await,
+            Command::Status => flow::status::status(run, &project).await,
+            Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
+            Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
+            other => panic!("{other:?} is not rehearsed"),
+        }
+    }
+}
