@@ -35,7 +35,10 @@ use todo::report::style::Look;
 use todo::run::Run;
 use todo::signal::Cancel;
 use todo::world::World;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 /// No run that is rehearsed may last longer than this, by the rehearsal's clock.
@@ -67,6 +70,19 @@ impl Images for Store {
     }
 }
 
+/// An engine that has nothing, whatever it is asked for.
+async fn engine(listener: UnixListener) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            while stream.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {
+                let nothing =
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]";
+                let _ = stream.write_all(nothing.as_bytes()).await;
+            }
+        });
+    }
+}
+
 fn found(reference: &str) -> Found {
     let mut app = App::default();
     if reference.starts_with("busybox") {
@@ -81,12 +97,12 @@ pub(super) struct Stage {
     pub(super) folder: TempDir,
     pub(super) cluster: Cluster,
     pub(super) images: Arc<Store>,
-    serving: JoinHandle<()>,
+    serving: [JoinHandle<()>; 2],
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.serving.iter().for_each(JoinHandle::abort);
         self.cluster.stop();
     }
 }
@@ -130,7 +146,8 @@ impl Stage {
                 tokio::spawn(async move { served.serve(stream).await });
             }
         });
-        Stage { folder, cluster, images, serving }
+        let engine = tokio::spawn(engine(UnixListener::bind(folder.path().join("docker.sock")).unwrap()));
+        Stage { folder, cluster, images, serving: [serving, engine] }
     }
 
     /// Writes a file of the project.
@@ -161,10 +178,16 @@ impl Stage {
         let (sink, mut events) = Sink::new();
         let (_asker, cancel) = Cancel::new();
         let kubeconfig = self.folder.path().join("kubeconfig");
-        let variables = [("KUBECONFIG", kubeconfig.to_str().unwrap()), ("USER", "kim"), ("HOSTNAME", "box")];
+        let engine = format!("unix://{}", self.folder.path().join("docker.sock").display());
+        let variables = [
+            ("KUBECONFIG", kubeconfig.to_str().unwrap()),
+            ("DOCKER_HOST", engine.as_str()),
+            ("USER", "kim"),
+            ("HOSTNAME", "box"),
+        ];
         let world = World::fake(self.folder.path(), variables);
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
-        let ended = tokio::time::timeout(LONGEST, self.flow(&run, arguments)).await.expect("it hangs");
+        let ended = tokio::time::timeout(LONGEST, self.flow(&run, arguments)).await;
         let took = began.elapsed();
         let page = Page { look: Look::BARE, width: None };
         let mut warnings = Vec::new();
@@ -173,9 +196,11 @@ impl Stage {
             match event.kind {
                 EventKind::Warned { finding: found } => warnings.extend(finding(page, &found)),
                 EventKind::ItemFinished { item, outcome, .. } => done.push(format!("{outcome:?} {item}")),
+                EventKind::Waiting { item, why, .. } if ended.is_err() => done.push(format!("{item}: {why}")),
                 _ => {}
             }
         }
+        let ended = ended.unwrap_or_else(|_| panic!("it hangs: {done:#?}"));
         match ended {
             Ok(answer) => Told { code: 0, report: warnings.join("\n"), done, took, answer: Some(answer) },
             Err(fault) => {

@@ -2,6 +2,7 @@
 
 use crate::rehearsal::refuse::Cause;
 use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeSet;
 
 /// Everything that is wrong.
@@ -69,7 +70,17 @@ fn workload(object: &Value) -> Vec<Cause> {
             message: format!("Unsupported value: \"{policy}\": supported values: \"Always\""),
         });
     }
-    wrong.extend(pod(&spec["template"]["spec"], "spec.template.spec"));
+    // A StatefulSet gives its pods a volume for each of these.
+    let mut template = spec["template"]["spec"].clone();
+    for claim in spec["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        if !template["volumes"].is_array() {
+            template["volumes"] = json!([]);
+        }
+        if let Some(volumes) = template["volumes"].as_array_mut() {
+            volumes.push(json!({"name": claim["metadata"]["name"]}));
+        }
+    }
+    wrong.extend(pod(&template, "spec.template.spec"));
     wrong
 }
 
