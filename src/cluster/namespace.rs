@@ -24,7 +24,7 @@ use serde_json::Value;
 
 /// Every kind that can be listed; those that every cluster has if the server cannot say.
 pub(crate) async fn kinds(wire: &Wire) -> Vec<Kind> {
-    match Discovery::new(wire.client().clone()).run_aggregated().await {
+    match discovered(wire).await {
         Ok(discovery) => discovery
             .groups()
             .flat_map(kube::discovery::ApiGroup::recommended_resources)
@@ -38,6 +38,15 @@ pub(crate) async fn kinds(wire: &Wire) -> Vec<Kind> {
             .collect(),
         Err(_) => kind::all(),
     }
+}
+
+/// Servers before 1.26 do not know the aggregated form (KEP-3352) and answer in the old one, in which it finds nothing.
+async fn discovered(wire: &Wire) -> kube::Result<Discovery> {
+    let aggregated = Discovery::new(wire.client().clone()).run_aggregated().await?;
+    if aggregated.groups().next().is_some() {
+        return Ok(aggregated);
+    }
+    Discovery::new(wire.client().clone()).run().await
 }
 
 /// Why a namespace that we made has to stay; `None` if it may go.
