@@ -230,7 +230,7 @@ fn called_like(tree: &Tree, path: &str) -> Vec<String> {
 fn ports(text: &str) -> Vec<u16> {
     text.split_whitespace()
         .filter(|word| !word.ends_with("/udp"))
-        .filter_map(|word| word.split(['/', '-']).next()?.parse().ok())
+        .filter_map(|word| word.split(['/', '-']).next()?.parse::<u16>().ok())
         .collect()
 }
 
