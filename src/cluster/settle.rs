@@ -204,12 +204,13 @@ async fn finish(
         .await;
     entries.extend(recorded);
     entries.sort_by(|a, b| a.id.cmp(&b.id));
+    // What a run before this one has written and not settled is in no revision yet.
+    let changed = !applied.is_unchanged() || !pruned.is_empty() || !inventory.settled;
+    // Before the list says that all is done: then nobody would record it any more.
+    let revision = revision::record(run, target, wire, applied, changed).await?;
     inventory.entries = entries;
     inventory.settled = true;
     store(run, target, wire, inventory, before).await?;
-
-    let changed = !applied.is_unchanged() || !pruned.is_empty();
-    let revision = revision::record(run, target, wire, applied, changed).await?;
     Ok(Settled { pruned, kept: candidates.stay, revision })
 }
 

@@ -47,6 +47,9 @@ use tokio::time::Instant;
 /// Variables of the user's environment that are about their own Docker, minikube and cluster.
 const THEIRS: [&str; 4] = ["DOCKER_", "MINIKUBE_", "KUBE", "HELM_"];
 
+/// How long nothing of the node listens while its engine restarts.
+const RESTART: Duration = Duration::from_secs(3);
+
 /// What a machine is made of.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -255,6 +258,12 @@ impl Host {
         &self.cluster
     }
 
+    /// Lets another scenario go wrong from now on.
+    pub fn disturb(&mut self, scenario: Scenario) {
+        self.events.clone_from(&scenario.events);
+        self.gate.play(scenario);
+    }
+
     /// Lets what people open answer what the project expects of it: whether it would is not known here.
     pub fn pretend(&self, project: &Project) {
         let page = |expect: &crate::project::Expect| {
@@ -274,20 +283,20 @@ impl Host {
 
     /// Lets happen what the scenario says happens meanwhile; `second` is a second run of the same command.
     pub async fn meanwhile<F: Future<Output = ()>>(&self, second: impl Fn() -> F) {
-        let began = Instant::now();
+        let (began, effects) = (Instant::now(), self.gate.effects());
         let mut left: Vec<&Event> = self.events.iter().collect();
         let mut runs = Vec::new();
         while !left.is_empty() {
             let (due, later): (Vec<&Event>, Vec<&Event>) = left.into_iter().partition(|event| match event.when {
                 When::At(time) => began.elapsed() >= time,
-                When::Effect(number) => self.gate.effects() >= number,
+                When::Effect(number) => self.gate.effects() >= effects + number,
             });
             left = later;
             for event in due {
                 if event.what == What::SecondRun {
                     runs.push(second());
                 } else {
-                    self.happen(&event.what).await;
+                    self.happen(&event.what);
                 }
             }
             if left.is_empty() {
@@ -299,7 +308,7 @@ impl Host {
     }
 
     /// Lets something happen now. A second run is not the machine's to begin.
-    pub async fn happen(&self, what: &What) {
+    pub fn happen(&self, what: &What) {
         match what {
             What::Kill => self.gate.kill(),
             What::ClockJump(seconds) => self.clock.set_by(*seconds),
@@ -307,12 +316,14 @@ impl Host {
             What::EngineRestart => {
                 self.doors.lock().unwrap_or_else(PoisonError::into_inner).truncate(1);
                 self.node.restart();
-                self.cluster.stop();
-                tokio::time::sleep(Duration::from_secs(3)).await;
-                self.cluster.resume();
-                if let Ok(doors) = self.reopen.doors().await {
-                    self.doors.lock().unwrap_or_else(PoisonError::into_inner).extend(doors);
-                }
+                let (doors, reopen) = (Arc::clone(&self.doors), self.reopen.clone());
+                // It comes back whatever becomes of the run.
+                tokio::spawn(async move {
+                    tokio::time::sleep(RESTART).await;
+                    if let Ok(opened) = reopen.doors().await {
+                        doors.lock().unwrap_or_else(PoisonError::into_inner).extend(opened);
+                    }
+                });
             }
             What::Edit { path, patch } => self.ask("PATCH", path, patch.clone()),
             What::Delete { path } => self.ask("DELETE", path, Value::Null),

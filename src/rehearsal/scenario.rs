@@ -177,7 +177,7 @@ pub enum When {
 pub enum What {
     /// The run is killed, as by `kill -9`.
     Kill,
-    /// The node's engine and everything in it is started anew.
+    /// The node's engine restarts: connections break, and for a while neither it nor the API server listens.
     EngineRestart,
     /// The images whose names this describes are gone from the node.
     ImageVanish(Pattern),

@@ -18,7 +18,25 @@ static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[0-9a-f]{12}/").
 
 /// Everything of a machine, made comparable.
 pub(crate) fn all(left: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    // A pod that has ended stays as long as nobody takes it away; whether its work was done the Job says.
+    let ended = |value: &Value| {
+        value["kind"] == "Pod" && matches!(value["status"]["phase"].as_str(), Some("Failed" | "Succeeded"))
+    };
+    let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     left.into_iter()
+        .filter(|(_, value)| !ended(value))
+        // Whether it is worth keeping what a context held is a matter of how old its files are.
+        .filter(|(name, _)| !name.starts_with("file cache/todo/contexts/"))
+        .map(|(name, value)| match name.strip_prefix("Pod ").and_then(|pod| pod.split_once("<letters>")) {
+            // Pods of one template are told apart by their number alone.
+            Some((pod, _)) => {
+                let pod = text(pod);
+                let count = counts.entry(pod.clone()).or_default();
+                *count += 1;
+                (format!("Pod {pod}{count}"), value)
+            }
+            None => (name, value),
+        })
         .map(|(name, mut value)| {
             unpack(&mut value);
             plain(&mut value);
@@ -42,6 +60,10 @@ fn unpack(value: &mut Value) {
         if GzDecoder::new(&bytes[..]).read_to_string(&mut text).is_ok()
             && let Ok(mut unpacked) = serde_json::from_str::<Value>(&text)
         {
+            // Objects are applied in the order in which they can be; which of equals came first is all the same.
+            if let Some(objects) = unpacked["objects"].as_array_mut() {
+                objects.sort_by_key(Value::to_string);
+            }
             forget(&mut unpacked, &["salt", "created", "applied", "fingerprint", "digest", "live", "uid"]);
             *packed = unpacked;
         }

@@ -64,6 +64,13 @@ pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
     Made { namespace }
 }
 
+/// Changes the project as an edit would: an image, and what is deployed.
+pub(crate) fn edit(folder: &Path) {
+    write(folder, "image-0/src/0.txt", "edited");
+    let objects = std::fs::read_to_string(folder.join("k8s/objects.yaml")).unwrap();
+    write(folder, "k8s/objects.yaml", &objects.replacen("periodSeconds: 1}", "periodSeconds: 2}", 1));
+}
+
 fn config(manifests: &mut String, chance: &mut Chance) {
     for number in 0..chance.below(3) {
         let _ = write!(
