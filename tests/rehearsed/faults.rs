@@ -34,7 +34,7 @@ impl Faults for EveryNth {
     fn api(&self, _call: &ApiCall) -> Option<ApiFault> {
         let mut calls = self.2.lock().unwrap();
         *calls += 1;
-        (*calls % self.0 == 0).then(|| self.1.clone())
+        calls.is_multiple_of(self.0).then(|| self.1.clone())
     }
 }
 

@@ -44,16 +44,10 @@ use tokio::task::JoinHandle;
 /// No run that is rehearsed may last longer than this, by the rehearsal's clock.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
-/// An image store that begins empty, and a registry that has busybox, nginx and what is pushed.
+/// An image store that begins empty, and a registry that has a few images.
 #[derive(Default)]
-pub(super) struct Store {
+struct Store {
     here: Mutex<BTreeSet<String>>,
-}
-
-impl Store {
-    pub(super) fn build(&self, reference: &str) {
-        self.here.lock().unwrap().insert(reference.to_owned());
-    }
 }
 
 impl Images for Store {
@@ -65,7 +59,7 @@ impl Images for Store {
         if !["busybox:1.36", "nginx:1", "nginx:2", "postgres:16"].contains(&reference) {
             return Err(PullError::not_found(reference));
         }
-        self.build(reference);
+        self.here.lock().unwrap().insert(reference.to_owned());
         Ok(found(reference))
     }
 }
@@ -96,7 +90,6 @@ fn found(reference: &str) -> Found {
 pub(super) struct Stage {
     pub(super) folder: TempDir,
     pub(super) cluster: Cluster,
-    pub(super) images: Arc<Store>,
     serving: [JoinHandle<()>; 2],
 }
 
@@ -127,12 +120,11 @@ impl Stage {
 
     pub(super) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
         let folder = tempfile::tempdir().unwrap();
-        let images = Arc::new(Store::default());
         let cluster = Cluster::start(Settings {
             clock: Clock::starting_at(jiff::Timestamp::now()),
             seed,
             nodes: vec![Node { name: "mini".into(), cpus: 2, memory: 4096, address: [127, 77, 0, 1].into() }],
-            images: images.clone(),
+            images: Arc::new(Store::default()),
             faults,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -147,7 +139,7 @@ impl Stage {
             }
         });
         let engine = tokio::spawn(engine(UnixListener::bind(folder.path().join("docker.sock")).unwrap()));
-        Stage { folder, cluster, images, serving: [serving, engine] }
+        Stage { folder, cluster, serving: [serving, engine] }
     }
 
     /// Writes a file of the project.

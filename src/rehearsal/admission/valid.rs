@@ -5,6 +5,9 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
 
+/// Bytes of an object with data, and some for what is written about it.
+const MOST: usize = 1024 * 1024 + 4096;
+
 /// Everything that is wrong.
 pub(super) fn causes(kind: &str, object: &Value) -> Vec<Cause> {
     let mut wrong = name(object);
@@ -16,11 +19,9 @@ pub(super) fn causes(kind: &str, object: &Value) -> Vec<Cause> {
         "Pod" => wrong.extend(pod(&object["spec"], "spec")),
         "Service" => wrong.extend(service(object)),
         "PersistentVolumeClaim" => wrong.extend(claim(object)),
-        "ConfigMap" | "Secret" => {
-            if object.to_string().len() > 1024 * 1024 + 4096 {
-                let message = "Too long: may not be more than 1048576 bytes".to_owned();
-                wrong.push(Cause { field: "data".to_owned(), reason: "FieldValueTooLong", message });
-            }
+        "ConfigMap" | "Secret" if object.to_string().len() > MOST => {
+            let message = "Too long: may not be more than 1048576 bytes".to_owned();
+            wrong.push(Cause { field: "data".to_owned(), reason: "FieldValueTooLong", message });
         }
         _ => {}
     }

@@ -68,7 +68,7 @@ pub(super) fn look(hand: &mut Hand<'_>, task: &Task) {
     let owners = owners(&object);
     let there =
         |owner: &&Value| hand.memory.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"]);
-    if !owners.is_empty() && !owners.iter().any(|owner| there(&owner)) {
+    if !owners.is_empty() && !owners.iter().any(there) {
         hand.remove(&object);
     }
 }
