@@ -22,6 +22,7 @@ mod prover;
 
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::project;

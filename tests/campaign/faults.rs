@@ -4,16 +4,47 @@ use super::chance::Chance;
 use std::fmt::Write;
 
 const ENGINE: [&str; 14] = [
-    "*", "GET *", "GET /_ping", "GET /images/*/json", "GET /images/json", "GET /containers/*", "GET /info",
-    "POST /images/create", "POST /images/*/tag", "POST /session", "POST /build", "STEP RUN *", "STEP COPY *", "DELETE *",
+    "*",
+    "GET *",
+    "GET /_ping",
+    "GET /images/*/json",
+    "GET /images/json",
+    "GET /containers/*",
+    "GET /info",
+    "POST /images/create",
+    "POST /images/*/tag",
+    "POST /session",
+    "POST /build",
+    "STEP RUN *",
+    "STEP COPY *",
+    "DELETE *",
 ];
 const MINIKUBE: [&str; 7] = [
-    "start", "STEP Pulling Base Image", "STEP Creating Container", "STEP Generating certificates",
-    "STEP Booting control plane", "STEP Verifying Kubernetes", "STEP Done",
+    "start",
+    "STEP Pulling Base Image",
+    "STEP Creating Container",
+    "STEP Generating certificates",
+    "STEP Booting control plane",
+    "STEP Verifying Kubernetes",
+    "STEP Done",
 ];
 const API: [&str; 16] = [
-    "*", "get *", "list *", "watch *", "apply *", "create *", "delete *", "patch *", "update leases *", "create leases *",
-    "apply deployments *", "apply services *", "list pods", "watch pods", "get secrets *", "create secrets *",
+    "*",
+    "get *",
+    "list *",
+    "watch *",
+    "apply *",
+    "create *",
+    "delete *",
+    "patch *",
+    "update leases *",
+    "create leases *",
+    "apply deployments *",
+    "apply services *",
+    "list pods",
+    "watch pods",
+    "get secrets *",
+    "create secrets *",
 ];
 /// Not what is never ready: without a liveness probe nobody makes such a pod anew, and no `up` is meant to.
 const PODS: [&str; 3] = ["crash", "evict", "out-of-memory"];
@@ -30,7 +61,9 @@ pub(crate) fn scenario(chance: &mut Chance, effects: u64) -> String {
         let call = chance.of(calls);
         let does = match chance.below(if of == "api" { 8 } else { 7 }) {
             0 if of == "minikube" => format!("\"fail\"\ncode = {}", chance.of(&[1, 80, 100])),
-            0 | 1 if of != "minikube" => format!("\"fail\"\ncode = {}", chance.of(&[400, 403, 404, 409, 429, 500, 503])),
+            0 | 1 if of != "minikube" => {
+                format!("\"fail\"\ncode = {}", chance.of(&[400, 403, 404, 409, 429, 500, 503]))
+            }
             2 => "\"hang\"".to_owned(),
             3 => format!("\"slow\"\nseconds = {}", chance.of(&[1, 4, 40])),
             4 => format!("\"cut\"\nbytes = {}", chance.of(&[0, 1, 40, 400, 4000])),
