@@ -16,6 +16,7 @@ mod failures;
 mod helm;
 mod http;
 mod ingress;
+mod kills;
 mod life;
 mod profile;
 mod repairs;
