@@ -79,7 +79,12 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     // Where the answer is one object, there is no story of how it was found.
     let told = matches!(
         cli.command,
-        Command::Up(_) | Command::Rehearse(_) | Command::Down(_) | Command::Rollback(_) | Command::Restart(_) | Command::Open
+        Command::Up(_)
+            | Command::Rehearse(_)
+            | Command::Down(_)
+            | Command::Rollback(_)
+            | Command::Restart(_)
+            | Command::Open
     );
     let silent = mode == Mode::Json && !told;
     let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));

@@ -2,9 +2,9 @@
 //!
 //! Not the profile (`minikube`): only an entry of a kubeconfig. The user's current context counts for nothing here.
 
+use crate::clock::Clock;
 use crate::cluster::inventory;
 use crate::cluster::wire::Wire;
-use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;

@@ -41,7 +41,9 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
     let host = Host::open(&run.world, settings)
         .await
         .or_fault(Kind::Internal, || "cannot set the rehearsal up".to_owned())
-        .map_err(|fault| fault.hint("see whether this user may write into the temporary folder (`TMPDIR`)"))?;
+        .map_err(|fault| {
+            fault.hint("see whether this user may write into the temporary folder (`TMPDIR`)")
+        })?;
     host.pretend(&project);
     let stage = Run { world: Arc::new(host.world()), ..run.clone() };
     let wanted = up_of(flags);
@@ -116,7 +118,8 @@ fn rehearsable(project: &Project) -> (Project, Vec<Finding>) {
     }
     minikube.driver = None;
     if !rehearsed.checks.is_empty() {
-        left_out.push(format!("{} of the project's checks: whom they ask is not here", rehearsed.checks.len()));
+        left_out
+            .push(format!("{} of the project's checks: whom they ask is not here", rehearsed.checks.len()));
         rehearsed.checks.clear();
     }
     let notes = left_out.into_iter().map(|what| note(format!("the rehearsal leaves out {what}"))).collect();
@@ -128,7 +131,8 @@ fn note(message: String) -> Finding {
 }
 
 fn killed() -> Fault {
-    Fault::message(Kind::Interrupted, "the scenario killed the run").hint("a real `todo up` would go on from here")
+    Fault::message(Kind::Interrupted, "the scenario killed the run")
+        .hint("a real `todo up` would go on from here")
 }
 
 fn unknown(project: &Project) -> Finding {
@@ -151,7 +155,10 @@ async fn missing(run: &Run, project: &Project) -> Vec<Finding> {
     let (errors, others): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| finding.severity == Severity::Error);
     if errors.is_empty() {
-        return others.into_iter().chain([note("nothing is missing here for a real `todo up`".to_owned())]).collect();
+        return others
+            .into_iter()
+            .chain([note("nothing is missing here for a real `todo up`".to_owned())])
+            .collect();
     }
     let lacks = |finding: Finding| {
         let message = format!("a real `todo up` would end at once: {}", finding.message);

@@ -107,7 +107,11 @@ async fn inside(run: &Run, project: &Project, site: &Site, report: &mut StatusRe
     report.workloads = found.iter().filter(shown).map(workload).collect();
     report.workloads.sort_by_key(|workload| (workload.health == told::Health::Ready, workload.name.clone()));
     report.services = asked.into_iter().map(service).collect();
-    report.images = project.images.iter().map(|image| stored(&image.name, images.get(&image.name), run.world.clock.now())).collect();
+    report.images = project
+        .images
+        .iter()
+        .map(|image| stored(&image.name, images.get(&image.name), run.world.clock.now()))
+        .collect();
     Ok(())
 }
 

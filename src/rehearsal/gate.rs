@@ -70,8 +70,7 @@ impl Gate {
     /// A gate at which goes wrong what `scenario` says.
     #[must_use]
     pub fn new(scenario: Scenario) -> Gate {
-        let gate =
-            Gate(Arc::new(Inner { state: Mutex::default(), life: watch::channel(Life::Of(0)).0 }));
+        let gate = Gate(Arc::new(Inner { state: Mutex::default(), life: watch::channel(Life::Of(0)).0 }));
         gate.play(scenario);
         gate
     }
@@ -239,7 +238,8 @@ mod tests {
 
     #[test]
     fn a_rule_meets_so_many_calls_after_so_many_that_go_well() {
-        let text = "[[fault]]\nof = \"engine\"\ncall = \"POST /build*\"\ndoes = \"close\"\nafter = 1\ntimes = 2\n";
+        let text =
+            "[[fault]]\nof = \"engine\"\ncall = \"POST /build*\"\ndoes = \"close\"\nafter = 1\ntimes = 2\n";
         let gate = Gate::new(Scenario::read(text).unwrap());
         let build = || gate.call(Party::Engine, "POST /build", true) == Course::Badly(Does::Close);
         assert!(matches!(gate.call(Party::Minikube, "POST /build", false), Course::Well));

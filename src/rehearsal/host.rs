@@ -166,20 +166,14 @@ impl Host {
         let (clock, pace) = (Clock::starting_at(start), Pace::default());
         let events = scenario.events.clone();
         let gate = Gate::new(scenario);
-        let machine =
-            Machine { cpus: 8, memory_mib: 16_384, clock: clock.clone(), gate: gate.clone() };
+        let machine = Machine { cpus: 8, memory_mib: 16_384, clock: clock.clone(), gate: gate.clone() };
         let (outer, node) = (Engine::new(machine.clone()), Engine::new(machine));
         let address = address();
         let node_address = address.unwrap_or(IpAddr::V4(Ipv4Addr::new(192, 168, 49, 2)));
         let cluster = Cluster::start(cluster::Settings {
             clock: clock.clone(),
             seed,
-            nodes: vec![cluster::Node {
-                name: profile,
-                cpus: 8,
-                memory: 16_384,
-                address: node_address,
-            }],
+            nodes: vec![cluster::Node { name: profile, cpus: 8, memory: 16_384, address: node_address }],
             images: Arc::new(node.clone()),
             faults: Arc::new(gate.clone()),
         });
@@ -235,7 +229,17 @@ impl Host {
         let doors = Arc::new(Mutex::new(vec![front, docker, api]));
         let running = pace.run(speed);
         Ok(Host {
-            folder, world, gate, clock, outer, node, cluster, events, doors, reopen, _running: running,
+            folder,
+            world,
+            gate,
+            clock,
+            outer,
+            node,
+            cluster,
+            events,
+            doors,
+            reopen,
+            _running: running,
         })
     }
 
@@ -287,10 +291,11 @@ impl Host {
         let mut left: Vec<&Event> = self.events.iter().collect();
         let mut runs = Vec::new();
         while !left.is_empty() {
-            let (due, later): (Vec<&Event>, Vec<&Event>) = left.into_iter().partition(|event| match event.when {
-                When::At(time) => began.elapsed() >= time,
-                When::Effect(number) => self.gate.effects() >= effects + number,
-            });
+            let (due, later): (Vec<&Event>, Vec<&Event>) =
+                left.into_iter().partition(|event| match event.when {
+                    When::At(time) => began.elapsed() >= time,
+                    When::Effect(number) => self.gate.effects() >= effects + number,
+                });
             left = later;
             for event in due {
                 if event.what == What::SecondRun {
@@ -404,7 +409,9 @@ fn images_of_pods(cluster: &Cluster) -> Vec<String> {
     let api = cluster.api();
     let mut images = Vec::new();
     for object in api.all().keys().filter(|object| object.starts_with("api/v1/pods ")) {
-        let Some((namespace, name)) = object.split_once(' ').and_then(|(_, of)| of.split_once('/')) else { continue };
+        let Some((namespace, name)) = object.split_once(' ').and_then(|(_, of)| of.split_once('/')) else {
+            continue;
+        };
         let Some(pod) = api.get("api/v1/pods", namespace, name) else { continue };
         for list in ["initContainers", "containers"] {
             let containers = pod["spec"][list].as_array().into_iter().flatten();

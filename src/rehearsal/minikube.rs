@@ -9,7 +9,6 @@ mod print;
 use crate::clock::Clock;
 use crate::rehearsal::cluster::Cluster;
 use crate::rehearsal::engine::Engine;
-use crate::rehearsal::engine::store::Container;
 use crate::rehearsal::gate::Course;
 use crate::rehearsal::gate::Gate;
 use crate::rehearsal::pace::Pace;
@@ -131,7 +130,7 @@ impl Programs for Minikube {
         if called.program.file_stem().is_none_or(|name| name != "minikube") {
             return None;
         }
-        let (lines, printed) = mpsc::unbounded_channel();
+        let (lines, told) = mpsc::unbounded_channel();
         let (ended, code) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
         let (minikube, arguments) = (self.clone(), Arguments::of(called));
@@ -148,7 +147,7 @@ impl Programs for Minikube {
             }
             drop(lines);
         });
-        Some(Playing { lines: printed, code, stop: Some(stop) })
+        Some(Playing { lines: told, code, stop: Some(stop) })
     }
 
     fn really(&self, _program: &Path) -> Box<dyn Send> {
@@ -197,7 +196,11 @@ impl Minikube {
             }
             ["profile", "list"] => {
                 let config = self.config("minikube");
-                let valid = if config.is_null() { json!([]) } else { json!([{"Name": "minikube", "Status": "OK", "Config": config}]) };
+                let valid = if config.is_null() {
+                    json!([])
+                } else {
+                    json!([{"Name": "minikube", "Status": "OK", "Config": config}])
+                };
                 printer.out(&json!({"invalid": [], "valid": valid}).to_string());
                 Ok(())
             }
@@ -272,7 +275,8 @@ impl Minikube {
         step(3, "Starting Node", &format!("Starting \"{profile}\" primary control-plane node"), 300).await?;
         step(5, "Pulling Base Image", "Pulling base image v0.0.50 ...", 1_500).await?;
         if here.is_none() {
-            step(8, "Creating Container", "Creating docker container (CPUs=2, Memory=4096MB) ...", 2_000).await?;
+            step(8, "Creating Container", "Creating docker container (CPUs=2, Memory=4096MB) ...", 2_000)
+                .await?;
             inner.host.store().volumes.insert(profile.to_owned());
             self.contain(profile, arguments.flag("ports"), "running");
             self.at("MADE container", true, printer).await?;
@@ -281,7 +285,13 @@ impl Minikube {
             self.at("STARTED container", true, printer).await?;
         }
         files::machine(inner, profile).map_err(|_| 80)?;
-        step(11, "Preparing Kubernetes", &format!("Preparing Kubernetes {KUBERNETES} on Docker 27.4.1 ..."), 2_500).await?;
+        step(
+            11,
+            "Preparing Kubernetes",
+            &format!("Preparing Kubernetes {KUBERNETES} on Docker 27.4.1 ..."),
+            2_500,
+        )
+        .await?;
         files::certificates(inner, profile).map_err(|_| 80)?;
         step(12, "Generating certificates", "Generating certificates and keys ...", 800).await?;
         step(13, "Booting control plane", "Booting up control plane ...", 4_000).await?;
@@ -294,10 +304,12 @@ impl Minikube {
         files::kubeconfig(inner, profile, arguments.flag("keep-context") != Some("true")).map_err(|_| 80)?;
         self.at("BOOTED control plane", true, printer).await?;
         step(14, "Configuring RBAC rules", "Configuring RBAC rules ...", 400).await?;
-        step(15, "Configuring CNI", "Configuring bridge CNI (Container Networking Interface) ...", 300).await?;
+        step(15, "Configuring CNI", "Configuring bridge CNI (Container Networking Interface) ...", 300)
+            .await?;
         step(17, "Verifying Kubernetes", "Verifying Kubernetes components...", 1_200).await?;
         let addons = arguments.flag("addons").unwrap_or_default().split(',').filter(|name| !name.is_empty());
-        self.addons(profile, addons.chain(["storage-provisioner", "default-storageclass"])).map_err(|_| 80)?;
+        self.addons(profile, addons.chain(["storage-provisioner", "default-storageclass"]))
+            .map_err(|_| 80)?;
         step(18, "Enabling Addons", "Enabled addons: storage-provisioner, default-storageclass", 300).await?;
         step(19, "Done", &format!("Done! kubectl is now configured to use \"{profile}\" cluster"), 0).await?;
         Ok(())
@@ -385,7 +397,8 @@ impl Minikube {
             None | Some("stable" | "latest") => KUBERNETES.to_owned(),
             Some(version) => format!("v{}", version.trim_start_matches('v')),
         };
-        let ports: Vec<&str> = arguments.flag("ports").into_iter().flat_map(|ports| ports.split(',')).collect();
+        let ports: Vec<&str> =
+            arguments.flag("ports").into_iter().flat_map(|ports| ports.split(',')).collect();
         let address = self.0.address.map_or_else(|| "192.168.49.2".to_owned(), |address| address.to_string());
         json!({
             "Name": arguments.profile(), "Driver": "docker", "CPUs": number("cpus", 2),
@@ -405,7 +418,7 @@ impl Minikube {
     fn contain(&self, profile: &str, ports: Option<&str>, status: &str) {
         let inner = &self.0;
         let mut store = inner.host.store();
-        let container = store.containers.entry(profile.to_owned()).or_insert_with(Container::default);
+        let container = store.containers.entry(profile.to_owned()).or_default();
         if container.inspected.is_null() {
             let at = |address: SocketAddr| json!([{"HostIp": address.ip().to_string(), "HostPort": address.port().to_string()}]);
             let mut published = json!({"2376/tcp": at(inner.docker), "8443/tcp": at(inner.api)});
@@ -415,7 +428,8 @@ impl Minikube {
                     published[format!("{port}/tcp")] = json!([{"HostIp": ip.to_string(), "HostPort": port}]);
                 }
             }
-            let id = crate::rehearsal::engine::store::digest(["node", profile, &inner.clock.now().to_string()]);
+            let id =
+                crate::rehearsal::engine::store::digest(["node", profile, &inner.clock.now().to_string()]);
             container.inspected = json!({
                 "Id": id, "Name": format!("/{profile}"),
                 "Config": {"Labels": {"name.minikube.sigs.k8s.io": profile, "created_by.minikube.sigs.k8s.io": "true",
@@ -426,7 +440,8 @@ impl Minikube {
             });
         }
         let now = inner.clock.now().to_string();
-        container.inspected["State"] = json!({"Status": status, "Running": status == "running", "StartedAt": now});
+        container.inspected["State"] =
+            json!({"Status": status, "Running": status == "running", "StartedAt": now});
     }
 }
 
@@ -438,12 +453,16 @@ mod tests {
     #[test]
     fn arguments_are_taken_as_minikube_takes_them() {
         let line = "start -o json --keep-context -p mini --cpus=4 --addons=a,b";
-        let called =
-            Called { arguments: line.split(' ').map(Into::into).collect(), ..Called::default() };
+        let called = Called { arguments: line.split(' ').map(Into::into).collect(), ..Called::default() };
         let arguments = Arguments::of(&called);
         assert_eq!((arguments.words.join(" ").as_str(), arguments.profile()), ("start", "mini"));
         assert_eq!(
-            [arguments.flag("o"), arguments.flag("keep-context"), arguments.flag("cpus"), arguments.flag("x")],
+            [
+                arguments.flag("o"),
+                arguments.flag("keep-context"),
+                arguments.flag("cpus"),
+                arguments.flag("x")
+            ],
             [Some("json"), Some("true"), Some("4"), None]
         );
     }

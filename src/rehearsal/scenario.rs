@@ -378,7 +378,9 @@ impl WrittenPod {
             "evict" => (PodDoes::Evict, &[]),
             "out-of-memory" => (PodDoes::OutOfMemory, &[]),
             other => {
-                return Err(format!("`does = \"{other}\"` is none of crash, not-ready, evict, out-of-memory"));
+                return Err(format!(
+                    "`does = \"{other}\"` is none of crash, not-ready, evict, out-of-memory"
+                ));
             }
         };
         idle(&self.does, &given, used)?;
@@ -407,12 +409,11 @@ impl WrittenEvent {
         let (what, used): (What, &[&str]) = match self.does.as_str() {
             "kill" => (What::Kill, &[]),
             "engine-restart" => (What::EngineRestart, &[]),
-            "image-vanish" => {
-                (What::ImageVanish(self.image.clone().unwrap_or_else(any)), &["image"])
-            }
-            "clock-jump" => {
-                (What::ClockJump(self.by.ok_or("`clock-jump` needs `by`: seconds, below 0 for back")?), &["by"])
-            }
+            "image-vanish" => (What::ImageVanish(self.image.clone().unwrap_or_else(any)), &["image"]),
+            "clock-jump" => (
+                What::ClockJump(self.by.ok_or("`clock-jump` needs `by`: seconds, below 0 for back")?),
+                &["by"],
+            ),
             "second-run" => (What::SecondRun, &[]),
             "edit" => {
                 let patch = self.patch.clone().ok_or("`edit` needs `patch`: what changes")?;
@@ -453,6 +454,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_documentation_is_a_scenario() {
+        let page = include_str!("../../docs/rehearsal.md");
+        let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let scenario = Scenario::read(example).unwrap();
+        assert_eq!((scenario.faults.len(), scenario.pods.len(), scenario.events.len()), (1, 1, 1));
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_told_with_its_line() {
         let wrong = |text: &str| -> Vec<(usize, String)> {
             let mistakes = Scenario::read(text).unwrap_err();
@@ -462,7 +471,10 @@ mod tests {
             let (line, message) = wrong(text).remove(0);
             format!("{line}: {message}")
         };
-        assert!(first("\n[[fault]]\nof = 'engine'\ncall = '*'\ndoes = 'hang'\nwhy = 1\n").starts_with("6: unknown field `why`"));
+        assert!(
+            first("\n[[fault]]\nof = 'engine'\ncall = '*'\ndoes = 'hang'\nwhy = 1\n")
+                .starts_with("6: unknown field `why`")
+        );
         assert!(first("[[fault]]\nof = 'nobody'\n").starts_with("2: unknown variant `nobody`"));
         let two = wrong(
             "[[fault]]\nof = 'api'\ncall = '*'\ndoes = 'burn'\n\n[[event]]\ndoes = 'kill'\n[[pod]]\nname = '*'\ndoes = 'evict'\ncode = 1\n",
@@ -470,7 +482,9 @@ mod tests {
         assert_eq!(two.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [1, 6, 8]);
         assert!(two[0].1.contains("`does = \"burn\"`") && two[1].1.contains("either `seconds` or `effect`"));
         assert_eq!(two[2].1, "`code` says nothing where it does `evict`");
-        assert!(first("[[fault]]\nof='minikube'\ncall='start*'\ndoes='fail'\ncode=300\n").contains("exit code"));
+        assert!(
+            first("[[fault]]\nof='minikube'\ncall='start*'\ndoes='fail'\ncode=300\n").contains("exit code")
+        );
         assert_eq!(Scenario::read("").unwrap(), Scenario::default());
     }
 }

@@ -62,7 +62,16 @@ impl<W: Write> Plain<W> {
     fn tell(&mut self, event: &Event) {
         let at = event.at_ms;
         match &event.kind {
-            EventKind::RunStarted { version, command, project, namespace, profile, target, rehearsal, .. } => {
+            EventKind::RunStarted {
+                version,
+                command,
+                project,
+                namespace,
+                profile,
+                target,
+                rehearsal,
+                ..
+            } => {
                 let place = match target {
                     Some(target) => format!("target {target}"),
                     None => format!("profile {profile}"),

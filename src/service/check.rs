@@ -41,8 +41,8 @@ use kube::Api;
 use kube::Client;
 use kube::api::ListParams;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 /// How long one try may take. What is asked may be on the other side of the world.
 const LIMIT: Duration = Duration::from_secs(8);

@@ -11,7 +11,8 @@ use std::io::Read;
 use std::sync::LazyLock;
 
 /// Names that end in the digest of a template, and addresses of a machine.
-static DIGEST: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b").unwrap());
+static DIGEST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b").unwrap());
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b127(\.\d+){3}\b").unwrap());
 /// The folder of an engine in the cache.
 static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[0-9a-f]{12}/").unwrap());

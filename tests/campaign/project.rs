@@ -16,7 +16,8 @@ pub(crate) struct Made {
 /// Writes a project into `folder`.
 pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
     let namespace = *chance.of(&["shop", "default"]);
-    let mut toml = format!("name = \"shop\"\nnamespace = \"{namespace}\"\n[minikube]\nprofile = \"minikube\"\n");
+    let mut toml =
+        format!("name = \"shop\"\nnamespace = \"{namespace}\"\n[minikube]\nprofile = \"minikube\"\n");
     let mut manifests = String::new();
     let images = 1 + chance.below(3);
     for number in 0..images {
@@ -31,7 +32,10 @@ pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
         }
         if chance.one_in(2) {
             dockerfile.push_str("RUN --mount=type=secret,id=token cat /run/secrets/token\n");
-            let _ = write!(toml, "[image.{name}]\ncontext = \"{name}\"\nsecrets = {{ token = {{ env = \"TOKEN\" }} }}\n");
+            let _ = write!(
+                toml,
+                "[image.{name}]\ncontext = \"{name}\"\nsecrets = {{ token = {{ env = \"TOKEN\" }} }}\n"
+            );
         } else {
             let _ = write!(toml, "[image.{name}]\ncontext = \"{name}\"\n");
         }
@@ -43,7 +47,11 @@ pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
     }
     toml.push_str("[[manifests]]\npath = \"k8s\"\n");
     if namespace != "default" && chance.one_in(2) {
-        write(folder, "k8s/00-namespace.yaml", &format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n"));
+        write(
+            folder,
+            "k8s/00-namespace.yaml",
+            &format!("apiVersion: v1\nkind: Namespace\nmetadata: {{name: {namespace}}}\n"),
+        );
     }
     toml.push_str("[secret.keys]\nenv-file = \".env\"\n");
     write(folder, ".env", &format!("PASSWORD={SECRET}\n"));
@@ -91,7 +99,9 @@ fn workload(manifests: &mut String, number: u64, images: u64, chance: &mut Chanc
                 "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {{name: {name}-data}}\nspec:\n  accessModes: [ReadWriteOnce]\n  \
                  resources: {{requests: {{storage: 1Gi}}}}\n"
             );
-            let volume = format!("      volumes: [{{name: data, persistentVolumeClaim: {{claimName: {name}-data}}}}]\n");
+            let volume = format!(
+                "      volumes: [{{name: data, persistentVolumeClaim: {{claimName: {name}-data}}}}]\n"
+            );
             deployment(manifests, &name, &image, 1, &volume);
         }
         1 => {

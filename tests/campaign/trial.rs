@@ -83,7 +83,8 @@ struct Stage<'a> {
 
 impl<'a> Stage<'a> {
     async fn new(project: &'a Arc<Project>, made: &Made, scenario: Scenario, seed: u64) -> Stage<'a> {
-        let outside = World::fake("/", [("PATH", "/nowhere"), ("TOKEN", SECRET), ("USER", "me"), ("HOSTNAME", "here")]);
+        let outside =
+            World::fake("/", [("PATH", "/nowhere"), ("TOKEN", SECRET), ("USER", "me"), ("HOSTNAME", "here")]);
         let settings = Settings {
             profile: "minikube".to_owned(),
             seed,
@@ -153,7 +154,11 @@ impl<'a> Stage<'a> {
         self.host.disturb(Scenario::default());
         match self.run(line, None).await {
             Ended::Well => Ok(()),
-            Ended::Badly(fault) => Err(format!("an undisturbed `{line}` fails: {}\n{:#?}", fault.causes().join(": "), fault.findings)),
+            Ended::Badly(fault) => Err(format!(
+                "an undisturbed `{line}` fails: {}\n{:#?}",
+                fault.causes().join(": "),
+                fault.findings
+            )),
             Ended::Killed => Err(format!("an undisturbed `{line}` is killed")),
             Ended::Hung => Err(format!("an undisturbed `{line}` hangs\n{}", self.end_of_story())),
         }
@@ -192,8 +197,14 @@ async fn doing(run: &Run, project: &Arc<Project>, command: &cli::Command) -> Res
 /// What is other people's, in the project's namespace, too.
 fn foreign(made: &Made) -> Vec<(&'static str, Value)> {
     let mut foreign = vec![
-        ("api/v1/namespaces", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "theirs"}})),
-        ("api/v1/configmaps", json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "theirs"}, "data": {"a": "b"}})),
+        (
+            "api/v1/namespaces",
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "theirs"}}),
+        ),
+        (
+            "api/v1/configmaps",
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "theirs"}, "data": {"a": "b"}}),
+        ),
     ];
     if made.namespace == "default" {
         foreign.push((
@@ -242,7 +253,8 @@ fn told(one: Option<&Value>, other: Option<&Value>) -> String {
 pub(crate) async fn trial(folder: &Path, seed: u64, harm: Harm) -> Result<Report, String> {
     let mut chance = Chance::new(seed);
     let made = project::make(folder, &mut chance);
-    let project = Arc::new(load(&folder.join("deploy.toml")).map_err(|fault| format!("{:?}", fault.findings))?);
+    let project =
+        Arc::new(load(&folder.join("deploy.toml")).map_err(|fault| format!("{:?}", fault.findings))?);
 
     // Half of them: what is disturbed changes what is there already.
     let edited = chance.one_in(2);
@@ -315,7 +327,10 @@ pub(crate) async fn trial(folder: &Path, seed: u64, harm: Harm) -> Result<Report
         return Err(explain(format!("volumes were lost: {volumes:?} {after:?}")));
     }
     if theirs != versions(&rough.host) {
-        return Err(explain(format!("other people's objects were changed: {theirs:?} {:?}", versions(&rough.host))));
+        return Err(explain(format!(
+            "other people's objects were changed: {theirs:?} {:?}",
+            versions(&rough.host)
+        )));
     }
     for told in [&calm.told, &rough.told] {
         if told.contains(SECRET) {
@@ -325,10 +340,5 @@ pub(crate) async fn trial(folder: &Path, seed: u64, harm: Harm) -> Result<Report
     }
     let faults = rough.host.gate().faults();
     let (calm, rough) = (calm.report, rough.report);
-    Ok(Report {
-        runs: calm.runs + rough.runs,
-        faults,
-        kills: rough.kills,
-        longest: rough.longest,
-    })
+    Ok(Report { runs: calm.runs + rough.runs, faults, kills: rough.kills, longest: rough.longest })
 }

@@ -90,8 +90,7 @@ impl Build {
         let text = sent.contents.get("Dockerfile").cloned().unwrap_or_default();
         self.ended(definition, false, "").await;
         let platform = self.order.platform.clone().unwrap_or_else(|| self.engine.platform());
-        let ask =
-            Ask { target: self.order.target.as_deref(), args: &self.order.args, platform: &platform };
+        let ask = Ask { target: self.order.target.as_deref(), args: &self.order.args, platform: &platform };
         let dockerfile = Dockerfile::parse(PathBuf::from("Dockerfile"), text, ask).map_err(|wrong| {
             let first = wrong.first().map(|wrong| format!("line {}: {}", wrong.line, wrong.message));
             anyhow::anyhow!("dockerfile parse error on {}", first.unwrap_or_default())
@@ -178,7 +177,9 @@ impl Build {
         };
         let mut chain = match stage.parent {
             Some(parent) => chains.get(&parent).cloned().unwrap_or_default(),
-            None if from_image => self.from(&format!("[{called}1/{total}] FROM {}", stage.base), &stage.base).await?,
+            None if from_image => {
+                self.from(&format!("[{called}1/{total}] FROM {}", stage.base), &stage.base).await?
+            }
             None => Chain { digest: "scratch".to_owned(), layers: Vec::new() },
         };
         let mut index = usize::from(from_image);
@@ -360,7 +361,8 @@ fn brought(
         return (String::new(), 0);
     }
     if let Some(from) = instruction.flags.iter().find_map(|flag| flag.strip_prefix("--from=")) {
-        let by_name = dockerfile.stages.iter().rposition(|stage| stage.name.as_deref() == Some(&from.to_lowercase()));
+        let by_name =
+            dockerfile.stages.iter().rposition(|stage| stage.name.as_deref() == Some(&from.to_lowercase()));
         let stage = by_name.or_else(|| from.parse().ok());
         let chain = stage.and_then(|stage| chains.get(&stage));
         let grown = |chain: &Chain| chain.layers.iter().skip(2).map(|layer| layer.size).sum();
@@ -377,7 +379,10 @@ fn brought(
         .collect();
     let wanted = |path: &str| {
         roots.iter().any(|root| {
-            root.is_empty() || path.strip_prefix(root.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            root.is_empty()
+                || path
+                    .strip_prefix(root.as_str())
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
     };
     let brought: Vec<(&String, &Kept)> = files.iter().filter(|(path, _)| wanted(path)).collect();

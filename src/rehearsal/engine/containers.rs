@@ -29,7 +29,11 @@ impl Engine {
             }
             "POST" if asked.path == "/containers/create" => {
                 body.collect().await.map_err(io::Error::other)?;
-                let id = digest(["container", &self.now().to_string(), &self.store().containers.len().to_string()]);
+                let id = digest([
+                    "container",
+                    &self.now().to_string(),
+                    &self.store().containers.len().to_string(),
+                ]);
                 let inspected = json!({"Id": id, "State": {"Status": "created"}, "Config": {"Labels": {}}});
                 self.contain(&id, Container { inspected, ..Container::default() });
                 Some(said(201, &json!({"Id": id, "Warnings": []})))
@@ -42,7 +46,9 @@ impl Engine {
                         let mut found = bytes(200, Bytes::new());
                         // {} as bollard decodes it: the name and what is known of a file.
                         let stat = "eyJuYW1lIjoieCIsInNpemUiOjEsIm1vZGUiOjQyMCwibXRpbWUiOiIyMDI2LTAxLTAxVDAwOjAwOjAwWiIsImxpbmtUYXJnZXQiOiIifQ==";
-                        found.headers_mut().insert("x-docker-container-path-stat", HeaderValue::from_static(stat));
+                        found
+                            .headers_mut()
+                            .insert("x-docker-container-path-stat", HeaderValue::from_static(stat));
                         Some(found)
                     }
                     _ => missing(name),
@@ -63,7 +69,10 @@ impl Engine {
                 if let Some(name) = asked.path.strip_prefix("/volumes/") {
                     let there = self.store().volumes.contains(name);
                     return Ok(Some(if there {
-                        said(200, &json!({"Name": name, "Driver": "local", "Mountpoint": "", "Labels": {}, "Scope": "local", "Options": null}))
+                        said(
+                            200,
+                            &json!({"Name": name, "Driver": "local", "Mountpoint": "", "Labels": {}, "Scope": "local", "Options": null}),
+                        )
                     } else {
                         said(404, &json!({"message": format!("get {name}: no such volume")}))
                     }));
@@ -81,7 +90,9 @@ impl Engine {
                         container.inspected["State"]["Status"] = json!("running");
                         Some(bytes(204, Bytes::new()))
                     }
-                    Some(_) => Some(said(500, &json!({"message": format!("Container {name} is not paused")}))),
+                    Some(_) => {
+                        Some(said(500, &json!({"message": format!("Container {name} is not paused")})))
+                    }
                     None => missing(name),
                 }
             }
@@ -109,7 +120,9 @@ impl Engine {
         let nodes = store.containers.iter().filter(|(_, container)| {
             let runs = all || container.inspected["State"]["Status"] == "running";
             let of = &container.inspected["Config"]["Labels"];
-            runs && labels.iter().all(|label| label.split_once('=').is_some_and(|(name, value)| of[name] == value))
+            runs && labels
+                .iter()
+                .all(|label| label.split_once('=').is_some_and(|(name, value)| of[name] == value))
         });
         let mut listed: Vec<Value> = nodes
             .map(|(name, container)| {

@@ -86,7 +86,8 @@ impl Asked {
 
     fn writes(&self) -> bool {
         // A session changes nothing, and a build what it has built.
-        !matches!(self.method, Method::GET | Method::HEAD) && !matches!(self.path.as_str(), "/session" | "/build")
+        !matches!(self.method, Method::GET | Method::HEAD)
+            && !matches!(self.path.as_str(), "/session" | "/build")
     }
 }
 
@@ -215,7 +216,10 @@ impl Engine {
             }
         });
         let Ok(Open { asking, shared }) = open.await else {
-            return said(500, &json!({"message": format!("no active session for {id}: context deadline exceeded")}));
+            return said(
+                500,
+                &json!({"message": format!("no active session for {id}: context deadline exceeded")}),
+            );
         };
         let order = Order {
             tags: given("t").into_iter().collect(),
@@ -253,9 +257,7 @@ pub(super) fn hung_up() -> io::Error {
 pub(super) fn said(code: u16, value: &Value) -> Response<Body> {
     let text = if let Value::String(plain) = value { plain.clone() } else { value.to_string() };
     let mut answer = bytes(code, Bytes::from(text));
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     answer
 }
 
@@ -267,9 +269,7 @@ pub(super) fn bytes(code: u16, bytes: Bytes) -> Response<Body> {
 
 pub(super) fn streamed(body: Body) -> Response<Body> {
     let mut answer = Response::new(body);
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    answer.headers_mut().insert(header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
     answer
 }
 

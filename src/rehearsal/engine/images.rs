@@ -35,15 +35,24 @@ pub(super) enum About {
 }
 
 impl About {
-    pub(super) async fn with(self, engine: &Engine, request: Request<Incoming>) -> io::Result<Response<Body>> {
+    pub(super) async fn with(
+        self,
+        engine: &Engine,
+        request: Request<Incoming>,
+    ) -> io::Result<Response<Body>> {
         match self {
             About::Now(answer) => Ok(*answer),
             About::Moves { doing, reference, last } => Ok(moves(doing, &reference, last)),
             About::Load => {
                 let sent = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
                 Ok(match load(engine, &sent) {
-                    Ok(name) => said(200, &Value::String(format!("{}\n", json!({"stream": format!("Loaded image: {name}\n")})))),
-                    Err(error) => said(200, &Value::String(format!("{}\n", json!({"error": error.to_string()})))),
+                    Ok(name) => said(
+                        200,
+                        &Value::String(format!("{}\n", json!({"stream": format!("Loaded image: {name}\n")}))),
+                    ),
+                    Err(error) => {
+                        said(200, &Value::String(format!("{}\n", json!({"error": error.to_string()}))))
+                    }
                 })
             }
         }
@@ -56,29 +65,41 @@ impl Engine {
         let missing = |name: &str| said(404, &json!({"message": format!("No such image: {name}")}));
         match asked.method.as_str() {
             "GET" if asked.path == "/images/json" => now(said(200, &self.listed(asked.text("filters")))),
-            "GET" if asked.path == "/system/df" => now(said(200, &json!({"LayersSize": self.store().layers()}))),
+            "GET" if asked.path == "/system/df" => {
+                now(said(200, &json!({"LayersSize": self.store().layers()})))
+            }
             "GET" => {
                 if let Some(name) = asked.between("/images/", "/json") {
-                    return now(self.find(name).map_or_else(|| missing(name), |image| said(200, &image.inspected())));
+                    return now(self
+                        .find(name)
+                        .map_or_else(|| missing(name), |image| said(200, &image.inspected())));
                 }
                 if let Some(name) = asked.between("/images/", "/history") {
-                    return now(self.find(name).map_or_else(|| missing(name), |image| said(200, &image.history())));
+                    return now(self
+                        .find(name)
+                        .map_or_else(|| missing(name), |image| said(200, &image.history())));
                 }
                 if let Some(name) = asked.between("/distribution/", "/json") {
                     let pushed = self.find(name).and_then(|image| image.digests.first().cloned());
-                    let digest = pushed.and_then(|digest| digest.split_once('@').map(|(_, digest)| digest.to_owned()));
+                    let digest =
+                        pushed.and_then(|digest| digest.split_once('@').map(|(_, digest)| digest.to_owned()));
                     return now(digest.map_or_else(
                         || said(404, &json!({"message": "manifest unknown"})),
-                        |digest| said(200, &json!({"Descriptor": {"digest": digest, "size": 1}, "Platforms": []})),
+                        |digest| {
+                            said(200, &json!({"Descriptor": {"digest": digest, "size": 1}, "Platforms": []}))
+                        },
                     ));
                 }
                 let name = asked.between("/images/", "/get")?;
-                now(self.find(name).map_or_else(|| missing(name), |image| {
-                    saved(&image, name).map_or_else(
-                        |error| said(500, &json!({"message": error.to_string()})),
-                        |archive| bytes(200, Bytes::from(archive)),
-                    )
-                }))
+                now(self.find(name).map_or_else(
+                    || missing(name),
+                    |image| {
+                        saved(&image, name).map_or_else(
+                            |error| said(500, &json!({"message": error.to_string()})),
+                            |archive| bytes(200, Bytes::from(archive)),
+                        )
+                    },
+                ))
             }
             "POST" if asked.path == "/images/create" => Some(self.create(asked)),
             "POST" if asked.path == "/images/load" => Some(About::Load),
@@ -99,7 +120,9 @@ impl Engine {
                 let used = self.used();
                 let in_use = |name: &String| *name == image.id || image.tags.contains(name);
                 if last && !asked.flag("force") && used.iter().any(in_use) {
-                    let message = format!("conflict: unable to delete {name}: image is being used by running container");
+                    let message = format!(
+                        "conflict: unable to delete {name}: image is being used by running container"
+                    );
                     return now(said(409, &json!({ "message": message })));
                 }
                 let removed = self.store().remove(name);
@@ -111,8 +134,12 @@ impl Engine {
 
     fn listed(&self, filters: &str) -> Value {
         let filters: Value = serde_json::from_str(filters).unwrap_or_default();
-        let labels: Vec<String> =
-            filters["label"].as_array().into_iter().flatten().filter_map(|label| label.as_str().map(str::to_owned)).collect();
+        let labels: Vec<String> = filters["label"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|label| label.as_str().map(str::to_owned))
+            .collect();
         let has = |image: &&Image| {
             labels.iter().all(|label| match label.split_once('=') {
                 Some((name, value)) => image.labels.get(name).is_some_and(|is| is == value),
@@ -125,7 +152,12 @@ impl Engine {
     fn create(&self, asked: &Asked) -> About {
         if asked.text("fromSrc") == "-" {
             let print = digest(["an empty archive", &self.now().to_string()]);
-            let image = Image { id: format!("sha256:{print}"), created: self.now(), platform: self.platform(), ..Image::default() };
+            let image = Image {
+                id: format!("sha256:{print}"),
+                created: self.now(),
+                platform: self.platform(),
+                ..Image::default()
+            };
             let id = image.id.clone();
             self.store().keep(image);
             return About::Now(Box::new(said(200, &Value::String(format!("{}\n", json!({ "status": id }))))));
@@ -135,7 +167,9 @@ impl Engine {
             reference = format!("{reference}:{}", asked.text("tag"));
         }
         let last = match self.pull(&reference) {
-            Ok(image) => Ok(json!({"status": format!("Digest: {}", image.digests.first().map_or("", |digest| digest.rsplit('@').next().unwrap_or_default()))})),
+            Ok(image) => Ok(
+                json!({"status": format!("Digest: {}", image.digests.first().map_or("", |digest| digest.rsplit('@').next().unwrap_or_default()))}),
+            ),
             Err(_) => Err(format!("manifest for {reference} not found: manifest unknown")),
         };
         About::Moves { doing: "Downloading", reference, last }

@@ -108,9 +108,8 @@ impl Image {
             size,
             by: format!("# {name}"),
         };
-        let (repository, _) = name.split_once('@').unwrap_or_else(|| {
-            name.rsplit_once(':').unwrap_or((&name, ""))
-        });
+        let (repository, _) =
+            name.split_once('@').unwrap_or_else(|| name.rsplit_once(':').unwrap_or((&name, "")));
         Image {
             id: format!("sha256:{print}"),
             digests: [format!("{repository}@sha256:{}", digest(["manifest", name.as_str()]))].into(),

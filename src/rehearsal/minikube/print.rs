@@ -23,7 +23,8 @@ impl Printer {
     }
 
     pub(super) fn step(&self, index: u32, name: &str, message: &str) {
-        let data = json!({"currentstep": index.to_string(), "message": message, "name": name, "totalsteps": "19"});
+        let data =
+            json!({"currentstep": index.to_string(), "message": message, "name": name, "totalsteps": "19"});
         self.event("step", &data);
     }
 
