@@ -14,6 +14,10 @@ check:
 test *ARGS:
     cargo test {{ARGS}}
 
+# things going wrong by chance: trials FIRST..LAST, or the one of a seed, as a failure names it
+campaign TRIALS='0..1000':
+    TODO_CAMPAIGN={{TRIALS}} cargo test --release campaign::again -- --ignored --nocapture
+
 # the tests against the minikube of this machine
 real *ARGS:
     cargo build --release

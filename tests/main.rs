@@ -27,6 +27,7 @@ mod dockerignore;
 )]
 mod failures;
 mod from_scripts;
+mod garbled;
 #[path = "init/trees.rs"]
 mod init;
 #[cfg(unix)]

@@ -9,7 +9,6 @@ mod print;
 use crate::clock::Clock;
 use crate::rehearsal::cluster::Cluster;
 use crate::rehearsal::engine::Engine;
-use crate::rehearsal::engine::store::Container;
 use crate::rehearsal::gate::Course;
 use crate::rehearsal::gate::Gate;
 use crate::rehearsal::pace::Pace;
@@ -131,7 +130,7 @@ impl Programs for Minikube {
         if called.program.file_stem().is_none_or(|name| name != "minikube") {
             return None;
         }
-        let (lines, printed) = mpsc::unbounded_channel();
+        let (lines, told) = mpsc::unbounded_channel();
         let (ended, code) = oneshot::channel();
         let (stop, stopped) = oneshot::channel();
         let (minikube, arguments) = (self.clone(), Arguments::of(called));
@@ -148,7 +147,7 @@ impl Programs for Minikube {
             }
             drop(lines);
         });
-        Some(Playing { lines: printed, code, stop: Some(stop) })
+        Some(Playing { lines: told, code, stop: Some(stop) })
     }
 
     fn really(&self, _program: &Path) -> Box<dyn Send> {
@@ -419,7 +418,7 @@ impl Minikube {
     fn contain(&self, profile: &str, ports: Option<&str>, status: &str) {
         let inner = &self.0;
         let mut store = inner.host.store();
-        let container = store.containers.entry(profile.to_owned()).or_insert_with(Container::default);
+        let container = store.containers.entry(profile.to_owned()).or_default();
         if container.inspected.is_null() {
             let at = |address: SocketAddr| json!([{"HostIp": address.ip().to_string(), "HostPort": address.port().to_string()}]);
             let mut published = json!({"2376/tcp": at(inner.docker), "8443/tcp": at(inner.api)});

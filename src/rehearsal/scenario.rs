@@ -454,6 +454,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_documentation_is_a_scenario() {
+        let page = include_str!("../../docs/rehearsal.md");
+        let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let scenario = Scenario::read(example).unwrap();
+        assert_eq!((scenario.faults.len(), scenario.pods.len(), scenario.events.len()), (1, 1, 1));
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_told_with_its_line() {
         let wrong = |text: &str| -> Vec<(usize, String)> {
             let mistakes = Scenario::read(text).unwrap_err();
