@@ -94,8 +94,14 @@ impl World {
     /// Works for as long as the nodes run.
     pub(super) async fn control(self: Arc<Self>) {
         let mut news = self.api.news();
-        let mut seen = 0;
         let mut queue: BTreeSet<Task> = BTreeSet::new();
+        // What was there before the nodes ran is news to them.
+        let mut seen = self.api.with(|memory| {
+            for change in memory.as_news() {
+                concern(memory, &change, &mut queue);
+            }
+            memory.version
+        });
         let mut later: BTreeSet<(Instant, Task)> = BTreeSet::new();
         let mut due: BTreeSet<Task> = BTreeSet::new();
         loop {
