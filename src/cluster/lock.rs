@@ -1,7 +1,9 @@
 //! One run at a time: a Lease with an owner and an expiry.
 //!
 //! Not held by a run that has nothing to write. An expired one is taken over, so a run that was killed locks nobody out
-//! for longer than half a minute; one that ends in any other way removes it.
+//! for longer than half a minute, and on the machine that it ran on not at all; one that ends in any other way removes it.
+
+mod process;
 
 use crate::cluster::kind;
 use crate::cluster::once;
@@ -138,7 +140,7 @@ pub(crate) async fn wait(
     while let Some(held) = &lease {
         if watched.is_dead(held) {
             // Nobody else would take it away: this run has nothing to write, and needs no lock of its own.
-            take(run, wire, target).await?.release().await;
+            take_from(watched, wire, target).await?.release().await;
             break;
         }
         watched.for_a_change(wire, target, held).await?;
@@ -149,9 +151,14 @@ pub(crate) async fn wait(
 
 /// Takes the lock, waiting for whoever holds it.
 pub(crate) async fn take(run: &Run, wire: &Wire, target: &Target) -> fault::Result<Held> {
+    take_from(Watched::new(run), wire, target).await
+}
+
+/// As [`take`], from whoever was watched for some time already.
+async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fault::Result<Held> {
+    let run = watched.run;
     let namespace = Some(target.namespace.as_str());
     let me = format!("{} #{:08x}", identity(run), nonce());
-    let mut watched = Watched::new(run);
     loop {
         if let Some(fault) = run.stopped() {
             return Err(fault);
@@ -204,7 +211,8 @@ impl<'a> Watched<'a> {
     }
 
     fn is_dead(&mut self, lease: &Value) -> bool {
-        if owner(lease, self.run.world.clock.now()).is_none() {
+        let mark = lease["metadata"]["annotations"][process::ANNOTATION].as_str().unwrap_or_default();
+        if process::is_gone(mark) || owner(lease, self.run.world.clock.now()).is_none() {
             return true;
         }
         let renewed = lease["metadata"]["resourceVersion"].as_str().unwrap_or_default();
@@ -303,6 +311,9 @@ fn lease(target: &Target, me: &str, version: Option<&str>) -> Value {
         "metadata": {"name": name(target), "namespace": target.namespace.as_str()},
         "spec": {"holderIdentity": me, "leaseDurationSeconds": LIFE.as_secs(), "acquireTime": now, "renewTime": now},
     });
+    if let Some(mark) = process::mark() {
+        lease["metadata"]["annotations"] = json!({process::ANNOTATION: mark});
+    }
     if let Some(version) = version {
         lease["metadata"]["resourceVersion"] = json!(version);
     }
