@@ -87,6 +87,20 @@ fn a_run_that_is_killed_at_any_effect_is_gone_on_with() {
     );
 }
 
+/// What trials have found, and what was mended since.
+#[test]
+fn what_trials_have_found_stays_mended() {
+    many(vec![
+        // Killed between its last object and its revision: `todo history` lacked what was deployed.
+        (7, Harm::KillUp(22)),
+        // Killed at its first effect: the next run had nothing to write and left the dead lock where it was.
+        (11, Harm::KillDown(1)),
+        // An engine that took a build, or a pull, and said nothing was waited for without end.
+        (164, Harm::Any),
+        (174, Harm::Any),
+    ]);
+}
+
 /// `TODO_CAMPAIGN=SEED` runs the trial of that seed; `TODO_CAMPAIGN=FIRST..LAST` those from the first to before the last.
 #[test]
 #[ignore = "the long form: `just campaign`"]

@@ -11,8 +11,13 @@ use hyper::client::conn::http1;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tonic::codegen::Service;
+
+/// How long an engine may take to begin an answer to what it has no body to wait for: it has been asked to work, so long
+/// before one that was only asked a question is given up, but not for ever.
+const HEAD: Duration = Duration::from_secs(600);
 
 /// Opens connections to one engine; certificates are read once. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,7 +52,22 @@ impl Dialer {
     }
 
     /// Sends `request` on a new connection and returns the answer's head; its body lives as long as the [`Call`].
+    ///
+    /// # Errors
+    /// Also when there is no head after [`HEAD`].
     pub async fn send<B>(&self, request: Request<B>) -> anyhow::Result<(Response<Incoming>, Call)>
+    where
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let silent =
+            || format!("the engine at {} has not answered for {} min", self.address, HEAD.as_secs() / 60);
+        tokio::time::timeout(HEAD, self.send_all(request)).await.with_context(silent)?
+    }
+
+    /// As [`Dialer::send`], for a request that the engine answers only when it has taken all of its body: without a limit.
+    pub async fn send_all<B>(&self, request: Request<B>) -> anyhow::Result<(Response<Incoming>, Call)>
     where
         B: Body + Send + 'static,
         B::Data: Send,

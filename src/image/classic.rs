@@ -57,7 +57,8 @@ pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: b
         .body(body)
         .map_err(|error| Unmade::Engine(error.into()))?;
     item.progress("sending the context", None);
-    let sent = dialer.send(request).await.context("the context could not be sent").map_err(Unmade::Engine)?;
+    let sent =
+        dialer.send_all(request).await.context("the context could not be sent").map_err(Unmade::Engine)?;
     let mut answer = Answer::of(sent).await?;
 
     let mut step = None;

@@ -133,7 +133,7 @@ async fn load(
         .header("Host", node.dialer.host())
         .header("Content-Type", "application/x-tar")
         .body(body)?;
-    let mut answer = Answer::of(node.dialer.send(request).await?).await?;
+    let mut answer = Answer::of(node.dialer.send_all(request).await?).await?;
     while answer.next_good().await?.is_some() {}
     Ok(())
 }

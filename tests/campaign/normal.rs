@@ -40,6 +40,12 @@ pub(crate) fn all(left: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
         })
         .map(|(name, mut value)| {
             unpack(&mut value);
+            if name.starts_with("image ")
+                && let Some(tags) = value.as_array_mut()
+            {
+                // One image may be found by several keys: while its base could not be pulled it had another.
+                tags.retain(|tag| !tag.as_str().is_some_and(|tag| tag.contains(":k-")));
+            }
             plain(&mut value);
             (FOLDER.replace_all(&text(&name), "/#/").into_owned(), value)
         })
