@@ -132,9 +132,8 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
             |ahead: u64| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(ahead);
         let mut heard = Vec::new();
         'run: loop {
-            match tokio::time::timeout(TICK, events.recv_many(&mut heard, AT_ONCE)).await {
-                Ok(0) => break,
-                Ok(_) | Err(_) => {}
+            if let Ok(0) = tokio::time::timeout(TICK, events.recv_many(&mut heard, AT_ONCE)).await {
+                break;
             }
             for event in heard.drain(..) {
                 ahead += event.at_ms.saturating_sub(now(ahead));

@@ -162,7 +162,7 @@ fn value(objects: &[Object], name: &ObjectName, key: &DataKey) -> Option<Secret>
 pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let now = reach::look(run, project).await?;
-    let site = if let Now::There(site) = &now { Some(site) } else { None };
+    let site = if let Now::There(site) = &now { Some(&**site) } else { None };
     let checks: Vec<&Check> = project.checks.iter().collect();
     let objects = &gathered.plan.objects;
     let asked = async { ask(run, project, site, objects, &checks, false).await };

@@ -94,7 +94,7 @@ impl Site {
 #[derive(Debug)]
 pub(crate) enum Now {
     /// It can be asked.
-    There(Site),
+    There(Box<Site>),
     /// It is the project's minikube, which does not run.
     Not(State),
 }
@@ -102,10 +102,10 @@ pub(crate) enum Now {
 /// Looks, and changes nothing.
 pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
     if let Some(other) = &project.elsewhere {
-        return Site::of_target(run, other).map(Now::There);
+        return Site::of_target(run, other).map(|site| Now::There(Box::new(site)));
     }
     Ok(match minikube::look(run, &project.minikube).await? {
-        State::Running(node) => Now::There(Site::of_node(&node)),
+        State::Running(node) => Now::There(Box::new(Site::of_node(&node))),
         state => Now::Not(state),
     })
 }
@@ -118,7 +118,7 @@ pub(crate) async fn running(run: &Run, project: &Project) -> Result<Target> {
 /// A cluster that must be running already.
 pub(crate) async fn there(run: &Run, project: &Project) -> Result<Site> {
     match look(run, project).await? {
-        Now::There(site) => Ok(site),
+        Now::There(site) => Ok(*site),
         Now::Not(_) => {
             let profile = &project.minikube.profile;
             let message = format!("the profile `{profile}` does not run");

@@ -169,11 +169,11 @@ async fn beside(
 ) -> Result<Vec<Built>> {
     let mut build = std::pin::pin!(build);
     tokio::select! {
-        built = &mut build => return built,
+        done = &mut build => return done,
         () = tokio::time::sleep(BUILDING) => {}
     }
-    let (built, ()) = tokio::try_join!(build, room)?;
-    Ok(built)
+    let (images, ()) = tokio::try_join!(build, room)?;
+    Ok(images)
 }
 
 /// What was written, by us and by Helm, and what is still to be done about the charts.
@@ -309,7 +309,9 @@ async fn listened(
     let unheard = unheard(run, &target.client, &target.namespace, objects, &told).await;
     match opened {
         Ok(proved) => {
-            unheard.into_iter().for_each(|finding| run.sink.warn(finding));
+            for finding in unheard {
+                run.sink.warn(finding);
+            }
             Ok(proved)
         }
         Err(fault) => {

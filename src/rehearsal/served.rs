@@ -17,7 +17,7 @@ fn version() -> Value {
 }
 
 /// A kind as it is served.
-struct Kind {
+struct Served {
     group: String,
     version: String,
     kind: String,
@@ -25,7 +25,7 @@ struct Kind {
     namespaced: bool,
 }
 
-impl Kind {
+impl Served {
     fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
@@ -68,8 +68,8 @@ impl Memory {
     }
 
     /// Kubernetes' own kinds, and those of the CRDs.
-    fn kinds(&self) -> impl Iterator<Item = Kind> {
-        let own = kinds::ALL.iter().map(|kind| Kind {
+    fn kinds(&self) -> impl Iterator<Item = Served> {
+        let own = kinds::ALL.iter().map(|kind| Served {
             group: kind.group.to_owned(),
             version: kind.version.to_owned(),
             kind: kind.kind.to_owned(),
@@ -79,7 +79,7 @@ impl Memory {
         let more = self.crds().flat_map(|crd| {
             let spec = &crd["spec"];
             let versions = spec["versions"].as_array().into_iter().flatten();
-            versions.map(move |version| Kind {
+            versions.map(move |version| Served {
                 group: text(&spec["group"]),
                 version: text(&version["name"]),
                 kind: text(&spec["names"]["kind"]),
@@ -91,8 +91,8 @@ impl Memory {
     }
 
     /// The kinds of each version of each group.
-    fn by_group(&self) -> BTreeMap<String, BTreeMap<String, Vec<Kind>>> {
-        let mut groups: BTreeMap<String, BTreeMap<String, Vec<Kind>>> = BTreeMap::new();
+    fn by_group(&self) -> BTreeMap<String, BTreeMap<String, Vec<Served>>> {
+        let mut groups: BTreeMap<String, BTreeMap<String, Vec<Served>>> = BTreeMap::new();
         for kind in self.kinds() {
             let versions = groups.entry(kind.group.clone()).or_default();
             versions.entry(kind.version.clone()).or_default().push(kind);
@@ -147,7 +147,7 @@ impl Memory {
     }
 }
 
-fn aggregate(kind: &Kind) -> Value {
+fn aggregate(kind: &Served) -> Value {
     json!({"resource": kind.plural, "singularResource": kind.kind.to_lowercase(), "verbs": VERBS,
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
         "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind}})
