@@ -20,7 +20,7 @@ fn version() -> Value {
 struct Kind {
     group: String,
     version: String,
-    kind: String,
+    name: String,
     plural: String,
     namespaced: bool,
 }
@@ -55,7 +55,7 @@ impl Memory {
             .kinds()
             .filter(|kind| kind.api_version() == wanted)
             .map(|kind| {
-                json!({"name": kind.plural, "kind": kind.kind, "singularName": kind.kind.to_lowercase(),
+                json!({"name": kind.plural, "kind": kind.name, "singularName": kind.name.to_lowercase(),
                     "namespaced": kind.namespaced, "verbs": VERBS})
             })
             .collect();
@@ -72,7 +72,7 @@ impl Memory {
         let own = kinds::ALL.iter().map(|kind| Kind {
             group: kind.group.to_owned(),
             version: kind.version.to_owned(),
-            kind: kind.kind.to_owned(),
+            name: kind.kind.to_owned(),
             plural: kind.plural.to_owned(),
             namespaced: kind.namespaced,
         });
@@ -82,7 +82,7 @@ impl Memory {
             versions.map(move |version| Kind {
                 group: text(&spec["group"]),
                 version: text(&version["name"]),
-                kind: text(&spec["names"]["kind"]),
+                name: text(&spec["names"]["kind"]),
                 plural: text(&spec["names"]["plural"]),
                 namespaced: spec["scope"] != "Cluster",
             })
@@ -148,7 +148,7 @@ impl Memory {
 }
 
 fn aggregate(kind: &Kind) -> Value {
-    json!({"resource": kind.plural, "singularResource": kind.kind.to_lowercase(), "verbs": VERBS,
+    json!({"resource": kind.plural, "singularResource": kind.name.to_lowercase(), "verbs": VERBS,
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
-        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind}})
+        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.name}})
 }
