@@ -17,15 +17,15 @@ fn version() -> Value {
 }
 
 /// A kind as it is served.
-struct Served {
+struct Kind {
     group: String,
     version: String,
-    kind: String,
+    name: String,
     plural: String,
     namespaced: bool,
 }
 
-impl Served {
+impl Kind {
     fn api_version(&self) -> String {
         if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
@@ -55,7 +55,7 @@ impl Memory {
             .kinds()
             .filter(|kind| kind.api_version() == wanted)
             .map(|kind| {
-                json!({"name": kind.plural, "kind": kind.kind, "singularName": kind.kind.to_lowercase(),
+                json!({"name": kind.plural, "kind": kind.name, "singularName": kind.name.to_lowercase(),
                     "namespaced": kind.namespaced, "verbs": VERBS})
             })
             .collect();
@@ -68,21 +68,21 @@ impl Memory {
     }
 
     /// Kubernetes' own kinds, and those of the CRDs.
-    fn kinds(&self) -> impl Iterator<Item = Served> {
-        let own = kinds::ALL.iter().map(|kind| Served {
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let own = kinds::ALL.iter().map(|kind| Kind {
             group: kind.group.to_owned(),
             version: kind.version.to_owned(),
-            kind: kind.kind.to_owned(),
+            name: kind.kind.to_owned(),
             plural: kind.plural.to_owned(),
             namespaced: kind.namespaced,
         });
         let more = self.crds().flat_map(|crd| {
             let spec = &crd["spec"];
             let versions = spec["versions"].as_array().into_iter().flatten();
-            versions.map(move |version| Served {
+            versions.map(move |version| Kind {
                 group: text(&spec["group"]),
                 version: text(&version["name"]),
-                kind: text(&spec["names"]["kind"]),
+                name: text(&spec["names"]["kind"]),
                 plural: text(&spec["names"]["plural"]),
                 namespaced: spec["scope"] != "Cluster",
             })
@@ -91,8 +91,8 @@ impl Memory {
     }
 
     /// The kinds of each version of each group.
-    fn by_group(&self) -> BTreeMap<String, BTreeMap<String, Vec<Served>>> {
-        let mut groups: BTreeMap<String, BTreeMap<String, Vec<Served>>> = BTreeMap::new();
+    fn by_group(&self) -> BTreeMap<String, BTreeMap<String, Vec<Kind>>> {
+        let mut groups: BTreeMap<String, BTreeMap<String, Vec<Kind>>> = BTreeMap::new();
         for kind in self.kinds() {
             let versions = groups.entry(kind.group.clone()).or_default();
             versions.entry(kind.version.clone()).or_default().push(kind);
@@ -147,8 +147,8 @@ impl Memory {
     }
 }
 
-fn aggregate(kind: &Served) -> Value {
-    json!({"resource": kind.plural, "singularResource": kind.kind.to_lowercase(), "verbs": VERBS,
+fn aggregate(kind: &Kind) -> Value {
+    json!({"resource": kind.plural, "singularResource": kind.name.to_lowercase(), "verbs": VERBS,
         "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
-        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.kind}})
+        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.name}})
 }
