@@ -3,7 +3,7 @@
 //! tokio's paused clock jumps to the next timer whenever no task can go on, even if a socket has become ready in that very
 //! moment: alone it would run into every time limit. So there is always a next timer here, close by: while anything is said
 //! over a socket it is a millisecond away, and it moves off as it becomes quiet. Whoever waits for an answer in this
-//! process loses at most [`FAR`] of its patience.
+//! process loses at most 64 ms of its patience.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

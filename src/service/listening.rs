@@ -130,7 +130,7 @@ mod tests {
     use serde_json::json;
     use std::sync::Arc;
 
-    fn service(spec: Value) -> Object {
+    fn service(spec: &Value) -> Object {
         let value = json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "web"}, "spec": spec});
         Object::made(value, Place::file("web.yaml"))
     }
@@ -157,7 +157,7 @@ mod tests {
             let run = Run { sink: Sink::new().0, cancel, world, verbose: false };
             let client = cluster(pods([("web-1", listens)])).await;
             let home = Namespace::parse("todo").unwrap();
-            let found = unheard(&run, &client, &home, &[service(spec.clone())], &asked).await;
+            let found = unheard(&run, &client, &home, &[service(spec)], &asked).await;
             assert_eq!(found.len(), usize::from(told), "{spec} {listens:?} {asked:?}: {found:?}");
             if let [finding] = found.as_slice() {
                 assert_eq!(finding.message, "nothing listens on port 8000 of its pods, where it leads");
