@@ -17,16 +17,17 @@ use trial::Harm;
 use trial::Report;
 
 /// Runs one trial on a runtime of its own.
-fn one(seed: u64, harm: Harm) -> Result<Report, String> {
+fn one(seed: u64, harm: &Harm) -> Result<Report, String> {
     let folder = tempfile::tempdir().unwrap();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let ended = runtime.block_on(trial::trial(folder.path(), seed, harm));
+    let ended = runtime.block_on(trial::trial(folder.path(), seed, harm.clone()));
     runtime.shutdown_background();
     ended
 }
 
 /// Runs many trials on two threads, and tells the figures; panics with all that failed.
+#[expect(clippy::print_stdout, reason = "the figures are what the campaign is run for")]
 fn many(trials: Vec<(u64, Harm)>) -> Report {
     let began = Instant::now();
     let (next, done) = (AtomicU64::new(0), Mutex::new((Report::default(), Vec::new())));
@@ -34,7 +35,7 @@ fn many(trials: Vec<(u64, Harm)>) -> Report {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some((seed, harm)) = trials.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap()) {
-                    let ended = std::panic::catch_unwind(|| one(*seed, harm.clone()));
+                    let ended = std::panic::catch_unwind(|| one(*seed, harm));
                     let ended = ended.unwrap_or_else(|_| Err("it panicked".to_owned()));
                     let mut done = done.lock().unwrap();
                     match ended {
@@ -73,7 +74,7 @@ fn many(trials: Vec<(u64, Harm)>) -> Report {
 
 #[test]
 fn whatever_happens_the_next_up_ends_in_the_same_state() {
-    let report = many((0..24).map(|seed| (seed, Harm::Any)).collect());
+    let report = many((0..12).map(|seed| (seed, Harm::Any)).collect());
     assert!(report.faults > 0 && report.kills > 0, "{report:?}");
 }
 
@@ -81,7 +82,7 @@ fn whatever_happens_the_next_up_ends_in_the_same_state() {
 fn a_run_that_is_killed_at_any_effect_is_gone_on_with() {
     many(
         (0..36)
-            .step_by(3)
+            .step_by(6)
             .flat_map(|at| [(7, Harm::KillUp(at + 1)), (11, Harm::KillDown(at / 4 + 1))])
             .collect(),
     );
@@ -98,6 +99,11 @@ fn what_trials_have_found_stays_mended() {
         // An engine that took a build, or a pull, and said nothing was waited for without end.
         (164, Harm::Any),
         (174, Harm::Any),
+        (235, Harm::Any),
+        (293, Harm::Any),
+        // An image that was brought back in this very run was still missing to its pods, and they were given up at once.
+        (160, Harm::Any),
+        (266, Harm::Any),
     ]);
 }
 

@@ -55,7 +55,7 @@ const STUMBLES: [&str; 24] = [
 
 fn garbled(good: &[u8], chance: &mut Chance) -> Vec<u8> {
     let mut bytes = good.to_vec();
-    for _ in 0..1 + chance.below(6) {
+    for _ in 0..=chance.below(6) {
         let at = |chance: &mut Chance, bytes: &[u8]| {
             usize::try_from(chance.below(bytes.len() as u64 + 1)).unwrap()
         };
@@ -157,7 +157,9 @@ fn garbled_objects_and_build_messages_are_judged_without_a_panic() {
     for seed in 0..COUNT {
         let mut chance = Chance::new(seed);
         let mut objects = good.clone();
-        objects.iter_mut().for_each(|object| mixed(object, &mut chance));
+        for object in &mut objects {
+            mixed(object, &mut chance);
+        }
         let _ = explain::explain(&objects, Timestamp::UNIX_EPOCH);
     }
     let build = b"\x0a\x20\x0a\x06sha256\x1a\x0f[a 1/2] RUN make\x2a\x02\x08\x01\x32\x02\x08\x02\x1a\x0c\x0a\x06sha256\x22\x02ab";

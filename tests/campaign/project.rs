@@ -41,7 +41,7 @@ pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
         }
         dockerfile.push_str("COPY src /src\nUSER 1000\nCMD [\"serve\"]\n");
         write(folder, &format!("{name}/Dockerfile"), &dockerfile);
-        for file in 0..1 + chance.below(4) {
+        for file in 0..=chance.below(4) {
             write(folder, &format!("{name}/src/{file}.txt"), &format!("{number} {file} {}", chance.next()));
         }
     }
@@ -57,7 +57,7 @@ pub(crate) fn make(folder: &Path, chance: &mut Chance) -> Made {
     write(folder, ".env", &format!("PASSWORD={SECRET}\n"));
     write(folder, ".gitignore", ".env\n");
     config(&mut manifests, chance);
-    for number in 0..1 + chance.below(4) {
+    for number in 0..=chance.below(4) {
         workload(&mut manifests, number, images, chance);
     }
     // What people open.

@@ -296,7 +296,7 @@ pub(crate) async fn trial(folder: &Path, seed: u64, harm: Harm) -> Result<Report
             rough.run("down", Some(*at)).await;
         }
         Harm::Any => {
-            for _ in 0..1 + chance.below(3) {
+            for _ in 0..=chance.below(3) {
                 let die = chance.one_in(2).then(|| 1 + chance.below(effects));
                 let line = *chance.of(&["up", "up", "up", "down"]);
                 taken_down |= line == "down";
