@@ -20,7 +20,6 @@ mod prover;
 
 use crate::fault::Fault;
 use crate::fault::Kind;
-use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::project;
@@ -40,8 +39,10 @@ use http::Question;
 use kube::Api;
 use kube::Client;
 use kube::api::ListParams;
+use kube::core::NamespaceResourceScope;
 use once::once;
 use prover::Prover;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -109,6 +110,9 @@ struct Pace {
 const PACE: Pace =
     Pace { limit: Duration::from_secs(2), pause: Duration::from_secs(1), settle: Duration::from_secs(3) };
 
+/// How long the API server may take to come to itself.
+const LISTING: Duration = Duration::from_secs(10);
+
 /// Asks every service that people open until it answers as expected, all at once, and tells the URLs that did.
 ///
 /// Without `declared` services the one that is made to be opened is found among `objects`; none at all is fine.
@@ -149,20 +153,44 @@ async fn find(
     declared: &[project::Service],
     objects: &[Object],
 ) -> Result<Vec<Candidate>> {
-    let doing = || format!("cannot list the Services of namespace `{namespace}`");
-    let services = Api::namespaced(client.clone(), namespace.as_str());
-    let ingresses = Api::namespaced(client.clone(), namespace.as_str());
-    let all = ListParams::default();
-    let services = services.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
-    let mut live = Live { services: services.or_fault(Kind::Service, doing)?.items, ingresses: Vec::new() };
+    let services = listed(client, namespace, "Services").await?;
+    let mut live = Live { services, ingresses: Vec::new() };
     // Who does not know what was applied takes what is there.
     if objects.is_empty() || objects.iter().any(|object| object.kind() == "Ingress") {
-        let found = ingresses.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
-        live.ingresses = found.or_fault(Kind::Service, || doing().replace("Services", "Ingresses"))?.items;
+        live.ingresses = listed(client, namespace, "Ingresses").await?;
     }
     candidates(declared, objects, &live).map_err(|findings| {
         Fault::message(Kind::Service, "what is to be opened is not there").findings(findings)
     })
+}
+
+/// All objects of a kind. A server that is busy or comes up again is asked again, for a while.
+async fn listed<K>(client: &Client, namespace: &Namespace, what: &str) -> Result<Vec<K>>
+where
+    K: kube::Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned,
+{
+    let all: Api<K> = Api::namespaced(client.clone(), namespace.as_str());
+    let end = Instant::now() + LISTING;
+    loop {
+        let error = match all.list(&ListParams::default()).await {
+            Ok(list) => return Ok(list.items),
+            Err(error) => error,
+        };
+        let passes = match &error {
+            kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+            _ => true,
+        };
+        if !passes || Instant::now() + PACE.pause > end {
+            let why = anyhow::anyhow!(backend::words(&error));
+            let doing = format!("cannot list the {what} of namespace `{namespace}`");
+            return Err(Fault::new(Kind::Service, why.context(doing))
+                .hint("look at the cluster: `minikube status`, and `todo up` again"));
+        }
+        tokio::time::sleep(PACE.pause).await;
+    }
 }
 
 /// What one try said.

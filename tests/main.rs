@@ -35,6 +35,8 @@ mod real;
 #[cfg(unix)]
 mod rehearsed {
     mod failures;
+    mod faults;
+    mod kinds;
     mod life;
     mod stage;
 }

@@ -12,6 +12,7 @@ use crate::cluster::inventory::MADE_BY;
 use crate::cluster::kind;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
+use crate::cluster::retry::patience;
 use crate::cluster::retry::persist;
 use crate::cluster::rollout;
 use crate::cluster::rollout::Limits;
@@ -140,7 +141,8 @@ async fn served(wire: &Wire, crd: &manifest::Object) -> fault::Result<()> {
     for kind in kind::defined(std::slice::from_ref(crd)) {
         let end = tokio::time::Instant::now() + ACCOUNT;
         while let Err(failure) = wire.list(&kind, None, "").await {
-            if !failure.is_absent() || tokio::time::Instant::now() > end {
+            let passes = failure.is_absent() || patience(&failure).is_some();
+            if !passes || tokio::time::Instant::now() > end {
                 return Err(unreadable(failure, "cannot use the kind of a new CRD"));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

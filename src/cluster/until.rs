@@ -3,6 +3,7 @@
 //! Not the rollout, which watches all objects at once and judges them. Each look is followed by a watch from the version
 //! that was seen, so nothing falls between the two.
 
+use crate::cluster::retry::patience;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
@@ -25,7 +26,14 @@ pub(crate) async fn until(
 ) -> Result<(Option<Value>, bool), Failure> {
     let end = Instant::now() + limit;
     loop {
-        let seen = wire.get(kind, namespace, name).await?;
+        let seen = match wire.get(kind, namespace, name).await {
+            // What passes is waited for like the object itself.
+            Err(failure) if patience(&failure).is_some() && Instant::now() < end => {
+                tokio::time::sleep(POLL).await;
+                continue;
+            }
+            seen => seen?,
+        };
         if fits(seen.as_ref()) {
             return Ok((seen, true));
         }

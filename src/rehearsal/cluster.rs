@@ -9,6 +9,12 @@
 //! pods, no Ingress controller, no load balancers, no taints, no CronJob runs, no autoscaling, no webhooks, no Helm. A
 //! pod has no `kube-api-access` volume. Programs are not run: [`image::App`] says what they do, and of shell scripts
 //! only the commonest words are understood.
+//!
+//! # How near it is
+//! All folders of `tests/failures` are told as on a real cluster. What differs is known: the names of ReplicaSets end in
+//! other letters than the real hash; pods get their addresses from one range on all nodes; `kube-system` is empty; a
+//! quantity stays as it is written (`1000m` is not made `1`); a container's first probe comes at once, not at a chance
+//! moment of its period; a node that is stopped stays `Ready`, as after `minikube stop`.
 
 mod claim;
 mod collector;

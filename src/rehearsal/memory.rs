@@ -74,6 +74,17 @@ impl Memory {
         }
     }
 
+    /// Everything that is there, as if it had just come.
+    pub(crate) fn as_news(&self) -> Vec<Happened> {
+        let news = self.objects.iter().map(|((collection, ..), object)| Happened {
+            version: self.version,
+            what: "ADDED",
+            collection: collection.clone(),
+            object: object.clone(),
+        });
+        news.collect()
+    }
+
     /// What has happened since a version, oldest first.
     pub(crate) fn since(&self, version: u64) -> &[Happened] {
         &self.history[self.history.partition_point(|event| event.version <= version)..]

@@ -90,7 +90,7 @@ where
 {
     let (head, body) = request.into_parts();
     let bytes = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-    let ask = Ask {
+    let mut ask = Ask {
         method: head.method.to_string(),
         path: decoded(head.uri.path()),
         query: head
@@ -109,6 +109,10 @@ where
             .to_owned(),
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
+    let accepts = head.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
+    if accepts.is_some_and(|accepts| accepts.contains("as=APIGroupDiscoveryList")) {
+        ask.query.insert("as".to_owned(), "APIGroupDiscoveryList".to_owned());
+    }
     let mut said = api.answer(&ask);
     if let Answer::Slow(time) = said {
         tokio::time::sleep(time).await;

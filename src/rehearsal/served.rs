@@ -8,7 +8,6 @@ use crate::rehearsal::request::text;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
@@ -17,75 +16,122 @@ fn version() -> Value {
     json!({"major": "1", "minor": "34", "gitVersion": "v1.34.0", "platform": "linux/amd64"})
 }
 
+/// A kind as it is served.
+struct Kind {
+    group: String,
+    version: String,
+    name: String,
+    plural: String,
+    namespaced: bool,
+}
+
+impl Kind {
+    fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
 impl Memory {
     /// What a path says that is no object's: the groups, the kinds of a group version, the server's own state.
-    pub(crate) fn discover(&self, path: &str) -> Answer {
-        match path.trim_end_matches('/') {
-            "/version" => return Answer::Json(200, version()),
-            "/readyz" | "/livez" | "/healthz" => return Answer::Json(200, Value::String("ok".to_owned())),
-            "/api" => {
-                return Answer::Json(
-                    200,
-                    json!({"kind": "APIVersions", "versions": ["v1"],
-                    "serverAddressByClientCIDRs": []}),
-                );
-            }
-            "/apis" => return Answer::Json(200, self.groups()),
-            _ => {}
-        }
-        let wanted = path.trim_start_matches("/apis/").trim_start_matches("/api/");
-        let own = kinds::ALL.iter().filter(|kind| kind.api_version() == wanted).map(|kind| {
-            json!({"name": kind.plural, "kind": kind.kind, "singularName": kind.kind.to_lowercase(),
-                "namespaced": kind.namespaced, "verbs": VERBS})
-        });
-        let more: Vec<Value> = self
-            .crds()
-            .flat_map(|crd| {
-                let spec = &crd["spec"];
-                let group = text(&spec["group"]);
-                let versions = spec["versions"].as_array().cloned().unwrap_or_default();
-                versions
-                    .into_iter()
-                    .map(move |version| (format!("{group}/{}", text(&version["name"])), spec.clone()))
-            })
-            .filter(|(version, _)| version == wanted)
-            .map(|(_, spec)| {
-                json!({"name": spec["names"]["plural"], "kind": spec["names"]["kind"], "singularName": "",
-                    "namespaced": spec["scope"] != "Cluster",
-                    "verbs": VERBS})
+    ///
+    /// With `aggregated` the groups are told with all that is in them (`apidiscovery.k8s.io/v2`), as servers since 1.27 do
+    /// for those who ask so.
+    pub(crate) fn discover(&self, path: &str, aggregated: bool) -> Answer {
+        let path = path.trim_end_matches('/');
+        let told = match path {
+            "/version" => version(),
+            "/readyz" | "/livez" | "/healthz" => Value::String("ok".to_owned()),
+            "/api" if aggregated => self.aggregated(true),
+            "/apis" if aggregated => self.aggregated(false),
+            "/api" => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
+            "/apis" => self.groups(),
+            _ => return self.of_version(path.trim_start_matches("/apis/").trim_start_matches("/api/")),
+        };
+        Answer::Json(200, told)
+    }
+
+    fn of_version(&self, wanted: &str) -> Answer {
+        let resources: Vec<Value> = self
+            .kinds()
+            .filter(|kind| kind.api_version() == wanted)
+            .map(|kind| {
+                json!({"name": kind.plural, "kind": kind.name, "singularName": kind.name.to_lowercase(),
+                    "namespaced": kind.namespaced, "verbs": VERBS})
             })
             .collect();
-        let resources: Vec<Value> = own.chain(more).collect();
         if resources.is_empty() {
             return Answer::Json(404, Value::String("404 page not found".to_owned()));
         }
-        Answer::Json(
-            200,
-            json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": wanted, "resources": resources}),
-        )
+        let list = json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": wanted,
+            "resources": resources});
+        Answer::Json(200, list)
+    }
+
+    /// Kubernetes' own kinds, and those of the CRDs.
+    fn kinds(&self) -> impl Iterator<Item = Kind> {
+        let own = kinds::ALL.iter().map(|kind| Kind {
+            group: kind.group.to_owned(),
+            version: kind.version.to_owned(),
+            name: kind.kind.to_owned(),
+            plural: kind.plural.to_owned(),
+            namespaced: kind.namespaced,
+        });
+        let more = self.crds().flat_map(|crd| {
+            let spec = &crd["spec"];
+            let versions = spec["versions"].as_array().into_iter().flatten();
+            versions.map(move |version| Kind {
+                group: text(&spec["group"]),
+                version: text(&version["name"]),
+                name: text(&spec["names"]["kind"]),
+                plural: text(&spec["names"]["plural"]),
+                namespaced: spec["scope"] != "Cluster",
+            })
+        });
+        own.chain(more)
+    }
+
+    /// The kinds of each version of each group.
+    fn by_group(&self) -> BTreeMap<String, BTreeMap<String, Vec<Kind>>> {
+        let mut groups: BTreeMap<String, BTreeMap<String, Vec<Kind>>> = BTreeMap::new();
+        for kind in self.kinds() {
+            let versions = groups.entry(kind.group.clone()).or_default();
+            versions.entry(kind.version.clone()).or_default().push(kind);
+        }
+        groups
     }
 
     fn groups(&self) -> Value {
-        let mut groups: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for kind in kinds::ALL.iter().filter(|kind| !kind.group.is_empty()) {
-            groups.entry(kind.group.to_owned()).or_default().insert(kind.version.to_owned());
-        }
-        for crd in self.crds() {
-            for version in crd["spec"]["versions"].as_array().into_iter().flatten() {
-                groups.entry(text(&crd["spec"]["group"])).or_default().insert(text(&version["name"]));
-            }
-        }
-        let groups: Vec<Value> = groups
-            .into_iter()
+        let named = self.by_group().into_iter().filter(|(name, _)| !name.is_empty());
+        let groups: Vec<Value> = named
             .map(|(name, versions)| {
                 let versions: Vec<Value> = versions
-                    .iter()
+                    .keys()
                     .map(|version| json!({"groupVersion": format!("{name}/{version}"), "version": version}))
                     .collect();
                 json!({"name": name, "versions": versions, "preferredVersion": versions[0]})
             })
             .collect();
         json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": groups})
+    }
+
+    fn aggregated(&self, core: bool) -> Value {
+        let items: Vec<Value> = self
+            .by_group()
+            .into_iter()
+            .filter(|(name, _)| name.is_empty() == core)
+            .map(|(name, versions)| {
+                let versions: Vec<Value> = versions
+                    .into_iter()
+                    .map(|(version, kinds)| {
+                        let resources: Vec<Value> = kinds.iter().map(aggregate).collect();
+                        json!({"version": version, "freshness": "Current", "resources": resources})
+                    })
+                    .collect();
+                let metadata = if core { json!({}) } else { json!({"name": name}) };
+                json!({"metadata": metadata, "versions": versions})
+            })
+            .collect();
+        json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items})
     }
 
     fn crds(&self) -> impl Iterator<Item = &Value> {
@@ -99,4 +145,10 @@ impl Memory {
             crd["spec"]["group"] == at.group.as_str() && crd["spec"]["names"]["plural"] == at.plural.as_str()
         })
     }
+}
+
+fn aggregate(kind: &Kind) -> Value {
+    json!({"resource": kind.plural, "singularResource": kind.name.to_lowercase(), "verbs": VERBS,
+        "scope": if kind.namespaced { "Namespaced" } else { "Cluster" },
+        "responseKind": {"group": kind.group, "version": kind.version, "kind": kind.name}})
 }

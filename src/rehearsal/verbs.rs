@@ -30,7 +30,7 @@ impl Memory {
     pub(crate) fn answer(&mut self, ask: &Ask) -> Answer {
         let at = locate(&ask.path);
         if at.plural.is_empty() {
-            return self.discover(&ask.path);
+            return self.discover(&ask.path, ask.text("as") == "APIGroupDiscoveryList");
         }
         if !self.serves(&at) {
             return Answer::Json(404, Value::String("404 page not found".to_owned()));

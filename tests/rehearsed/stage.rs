@@ -35,22 +35,19 @@ use todo::report::style::Look;
 use todo::run::Run;
 use todo::signal::Cancel;
 use todo::world::World;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::net::UnixListener;
 use tokio::task::JoinHandle;
 
 /// No run that is rehearsed may last longer than this, by the rehearsal's clock.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
-/// An image store that begins empty, and a registry that has busybox, nginx and what is pushed.
+/// An image store that begins empty, and a registry that has a few images.
 #[derive(Default)]
-pub(super) struct Store {
+struct Store {
     here: Mutex<BTreeSet<String>>,
-}
-
-impl Store {
-    pub(super) fn build(&self, reference: &str) {
-        self.here.lock().unwrap().insert(reference.to_owned());
-    }
 }
 
 impl Images for Store {
@@ -62,8 +59,21 @@ impl Images for Store {
         if !["busybox:1.36", "nginx:1", "nginx:2", "postgres:16"].contains(&reference) {
             return Err(PullError::not_found(reference));
         }
-        self.build(reference);
+        self.here.lock().unwrap().insert(reference.to_owned());
         Ok(found(reference))
+    }
+}
+
+/// An engine that has nothing, whatever it is asked for.
+async fn engine(listener: UnixListener) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        tokio::spawn(async move {
+            while stream.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {
+                let nothing =
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n[]";
+                let _ = stream.write_all(nothing.as_bytes()).await;
+            }
+        });
     }
 }
 
@@ -80,13 +90,12 @@ fn found(reference: &str) -> Found {
 pub(super) struct Stage {
     pub(super) folder: TempDir,
     pub(super) cluster: Cluster,
-    pub(super) images: Arc<Store>,
-    serving: JoinHandle<()>,
+    serving: [JoinHandle<()>; 2],
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.serving.abort();
+        self.serving.iter().for_each(JoinHandle::abort);
         self.cluster.stop();
     }
 }
@@ -111,12 +120,11 @@ impl Stage {
 
     pub(super) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
         let folder = tempfile::tempdir().unwrap();
-        let images = Arc::new(Store::default());
         let cluster = Cluster::start(Settings {
             clock: Clock::starting_at(jiff::Timestamp::now()),
             seed,
             nodes: vec![Node { name: "mini".into(), cpus: 2, memory: 4096, address: [127, 77, 0, 1].into() }],
-            images: images.clone(),
+            images: Arc::new(Store::default()),
             faults,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -130,7 +138,8 @@ impl Stage {
                 tokio::spawn(async move { served.serve(stream).await });
             }
         });
-        Stage { folder, cluster, images, serving }
+        let engine = tokio::spawn(engine(UnixListener::bind(folder.path().join("docker.sock")).unwrap()));
+        Stage { folder, cluster, serving: [serving, engine] }
     }
 
     /// Writes a file of the project.
@@ -161,10 +170,16 @@ impl Stage {
         let (sink, mut events) = Sink::new();
         let (_asker, cancel) = Cancel::new();
         let kubeconfig = self.folder.path().join("kubeconfig");
-        let variables = [("KUBECONFIG", kubeconfig.to_str().unwrap()), ("USER", "kim"), ("HOSTNAME", "box")];
+        let engine = format!("unix://{}", self.folder.path().join("docker.sock").display());
+        let variables = [
+            ("KUBECONFIG", kubeconfig.to_str().unwrap()),
+            ("DOCKER_HOST", engine.as_str()),
+            ("USER", "kim"),
+            ("HOSTNAME", "box"),
+        ];
         let world = World::fake(self.folder.path(), variables);
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
-        let ended = tokio::time::timeout(LONGEST, self.flow(&run, arguments)).await.expect("it hangs");
+        let ended = tokio::time::timeout(LONGEST, self.flow(&run, arguments)).await;
         let took = began.elapsed();
         let page = Page { look: Look::BARE, width: None };
         let mut warnings = Vec::new();
@@ -173,9 +188,11 @@ impl Stage {
             match event.kind {
                 EventKind::Warned { finding: found } => warnings.extend(finding(page, &found)),
                 EventKind::ItemFinished { item, outcome, .. } => done.push(format!("{outcome:?} {item}")),
+                EventKind::Waiting { item, why, .. } if ended.is_err() => done.push(format!("{item}: {why}")),
                 _ => {}
             }
         }
+        let ended = ended.unwrap_or_else(|_| panic!("it hangs: {done:#?}"));
         match ended {
             Ok(answer) => Told { code: 0, report: warnings.join("\n"), done, took, answer: Some(answer) },
             Err(fault) => {

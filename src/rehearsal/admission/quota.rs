@@ -40,17 +40,18 @@ impl Memory {
                 return Err(refuse::forbidden(at, &why));
             }
             if !asked.is_empty() {
-                let part = |which: &dyn Fn(&(String, i128, i128, Value)) -> String| {
-                    asked.iter().map(|one| format!("{}={}", one.0, which(one))).collect::<Vec<_>>().join(",")
-                };
-                let hard = |one: &(String, i128, i128, Value)| {
-                    one.3.as_str().map_or_else(|| one.3.to_string(), str::to_owned)
-                };
+                let (mut requested, mut used, mut limited) = (Vec::new(), Vec::new(), Vec::new());
+                for (resource, more, taken, hard) in asked {
+                    let hard = hard.as_str().map_or_else(|| hard.to_string(), str::to_owned);
+                    requested.push(format!("{resource}={}", quantity::shown(more)));
+                    used.push(format!("{resource}={}", quantity::shown(taken)));
+                    limited.push(format!("{resource}={hard}"));
+                }
                 let why = format!(
                     "exceeded quota: {name}, requested: {}, used: {}, limited: {}",
-                    part(&|one| quantity::shown(one.1)),
-                    part(&|one| quantity::shown(one.2)),
-                    part(&hard)
+                    requested.join(","),
+                    used.join(","),
+                    limited.join(",")
                 );
                 return Err(refuse::forbidden(at, &why));
             }

@@ -2,7 +2,11 @@
 
 use crate::rehearsal::refuse::Cause;
 use serde_json::Value;
+use serde_json::json;
 use std::collections::BTreeSet;
+
+/// Bytes of an object with data, and some for what is written about it.
+const MOST: usize = 1024 * 1024 + 4096;
 
 /// Everything that is wrong.
 pub(super) fn causes(kind: &str, object: &Value) -> Vec<Cause> {
@@ -15,11 +19,9 @@ pub(super) fn causes(kind: &str, object: &Value) -> Vec<Cause> {
         "Pod" => wrong.extend(pod(&object["spec"], "spec")),
         "Service" => wrong.extend(service(object)),
         "PersistentVolumeClaim" => wrong.extend(claim(object)),
-        "ConfigMap" | "Secret" => {
-            if object.to_string().len() > 1024 * 1024 + 4096 {
-                let message = "Too long: may not be more than 1048576 bytes".to_owned();
-                wrong.push(Cause { field: "data".to_owned(), reason: "FieldValueTooLong", message });
-            }
+        "ConfigMap" | "Secret" if object.to_string().len() > MOST => {
+            let message = "Too long: may not be more than 1048576 bytes".to_owned();
+            wrong.push(Cause { field: "data".to_owned(), reason: "FieldValueTooLong", message });
         }
         _ => {}
     }
@@ -69,7 +71,17 @@ fn workload(object: &Value) -> Vec<Cause> {
             message: format!("Unsupported value: \"{policy}\": supported values: \"Always\""),
         });
     }
-    wrong.extend(pod(&spec["template"]["spec"], "spec.template.spec"));
+    // A StatefulSet gives its pods a volume for each of these.
+    let mut template = spec["template"]["spec"].clone();
+    for claim in spec["volumeClaimTemplates"].as_array().into_iter().flatten() {
+        if !template["volumes"].is_array() {
+            template["volumes"] = json!([]);
+        }
+        if let Some(volumes) = template["volumes"].as_array_mut() {
+            volumes.push(json!({"name": claim["metadata"]["name"]}));
+        }
+    }
+    wrong.extend(pod(&template, "spec.template.spec"));
     wrong
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 const SOURCE: &str = "persistentvolume-controller";
 const PROVISIONER: &str = "k8s.io/minikube-hostpath";
+const ASKED: &str = "volume.kubernetes.io/storage-provisioner";
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
 
 /// Between two tries where there is no class.
@@ -69,7 +70,6 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     if class["provisioner"] != PROVISIONER {
         return;
     }
-    const ASKED: &str = "volume.kubernetes.io/storage-provisioner";
     if claim["metadata"]["annotations"][ASKED].is_null() {
         let mut claim = claim;
         claim["metadata"]["annotations"][ASKED] = json!(PROVISIONER);

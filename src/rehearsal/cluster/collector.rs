@@ -6,6 +6,7 @@ use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::is_dying;
 use crate::rehearsal::deletion::FOREGROUND;
 use crate::rehearsal::deletion::ORPHAN;
+use crate::rehearsal::kinds;
 use crate::rehearsal::memory::Happened;
 use crate::rehearsal::memory::Key;
 use crate::rehearsal::memory::Memory;
@@ -66,11 +67,22 @@ pub(super) fn look(hand: &mut Hand<'_>, task: &Task) {
         return;
     }
     let owners = owners(&object);
-    let there =
-        |owner: &&Value| hand.memory.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"]);
-    if !owners.is_empty() && !owners.iter().any(|owner| there(&owner)) {
+    let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
+    let there = |owner: &&Value| is_there(hand, namespace, owner);
+    if !owners.is_empty() && !owners.iter().any(there) {
         hand.remove(&object);
     }
+}
+
+/// Whether an owner lives; one of a kind that the table does not know is looked for by its UID.
+fn is_there(hand: &Hand<'_>, namespace: &str, owner: &Value) -> bool {
+    let text = |field: &str| owner[field].as_str().unwrap_or_default();
+    let Some(kind) = kinds::named(text("apiVersion"), text("kind")) else {
+        return hand.memory.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"]);
+    };
+    let namespace = if kind.namespaced { namespace } else { "" };
+    let there = hand.get(*kind, namespace, text("name"));
+    there.is_some_and(|object| object["metadata"]["uid"] == owner["uid"])
 }
 
 fn owners(object: &Value) -> Vec<&Value> {

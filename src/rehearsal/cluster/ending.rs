@@ -38,6 +38,9 @@ pub(super) fn objects(memory: &Memory) -> BTreeMap<String, Value> {
             }
             None => name.clone(),
         };
+        // The letters of a template change with the salt of what it follows.
+        let letters = object["metadata"]["labels"]["pod-template-hash"].as_str();
+        let shown = letters.map_or(shown.clone(), |letters| shown.replace(letters, "<template>"));
         let key = format!("{} {namespace}/{shown}", text(&object["kind"]));
         let key = (0..).map(|number| if number == 0 { key.clone() } else { format!("{key} {number}") });
         let mut object = object.clone();
@@ -49,6 +52,18 @@ pub(super) fn objects(memory: &Memory) -> BTreeMap<String, Value> {
 }
 
 fn strip(object: &mut Value, name: &str) {
+    let named = object["metadata"]["managedFields"].to_string().contains("f:nodePort");
+    if !named {
+        for port in object["spec"].get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(fields) = port.as_object_mut() {
+                fields.remove("nodePort");
+            }
+        }
+    }
+    let conditions = object.get_mut("status").and_then(|status| status.get_mut("conditions"));
+    if let Some(conditions) = conditions.and_then(Value::as_array_mut) {
+        conditions.sort_by_key(|condition| text(&condition["type"]));
+    }
     if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.retain(|field, _| !GIVEN.contains(&field.as_str()));
         metadata.insert("name".to_owned(), json!(name));
@@ -85,15 +100,19 @@ fn strip(object: &mut Value, name: &str) {
         }
         _ => drop_times(&mut object["status"]),
     }
-    drop_uids(object);
+    drop_digests(object);
 }
 
 fn drop_times(value: &mut Value) {
     match value {
         Value::Object(fields) => {
+            // A condition's message may name a ReplicaSet by its letters; its reason says the same.
             fields.retain(|field, _| {
-                !(field.ends_with("Time")
-                    || matches!(field.as_str(), "observedGeneration" | "currentRevision" | "updateRevision"))
+                !field.ends_with("Time")
+                    && !matches!(
+                        field.as_str(),
+                        "observedGeneration" | "currentRevision" | "updateRevision" | "message"
+                    )
             });
             fields.values_mut().for_each(drop_times);
         }
@@ -102,14 +121,20 @@ fn drop_times(value: &mut Value) {
     }
 }
 
-/// Jobs name themselves by their UID in the labels of their pods.
-fn drop_uids(value: &mut Value) {
+/// Digests of templates, UIDs in labels, and what `todo` writes under a salt of each project's own.
+fn drop_digests(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|field, _| !field.ends_with("controller-uid"));
-            fields.values_mut().for_each(drop_uids);
+            fields.retain(|field, _| {
+                !field.ends_with("controller-uid")
+                    && !matches!(
+                        field.as_str(),
+                        "pod-template-hash" | "controller-revision-hash" | "todo.dev/config"
+                    )
+            });
+            fields.values_mut().for_each(drop_digests);
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_uids),
+        Value::Array(items) => items.iter_mut().for_each(drop_digests),
         _ => {}
     }
 }

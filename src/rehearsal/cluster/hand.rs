@@ -50,11 +50,11 @@ impl Hand<'_> {
     pub(super) fn owned(&self, kind: Served, owner: &Value) -> Vec<Value> {
         let uid = owner["metadata"]["uid"].as_str();
         let namespace = owner["metadata"]["namespace"].as_str();
-        let mut owned = self.find(kind, namespace, |object| controller(object)["uid"].as_str() == uid);
-        owned.sort_by_key(|object| {
+        let mut found = self.find(kind, namespace, |object| controller(object)["uid"].as_str() == uid);
+        found.sort_by_key(|object| {
             (text(&object["metadata"]["creationTimestamp"]), text(&object["metadata"]["name"]))
         });
-        owned
+        found
     }
 
     /// Makes an object as any client would.

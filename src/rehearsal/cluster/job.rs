@@ -111,15 +111,15 @@ fn fail(hand: &mut Hand<'_>, job: &mut Value, active: &[&Value], reason: &str, m
 
 /// How long until the next try after a failure.
 fn backing_off(hand: &Hand<'_>, pods: &[Value], lost: usize) -> Option<Duration> {
-    let last = pods
+    let ended = pods
         .iter()
         .filter(|pod| pod["status"]["phase"] == "Failed")
         .flat_map(|pod| pod["status"]["containerStatuses"].as_array().into_iter().flatten())
         .filter_map(|status| status["state"]["terminated"]["finishedAt"].as_str()?.parse::<Timestamp>().ok())
         .max()?;
     let doubled = BACK_OFF * 2_u32.saturating_pow(u32::try_from(lost.saturating_sub(1)).unwrap_or(6).min(6));
-    let passed = hand.now().duration_since(last);
-    let left = SignedDuration::try_from(doubled.min(Duration::from_mins(6))).unwrap_or_default() - passed;
+    let passed = hand.now().duration_since(ended);
+    let left = SignedDuration::try_from(doubled.min(Duration::from_secs(360))).unwrap_or_default() - passed;
     (left > SignedDuration::ZERO).then(|| left.unsigned_abs())
 }
 

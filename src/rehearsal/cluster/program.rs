@@ -44,12 +44,12 @@ pub(super) fn plan(container: &Value, app: &App, finishes: bool) -> Plan {
     if command.is_empty() {
         return of_image(app, finishes);
     }
-    let argv = [command, args].concat();
-    if let Some(why) = missing(&argv[0], app) {
+    let whole = [command, args].concat();
+    if let Some(why) = missing(&whole[0], app) {
         return Plan { says: Vec::new(), end: End::Unstartable(why), listens: false };
     }
     let mut run = Run { at: Duration::ZERO, says: Vec::new(), end: None };
-    if run.command(&argv, limited) == Known::No {
+    if run.command(&whole, limited) == Known::No {
         return of_image(app, finishes);
     }
     let end = run.end.unwrap_or(End::After(run.at + Duration::from_millis(20), 0));
@@ -134,7 +134,9 @@ impl Run {
                 let code = code.first().and_then(|code| code.parse().ok()).unwrap_or(0);
                 self.end = Some(End::After(self.at + Duration::from_millis(20), code));
             }
-            ("sleep", ["infinity" | "inf", ..]) => self.end = Some(End::Told { hears: false }),
+            ("sleep", ["infinity" | "inf", ..]) | ("tail", ["-f", "/dev/null", ..]) => {
+                self.end = Some(End::Told { hears: false });
+            }
             ("sleep", [seconds, ..]) => match seconds.parse::<f64>() {
                 Ok(seconds) if seconds >= 600.0 => self.end = Some(End::Told { hears: false }),
                 Ok(seconds) => self.at += Duration::from_secs_f64(seconds),
@@ -143,7 +145,6 @@ impl Run {
             ("tail", ["/dev/zero", ..]) if limited => {
                 self.end = Some(End::OutOfMemory(self.at + Duration::from_millis(300)));
             }
-            ("tail", ["-f", "/dev/null", ..]) => self.end = Some(End::Told { hears: false }),
             ("cat", [file, ..]) => {
                 self.say(format!("cat: can't open '{file}': No such file or directory"));
                 self.end = Some(End::After(self.at, 1));

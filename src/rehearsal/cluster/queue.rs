@@ -121,8 +121,10 @@ fn pod(memory: &Memory, pod: &Value, gone: bool, queue: &mut BTreeSet<Task>) {
     } else if pod["spec"]["nodeName"].is_null() {
         queue.insert(Task::of(Controller::Scheduler, pod));
     }
+    let labels = &pod["metadata"]["labels"];
     for service in memory.within(kinds::SERVICE.collection, Some(&namespace), "", "") {
-        if !service["spec"]["selector"].is_null() {
+        let selector = service["spec"]["selector"].as_object();
+        if selector.is_some_and(|all| all.iter().all(|(key, value)| labels.get(key) == Some(value))) {
             queue.insert(Task::of(Controller::Endpoints, service));
         }
     }

@@ -9,11 +9,11 @@ use serde_json::json;
 /// Looks at one quota.
 pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     let Some(mut quota) = hand.get(kinds::QUOTA, namespace, name) else { return };
-    let hard = quota["spec"]["hard"].clone();
+    let limits = quota["spec"]["hard"].clone();
     let mut taken = json!({});
-    for (resource, _) in hard.as_object().into_iter().flatten() {
+    for (resource, _) in limits.as_object().into_iter().flatten() {
         taken[resource] = json!(quantity::shown(used(hand.memory, namespace, resource)));
     }
-    quota["status"] = json!({"hard": hard, "used": taken});
+    quota["status"] = json!({"hard": limits, "used": taken});
     hand.keep(quota);
 }

@@ -88,9 +88,8 @@ pub(super) fn set_condition(
     let status = if status { "True" } else { "False" };
     // These two take no new message for the same reason: it may name another pod each time.
     let silent = matches!(object["kind"].as_str(), Some("Deployment" | "ReplicaSet"));
-    let changed = before["status"] != status
-        || before["reason"] != reason
-        || (before["message"] != message && !silent);
+    let changed =
+        before["status"] != status || before["reason"] != reason || (before["message"] != message && !silent);
     if before.is_object() && !changed {
         return false;
     }

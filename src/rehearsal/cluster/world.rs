@@ -24,7 +24,6 @@ use crate::rehearsal::cluster::scheduler;
 use crate::rehearsal::cluster::stateful_set;
 use crate::rehearsal::kinds::Served;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,9 +94,15 @@ impl World {
     /// Works for as long as the nodes run.
     pub(super) async fn control(self: Arc<Self>) {
         let mut news = self.api.news();
-        let mut seen = 0;
         let mut queue: BTreeSet<Task> = BTreeSet::new();
-        let mut later: BTreeMap<(Instant, Task), ()> = BTreeMap::new();
+        // What was there before the nodes ran is news to them.
+        let mut seen = self.api.with(|memory| {
+            for change in memory.as_news() {
+                concern(memory, &change, &mut queue);
+            }
+            memory.version
+        });
+        let mut later: BTreeSet<(Instant, Task)> = BTreeSet::new();
         let mut due: BTreeSet<Task> = BTreeSet::new();
         loop {
             news.borrow_and_update();
@@ -114,21 +119,21 @@ impl World {
                 self.look(&task, due.remove(&task), &mut put_off);
                 let now = Instant::now();
                 for (after, task) in put_off {
-                    later.retain(|(_, other), ()| *other != task);
-                    later.insert((now + after.max(Duration::from_millis(1)), task), ());
+                    later.retain(|(_, other)| *other != task);
+                    later.insert((now + after.max(Duration::from_millis(1)), task));
                 }
                 left -= 1;
                 if left == 0 {
                     break;
                 }
             }
-            let next = later.keys().next().map(|(at, _)| *at);
+            let next = later.first().map(|(at, _)| *at);
             tokio::select! {
                 changed = news.changed(), if left > 0 => if changed.is_err() { return },
                 () = until(next), if left > 0 => {
                     let now = Instant::now();
-                    while let Some(entry) = later.first_entry().filter(|entry| entry.key().0 <= now) {
-                        let (_, task) = entry.remove_entry().0;
+                    while later.first().is_some_and(|(at, _)| *at <= now) {
+                        let Some((_, task)) = later.pop_first() else { break };
                         due.insert(task.clone());
                         queue.insert(task);
                     }

@@ -31,7 +31,7 @@ pub(super) fn tell(hand: &mut Hand<'_>, mut deployment: Value, new: Option<&Valu
         ("availableReplicas", up),
         (
             "unavailableReplicas",
-            (new.into_iter().chain(old).map(|set| size(set)).sum::<i64>().unsigned_abs()).saturating_sub(up),
+            (new.into_iter().chain(old).map(size).sum::<i64>().unsigned_abs()).saturating_sub(up),
         ),
     ] {
         count(status, field, usize::try_from(number).unwrap_or(0));

@@ -76,8 +76,7 @@ fn as_root(pod: &Running, spec: &Value, app: &App) -> Option<String> {
     let shown = format!("(pod: \"{}\", container: {container})", pod.full_name());
     match of("runAsUser").as_i64() {
         Some(0) => Some(format!("container's runAsUser breaks non-root policy {shown}")),
-        Some(_) => None,
         None if app.root => Some(format!("container has runAsNonRoot and image will run as root {shown}")),
-        None => None,
+        _ => None,
     }
 }

@@ -24,9 +24,9 @@ use tokio::time::sleep;
 
 /// The first pause between two starts; doubled each time (`kubernetes: pkg/kubelet/kubelet.go`, `MaxContainerBackOff`).
 const BACK_OFF: Duration = Duration::from_secs(10);
-const LONGEST: Duration = Duration::from_mins(5);
+const LONGEST: Duration = Duration::from_secs(300);
 /// A run that lasts so long makes up for those before it.
-const GOOD_RUN: Duration = Duration::from_mins(10);
+const GOOD_RUN: Duration = Duration::from_secs(600);
 /// Between two tries of what the kubelet cannot start.
 pub(super) const RETRY: Duration = Duration::from_secs(11);
 /// From the end of a run until the kubelet has seen it.
@@ -73,7 +73,7 @@ pub(super) async fn run(world: &Arc<World>, pod: &Arc<Running>, index: usize) {
 
 async fn crash_loop(world: &Arc<World>, pod: &Running, index: usize, pause: Duration) {
     let name = pod.unit(index).name;
-    let shown = if pause < Duration::from_mins(1) {
+    let shown = if pause < Duration::from_secs(60) {
         format!("{}s", pause.as_secs())
     } else {
         format!("{}m{}s", pause.as_secs() / 60, pause.as_secs() % 60)
@@ -118,7 +118,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
     pod.say(world, index, "Normal", "Created", &format!("Created container: {}", unit.name));
     sleep(world.a_moment(60, 250)).await;
     if let End::Unstartable(why) = &plan.end {
-        return unstarted(world, pod, index, why, &id).await;
+        return unstarted(world, pod, index, why, &id);
     }
     let since = world.hand(|hand| hand.stamp());
     pod.change(world, index, |unit| {
@@ -187,10 +187,10 @@ async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &Found, 
         let ports = found.app.listens_on.clone().unwrap_or_else(declared);
         pod.change(world, index, |unit| unit.listens = ports);
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
-async fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &str) -> i32 {
+fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &str) -> i32 {
     let at = world.hand(|hand| hand.stamp());
     let ended = Ended {
         code: UNSTARTED,

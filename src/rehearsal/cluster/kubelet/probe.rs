@@ -68,10 +68,8 @@ async fn rounds(world: &Arc<World>, pod: &Running, index: usize, which: &str, br
         match which {
             "startupProbe" if up || down => return up,
             "livenessProbe" if down => return false,
-            "readinessProbe" if up || down => {
-                if pod.unit(index).ready != up {
-                    pod.change(world, index, |unit| unit.ready = up);
-                }
+            "readinessProbe" if (up || down) && pod.unit(index).ready != up => {
+                pod.change(world, index, |unit| unit.ready = up);
             }
             _ => {}
         }

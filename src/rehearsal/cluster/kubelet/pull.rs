@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio::time::sleep;
 
 const BACK_OFF: Duration = Duration::from_secs(10);
-const LONGEST: Duration = Duration::from_mins(5);
+const LONGEST: Duration = Duration::from_secs(300);
 /// Bytes a second that a registry gives.
 const SPEED: u64 = 40_000_000;
 

@@ -36,6 +36,7 @@ pub(super) struct State {
 
 /// One container.
 #[derive(Default, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "what the status says of a container, field by field")]
 pub(super) struct Unit {
     pub(super) name: String,
     pub(super) spec: Value,

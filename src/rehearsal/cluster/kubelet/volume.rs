@@ -54,7 +54,7 @@ fn of_volume(world: &World, pod: &Running, volume: &Value) -> Option<String> {
                 .map(|item| text(&item["key"]))
                 .find(|key| ["data", "binaryData"].iter().all(|field| object[*field].get(key).is_none()));
             if let Some(key) = key {
-                let (word, what) = if word == "secret" { (word, "secret") } else { (word, "config") };
+                let what = if word == "secret" { word } else { "config" };
                 return Some(format!("{word} references non-existent {what} key: {key}"));
             }
         }

@@ -1,0 +1,110 @@
+//! Runs into which something goes wrong on purpose.
+
+use crate::rehearsed::stage::Stage;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::time::Duration;
+use todo::rehearsal::cluster::fault::ApiCall;
+use todo::rehearsal::cluster::fault::ApiFault;
+use todo::rehearsal::cluster::fault::ContainerStart;
+use todo::rehearsal::cluster::fault::Faults;
+use todo::rehearsal::cluster::fault::PodFault;
+
+const PROJECT: &str = "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n";
+
+const WEB: &str = r"apiVersion: v1
+kind: ConfigMap
+metadata: { name: settings }
+data: { level: info }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, image: nginx:1, ports: [{ containerPort: 8080 }] }] }
+";
+
+/// Every n-th call goes wrong in this way.
+struct EveryNth(usize, ApiFault, Mutex<usize>);
+
+impl Faults for EveryNth {
+    fn api(&self, _call: &ApiCall) -> Option<ApiFault> {
+        let mut calls = self.2.lock().unwrap();
+        *calls += 1;
+        calls.is_multiple_of(self.0).then(|| self.1.clone())
+    }
+}
+
+/// The first starts go wrong in this way.
+struct First(u32, PodFault);
+
+impl Faults for First {
+    fn pod(&self, start: &ContainerStart) -> Option<PodFault> {
+        (start.restarts < self.0).then(|| self.1.clone())
+    }
+}
+
+async fn shop(faults: impl Faults + 'static) -> Stage {
+    let stage = Stage::with(3, Arc::new(faults)).await;
+    stage.write("deploy.toml", PROJECT);
+    stage.write("manifests/web.yaml", WEB);
+    stage
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_falters_is_asked_again_and_the_end_is_the_same() {
+    let undisturbed = shop(todo::rehearsal::cluster::fault::NoFaults).await;
+    assert_eq!(undisturbed.todo(&["up"]).await.code, 0);
+    let wanted = undisturbed.cluster.objects();
+    for fault in [
+        ApiFault::Status(503, "ServiceUnavailable".to_owned()),
+        ApiFault::Status(429, "TooManyRequests".to_owned()),
+        ApiFault::Close,
+        ApiFault::CutAfter(40),
+        ApiFault::Slow(Duration::from_secs(2)),
+        ApiFault::Garbage,
+    ] {
+        let stage = shop(EveryNth(5, fault.clone(), Mutex::new(0))).await;
+        let told = stage.todo(&["up"]).await;
+        assert_eq!(told.code, 0, "{fault:?}: {told:#?}");
+        let there = stage.cluster.objects();
+        let ours = |key: &&String| !key.contains("Secret shop/todo");
+        let keys: Vec<&String> = there.keys().filter(ours).collect();
+        assert_eq!(keys, wanted.keys().filter(ours).collect::<Vec<_>>(), "{fault:?}");
+        for key in keys {
+            assert_eq!(there[key], wanted[key], "{fault:?} {key}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_program_that_ends_once_is_started_again() {
+    for fault in [PodFault::Crash { code: 1, lines: vec!["oops".to_owned()] }, PodFault::OutOfMemory] {
+        let stage = shop(First(1, fault.clone())).await;
+        let told = stage.todo(&["up"]).await;
+        assert_eq!(told.code, 0, "{fault:?}: {told:#?}");
+    }
+    let stage = shop(First(99, PodFault::Crash { code: 7, lines: vec!["oops".to_owned()] })).await;
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 50);
+    assert!(told.report.contains("exit code 7") && told.report.contains("| oops"), "{}", told.report);
+}
+
+/// One pod is thrown out.
+struct ThrownOut(Mutex<bool>);
+
+impl Faults for ThrownOut {
+    fn pod(&self, _start: &ContainerStart) -> Option<PodFault> {
+        (!std::mem::replace(&mut *self.0.lock().unwrap(), true)).then_some(PodFault::Evict)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_thrown_out_is_replaced() {
+    let stage = shop(ThrownOut(Mutex::new(false))).await;
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+}

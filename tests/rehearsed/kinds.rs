@@ -1,0 +1,190 @@
+//! Kinds beside Deployments, what the server refuses, and the doors of the node.
+
+use crate::rehearsed::stage::Stage;
+use serde_json::Value;
+use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+const PROJECT: &str = "name = \"kinds\"\nnamespace = \"kinds\"\n\n[[manifests]]\npath = \"manifests\"\n";
+
+async fn stage(manifests: &str) -> Stage {
+    let stage = Stage::new().await;
+    stage.write("deploy.toml", PROJECT);
+    stage.write("manifests/all.yaml", manifests);
+    stage
+}
+
+fn get(stage: &Stage, collection: &str, name: &str) -> Value {
+    stage.cluster.api().get(collection, "kinds", name).unwrap_or_default()
+}
+
+const ALL: &str = r#"apiVersion: v1
+kind: Service
+metadata: { name: database }
+spec: { clusterIP: None, selector: { app: database }, ports: [{ port: 5432 }] }
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: database }
+spec:
+  serviceName: database
+  replicas: 2
+  selector: { matchLabels: { app: database } }
+  template:
+    metadata: { labels: { app: database } }
+    spec:
+      containers:
+        - name: database
+          image: postgres:16
+          ports: [{ containerPort: 5432 }]
+          readinessProbe: { tcpSocket: { port: 5432 }, periodSeconds: 1 }
+          volumeMounts: [{ name: data, mountPath: /data }]
+  volumeClaimTemplates:
+    - metadata: { name: data }
+      spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: { name: agent }
+spec:
+  selector: { matchLabels: { app: agent } }
+  template:
+    metadata: { labels: { app: agent } }
+    spec: { containers: [{ name: agent, image: nginx:1 }] }
+---
+apiVersion: batch/v1
+kind: Job
+metadata: { name: migrate }
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{ name: migrate, image: busybox:1.36, command: [sh, -c, "echo done; exit 0"] }]
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: { name: nightly }
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate:
+    spec:
+      template:
+        spec: { restartPolicy: Never, containers: [{ name: nightly, image: busybox:1.36 }] }
+---
+apiVersion: v1
+kind: ResourceQuota
+metadata: { name: quota }
+spec: { hard: { pods: "20" } }
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_of_workload_comes_up_and_is_unchanged_then() {
+    let stage = stage(ALL).await;
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(get(&stage, "apis/apps/v1/statefulsets", "database")["status"]["readyReplicas"], 2);
+    assert_eq!(stage.cluster.volumes().len(), 2);
+    assert_eq!(get(&stage, "apis/apps/v1/daemonsets", "agent")["status"]["numberAvailable"], 1);
+    assert_eq!(get(&stage, "apis/batch/v1/jobs", "migrate")["status"]["succeeded"], 1);
+    assert_eq!(get(&stage, "api/v1/resourcequotas", "quota")["status"]["used"]["pods"], "3");
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert!(told.done.iter().all(|one| one.starts_with("Unchanged")), "{told:#?}");
+
+    stage.write("manifests/all.yaml", &ALL.replace("postgres:16", "nginx:2").replace("nginx:1", "nginx:2"));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    for pod in ["database-0", "database-1"] {
+        assert_eq!(get(&stage, "api/v1/pods", pod)["spec"]["containers"][0]["image"], "nginx:2");
+    }
+    let told = stage.todo(&["down", "--purge"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert!(
+        stage.cluster.objects().keys().all(|key| !key.contains("kinds")),
+        "{:?}",
+        stage.cluster.objects().keys()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_has_changed_is_run_anew_and_a_selector_is_not_changed() {
+    let stage = stage(ALL).await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    let before = get(&stage, "apis/batch/v1/jobs", "migrate")["metadata"]["uid"].clone();
+    stage.write("manifests/all.yaml", &ALL.replace("echo done; exit 0", "echo again; exit 0"));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_ne!(get(&stage, "apis/batch/v1/jobs", "migrate")["metadata"]["uid"], before);
+
+    stage.write("manifests/all.yaml", &ALL.replace("app: agent", "app: other"));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 40, "{told:#?}");
+    assert!(
+        told.report.contains("spec.selector") && told.report.contains("field is immutable"),
+        "{}",
+        told.report
+    );
+}
+
+const OPEN: &str = r"apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 8080, nodePort: 30123 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, image: nginx:1, ports: [{ containerPort: 8080 }] }] }
+";
+
+#[tokio::test(start_paused = true)]
+async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() {
+    let stage = stage(OPEN).await;
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    assert_eq!(stage.cluster.open_ports().into_iter().collect::<Vec<_>>(), [30123]);
+    let mut stream = TcpStream::connect("127.77.0.1:30123").await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("A rehearsal."), "{answer}");
+
+    let taken = "apiVersion: v1\nkind: Service\nmetadata: { name: other }\nspec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30123 }] }\n";
+    stage.write("manifests/other.yaml", taken);
+    let told = stage.todo(&["up"]).await;
+    assert_ne!(told.code, 0);
+    assert!(told.report.contains("30123"), "{}", told.report);
+
+    stage.cluster.stop();
+    tokio::task::yield_now().await;
+    assert_eq!(stage.cluster.open_ports().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_field_that_somebody_else_has_set_is_a_conflict() {
+    let stage = stage(OPEN).await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    let ask = todo::rehearsal::request::Ask {
+        method: "PATCH".to_owned(),
+        path: "/apis/apps/v1/namespaces/kinds/deployments/web".to_owned(),
+        query: [("fieldManager".to_owned(), "argocd".to_owned())].into(),
+        content: "application/merge-patch+json".to_owned(),
+        body: json!({"spec": {"replicas": 3}}),
+    };
+    let _ = stage.cluster.api().answer(&ask);
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    assert_eq!(get(&stage, "apis/apps/v1/deployments", "web")["status"]["readyReplicas"], 3);
+    stage.write(
+        "manifests/all.yaml",
+        &OPEN.replace("  selector: { matchLabels", "  replicas: 2\n  selector: { matchLabels"),
+    );
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 40, "{told:#?}");
+    assert!(told.report.contains("argocd"), "{}", told.report);
+}
