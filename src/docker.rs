@@ -28,8 +28,8 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Seconds until an answer's headers must be there: the classic builder sends them after the whole context came.
-const PATIENCE: u64 = 3600;
+/// Seconds until an answer's headers must be there: a large image that is saved is packed first. Builds go another way.
+const PATIENCE: u64 = 300;
 
 /// Where an engine listens.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,7 +17,7 @@ use tonic::codegen::Service;
 
 /// How long an engine may take to begin an answer to what it has no body to wait for: it has been asked to work, so long
 /// before one that was only asked a question is given up, but not for ever.
-const HEAD: Duration = Duration::from_secs(600);
+const HEAD: Duration = Duration::from_secs(300);
 
 /// Opens connections to one engine; certificates are read once. Cheap to clone.
 #[derive(Debug, Clone)]

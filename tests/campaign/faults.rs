@@ -62,7 +62,7 @@ pub(crate) fn scenario(chance: &mut Chance, effects: u64) -> String {
         let does = match chance.below(if of == "api" { 8 } else { 7 }) {
             0 if of == "minikube" => format!("\"fail\"\ncode = {}", chance.of(&[1, 80, 100])),
             0 | 1 if of != "minikube" => {
-                format!("\"fail\"\ncode = {}", chance.of(&[400, 403, 404, 409, 429, 500, 503]))
+                format!("\"fail\"\ncode = {}", chance.of(&[400, 403, 409, 429, 500, 503]))
             }
             // A step of a build, and minikube, may take as long as they like.
             2 if of != "minikube" && !call.starts_with("STEP") => "\"hang\"".to_owned(),

@@ -30,6 +30,8 @@ pub fn symptom(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> O
     match reason {
         "" => ended(status, purpose, happenings),
         "InvalidImageName" => Some(of(Signal::ImageName)),
+        // `image::tags`: what we have built. Which run it was that found it missing cannot be told here.
+        "ErrImageNeverPull" if message.contains("\"todo.local/") => Some(of(Signal::ImageGone)),
         "ErrImageNeverPull" => Some(of(Signal::ImageNever)),
         "ErrImagePull" | "ImagePullBackOff" | "ErrImagePullBackOff" => Some(pull(status, happenings)),
         "ImageInspectError" => Some(of(Signal::ImageInspect)),

@@ -65,6 +65,8 @@ pub const MISSING_BUT_OURS: Grace = after(60);
 pub const fn grace(signal: Signal) -> Grace {
     match signal {
         Signal::ImageName | Signal::ImageNever | Signal::NeverFits | Signal::Deadline => after(0),
+        // The kubelet looks again every ten seconds or so.
+        Signal::ImageGone => after(40),
         Signal::ImageNotFound => after(8).or_seen(2),
         Signal::ImageDenied => after(12),
         Signal::ImageNoHost | Signal::ImagePlatform | Signal::ImageSignature => after(8),
@@ -100,7 +102,7 @@ mod tests {
         let seconds = SignedDuration::from_secs;
         let over =
             |signal, elapsed, restarts, seen| grace(signal).is_over(1.0, seconds(elapsed), restarts, seen);
-        assert!(over(Signal::ImageNever, 0, 0, 1));
+        assert!(over(Signal::ImageNever, 0, 0, 1) && !over(Signal::ImageGone, 20, 0, 9));
         assert!(!over(Signal::ImageNotFound, 7, 0, 1));
         assert!(over(Signal::ImageNotFound, 8, 0, 1) && over(Signal::ImageNotFound, 0, 0, 2));
         assert!(!over(Signal::Crash, 3600, 2, 9) && over(Signal::Crash, 0, 3, 1));

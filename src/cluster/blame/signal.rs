@@ -11,6 +11,8 @@ pub enum Signal {
     ImageName,
     /// The node lacks the image and may not pull it.
     ImageNever,
+    /// The node lacks an image that `todo` has built, which a run brings back before it looks at the pods.
+    ImageGone,
     /// The registry has no such image.
     ImageNotFound,
     /// The registry wants a login, or refuses this one.

@@ -96,6 +96,7 @@ pub fn tell(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     match symptom.signal {
         Signal::ImageName
         | Signal::ImageNever
+        | Signal::ImageGone
         | Signal::ImageNotFound
         | Signal::ImageDenied
         | Signal::ImagePlatform

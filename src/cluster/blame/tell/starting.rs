@@ -27,7 +27,7 @@ pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             pointer,
             "write it as `name:tag`, in lower case",
         ),
-        Signal::ImageNever => told(
+        Signal::ImageNever | Signal::ImageGone => told(
             format!("the node has no image `{name}`, and `imagePullPolicy: Never` forbids to pull it"),
             pointer,
             is_ours,
