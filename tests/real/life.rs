@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 #[test]
 #[ignore = "needs minikube"]
@@ -135,7 +137,7 @@ fn one_line_of_the_frontend(stage: &Stage, url: &str) {
     println!("{asked} requests during the rollout");
     assert!(asked > 50, "only {asked} requests were made");
     assert!(failed.is_empty(), "{} of {asked} requests failed: {:?}", failed.len(), failed.first());
-    assert!(http::get(url).1.contains("<title>New: "), "the new page is served");
+    served(url, true, "the new page is served");
     assert_eq!(stage.pods("todo-backend"), backend, "the backend was left alone");
     assert!(
         stage.pods("todo-frontend").iter().all(|pod| !frontend.contains(pod)),
@@ -171,11 +173,22 @@ fn back_to_an_earlier_revision(stage: &Stage, url: &str) {
     assert!(http::get(url).1.contains("<title>New: "));
     let rollback = stage.todo(&["rollback"]);
     assert_eq!(rollback.code, Some(0), "{}", rollback.stderr);
-    assert!(!http::get(url).1.contains("<title>New: "), "the page is the one of the revision before");
+    served(url, false, "the page is the one of the revision before");
     assert_eq!(revisions().len(), before.len() + 1, "going back is a revision, too");
     stage.todo(&["rollback", "4711"]).failed_with(2, &["4711", "revisions that are kept"]);
     stage.up();
-    assert!(http::get(url).1.contains("<title>New: "), "`up` is what the files say");
+    served(url, true, "`up` is what the files say");
+}
+
+/// Waits until every request gets the page that is meant: a pod that ends still serves until all proxies know that it does.
+#[track_caller]
+fn served(url: &str, new: bool, why: &str) {
+    let until = Instant::now() + Duration::from_secs(10);
+    let mut in_a_row = 0;
+    while in_a_row < 20 {
+        in_a_row = if http::get(url).1.contains("<title>New: ") == new { in_a_row + 1 } else { 0 };
+        assert!(Instant::now() < until, "{why}");
+    }
 }
 
 fn locked_out_and_in_again(stage: &Stage) {
