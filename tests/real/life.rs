@@ -58,7 +58,12 @@ fn ours(object: &Value) -> bool {
     object["metadata"]["name"] != "kube-root-ca.crt" && object["type"] != "todo.dev/inventory.v1"
 }
 
+/// The version of every object, once the pods that are ending have ended: that is no writing of ours.
 fn versions(stage: &Stage) -> BTreeMap<String, String> {
+    let until = Instant::now() + Duration::from_secs(90);
+    while stage.objects("pods").iter().any(|pod| !pod["metadata"]["deletionTimestamp"].is_null()) {
+        assert!(Instant::now() < until, "pods do not end");
+    }
     let kinds = "deployments,replicasets,pods,services,configmaps,secrets,persistentvolumeclaims,leases";
     let key = |object: &Value| format!("{}/{}", object["kind"], object["metadata"]["name"]);
     let version = |object: &Value| object["metadata"]["resourceVersion"].to_string();
