@@ -10,7 +10,6 @@ use crate::rehearsal::cluster::fault::Faults;
 use crate::rehearsal::cluster::fault::PodFault;
 use crate::rehearsal::scenario::Does;
 use crate::rehearsal::scenario::Party;
-use crate::rehearsal::scenario::PodDoes;
 use crate::rehearsal::scenario::Scenario;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -217,12 +216,7 @@ impl Faults for Gate {
                 continue;
             }
             state.faults += 1;
-            return Some(match does {
-                PodDoes::Crash { code, lines } => PodFault::Crash { code, lines },
-                PodDoes::NotReady => PodFault::NotReady,
-                PodDoes::Evict => PodFault::Evict,
-                PodDoes::OutOfMemory => PodFault::OutOfMemory,
-            });
+            return Some(does);
         }
         None
     }

@@ -3,6 +3,7 @@
 //! Not when it happens by chance: a scenario is the same each time. `docs/rehearsal.md` is its reference.
 
 use crate::event::Place;
+use crate::rehearsal::cluster::fault::PodFault;
 use serde::Deserialize;
 use std::fmt;
 use std::ops::Range;
@@ -131,27 +132,9 @@ pub struct Pod {
     /// Which containers.
     pub container: Pattern,
     /// What it does.
-    pub does: PodDoes,
+    pub does: PodFault,
     /// How many starts; 0 for all.
     pub times: u64,
-}
-
-/// What a container does instead of running.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PodDoes {
-    /// It logs these lines and ends with this code.
-    Crash {
-        /// The exit code.
-        code: i32,
-        /// What it logs.
-        lines: Vec<String>,
-    },
-    /// It runs and is never ready.
-    NotReady,
-    /// The kubelet throws its pod out.
-    Evict,
-    /// The kernel ends it for its memory.
-    OutOfMemory,
 }
 
 /// Something that happens meanwhile.
@@ -369,14 +352,14 @@ impl WrittenFault {
 impl WrittenPod {
     fn meant(self) -> Result<Pod, String> {
         let given = [("code", self.code.is_some()), ("lines", self.lines.is_some())];
-        let (does, used): (PodDoes, &[&str]) = match self.does.as_str() {
+        let (does, used): (PodFault, &[&str]) = match self.does.as_str() {
             "crash" => {
                 let (code, lines) = (self.code.unwrap_or(1), self.lines.unwrap_or_default());
-                (PodDoes::Crash { code, lines }, &["code", "lines"])
+                (PodFault::Crash { code, lines }, &["code", "lines"])
             }
-            "not-ready" => (PodDoes::NotReady, &[]),
-            "evict" => (PodDoes::Evict, &[]),
-            "out-of-memory" => (PodDoes::OutOfMemory, &[]),
+            "not-ready" => (PodFault::NotReady, &[]),
+            "evict" => (PodFault::Evict, &[]),
+            "out-of-memory" => (PodFault::OutOfMemory, &[]),
             other => {
                 return Err(format!(
                     "`does = \"{other}\"` is none of crash, not-ready, evict, out-of-memory"

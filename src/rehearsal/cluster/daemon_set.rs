@@ -3,7 +3,6 @@
 use crate::rehearsal::cluster::hand::Hand;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
-use crate::rehearsal::cluster::reading::available;
 use crate::rehearsal::cluster::reading::count;
 use crate::rehearsal::cluster::reading::has_ended;
 use crate::rehearsal::cluster::reading::is_active;
@@ -42,14 +41,7 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     replace(hand, &set, &letters, nodes.len());
     let pods: Vec<Value> = hand.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
     let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    let mut up = 0;
-    for pod in &pods {
-        match available(pod, seconds, hand.now()) {
-            Ok(()) => up += 1,
-            Err(Some(left)) => hand.again(left, Task::of(Controller::DaemonSet, &set)),
-            Err(None) => {}
-        }
-    }
+    let up = hand.up(&pods, seconds, &Task::of(Controller::DaemonSet, &set));
     let updated = pods.iter().filter(|pod| pod["metadata"]["labels"][HASH] == letters.as_str()).count();
     let status = &mut set["status"];
     status["currentNumberScheduled"] = json!(pods.len());

@@ -3,6 +3,7 @@
 use crate::rehearsal::chance;
 use crate::rehearsal::cluster::Settings;
 use crate::rehearsal::cluster::queue::Task;
+use crate::rehearsal::cluster::reading::available;
 use crate::rehearsal::kinds;
 use crate::rehearsal::kinds::Served;
 use crate::rehearsal::memory::Memory;
@@ -122,6 +123,19 @@ impl Hand<'_> {
         if let Some(at) = place(object) {
             self.memory.forget(&(at.collection, at.namespace, at.name));
         }
+    }
+
+    /// How many of `pods` have been ready for so many seconds; `task` comes again when another one will have been.
+    pub(super) fn up(&mut self, pods: &[Value], seconds: i64, task: &Task) -> usize {
+        let mut up = 0;
+        for pod in pods {
+            match available(pod, seconds, self.now()) {
+                Ok(()) => up += 1,
+                Err(Some(left)) => self.again(left, task.clone()),
+                Err(None) => {}
+            }
+        }
+        up
     }
 
     /// Has a task done again after a while.
