@@ -46,7 +46,7 @@ use std::time::Duration;
 /// How long a namespace, or an object that is to be made again, may take to go.
 pub(crate) const GONE: Duration = Duration::from_secs(5 * 60);
 
-/// What the user allows, and how long they wait.
+/// What the user allows, how long they wait, and what else is deployed.
 #[derive(Debug, Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ApplyOptions {
@@ -60,6 +60,8 @@ pub struct ApplyOptions {
     pub yes: bool,
     /// How long what others of the set depend on may take.
     pub limits: Limits,
+    /// Charts come with the objects: the inventory has to say so before anything is written down about them.
+    pub charts: bool,
 }
 
 /// One object as it is in the cluster after this run's writes.
@@ -111,6 +113,11 @@ impl Applied {
         self.objects.iter().all(|object| object.outcome == Outcome::Unchanged)
     }
 
+    /// Whether something may be written down about charts of this project.
+    pub(crate) fn may_have_charts(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| stored.inventory.charts)
+    }
+
     /// Does `work` for as long as the lock is ours.
     pub(crate) async fn unless_lost<T>(
         &self,
@@ -149,7 +156,9 @@ pub async fn apply(
         let prepared = survey::prepare(run, target, objects).await?;
         let (wanted, first) = (&prepared.wanted, first_inventory()?);
         let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
-        if !writes(&decided) && prepared.later.is_empty() {
+        let first_charts =
+            options.charts && !survey.stored.as_ref().is_some_and(|stored| stored.inventory.charts);
+        if !writes(&decided) && prepared.later.is_empty() && !first_charts {
             if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
                 return Ok(unchanged(run, survey, decided, *options));
             }
@@ -259,6 +268,7 @@ pub(crate) async fn superset(
     survey: &Survey,
     first: Inventory,
     wanted: &[Wanted],
+    charts: bool,
 ) -> fault::Result<Stored> {
     let (mut inventory, before) = match &survey.stored {
         Some(stored) => (stored.inventory.clone(), Some(stored.secret.clone())),
@@ -280,6 +290,7 @@ pub(crate) async fn superset(
         ..Entry::new(id.clone(), &member.kind)
     }));
     inventory.settled = false;
+    inventory.charts |= charts;
     store(run, target, wire, inventory, before.as_ref()).await
 }
 

@@ -50,6 +50,9 @@ pub struct Inventory {
     salt: String,
     /// Whether the last run ended well: only then is the list exact.
     pub settled: bool,
+    /// Whether charts have ever been deployed with it: only then is there a record of them to read.
+    #[serde(default = "may_be")]
+    pub(crate) charts: bool,
     /// Every object, in the order of their ids.
     pub entries: Vec<Entry>,
 }
@@ -132,6 +135,11 @@ pub(crate) struct Stored {
     pub(crate) secret: Value,
 }
 
+/// An inventory that was written before it said so may have a record beside it.
+fn may_be() -> bool {
+    true
+}
+
 /// The name of the Secret of `project`.
 pub(crate) fn name(project: &ProjectName) -> String {
     format!("todo.{project}")
@@ -156,7 +164,13 @@ impl Inventory {
             .fill(&mut salt)
             .ok()
             .context("the system gives no random numbers")?;
-        Ok(Inventory { schema: 1, salt: STANDARD.encode(salt), settled: false, entries: Vec::new() })
+        Ok(Inventory {
+            schema: 1,
+            salt: STANDARD.encode(salt),
+            settled: false,
+            charts: false,
+            entries: Vec::new(),
+        })
     }
 
     pub(crate) fn entry(&self, id: &ObjectId) -> Option<&Entry> {

@@ -104,7 +104,8 @@ impl Writing<'_> {
         for note in decided.iter().flat_map(|one| &one.notes) {
             run.sink.warn(note.clone());
         }
-        applied.stored = Some(superset(run, target, wire, &survey, first, wanted).await?);
+        applied.stored =
+            Some(superset(run, target, wire, &survey, first, wanted, self.options.charts).await?);
         applied.survey = survey;
         self.turns(wire, decided, applied).await
     }
@@ -177,7 +178,9 @@ impl Writing<'_> {
         if !refused.is_empty() {
             return Err(refusals(refused, self.count()));
         }
-        applied.stored = Some(superset(run, target, wire, &survey, first_inventory()?, &wanted).await?);
+        applied.stored = Some(
+            superset(run, target, wire, &survey, first_inventory()?, &wanted, self.options.charts).await?,
+        );
         applied.survey.members.extend(survey.members);
         applied.survey.strangers.extend(survey.strangers);
         self.turn(wire, on_the_way, decided, applied).await

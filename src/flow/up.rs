@@ -206,10 +206,14 @@ async fn write(
     let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
     run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
     veil::hide(run, &objects);
-    let mut course = Course::of(run, target, &releases, &objects, adopted).await?;
+    let charts = !releases.is_empty();
+    let mut course = Course::default();
+    if charts {
+        course = Course::of(run, target, &releases, &objects, adopted).await?;
+    }
     let (helms, objects): (Vec<Object>, Vec<Object>) =
         objects.into_iter().partition(|object| releases::is_helms(&releases, object));
-    let options = ApplyOptions { limits: limits(&flags.wait), ..options(flags.apply) };
+    let options = ApplyOptions { limits: limits(&flags.wait), charts, ..options(flags.apply) };
     if course.has_beginning() || !helms.is_empty() {
         hook::ground(run, target).await?;
         let first: Vec<Object> =
@@ -218,7 +222,12 @@ async fn write(
         course.begin(run, target, &limits(&flags.wait)).await?;
     }
     let applied = apply::apply(run, target, objects, &options).await?;
-    let installed = releases::install(run, project, site, target, &releases, &helms, &course, built);
+    let installed = async {
+        if !charts && applied.may_have_charts() {
+            course = Course::of(run, target, &[], &[], Vec::new()).await?;
+        }
+        releases::install(run, project, site, target, &releases, &helms, &course, built).await
+    };
     let released = match installed.await {
         Ok(released) => released,
         Err(fault) => {

@@ -190,6 +190,26 @@ async fn nothing_changed_is_a_list_a_kind_and_no_write() {
 }
 
 #[tokio::test]
+async fn the_inventory_says_once_that_charts_came_even_where_nothing_else_is_to_be_written() {
+    let stage = Stage::new().await;
+    stage.up(&set()).await;
+    let charts = ApplyOptions { charts: true, ..ApplyOptions::default() };
+    let written = |stage: &Stage| {
+        let asked = stage.asked();
+        asked
+            .into_iter()
+            .filter(|line| line.ends_with("PUT /api/v1/namespaces/shop/secrets/todo.shop"))
+            .count()
+    };
+    let _ = stage.asked();
+    assert_eq!(stage.try_up(&set(), charts).await.unwrap(), Vec::<String>::new());
+    assert!(written(&stage) > 0);
+    assert_eq!(stage.try_up(&set(), charts).await.unwrap(), Vec::<String>::new());
+    assert_eq!(stage.up(&set()).await, Vec::<String>::new(), "nor when they have gone");
+    assert_eq!(written(&stage), 0);
+}
+
+#[tokio::test]
 async fn what_controllers_write_is_no_difference_and_what_people_write_is() {
     let stage = Stage::new().await;
     stage.up(&set()).await;

@@ -4,6 +4,7 @@ use crate::rehearsed::stage::Stage;
 use serde_json::Value;
 use serde_json::json;
 use todo::flow::Answer;
+use todo::rehearsal::request::Ask;
 
 const PROJECT: &str =
     "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n\n[service.web]\n";
@@ -84,8 +85,11 @@ async fn it_comes_up_and_answers_and_nothing_changes_the_second_time() {
     assert_eq!(stage.cluster.volumes().len(), 1);
 
     let before = stage.cluster.api().all();
+    let _ = stage.cluster.api().asked();
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
+    let records = |asked: &Ask| asked.path.ends_with("/secrets/todo.shop.releases");
+    assert!(!stage.cluster.api().asked().iter().any(records), "nothing was written down about charts");
     assert_eq!(told.done.iter().filter(|one| !one.starts_with("Unchanged")).count(), 1, "{told:#?}");
     let lease = |key: &&String| !key.contains("leases") && !key.contains("events");
     let after = stage.cluster.api().all();
