@@ -4,7 +4,11 @@
 
 use crate::clock::Clock;
 use crate::cluster::inventory;
+use crate::cluster::retry::persist;
+use crate::cluster::survey::tell;
+use crate::cluster::survey::unreadable;
 use crate::cluster::wire::Wire;
+use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -105,6 +109,25 @@ impl Target {
         config.connect_timeout = Some(CONNECT);
         let client = Client::try_from(config).or_fault(Kind::Minikube, doing)?;
         Ok(Target { client, namespace, project, clock: run.world.clock.clone() })
+    }
+
+    /// Asks by [`Target::client`], and again while the server stumbles; `item` is what waits meanwhile, `doing` what could
+    /// not be done in the end.
+    ///
+    /// # Errors
+    /// [`Kind::Apply`], with what the server said last.
+    pub(crate) async fn ask<T, F: Future<Output = kube::Result<T>>>(
+        &self,
+        run: &Run,
+        item: &str,
+        doing: &'static str,
+        mut question: impl FnMut() -> F,
+    ) -> Result<T, Fault> {
+        let asked = persist(tell(run, Step::Apply, item), || {
+            let question = question();
+            async { Ok(question.await?) }
+        });
+        asked.await.map_err(|failure| unreadable(failure, doing))
     }
 
     pub(crate) fn wire(&self) -> Wire {

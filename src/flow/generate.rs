@@ -10,6 +10,7 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::project::SecretSpec;
+use crate::run::Run;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,12 +20,18 @@ use kube::Api;
 use serde_json::Value;
 
 /// Fills the generated keys of the project's Secrets into `objects`.
-pub(crate) async fn generate(target: &Target, specs: &[SecretSpec], objects: &mut [Object]) -> Result<()> {
+pub(crate) async fn generate(
+    run: &Run,
+    target: &Target,
+    specs: &[SecretSpec],
+    objects: &mut [Object],
+) -> Result<()> {
     for spec in specs.iter().filter(|spec| !spec.generate.is_empty()) {
         let name = spec.name.as_str();
         let secrets: Api<Secret> = Api::namespaced(target.client.clone(), target.namespace.as_str());
-        let doing = || format!("cannot read the Secret `{name}`, whose generated values are to stay");
-        let live = secrets.get_opt(name).await.or_fault(Kind::Apply, doing)?.and_then(|secret| secret.data);
+        let doing = "cannot read a Secret whose generated values are to stay";
+        let live = target.ask(run, name, doing, || secrets.get_opt(name)).await?;
+        let live = live.and_then(|secret| secret.data);
         let made = |object: &&mut Object| {
             object.kind() == "Secret" && object.name() == name && object.group().is_empty()
         };

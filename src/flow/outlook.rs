@@ -53,7 +53,7 @@ pub(crate) async fn outlook(
         .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
         .collect();
     let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
-    generate(target, &project.secrets, &mut objects).await?;
+    generate(run, target, &project.secrets, &mut objects).await?;
     let course = Course::of(run, target, &releases, &objects, Vec::new()).await?;
     objects.retain(|object| !releases::is_helms(&releases, object));
     let comparison = compare(run, target, objects, options).await?;

@@ -204,7 +204,7 @@ async fn write(
         }
     }
     let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
-    run.or_stopped(generate(target, &project.secrets, &mut objects)).await?;
+    run.or_stopped(generate(run, target, &project.secrets, &mut objects)).await?;
     veil::hide(run, &objects);
     let charts = !releases.is_empty();
     let mut course = Course::default();

@@ -9,7 +9,6 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
 use crate::fault::Kind;
-use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
@@ -66,21 +65,19 @@ pub struct Need {
 }
 
 /// Looks who serves the Ingresses among `objects`, and the addon if it is `wanted` anyhow. Asks nothing where there is no Ingress.
-pub async fn look(client: &Client, objects: &[Object], wanted: bool) -> Result<Need> {
+///
+/// # Errors
+/// The API server's, when it does not tell its IngressClasses or the addon's pods.
+pub async fn look(client: &Client, objects: &[Object], wanted: bool) -> kube::Result<Need> {
     let asking = asking(objects);
     if asking.is_empty() && !wanted {
         return Ok(Need::default());
     }
-    let doing = || "cannot list the IngressClasses of the cluster".to_owned();
     let classes: Api<IngressClass> = Api::all(client.clone());
-    let all = ListParams::default();
-    let classes = classes.list(&all).await.map_err(|error| anyhow::anyhow!(backend::words(&error)));
-    let mut classes = classes.or_fault(Kind::Apply, doing)?.items;
+    let mut classes = classes.list(&ListParams::default()).await?.items;
     let written = objects.iter().filter(|object| object.kind() == "IngressClass");
     classes.extend(written.filter_map(|object| serde::Deserialize::deserialize(&*object.value).ok()));
-    let pods =
-        controllers(client).await.or_fault(Kind::Apply, || "cannot list the addon's pods".to_owned())?;
-    Ok(decide(&asking, wanted, &classes, &pods))
+    Ok(decide(&asking, wanted, &classes, &controllers(client).await?))
 }
 
 fn asking(objects: &[Object]) -> Vec<Asking> {
