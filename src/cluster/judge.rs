@@ -109,6 +109,8 @@ pub struct Needs {
     pub nodes: bool,
     /// The StorageClasses.
     pub classes: bool,
+    /// ConfigMaps and Secrets that lack a key, and are not of the set: which keys they have.
+    pub holders: BTreeSet<ObjectId>,
     /// Logs of runs that ended.
     pub logs: BTreeSet<LogNeed>,
 }

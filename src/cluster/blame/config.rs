@@ -1,6 +1,7 @@
 //! A kubelet's sentence about configuration that it could not find → which object and which key.
 
 use crate::cluster::blame::signal::Signal;
+use crate::manifest::ObjectId;
 use regex::Regex;
 use std::sync::LazyLock;
 
@@ -44,6 +45,17 @@ pub fn missing(message: &str) -> Option<Missing> {
     }
     let found = OBJECT.captures(message)?;
     Some(Missing { kind: kind(&found[1])?, name: Some(found[2].to_owned()), key: None })
+}
+
+/// The Secret or ConfigMap of which a message says that it is there and lacks a key.
+pub fn holder(message: &str, namespace: &str) -> Option<ObjectId> {
+    let Missing { kind, name: Some(name), key: Some(_) } = missing(message)? else { return None };
+    Some(ObjectId {
+        group: String::new(),
+        kind: kind.to_owned(),
+        namespace: Some(namespace.to_owned()),
+        name,
+    })
 }
 
 static KEY: LazyLock<Regex> =

@@ -56,6 +56,8 @@ impl Judge {
                     && ["Insufficient", "node affinity/selector"]
                         .iter()
                         .any(|sign| symptom.message.contains(sign));
+                let holder = blame::config::holder(&symptom.message, live::namespace(pod));
+                self.needs.holders.extend(holder.filter(|holder| snapshot.get(holder).is_none()));
                 troubles.push(self.trouble(symptom, pod, Some(live::id(pod)), now, present));
             }
         }

@@ -9,6 +9,7 @@ use crate::cluster::rollout::feed::plain;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::event::Finding;
+use crate::manifest::ObjectId;
 use futures::FutureExt as _;
 use futures::StreamExt as _;
 use futures::future::BoxFuture;
@@ -21,6 +22,7 @@ use kube::api::LogParams;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use serde_json::Value;
+use serde_json::json;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ pub(super) enum Answer {
     Tail(String, Vec<String>),
     Nodes(Option<Vec<Value>>, Option<Vec<Value>>),
     Classes(Option<Vec<Value>>),
+    Keys(ObjectId, Value),
 }
 
 impl Answer {
@@ -44,6 +47,7 @@ impl Answer {
             Answer::Tail(run, lines) => judge.tail(run, lines),
             Answer::Nodes(nodes, pods) => (snapshot.nodes, snapshot.tenants) = (nodes, pods),
             Answer::Classes(classes) => snapshot.classes = classes,
+            Answer::Keys(id, holder) => snapshot.know(id, holder.into()),
         }
     }
 }
@@ -52,6 +56,7 @@ impl Answer {
 pub(super) struct Evidence {
     client: Client,
     asked: HashSet<LogNeed>,
+    holders: HashSet<ObjectId>,
     nodes: bool,
     classes: bool,
     answers: FuturesUnordered<BoxFuture<'static, Answer>>,
@@ -62,6 +67,7 @@ impl Evidence {
         Evidence {
             client: target.client.clone(),
             asked: HashSet::new(),
+            holders: HashSet::new(),
             nodes: false,
             classes: false,
             answers: FuturesUnordered::new(),
@@ -85,6 +91,18 @@ impl Evidence {
             self.answers.push(
                 async move { Answer::Classes(all(&client, "storage.k8s.io", "StorageClass").await) }.boxed(),
             );
+        }
+        for id in &needs.holders {
+            if self.holders.insert(id.clone()) {
+                let (client, id) = (self.client.clone(), id.clone());
+                self.answers.push(
+                    async move {
+                        let keys = keys(&client, &id).await;
+                        Answer::Keys(id, keys)
+                    }
+                    .boxed(),
+                );
+            }
         }
         for need in &needs.logs {
             if self.asked.insert(need.clone()) {
@@ -166,6 +184,23 @@ async fn tail(client: &Client, namespace: &str, pod: &str, container: &str, prev
         }
     }
     Vec::new()
+}
+
+/// A ConfigMap or Secret without its values: nobody has to see them.
+async fn keys(client: &Client, id: &ObjectId) -> Value {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(&id.group, "v1", &id.kind));
+    let one = api(client, &resource, id.namespace.as_deref());
+    let answer = tokio::time::timeout(PATIENCE, one.get(&id.name)).await;
+    let there = answer.ok().and_then(Result::ok).map(|object| object.data).unwrap_or_default();
+    let bare = |map: &str| {
+        let keys = there.get(map)?.as_object()?.keys();
+        Some((map.to_owned(), keys.map(|key| (key.clone(), Value::Null)).collect::<Value>()))
+    };
+    let mut holder: serde_json::Map<String, Value> =
+        ["data", "binaryData"].into_iter().filter_map(bare).collect();
+    holder.insert("kind".to_owned(), id.kind.clone().into());
+    holder.insert("metadata".to_owned(), json!({"name": id.name, "namespace": id.namespace}));
+    holder.into()
 }
 
 async fn all(client: &Client, group: &str, kind: &str) -> Option<Vec<Value>> {
