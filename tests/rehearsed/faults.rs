@@ -108,3 +108,21 @@ async fn a_pod_that_is_thrown_out_is_replaced() {
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_lock_somebody_takes_away_stops_waiting_and_leaves_the_lock_to_them() {
+    const LEASES: &str = "apis/coordination.k8s.io/v1/leases";
+    let stage = shop(First(99, PodFault::NotReady)).await;
+    let taken = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let mut lease = stage.cluster.api().get(LEASES, "shop", "todo.shop").unwrap();
+        lease["spec"]["holderIdentity"] = "ann on another box #1".into();
+        stage.cluster.api().put(LEASES, lease);
+    };
+    let (told, ()) = tokio::join!(stage.todo(&["up"]), taken);
+    assert_eq!(told.code, 70, "{told:#?}");
+    assert!(told.report.contains("another run has taken the lock away"), "{}", told.report);
+    assert!(told.took < Duration::from_secs(60), "{:?}", told.took);
+    let lease = stage.cluster.api().get(LEASES, "shop", "todo.shop").unwrap();
+    assert_eq!(lease["spec"]["holderIdentity"], "ann on another box #1");
+}
