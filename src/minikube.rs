@@ -8,6 +8,8 @@ mod advice;
 mod config;
 mod endpoint;
 mod events;
+#[cfg(test)]
+mod garbled;
 mod inside;
 mod kubeconfig;
 mod probe;

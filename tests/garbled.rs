@@ -191,3 +191,14 @@ fn mixed(value: &mut Value, chance: &mut Chance) {
         _ => {}
     }
 }
+
+/// The same again by a process that gets 1 GiB of addresses: whoever wants more is ended by the system.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_garbled_text_takes_much_memory() {
+    let limited = "ulimit -v 1048576 && exec \"$0\" --test-threads=1 garbled::a_garbled garbled::garbled";
+    let program = std::env::current_exe().unwrap();
+    let ended = std::process::Command::new("sh").args(["-c", limited]).arg(program).output().unwrap();
+    let told = String::from_utf8_lossy(&ended.stdout);
+    assert!(ended.status.success() && told.contains("4 passed"), "{told}");
+}

@@ -40,7 +40,7 @@ pub(crate) async fn ask(run: &Run, profile: &Profile) -> Result<Option<State>> {
     Ok(read(&stdout, code))
 }
 
-fn read(stdout: &str, code: Option<i32>) -> Option<State> {
+pub(super) fn read(stdout: &str, code: Option<i32>) -> Option<State> {
     if code == Some(UNKNOWN) {
         return Some(State::Absent);
     }
