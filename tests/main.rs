@@ -10,9 +10,11 @@ mod cluster {
     mod hooks;
     mod lab;
     mod order;
+    mod others;
     mod past;
     mod real;
     mod shared;
+    mod stage;
     mod thorough;
     mod trouble;
 }

@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use crate::cluster::fake::Stage;
 use crate::cluster::shared::config;
 use crate::cluster::shared::ended;
 use crate::cluster::shared::object;
+use crate::cluster::stage::Stage;
 use serde_json::json;
 use todo::cluster::apply::ApplyOptions;
 use todo::cluster::apply::apply;

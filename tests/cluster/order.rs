@@ -1,8 +1,8 @@
 //! In which order a set is written: what people say, what an operator has to bring first, and back again.
 
-use crate::cluster::fake::Stage;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
+use crate::cluster::stage::Stage;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;

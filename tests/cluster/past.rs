@@ -1,7 +1,7 @@
 //! Revisions that are too large for one Secret.
 
-use crate::cluster::fake::Stage;
 use crate::cluster::shared::config;
+use crate::cluster::stage::Stage;
 use serde_json::json;
 use todo::cluster::apply::ApplyOptions;
 use todo::cluster::revision::Earlier;

@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-use crate::cluster::fake::Stage;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
+use crate::cluster::stage::Stage;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;

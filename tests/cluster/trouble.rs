@@ -2,11 +2,11 @@
 //!
 //! Time passes by itself where no socket is involved.
 
-use crate::cluster::fake::Stage;
-use crate::cluster::fake::deployment;
-use crate::cluster::fake::set;
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
+use crate::cluster::stage::Stage;
+use crate::cluster::stage::deployment;
+use crate::cluster::stage::set;
 use serde_json::Value;
 use serde_json::json;
 use std::sync::Arc;

@@ -1,0 +1,118 @@
+//! One thing that is wrong, or worth knowing: where it is written, what it is, and what to do.
+//!
+//! Not an error that travels (`fault`) but what one says, and what a warning says that ends nothing.
+
+use serde::Deserialize;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+
+/// A place in a file that people wrote.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    /// The file, relative to the folder of deploy.toml where it lies below it.
+    pub file: PathBuf,
+    /// Line, from 1; 0 for the file as a whole.
+    pub line: usize,
+    /// Column in characters, from 1; 0 for the line as a whole.
+    pub column: usize,
+}
+
+impl Place {
+    /// The file as a whole.
+    #[must_use]
+    pub fn file(file: impl Into<PathBuf>) -> Self {
+        Place { file: file.into(), line: 0, column: 0 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.display();
+        match (self.line, self.column) {
+            (0, _) => write!(f, "{file}"),
+            (line, 0) => write!(f, "{file}:{line}"),
+            (line, column) => write!(f, "{file}:{line}:{column}"),
+        }
+    }
+}
+
+/// Whether a finding ends the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Ends the run.
+    Error,
+    /// Worth knowing; the run goes on.
+    Warning,
+    /// A fact that explains what happens.
+    Note,
+}
+
+/// One thing that is wrong, or worth knowing: where, what, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Whether it ends the run.
+    pub severity: Severity,
+    /// Where it is written, if it is written somewhere.
+    pub place: Option<Place>,
+    /// What it is about: `Deployment/web`, `image todo-backend`.
+    pub subject: Option<String>,
+    /// What is wrong: lowercase, no full stop, names in backticks.
+    pub message: String,
+    /// What shows it: the last log lines, the events, the neighbouring lines.
+    pub evidence: Vec<String>,
+    /// What to do; a command in backticks is to be pasted.
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    /// Something that ends the run.
+    pub fn error(message: impl Into<String>) -> Self {
+        Finding::new(Severity::Error, message)
+    }
+
+    /// Something worth knowing.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Finding::new(Severity::Warning, message)
+    }
+
+    fn new(severity: Severity, message: impl Into<String>) -> Self {
+        Finding {
+            severity,
+            place: None,
+            subject: None,
+            message: message.into(),
+            evidence: Vec::new(),
+            mend: None,
+        }
+    }
+
+    /// Says where it is written.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Says what it is about.
+    #[must_use]
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Adds what shows it.
+    #[must_use]
+    pub fn evidence(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.evidence.extend(lines);
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn mend(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(mend.into());
+        self
+    }
+}

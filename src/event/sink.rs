@@ -1,0 +1,160 @@
+//! Where events are told, and the guards of what has begun: a step or an item that is dropped unfinished has failed.
+//!
+//! Nobody who listens is waited for: a terminal that is slow, or gone, is no reason to deploy more slowly, or not at all.
+
+use super::Amount;
+use super::Event;
+use super::EventKind;
+use super::Finding;
+use super::Outcome;
+use super::Step;
+use super::veil::Veil;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// Where events go. Cheap to clone; never blocks and never fails, whoever listens.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    began: Instant,
+    channel: mpsc::UnboundedSender<Event>,
+    veil: Veil,
+}
+
+impl Sink {
+    /// A sink and its listening end; the clock of the run starts here.
+    #[must_use]
+    pub fn new() -> (Sink, mpsc::UnboundedReceiver<Event>) {
+        let (channel, events) = mpsc::unbounded_channel();
+        (Sink { began: Instant::now(), channel, veil: Veil::default() }, events)
+    }
+
+    /// Hides a secret value in everything that is told from now on.
+    pub fn hide(&self, value: &[u8]) {
+        self.veil.hide(value);
+    }
+
+    /// What would be told: without the values that are hidden.
+    #[must_use]
+    pub fn covered(&self, mut kind: EventKind) -> EventKind {
+        self.veil.cover(&mut kind);
+        kind
+    }
+
+    /// Tells what happened.
+    pub fn tell(&self, kind: EventKind) {
+        let kind = self.covered(kind);
+        // A renderer that is gone (a closed pipe) is no reason to stop deploying.
+        let _ = self.channel.send(Event { at_ms: self.elapsed_ms(), kind });
+    }
+
+    /// Milliseconds since the run began.
+    #[must_use]
+    pub fn elapsed_ms(&self) -> u64 {
+        millis(self.began)
+    }
+
+    /// Begins a step; the guard tells how long it took, and that it failed if it is dropped unfinished.
+    #[must_use]
+    pub fn step(&self, step: Step) -> OpenStep {
+        self.tell(EventKind::StepStarted { step });
+        OpenStep { sink: self.clone(), step, began: Instant::now(), open: true }
+    }
+
+    /// Begins one item of a step.
+    #[must_use]
+    pub fn item(&self, step: Step, item: impl Into<String>) -> OpenItem {
+        let item = item.into();
+        self.tell(EventKind::ItemStarted { step, item: item.clone() });
+        OpenItem { sink: self.clone(), step, item, began: Instant::now(), open: true }
+    }
+
+    /// Tells something worth knowing.
+    pub fn warn(&self, finding: Finding) {
+        self.tell(EventKind::Warned { finding });
+    }
+}
+
+/// A step that has begun.
+#[derive(Debug)]
+pub struct OpenStep {
+    sink: Sink,
+    step: Step,
+    began: Instant,
+    open: bool,
+}
+
+impl OpenStep {
+    /// Ends the step well.
+    pub fn finish(mut self, outcome: Outcome, detail: Option<String>) {
+        self.open = false;
+        self.sink.tell(EventKind::StepFinished {
+            step: self.step,
+            took_ms: millis(self.began),
+            outcome,
+            detail,
+        });
+    }
+}
+
+impl Drop for OpenStep {
+    fn drop(&mut self) {
+        if self.open {
+            self.sink.tell(EventKind::StepFailed { step: self.step, took_ms: millis(self.began) });
+        }
+    }
+}
+
+/// An item of a step that has begun.
+#[derive(Debug)]
+pub struct OpenItem {
+    sink: Sink,
+    step: Step,
+    item: String,
+    began: Instant,
+    open: bool,
+}
+
+impl OpenItem {
+    /// What is going on with it now.
+    pub fn progress(&self, doing: impl Into<String>, amount: Option<Amount>) {
+        self.sink.tell(EventKind::Progress {
+            step: self.step,
+            item: self.item.clone(),
+            doing: doing.into(),
+            amount,
+        });
+    }
+
+    /// What it waits for now.
+    pub fn waiting(&self, why: impl Into<String>) {
+        self.sink.tell(EventKind::Waiting { step: self.step, item: self.item.clone(), why: why.into() });
+    }
+
+    /// A line that it printed.
+    pub fn log(&self, line: impl Into<String>) {
+        self.sink.tell(EventKind::Log { step: self.step, item: self.item.clone(), line: line.into() });
+    }
+
+    /// Ends it.
+    pub fn finish(mut self, outcome: Outcome, detail: Option<String>) {
+        self.close(outcome, detail);
+    }
+
+    fn close(&mut self, outcome: Outcome, detail: Option<String>) {
+        self.open = false;
+        let (step, item, took_ms) = (self.step, self.item.clone(), millis(self.began));
+        self.sink.tell(EventKind::ItemFinished { step, item, outcome, took_ms, detail });
+    }
+}
+
+impl Drop for OpenItem {
+    fn drop(&mut self) {
+        if self.open {
+            self.close(Outcome::Failed, None);
+        }
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
