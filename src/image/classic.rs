@@ -133,11 +133,12 @@ fn write(recipe: &Recipe, out: &mut Writing) -> io::Result<()> {
                 header.set_size(0);
                 tar.append_link(&mut header, &entry.path, target)?;
             }
-            EntryKind::File { size, executable, modified_secs, on_disk, .. } => {
+            EntryKind::File { size, executable, modified_secs, .. } => {
                 header.set_mode(if *executable { 0o755 } else { 0o644 });
                 header.set_size(*size);
                 header.set_mtime(u64::try_from(*modified_secs).unwrap_or(0));
-                let file = std::fs::File::open(on_disk)?;
+                let on_disk = recipe.context.on_disk(&entry.path);
+                let file = std::fs::File::open(&on_disk)?;
                 if file.metadata()?.len() != *size {
                     return Err(io::Error::other(format!("{}: changed while building", on_disk.display())));
                 }

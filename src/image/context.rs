@@ -46,8 +46,6 @@ pub enum EntryKind {
         hash: [u8; 32],
         /// When it was changed, in seconds since 1970.
         modified_secs: i64,
-        /// Where it can be read.
-        on_disk: PathBuf,
     },
     /// A symbolic link, as it is.
     Link {
@@ -103,6 +101,12 @@ impl Entry {
 }
 
 impl Context {
+    /// Where an entry can be read.
+    #[must_use]
+    pub fn on_disk(&self, path: &str) -> PathBuf {
+        self.root.join(path)
+    }
+
     /// The entry at a path, if the context has it.
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {

@@ -158,7 +158,8 @@ impl Files {
                         };
                         (stat, Source::None)
                     }
-                    EntryKind::File { size, executable, hash, modified_secs, on_disk } => {
+                    EntryKind::File { size, executable, hash, modified_secs } => {
+                        let on_disk = self.context.on_disk(&path);
                         let stat = Stat {
                             path,
                             mode: if *executable { 0o755 } else { 0o644 },
@@ -166,8 +167,8 @@ impl Files {
                             mod_time: time(*modified_secs, hash),
                             ..Stat::default()
                         };
-                        let (path, size, seconds, hash) = (on_disk.clone(), *size, *modified_secs, *hash);
-                        (stat, Source::Disk { path, size, seconds, hash })
+                        let (size, seconds, hash) = (*size, *modified_secs, *hash);
+                        (stat, Source::Disk { path: on_disk, size, seconds, hash })
                     }
                 }
             })

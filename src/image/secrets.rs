@@ -32,14 +32,14 @@ impl Sensitive {
     }
 }
 
-/// Judges an entry of a context; `on_disk` is where it can be read, if it is a file.
-pub(crate) fn sensitive(path: &str, on_disk: Option<&Path>) -> Option<Sensitive> {
+/// Judges an entry of a context; if it is a file, it can be read below `root`.
+pub(crate) fn sensitive(path: &str, root: Option<&Path>) -> Option<Sensitive> {
     let name = path.rsplit('/').next()?;
     if name == ".git" {
         return Some(Sensitive::Git);
     }
-    let on_disk = on_disk?;
-    let says = |text: &str| begins_with_mention(on_disk, text);
+    let root = root?;
+    let says = |text: &str| begins_with_mention(&root.join(path), text);
     let within = |folder: &str| path.strip_suffix(name).is_some_and(|above| above.ends_with(folder));
     match name {
         "id_rsa" | "id_dsa" | "id_ecdsa" | "id_ed25519" => Some(Sensitive::Key),
@@ -81,25 +81,25 @@ mod tests {
     #[test]
     fn secrets_are_known_by_name_or_beginning() {
         let folder = tempfile::tempdir().unwrap();
-        let key = folder.path().join("key");
-        std::fs::write(&key, "-----BEGIN EC PRIVATE KEY-----\n").unwrap();
-        let other = folder.path().join("other");
-        std::fs::write(&other, "-----BEGIN CERTIFICATE-----\n").unwrap();
-        for (path, on_disk, expected) in [
-            ("a/.env", &other, Some(Sensitive::Environment)),
-            (".env.local", &other, Some(Sensitive::Environment)),
-            (".env.example", &other, None),
-            (".environment", &other, None),
-            ("tls/server.pem", &key, Some(Sensitive::Key)),
-            ("tls/ca.pem", &other, None),
-            ("x.pfx", &other, Some(Sensitive::Key)),
-            (".ssh/id_ed25519", &other, Some(Sensitive::Key)),
-            (".npmrc", &other, None),
-            ("a/.aws/credentials", &other, Some(Sensitive::Login)),
-            ("credentials", &other, None),
-            ("main.py", &key, None),
+        let (key, other) = ("-----BEGIN EC PRIVATE KEY-----\n", "-----BEGIN CERTIFICATE-----\n");
+        for (path, text, expected) in [
+            ("a/.env", other, Some(Sensitive::Environment)),
+            (".env.local", other, Some(Sensitive::Environment)),
+            (".env.example", other, None),
+            (".environment", other, None),
+            ("tls/server.pem", key, Some(Sensitive::Key)),
+            ("tls/ca.pem", other, None),
+            ("x.pfx", other, Some(Sensitive::Key)),
+            (".ssh/id_ed25519", other, Some(Sensitive::Key)),
+            (".npmrc", other, None),
+            ("a/.aws/credentials", other, Some(Sensitive::Login)),
+            ("credentials", other, None),
+            ("main.py", key, None),
         ] {
-            assert_eq!(sensitive(path, Some(on_disk)), expected, "{path}");
+            let file = folder.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+            assert_eq!(sensitive(path, Some(folder.path())), expected, "{path}");
         }
         assert_eq!(sensitive("sub/.git", None), Some(Sensitive::Git));
     }

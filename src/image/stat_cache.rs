@@ -6,7 +6,6 @@
 
 use crate::image::ignore::Ignore;
 use crate::image::stat::Stat;
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -18,19 +17,27 @@ use std::time::SystemTime;
 const RACY: Duration = Duration::from_secs(4);
 /// How long an unused file of the cache is kept, counted from its last change.
 const KEEP: Duration = Duration::from_secs(90 * 24 * 3600);
-const MAGIC: &[u8; 16] = b"todo-stat-cache1";
+const MAGIC: &[u8; 16] = b"todo-stat-cache2";
 
 /// The contents known of one context under one set of ignore rules.
 #[derive(Debug, Default)]
 pub struct StatCache {
     file: Option<PathBuf>,
-    known: HashMap<String, Record>,
+    known: Known,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) stat: Stat,
     pub(crate) hash: [u8; 32],
+}
+
+/// A file of the context as it is now.
+pub(crate) struct Read<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) record: Record,
+    /// Whether the cache has it already.
+    pub(crate) known: bool,
 }
 
 impl StatCache {
@@ -45,7 +52,7 @@ impl StatCache {
         }
         let name = &name.finalize().to_hex()[..32];
         let file = folder.join("contexts").join(name);
-        let known = fs::read(&file).ok().and_then(|bytes| decode(&bytes)).unwrap_or_default();
+        let known = fs::read(&file).ok().and_then(Known::read).unwrap_or_default();
         StatCache { file: Some(file), known }
     }
 
@@ -55,15 +62,14 @@ impl StatCache {
     }
 
     /// Writes what is known now, if that differs; `read` are all files of the context, read at `began` or later.
-    pub(crate) fn save(&self, mut read: Vec<(&str, Record)>, began: SystemTime) {
+    pub(crate) fn save<'a>(&self, read: impl Iterator<Item = Read<'a>>, began: SystemTime) {
         let Some(file) = &self.file else { return };
         let newest = (began - RACY).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
         let newest = i64::try_from(newest).unwrap_or(i64::MAX);
-        read.retain(|(_, record)| record.stat.modified.max(record.stat.changed) < newest);
-        let same = read.len() == self.known.len()
-            && read.iter().all(|(path, record)| self.known.get(*path) == Some(record));
-        if !same {
-            let _ = replace(file, &encode(&read));
+        let old = |read: &Read<'_>| read.record.stat.modified.max(read.record.stat.changed) < newest;
+        let read: Vec<Read<'_>> = read.filter(old).collect();
+        if read.len() != self.known.begins.len() || read.iter().any(|one| !one.known) {
+            let _ = replace(file, &encode(read));
         }
     }
 }
@@ -88,9 +94,10 @@ fn sweep(folder: &Path) {
     }
 }
 
-fn encode(records: &[(&str, Record)]) -> Vec<u8> {
-    let mut body = Vec::with_capacity(records.len() * 112);
-    for (path, Record { stat, hash }) in records {
+fn encode(mut read: Vec<Read<'_>>) -> Vec<u8> {
+    read.sort_unstable_by_key(|one| one.path);
+    let mut body = Vec::with_capacity(read.len() * 112);
+    for Read { path, record: Record { stat, hash }, .. } in read {
         body.extend(u32::try_from(path.len()).unwrap_or_default().to_le_bytes());
         body.extend(path.as_bytes());
         body.extend(stat.size.to_le_bytes());
@@ -102,26 +109,54 @@ fn encode(records: &[(&str, Record)]) -> Vec<u8> {
     [MAGIC.as_slice(), blake3::hash(&body).as_bytes(), &body].concat()
 }
 
-fn decode(bytes: &[u8]) -> Option<HashMap<String, Record>> {
-    let (checksum, mut body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
-    if blake3::hash(body).as_bytes() != checksum {
-        return None;
+/// A file of the cache as it lies on disk, searched where it is: a record is a path with its length before it, and
+/// [`REST`] bytes.
+#[derive(Debug, Default)]
+struct Known {
+    bytes: Vec<u8>,
+    /// Where the records begin, in the order of their paths.
+    begins: Vec<usize>,
+}
+
+/// Four numbers and a hash.
+const REST: usize = 4 * 8 + 32;
+
+impl Known {
+    /// Nothing, if it is damaged.
+    fn read(bytes: Vec<u8>) -> Option<Known> {
+        let (checksum, body) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<32>()?;
+        if blake3::hash(body).as_bytes() != checksum {
+            return None;
+        }
+        let mut begins = Vec::with_capacity(body.len() / 112);
+        let mut rest = body;
+        while !rest.is_empty() {
+            begins.push(bytes.len() - rest.len());
+            let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+            rest = rest.get(length.checked_add(REST)?..)?;
+        }
+        Some(Known { bytes, begins })
     }
-    let mut known = HashMap::with_capacity(body.len() / 112);
-    while !body.is_empty() {
-        let length = usize::try_from(u32::from_le_bytes(take(&mut body)?)).ok()?;
-        let (path, rest) = body.split_at_checked(length)?;
-        body = rest;
+
+    fn get(&self, path: &str) -> Option<Record> {
+        let at =
+            self.begins.binary_search_by(|begin| self.path(*begin).unwrap_or_default().cmp(path.as_bytes()));
+        let begin = *self.begins.get(at.ok()?)?;
+        let mut rest = self.bytes.get(begin + 4 + path.len()..)?;
         let stat = Stat {
-            size: u64::from_le_bytes(take(&mut body)?),
-            modified: i64::from_le_bytes(take(&mut body)?),
-            changed: i64::from_le_bytes(take(&mut body)?),
-            inode: u64::from_le_bytes(take(&mut body)?),
+            size: u64::from_le_bytes(take(&mut rest)?),
+            modified: i64::from_le_bytes(take(&mut rest)?),
+            changed: i64::from_le_bytes(take(&mut rest)?),
+            inode: u64::from_le_bytes(take(&mut rest)?),
         };
-        let hash = take(&mut body)?;
-        known.insert(String::from_utf8(path.to_vec()).ok()?, Record { stat, hash });
+        Some(Record { stat, hash: take(&mut rest)? })
     }
-    Some(known)
+
+    fn path(&self, begin: usize) -> Option<&[u8]> {
+        let mut rest = self.bytes.get(begin..)?;
+        let length = usize::try_from(u32::from_le_bytes(take(&mut rest)?)).ok()?;
+        rest.get(..length)
+    }
 }
 
 fn take<const N: usize>(body: &mut &[u8]) -> Option<[u8; N]> {
@@ -132,8 +167,9 @@ fn take<const N: usize>(body: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use super::Known;
+    use super::Read;
     use super::Record;
-    use super::decode;
     use super::encode;
     use crate::image::stat::Stat;
 
@@ -144,22 +180,30 @@ mod tests {
         }
     }
 
+    fn written(records: &[(&str, u64)]) -> Vec<u8> {
+        let read = records.iter().map(|(path, size)| Read { path, record: record(*size), known: false });
+        encode(read.collect())
+    }
+
     #[test]
-    fn what_is_written_is_read_back() {
-        let known = decode(&encode(&[("a", record(1)), ("b/é", record(2))])).unwrap();
-        assert_eq!((&known["a"], &known["b/é"], known.len()), (&record(1), &record(2), 2));
+    fn what_is_written_is_read_back_in_whatever_order_it_came() {
+        let known = Known::read(written(&[("b/é", 2), ("a", 1), ("a/b", 3), ("a-b", 4)])).unwrap();
+        for (path, size) in [("a", 1), ("b/é", 2), ("a/b", 3), ("a-b", 4)] {
+            assert_eq!(known.get(path), Some(record(size)), "{path}");
+        }
+        assert_eq!((known.get("b"), known.get(""), known.begins.len()), (None, None, 4));
     }
 
     #[test]
     fn a_damaged_file_is_no_file() {
-        let good = encode(&[("a", record(1)), ("b", record(2))]);
+        let good = written(&[("a", 1), ("b", 2)]);
         for at in [0, 20, 50, good.len() - 1] {
             let mut bad = good.clone();
             bad[at] ^= 1;
-            assert!(decode(&bad).is_none(), "byte {at}");
+            assert!(Known::read(bad).is_none(), "byte {at}");
         }
         for length in 0..good.len() {
-            assert!(decode(&good[..length]).is_none(), "{length} bytes");
+            assert!(Known::read(good[..length].to_vec()).is_none(), "{length} bytes");
         }
     }
 }

@@ -76,9 +76,9 @@ fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
     let taken = Taken::by(surveyed);
     let mut found: BTreeMap<(Sensitive, usize), Vec<&str>> = BTreeMap::new();
     for Entry { path, kind } in &surveyed.context.entries {
-        let on_disk = if let EntryKind::File { on_disk, .. } = kind { Some(on_disk.as_path()) } else { None };
-        if let Some(line) = taken.line(path)
-            && let Some(what) = sensitive(path, on_disk)
+        let file = matches!(kind, EntryKind::File { .. }).then(|| surveyed.context.root.as_path());
+        if let Some(what) = sensitive(path, file)
+            && let Some(line) = taken.line(path)
         {
             found.entry((what, line)).or_default().push(path);
         }

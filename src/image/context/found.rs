@@ -5,9 +5,9 @@ use crate::image::context::EntryKind;
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
 use crate::image::stat::Stat;
+use crate::image::stat_cache::Read;
 use crate::image::stat_cache::Record;
 use std::io;
-use std::path::Path;
 
 #[derive(Default)]
 pub(super) struct Found {
@@ -18,14 +18,19 @@ pub(super) struct Found {
 pub(super) struct FoundEntry {
     pub(super) entry: Entry,
     pub(super) stat: Option<Stat>,
+    /// Whether the stat cache had it, as it is.
+    pub(super) known: bool,
     /// A folder that is ignored, but in which something may be kept.
     pub(super) ignored: bool,
 }
 
 impl FoundEntry {
-    pub(super) fn record(&self) -> Option<Record> {
+    pub(super) fn read(&self) -> Option<Read<'_>> {
         match (&self.entry.kind, self.stat) {
-            (EntryKind::File { hash, .. }, Some(stat)) => Some(Record { stat, hash: *hash }),
+            (EntryKind::File { hash, .. }, Some(stat)) => {
+                let record = Record { stat, hash: *hash };
+                Some(Read { path: &self.entry.path, record, known: self.known })
+            }
             _ => None,
         }
     }
@@ -38,21 +43,30 @@ impl Found {
     }
 
     pub(super) fn add(&mut self, path: String, kind: EntryKind) {
-        self.entries.push(FoundEntry { entry: Entry { path, kind }, stat: None, ignored: false });
+        self.entries.push(FoundEntry {
+            entry: Entry { path, kind },
+            stat: None,
+            known: false,
+            ignored: false,
+        });
     }
 
     pub(super) fn add_file(
         &mut self,
-        root: &Path,
         path: String,
         stat: Stat,
         executable: bool,
         hash: [u8; 32],
+        known: bool,
     ) {
-        let on_disk = root.join(&path);
         let modified_secs = stat.modified.div_euclid(1_000_000_000);
-        let kind = EntryKind::File { size: stat.size, executable, hash, modified_secs, on_disk };
-        self.entries.push(FoundEntry { entry: Entry { path, kind }, stat: Some(stat), ignored: false });
+        let kind = EntryKind::File { size: stat.size, executable, hash, modified_secs };
+        self.entries.push(FoundEntry {
+            entry: Entry { path, kind },
+            stat: Some(stat),
+            known,
+            ignored: false,
+        });
     }
 
     pub(super) fn problem(&mut self, path: String, kind: ProblemKind) {

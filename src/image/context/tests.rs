@@ -95,6 +95,7 @@ mod unix {
     use super::read;
     use super::walk;
     use crate::image::stat::Stat;
+    use crate::image::stat_cache::Read;
     use crate::image::stat_cache::Record;
     use rustix::fs::Mode;
     use rustix::fs::OFlags;
@@ -207,8 +208,8 @@ mod unix {
         let stat = |name: &str| Stat::of(&fs::metadata(root.path().join(name)).unwrap());
         // Hashes that no file has show where a hash came from; a clock that is ahead makes the files old.
         let later = SystemTime::now() + Duration::from_secs(3600);
-        let record = |name: &str| Record { stat: stat(name), hash: [7; 32] };
-        open().save(vec![("a", record("a")), ("b", record("b"))], later);
+        let read = |path| Read { path, record: Record { stat: stat(path), hash: [7; 32] }, known: false };
+        open().save(["a", "b"].map(read).into_iter(), later);
         fs::write(root.path().join("b"), b"changed").unwrap();
         let walked = walk(root.path(), &ignore, &open(), &|| false);
         let hash = |name: &str| match walked.context.entry(name).map(|entry| &entry.kind) {

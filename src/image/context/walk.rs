@@ -54,9 +54,7 @@ pub fn walk(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() ->
     found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
     found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
     if !stop() {
-        let records =
-            found.entries.iter().filter_map(|found| Some((found.entry.path.as_str(), found.record()?)));
-        cache.save(records.collect(), began);
+        cache.save(found.entries.iter().filter_map(FoundEntry::read), began);
     }
     let entries = without_empty_ignored_folders(found.entries);
     let bytes = entries.iter().map(Entry::size).sum();
@@ -173,7 +171,7 @@ impl Walker<'_> {
                 }
                 if utf8 {
                     let entry = Entry { path: path.clone(), kind: EntryKind::Folder };
-                    found.entries.push(FoundEntry { entry, stat: None, ignored });
+                    found.entries.push(FoundEntry { entry, stat: None, known: false, ignored });
                     more.push(Work::Folder { path, hits });
                 } else if !ignored {
                     found.problem(path, ProblemKind::NotUtf8);
@@ -193,7 +191,7 @@ impl Walker<'_> {
                     Ok(metadata) => {
                         let stat = Stat::of(&metadata);
                         if let Some(hash) = self.cache.hash(&path, &stat) {
-                            found.add_file(self.root, path, stat, stat::executable(&metadata), hash);
+                            found.add_file(path, stat, stat::executable(&metadata), hash, true);
                         } else {
                             batch.push(path);
                             batch_bytes += stat.size;
@@ -234,7 +232,7 @@ impl Walker<'_> {
         for _ in 0..TRIES {
             match self.hash(&on_disk, buffer) {
                 Ok(Some((stat, executable, hash))) => {
-                    return found.add_file(self.root, path, stat, executable, hash);
+                    return found.add_file(path, stat, executable, hash, false);
                 }
                 Ok(None) => {}
                 Err(error) if stat::is_link(&error) => {}

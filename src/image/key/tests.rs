@@ -73,10 +73,9 @@ fn what_decides_nothing_leaves_the_key_as_it_is() {
     let before = key(&image(), &facts());
     let mut other = image();
     other.image.args.insert("https_proxy".to_owned(), "http://proxy".to_owned());
-    let EntryKind::File { modified_secs, on_disk, .. } = &mut other.context.entries[0].kind else {
-        unreachable!()
-    };
-    (*modified_secs, *on_disk) = (7, "/elsewhere".into());
+    let EntryKind::File { modified_secs, .. } = &mut other.context.entries[0].kind else { unreachable!() };
+    *modified_secs = 7;
+    other.context.root = "/elsewhere".into();
     let mut facts = facts();
     facts.bases.insert("unused".to_owned(), "sha256:2".to_owned());
     assert_eq!(key(&other, &facts), before);

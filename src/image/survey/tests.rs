@@ -55,7 +55,6 @@ pub(crate) fn file(path: &str, content: &[u8]) -> Entry {
         executable: false,
         hash: *blake3::hash(content).as_bytes(),
         modified_secs: 0,
-        on_disk: PathBuf::from(path),
     };
     Entry { path: path.to_owned(), kind }
 }
