@@ -37,6 +37,7 @@ pub mod plan;
 pub mod preflight;
 pub mod project;
 pub mod rehearsal;
+pub mod relative;
 pub mod report;
 pub mod run;
 pub mod service;

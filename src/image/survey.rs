@@ -22,6 +22,7 @@ use crate::image::warn::warnings;
 use crate::project::Image;
 use crate::project::Project;
 use crate::project::name::ImageName;
+use crate::relative::relative;
 use crate::run::Run;
 use std::collections::BTreeSet;
 use std::fs;
@@ -112,7 +113,7 @@ struct Read {
 
 fn read(run: &Run, project: &Project, image: &Image) -> Read {
     let mut wrong = findings::missing_build_secrets(image, &run.world);
-    let shown = |path: &Path| path.strip_prefix(&project.root).unwrap_or(path).to_owned();
+    let shown = |path: &Path| relative(&project.root, path);
     let context = fs::metadata(&image.context);
     let context_is_there = context.as_ref().is_ok_and(fs::Metadata::is_dir);
     if !context_is_there {

@@ -7,6 +7,7 @@ use crate::manifest::Object;
 use crate::nearest::nearest;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
+use crate::relative::slashed;
 use serde_json::Value;
 use std::path::Path;
 
@@ -87,7 +88,7 @@ fn is_foreign(object: &Object) -> bool {
 fn foreign(object: &Object, file: &Path) -> String {
     let name = file.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
     let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.display().to_string().replace('\\', "/"),
+        Some(folder) if !folder.as_os_str().is_empty() => slashed(folder).display().to_string(),
         _ => ".".to_owned(),
     };
     let stem = name.split('.').next().unwrap_or_default();

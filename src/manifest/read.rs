@@ -15,6 +15,8 @@ use crate::nearest::nearest;
 use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::name::Namespace;
+use crate::relative::relative;
+use crate::relative::slashed;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -37,10 +39,10 @@ pub fn read(root: &Path, sources: &[Source]) -> Result<Vec<Object>, Vec<Finding>
             Vec::new()
         });
         for file in files.into_iter().filter(|file| seen.insert(file.clone())) {
-            let shown = file.strip_prefix(root).unwrap_or(&file);
-            match text(&file, shown) {
+            let shown = relative(root, &file);
+            match text(&file, &shown) {
                 Ok(text) => {
-                    let (more, wrong) = parse(&text, shown);
+                    let (more, wrong) = parse(&text, &shown);
                     objects.extend(more);
                     found.extend(wrong);
                 }
@@ -87,7 +89,7 @@ pub fn duplicates(objects: &[Object], namespace: Option<&Namespace>) -> Vec<Find
 }
 
 fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
-    let shown = path.strip_prefix(root).unwrap_or(path).display().to_string();
+    let shown = relative(root, path).display().to_string();
     let unreadable = |error: std::io::Error| -> Box<Finding> {
         Finding::error(format!("cannot read `{shown}`: {error}")).mend("check its permissions").into()
     };
@@ -131,7 +133,9 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let meant = nearest(&name, siblings.iter().map(String::as_str));
     let mend = match meant {
-        Some(meant) => format!("did you mean `{}`?", Path::new(&shown).with_file_name(meant).display()),
+        Some(meant) => {
+            format!("did you mean `{}`?", slashed(&Path::new(&shown).with_file_name(meant)).display())
+        }
         None => "the path starts at the folder of deploy.toml".to_owned(),
     };
     Err(Finding::error(format!("`{shown}` does not exist")).mend(mend).into())

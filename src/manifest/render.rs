@@ -21,6 +21,7 @@ use crate::project::Chart;
 use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::name::Namespace;
+use crate::relative::relative;
 use crate::run::Run;
 use place::folder;
 use place::placed;
@@ -191,9 +192,9 @@ fn values(text: &str, file: &Path) -> Vec<Finding> {
     found
 }
 
-/// A path as places have it: relative to `root`, with forward slashes.
+/// A path as places have it.
 pub(crate) fn shown(root: &Path, path: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string().replace('\\', "/")
+    relative(root, path).display().to_string()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::project::Image;
 use crate::project::Project;
 use crate::project::Source;
 use crate::project::SourceKind;
+use crate::relative::relative;
 use crate::world::World;
 use std::fs::File;
 use std::path::Path;
@@ -32,9 +33,9 @@ pub(super) fn check(world: &World, project: &Project) -> Vec<Finding> {
 }
 
 /// As deploy.toml would write it.
-fn short<'a>(project: &Project, path: &'a Path) -> std::path::Display<'a> {
-    let short = path.strip_prefix(&project.root).unwrap_or(path);
-    if short.as_os_str().is_empty() { Path::new(".").display() } else { short.display() }
+fn short(project: &Project, path: &Path) -> String {
+    let short = relative(&project.root, path);
+    if short.as_os_str().is_empty() { ".".to_owned() } else { short.display().to_string() }
 }
 
 fn context(project: &Project, image: &Image) -> Option<Finding> {

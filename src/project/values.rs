@@ -14,6 +14,7 @@ use crate::project::dotenv::Dotenv;
 use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
+use crate::relative::relative;
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -185,7 +186,7 @@ impl Reading<'_> {
         let example = example(file).and_then(|path| {
             let bytes = std::fs::read(&path).ok()?;
             Some((
-                dotenv::read_bytes(&bytes, self.relative(&path)).ok()?,
+                dotenv::read_bytes(&bytes, &self.relative(&path)).ok()?,
                 self.relative(&path).display().to_string(),
             ))
         });
@@ -229,8 +230,8 @@ impl Reading<'_> {
         }
     }
 
-    fn relative<'p>(&self, path: &'p Path) -> &'p Path {
-        path.strip_prefix(self.root).unwrap_or(path)
+    fn relative(&self, path: &Path) -> PathBuf {
+        relative(self.root, path)
     }
 }
 

@@ -11,6 +11,8 @@ use crate::image::warn::shown;
 use crate::nearest::nearest;
 use crate::project::BuildSecret;
 use crate::project::Image;
+use crate::relative::relative;
+use crate::relative::slashed;
 use crate::world::World;
 use std::fs;
 use std::io;
@@ -90,7 +92,7 @@ pub(super) fn no_context(image: &Image, shown: &Path, error: Option<io::Error>) 
 pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io::Error) -> Finding {
     let file = shown.display();
     if path.is_dir() {
-        let mend = format!("set `dockerfile = \"{}\"`", shown.join("Dockerfile").display());
+        let mend = format!("set `dockerfile = \"{}\"`", slashed(&shown.join("Dockerfile")).display());
         return Finding::error(format!("the Dockerfile `{file}` is a folder"))
             .at(image.place.clone())
             .mend(mend);
@@ -109,7 +111,10 @@ pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io
     others.sort();
     let mend = match others.first() {
         Some(other) => {
-            format!("set `dockerfile = \"{}\"`, which exists", shown.with_file_name(other).display())
+            format!(
+                "set `dockerfile = \"{}\"`, which exists",
+                slashed(&shown.with_file_name(other)).display()
+            )
         }
         None => "write it, or set `dockerfile` to where it is".to_owned(),
     };
@@ -237,7 +242,7 @@ fn missing_source(surveyed: &Surveyed, source: &str, root: &Path) -> Finding {
             format!("`{source}` is kept out of the build by `{}` ({file}:{})", rule.pattern, rule.line);
         return Finding::error(message).mend(format!("add `!{source}` at the end of `{file}`"));
     }
-    let shown = context.strip_prefix(root).unwrap_or(context).display().to_string();
+    let shown = relative(root, context).display().to_string();
     let shown = if shown.is_empty() { "." } else { shown.as_str() };
     let finding = Finding::error(format!("`{source}` is not in the context `{shown}`"));
     let inside = Path::new(source).strip_prefix(shown).ok().and_then(Path::to_str);
