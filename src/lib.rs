@@ -23,6 +23,7 @@
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod crash;
 pub mod discover;
 pub mod docker;
 pub mod event;

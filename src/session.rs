@@ -6,6 +6,7 @@
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::expand;
+use crate::crash;
 use crate::event::EventKind;
 use crate::event::SCHEMA;
 use crate::event::Sink;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 /// Does what `arguments` (the first is the program's name) ask for, and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    crash::leave_nothing();
     let cli = match Cli::try_parse_from(expand(arguments)) {
         Ok(cli) => cli,
         Err(error) => {

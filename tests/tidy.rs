@@ -46,6 +46,7 @@ fn rooms_know_only_whom_they_may_know() {
         ("exec", vec!["event", "fault", "run", "signal", "world"]),
         ("docker", vec!["world"]),
         ("nearest", Vec::new()),
+        ("crash", Vec::new()),
         ("project", vec!["event", "fault", "nearest", "run", "world"]),
         ("manifest", GIVEN.to_vec()),
         ("plan", GIVEN.to_vec()),
