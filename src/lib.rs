@@ -38,6 +38,7 @@ pub mod plan;
 pub mod preflight;
 pub mod project;
 pub mod rehearsal;
+pub mod replace;
 pub mod report;
 pub mod run;
 pub mod service;
