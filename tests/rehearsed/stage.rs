@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use todo::cli::Cli;
 use todo::cli::Command;
 use todo::clock::Clock;
+use todo::cluster::apply::ApplyOptions;
 use todo::event::EventKind;
 use todo::event::Place;
 use todo::event::Sink;
@@ -211,6 +212,7 @@ impl Stage {
         let project = Arc::new(project);
         match &cli.command {
             Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
+            Command::Plan(_) => flow::plan::plan(run, &project, ApplyOptions::default()).await,
             Command::Down(flags) => flow::down::down(run, &project, flags).await,
             Command::Status => flow::status::status(run, &project).await,
             Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
