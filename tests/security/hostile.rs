@@ -103,6 +103,7 @@ fn the_cache_is_its_owners_alone() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
 fn the_folder_of_a_rehearsal_is_its_owners_alone() {
     let files = [
         ("deploy.toml", "[[manifests]]\nchart = 'chart'\n"),
