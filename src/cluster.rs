@@ -49,6 +49,7 @@ mod retry;
 pub mod revision;
 pub mod rollout;
 pub mod room;
+pub mod secrets;
 mod sequence;
 pub mod settle;
 pub mod snapshot;

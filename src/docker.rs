@@ -54,6 +54,16 @@ impl fmt::Display for Address {
     }
 }
 
+impl Address {
+    /// Whether what is sent there can be read and changed on the way: another machine's, and no TLS.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let Address::Tcp(at) = self else { return false };
+        let host = at.rsplit_once(':').map_or(at.as_str(), |(host, _)| host).trim_matches(['[', ']']);
+        host != "localhost" && !host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+}
+
 /// The rustls configuration that trusts the CA of `certificates` and nothing else, and shows its client certificate.
 pub fn tls(certificates: &Path) -> anyhow::Result<rustls::ClientConfig> {
     let read = |name: &str| certificates.join(name);
@@ -138,7 +148,11 @@ pub fn parse(text: &str, certificates: Option<PathBuf>) -> anyhow::Result<Addres
         "tcp" | "http" | "https" => {
             let at = rest.trim_end_matches('/');
             anyhow::ensure!(!at.is_empty(), "it names no host");
-            let port = if certificates.is_some() || scheme == "https" { 2376 } else { 2375 };
+            anyhow::ensure!(
+                scheme != "https" || certificates.is_some(),
+                "https:// needs certificates: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to their folder"
+            );
+            let port = if certificates.is_some() { 2376 } else { 2375 };
             let at = if at.rsplit(']').next().is_some_and(|end| end.contains(':')) {
                 at.to_owned()
             } else {
@@ -207,8 +221,25 @@ mod tests {
         assert_eq!(parse("tcp://10.0.0.1", None).unwrap(), Address::Tcp("10.0.0.1:2375".to_owned()));
         assert_eq!(parse("tcp://h:1", tls()).unwrap(), Address::Tls("h:1".to_owned(), "/c".into()));
         assert_eq!(parse("tcp://[::1]", tls()).unwrap(), Address::Tls("[::1]:2376".to_owned(), "/c".into()));
-        for bad in ["", "10.0.0.1:2375", "ftp://x", "ssh://me@x", "tcp://"] {
+        for bad in ["", "10.0.0.1:2375", "ftp://x", "ssh://me@x", "tcp://", "https://h:2376"] {
             assert!(parse(bad, None).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_what_leaves_the_machine_without_tls_is_open() {
+        for (text, certificates, open) in [
+            ("tcp://10.0.0.1:2375", None, true),
+            ("tcp://build.example", None, true),
+            ("tcp://[fd00::1]:2375", None, true),
+            ("tcp://10.0.0.1:2376", Some("/c"), false),
+            ("tcp://127.0.0.1:2375", None, false),
+            ("tcp://[::1]:2375", None, false),
+            ("tcp://localhost", None, false),
+            ("unix:///var/run/docker.sock", None, false),
+        ] {
+            let address = parse(text, certificates.map(PathBuf::from)).unwrap();
+            assert_eq!(address.is_open(), open, "{text}");
         }
     }
 

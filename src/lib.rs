@@ -23,6 +23,7 @@
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod crash;
 pub mod discover;
 pub mod docker;
 pub mod event;
@@ -38,6 +39,7 @@ pub mod preflight;
 pub mod project;
 pub mod rehearsal;
 pub mod relative;
+pub mod replace;
 pub mod report;
 pub mod run;
 pub mod service;

@@ -78,8 +78,10 @@ pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
 
 /// What deploying to another cluster needs: an engine to build in.
 async fn builder(run: &Run) -> Vec<Finding> {
-    let reached = reach::reach(&run.world).await;
-    reached.err().map(|error| Finding::error(error.to_string()).mend(error.mend())).into_iter().collect()
+    match reach::reach(&run.world).await {
+        Ok((address, _)) => engine::open(&address).into_iter().collect(),
+        Err(error) => vec![Finding::error(error.to_string()).mend(error.mend())],
+    }
 }
 
 /// What the profile needs of this machine; with `everything`, also what a running one no longer needs, and the facts.
@@ -88,7 +90,8 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
     let known = Known::of(world, &asked.profile);
     let reached = reach::reach(world).await;
     let docker = driver_is_docker(world, asked, &known, reached.is_ok());
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> =
+        reached.iter().filter_map(|(address, _)| engine::open(address)).collect();
     let running = match &reached {
         Ok((_, engine)) => docker && engine::runs(engine, &asked.profile).await,
         Err(error) => {

@@ -158,7 +158,7 @@ pub fn answer(text: &str) -> io::Result<()> {
 /// Asks a question on standard error; only `y` and `yes` mean yes. Where nobody answers, no.
 pub fn ask(question: &str) -> io::Result<bool> {
     let mut err = io::stderr().lock();
-    write!(err, "{question} [y/N] ").and_then(|()| err.flush())?;
+    write!(err, "{} [y/N] ", style::clean(question)).and_then(|()| err.flush())?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))

@@ -6,6 +6,7 @@
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::expand;
+use crate::crash;
 use crate::event::EventKind;
 use crate::event::SCHEMA;
 use crate::event::Sink;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 /// Does what `arguments` (the first is the program's name) ask for, and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    crash::leave_nothing();
     let cli = match Cli::try_parse_from(expand(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -101,7 +103,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
         Err(fault) => {
             let failed = sink.covered(report::failed(sink.elapsed_ms(), fault));
             if silent {
-                let _ = report::answer(&serde_json::to_string(&failed).unwrap_or_default());
+                let _ = report::answer(&report::json::line(&failed));
             }
             sink.tell(failed);
             fault.kind.exit_code()
@@ -235,7 +237,7 @@ impl Answer {
             }
             Answer::Url(open) => {
                 if mode != Mode::Json {
-                    let _ = report::answer(&open.url);
+                    let _ = report::answer(&report::style::clean(&open.url));
                     if let Some(unwritten) = &open.unwritten {
                         write_hosts(run, unwritten, look).await;
                     }
@@ -244,26 +246,27 @@ impl Answer {
             }
             Answer::Listing(list) | Answer::Judged(list, _) => {
                 let _ = match mode {
-                    Mode::Json => report::answer(&list.json.to_string()),
+                    Mode::Json => report::answer(&report::json::line(&list.json)),
                     _ => report::answer(&report::listing::listing(&list, look)),
                 };
             }
             Answer::Logs(mut lines) => {
                 let several = lines.several();
+                let reader = report::logs::Reader { look, is_terminal: run.world.stdout_is_terminal };
                 loop {
                     let line = tokio::select! {
                         line = lines.next() => line,
                         _ = run.cancel.stopped() => None,
                     };
                     let Some(line) = line else { break };
-                    if report::logs::tell(&line, several, mode, look).is_err() {
+                    if report::logs::tell(&line, several, mode, reader).is_err() {
                         break;
                     }
                 }
             }
             Answer::Status(status) => {
                 let _ = match mode {
-                    Mode::Json => report::answer(&serde_json::to_string(&status).unwrap_or_default()),
+                    Mode::Json => report::answer(&report::json::line(&status)),
                     _ => report::answer(&report::table::table(&status, look, width)),
                 };
             }

@@ -8,18 +8,18 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 /// A folder that is the whole world of a run: home, project, PATH.
-struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
-struct Told {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Told {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Place {
-    fn new(files: &[(&str, &str)]) -> Place {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap() };
         for (name, text) in files {
             let path = place.path(name);
@@ -29,7 +29,7 @@ impl Place {
         place
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
@@ -37,7 +37,12 @@ impl Place {
         self.run_by(program, arguments, |_| ())
     }
 
-    fn run_by(&self, program: &Path, arguments: &[&str], change: impl FnOnce(&mut Command)) -> Told {
+    pub(crate) fn run_by(
+        &self,
+        program: &Path,
+        arguments: &[&str],
+        change: impl FnOnce(&mut Command),
+    ) -> Told {
         let mut command = Command::new(program);
         command
             .args(arguments)
@@ -57,7 +62,7 @@ impl Place {
         Told { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    fn todo(&self, arguments: &[&str]) -> Told {
+    pub(crate) fn todo(&self, arguments: &[&str]) -> Told {
         self.run(Path::new(env!("CARGO_BIN_EXE_todo")), arguments)
     }
 }
@@ -364,7 +369,7 @@ fn objects_are_explained_offline() {
 }
 
 #[cfg(unix)]
-fn script(place: &Place, name: &str, text: &str) {
+pub(crate) fn script(place: &Place, name: &str, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     let path = place.path(&format!("bin/{name}"));
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();

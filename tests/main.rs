@@ -42,4 +42,14 @@ mod rehearsed {
     mod life;
     mod stage;
 }
+mod licences;
+mod security {
+    #[cfg(unix)]
+    mod children;
+    #[cfg(unix)]
+    mod hostile;
+    #[cfg(unix)]
+    mod secrets;
+    mod tls;
+}
 mod tidy;

@@ -34,8 +34,10 @@ fn room(path: &Path) -> String {
 #[test]
 fn rooms_know_only_whom_they_may_know() {
     const GROUND: [&str; 2] = ["event", "fault"];
-    const GIVEN: [&str; 10] =
-        ["clock", "event", "fault", "project", "manifest", "exec", "world", "run", "signal", "nearest"];
+    const GIVEN: [&str; 11] = [
+        "clock", "event", "fault", "project", "manifest", "exec", "world", "run", "signal", "nearest",
+        "replace",
+    ];
     let sibling = [&GIVEN[..], &["docker"]].concat();
     let may_know: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
         ("event", vec!["fault"]),
@@ -46,6 +48,8 @@ fn rooms_know_only_whom_they_may_know() {
         ("exec", vec!["event", "fault", "run", "signal", "world"]),
         ("docker", vec!["world"]),
         ("nearest", Vec::new()),
+        ("replace", Vec::new()),
+        ("crash", Vec::new()),
         ("project", vec!["event", "fault", "nearest", "run", "world"]),
         ("manifest", GIVEN.to_vec()),
         ("plan", GIVEN.to_vec()),
@@ -136,4 +140,40 @@ fn the_readme_tells_every_exit_code() {
     let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).chain([0, 3, 4]).collect();
     codes.sort_unstable();
     assert_eq!(told, codes);
+}
+
+/// Archives of engines and nodes are passed on as they are: what a name in one leads to is nobody's question here.
+#[test]
+fn no_archive_is_unpacked_here() {
+    for (path, text) in sources() {
+        for word in [".unpack(", ".unpack_in(", "set_preserve_permissions"] {
+            assert!(!text.contains(word), "{} says `{word}`", path.display());
+        }
+    }
+}
+
+/// `src/a/b.rs::test` and `tests/c.rs::test`, as docs/security.md names what shows a claim.
+#[test]
+fn what_the_security_page_claims_is_shown_by_tests_that_exist() {
+    let page = std::fs::read_to_string(Path::new(ROOT).join("docs/security.md")).unwrap();
+    let quoted = page.split('`').skip(1).step_by(2);
+    let named: Vec<(&str, &str)> = quoted.filter_map(|text| text.split_once(".rs::")).collect();
+    assert!(named.len() > 40, "{}", named.len());
+    let mut wrong = Vec::new();
+    for (file, test) in named {
+        let text = std::fs::read_to_string(Path::new(ROOT).join(format!("{file}.rs"))).unwrap_or_default();
+        let function = text.find(&format!("fn {test}("));
+        // The attribute stands among the lines above it that are not blank.
+        let is_test = function.is_some_and(|at| {
+            let above = text[..at].rsplit("\n\n").next().unwrap_or_default();
+            ["#[test]", "#[tokio::test"].iter().any(|attribute| above.contains(attribute))
+        });
+        if !is_test {
+            wrong.push(format!("{file}.rs::{test}"));
+        }
+    }
+    assert!(wrong.is_empty(), "docs/security.md names tests that are not there:\n{}", wrong.join("\n"));
+    for line in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| claim |")) {
+        assert!(line.contains(".rs::"), "a claim without a test: {line}");
+    }
 }

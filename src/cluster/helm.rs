@@ -26,6 +26,8 @@ use crate::manifest::chart;
 use crate::manifest::chart::Version;
 use crate::manifest::shared::Shared;
 use crate::project::Chart;
+use crate::replace::private_folder;
+use crate::replace::replace;
 use crate::run::Run;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -274,8 +276,8 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
         Value::from(program),
     );
     let write = || {
-        std::fs::create_dir_all(&folder)?;
-        std::fs::write(folder.join("plugin.yaml"), text)
+        private_folder(&folder)?;
+        replace(&folder.join("plugin.yaml"), text.as_bytes(), None)
     };
     write().or_fault(Kind::Prerequisite, || format!("cannot write Helm's plugin to {}", folder.display()))?;
     let theirs = Call::new(helm).args(["env", "HELM_PLUGINS"]).output(run).await;

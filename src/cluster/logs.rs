@@ -20,6 +20,7 @@ use crate::nearest::nearest;
 use crate::run::Run;
 use futures::AsyncBufRead;
 use futures::AsyncBufReadExt;
+use futures::AsyncReadExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -37,6 +38,9 @@ pub use pick::Source;
 
 /// How often it is looked whether there are new pods, and whether a log that ended goes on.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How long a line may be; what is longer comes in several. Nobody else ends the line of a program that never does.
+const LONGEST: u64 = 1 << 20;
 
 /// What is asked for.
 #[derive(Debug, Clone)]
@@ -252,7 +256,7 @@ async fn each_line(
     let mut last = since;
     let mut bytes = Vec::new();
     // A connection that breaks off ends the log; whoever follows asks again.
-    while log.read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
+    while log.as_mut().take(LONGEST).read_until(b'\n', &mut bytes).await.is_ok_and(|read| read > 0) {
         let text = String::from_utf8_lossy(&bytes);
         let text = text.trim_end_matches(['\n', '\r']);
         let timed = text.split_once(' ').unwrap_or((text, ""));

@@ -80,8 +80,15 @@ impl Veil {
     }
 }
 
+/// So long a word or number is nobody's name.
+const LONG: usize = 16;
+
 /// A word or a number, as user names, hosts and switches are: it stands in too many sentences that mean something else.
 fn is_plain(value: &str) -> bool {
+    value.len() < LONG && is_one_sort(value)
+}
+
+fn is_one_sort(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_lowercase()) || value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -118,6 +125,8 @@ mod tests {
             (&["first-line\nsecond-line"], "second-line first-line", "*** ***"),
             (&["on", "abc"], "on port 80: abc", "on port 80: abc"),
             (&["postgres", "5432"], "postgres listens on 5432", "postgres listens on 5432"),
+            (&["correcthorsebatterystaple"], "not correcthorsebatterystaple", "not ***"),
+            (&["4929123412341234"], "card 4929123412341234", "card ***"),
             (&[], "nothing to hide", "nothing to hide"),
         ];
         for (values, line, expected) in cases {

@@ -4,6 +4,7 @@ use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::Result;
 use crate::project::Project;
+use crate::replace::beside;
 use crate::run::Run;
 use crate::service::Proved;
 use crate::service::hosts;
@@ -119,13 +120,13 @@ fn change(path: &Path, by: impl Fn(&str) -> String) -> io::Result<()> {
     if new == old {
         return Ok(());
     }
-    let beside = path.with_extension("todo-new");
-    std::fs::write(&beside, &new)?;
-    std::fs::set_permissions(&beside, std::fs::metadata(path)?.permissions())?;
-    let moved = std::fs::rename(&beside, path);
+    // A link to it stays one.
+    let path = std::fs::canonicalize(path)?;
+    let beside = beside(&path, new.as_bytes(), Some(std::fs::metadata(&path)?.permissions()))?;
+    let moved = std::fs::rename(&beside, &path);
     if moved.is_err() {
         // In a container the file is a mount, which can be written but not replaced.
-        let written = std::fs::write(path, &new);
+        let written = std::fs::write(&path, &new);
         let _ = std::fs::remove_file(&beside);
         return written;
     }

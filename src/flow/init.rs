@@ -246,16 +246,30 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
         return Err(Fault::message(Kind::Usage, format!("`{file}` is there already"))
             .hint("`todo init --manifests --force` writes it anew"));
     }
+    let files = proposal.files.iter().map(|(file, text)| (root.join(file), text.as_str()));
+    let files: Vec<(PathBuf, &str)> = files.chain(std::iter::once((path.to_owned(), text))).collect();
+    if let Some(link) = files.iter().find_map(|(path, _)| link_on_the_way(root, path)) {
+        let link = link.display();
+        return Err(Fault::message(
+            Kind::Usage,
+            format!("{link} is a link, and nothing is written through one"),
+        )
+        .hint("the tree may be somebody else's: see where it leads, and remove it"));
+    }
     if let Some(fault) = run.stopped() {
         return Err(fault);
     }
-    let whole = proposal.files.iter().map(|(file, text)| (root.join(file), text.as_str()));
-    for (path, text) in whole.chain(std::iter::once((path.to_owned(), text))) {
+    for (path, text) in files {
         let folder = path.parent().unwrap_or(root);
         let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
         written.or_fault(Kind::Usage, || format!("cannot write {}", path.display()))?;
     }
     Ok(())
+}
+
+/// A link at `path` or above it, below `root`: one of a foreign tree may lead to any file of the user.
+fn link_on_the_way<'p>(root: &Path, path: &'p Path) -> Option<&'p Path> {
+    path.ancestors().take_while(|above| *above != root).find(|above| above.is_symlink())
 }
 
 /// What `up` would refuse is told now, while the files are open.

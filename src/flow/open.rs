@@ -14,6 +14,7 @@ use crate::flow::Answer;
 use crate::flow::hosts;
 use crate::flow::reach;
 use crate::flow::up;
+use crate::flow::veil;
 use crate::manifest::Object;
 use crate::project::Project;
 use crate::run::Run;
@@ -42,7 +43,11 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
 pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<Object>> {
     let newest = revision::history(run, target).await?.first().map(|revision| revision.number);
     match newest {
-        Some(number) => Ok(revision::earlier(run, target, Some(number)).await?.objects),
+        Some(number) => {
+            let objects = revision::earlier(run, target, Some(number)).await?.objects;
+            veil::hide(run, &objects);
+            Ok(objects)
+        }
         None => Ok(Vec::new()),
     }
 }

@@ -20,6 +20,7 @@ use crate::flow::reach::Now;
 use crate::image::Looked;
 use crate::manifest::bind::Bound;
 use crate::project::Project;
+use crate::project::name::Namespace;
 use crate::report::listing::Listing;
 use crate::run::Run;
 use serde_json::json;
@@ -56,14 +57,24 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     for note in &comparison.notes {
         run.sink.warn(note.clone());
     }
-    Ok(told(&looked, &comparison, &course, &bound))
+    Ok(told(&project.namespace, &looked, &comparison, &course, &bound))
 }
 
-fn told(looked: &[Looked], comparison: &Comparison, course: &Course, bound: &Bound) -> Answer {
+fn told(
+    home: &Namespace,
+    looked: &[Looked],
+    comparison: &Comparison,
+    course: &Course,
+    bound: &Bound,
+) -> Answer {
     let builds = looked.iter().filter(|image| image.reference.is_none());
     let builds =
         builds.map(|image| row("build", &format!("image {}", image.name), "", &image.why.join(", ")));
-    let objects = comparison.differences.iter().filter(|one| one.action != Action::Unchanged).flat_map(lines);
+    let objects = comparison
+        .differences
+        .iter()
+        .filter(|one| one.action != Action::Unchanged)
+        .flat_map(|one| lines(home, one));
     let runs = course.plan().into_iter().map(|(what, of, at, why)| row(what, &of, &at, &why));
     let fields = bound.changes.iter().map(|change| {
         let policy =
@@ -90,8 +101,8 @@ fn told(looked: &[Looked], comparison: &Comparison, course: &Course, bound: &Bou
     list(builds.chain(fields).chain(objects).chain(runs).collect(), json)
 }
 
-/// An object, and a line for each of its fields that would change.
-fn lines(one: &Difference) -> Vec<Vec<String>> {
+/// An object, with its namespace if that is not the project's, and a line for each of its fields that would change.
+fn lines(home: &Namespace, one: &Difference) -> Vec<Vec<String>> {
     let action = match one.action {
         Action::Unchanged => "keep",
         Action::Create => "create",
@@ -101,7 +112,9 @@ fn lines(one: &Difference) -> Vec<Vec<String>> {
         Action::Keep => "leave",
     };
     let place = one.place.as_ref().map(ToString::to_string).unwrap_or_default();
-    let head = row(action, &one.id.to_string(), &place, one.why.as_deref().unwrap_or_default());
+    let elsewhere = one.id.namespace.as_ref().filter(|namespace| *namespace != home.as_str());
+    let of = elsewhere.map_or_else(|| one.id.to_string(), |namespace| format!("{} in {namespace}", one.id));
+    let head = row(action, &of, &place, one.why.as_deref().unwrap_or_default());
     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
     let fields = one.fields.iter().map(|field| {
         row("", "", "", &format!("{}: {} → {}", field.path, value(&field.before), value(&field.after)))

@@ -1,6 +1,7 @@
 //! The secrets of a build: read before it starts, handed out while it runs, blotted out of everything it prints.
 
 use crate::event::Finding;
+use crate::event::Sink;
 use crate::image::survey::Surveyed;
 use crate::project::BuildSecret;
 use crate::project::secret::Secret;
@@ -66,6 +67,11 @@ impl SecretStore {
     #[must_use]
     pub fn missed(&self) -> BTreeSet<String> {
         self.missed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Keeps the values out of all that the run tells from now on, also in base64.
+    pub(crate) fn hide_from(&self, sink: &Sink) {
+        self.values.values().for_each(|secret| sink.hide(secret.expose()));
     }
 
     /// `line` with every secret value in it blotted out.

@@ -17,6 +17,7 @@ use crate::image::context::EntryKind;
 use crate::image::pipe::UNDER_WAY;
 use crate::image::pipe::Writing;
 use crate::image::progress::Tail;
+use crate::image::stat;
 use anyhow::Context;
 use http::Request;
 use http_body_util::StreamBody;
@@ -137,10 +138,10 @@ fn write(recipe: &Recipe, out: &mut Writing) -> io::Result<()> {
                 header.set_mode(if *executable { 0o755 } else { 0o644 });
                 header.set_size(*size);
                 header.set_mtime(u64::try_from(*modified_secs).unwrap_or(0));
-                let on_disk = recipe.context.on_disk(&entry.path);
-                let file = std::fs::File::open(&on_disk)?;
-                if file.metadata()?.len() != *size {
-                    return Err(io::Error::other(format!("{}: changed while building", on_disk.display())));
+                let file = stat::open_below(&recipe.context.root, &entry.path)?;
+                let now = file.metadata()?;
+                if !now.is_file() || now.len() != *size {
+                    return Err(io::Error::other(format!("{}: changed while building", entry.path)));
                 }
                 tar.append_data(&mut header, &entry.path, io::Read::take(file, *size))?;
             }

@@ -101,12 +101,6 @@ impl Entry {
 }
 
 impl Context {
-    /// Where an entry can be read.
-    #[must_use]
-    pub fn on_disk(&self, path: &str) -> PathBuf {
-        self.root.join(path)
-    }
-
     /// The entry at a path, if the context has it.
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {

@@ -80,6 +80,14 @@ impl Credentials {
         };
         let configuration: Configuration =
             serde_json::from_slice(&text).with_context(|| format!("{} is not valid", file.display()))?;
+        let login = self.login(&configuration, host).await?;
+        if let Some(login) = &login {
+            self.run.sink.hide(login.secret.expose());
+        }
+        Ok(login)
+    }
+
+    async fn login(&self, configuration: &Configuration, host: &str) -> anyhow::Result<Option<Login>> {
         let key =
             if matches!(host, "docker.io" | "registry-1.docker.io" | "index.docker.io") { HUB } else { host };
         let helper = configuration.cred_helpers.get(key).or(configuration.creds_store.as_ref());
@@ -107,6 +115,8 @@ impl Credentials {
             Ok(output) => output,
             // docker/docker-credential-helpers: credentials/error.go; the one way to say "no login here".
             Err(error) if error.stdout.contains("credentials not found") => return Ok(None),
+            // Helpers tell on standard output why they fail; one that fails after it gave a login must not be quoted.
+            Err(error) if error.stdout.contains("Secret") => anyhow::bail!("{error}"),
             Err(error) => anyhow::bail!("{error}: {}", error.stdout.trim()),
         };
         let Ok(login) = serde_json::from_str::<Helped>(&output.stdout) else {
@@ -158,7 +168,7 @@ mod tests {
     fn user(folder: &std::path::Path, configuration: &str) -> Credentials {
         std::fs::write(folder.join("config.json"), configuration).unwrap();
         let helper = folder.join("docker-credential-fake");
-        let script = "#!/bin/sh\nread host\n[ \"$host\" = ghcr.io ] || { echo credentials not found in native keychain; exit 1; }\n\
+        let script = "#!/bin/sh\nread host\n[ \"$host\" = bad.example ] && { echo '{\"Secret\":\"t0ken\"'; exit 2; }\n[ \"$host\" = ghcr.io ] || { echo credentials not found in native keychain; exit 1; }\n\
             echo '{\"ServerURL\":\"ghcr.io\",\"Username\":\"<token>\",\"Secret\":\"t0ken\"}'\n";
         std::fs::write(&helper, script).unwrap();
         std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
@@ -172,7 +182,7 @@ mod tests {
     async fn logins_come_from_the_file_and_from_helpers() {
         let folder = tempfile::tempdir().unwrap();
         let hub = r#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6cGFzczp3b3Jk"},"http://old.example/v2/":{"username":"u","password":"p"}},
-            "credHelpers":{"ghcr.io":"fake","quay.io":"fake","gone.io":"not-there"}}"#;
+            "credHelpers":{"ghcr.io":"fake","quay.io":"fake","bad.example":"fake","gone.io":"not-there"}}"#;
         let user = user(folder.path(), hub);
         for (host, username, secret) in
             [("docker.io", "me", "pass:word"), ("old.example", "u", "p"), ("ghcr.io", "", "t0ken")]
@@ -188,6 +198,8 @@ mod tests {
         }
         assert!(user.of("quay.io").await.unwrap().is_none());
         assert!(user.of("nobody.example").await.unwrap().is_none());
+        let error = format!("{:#}", user.of("bad.example").await.unwrap_err());
+        assert!(error.contains("exit code 2") && !error.contains("t0ken"), "{error}");
         let error = user.of("gone.io").await.unwrap_err().to_string();
         assert!(error.contains("`docker-credential-not-there`, which is not on the PATH"), "{error}");
     }

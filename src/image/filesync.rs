@@ -6,12 +6,13 @@
 
 use crate::image::context::Context;
 use crate::image::context::EntryKind;
+use crate::image::stat;
 use bollard_buildkit_proto::fsutil::types::Packet;
 use bollard_buildkit_proto::fsutil::types::Stat;
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::moby::filesync::packet::file_sync_server::FileSync;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -77,7 +78,7 @@ impl Notes {
 enum Source {
     None,
     Memory(Arc<Vec<u8>>),
-    Disk { path: PathBuf, size: u64, seconds: i64, hash: [u8; 32] },
+    Disk { root: Arc<Path>, path: String, size: u64, seconds: i64, hash: [u8; 32] },
 }
 
 #[tonic::async_trait]
@@ -136,6 +137,7 @@ impl Files {
                 matches!(entry.kind, EntryKind::Link { .. }) && wanted.leads_through(&entry.path)
             });
         let wanted = if through_link { &everything } else { wanted };
+        let root: Arc<Path> = self.context.root.as_path().into();
         self.context
             .entries
             .iter()
@@ -159,16 +161,15 @@ impl Files {
                         (stat, Source::None)
                     }
                     EntryKind::File { size, executable, hash, modified_secs } => {
-                        let on_disk = self.context.on_disk(&path);
                         let stat = Stat {
-                            path,
+                            path: path.clone(),
                             mode: if *executable { 0o755 } else { 0o644 },
                             size: signed(*size),
                             mod_time: time(*modified_secs, hash),
                             ..Stat::default()
                         };
-                        let (size, seconds, hash) = (*size, *modified_secs, *hash);
-                        (stat, Source::Disk { path: on_disk, size, seconds, hash })
+                        let (root, size, seconds, hash) = (Arc::clone(&root), *size, *modified_secs, *hash);
+                        (stat, Source::Disk { root, path, size, seconds, hash })
                     }
                 }
             })
@@ -285,9 +286,9 @@ fn send_files(
         };
         let sent = match sources.get(id as usize) {
             Some(Source::Memory(bytes)) => Ok(bytes.chunks(CHUNK).all(|chunk| tell(chunk.to_vec()))),
-            Some(Source::Disk { path, size, seconds, hash }) => {
-                send_file(path, *size, *seconds, hash, &mut tell)
-                    .map_err(|how| format!("{}: {how}", path.display()))
+            Some(Source::Disk { root, path, size, seconds, hash }) => {
+                send_file((root, path), *size, *seconds, hash, &mut tell)
+                    .map_err(|how| format!("{}: {how}", root.join(path).display()))
             }
             Some(Source::None) | None => Err(format!("entry {id} is not a file")),
         };
@@ -305,18 +306,18 @@ fn send_files(
     }
 }
 
-/// Sends a file if it still is the one that was hashed. `Ok(false)`: nobody listens any more.
+/// Sends a file if it still is the one that was hashed, and no link to another. `Ok(false)`: nobody listens any more.
 fn send_file(
-    path: &PathBuf,
+    (root, path): (&Path, &str),
     size: u64,
     seconds: i64,
     hash: &[u8; 32],
     send: &mut impl FnMut(Vec<u8>) -> bool,
 ) -> Result<bool, String> {
     const CHANGED: &str = "changed while building";
-    let mut file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut file = stat::open_below(root, path).map_err(|error| error.to_string())?;
     let metadata = file.metadata().map_err(|error| error.to_string())?;
-    if metadata.len() != size || modified_seconds(&metadata) != seconds {
+    if !metadata.is_file() || metadata.len() != size || modified_seconds(&metadata) != seconds {
         return Err(CHANGED.to_owned());
     }
     let mut hasher = blake3::Hasher::new();

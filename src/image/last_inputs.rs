@@ -5,6 +5,8 @@
 use crate::image::key::Inputs;
 use crate::project::name::ImageName;
 use crate::project::name::ProjectName;
+use crate::replace::private_folder;
+use crate::replace::replace;
 use crate::world::World;
 use serde::Deserialize;
 use serde::Serialize;
@@ -44,15 +46,8 @@ pub fn is_of(world: &World, engine: &str, project: &ProjectName, image: &ImageNa
 pub fn write(world: &World, engine: &str, project: &ProjectName, image: &ImageName, key: &str, last: &Last) {
     let Some(file) = file(world, engine, project, image) else { return };
     let Ok(inputs) = serde_json::to_string(last) else { return };
-    let beside = file.with_extension(format!("{}.new", std::process::id()));
-    let written = file
-        .parent()
-        .map_or(Ok(()), std::fs::create_dir_all)
-        .and_then(|()| std::fs::write(&beside, format!("{key}\n{inputs}")))
-        .and_then(|()| std::fs::rename(&beside, &file));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&beside);
-    }
+    let folder = file.parent().map_or(Ok(()), private_folder);
+    let _ = folder.and_then(|()| replace(&file, format!("{key}\n{inputs}").as_bytes(), None));
 }
 
 fn file(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<PathBuf> {

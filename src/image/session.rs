@@ -8,6 +8,7 @@ use crate::docker::dial::Dialer;
 use crate::image::build_secrets::SecretStore;
 use crate::image::credentials::Credentials;
 use crate::image::filesync::Files;
+use anyhow::Context;
 use bollard_buildkit_proto::health::HealthCheckRequest;
 use bollard_buildkit_proto::health::HealthCheckResponse;
 use bollard_buildkit_proto::health::HealthListRequest;
@@ -36,8 +37,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Response;
@@ -92,7 +91,7 @@ impl Session {
     /// Opens a session. `shared_key` tells the engine which copy of earlier files to compare with: the same for each build
     /// of one image, another for any other.
     pub async fn open(dialer: &Dialer, shared_key: &str, served: Served) -> Result<Session, Refused> {
-        let id = fresh_id();
+        let id = fresh_id().map_err(Refused::Failed)?;
         let mut request = Request::post("/session")
             .header("Host", dialer.host())
             .header("Connection", "Upgrade")
@@ -231,13 +230,11 @@ impl Health for Serving {
     }
 }
 
-/// An id that no other session has: engines refuse one that is in use.
-fn fresh_id() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&now.as_nanos().to_le_bytes());
-    hasher.update(&std::process::id().to_le_bytes());
-    hasher.update(&COUNT.fetch_add(1, Ordering::Relaxed).to_le_bytes());
-    hasher.finalize().to_hex()[..25].to_owned()
+/// An id that no other session has, since engines refuse one that is in use; and that nobody guesses: a build that names it
+/// reads our files.
+fn fresh_id() -> anyhow::Result<String> {
+    let mut bytes = [0; 16];
+    let source = rustls::crypto::ring::default_provider().secure_random;
+    source.fill(&mut bytes).ok().context("the system gives no random numbers")?;
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }

@@ -73,6 +73,26 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// Opens the file `path` below `root` for reading: through no link, also not one that stands where a folder was.
+#[cfg(unix)]
+pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
+    use rustix::fs::Mode;
+    use rustix::fs::OFlags;
+    use rustix::fs::openat;
+    let mut at = File::open(root)?;
+    let mut parts = path.split('/').peekable();
+    while let Some(part) = parts.next() {
+        let kind = if parts.peek().is_some() { OFlags::DIRECTORY } else { OFlags::NONBLOCK };
+        at = openat(&at, part, OFlags::NOFOLLOW | OFlags::CLOEXEC | kind, Mode::empty())?.into();
+    }
+    Ok(at)
+}
+
+#[cfg(windows)]
+pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
+    File::open(root.join(path))
+}
+
 /// Whether [`open`] failed because a link is there.
 #[cfg(unix)]
 pub(crate) fn is_link(error: &io::Error) -> bool {

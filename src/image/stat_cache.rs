@@ -6,6 +6,8 @@
 
 use crate::image::ignore::Ignore;
 use crate::image::stat::Stat;
+use crate::replace::private_folder;
+use crate::replace::replace;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -69,19 +71,16 @@ impl StatCache {
         let old = |read: &Read<'_>| read.record.stat.modified.max(read.record.stat.changed) < newest;
         let read: Vec<Read<'_>> = read.filter(old).collect();
         if read.len() != self.known.begins.len() || read.iter().any(|one| !one.known) {
-            let _ = replace(file, &encode(read));
+            let _ = write(file, &encode(read));
         }
     }
 }
 
-fn replace(file: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Ok(()) };
-    fs::create_dir_all(folder)?;
+    private_folder(folder)?;
     sweep(folder);
-    let new = file.with_extension(std::process::id().to_string());
-    fs::write(&new, bytes).and_then(|()| fs::rename(&new, file)).inspect_err(|_| {
-        let _ = fs::remove_file(&new);
-    })
+    replace(file, bytes, None)
 }
 
 /// Removes what contexts left behind that are gone, and what a killed run left half written.

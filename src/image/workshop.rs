@@ -139,6 +139,7 @@ impl<'a> Workshop<'a> {
             return self.unchanged(image, &facts, key, found, item).await;
         }
         let secrets = build_secrets::values(image, &self.run.world)?;
+        secrets.hide_from(&self.run.sink);
         let _slot = self.slots.acquire().await;
         let pulled = self.pull_absent(image, item).await;
         if !pulled.is_empty() {

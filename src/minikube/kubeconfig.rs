@@ -3,6 +3,7 @@
 //! Not written by us, but for one line: `minikube update-context` switches the current context without being asked, and
 //! putting it back by text keeps what no parser of ours knows.
 
+use crate::replace::replace;
 use crate::world::Os;
 use crate::world::World;
 use anyhow::Context as _;
@@ -79,7 +80,7 @@ impl Before {
             "the current context of `{}` is not on a line of its own",
             self.path.display()
         );
-        replace(&self.path, &edited).with_context(|| format!("cannot write `{}`", self.path.display()))
+        write(&self.path, &edited).with_context(|| format!("cannot write `{}`", self.path.display()))
     }
 
     fn edited(&self, text: &str) -> String {
@@ -114,16 +115,10 @@ fn says(line: &str, current: &str) -> bool {
         .is_ok_and(|alone| alone.current_context.as_deref().unwrap_or_default() == current)
 }
 
-/// Writes `text` beside the file that `path` leads to and moves it there, with its permissions.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+/// Replaces the file that `path` leads to, which keeps its permissions.
+fn write(path: &Path, text: &str) -> io::Result<()> {
     let target = std::fs::canonicalize(path)?;
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".todo");
-    let beside = target.with_file_name(name);
-    std::fs::write(&beside, "")?;
-    std::fs::set_permissions(&beside, std::fs::metadata(&target)?.permissions())?;
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, &target)
+    replace(&target, text.as_bytes(), Some(std::fs::metadata(&target)?.permissions()))
 }
 
 #[cfg(test)]

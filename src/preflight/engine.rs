@@ -82,6 +82,16 @@ pub(super) fn missing(
     Some(finding.mend(error.mend()))
 }
 
+/// What it means that others can listen to what is said to the engine.
+pub(super) fn open(address: &Address) -> Option<Finding> {
+    let message = format!(
+        "the Docker engine at `{address}` is on another machine and has no TLS: whoever is on the way reads what it is sent, \
+         build secrets and logins too, and can start what they like"
+    );
+    let mend = "give it certificates and set `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`, or forward its socket by `ssh -L`";
+    address.is_open().then(|| Finding::warning(message).mend(mend))
+}
+
 /// What the engine has.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Facts {
@@ -129,5 +139,22 @@ impl Facts {
             "Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes} node(s) of minikube running"
         );
         Finding { severity: Severity::Note, ..Finding::warning(message) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::open;
+    use crate::docker::Address;
+
+    #[test]
+    fn an_engine_that_others_can_listen_to_is_told() {
+        let told = open(&Address::Tcp("10.0.0.1:2375".to_owned())).unwrap();
+        assert!(
+            told.message.contains("`tcp://10.0.0.1:2375`") && told.message.contains("has no TLS"),
+            "{told:?}"
+        );
+        assert!(told.mend.is_some());
+        assert_eq!(open(&Address::Tcp("127.0.0.1:2375".to_owned())), None);
     }
 }

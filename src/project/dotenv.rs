@@ -238,6 +238,27 @@ mod tests {
     }
 
     #[test]
+    fn nothing_in_a_value_is_run_fetched_or_taken_from_elsewhere() {
+        for value in [
+            "$(touch /tmp/x)",
+            "`id`",
+            "$HOME",
+            "${PATH}",
+            "@/etc/passwd",
+            "file:///etc/passwd",
+            "a\0b",
+            "%(x)s",
+        ] {
+            for text in [format!("K={value}\n"), format!("K='{value}'\n"), format!("K=\"{value}\"\n")] {
+                assert_eq!(values(&text), [("K".to_owned(), value.to_owned())], "{text:?}");
+            }
+        }
+        // The `A` of the second is Cyrillic.
+        let found = read("PATH=1\nP\u{410}TH=2\n", Path::new(".env")).unwrap_err();
+        assert_eq!(found.len(), 1, "a key that only looks like another is none: {found:?}");
+    }
+
+    #[test]
     fn lines_are_counted_past_values_of_several_lines() {
         let read = read("A='1\n2\n3'\nexport  B=4\n", Path::new(".env")).unwrap();
         let places: Vec<_> = read.entries.iter().map(|entry| entry.place.to_string()).collect();

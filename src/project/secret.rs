@@ -27,3 +27,15 @@ impl fmt::Debug for Secret {
         f.write_str("Secret(…)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Secret;
+
+    #[test]
+    fn a_secret_shows_nothing_of_itself() {
+        let (one, other) = (Secret::new("hunter2"), Secret::new("a longer one"));
+        assert_eq!(format!("{one:?} {:?}", Some(&one)), "Secret(…) Some(Secret(…))");
+        assert_eq!(format!("{one:?}"), format!("{other:?}"), "not even its length");
+    }
+}

@@ -3,6 +3,7 @@
 //! Never asked of a pipe: whoever calls has made sure that both ends are a terminal, and has an answer for when they are not.
 
 use crate::fault::Result;
+use crate::report::style::clean;
 use crate::run::Run;
 use std::fmt::Write as _;
 use std::io::BufRead;
@@ -10,9 +11,9 @@ use std::io::Write;
 
 /// Asks which of `answers` it is and returns its index; Enter, or the end of the input, is the first.
 pub async fn choose(run: &Run, question: &str, answers: &[String]) -> Result<usize> {
-    let mut text = format!("{question}\n");
+    let mut text = format!("{}\n", clean(question));
     for (index, answer) in answers.iter().enumerate() {
-        let _ = writeln!(text, "  {}  {answer}", index + 1);
+        let _ = writeln!(text, "  {}  {}", index + 1, clean(answer));
     }
     loop {
         let said = line(run, &format!("{text}which one? [1] ")).await?;
@@ -28,7 +29,7 @@ pub async fn choose(run: &Run, question: &str, answers: &[String]) -> Result<usi
 
 /// Asks whether to do something; Enter is yes.
 pub async fn agree(run: &Run, question: &str) -> Result<bool> {
-    let said = line(run, &format!("{question} [Y/n] ")).await?;
+    let said = line(run, &format!("{} [Y/n] ", clean(question))).await?;
     Ok(matches!(said.trim().to_lowercase().as_str(), "" | "y" | "yes"))
 }
 

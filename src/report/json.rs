@@ -36,7 +36,31 @@ use super::fold::Story;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::fault::Kind;
+use crate::report::style::deceives;
+use serde::Serialize;
+use std::fmt::Write as _;
 use std::io::Write;
+
+/// `told` as one line of JSON. What a terminal would obey is written as `\uXXXX`, which means the same: people look at
+/// JSON, too.
+#[must_use]
+pub fn line(told: &impl Serialize) -> String {
+    let text = serde_json::to_string(told).unwrap_or_default();
+    if !text.contains(deceives) {
+        return text;
+    }
+    let mut units = [0; 2];
+    text.chars().fold(String::with_capacity(text.len() + 16), |mut line, letter| {
+        if deceives(letter) {
+            for unit in letter.encode_utf16(&mut units) {
+                let _ = write!(line, "\\u{unit:04x}");
+            }
+        } else {
+            line.push(letter);
+        }
+        line
+    })
+}
 
 /// Writes a run as JSON lines.
 pub(super) struct Json<W> {
@@ -55,8 +79,7 @@ impl<W: Write> Json<W> {
             return;
         }
         self.ended = matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. });
-        let written =
-            serde_json::to_writer(&mut self.out, event).is_ok() && self.out.write_all(b"\n").is_ok();
+        let written = self.out.write_all((line(event) + "\n").as_bytes()).is_ok();
         // Nobody listens any more: the run goes on, and what it tells goes nowhere.
         let _ = written && self.out.flush().is_ok();
     }
@@ -214,6 +237,17 @@ mod tests {
             }
             assert_eq!(serde_json::from_value::<Event>(value).unwrap(), event);
         }
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_comes_back_and_is_never_in_a_line() {
+        let text = "\u{1b}[2J \u{9b}2J \u{7f} \r \u{202e}gpj.exe \u{2066} é";
+        let kind = EventKind::Log { step: Step::Rollout, item: "web".to_owned(), line: text.to_owned() };
+        let written = written(vec![kind.clone()]);
+        let first = written.lines().next().unwrap();
+        let obeyed = |c: char| c.is_control() || "\u{202e}\u{2066}".contains(c);
+        assert!(!first.contains(obeyed), "{first:?}");
+        assert_eq!(serde_json::from_str::<Event>(first).unwrap().kind, kind);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::report::style::Look;
 use crate::report::style::Tone;
+use crate::report::style::clean;
 use crate::report::style::columns;
 use serde_json::Value;
 
@@ -26,13 +27,13 @@ pub fn listing(listing: &Listing, look: Look) -> String {
     }
     let count = listing.rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        let cells = listing.rows.iter().filter_map(|row| row.get(column)).map(|cell| columns(cell));
+        let cells = listing.rows.iter().filter_map(|row| row.get(column)).map(|cell| columns(&clean(cell)));
         cells.chain(listing.header.get(column).map(|name| columns(name))).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..count).map(width).collect();
     let line = |cells: &[String]| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| {
-            if column + 1 == cells.len() { cell.clone() } else { look.pad(cell, widths[column]) }
+        let padded = cells.iter().map(|cell| clean(cell)).enumerate().map(|(column, cell)| {
+            if column + 1 == cells.len() { cell } else { look.pad(&cell, widths[column]) }
         });
         padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
@@ -59,6 +60,9 @@ mod tests {
         };
         let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  a long reason\ncreate  Service/a";
         assert_eq!(listing(&list, Look::BARE), text);
+        list.rows = vec![row(["change", "Deployment/\x1b[2Jweb", "\u{202e}gpj\r"])];
+        let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  gpj";
+        assert_eq!(listing(&list, Look::BARE), text, "names and reasons are others'");
         list.rows.clear();
         assert_eq!(listing(&list, Look::BARE), "nothing to do");
     }

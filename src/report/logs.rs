@@ -1,9 +1,14 @@
 //! A line of the application's log on standard output: as it was printed, behind its pod's name where there are several,
 //! or as JSON.
+//!
+//! A terminal gets of it the text and the colours alone: whatever else an application prints would be obeyed there.
 
 use crate::report::Mode;
+use crate::report::json;
 use crate::report::style::Look;
 use crate::report::style::Tone;
+use crate::report::style::clean;
+use crate::report::style::coloured;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io;
@@ -28,27 +33,43 @@ pub struct LogLine {
 }
 
 /// Writes one line at once. A reader who has left is an error, so that nobody reads on for him.
-pub fn tell(line: &LogLine, several: bool, mode: Mode, look: Look) -> io::Result<()> {
+pub fn tell(line: &LogLine, several: bool, mode: Mode, reader: Reader) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{}", shown(line, several, mode, look))?;
+    writeln!(out, "{}", shown(line, several, mode, reader))?;
     out.flush()
 }
 
-fn shown(line: &LogLine, several: bool, mode: Mode, look: Look) -> String {
+/// Who reads standard output.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// What it can show.
+    pub look: Look,
+    /// Whether it obeys what it is sent.
+    pub is_terminal: bool,
+}
+
+fn shown(line: &LogLine, several: bool, mode: Mode, reader: Reader) -> String {
     if mode == Mode::Json {
-        return serde_json::to_string(line).unwrap_or_default();
+        return json::line(line);
     }
     let LogLine { pod, container, init, text, .. } = line;
+    let look = reader.look;
+    let text = match (reader.is_terminal, look.colour) {
+        (false, _) => text.clone(),
+        (true, true) => coloured(text),
+        (true, false) => clean(text),
+    };
     match (init, several) {
         (true, _) => format!("{} {text}", look.paint(Tone::Quiet, &format!("{pod}/{container} |"))),
         (false, true) => format!("{} {text}", look.paint(Tone::Quiet, &format!("{pod} |"))),
-        (false, false) => text.clone(),
+        (false, false) => text,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::LogLine;
+    use super::Reader;
     use super::shown;
     use crate::report::Mode;
     use crate::report::style::Look;
@@ -63,7 +84,8 @@ mod tests {
             init: false,
             text: "ready".to_owned(),
         };
-        let told = |line: &LogLine, several, mode| shown(line, several, mode, Look::BARE);
+        let file = Reader { look: Look::BARE, is_terminal: false };
+        let told = |line: &LogLine, several, mode| shown(line, several, mode, file);
         assert_eq!(told(&line, false, Mode::Plain), "ready");
         assert_eq!(told(&line, true, Mode::Bars), "web-1-a | ready");
         assert_eq!(
@@ -72,5 +94,26 @@ mod tests {
         );
         line.init = true;
         assert_eq!(told(&line, false, Mode::Plain), "web-1-a/web | ready");
+    }
+
+    #[test]
+    fn a_terminal_gets_no_more_of_a_line_than_text_and_colours() {
+        let line = LogLine {
+            time: None,
+            namespace: "shop".to_owned(),
+            pod: "web-1-a".to_owned(),
+            container: "web".to_owned(),
+            init: false,
+            text: "\x1b]52;c;eA==\x07\x1b[31mready\x1b[2J".to_owned(),
+        };
+        let told = |colour, is_terminal| {
+            shown(&line, false, Mode::Plain, Reader { look: Look { colour, unicode: true }, is_terminal })
+        };
+        assert_eq!(told(true, true), "\x1b[31mready\x1b[0m");
+        assert_eq!(told(false, true), "ready");
+        assert_eq!(told(false, false), line.text, "a file gets what was printed");
+        let file = Reader { look: Look::BARE, is_terminal: true };
+        let json = shown(&line, false, Mode::Json, file);
+        assert!(!json.contains('\x1b') && json.contains("ready"), "{json}");
     }
 }

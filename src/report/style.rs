@@ -5,6 +5,7 @@
 
 use crate::world::Os;
 use crate::world::World;
+use console::AnsiCodeIterator;
 use console::Style;
 
 /// `--color`.
@@ -164,7 +165,7 @@ pub fn columns(text: &str) -> usize {
 /// `text` as one line that cannot move the cursor: what others print may hold escape sequences, tabs and line ends.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    if !text.contains(|c: char| c.is_control()) {
+    if !text.contains(deceives) {
         return text.to_owned();
     }
     let mut cleaned = String::with_capacity(text.len());
@@ -172,11 +173,43 @@ pub fn clean(text: &str) -> String {
         match c {
             '\t' => cleaned.push_str("    "),
             '\n' | '\r' => cleaned.push(' '),
-            c if c.is_control() => {}
+            c if deceives(c) => {}
             c => cleaned.push(c),
         }
     }
     cleaned
+}
+
+/// `text` with its colours and nothing else that a terminal obeys, the last of them ended: what an application prints is
+/// shown as it meant it, and can neither write elsewhere nor paint what follows.
+#[must_use]
+pub fn coloured(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut painted = false;
+    for (piece, is_sequence) in AnsiCodeIterator::new(text) {
+        if !is_sequence {
+            shown.extend(piece.chars().filter(|c| *c == '\t' || !deceives(*c)));
+        } else if is_colour(piece) {
+            shown.push_str(piece);
+            painted = true;
+        }
+    }
+    if painted {
+        shown.push_str("\x1b[0m");
+    }
+    shown
+}
+
+/// Whether a terminal obeys the letter instead of showing it, or shows what follows in another order (UAX #9).
+pub(crate) fn deceives(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// ECMA-48, 8.3.117: SGR.
+fn is_colour(sequence: &str) -> bool {
+    let parameters = sequence.strip_prefix("\x1b[").and_then(|rest| rest.strip_suffix('m'));
+    parameters.is_some_and(|text| text.bytes().all(|byte| byte.is_ascii_digit() || b";:".contains(&byte)))
 }
 
 /// POSIX: the first of these that is set names the character set, and none at all means ASCII. Not so on macOS, where
@@ -206,6 +239,7 @@ mod tests {
     use super::Look;
     use super::Tone;
     use super::clean;
+    use super::coloured;
     use super::wrap;
     use crate::world::World;
 
@@ -256,6 +290,45 @@ mod tests {
     fn what_others_print_cannot_move_the_cursor() {
         assert_eq!(clean("a\x1b[2J\x1b[31mb\tc\r\n"), "ab    c");
         assert_eq!(clean("two\nlines\u{7}"), "two lines");
+    }
+
+    /// What a terminal does instead of showing it: clears, answers, writes the clipboard, names its window, links elsewhere,
+    /// writes over the line; as C0 and C1 controls, whole and cut off; and what turns text round.
+    const OBEYED: [&str; 14] = [
+        "\x1b[2J",
+        "\x1b[6n",
+        "\x1b]52;c;cm0gLXJmIC8=\x07",
+        "\x1b]0;prompt\x1b\\",
+        "\x1b]8;;http://elsewhere.example\x1b\\here\x1b]8;;\x1b\\",
+        "\x1bP1$r\x1b\\",
+        "\x1bc",
+        "\x1b[",
+        "\x1b",
+        "\u{9b}2J",
+        "\u{9d}52;c;eA==\u{9c}",
+        "\rerror: none\x08\x7f",
+        "\u{202e}gnp.exe\u{202c}",
+        "\u{2066}\u{2069}\u{200f}\u{61c}",
+    ];
+
+    #[test]
+    fn nothing_that_others_print_is_obeyed_by_a_terminal() {
+        let obeyed =
+            |c: char| c.is_control() || "\u{202c}\u{202e}\u{2066}\u{2069}\u{200f}\u{61c}".contains(c);
+        for sequence in OBEYED {
+            let text = format!("before {sequence} after");
+            for shown in [clean(&text), coloured(&text)] {
+                assert!(!shown.contains(obeyed), "{text:?} is shown as {shown:?}");
+                assert!(shown.starts_with("before "), "{shown:?}");
+            }
+        }
+        assert!(clean("kept: é 部 😀 ع").ends_with("é 部 😀 ع"));
+    }
+
+    #[test]
+    fn an_applications_own_colours_stay_and_end_with_its_line() {
+        assert_eq!(coloured("\x1b[1;31mbad\x1b[K\tx"), "\x1b[1;31mbad\tx\x1b[0m");
+        assert_eq!(coloured("plain\tx"), "plain\tx");
     }
 
     #[test]

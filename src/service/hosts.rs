@@ -15,6 +15,18 @@ pub struct Entry {
     pub host: String,
 }
 
+impl Entry {
+    /// The entry of a host, if that is a name as DNS has them: it goes into a file of the system, and into commands that
+    /// are shown to be copied.
+    #[must_use]
+    pub fn of(address: IpAddr, host: &str) -> Option<Entry> {
+        let is_name = !host.is_empty()
+            && host.len() <= 253
+            && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+        is_name.then(|| Entry { address, host: host.to_owned() })
+    }
+}
+
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.address, self.host)
@@ -65,6 +77,24 @@ mod tests {
 
     fn entry(address: &str) -> Entry {
         Entry { address: address.parse().unwrap(), host: "todo.local".to_owned() }
+    }
+
+    #[test]
+    fn a_host_that_is_no_name_is_no_line() {
+        let of = |host: &str| Entry::of("::1".parse().unwrap(), host);
+        assert_eq!(of("todo.local").unwrap().to_string(), "::1 todo.local");
+        for host in [
+            "",
+            "a\n1.2.3.4 bank.example",
+            "a bank.example",
+            "a # b",
+            "a';reboot;'",
+            "a`b`",
+            "a\u{202e}",
+            "*",
+        ] {
+            assert_eq!(of(host), None, "{host:?}");
+        }
     }
 
     #[test]

@@ -126,3 +126,17 @@ async fn a_run_whose_lock_somebody_takes_away_stops_waiting_and_leaves_the_lock_
     let lease = stage.cluster.api().get(LEASES, "shop", "todo.shop").unwrap();
     assert_eq!(lease["spec"]["holderIdentity"], "ann on another box #1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_reads_no_files_hides_what_the_programs_print_of_secrets() {
+    let line = "cannot log in with hunter2-hunter2".to_owned();
+    let stage = shop(First(99, PodFault::Crash { code: 7, lines: vec![line] })).await;
+    let secret =
+        "apiVersion: v1\nkind: Secret\nmetadata: { name: keys }\nstringData: { password: hunter2-hunter2 }\n";
+    stage.write("manifests/keys.yaml", secret);
+    for command in ["up", "restart"] {
+        let told = stage.todo(&[command]).await;
+        assert_eq!(told.code, 50, "{command}: {told:#?}");
+        assert!(told.report.contains("| cannot log in with ***"), "{command}: {}", told.report);
+    }
+}

@@ -1,6 +1,8 @@
 //! The life of an application in the rehearsal: it comes up, changes, goes back, and goes.
 
 use crate::rehearsed::stage::Stage;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
 use todo::flow::Answer;
@@ -149,6 +151,51 @@ async fn down_takes_everything_away_but_what_holds_data() {
     assert_eq!(told.code, 0, "{told:#?}");
     assert_eq!(left(&stage, "shop"), Vec::<String>::new());
     assert_eq!(left(&stage, ""), left(&Stage::new().await, ""));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_goes_beyond_the_projects_namespace_is_planned_by_its_name() {
+    let stage = shop().await;
+    let rights = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: { name: all }\n\
+        roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin }\n\
+        subjects: [{ kind: ServiceAccount, name: default, namespace: shop }]\n---\n\
+        apiVersion: v1\nkind: ConfigMap\nmetadata: { name: coredns, namespace: kube-system }\ndata: { a: '1' }\n";
+    stage.write("manifests/rights.yaml", rights);
+    let told = stage.todo(&["plan"]).await;
+    let Some(Answer::Listing(plan)) = told.answer else { panic!("{told:#?}") };
+    let planned: Vec<String> = plan.rows.iter().map(|row| format!("{} {}", row[0], row[1])).collect();
+    for line in
+        ["create ClusterRoleBinding/all", "create ConfigMap/coredns in kube-system", "create Deployment/web"]
+    {
+        assert!(planned.contains(&line.to_owned()), "{line} is not in {planned:#?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cluster_has_values_of_secrets_in_secrets_alone() {
+    let stage = shop().await;
+    let secret = |value: &str| {
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{ name: more }}\nstringData: {{ password: {value} }}\n"
+        )
+    };
+    let values = ["hunter2-hunter2", "swordfish-swordfish"];
+    for value in values {
+        stage.write("manifests/more.yaml", &secret(value));
+        let told = stage.todo(&["up"]).await;
+        assert_eq!(told.code, 0, "{told:#?}");
+    }
+    let objects = stage.cluster.objects();
+    let has = |object: &Value| {
+        let text = object.to_string();
+        values.iter().any(|value| text.contains(value) || text.contains(&STANDARD.encode(value)))
+    };
+    assert!(has(&objects["Secret shop/more"]), "{:#?}", objects.keys());
+    for (key, object) in objects.iter().filter(|(key, _)| !key.starts_with("Secret ")) {
+        assert!(!has(object), "{key}: {object:#}");
+    }
+    let revisions = objects.iter().filter(|(_, object)| object["type"] == "todo.dev/revision.v1");
+    assert!(revisions.count() >= 2, "what is gone back to is kept in Secrets: {:#?}", objects.keys());
 }
 
 #[tokio::test(start_paused = true)]

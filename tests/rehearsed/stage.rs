@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use todo::cli::Cli;
 use todo::cli::Command;
 use todo::clock::Clock;
+use todo::cluster::apply::ApplyOptions;
 use todo::event::EventKind;
 use todo::event::Place;
 use todo::event::Sink;
@@ -28,6 +29,7 @@ use todo::rehearsal::cluster::image::Found;
 use todo::rehearsal::cluster::image::Images;
 use todo::rehearsal::cluster::image::PullError;
 use todo::rehearsal::serve::kubeconfig;
+use todo::report::failed;
 use todo::report::fault::Page;
 use todo::report::fault::finding;
 use todo::report::fault::lines;
@@ -168,6 +170,7 @@ impl Stage {
     pub(super) async fn todo(&self, arguments: &[&str]) -> Told {
         let began = tokio::time::Instant::now();
         let (sink, mut events) = Sink::new();
+        let covers = sink.clone();
         let (_asker, cancel) = Cancel::new();
         let kubeconfig = self.folder.path().join("kubeconfig");
         let engine = format!("unix://{}", self.folder.path().join("docker.sock").display());
@@ -179,7 +182,7 @@ impl Stage {
         ];
         let world = World::fake(self.folder.path(), variables);
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
-        let ended = tokio::time::timeout(LONGEST, self.flow(&run, arguments)).await;
+        let ended = tokio::time::timeout(LONGEST, Box::pin(self.flow(&run, arguments))).await;
         let took = began.elapsed();
         let page = Page { look: Look::BARE, width: None };
         let mut warnings = Vec::new();
@@ -196,7 +199,11 @@ impl Stage {
         match ended {
             Ok(answer) => Told { code: 0, report: warnings.join("\n"), done, took, answer: Some(answer) },
             Err(fault) => {
-                let report = lines(page, &fault.causes(), &fault.findings, &fault.hints).join("\n");
+                let EventKind::RunFailed { causes, findings, hints, .. } = covers.covered(failed(0, &fault))
+                else {
+                    panic!("{fault:?}")
+                };
+                let report = lines(page, &causes, &findings, &hints).join("\n");
                 Told { code: fault.kind.exit_code(), report, done, took, answer: None }
             }
         }
@@ -211,6 +218,8 @@ impl Stage {
         let project = Arc::new(project);
         match &cli.command {
             Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
+            Command::Plan(_) => flow::plan::plan(run, &project, ApplyOptions::default()).await,
+            Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
             Command::Down(flags) => flow::down::down(run, &project, flags).await,
             Command::Status => flow::status::status(run, &project).await,
             Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,

@@ -19,7 +19,16 @@ pub(super) fn is_gone(mark: &str) -> bool {
         return false;
     };
     let Ok(process) = process.parse() else { return false };
-    machine().as_deref() == Some(of) && started(process).as_deref() != Some(start)
+    machine().as_deref() == Some(of) && is_over(stat(process).as_deref(), || exists(process), start)
+}
+
+/// Whether the process that began at `start` runs no more, by what the kernel tells of whoever has its number now. It may
+/// tell nothing of one that runs: where `/proc` hides processes (`proc(5)`: `hidepid`), it hides those that leave no core.
+fn is_over(told: Option<&str>, exists: impl FnOnce() -> bool, start: &str) -> bool {
+    match told {
+        Some(told) => began(told) != Some(start),
+        None => !exists(),
+    }
 }
 
 /// What no other machine, no later boot and no other container has (`proc(5)`: `random/boot_id`; `namespaces(7)`).
@@ -29,20 +38,53 @@ fn machine() -> Option<String> {
     Some(format!("{} {}", boot.trim(), space.to_str()?))
 }
 
-/// When a process started, in ticks since the boot (`proc(5)`: `stat`, field 22); a zombie runs no more.
 fn started(process: u32) -> Option<String> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    began(&stat(process)?).map(str::to_owned)
+}
+
+fn stat(process: u32) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).ok()
+}
+
+#[cfg(unix)]
+fn exists(process: u32) -> bool {
+    let process = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+    let asked = process.map(rustix::process::test_kill_process);
+    // One of somebody else may not be asked, and is there.
+    asked.is_some_and(|asked| asked.is_ok() || asked == Err(rustix::io::Errno::PERM))
+}
+
+#[cfg(not(unix))]
+fn exists(_process: u32) -> bool {
+    true
+}
+
+/// When a process started, in ticks since the boot (`proc(5)`: `stat`, field 22); a zombie runs no more.
+fn began(told: &str) -> Option<&str> {
     // Its name may hold anything, brackets and blanks too.
-    let (_, fields) = stat.rsplit_once(')')?;
+    let (_, fields) = told.rsplit_once(')')?;
     let mut fields = fields.split_whitespace();
     let state = fields.next()?;
-    fields.nth(18).filter(|_| state != "Z").map(str::to_owned)
+    fields.nth(18).filter(|_| state != "Z")
 }
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use super::exists;
     use super::is_gone;
+    use super::is_over;
     use super::mark;
+
+    #[test]
+    fn a_process_of_which_nothing_is_told_runs_as_long_as_it_is_there() {
+        let stat = |state: &str, start: &str| format!("7 (a) b) {state} {}{start} 0", "0 ".repeat(18));
+        assert!(!is_over(Some(&stat("S", "41")), || false, "41"));
+        assert!(is_over(Some(&stat("S", "42")), || true, "41"), "another has its number");
+        assert!(is_over(Some(&stat("Z", "41")), || true, "41"));
+        assert!(is_over(None, || false, "41"));
+        assert!(!is_over(None, || true, "41"));
+        assert!(exists(std::process::id()) && exists(1) && !exists(u32::MAX - 1) && !exists(0));
+    }
 
     #[test]
     fn only_a_process_of_this_machine_that_runs_no_more_is_gone() {

@@ -126,6 +126,25 @@ async fn a_log_that_is_followed_goes_on_in_the_pods_that_come() {
 }
 
 #[tokio::test]
+async fn a_line_without_end_comes_in_pieces() {
+    let source = Source {
+        namespace: "shop".to_owned(),
+        pod: "web".to_owned(),
+        container: "web".to_owned(),
+        init: false,
+    };
+    let limit = usize::try_from(super::LONGEST).unwrap();
+    let (tell, mut lines) = mpsc::channel(8);
+    each_line(&vec![b'x'; 2 * limit + 7][..], &source, None, &tell).await;
+    drop(tell);
+    let mut lengths = Vec::new();
+    while let Some(Line { text, .. }) = lines.recv().await {
+        lengths.push(text.len());
+    }
+    assert_eq!(lengths, [limit, limit, 7]);
+}
+
+#[tokio::test]
 async fn what_is_no_text_and_has_no_time_is_shown_as_it_is() {
     let source = Source {
         namespace: "shop".to_owned(),

@@ -45,20 +45,45 @@ fn an_edit_changes_the_time_that_is_told_even_where_it_keeps_size_and_time() {
 #[test]
 fn a_file_that_is_not_what_was_hashed_is_not_sent_for_it() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("a");
+    let (path, name) = (folder.path().join("a"), "a");
     std::fs::write(&path, "one").unwrap();
     let seconds = modified_seconds(&path.metadata().unwrap());
     let hash = blake3::hash(b"one");
     let send = |path, size, seconds, hash: &[u8; 32]| {
         let mut sent = Vec::new();
-        let told = send_file(path, size, seconds, hash, &mut |chunk| {
+        let told = send_file((folder.path(), path), size, seconds, hash, &mut |chunk| {
             sent.extend(chunk);
             true
         });
         told.map(|_| sent)
     };
-    assert_eq!(send(&path, 3, seconds, hash.as_bytes()).unwrap(), b"one");
-    assert!(send(&path, 4, seconds, hash.as_bytes()).is_err(), "another size");
-    assert!(send(&path, 3, seconds - 1, hash.as_bytes()).is_err(), "another time");
-    assert!(send(&path, 3, seconds, blake3::hash(b"two").as_bytes()).is_err(), "another content");
+    assert_eq!(send(name, 3, seconds, hash.as_bytes()).unwrap(), b"one");
+    assert!(send(name, 4, seconds, hash.as_bytes()).is_err(), "another size");
+    assert!(send(name, 3, seconds - 1, hash.as_bytes()).is_err(), "another time");
+    assert!(send(name, 3, seconds, blake3::hash(b"two").as_bytes()).is_err(), "another content");
+}
+
+/// Nothing of a file that the context never had is sent, although it has the right size and time: it is the content that
+/// is found out too late.
+#[test]
+#[cfg(unix)]
+fn a_file_or_folder_that_became_a_link_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let theirs = elsewhere.path().join("id_rsa");
+    std::fs::write(&theirs, "private key").unwrap();
+    let seconds = modified_seconds(&theirs.metadata().unwrap());
+    std::fs::create_dir(folder.path().join("real")).unwrap();
+    symlink(&theirs, folder.path().join("file")).unwrap();
+    symlink(elsewhere.path(), folder.path().join("folder")).unwrap();
+    symlink("../file", folder.path().join("real/file")).unwrap();
+    let mut sent = Vec::new();
+    for path in ["file", "folder/id_rsa", "real/file", "real"] {
+        let hash = blake3::hash(b"what was there");
+        let told = send_file((folder.path(), path), 11, seconds, hash.as_bytes(), &mut |chunk| {
+            sent.extend(chunk);
+            true
+        });
+        assert!(told.is_err() && sent.is_empty(), "{path}: {told:?} {sent:?}");
+    }
 }

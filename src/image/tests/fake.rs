@@ -8,12 +8,15 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use tokio::net::UnixListener;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::unbounded_channel;
 
 /// What a request was: method, path with query, the login at a registry that came with it, body.
 #[derive(Debug, Clone)]
@@ -25,6 +28,7 @@ pub(super) struct Asked {
 
 pub(super) struct Fake {
     pub(super) socket: PathBuf,
+    sessions: UnboundedReceiver<Upgraded>,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
@@ -38,11 +42,12 @@ impl Fake {
         let listener = UnixListener::bind(&socket).unwrap();
         let asked: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let (answer, heard) = (Arc::new(answer), Arc::clone(&asked));
+        let (opened, sessions) = unbounded_channel();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
+                let (answer, heard, opened) = (Arc::clone(&answer), Arc::clone(&heard), opened.clone());
                 let service = service_fn(move |request: Request<Incoming>| {
-                    let (answer, heard) = (Arc::clone(&answer), Arc::clone(&heard));
+                    let (answer, heard, opened) = (Arc::clone(&answer), Arc::clone(&heard), opened.clone());
                     async move {
                         let (method, path) = (request.method().clone(), request.uri().to_string());
                         let line = format!("{method} {path}");
@@ -50,12 +55,9 @@ impl Fake {
                         let login = login.map_or(String::new(), |login| login.to_str().unwrap().to_owned());
                         let (status, text) = answer(&line);
                         if status == 101 {
-                            // The session: we are its server, and this engine never asks anything.
+                            // The session: we are its server, and this engine asks nothing by itself.
                             let upgrade = hyper::upgrade::on(request);
-                            tokio::spawn(async move {
-                                let _open = upgrade.await;
-                                std::future::pending::<()>().await;
-                            });
+                            tokio::spawn(async move { upgrade.await.map(|session| opened.send(session)) });
                         } else if method == Method::POST {
                             let body = request.into_body().collect().await.unwrap().to_bytes().to_vec();
                             heard.lock().unwrap().push(Asked { line, login, body });
@@ -70,11 +72,16 @@ impl Fake {
                 tokio::spawn(connection.with_upgrades());
             }
         });
-        Fake { socket, asked }
+        Fake { socket, sessions, asked }
     }
 
     pub(super) fn asked(&self) -> Vec<Asked> {
         self.asked.lock().unwrap().clone()
+    }
+
+    /// A session that was opened, to ask for something.
+    pub(super) async fn session(&mut self) -> Upgraded {
+        self.sessions.recv().await.unwrap()
     }
 
     /// The lines of what it was asked, without queries.

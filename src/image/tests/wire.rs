@@ -2,6 +2,7 @@
 
 use crate::docker::Address;
 use crate::event::EventKind;
+use crate::event::Finding;
 use crate::event::Outcome;
 use crate::fault::Kind;
 use crate::image;
@@ -9,12 +10,14 @@ use crate::image::Destination;
 use crate::image::NodeStore;
 use crate::image::tests::fake::Fake;
 use crate::image::tests::sample::Sample;
+use crate::project::BuildSecret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 use bollard_buildkit_proto::moby::buildkit::v1::Vertex;
 use bollard_buildkit_proto::moby::buildkit::v1::VertexLog;
 use prost::Message;
+use std::io::Read;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
@@ -165,6 +168,60 @@ async fn an_engine_without_buildkit_gets_a_tar_and_it_is_said_once() {
         told.iter().any(|event| matches!(&event.kind, EventKind::Progress { doing, .. } if doing == why)),
         "{told:?}"
     );
+}
+
+/// A tar tells no more of what was there than the name.
+#[tokio::test]
+async fn a_file_or_folder_that_became_a_link_goes_into_no_tar() {
+    let sample = sample();
+    sample.write("web", &[("real/b", "2")]);
+    sample.write("elsewhere", &[("a", "x"), ("b", "y")]);
+    let fake = Fake::start(sample.folder.path(), |line| match line.split('?').next().unwrap() {
+        "GET /images/debian:12/json" => inspected(ID, &[]),
+        _ => missing(),
+    });
+    let (web, elsewhere) = (sample.folder.path().join("web"), sample.folder.path().join("elsewhere"));
+    for (path, target) in [("a", elsewhere.join("a")), ("real", elsewhere.clone())] {
+        let surveyed = sample.survey(&["web"]);
+        let (at, kept) = (web.join(path), web.join("kept"));
+        std::fs::rename(&at, &kept).unwrap();
+        std::os::unix::fs::symlink(target, &at).unwrap();
+        image::make(&sample.run, &sample.project, &to(&fake), &surveyed).await.unwrap_err();
+        std::fs::remove_file(&at).unwrap();
+        std::fs::rename(&kept, &at).unwrap();
+    }
+    let built = fake.asked().into_iter().filter(|asked| asked.line.starts_with("POST /build?"));
+    for asked in built {
+        let mut tar = tar::Archive::new(&asked.body[..]);
+        for mut entry in tar.entries().unwrap().flatten() {
+            let mut text = String::new();
+            let _ = entry.read_to_string(&mut text);
+            assert!(text != "x" && text != "y", "{:?}", entry.path());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_value_of_a_build_secret_is_in_no_request_and_in_nothing_that_is_told() {
+    let mut sample = sample();
+    let fake = Fake::start(sample.folder.path(), |line| match line.split('?').next().unwrap() {
+        "GET /images/debian:12/json" => inspected(ID, &[]),
+        "POST /session" => (101, String::new()),
+        "POST /build" => (200, failing()),
+        _ => missing(),
+    });
+    let mut web = sample.image("web");
+    web.secrets.insert("token".to_owned(), BuildSecret::Env("SOME_TOKEN".to_owned()));
+    let surveyed = sample.try_survey(vec![web]).unwrap();
+    let fault = image::make(&sample.run, &sample.project, &to(&fake), &surveyed).await.unwrap_err();
+    sample.run.sink.warn(Finding::warning("said again").evidence(["czNjcjN0IQ== s3cr3t!".to_owned()]));
+    let asked = fake.asked();
+    assert!(asked.iter().any(|asked| asked.line.starts_with("POST /build?")));
+    let told = format!("{asked:?} {fault:?} {:?}", sample.told());
+    assert!(told.contains("*** ***"), "{told}");
+    for value in ["s3cr3t!", "s3cr3t%21", "czNjcjN0IQ"] {
+        assert!(!told.contains(value), "{value} in {told}");
+    }
 }
 
 #[tokio::test]

@@ -181,3 +181,15 @@ async fn a_forward_that_is_dropped_listens_no_more() {
     }
     assert!(left > 0);
 }
+
+#[tokio::test]
+async fn a_forward_is_for_this_machine_alone() {
+    let client = cluster(pods([])).await;
+    let (home, web) = (Namespace::parse("todo").unwrap(), ObjectName::parse("web").unwrap());
+    let free = fake::closed_port().await.port();
+    for wanted in [None, Some(free)] {
+        let forward = Forward::open(&client, &home, &web, None, wanted).await.unwrap();
+        assert!(forward.address().ip().is_loopback(), "{}", forward.address());
+        assert_eq!(wanted.is_some(), forward.address().port() == free);
+    }
+}

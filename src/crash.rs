@@ -1,0 +1,21 @@
+//! What a crash leaves behind: nothing of this process's memory, which holds secrets, on any disk.
+//!
+//! No protection from whoever may read the memory itself (root), nor from swap. Two ways, because neither is enough: a limit
+//! of 0 counts for files alone, not where Linux hands dumps to a program (`core(5)`, "Piping core dumps"), and the flag that
+//! counts there, too, is Linux's alone and ends with `execve`, while the limit also holds for the programs that are started.
+
+/// Keeps the memory of this process out of core files, and its own limit for those it starts.
+pub fn leave_nothing() {
+    #[cfg(unix)]
+    no_core_file();
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+}
+
+#[cfg(unix)]
+fn no_core_file() {
+    use rustix::process::Resource;
+    let limit = rustix::process::getrlimit(Resource::Core);
+    // A system that refuses to lower a limit has said that it wants the dump.
+    let _ = rustix::process::setrlimit(Resource::Core, rustix::process::Rlimit { current: Some(0), ..limit });
+}

@@ -1,0 +1,81 @@
+//! Values of a project's secrets: where they are not, however a run ends and however it is told.
+
+use crate::binary::Place;
+use crate::binary::Told;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::path::Path;
+
+/// As people have them: a URL, a key of several lines, one word, digits, one that is JSON.
+const VALUES: [&str; 5] = [
+    "postgres://me:hunter2-hunter2@db.example/x",
+    "-----BEGIN KEY-----\nMIIEpAIBAAKCAQEA7\n-----END KEY-----",
+    "correcthorsebatterystaple",
+    "4929123412341234",
+    "{\"token\":\"s3cr3t-t0ken\"}",
+];
+
+fn project() -> Place {
+    let env: Vec<String> =
+        VALUES.iter().enumerate().map(|(index, value)| format!("K{index}='{value}'")).collect();
+    // What a program prints that was given all of them.
+    let lines: Vec<String> = VALUES
+        .iter()
+        .flat_map(|value| value.lines().map(str::to_owned).chain([STANDARD.encode(value)]))
+        .map(|line| serde_json::to_string(&format!("cannot go on with {line}")).unwrap())
+        .collect();
+    let scenario =
+        format!("[[pod]]\nname = 'web-*'\ndoes = 'crash'\ntimes = 0\nlines = [{}]\n", lines.join(", "));
+    let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  \
+               template:\n    metadata: {labels: {app: web}}\n    spec:\n      containers:\n      - name: web\n        image: nginx:1\n        \
+               envFrom: [{secretRef: {name: keys}}]\n";
+    Place::new(&[
+        ("deploy.toml", "[[manifests]]\npath = 'k8s'\n[secret.keys]\nenv-file = '.env'\n"),
+        ("k8s/web.yaml", web),
+        (".env", &env.join("\n")),
+        ("crash.toml", &scenario),
+        ("tmp/mine", ""),
+    ])
+}
+
+fn rehearse(place: &Place, arguments: &[&str]) -> Told {
+    let tmp = place.path("tmp");
+    place.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &[&["rehearse"], arguments].concat(), |command| {
+        command.env("TMPDIR", tmp);
+    })
+}
+
+#[test]
+fn a_run_tells_no_value_of_a_secret_in_any_way_of_telling() {
+    let place = project();
+    for (arguments, code) in [
+        (&["--output", "plain", "--verbose"][..], 0),
+        (&["--output", "json"], 0),
+        (&["--scenario", "crash.toml", "--output", "plain", "--verbose"], 50),
+        (&["--scenario", "crash.toml", "--output", "json", "--verbose"], 50),
+    ] {
+        let told = rehearse(&place, arguments);
+        let all = told.stdout + &told.stderr;
+        assert_eq!(told.code, Some(code), "{arguments:?}: {all}");
+        for value in VALUES {
+            for part in value.lines().map(str::to_owned).chain([STANDARD.encode(value)]) {
+                assert!(!all.contains(&part), "{arguments:?}: {part} in {all}");
+            }
+        }
+        assert_eq!(all.contains("cannot go on with ***"), code == 50, "{arguments:?}: {all}");
+    }
+}
+
+#[test]
+fn a_mistake_beside_a_secret_does_not_quote_it() {
+    let place = project();
+    for env in ["K0=hunter2\nhunter2\n", "K0='hunter2\n", "K0=hunter2\nK0=hunter2\n", "hun ter2=hunter2\n"] {
+        std::fs::write(place.path(".env"), env).unwrap();
+        for output in ["plain", "json"] {
+            let told = place.todo(&["up", "--verbose", "--output", output]);
+            let all = told.stdout + &told.stderr;
+            assert_eq!(told.code, Some(2), "{all}");
+            assert!(all.contains(".env") && !all.contains("hunter2") && !all.contains("ter2"), "{all}");
+        }
+    }
+}
