@@ -38,6 +38,6 @@ mod rehearsed {
     mod faults;
     mod kinds;
     mod life;
-    mod stage;
+    pub(crate) mod stage;
 }
 mod tidy;
