@@ -40,7 +40,7 @@ mod rehearsed {
     mod faults;
     mod kinds;
     mod life;
-    mod stage;
+    pub(crate) mod stage;
 }
 mod licences;
 mod security {

@@ -13,6 +13,7 @@
 
 mod examples;
 mod failures;
+mod fidelity;
 mod helm;
 mod http;
 mod ingress;

@@ -83,6 +83,15 @@ impl Track {
             && self.troubles.iter().all(|trouble| trouble.symptom.signal == Signal::NotReady)
     }
 
+    /// What has just become ready may not be reachable yet: endpoints take a moment.
+    fn has_just_started(&self, now: Timestamp) -> bool {
+        self.started.is_some_and(|at| now.duration_since(at) < SignedDuration::from_secs(3))
+    }
+
+    fn moved_lately(&self, now: Timestamp) -> bool {
+        now.duration_since(self.moved) < SignedDuration::from_secs(15)
+    }
+
     fn settled(&self) -> bool {
         self.doomed || self.judgement.soft || self.judgement.health != Health::Progressing
     }
@@ -147,6 +156,8 @@ pub struct Judge {
     first_doom: Option<Timestamp>,
     ready_but_soft: Option<Timestamp>,
     needs: Needs,
+    /// How many objects were on their way a moment ago.
+    restless: usize,
     /// Whether the one look is all there will ever be, so that graces run from what the objects say themselves.
     dump: bool,
 }
@@ -180,6 +191,7 @@ impl Judge {
             first_doom: None,
             ready_but_soft: None,
             needs: Needs::default(),
+            restless: 0,
             dump: false,
         }
     }
@@ -193,6 +205,7 @@ impl Judge {
     pub fn observe(&mut self, now: Timestamp, snapshot: &Snapshot) -> Vec<Verdict> {
         self.needs = Needs::default();
         let mut present = HashSet::new();
+        self.restless = self.tracks.iter().filter(|track| track.has_just_started(now)).count();
         for index in 0..self.tracks.len() {
             let judgement = self.health(index, now, snapshot);
             let troubles = self.troubles(index, &judgement, now, snapshot, &mut present);
@@ -206,12 +219,16 @@ impl Judge {
             (track.fingerprint, track.pulling, track.judgement, track.troubles) =
                 (fingerprint, pulling, judgement, troubles);
             if track.starting() {
+                self.restless += usize::from(!track.has_just_started(now));
                 track.started = Some(now);
             }
         }
         self.seen.retain(|key, _| present.contains(key));
+        let moves = |track: &&Track| track.starting() && track.moved_lately(now);
+        let starting = self.tracks.iter().filter(|track| track.starting()).count();
+        let moving = self.tracks.iter().filter(moves).count();
         for index in 0..self.tracks.len() {
-            self.condemn(index, now, snapshot);
+            self.condemn(index, now, snapshot, starting, moving);
         }
         if self.tracks.iter().any(|track| track.doomed) {
             self.first_doom.get_or_insert(now);
@@ -307,10 +324,6 @@ impl Judge {
             return self.stays_up(&live, judgement, now, snapshot);
         }
         judgement
-    }
-
-    fn others(&self, index: usize) -> impl Iterator<Item = &Track> {
-        self.tracks.iter().enumerate().filter(move |(other, _)| *other != index).map(|(_, track)| track)
     }
 }
 

@@ -34,6 +34,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::pods;
+use crate::manifest::pods::PodTemplate;
 use crate::run::Run;
 use evidence::Evidence;
 use feed::Feed;
@@ -173,12 +174,13 @@ pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits:
 
 fn warnings(judge: &Judge, applied: &Applied, snapshot: &Snapshot) -> Vec<Finding> {
     // A Service for which no template is written was told of before anything was.
+    let templates: Vec<PodTemplate<'_>> =
+        applied.objects.iter().filter_map(|object| pods::template(&object.object.value)).collect();
     let chosen = |service: &AppliedObject| {
         let selector = service.object.value["spec"]["selector"].as_object();
-        let templates = applied.objects.iter().filter_map(|object| pods::template(&object.object.value));
-        templates
-            .into_iter()
-            .any(|template| selector.is_some_and(|selector| pods::selects(selector, template.labels())))
+        selector.is_some_and(|selector| {
+            templates.iter().any(|template| pods::selects(selector, template.labels()))
+        })
     };
     let services =
         applied.objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());

@@ -57,6 +57,8 @@ impl Happening {
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     objects: BTreeMap<ObjectId, Shared<Value>>,
+    /// What each owner controls, by its UID: each look asks it of every workload, of which there may be many.
+    owned: HashMap<String, BTreeSet<ObjectId>>,
     happenings: HashMap<String, BTreeMap<String, Happening>>,
     complete: BTreeSet<(String, String, Option<String>)>,
     /// The nodes, once somebody asked for them.
@@ -87,12 +89,27 @@ impl Snapshot {
 
     /// Takes in an object.
     pub fn put(&mut self, object: Value) {
-        self.objects.insert(live::id(&object), object.into());
+        self.know(live::id(&object), object.into());
     }
 
     /// Takes in what we wrote ourselves, under the name that it was given.
     pub fn know(&mut self, id: ObjectId, object: Shared<Value>) {
-        self.objects.insert(id, object);
+        let owner = live::controller_uid(&object).to_owned();
+        if let Some(before) = self.objects.insert(id.clone(), object) {
+            self.disown(&id, live::controller_uid(&before));
+        }
+        if !owner.is_empty() {
+            self.owned.entry(owner).or_default().insert(id);
+        }
+    }
+
+    fn disown(&mut self, id: &ObjectId, owner: &str) {
+        if let Some(owned) = self.owned.get_mut(owner) {
+            owned.remove(id);
+            if owned.is_empty() {
+                self.owned.remove(owner);
+            }
+        }
     }
 
     /// Takes in an event, by its name.
@@ -102,7 +119,9 @@ impl Snapshot {
 
     /// Forgets an object.
     pub fn remove(&mut self, id: &ObjectId) {
-        self.objects.remove(id);
+        if let Some(before) = self.objects.remove(id) {
+            self.disown(id, live::controller_uid(&before));
+        }
     }
 
     /// Replaces everything of one kind and namespace by what a list said; events are added.
@@ -113,11 +132,15 @@ impl Snapshot {
             }
             return;
         }
-        self.objects.retain(|id, _| {
-            id.group != group
-                || id.kind != kind
-                || (namespace.is_some() && id.namespace.as_deref() != namespace)
-        });
+        let of_the_list = |id: &&ObjectId| {
+            id.group == group
+                && id.kind == kind
+                && (namespace.is_none() || id.namespace.as_deref() == namespace)
+        };
+        let before: Vec<ObjectId> = self.objects.keys().filter(of_the_list).cloned().collect();
+        for id in &before {
+            self.remove(id);
+        }
         for object in objects {
             self.put(object);
         }
@@ -163,6 +186,17 @@ impl Snapshot {
             .map(|(_, object)| &**object)
     }
 
+    /// All objects of a group and kind that the owner with that UID controls.
+    pub fn owned<'a>(
+        &'a self,
+        group: &'a str,
+        kind: &'a str,
+        owner: &str,
+    ) -> impl Iterator<Item = &'a Value> {
+        let ids = self.owned.get(owner).into_iter().flatten();
+        ids.filter(move |id| id.group == group && id.kind == kind).filter_map(|id| self.get(id))
+    }
+
     /// What was said of the object with that UID, oldest first.
     pub fn happenings(&self, uid: &str) -> Vec<&Happening> {
         let mut of: Vec<&Happening> = self
@@ -186,4 +220,32 @@ pub fn unfold(objects: &[Value]) -> Vec<&Value> {
             _ => vec![object],
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Snapshot;
+    use crate::cluster::live;
+    use serde_json::Value;
+    use serde_json::json;
+
+    fn pod(name: &str, owner: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop",
+            "ownerReferences": [{"uid": owner, "controller": true}]}})
+    }
+
+    #[test]
+    fn what_an_owner_controls_follows_every_change() {
+        let owned = |snapshot: &Snapshot, owner: &str| -> Vec<String> {
+            snapshot.owned("", "Pod", owner).map(|pod| live::name(pod).to_owned()).collect()
+        };
+        let mut snapshot = Snapshot::of(&[pod("b", "set-1"), pod("a", "set-1"), pod("c", "set-2")]);
+        assert_eq!(owned(&snapshot, "set-1"), ["a", "b"]);
+        snapshot.put(pod("a", "set-2"));
+        snapshot.remove(&live::id(&pod("c", "set-2")));
+        assert_eq!((owned(&snapshot, "set-1").len(), owned(&snapshot, "set-2")), (1, vec!["a".to_owned()]));
+        snapshot.replace("", "Pod", Some("shop"), vec![pod("d", "set-1")]);
+        assert_eq!((owned(&snapshot, "set-1"), owned(&snapshot, "set-2").len()), (vec!["d".to_owned()], 0));
+        assert!(owned(&snapshot, "").is_empty());
+    }
 }

@@ -42,6 +42,11 @@ impl Memory {
             && let Some(fields) = next.as_object_mut()
         {
             fields.remove("status");
+            match served.kind {
+                "CronJob" | "Deployment" | "Job" | "ResourceQuota" => next["status"] = json!({}),
+                "Service" => next["status"] = json!({"loadBalancer": {}}),
+                _ => {}
+            }
         }
         defaults::fill(next);
         match served.kind {

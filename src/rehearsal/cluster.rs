@@ -11,8 +11,9 @@
 //! only the commonest words are understood.
 //!
 //! # How near it is
-//! All folders of `tests/failures` are told as on a real cluster. What differs is known: the names of ReplicaSets end in
-//! other letters than the real hash; pods get their addresses from one range on all nodes; `kube-system` is empty; a
+//! All folders of `tests/failures` are told as on a real cluster. What the API server says otherwise than a real one in the
+//! same acts stands in `tests/fidelity/explained.toml`, each with its reason; `real::fidelity` compares them. What cannot be
+//! seen there is known, too: the names of ReplicaSets end in other letters than the real hash; pods get their addresses from one range on all nodes; `kube-system` is empty; a
 //! quantity stays as it is written (`1000m` is not made `1`); a container's first probe comes at once, not at a chance
 //! moment of its period; a node that is stopped stays `Ready`, as after `minikube stop`.
 
@@ -262,6 +263,6 @@ fn of_node(node: &Node, first: bool, stamp: &str) -> Value {
             "conditions": [condition("MemoryPressure", "False", "KubeletHasSufficientMemory"),
                 condition("DiskPressure", "False", "KubeletHasNoDiskPressure"),
                 condition("Ready", "True", "KubeletReady")],
-            "nodeInfo": {"kubeletVersion": "v1.34.0", "containerRuntimeVersion": "docker://28.4.0",
+            "nodeInfo": {"kubeletVersion": "v1.35.1", "containerRuntimeVersion": "docker://28.4.0",
                 "architecture": "amd64", "operatingSystem": "linux"}}})
 }

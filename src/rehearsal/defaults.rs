@@ -85,6 +85,7 @@ fn stateful_set(spec: &mut Value) {
     if spec["updateStrategy"]["type"] == "RollingUpdate" {
         set(&mut spec["updateStrategy"], "rollingUpdate", json!({}));
         set(&mut spec["updateStrategy"]["rollingUpdate"], "partition", json!(0));
+        set(&mut spec["updateStrategy"]["rollingUpdate"], "maxUnavailable", json!(1));
     }
     for claim in items(spec, "volumeClaimTemplates") {
         set(claim, "apiVersion", json!("v1"));
@@ -131,6 +132,8 @@ fn cron_job(spec: &mut Value) {
     ] {
         set(spec, field, value);
     }
+    set(&mut spec["jobTemplate"], "metadata", json!({}));
+    set(&mut spec["jobTemplate"]["spec"]["template"], "metadata", json!({}));
     pod::spec(&mut spec["jobTemplate"]["spec"]["template"]["spec"]);
 }
 

@@ -46,9 +46,10 @@ impl Memory {
             next["metadata"]["finalizers"] = json!(finalizers);
         }
         next["metadata"]["deletionTimestamp"] = json!(self.stamp_in(grace));
-        next["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
         if at.plural == "namespaces" {
             next["status"]["phase"] = json!("Terminating");
+        } else {
+            next["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
         }
         Some(self.keep(at, Some(live), next))
     }

@@ -64,8 +64,19 @@ pub(crate) fn fields(object: &Value) -> BTreeSet<Path> {
     found
 }
 
+/// Maps that have one owner (`x-kubernetes-map-type: atomic`).
+const WHOLE: [&str; 7] = [
+    "selector",
+    "matchLabels",
+    "nodeSelector",
+    "secretKeyRef",
+    "configMapKeyRef",
+    "fieldRef",
+    "resourceFieldRef",
+];
+
 fn walk(value: &Value, field: &str, path: &mut Path, found: &mut BTreeSet<Path>) {
-    let whole = matches!(field, "selector" | "matchLabels" | "nodeSelector");
+    let whole = WHOLE.contains(&field);
     match value {
         Value::Object(fields) if !whole && !fields.is_empty() => {
             for (name, value) in fields {

@@ -88,3 +88,13 @@ pub(crate) fn of(collection: &str) -> Option<&'static Served> {
 pub(crate) fn named(api_version: &str, kind: &str) -> Option<&'static Served> {
     ALL.iter().find(|served| served.kind == kind && served.api_version() == api_version)
 }
+
+/// Whether objects of a collection tell by `metadata.generation` how often their spec has changed. Most kinds of the core
+/// group do not, nor do Leases and autoscalers.
+pub(crate) fn counts_generations(collection: &str) -> bool {
+    let core = collection.starts_with("api/v1/");
+    let counts = ["api/v1/pods", "api/v1/replicationcontrollers"].contains(&collection);
+    (!core || counts)
+        && !collection.ends_with("/leases")
+        && !collection.ends_with("/horizontalpodautoscalers")
+}

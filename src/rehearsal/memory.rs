@@ -4,6 +4,7 @@
 
 use crate::clock::Clock;
 use crate::rehearsal::chance::Chance;
+use crate::rehearsal::kinds;
 use crate::rehearsal::request::Watched;
 use crate::rehearsal::request::Where;
 use crate::rehearsal::request::failure;
@@ -102,11 +103,13 @@ impl Memory {
                 None => format!("00000000-0000-0000-0000-{:012}", self.uids),
             };
             metadata["uid"] = json!(uid);
+        }
+        if metadata["creationTimestamp"].is_null() {
             metadata["creationTimestamp"] = json!(self.stamp());
         }
         let generation = before.map_or(0, |before| before["metadata"]["generation"].as_i64().unwrap_or(0));
         let changed = before.is_none_or(|before| before["spec"] != object["spec"]);
-        if !object["spec"].is_null() {
+        if !object["spec"].is_null() && kinds::counts_generations(&at.collection) {
             object["metadata"]["generation"] = json!(generation + i64::from(changed));
         }
         if at.plural == "customresourcedefinitions" && object["status"].is_null() {

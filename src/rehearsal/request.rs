@@ -110,7 +110,19 @@ pub(crate) fn api_version(at: &Where) -> String {
 
 pub(crate) fn not_found(at: &Where) -> Answer {
     let kind = if at.group.is_empty() { at.plural.clone() } else { format!("{}.{}", at.plural, at.group) };
-    Answer::Json(404, failure(404, "NotFound", &format!("{kind} \"{}\" not found", at.name), &Value::Null))
+    let message = format!("{kind} \"{}\" not found", at.name);
+    Answer::Json(404, about(at, failure(404, "NotFound", &message, &Value::Null)))
+}
+
+/// A `Status` that says which object it is about.
+pub(crate) fn about(at: &Where, mut status: Value) -> Value {
+    let details = &mut status["details"];
+    details["name"] = json!(at.name);
+    details["kind"] = json!(at.plural);
+    if !at.group.is_empty() {
+        details["group"] = json!(at.group);
+    }
+    status
 }
 
 /// A `Status` that says no.

@@ -6,6 +6,7 @@ use crate::rehearsal::request::Ask;
 use crate::rehearsal::request::Watched;
 use futures::Stream;
 use futures::stream;
+use http::HeaderValue;
 use http::Request;
 use http::Response;
 use http_body_util::BodyExt;
@@ -110,8 +111,10 @@ where
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
     };
     let accepts = head.headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
-    if accepts.is_some_and(|accepts| accepts.contains("as=APIGroupDiscoveryList")) {
-        ask.query.insert("as".to_owned(), "APIGroupDiscoveryList".to_owned());
+    for form in ["APIGroupDiscoveryList", "PartialObjectMetadataList"] {
+        if accepts.is_some_and(|accepts| accepts.contains(&format!("as={form}"))) {
+            ask.query.insert("as".to_owned(), form.to_owned());
+        }
     }
     let mut said = api.answer(&ask);
     if let Answer::Slow(time) = said {
@@ -119,7 +122,13 @@ where
         said = api.answer_plainly(&ask);
     }
     match said {
-        Answer::Json(code, value) => answer(code, whole(text(&value))),
+        Answer::Json(code, value) => {
+            let mut told = answer(code, whole(text(&value)))?;
+            if let Some(kind) = unusual(&value) {
+                told.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            }
+            Ok(told)
+        }
         Answer::Watch(watched) => answer(200, StreamBody::new(told(api, watched)).boxed_unsync()),
         Answer::Cut => match api.answer_plainly(&ask) {
             Answer::Json(code, value) => answer(code, half(&text(&value))),
@@ -131,6 +140,17 @@ where
             Ok(later)
         }
         Answer::Hangup | Answer::Slow(_) => Err(std::io::Error::other("hung up")),
+    }
+}
+
+/// The content type of what is not plain JSON.
+fn unusual(value: &Value) -> Option<&'static str> {
+    if value.is_string() {
+        Some("text/plain; charset=utf-8")
+    } else if value["kind"] == "APIGroupDiscoveryList" {
+        Some("application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")
+    } else {
+        None
     }
 }
 

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
-/// The version that minikube brings; what reads it only shows it.
+/// The version that minikube 1.38 brings; what reads it only shows it.
 fn version() -> Value {
-    json!({"major": "1", "minor": "34", "gitVersion": "v1.34.0", "platform": "linux/amd64"})
+    json!({"major": "1", "minor": "35", "gitVersion": "v1.35.1", "platform": "linux/amd64"})
 }
 
 /// A kind as it is served.
@@ -138,9 +138,9 @@ impl Memory {
         self.within("apis/apiextensions.k8s.io/v1/customresourcedefinitions", None, "", "")
     }
 
-    /// Groups of Kubernetes are all served; any other needs its CRD.
+    /// Kubernetes' own groups are all served; any other needs its CRD, or, as that of the metrics, a server of its own.
     pub(crate) fn serves(&self, at: &Where) -> bool {
-        let own = !at.group.contains('.') || at.group.ends_with(".k8s.io");
+        let own = !at.group.contains('.') || (at.group.ends_with(".k8s.io") && at.group != "metrics.k8s.io");
         own || self.crds().any(|crd| {
             crd["spec"]["group"] == at.group.as_str() && crd["spec"]["names"]["plural"] == at.plural.as_str()
         })

@@ -6,6 +6,7 @@
 use crate::rehearsal::deletion::is_held;
 use crate::rehearsal::fieldset;
 use crate::rehearsal::fieldset::Path;
+use crate::rehearsal::kinds;
 use crate::rehearsal::memory::Memory;
 use crate::rehearsal::owner::own;
 use crate::rehearsal::owner::owners;
@@ -16,6 +17,7 @@ use crate::rehearsal::request::Answer;
 use crate::rehearsal::request::Ask;
 use crate::rehearsal::request::Watched;
 use crate::rehearsal::request::Where;
+use crate::rehearsal::request::about;
 use crate::rehearsal::request::api_version;
 use crate::rehearsal::request::failure;
 use crate::rehearsal::request::locate;
@@ -24,6 +26,44 @@ use crate::rehearsal::request::text;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
+
+/// What is deleted is the answer to its deletion, for these; for all others it is a `Status`
+/// (`ReturnDeletedObject` in `kubernetes: pkg/registry/core`).
+const TOLD_WHEN_GONE: [&str; 7] = [
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "pods",
+    "podtemplates",
+    "resourcequotas",
+    "serviceaccounts",
+    "services",
+];
+
+/// The form of a list that has only the metadata.
+const NAMES: &str = "PartialObjectMetadataList";
+
+/// A list as it is told: its items do not say what they are, unless they are not whole.
+fn list<'a>(at: &Where, version: u64, found: impl Iterator<Item = &'a Value>, names: bool) -> Value {
+    let mut kind = kinds::of(&at.collection).map(|served| served.kind.to_owned());
+    let mut items = Vec::new();
+    for object in found {
+        kind.get_or_insert_with(|| text(&object["kind"]));
+        items.push(if names {
+            json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": object["metadata"]})
+        } else {
+            let fields = object.as_object().into_iter().flatten();
+            let told = fields.filter(|(name, _)| !["apiVersion", "kind"].contains(&name.as_str()));
+            told.map(|(name, value)| (name.clone(), value.clone())).collect()
+        });
+    }
+    let (kind, version_of_kind) = if names {
+        (NAMES.to_owned(), "meta.k8s.io/v1".to_owned())
+    } else {
+        (format!("{}List", kind.unwrap_or_default()), api_version(at))
+    };
+    json!({"kind": kind, "apiVersion": version_of_kind,
+        "metadata": {"resourceVersion": version.to_string()}, "items": items})
+}
 
 impl Memory {
     /// Does what is asked.
@@ -49,10 +89,8 @@ impl Memory {
             ("GET", true) => {
                 let namespace = (!at.namespace.is_empty()).then_some(at.namespace.as_str());
                 let (labels, fields) = (ask.text("labelSelector"), ask.text("fieldSelector"));
-                let items: Vec<&Value> = self.within(&at.collection, namespace, labels, fields).collect();
-                let list = json!({"kind": "List", "apiVersion": api_version(&at),
-                    "metadata": {"resourceVersion": self.version.to_string()}, "items": items});
-                Answer::Json(200, list)
+                let found = self.within(&at.collection, namespace, labels, fields);
+                Answer::Json(200, list(&at, self.version, found, ask.text("as") == NAMES))
             }
             ("GET", false) => live.map_or_else(|| not_found(&at), |object| Answer::Json(200, object)),
             ("POST", true) => self.create(&at, ask),
@@ -102,10 +140,10 @@ impl Memory {
         let key = (at.collection.clone(), at.namespace.clone(), at.name.clone());
         if self.objects.contains_key(&key) {
             let message = format!("{} \"{}\" already exists", at.plural, at.name);
-            return Answer::Json(409, failure(409, "AlreadyExists", &message, &Value::Null));
+            return Answer::Json(409, about(&at, failure(409, "AlreadyExists", &message, &Value::Null)));
         }
         let mut object = ask.body.clone();
-        own(&mut object, ask.text("fieldManager"), "Update", &fieldset::fields(&ask.body));
+        own(&mut object, ask.text("fieldManager"), "Update", &fieldset::fields(&ask.body), &self.stamp());
         match self.write(&at, ask, None, object) {
             Ok(object) => Answer::Json(201, object),
             Err(refused) => refused,
@@ -155,7 +193,7 @@ impl Memory {
                     !old.contains(path) || fieldset::value(live, path) != fieldset::value(&next, path)
                 })
                 .collect();
-            own(&mut next, ask.text("fieldManager"), "Update", &changed);
+            own(&mut next, ask.text("fieldManager"), "Update", &changed, &self.stamp());
         }
         match self.write(at, ask, Some(live), next) {
             Ok(object) => Answer::Json(200, object),
@@ -182,7 +220,7 @@ impl Memory {
             })
             .collect();
         if !conflicts.is_empty() && !ask.flag("force") {
-            return Answer::Json(409, refused(at, &conflicts));
+            return Answer::Json(409, refused(&conflicts));
         }
         let before = owners(&next, |entry| entry["manager"] == manager && entry["operation"] == "Apply");
         let before = before.into_iter().flat_map(|(_, owned)| owned).collect::<BTreeSet<Path>>();
@@ -195,7 +233,7 @@ impl Memory {
         for path in gone {
             fieldset::remove(&mut next, path);
         }
-        own(&mut next, manager, "Apply", &wanted);
+        own(&mut next, manager, "Apply", &wanted, &self.stamp());
         next["metadata"]["name"] = json!(at.name);
         let created = live.is_none();
         match self.write(at, ask, live, next) {
@@ -216,7 +254,14 @@ impl Memory {
             );
             return Answer::Json(409, failure(409, "Conflict", &message, &Value::Null));
         }
-        let done = json!({"kind": "Status", "apiVersion": "v1", "status": "Success"});
+        let done = if TOLD_WHEN_GONE.contains(&at.plural.as_str()) {
+            live.clone()
+        } else {
+            let done = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"});
+            let mut done = about(at, done);
+            done["details"]["uid"] = live["metadata"]["uid"].clone();
+            done
+        };
         if ask.query.contains_key("dryRun") {
             return Answer::Json(200, done);
         }
@@ -273,7 +318,10 @@ impl Memory {
         }
         if let Some(before) = before {
             for field in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
-                next["metadata"][field] = before["metadata"][field].clone();
+                match &before["metadata"][field] {
+                    Value::Null => drop(next["metadata"].as_object_mut().map(|fields| fields.remove(field))),
+                    known => next["metadata"][field] = known.clone(),
+                }
             }
             if at.subresource != "status" && !before["status"].is_null() {
                 next["status"] = before["status"].clone();

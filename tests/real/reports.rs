@@ -131,13 +131,13 @@ fn placeholder(text: &str) -> Option<(&str, &'static str, &str)> {
 }
 
 /// A profile that runs: the one that is named, which stays, or one of our own.
-struct Profile {
-    name: String,
+pub(crate) struct Profile {
+    pub(crate) name: String,
     ours: bool,
 }
 
 impl Profile {
-    fn ready() -> Profile {
+    pub(crate) fn ready() -> Profile {
         if let Ok(name) = std::env::var("TODO_TEST_PROFILE") {
             return Profile { name, ours: false };
         }

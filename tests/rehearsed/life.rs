@@ -113,7 +113,7 @@ async fn a_new_image_replaces_the_pods_one_after_the_other_and_what_is_gone_is_p
         pods(&stage).iter().map(|pod| pod["spec"]["containers"][0]["image"].clone()).collect();
     assert_eq!(images, [json!("nginx:2"), json!("nginx:2"), json!("nginx:2")]);
     assert!(left(&stage, "shop").contains(&"ConfigMap shop/extra".to_owned()));
-    std::fs::remove_file(stage.folder.path().join("manifests/extra.yaml")).unwrap();
+    std::fs::remove_file(stage.project.folder.path().join("manifests/extra.yaml")).unwrap();
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
     assert!(!left(&stage, "shop").contains(&"ConfigMap shop/extra".to_owned()), "{told:#?}");

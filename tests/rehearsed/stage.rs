@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -89,39 +90,52 @@ fn found(reference: &str) -> Found {
     Found { id: format!("sha256:{reference}"), size: 4_000_000, app }
 }
 
-pub(super) struct Stage {
-    pub(super) folder: TempDir,
-    pub(super) cluster: Cluster,
-    serving: [JoinHandle<()>; 2],
+/// A project in a rehearsed cluster.
+pub(crate) struct Stage {
+    pub(crate) project: Project,
+    pub(crate) cluster: Cluster,
+    pub(crate) address: SocketAddr,
+    serving: JoinHandle<()>,
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.serving.iter().for_each(JoinHandle::abort);
+        self.serving.abort();
         self.cluster.stop();
+    }
+}
+
+/// A folder with a project, and what `todo` does with it in the cluster at an address.
+pub(crate) struct Project {
+    pub(crate) folder: TempDir,
+    engine: JoinHandle<()>,
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        self.engine.abort();
     }
 }
 
 /// How a run ended.
 #[derive(Debug)]
-pub(super) struct Told {
-    pub(super) code: u8,
+pub(crate) struct Told {
+    pub(crate) code: u8,
     /// From the first error on, or the warnings of a run that succeeded.
-    pub(super) report: String,
+    pub(crate) report: String,
     /// What was done to which object.
-    pub(super) done: Vec<String>,
-    /// By the rehearsal's clock.
-    pub(super) took: Duration,
-    pub(super) answer: Option<Answer>,
+    pub(crate) done: Vec<String>,
+    /// By the clock of the runtime.
+    pub(crate) took: Duration,
+    pub(crate) answer: Option<Answer>,
 }
 
 impl Stage {
-    pub(super) async fn new() -> Stage {
+    pub(crate) async fn new() -> Stage {
         Stage::with(7, Arc::new(NoFaults)).await
     }
 
     pub(super) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
-        let folder = tempfile::tempdir().unwrap();
         let cluster = Cluster::start(Settings {
             clock: Clock::starting_at(jiff::Timestamp::now()),
             seed,
@@ -131,7 +145,6 @@ impl Stage {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        std::fs::write(folder.path().join("kubeconfig"), kubeconfig("mini", address)).unwrap();
         let served = cluster.clone();
         let serving = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -140,19 +153,40 @@ impl Stage {
                 tokio::spawn(async move { served.serve(stream).await });
             }
         });
+        Stage { project: Project::at(address), cluster, address, serving }
+    }
+
+    pub(super) fn write(&self, name: &str, text: &str) {
+        self.project.write(name, text);
+    }
+
+    pub(super) fn copy(&self, from: &Path) {
+        self.project.copy(from);
+    }
+
+    pub(super) async fn todo(&self, arguments: &[&str]) -> Told {
+        self.project.todo(arguments).await
+    }
+}
+
+impl Project {
+    /// An empty folder, and the API server at `address`, which asks nobody who they are.
+    pub(crate) fn at(address: SocketAddr) -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("kubeconfig"), kubeconfig("mini", address)).unwrap();
         let engine = tokio::spawn(engine(UnixListener::bind(folder.path().join("docker.sock")).unwrap()));
-        Stage { folder, cluster, serving: [serving, engine] }
+        Project { folder, engine }
     }
 
     /// Writes a file of the project.
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.folder.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// Copies a project.
-    pub(super) fn copy(&self, from: &Path) {
+    pub(crate) fn copy(&self, from: &Path) {
         for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
             let name = entry.file_name().to_string_lossy().into_owned();
             if entry.path().is_dir() {
@@ -167,7 +201,7 @@ impl Stage {
     }
 
     /// Runs `todo` with these arguments, in this process.
-    pub(super) async fn todo(&self, arguments: &[&str]) -> Told {
+    pub(crate) async fn todo(&self, arguments: &[&str]) -> Told {
         let began = tokio::time::Instant::now();
         let (sink, mut events) = Sink::new();
         let covers = sink.clone();

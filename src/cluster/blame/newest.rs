@@ -11,13 +11,8 @@ const HASH: &str = "controller-revision-hash";
 
 /// The pods of the newest revision, without those that are being deleted.
 pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
-    let namespace = live::namespace(workload);
     let uid = live::uid(workload);
-    let owned = |owner: &'a str| {
-        around.kind("", "Pod", namespace).filter(move |pod| {
-            !owner.is_empty() && live::controller_uid(pod) == owner && !live::is_terminating(pod)
-        })
-    };
+    let owned = |owner: &'a str| around.owned("", "Pod", owner).filter(|pod| !live::is_terminating(pod));
     match live::kind(workload) {
         "Pod" => vec![workload],
         "Deployment" => {
@@ -41,12 +36,8 @@ pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
 
 /// The newest ReplicaSet of a Deployment: the one of the Deployment's own revision, else the highest.
 pub fn replica_set<'a>(deployment: &'a Value, around: &'a Snapshot) -> Option<&'a Value> {
-    let uid = live::uid(deployment);
     let revision = live::annotation(deployment, REVISION);
-    let mut sets: Vec<&Value> = around
-        .kind("apps", "ReplicaSet", live::namespace(deployment))
-        .filter(|set| !uid.is_empty() && live::controller_uid(set) == uid)
-        .collect();
+    let mut sets: Vec<&Value> = around.owned("apps", "ReplicaSet", live::uid(deployment)).collect();
     if !revision.is_empty() {
         return sets.into_iter().find(|set| live::annotation(set, REVISION) == revision);
     }

@@ -23,12 +23,19 @@ use std::collections::BTreeSet;
 
 impl Judge {
     /// Decides which troubles will not pass, and whether that is the end of the object.
-    pub(super) fn condemn(&mut self, index: usize, now: Timestamp, snapshot: &Snapshot) {
-        let others_start = self.others(index).any(Track::starting);
-        let others_move = self
-            .others(index)
-            .any(|other| other.starting() && now.duration_since(other.moved) < SignedDuration::from_secs(15));
+    ///
+    /// `starting` objects are on their way, `moving` ones of them got on lately: counted by the caller, for all.
+    pub(super) fn condemn(
+        &mut self,
+        index: usize,
+        now: Timestamp,
+        snapshot: &Snapshot,
+        starting: usize,
+        moving: usize,
+    ) {
         let track = &self.tracks[index];
+        let others_start = starting > usize::from(track.starting());
+        let others_move = moving > usize::from(track.starting() && track.moved_lately(now));
         let thrown_out =
             track.troubles.iter().filter(|trouble| trouble.symptom.signal == Signal::ThrownOut).count();
         let verdicts: Vec<bool> = track

@@ -14,7 +14,6 @@ use crate::cluster::judge::crash::LogNeed;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::manifest::ObjectId;
-use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -71,10 +70,8 @@ impl Judge {
         now: Timestamp,
         snapshot: &Snapshot,
     ) -> Vec<LogNeed> {
-        // What has just become ready may not be reachable yet: endpoints take a moment.
-        let calm = self.others(index).all(|other| {
-            other.started.is_none_or(|at| now.duration_since(at) >= SignedDuration::from_secs(3))
-        });
+        // Whether nothing else has just started.
+        let calm = self.restless == usize::from(self.tracks[index].has_just_started(now));
         let mut needs = Vec::new();
         for pod in newest::pods(live, snapshot) {
             for (status, purpose) in blame::pod::containers(pod) {

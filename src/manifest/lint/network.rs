@@ -69,11 +69,14 @@ pub(super) fn selectors(set: &Set<'_>) -> Vec<Finding> {
             continue;
         }
         let home = set.namespace(service);
-        let near: Vec<(&Object, PodTemplate<'_>)> =
-            all.iter().filter(|(object, _)| set.namespace(object) == home).cloned().collect();
-        let selected: Vec<&(&Object, PodTemplate<'_>)> =
-            near.iter().filter(|(_, template)| pods::selects(selector, template.labels())).collect();
+        let is_near = |(object, _): &&(&Object, PodTemplate<'_>)| set.namespace(object) == home;
+        let selected: Vec<&(&Object, PodTemplate<'_>)> = all
+            .iter()
+            .filter(|(_, template)| pods::selects(selector, template.labels()))
+            .filter(is_near)
+            .collect();
         if selected.is_empty() {
+            let near: Vec<(&Object, PodTemplate<'_>)> = all.iter().filter(is_near).cloned().collect();
             found.push(at(service, "/spec/selector", nothing_selected(selector, &near)));
             continue;
         }

@@ -14,6 +14,8 @@ use std::time::Duration;
 const SOURCE: &str = "persistentvolume-controller";
 const PROVISIONER: &str = "k8s.io/minikube-hostpath";
 const ASKED: &str = "volume.kubernetes.io/storage-provisioner";
+/// As it was called before Kubernetes 1.23, and is still written.
+const ASKED_ONCE: &str = "volume.beta.kubernetes.io/storage-provisioner";
 const PROTECTION: &str = "kubernetes.io/pvc-protection";
 
 /// Between two tries where there is no class.
@@ -73,6 +75,7 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     if claim["metadata"]["annotations"][ASKED].is_null() {
         let mut claim = claim;
         claim["metadata"]["annotations"][ASKED] = json!(PROVISIONER);
+        claim["metadata"]["annotations"][ASKED_ONCE] = json!(PROVISIONER);
         let why = format!(
             "Waiting for a volume to be created either by the external provisioner '{PROVISIONER}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
         );
@@ -85,6 +88,8 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     if !hand.due {
         return;
     }
+    let asked = format!("External provisioner is provisioning volume for claim \"{namespace}/{name}\"");
+    hand.tell(&claim, "k8s.io/minikube-hostpath", "Provisioning", &asked);
     let volume = make(hand, &claim, &class);
     let made = format!("Successfully provisioned volume {}", text(&volume["metadata"]["name"]));
     hand.tell(&claim, "k8s.io/minikube-hostpath", "ProvisioningSucceeded", &made);

@@ -13,6 +13,10 @@ use crate::rehearsal::memory::Memory;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// What goes after what it owns is still there when the answer to its deletion comes.
+const A_MOMENT: Duration = Duration::from_millis(20);
 
 /// Adds what a change concerns: the object itself, what it owned, and whom it held up.
 pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<Task>) {
@@ -60,8 +64,10 @@ pub(super) fn look(hand: &mut Hand<'_>, task: &Task) {
             for owned in owned.iter().filter(|owned| !is_dying(owned)) {
                 hand.remove_by(owned, "Foreground", None);
             }
-            if !blocking {
+            if !blocking && hand.due {
                 release(hand, object, FOREGROUND);
+            } else if !blocking {
+                hand.again(A_MOMENT, task.clone());
             }
         }
         return;

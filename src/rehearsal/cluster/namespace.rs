@@ -1,21 +1,51 @@
 //! Namespaces: what is in each from the start, and emptying one that is to go.
 
 use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::queue::Controller;
+use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::is_dying;
 use crate::rehearsal::cluster::reading::set_condition;
 use crate::rehearsal::kinds;
 use crate::rehearsal::request::text;
 use serde_json::Value;
 use serde_json::json;
+use std::time::Duration;
 
 /// What every namespace has a copy of, so that pods can tell the API server from others.
 const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nREHEARSAL\n-----END CERTIFICATE-----\n";
+
+/// How long a new namespace has no ServiceAccount.
+const FURNISHING: Duration = Duration::from_millis(30);
+
+/// From when a namespace is empty until it is gone.
+const CLEARING: Duration = Duration::from_millis(500);
+
+/// What a namespace that goes says about how it goes, beside what is left in it.
+const GOES_WELL: [(&str, &str, &str); 4] = [
+    ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
+    (
+        "NamespaceDeletionGroupVersionParsingFailure",
+        "ParsedGroupVersions",
+        "All legacy kube types successfully parsed",
+    ),
+    (
+        "NamespaceDeletionContentFailure",
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
+    ("NamespaceFinalizersRemaining", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
+];
 
 /// Looks at one namespace.
 pub(super) fn look(hand: &mut Hand<'_>, name: &str) {
     let Some(namespace) = hand.get(kinds::NAMESPACE, "", name) else { return };
     if is_dying(&namespace) {
         empty(hand, namespace);
+        return;
+    }
+    let lacks = |kind, of| hand.get(kind, name, of).is_none();
+    if (lacks(kinds::ACCOUNT, "default") || lacks(kinds::CONFIG_MAP, "kube-root-ca.crt")) && !hand.due {
+        hand.again(FURNISHING, Task::named(Controller::Namespace, "", name));
         return;
     }
     if hand.get(kinds::ACCOUNT, name, "default").is_none() {
@@ -57,8 +87,11 @@ fn empty(hand: &mut Hand<'_>, mut namespace: Value) {
     let left = inside(hand);
     let held = !namespace["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
     if left.is_empty() && !held {
-        hand.forget(&namespace);
-        return;
+        if hand.due {
+            hand.forget(&namespace);
+            return;
+        }
+        hand.again(CLEARING, Task::named(Controller::Namespace, "", &name));
     }
     let stamp = hand.stamp();
     let message = if left.is_empty() {
@@ -70,13 +103,10 @@ fn empty(hand: &mut Hand<'_>, mut namespace: Value) {
         format!("Some resources are remaining: {} has {} resource instances", kinds.join(", "), left.len())
     };
     let remaining = !left.is_empty();
-    set_condition(
-        &mut namespace,
-        "NamespaceContentRemaining",
-        remaining,
-        "SomeResourcesRemain",
-        &message,
-        &stamp,
-    );
+    let reason = if remaining { "SomeResourcesRemain" } else { "ContentRemoved" };
+    set_condition(&mut namespace, "NamespaceContentRemaining", remaining, reason, &message, &stamp);
+    for (kind, reason, message) in GOES_WELL {
+        set_condition(&mut namespace, kind, false, reason, message, &stamp);
+    }
     hand.keep(namespace);
 }

@@ -101,8 +101,14 @@ pub(super) fn set_condition(
     if !message.is_empty() {
         condition["message"] = json!(message);
     }
-    if object["kind"] == "Deployment" {
-        condition["lastUpdateTime"] = json!(stamp);
+    match object["kind"].as_str() {
+        Some("Deployment") => condition["lastUpdateTime"] = json!(stamp),
+        Some("Job") => condition["lastProbeTime"] = json!(stamp),
+        Some("Pod") => {
+            condition["lastProbeTime"] = Value::Null;
+            condition["observedGeneration"] = object["metadata"]["generation"].clone();
+        }
+        _ => {}
     }
     if !object["status"]["conditions"].is_array() {
         object["status"]["conditions"] = json!([]);
@@ -116,7 +122,7 @@ pub(super) fn set_condition(
 }
 
 pub(super) fn drop_condition(object: &mut Value, kind: &str) {
-    if let Some(all) = object["status"]["conditions"].as_array_mut() {
+    if let Some(all) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
         all.retain(|condition| condition["type"] != kind);
     }
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 const SOURCE: &str = "default-scheduler";
+const NO_CLAIMS: &str = "no new claims to deallocate";
 const NO_HELP: &str = "Preemption is not helpful for scheduling";
 
 /// Looks at one pod.
@@ -51,7 +52,7 @@ fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
     }
     let hopeless = |why: &str| {
         format!(
-            "0/{all} nodes are available: {why}. preemption: 0/{all} nodes are available: {all} {NO_HELP}."
+            "0/{all} nodes are available: {why}. {NO_CLAIMS}, preemption: 0/{all} nodes are available: {all} {NO_HELP}."
         )
     };
     if let Some(why) = claims(hand, pod) {
@@ -77,7 +78,8 @@ fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
                 let allocatable = quantity::milli(&node["status"]["allocatable"][resource]);
                 if *amount > 0 && amount + taken.get(resource).unwrap_or(&0) > allocatable {
                     against.push(format!("Insufficient {resource}"));
-                    curable = true;
+                    // An empty node would do.
+                    curable |= *amount <= allocatable;
                 }
             }
             if against.is_empty() {
@@ -105,7 +107,7 @@ fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
         preemption.push(format!("{} {NO_HELP}", all - full));
     }
     Err(format!(
-        "0/{all} nodes are available: {}. preemption: 0/{all} nodes are available: {}.",
+        "0/{all} nodes are available: {}. {NO_CLAIMS}, preemption: 0/{all} nodes are available: {}.",
         told.join(", "),
         preemption.join(", ")
     ))

@@ -189,7 +189,7 @@ fn make(hand: &mut Hand<'_>, set: &Value, number: usize, revision: &str) -> bool
     let of = text(&set["metadata"]["name"]);
     match hand.make(kinds::POD, pod) {
         Ok(_) => {
-            let told = format!("create Pod {name} in StatefulSet {of} successful");
+            let told = format!("Create Pod {name} in StatefulSet {of} successful");
             hand.tell(set, SOURCE, "SuccessfulCreate", &told);
             true
         }

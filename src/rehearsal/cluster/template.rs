@@ -33,9 +33,7 @@ pub(super) fn pod(hand: &mut Hand<'_>, of: &Value, template: &Value, name: Optio
         Some(name) => name.to_owned(),
         None => format!("{prefix}{}", hand.word(5)),
     });
-    if name.is_none() {
-        pod["metadata"]["generateName"] = json!(prefix);
-    }
+    pod["metadata"]["generateName"] = json!(prefix);
     pod
 }
 

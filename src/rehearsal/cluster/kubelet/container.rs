@@ -115,7 +115,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
         let mut part = || hand.chance(0, u64::MAX);
         format!("docker://{:016x}{:016x}{:016x}{:016x}", part(), part(), part(), part())
     });
-    pod.say(world, index, "Normal", "Created", &format!("Created container: {}", unit.name));
+    pod.say(world, index, "Normal", "Created", "Container created");
     sleep(world.a_moment(60, 250)).await;
     if let End::Unstartable(why) = &plan.end {
         return unstarted(world, pod, index, why, &id);
@@ -137,7 +137,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
             && !matches!(fault, Some(PodFault::NotReady));
         unit.listens.clear();
     });
-    pod.say(world, index, "Normal", "Started", &format!("Started container {}", unit.name));
+    pod.say(world, index, "Normal", "Started", "Container started");
     let broken = matches!(fault, Some(PodFault::NotReady));
     let (code, reason) = tokio::select! {
         end = ends(world, pod, index, &plan) => end,

@@ -28,7 +28,9 @@ pub(super) async fn image(world: &Arc<World>, pod: &Running, index: usize) -> Fo
     let mut pause = BACK_OFF;
     loop {
         if let Some(found) = images.find(&reference).filter(|_| !always) {
-            let told = format!("Container image \"{reference}\" already present on machine");
+            let told = format!(
+                "Container image \"{reference}\" already present on machine and can be accessed by the pod"
+            );
             pod.say(world, index, "Normal", "Pulled", &told);
             return found;
         }

@@ -93,7 +93,7 @@ impl Running {
                 let before = before.into_iter().find(|status| status["name"] == container["name"]);
                 let mut unit =
                     Unit { name: text(&container["name"]), spec: container.clone(), init, ..Unit::default() };
-                if !init && inits > 0 {
+                if inits > 0 {
                     unit.now = Now::Waiting("PodInitializing", String::new());
                 }
                 if let Some(before) = before {
@@ -241,8 +241,10 @@ fn wake(unit: &mut Unit, before: &Value, world: &World) -> bool {
 fn status(pod: &mut Value, state: &State, stamp: &str, world: &World) {
     let host = world.settings.nodes.first().map(|node| node.address.to_string()).unwrap_or_default();
     let began = if state.began.is_empty() { stamp } else { &state.began };
+    let generation = pod["metadata"]["generation"].clone();
     let status = &mut pod["status"];
     status["startTime"] = json!(began);
+    status["observedGeneration"] = generation;
     status["hostIP"] = json!(host);
     status["hostIPs"] = json!([{"ip": host}]);
     if let Some(address) = &state.address {
