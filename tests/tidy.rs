@@ -51,7 +51,7 @@ fn rooms_know_only_whom_they_may_know() {
         ("relative", Vec::new()),
         ("replace", Vec::new()),
         ("crash", Vec::new()),
-        ("project", vec!["event", "fault", "nearest", "run", "world"]),
+        ("project", vec!["event", "fault", "nearest", "relative", "run", "world"]),
         ("manifest", GIVEN.to_vec()),
         ("plan", GIVEN.to_vec()),
         // Of `image` only what a Dockerfile means.

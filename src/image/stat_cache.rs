@@ -78,7 +78,6 @@ impl StatCache {
 
 fn write(file: &Path, bytes: &[u8]) -> io::Result<()> {
     let Some(folder) = file.parent() else { return Ok(()) };
-    // Names and hashes of a context are nobody else's.
     private_folder(folder)?;
     sweep(folder);
     replace(file, bytes, None)

@@ -23,6 +23,7 @@ use crate::project::Image;
 use crate::project::Project;
 use crate::project::name::ImageName;
 use crate::relative::relative;
+use crate::replace::private_folder;
 use crate::run::Run;
 use std::collections::BTreeSet;
 use std::fs;
@@ -141,6 +142,8 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
     let mut warned = Vec::new();
     let context = ignore.as_ref().filter(|_| context_is_there).map(|ignore| {
         let folder = run.world.cache_folder();
+        // Names and hashes of a context are nobody else's; without the folder nothing is remembered.
+        let _ = folder.as_deref().map(private_folder);
         let cache = StatCache::open(folder.as_deref(), &image.context, ignore);
         let walked = walk(&image.context, ignore, &cache, &|| run.stopped().is_some());
         let problems = findings::problems(image, &shown(&ignore_path), &walked.problems);
