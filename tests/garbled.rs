@@ -195,6 +195,7 @@ fn mixed(value: &mut Value, chance: &mut Chance) {
 /// The same again by a process that gets 1 GiB of addresses: whoever wants more is ended by the system.
 #[cfg(target_os = "linux")]
 #[test]
+#[expect(clippy::disallowed_methods, reason = "it starts these very tests")]
 fn no_garbled_text_takes_much_memory() {
     let limited = "ulimit -v 1048576 && exec \"$0\" --test-threads=1 garbled::a_garbled garbled::garbled";
     let program = std::env::current_exe().unwrap();

@@ -150,7 +150,7 @@ impl Reading<'_> {
 
     /// What the file says; nothing where it is absent and may be. `None` after a mistake.
     fn file(&mut self, file: &Path, place: &Place, may_be_absent: bool) -> Option<Dotenv> {
-        let name = self.relative(file).to_owned();
+        let name = self.relative(file);
         let found = match std::fs::read(file) {
             Ok(bytes) => dotenv::read_bytes(&bytes, &name),
             Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {

@@ -1,7 +1,5 @@
 //! What goes, what stays, and who else is at work there, against an API server in this process.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
 use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use crate::cluster::stage::CONFIGS;
