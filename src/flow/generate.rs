@@ -17,6 +17,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use serde_json::Value;
+use std::time::Duration;
+
+/// How long the API server may take to say what there is.
+const READ: Duration = Duration::from_secs(30);
 
 /// Fills the generated keys of the project's Secrets into `objects`.
 pub(crate) async fn generate(target: &Target, specs: &[SecretSpec], objects: &mut [Object]) -> Result<()> {
@@ -24,7 +28,10 @@ pub(crate) async fn generate(target: &Target, specs: &[SecretSpec], objects: &mu
         let name = spec.name.as_str();
         let secrets: Api<Secret> = Api::namespaced(target.client.clone(), target.namespace.as_str());
         let doing = || format!("cannot read the Secret `{name}`, whose generated values are to stay");
-        let live = secrets.get_opt(name).await.or_fault(Kind::Apply, doing)?.and_then(|secret| secret.data);
+        let read =
+            tokio::time::timeout(READ, secrets.get_opt(name)).await.context("the API server says nothing");
+        let live =
+            read.and_then(|read| Ok(read?)).or_fault(Kind::Apply, doing)?.and_then(|secret| secret.data);
         let made = |object: &&mut Object| {
             object.kind() == "Secret" && object.name() == name && object.group().is_empty()
         };
