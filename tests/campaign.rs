@@ -116,11 +116,12 @@ fn whatever_happens_the_next_up_ends_in_the_same_state() {
 }
 
 #[test]
-fn whatever_call_fails_in_whatever_way_the_next_up_ends_in_the_same_state() {
+fn whatever_call_fails_and_whatever_happens_meanwhile_the_next_up_ends_in_the_same_state() {
     let calms = calms(&PROJECTS[..1], &Course::ALL);
-    let trials = ordered(&calms, order::faults);
-    let sample: Vec<Trial> = trials.into_iter().step_by(97).collect();
-    none_failed(tried("calls that fail", &sample).failed);
+    let trials = ordered(&calms, order::faults).into_iter().step_by(97);
+    let happenings = ordered(&calms, order::happenings).into_iter().step_by(83);
+    let sample: Vec<Trial> = trials.chain(happenings).collect();
+    none_failed(tried("in order", &sample).failed);
 }
 
 #[test]
