@@ -14,9 +14,9 @@ check:
 test *ARGS:
     cargo test {{ARGS}}
 
-# things going wrong by chance: trials FIRST..LAST, or the one of a seed, as a failure names it
-campaign TRIALS='0..1000':
-    TODO_CAMPAIGN={{TRIALS}} cargo test --release campaign::again -- --ignored --nocapture
+# things going wrong in order and by chance: all of it, a part (kills, calls, happenings), FIRST..LAST, or one as a failure names it
+campaign TRIALS='all':
+    TODO_CAMPAIGN='{{TRIALS}}' cargo test --profile campaign --test it campaign::again -- --ignored --nocapture
 
 # the tests against the minikube of this machine
 real *ARGS:

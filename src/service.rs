@@ -16,6 +16,7 @@ pub mod hold;
 pub mod hosts;
 mod http;
 pub mod ingress;
+mod limit;
 pub mod listening;
 mod once;
 mod prover;
@@ -191,7 +192,7 @@ where
     let all: Api<K> = Api::namespaced(client.clone(), namespace.as_str());
     let end = Instant::now() + LISTING;
     loop {
-        let error = match all.list(&ListParams::default()).await {
+        let error = match limit::read(all.list(&ListParams::default())).await {
             Ok(list) => return Ok(list.items),
             Err(error) => error,
         };

@@ -1,119 +1,238 @@
-//! The campaign: projects by chance, things going wrong by chance, runs killed by chance, each under a seed.
+//! The campaign: projects by chance; things that go wrong in order and by chance; runs killed at every effect.
 //!
 //! After each of them an `up` to which nothing happens ends in exactly the state of one to which nothing ever happened.
 //! A trial that fails prints the command that runs it again.
 
 pub(crate) mod chance;
+mod course;
 mod faults;
 mod normal;
+mod order;
 mod project;
+mod report;
+mod stage;
 mod trial;
 
+use course::Calm;
+use course::Course;
+use order::Blow;
+use order::Order;
+use report::Report;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
-use trial::Harm;
-use trial::Report;
+use trial::Trial;
 
-/// Runs one trial on a runtime of its own.
-fn one(seed: u64, harm: &Harm) -> Result<Report, String> {
-    let folder = tempfile::tempdir().unwrap();
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let ended = runtime.block_on(trial::trial(folder.path(), seed, harm.clone()));
-    runtime.shutdown_background();
-    ended
+/// Projects that have, together, everything that chance makes.
+const PROJECTS: [u64; 6] = [3, 7, 11, 0, 22, 27];
+
+/// What came of trials.
+#[derive(Default)]
+struct Outcome {
+    report: Report,
+    failed: Vec<String>,
 }
 
-/// Runs many trials on two threads, and tells the figures; panics with all that failed.
-#[expect(clippy::print_stdout, reason = "the figures are what the campaign is run for")]
-fn many(trials: &[(u64, Harm)]) -> Report {
-    let began = Instant::now();
-    let (next, done) = (AtomicU64::new(0), Mutex::new((Report::default(), Vec::new())));
+/// Does all of the work on two threads, and gives what came of it, in any order.
+fn together<W: Sync, T: Send>(work: &[W], does: impl Fn(&W) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Some((seed, harm)) = trials.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).unwrap()) {
-                    let ended = std::panic::catch_unwind(|| one(*seed, harm));
-                    let ended = ended.unwrap_or_else(|_| Err("it panicked".to_owned()));
-                    let mut done = done.lock().unwrap();
-                    match ended {
-                        Ok(report) => {
-                            done.0.runs += report.runs;
-                            done.0.faults += report.faults;
-                            done.0.kills += report.kills;
-                            done.0.longest = done.0.longest.max(report.longest);
-                        }
-                        Err(why) => done.1.push(format!(
-                            "seed {seed}, {harm:?}: {why}\nagain: TODO_CAMPAIGN={seed} cargo test campaign::again -- --ignored --nocapture"
-                        )),
-                    }
+                while let Some(one) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let came = does(one);
+                    done.lock().unwrap().push(came);
                 }
             });
         }
     });
-    let (report, failed) = done.into_inner().unwrap();
-    println!(
-        "{} trials: {} runs, {} faults, {} kills, {} failed; the longest disturbed run took {} s of its own time; all of it {:.1} s",
-        trials.len(),
-        report.runs,
-        report.faults,
-        report.kills,
-        failed.len(),
-        report.longest.as_secs(),
-        began.elapsed().as_secs_f64()
-    );
-    // Each sort of failure once.
-    let mut told: Vec<&str> = failed.iter().map(String::as_str).collect();
-    told.sort_by_key(|told| told.len());
-    told.truncate(6);
-    assert!(failed.is_empty(), "{} of {} failed\n\n{}", failed.len(), trials.len(), told.join("\n\n"));
-    report
+    done.into_inner().unwrap()
+}
+
+/// Runs trials and tells the figures under a name.
+#[expect(clippy::print_stdout, reason = "the figures are what the campaign is run for")]
+fn tried(name: &str, trials: &[Trial]) -> Outcome {
+    let began = Instant::now();
+    let mut outcome = Outcome::default();
+    let run = |trial: &Trial| {
+        let ended =
+            std::panic::catch_unwind(|| trial.run()).unwrap_or_else(|_| Err("it panicked".to_owned()));
+        ended.map_err(|why| {
+            let again =
+                format!("TODO_CAMPAIGN='{trial}' cargo test campaign::again -- --ignored --nocapture");
+            let why = format!("{trial}: {why}\nagain: {again}");
+            println!("FAILED {why}\n");
+            why
+        })
+    };
+    // By the hundred, so that one that is stopped has told how far it came.
+    for some in trials.chunks(100) {
+        for ended in together(some, run) {
+            match ended {
+                Ok(report) => outcome.report.add(report),
+                Err(why) => outcome.failed.push(why),
+            }
+        }
+        let (failed, seconds) = (outcome.failed.len(), began.elapsed().as_secs());
+        println!("{name}: {}; {failed} failed; {seconds} s", outcome.report);
+    }
+    outcome
+}
+
+/// Panics with what failed, the shortest first.
+fn none_failed(mut failed: Vec<String>) {
+    failed.sort_by_key(String::len);
+    let count = failed.len();
+    failed.truncate(6);
+    assert!(failed.is_empty(), "{count} failed\n\n{}", failed.join("\n\n"));
+}
+
+/// Each of these courses of each of these projects, to which nothing happens.
+fn calms(seeds: &[u64], courses: &[Course]) -> Vec<(u64, Course, Arc<Calm>)> {
+    let each = |seed: &u64| courses.iter().map(|course| (*seed, *course)).collect::<Vec<_>>();
+    let wanted: Vec<(u64, Course)> = seeds.iter().flat_map(each).collect();
+    let mut calms = together(&wanted, |(seed, course)| (*seed, *course, trial::calm(*seed, *course)));
+    calms.sort_by_key(|(seed, course, _)| wanted.iter().position(|one| one == &(*seed, *course)));
+    calms
+}
+
+/// These blows to those courses.
+fn ordered(calms: &[(u64, Course, Arc<Calm>)], blows: impl Fn(&Calm) -> Vec<Blow>) -> Vec<Trial> {
+    let trials = calms.iter().flat_map(|(seed, course, calm)| {
+        let order = |blow| Trial::Order(Order { seed: *seed, course: *course, blow, calm: Arc::clone(calm) });
+        blows(calm).into_iter().map(order).collect::<Vec<_>>()
+    });
+    trials.collect()
 }
 
 #[test]
 fn whatever_happens_the_next_up_ends_in_the_same_state() {
-    let report = many(&(0..12).map(|seed| (seed, Harm::Any)).collect::<Vec<_>>());
-    assert!(report.faults > 0 && report.kills > 0, "{report:?}");
+    let outcome = tried("by chance", &(0..12).map(Trial::Chance).collect::<Vec<_>>());
+    none_failed(outcome.failed);
+    assert!(outcome.report.faults > 0 && outcome.report.kills > 0, "{}", outcome.report);
+}
+
+#[test]
+fn whatever_call_fails_and_whatever_happens_meanwhile_the_next_up_ends_in_the_same_state() {
+    let calms = calms(&PROJECTS[..1], &Course::ALL);
+    let trials = ordered(&calms, order::faults).into_iter().step_by(97);
+    let happenings = ordered(&calms, order::happenings).into_iter().step_by(83);
+    let sample: Vec<Trial> = trials.chain(happenings).collect();
+    none_failed(tried("in order", &sample).failed);
 }
 
 #[test]
 fn a_run_that_is_killed_at_any_effect_is_gone_on_with() {
-    let moments = (0..36).step_by(6);
-    let trials = moments.flat_map(|at| [(7, Harm::KillUp(at + 1)), (11, Harm::KillDown(at / 4 + 1))]);
-    many(&trials.collect::<Vec<_>>());
+    let calms = calms(&PROJECTS[1..2], &Course::ALL);
+    let trials = ordered(&calms, order::kills);
+    let sample: Vec<Trial> = trials.into_iter().step_by(7).collect();
+    none_failed(tried("kills", &sample).failed);
+}
+
+#[test]
+fn the_projects_have_everything_that_chance_makes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut written = String::new();
+    for seed in PROJECTS {
+        let place = folder.path().join(seed.to_string());
+        project::make(&place, &mut chance::Chance::new(seed));
+        let images = (0..3).map(|number| format!("image-{number}/Dockerfile"));
+        for name in
+            images.chain(["deploy.toml", "k8s/objects.yaml", "k8s/00-namespace.yaml"].map(str::to_owned))
+        {
+            written.push_str(&std::fs::read_to_string(place.join(name)).unwrap_or_default());
+        }
+    }
+    for what in [
+        "kind: Deployment",
+        "kind: StatefulSet",
+        "kind: Job",
+        "kind: PersistentVolumeClaim",
+        "kind: ConfigMap",
+        "kind: Namespace",
+        "namespace = \"default\"",
+        "namespace = \"shop\"",
+        "image.image-2",
+        "FROM image-",
+        "--mount=type=secret",
+    ] {
+        assert!(written.contains(what), "{what}");
+    }
 }
 
 /// What trials have found, and what was mended since.
 #[test]
 fn what_trials_have_found_stays_mended() {
-    many(&[
+    let found = [
         // Killed between its last object and its revision: `todo history` lacked what was deployed.
-        (7, Harm::KillUp(22)),
+        "7/first/kill/22",
         // Killed at its first effect: the next run had nothing to write and left the dead lock where it was.
-        (11, Harm::KillDown(1)),
+        "11/down/kill/1",
         // An engine that took a build, or a pull, and said nothing was waited for without end.
-        (164, Harm::Any),
-        (174, Harm::Any),
-    ]);
+        "164",
+        "174",
+        // An API server that took a port-forward and said nothing was waited for without end.
+        "3/edited/hang/0/api get pods/portforward work-0-0",
+        // A lock that could not be given back at the first try was left.
+        "3/purge/close/0/api delete leases todo.shop",
+        // An API server that was asked for Services and said nothing was waited for without end.
+        "3/again/hang/1/api list services",
+        // `down` killed between a StatefulSet and its list: nothing led to the set's volumes any more, not even `--purge`.
+        "3/down/kill/5",
+        "3/purge/kill/8",
+        // `down` with nothing to take away did not look for the lock of a run that had been killed.
+        "3/purge/hang/0/api delete leases todo.shop",
+    ];
+    let trials: Vec<Trial> = found.into_iter().map(Trial::named).collect();
+    none_failed(tried("found before", &trials).failed);
 }
 
-/// `TODO_CAMPAIGN=SEED` runs the trial of that seed; `TODO_CAMPAIGN=FIRST..LAST` those from the first to before the last.
+/// Runs trials of a part of the long form, and adds to the sum.
+fn add(sum: &mut Outcome, name: &str, trials: &[Trial]) {
+    let outcome = tried(name, trials);
+    sum.report.add(outcome.report);
+    sum.failed.extend(outcome.failed);
+}
+
+/// The parts of the long form that go in order: of which projects, and what is done to them.
+type Part = (&'static str, &'static [u64], fn(&Calm) -> Vec<Blow>);
+const PARTS: [Part; 3] = [
+    ("kills", &PROJECTS, order::kills),
+    ("calls", &[PROJECTS[0]], order::faults),
+    ("happenings", &[PROJECTS[1], PROJECTS[5]], order::happenings),
+];
+
+/// `TODO_CAMPAIGN=NAME` runs the trial of that name, as a failure prints it; `FIRST..LAST` those by chance from the first to
+/// before the last; `kills`, `calls`, `happenings` a part of those in order, `calls/down` one course of it; `all` everything.
 #[test]
 #[ignore = "the long form: `just campaign`"]
 #[expect(clippy::disallowed_methods, reason = "which trials to run is asked from outside")]
+#[expect(clippy::print_stdout, reason = "the figures are what the campaign is run for")]
 fn again() {
-    let asked = std::env::var("TODO_CAMPAIGN").unwrap_or_else(|_| "1000..2000".to_owned());
-    let (first, last) = match asked.split_once("..") {
-        Some((first, last)) => (first.parse().unwrap(), last.parse().unwrap()),
-        None => (asked.parse().unwrap(), asked.parse::<u64>().unwrap() + 1),
-    };
-    let mut trials: Vec<(u64, Harm)> = (first..last).map(|seed| (seed, Harm::Any)).collect();
-    if last - first > 100 {
-        for seed in first..first + 4 {
-            trials.extend((1..90).flat_map(|at| [(seed, Harm::KillUp(at)), (seed, Harm::KillDown(at))]));
+    let asked = std::env::var("TODO_CAMPAIGN").unwrap_or_else(|_| "all".to_owned());
+    let (mut sum, mut scenarios) = (Outcome::default(), BTreeSet::new());
+    let (wanted, only) = asked.split_once('/').unwrap_or((&asked, ""));
+    let is_part = PARTS.iter().any(|(part, ..)| *part == wanted);
+    let chance = if asked == "all" { "0..300" } else { &asked };
+    if let Some((first, last)) = chance.split_once("..") {
+        let seeds = first.parse::<u64>().unwrap()..last.parse().unwrap();
+        add(&mut sum, "by chance", &seeds.map(Trial::Chance).collect::<Vec<_>>());
+    } else if !is_part && asked != "all" {
+        add(&mut sum, "again", &[Trial::named(&asked)]);
+    }
+    for (part, seeds, blows) in PARTS.iter().filter(|(part, ..)| asked == "all" || *part == wanted) {
+        let each = seeds.iter().flat_map(|seed| Course::ALL.map(|course| (*seed, course)));
+        for (seed, course) in each.filter(|(_, course)| only.is_empty() || course.to_string() == only) {
+            let calms = calms(&[seed], &[course]);
+            let trials = ordered(&calms, blows);
+            scenarios.extend(trials.iter().map(Trial::scenario).filter(|scenario| !scenario.is_empty()));
+            add(&mut sum, &format!("{part} {seed}/{course}"), &trials);
+            sum.report.runs += calms.iter().map(|(.., calm)| calm.report.runs).sum::<u64>();
         }
     }
-    many(&trials);
+    println!("{}; {} scenarios in order; {} failed", sum.report, scenarios.len(), sum.failed.len());
+    none_failed(sum.failed);
 }

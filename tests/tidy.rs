@@ -136,7 +136,7 @@ fn the_readme_tells_every_exit_code() {
         .skip_while(|line| !line.starts_with("| exit code |"))
         .skip(2)
         .take_while(|line| line.starts_with('|'))
-        .filter_map(|line| line.split('|').nth(1)?.trim().parse().ok())
+        .filter_map(|line| line.split('|').nth(1)?.trim().parse::<u8>().ok())
         .collect();
     let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).chain([0, 3, 4]).collect();
     codes.sort_unstable();

@@ -22,7 +22,6 @@ use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::until::until;
-use crate::cluster::wire::How;
 use crate::cluster::wire::Wire;
 use crate::event::Finding;
 use crate::event::Outcome;
@@ -53,11 +52,15 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
     });
     let kind = kind::core("Namespace");
     let told = || tell(run, Step::Apply, "namespace");
-    // A manager of its own, so that the mark stays when the manifests define the namespace, too.
-    let how = How::default();
-    persist(told(), || wire.apply(&kind, None, "todo-namespace", &body, how))
-        .await
-        .map_err(|failure| unreadable(failure, "cannot make the namespace"))?;
+    // Created, not applied: one that is there after all is somebody else's, and gets no mark.
+    persist(told(), || async {
+        match wire.create(&kind, None, &body, false).await {
+            Err(failure) if failure.is_there() => Ok(()),
+            made => made.map(drop),
+        }
+    })
+    .await
+    .map_err(|failure| unreadable(failure, "cannot make the namespace"))?;
     let accounts = kind::core("ServiceAccount");
     until(wire, &accounts, Some(target.namespace.as_str()), "default", ACCOUNT, |seen| seen.is_some())
         .await

@@ -7,6 +7,8 @@ mod process;
 
 use crate::cluster::kind;
 use crate::cluster::once;
+use crate::cluster::retry::patience;
+use crate::cluster::retry::persist_for;
 use crate::cluster::survey::tell;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
@@ -32,6 +34,9 @@ const LIFE: Duration = Duration::from_secs(30);
 
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(10);
+
+/// How long a server that does not answer is asked to take the lock back: it dies by itself soon enough.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// How long another run is waited for: longer than a rollout may take.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -167,7 +172,7 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
         let told = tell(run, Step::Apply, "lock");
         match once::put(wire, &leases(), namespace, &lease, told).await {
             Ok(lease) => return Ok(keep(wire.clone(), target.clone(), me, lease)),
-            Err(failure) if failure.status().is_some_and(kube::core::Status::is_already_exists) => {}
+            Err(failure) if failure.is_there() => {}
             Err(failure) => return Err(unreadable(failure)),
         }
         let Some(held) = read(wire, target).await.map_err(unreadable)? else { continue };
@@ -285,8 +290,10 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
             }
         }
         let uid = current["metadata"]["uid"].as_str().unwrap_or_default();
-        let namespace = Some(target.namespace.as_str());
-        let _ = wire.delete(&leases(), namespace, &name(&target), uid, Propagation::Background).await;
+        let (kind, name, namespace) = (leases(), name(&target), Some(target.namespace.as_str()));
+        let shortly = |failure: &Failure| patience(failure).map(|_| FAREWELL);
+        let delete = || wire.delete(&kind, namespace, &name, uid, Propagation::Background);
+        let _ = persist_for(shortly, drop, delete).await;
     });
     Held { lost, release: Some(release), keeper: Some(keeper) }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn put(
             wire.create(kind, namespace, record, false).await
         };
         match refused {
-            Err(failure) if failure.is_conflict() || is_there(&failure) => {
+            Err(failure) if failure.is_conflict() || failure.is_there() => {
                 let name = record["metadata"]["name"].as_str().unwrap_or_default();
                 match wire.get(kind, namespace, name).await? {
                     Some(now) if says_the_same(&now, record) => Ok(now),
@@ -36,10 +36,6 @@ pub(crate) async fn put(
         }
     });
     written.await
-}
-
-fn is_there(failure: &Failure) -> bool {
-    failure.status().is_some_and(kube::core::Status::is_already_exists)
 }
 
 fn says_the_same(now: &Value, record: &Value) -> bool {

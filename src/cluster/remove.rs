@@ -104,14 +104,23 @@ async fn everything(
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
     let nothing_recorded = stored.as_ref().is_none_or(|stored| !stored.inventory.is_deployed());
     if none && (grounds_stay || nothing_recorded && !(options.purge && stored.is_some())) {
+        // A run that was killed, or one that is about to make something, may have left or have the lock.
+        let held = match &home {
+            Some(_) if !grounds_stay => lock::read(&wire, target).await.map_err(reading)?,
+            _ => None,
+        };
+        if lock::wait(run, &wire, target, held.as_ref()).await? {
+            return Box::pin(everything(run, target, options, grounds_stay, lock)).await;
+        }
         return Ok(sorted.said(run, Vec::new(), grounds_stay));
     }
     if home.is_some() {
         *lock = Some(lock::take(run, &wire, target).await?);
         // What a run that was in our way has made is to go, too.
-        let (_, home) = read(run, &wire, target).await?;
+        let (stored, home) = read(run, &wire, target).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
         sorted.ground(grounds_stay);
+        remember(run, &wire, target, &mut sorted).await?;
     }
     let go = std::mem::take(&mut sorted.go);
     let deleted = delete(run, &wire, Step::Remove, go);
@@ -312,6 +321,27 @@ async fn claims(
             object["kind"] = Value::from(kind.resource.kind.clone());
             members.insert(entry.id.clone(), Member { kind, object: object.into() });
         }
+    }
+    Ok(())
+}
+
+/// Writes down the claims that StatefulSets have made, before the sets go: nothing else leads to them, so a run that breaks
+/// off in between would leave them for good.
+async fn remember(run: &Run, wire: &Wire, target: &Target, sorted: &mut Sorted) -> fault::Result<()> {
+    let Some(stored) = &sorted.inventory else { return Ok(()) };
+    let unlisted = |id: &ObjectId| {
+        id.group.is_empty() && id.kind == "PersistentVolumeClaim" && stored.inventory.entry(id).is_none()
+    };
+    let found = sorted.go.iter().chain(&sorted.data).filter(|(id, _)| unlisted(id));
+    let mut inventory = stored.inventory.clone();
+    inventory.entries.extend(found.map(|(id, member)| Entry {
+        uid: Some(uid_of(&member.object).to_owned()),
+        kept: true,
+        ..Entry::new(id.clone(), &member.kind)
+    }));
+    if inventory.entries.len() > stored.inventory.entries.len() {
+        inventory.entries.sort_by(|a, b| a.id.cmp(&b.id));
+        sorted.inventory = Some(store(run, target, wire, inventory, Some(&stored.secret)).await?);
     }
     Ok(())
 }

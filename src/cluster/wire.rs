@@ -68,6 +68,10 @@ impl Failure {
         self.status().is_some_and(|status| status.code == 404 || status.is_not_found())
     }
 
+    pub(crate) fn is_there(&self) -> bool {
+        self.status().is_some_and(Status::is_already_exists)
+    }
+
     pub(crate) fn is_conflict(&self) -> bool {
         self.status().is_some_and(Status::is_conflict)
     }

@@ -58,7 +58,7 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
         std::future::pending::<()>().await;
     };
     let ended = tokio::select! {
-        ended = Box::pin(up::up(&stage, &project, &wanted)) => ended,
+        ended = Box::pin(up::up(&stage, &project, &wanted)) => ended.map_err(begins_anew),
         () = host.gate().killed() => Err(killed()),
         () = meanwhile => Err(killed()),
     };
@@ -130,6 +130,14 @@ fn note(message: String) -> Finding {
     Finding { severity: Severity::Note, ..Finding::warning(message) }
 }
 
+/// What stops a real run leaves something to go on from; a rehearsal keeps nothing.
+fn begins_anew(fault: Fault) -> Fault {
+    if !matches!(fault.kind, Kind::Interrupted | Kind::Terminated) {
+        return fault;
+    }
+    Fault { hints: Vec::new(), ..fault }.hint("nothing of a rehearsal is kept: `todo rehearse` begins anew")
+}
+
 fn killed() -> Fault {
     Fault::message(Kind::Interrupted, "the scenario killed the run")
         .hint("a real `todo up` would go on from here")
@@ -165,4 +173,22 @@ async fn missing(run: &Run, project: &Project) -> Vec<Finding> {
         Finding { severity: Severity::Warning, message, ..finding }
     };
     errors.into_iter().map(lacks).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::begins_anew;
+    use crate::fault::Fault;
+    use crate::fault::Kind;
+
+    #[test]
+    fn a_rehearsal_that_is_stopped_does_not_promise_that_up_goes_on_from_it() {
+        let stopped = Fault::message(Kind::Interrupted, "interrupted").hint("`todo up` goes on from there");
+        assert_eq!(
+            begins_anew(stopped).hints,
+            ["nothing of a rehearsal is kept: `todo rehearse` begins anew"]
+        );
+        let failed = Fault::message(Kind::Image, "no rule to make target").hint("mend the Dockerfile");
+        assert_eq!(begins_anew(failed).hints, ["mend the Dockerfile"]);
+    }
 }

@@ -44,6 +44,7 @@ struct State {
     pods: Vec<u64>,
     effects: u64,
     calls: Vec<String>,
+    asked: Vec<(Party, String)>,
     die_after: Option<u64>,
     faults: u64,
 }
@@ -100,6 +101,12 @@ impl Gate {
         std::mem::take(&mut self.lock().calls)
     }
 
+    /// All calls since the last time, in their order, each as scenarios name it.
+    #[must_use]
+    pub fn asked(&self) -> Vec<(Party, String)> {
+        std::mem::take(&mut self.lock().asked)
+    }
+
     /// Kills the run when so many more calls have changed something, the last of which is done.
     pub fn die_after(&self, effects: Option<u64>) {
         let mut state = self.lock();
@@ -149,6 +156,7 @@ impl Gate {
             return Course::Badly(Does::Close);
         }
         let mut state = self.lock();
+        state.asked.push((party, what.to_owned()));
         let mut course = Course::Well;
         for index in 0..state.scenario.faults.len() {
             let rule = &state.scenario.faults[index];
@@ -239,6 +247,7 @@ mod tests {
         assert!(matches!(gate.call(Party::Minikube, "POST /build", false), Course::Well));
         assert_eq!([build(), build(), build(), build()], [false, true, true, false]);
         assert_eq!((gate.effects(), gate.faults()), (2, 2), "what is closed is not done");
+        assert_eq!((gate.asked().len(), gate.calls().len()), (5, 2), "each is asked, whatever comes of it");
     }
 
     #[tokio::test]

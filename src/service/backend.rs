@@ -1,5 +1,6 @@
 //! What stands behind a Service: its endpoints, as the cluster sees them.
 
+use super::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -39,7 +40,7 @@ pub(super) async fn look(
 ) -> kube::Result<Backends> {
     let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), namespace.as_str());
     let of_service = ListParams::default().labels(&format!("kubernetes.io/service-name={service}"));
-    Ok(sum(&slices.list(&of_service).await?.items, port))
+    Ok(sum(&limit::read(slices.list(&of_service)).await?.items, port))
 }
 
 /// KEP-752: an endpoint without the condition `ready` counts as ready.

@@ -16,6 +16,7 @@ use super::http;
 use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
+use super::limit;
 use super::once::once;
 use crate::event::Finding;
 use crate::event::OpenItem;
@@ -333,8 +334,9 @@ impl Asker<'_, '_> {
         let all = ListParams::default();
         let services = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
         let ingresses = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
-        let (services, ingresses) = tokio::try_join!(services.list(&all), ingresses.list(&all))
-            .map_err(|error| super::backend::words(&error))?;
+        let (services, ingresses) =
+            tokio::try_join!(limit::read(services.list(&all)), limit::read(ingresses.list(&all)))
+                .map_err(|error| super::backend::words(&error))?;
         let mut live = Live { services: services.items, ingresses: ingresses.items };
         let mut objects = self.objects.to_vec();
         if matches!(front, Front::Itself(_)) {

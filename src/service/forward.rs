@@ -5,6 +5,7 @@
 //! connection, because a WebSocket of the API server carries one connection only.
 
 use super::backend;
+use super::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use k8s_openapi::api::core::v1::Pod;
@@ -173,7 +174,8 @@ impl Lane {
             .map_err(|error| backend::words(&error))?;
         let (pod, port) = backends.pods.first().ok_or_else(|| backends.why_none())?;
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
-        let forwarder = pods.portforward(pod, &[*port]).await.map_err(|error| backend::words(&error))?;
+        let forwarder =
+            limit::read(pods.portforward(pod, &[*port])).await.map_err(|error| backend::words(&error))?;
         Ok((forwarder, *port))
     }
 

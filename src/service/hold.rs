@@ -15,6 +15,7 @@ use super::candidate::port_called;
 use super::candidate::ports;
 use super::find;
 use super::forward::Forward;
+use super::limit;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::OrFault;
@@ -134,7 +135,7 @@ async fn opened(
 
 async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result<(ObjectName, Port)> {
     let services: Api<Service> = Api::namespaced(client.clone(), namespace.as_str());
-    let found = services.list(&ListParams::default()).await;
+    let found = limit::read(services.list(&ListParams::default())).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     let doing = || format!("cannot list the Services of namespace `{namespace}`");
     let all = found.or_fault(Kind::Service, doing)?.items;

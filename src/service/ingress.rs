@@ -5,6 +5,7 @@
 //! believed but tried, when the URL is proved.
 
 use super::backend;
+use super::limit;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
@@ -74,7 +75,7 @@ pub async fn look(client: &Client, objects: &[Object], wanted: bool) -> kube::Re
         return Ok(Need::default());
     }
     let classes: Api<IngressClass> = Api::all(client.clone());
-    let mut classes = classes.list(&ListParams::default()).await?.items;
+    let mut classes = limit::read(classes.list(&ListParams::default())).await?.items;
     let written = objects.iter().filter(|object| object.kind() == "IngressClass");
     classes.extend(written.filter_map(|object| serde::Deserialize::deserialize(&*object.value).ok()));
     Ok(decide(&asking, wanted, &classes, &controllers(client).await?))
@@ -155,7 +156,7 @@ async fn controllers(client: &Client) -> kube::Result<Vec<Pod>> {
     let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
     let controller = ListParams::default()
         .labels("app.kubernetes.io/name=ingress-nginx,app.kubernetes.io/component=controller");
-    Ok(pods.list(&controller).await?.items)
+    Ok(limit::read(pods.list(&controller)).await?.items)
 }
 
 /// Waits until the addon's controller runs and its webhook admits Ingresses. `tell` hears what is waited for.
@@ -185,7 +186,7 @@ async fn judges(client: &Client) -> bool {
     let (Ok(namespace), Ok(name)) = (Namespace::parse(NAMESPACE), ObjectName::parse(ADMISSION)) else {
         return true;
     };
-    match services.get_opt(ADMISSION).await {
+    match limit::read(services.get_opt(ADMISSION)).await {
         Ok(None) => true,
         Ok(Some(_)) => backend::look(client, &namespace, &name, Some("https-webhook"))
             .await
@@ -204,7 +205,7 @@ async fn refused_for(client: &Client, pause: Duration, lasting: Duration) -> Fau
     let mut since: Option<Instant> = None;
     loop {
         tokio::time::sleep(pause).await;
-        let Ok(found) = pods.list(&ListParams::default()).await else { continue };
+        let Ok(found) = limit::read(pods.list(&ListParams::default())).await else { continue };
         match found.items.iter().find_map(refused) {
             None => since = None,
             Some(finding) if since.get_or_insert_with(Instant::now).elapsed() >= lasting => {

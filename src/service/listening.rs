@@ -5,6 +5,7 @@
 //! as `kubectl port-forward` asks, because it alone says "connection refused" of a port inside a pod.
 
 use super::backend;
+use super::limit;
 use crate::event::Finding;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
@@ -91,7 +92,7 @@ async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
     let backends = backend::look(client, &door.namespace, &door.service, door.name.as_deref()).await.ok()?;
     let (pod, port) = backends.pods.first()?;
     let pods: Api<Pod> = Api::namespaced(client.clone(), door.namespace.as_str());
-    let mut forwarder = pods.portforward(pod, &[*port]).await.ok()?;
+    let mut forwarder = limit::read(pods.portforward(pod, &[*port])).await.ok()?;
     let stream = forwarder.take_stream(*port)?;
     let why = tokio::time::timeout(SAYS, forwarder.take_error(*port)?).await;
     forwarder.abort();

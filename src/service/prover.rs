@@ -17,6 +17,7 @@ use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
 use super::ingress;
+use super::limit;
 use super::say;
 use crate::event::Finding;
 use crate::event::OpenItem;
@@ -279,7 +280,7 @@ impl Prover<'_> {
         detours: Vec<String>,
     ) -> Finding {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
-        let pods = pods.list(&ListParams::default().limit(500)).await;
+        let pods = limit::read(pods.list(&ListParams::default().limit(500))).await;
         let scene = Scene {
             backends: self.backends(candidate).await,
             pods: pods.map(|list| list.items).unwrap_or_default(),

@@ -7,6 +7,7 @@ use flate2::read::GzDecoder;
 use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::LazyLock;
 
@@ -17,8 +18,11 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b127(\.\d+){3}\
 /// The folder of an engine in the cache.
 static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[0-9a-f]{12}/").unwrap());
 
+/// What there is on a machine, by its names.
+pub(crate) type Left = BTreeMap<String, Value>;
+
 /// Everything of a machine, made comparable.
-pub(crate) fn all(left: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+pub(crate) fn all(left: Left) -> Left {
     // A pod that has ended stays as long as nobody takes it away; whether its work was done the Job says.
     let ended = |value: &Value| {
         value["kind"] == "Pod" && matches!(value["status"]["phase"].as_str(), Some("Failed" | "Succeeded"))
@@ -102,4 +106,25 @@ fn plain(value: &mut Value) {
         Value::String(words) => *words = text(words),
         _ => {}
     }
+}
+
+/// Says in what a disturbed machine is not like an undisturbed one.
+pub(crate) fn same(undisturbed: &Left, disturbed: &Left) -> Result<(), String> {
+    let names = undisturbed.keys().chain(disturbed.keys()).collect::<BTreeSet<_>>();
+    let differ = |name: &&String| undisturbed.get(*name) != disturbed.get(*name);
+    let found = names.into_iter().filter(differ).map(|name| {
+        let (one, other) = (undisturbed.get(name), disturbed.get(name));
+        format!("{name}:\n    undisturbed: {}\n    disturbed:   {}", told(one, other), told(other, one))
+    });
+    let found: Vec<String> = found.collect();
+    if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
+}
+
+/// A value, or of one that is long the part in which it differs from the other.
+fn told(one: Option<&Value>, other: Option<&Value>) -> String {
+    let Some(one) = one else { return "nothing".to_owned() };
+    let (one, other) = (one.to_string(), other.map(Value::to_string).unwrap_or_default());
+    let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
+    let begin = same.saturating_sub(80);
+    String::from_utf8_lossy(&one.as_bytes()[begin..one.len().min(begin + 240)]).into_owned()
 }

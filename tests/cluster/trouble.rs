@@ -222,3 +222,16 @@ async fn what_holds_an_object_back_is_told_while_it_is_waited_for_and_in_the_end
     assert!(fault.findings[0].mend.as_ref().unwrap().contains("finalizers"), "{fault:?}");
     assert!(stage.waited_for("it is held by zoo.io/keeper"));
 }
+
+#[tokio::test]
+async fn a_namespace_that_is_there_after_all_is_not_marked_as_ours() {
+    let stage = Stage::new().await;
+    stage.api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
+    let asks = |ask: &Ask| ask.method == "GET" && ask.path == "/api/v1/namespaces/shop";
+    let absent =
+        || Answer::Json(404, failure(404, "NotFound", "namespaces \"shop\" not found", &Value::Null));
+    first(&stage.api, 1, asks, absent);
+    assert_eq!(stage.up(&[config("a", json!({}))]).await, ["Created ConfigMap/a"]);
+    let namespace = stage.api.get("api/v1/namespaces", "", "shop").unwrap();
+    assert!(namespace["metadata"]["annotations"]["todo.dev/created-by"].is_null(), "{namespace}");
+}

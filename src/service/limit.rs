@@ -1,0 +1,29 @@
+//! How long the API server is waited for.
+//!
+//! Not a limit of the connection: over the same one go forwards and logs, which may well be silent for hours.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a read may take.
+const READ: Duration = Duration::from_secs(30);
+
+/// What a read says, or that it says nothing.
+pub(super) async fn read<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+    match tokio::time::timeout(READ, asked).await {
+        Ok(said) => said,
+        Err(_) => Err(kube::Error::Service(format!("it says nothing within {} s", READ.as_secs()).into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
+        let silent = read(std::future::pending::<kube::Result<()>>()).await;
+        assert!(silent.unwrap_err().to_string().contains("nothing within 30 s"));
+        assert_eq!(read(std::future::ready(Ok(7))).await.unwrap(), 7);
+    }
+}

@@ -1,0 +1,135 @@
+//! What is done on a machine: some runs to which nothing happens, and one more that is tried with everything that can go
+//! wrong.
+
+use super::chance::Chance;
+use super::project;
+use super::project::Made;
+use super::report::Report;
+use super::stage::Stage;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use todo::project::Project;
+use todo::project::check::load;
+use todo::rehearsal::scenario::Party;
+
+/// Longer than a run may take into which one thing goes wrong: an engine that says nothing is waited for for five minutes,
+/// a lock of somebody else for 15.
+pub(crate) const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// Which run is the one that is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// The first `up`, which starts minikube.
+    First,
+    /// An `up` with nothing changed.
+    Again,
+    /// An `up` after an edit of an image and of the manifests.
+    Edited,
+    /// `down`.
+    Down,
+    /// `down --purge`.
+    Purge,
+}
+
+impl Course {
+    pub(crate) const ALL: [Course; 5] =
+        [Course::First, Course::Again, Course::Edited, Course::Down, Course::Purge];
+
+    /// The command of the run.
+    pub(crate) fn line(self) -> &'static str {
+        match self {
+            Course::First | Course::Again | Course::Edited => "up",
+            Course::Down => "down",
+            Course::Purge => "down --purge",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Course::First => "first",
+            Course::Again => "again",
+            Course::Edited => "edited",
+            Course::Down => "down",
+            Course::Purge => "purge",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Course {
+        Course::ALL
+            .into_iter()
+            .find(|course| course.name() == name)
+            .unwrap_or_else(|| panic!("no course is `{name}`"))
+    }
+
+    /// Whether the project is gone when the run has ended well.
+    pub(crate) fn takes_down(self) -> bool {
+        matches!(self, Course::Down | Course::Purge)
+    }
+
+    /// What comes before the run.
+    pub(crate) async fn lead(self, stage: &mut Stage<'_>, folder: &Path) -> Result<(), String> {
+        if self != Course::First {
+            stage.well("up").await?;
+        }
+        if self == Course::Edited {
+            project::edit(folder);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The project of a seed, written into `folder`.
+pub(crate) fn project(folder: &Path, seed: u64) -> (Arc<Project>, Made) {
+    let made = project::make(folder, &mut Chance::new(seed));
+    (read(folder), made)
+}
+
+/// The project that is written in `folder`.
+pub(crate) fn read(folder: &Path) -> Arc<Project> {
+    Arc::new(load(&folder.join("deploy.toml")).unwrap())
+}
+
+/// A course to which nothing happens.
+pub(crate) struct Calm {
+    pub(crate) namespace: &'static str,
+    /// The calls of the run, in their order.
+    pub(crate) calls: Vec<(Party, String)>,
+    /// How many of them changed something.
+    pub(crate) effects: u64,
+    /// What there is after the run.
+    pub(crate) after: BTreeMap<String, Value>,
+    /// What there is after an `up` then.
+    pub(crate) wanted: BTreeMap<String, Value>,
+    pub(crate) report: Report,
+}
+
+impl Calm {
+    pub(crate) async fn of(folder: &Path, seed: u64, course: Course) -> Result<Calm, String> {
+        let (project, made) = project(folder, seed);
+        let mut stage = Stage::new(&project, &made, seed, LIMIT).await;
+        course.lead(&mut stage, folder).await?;
+        let before = stage.host.gate().effects();
+        let _ = stage.host.gate().asked();
+        stage.well(course.line()).await?;
+        let (calls, effects) = (stage.host.gate().asked(), stage.host.gate().effects() - before);
+        let after = stage.left().await;
+        let wanted = if course.takes_down() {
+            stage.well("up").await?;
+            stage.left().await
+        } else {
+            after.clone()
+        };
+        stage.is_decent()?;
+        Ok(Calm { namespace: made.namespace, calls, effects, after, wanted, report: stage.report })
+    }
+}
