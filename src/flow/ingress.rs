@@ -20,11 +20,9 @@ use crate::service::ingress;
 /// An Ingress of a class that nobody serves is a fault if people are to open the application through it, else a warning.
 pub(crate) async fn served(run: &Run, project: &Project, target: &Target, objects: &[Object]) -> Result<()> {
     let wanted = project.minikube.addons.iter().any(|addon| addon == minikube::INGRESS);
-    let need = run
-        .or_stopped(target.ask(run, "ingress", "cannot find out who serves the Ingresses", || {
-            ingress::look(&target.client, objects, wanted)
-        }))
-        .await?;
+    let look = || ingress::look(&target.client, objects, wanted);
+    let asked = Box::pin(target.ask(run, "ingress", "cannot find out who serves the Ingresses", look));
+    let need = run.or_stopped(asked).await?;
     let opened = candidates(&project.services, objects, &Live::default()).unwrap_or_default();
     let (broken, weak): (Vec<_>, Vec<_>) = need.unserved.into_iter().partition(|(name, _)| {
         opened.iter().filter_map(|candidate| candidate.ingress.as_ref()).any(|front| front.name == *name)
