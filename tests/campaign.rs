@@ -185,6 +185,8 @@ fn what_trials_have_found_stays_mended() {
         "3/purge/kill/8",
         // `down` with nothing to take away did not look for the lock of a run that had been killed.
         "3/purge/hang/0/api delete leases todo.shop",
+        // A rehearsed controller left an empty list of conditions where Kubernetes has no field.
+        "170",
     ];
     let trials: Vec<Trial> = found.into_iter().map(Trial::named).collect();
     none_failed(tried("found before", &trials).failed);

@@ -121,9 +121,13 @@ pub(super) fn set_condition(
     true
 }
 
+/// Takes a condition out; a list without any is no field, as in all that Go writes with `omitempty`.
 pub(super) fn drop_condition(object: &mut Value, kind: &str) {
-    if let Some(all) = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut) {
-        all.retain(|condition| condition["type"] != kind);
+    let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) else { return };
+    let Some(all) = status.get_mut("conditions").and_then(Value::as_array_mut) else { return };
+    all.retain(|condition| condition["type"] != kind);
+    if all.is_empty() {
+        status.remove("conditions");
     }
 }
 
