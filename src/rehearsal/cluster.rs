@@ -203,6 +203,11 @@ impl Cluster {
         })
     }
 
+    /// Somebody's pods take all that is left of every node.
+    pub fn fill(&self) {
+        self.inner.world.hand(scheduler::fill);
+    }
+
     /// The NodePorts that answer at the first node's address.
     #[must_use]
     pub fn open_ports(&self) -> BTreeSet<u16> {

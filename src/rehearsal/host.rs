@@ -318,6 +318,7 @@ impl Host {
             What::Kill => self.gate.kill(),
             What::ClockJump(seconds) => self.clock.set_by(*seconds),
             What::ImageVanish(pattern) => self.node.lose(pattern),
+            What::NodeFull => self.cluster.fill(),
             What::EngineRestart => {
                 self.doors.lock().unwrap_or_else(PoisonError::into_inner).truncate(1);
                 self.node.restart();

@@ -166,6 +166,8 @@ pub enum What {
     ImageVanish(Pattern),
     /// The clock is put forward by so many seconds, or back.
     ClockJump(i64),
+    /// Somebody's pods take all that is left of the node.
+    NodeFull,
     /// Somebody runs the same command at the same time.
     SecondRun,
     /// Somebody changes an object: a merge patch.
@@ -397,6 +399,7 @@ impl WrittenEvent {
                 What::ClockJump(self.by.ok_or("`clock-jump` needs `by`: seconds, below 0 for back")?),
                 &["by"],
             ),
+            "node-full" => (What::NodeFull, &[]),
             "second-run" => (What::SecondRun, &[]),
             "edit" => {
                 let patch = self.patch.clone().ok_or("`edit` needs `patch`: what changes")?;
@@ -406,7 +409,7 @@ impl WrittenEvent {
             "delete" => (What::Delete { path: object()? }, &["object"]),
             other => {
                 return Err(format!(
-                    "`does = \"{other}\"` is none of kill, engine-restart, image-vanish, clock-jump, second-run, edit, delete"
+                    "`does = \"{other}\"` is none of kill, engine-restart, image-vanish, clock-jump, node-full, second-run, edit, delete"
                 ));
             }
         };

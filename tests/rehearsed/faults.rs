@@ -9,6 +9,7 @@ use todo::rehearsal::cluster::fault::ApiFault;
 use todo::rehearsal::cluster::fault::ContainerStart;
 use todo::rehearsal::cluster::fault::Faults;
 use todo::rehearsal::cluster::fault::PodFault;
+use todo::rehearsal::request::Ask;
 
 const PROJECT: &str = "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n";
 
@@ -139,4 +140,26 @@ async fn a_command_that_reads_no_files_hides_what_the_programs_print_of_secrets(
         assert_eq!(told.code, 50, "{command}: {told:#?}");
         assert!(told.report.contains("| cannot log in with ***"), "{command}: {}", told.report);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_others_have_filled_is_told_with_who_they_are_and_serves_again_without_them() {
+    let stage = shop(todo::rehearsal::cluster::fault::NoFaults).await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    stage.cluster.fill();
+    let asks = "ports: [{ containerPort: 8080 }], resources: { requests: { memory: 64Mi } }";
+    stage.write("manifests/web.yaml", &WEB.replace("ports: [{ containerPort: 8080 }]", asks));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 50, "{told:#?}");
+    assert!(told.report.contains("Insufficient memory"), "{}", told.report);
+    assert!(told.report.contains("somebody-else-mini"), "{}", told.report);
+    let gone = Ask {
+        method: "DELETE".to_owned(),
+        path: "/api/v1/namespaces/default/pods/somebody-else-mini".to_owned(),
+        query: std::collections::BTreeMap::new(),
+        content: String::new(),
+        body: serde_json::Value::Null,
+    };
+    let _ = stage.cluster.api().answer(&gone);
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
 }

@@ -113,6 +113,24 @@ fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
     ))
 }
 
+/// Gives what is left of each node to a pod of somebody else.
+pub(super) fn fill(hand: &mut Hand<'_>) {
+    for node in hand.find(kinds::NODE, None, |_| true) {
+        let name = text(&node["metadata"]["name"]);
+        let taken = taken(hand, &name);
+        let left = |resource: &str| {
+            let all = quantity::milli(&node["status"]["allocatable"][resource]);
+            quantity::shown((all - taken.get(resource).unwrap_or(&0)).max(0))
+        };
+        let requests = json!({"cpu": left("cpu"), "memory": left("memory")});
+        let pod = json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": format!("somebody-else-{name}"), "namespace": "default"},
+            "spec": {"nodeName": name, "terminationGracePeriodSeconds": 0,
+                "containers": [{"name": "all", "image": "busybox", "resources": {"requests": requests}}]}});
+        let _ = hand.make(kinds::POD, pod);
+    }
+}
+
 /// What keeps a pod from its claims.
 fn claims(hand: &Hand<'_>, pod: &Value) -> Option<String> {
     let namespace = text(&pod["metadata"]["namespace"]);
