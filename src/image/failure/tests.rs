@@ -4,7 +4,6 @@ use super::finding;
 use crate::image::build::Broken;
 use crate::image::ignore::Ignore;
 use crate::image::survey::tests::surveyed;
-use std::path::Path;
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1\nFROM python:3.99 AS deps\nRUN --mount=type=cache,target=/c \\\n    pip install -r requirements.txt\nFROM node:22\nCOPY a.txt .\nCOPY --from=deps /nope .\n";
 
@@ -113,7 +112,7 @@ fn a_file_that_the_ignore_file_drops_is_told_with_the_line_that_drops_it() {
     let mut image = surveyed("web", DOCKERFILE, &[]);
     image.context.root = folder.path().to_owned();
     image.ignore = Ignore::parse(b"*.md\n*.txt\n").unwrap();
-    image.ignore_path = Path::new("web").join(".dockerignore");
+    image.ignore_path = "web/.dockerignore".into();
     let found = finding(&image, &broken("[stage-1 2/3] COPY a.txt .", "\"/a.txt\": not found", &[]));
     assert_eq!(
         found.message,

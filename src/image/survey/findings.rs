@@ -175,7 +175,7 @@ pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) 
         add(
             &unreadable,
             Finding::error(message),
-            &format!("allow it: `chmod u+r {}`", image.context.join(path).display()),
+            &format!("allow it: `chmod u+r {}`", slashed(&image.context.join(path)).display()),
         );
     }
     let changing = paths(|kind| matches!(kind, ProblemKind::KeepsChanging));

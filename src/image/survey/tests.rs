@@ -28,7 +28,6 @@ use crate::world::World;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -68,8 +67,8 @@ pub(crate) fn surveyed(name: &str, text: &str, needs: &[&str]) -> Surveyed {
         dockerfile: Dockerfile::parse(image.dockerfile.clone(), text.into(), ask).unwrap(),
         needs: needs.iter().map(|name| ImageName::parse(*name).unwrap()).collect(),
         ignore: Ignore::default(),
-        ignore_path: PathBuf::from(name).join(".dockerignore"),
-        dockerfile_path: PathBuf::from(name).join("Dockerfile"),
+        ignore_path: format!("{name}/.dockerignore").into(),
+        dockerfile_path: format!("{name}/Dockerfile").into(),
         warnings: Vec::new(),
         image,
     }
