@@ -170,10 +170,15 @@ fn secret(object: &mut Value) {
     }
 }
 
+/// The label by which selectors find a namespace.
+pub(crate) fn name_label(namespace: &mut Value) {
+    let name = namespace["metadata"]["name"].clone();
+    set(&mut namespace["metadata"], "labels", json!({}));
+    set(&mut namespace["metadata"]["labels"], "kubernetes.io/metadata.name", name);
+}
+
 fn namespace(object: &mut Value) {
-    let name = object["metadata"]["name"].clone();
-    set(&mut object["metadata"], "labels", json!({}));
-    set(&mut object["metadata"]["labels"], "kubernetes.io/metadata.name", name);
+    name_label(object);
     set(object, "spec", json!({}));
     set(&mut object["spec"], "finalizers", json!(["kubernetes"]));
     set(object, "status", json!({}));

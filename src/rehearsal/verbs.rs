@@ -3,6 +3,7 @@
 //! No schema and no controllers: nothing follows from it. What is sent is kept as it is, unless a cluster's rules hold;
 //! then it is filled in and checked first ([`crate::rehearsal::admission`]).
 
+use crate::rehearsal::defaults;
 use crate::rehearsal::deletion::is_held;
 use crate::rehearsal::fieldset;
 use crate::rehearsal::fieldset::Path;
@@ -143,7 +144,12 @@ impl Memory {
             return Answer::Json(409, about(&at, failure(409, "AlreadyExists", &message, &Value::Null)));
         }
         let mut object = ask.body.clone();
-        own(&mut object, ask.text("fieldManager"), "Update", &fieldset::fields(&ask.body), &self.stamp());
+        if at.collection == "api/v1/namespaces" {
+            // Whoever creates one owns its label, too.
+            defaults::name_label(&mut object);
+        }
+        let fields = fieldset::fields(&object);
+        own(&mut object, ask.text("fieldManager"), "Update", &fields, &self.stamp());
         match self.write(&at, ask, None, object) {
             Ok(object) => Answer::Json(201, object),
             Err(refused) => refused,
