@@ -7,16 +7,17 @@
 //! sockets to a rehearsed machine in this process, so what the engine and the API server cost is not counted, but for
 //! the case `first`, which is `todo rehearse` itself. Seconds say nothing on another machine: a case is missed by its
 //! exponent alone, the slope between its two largest sizes (1 is a straight line, 2 a square), or by what the whole costs
-//! beside its parts. Small sizes are flat, because starting a process costs more than ten objects do. On two busy cores:
+//! beside its parts. Small sizes are flat, because starting a process costs more than ten objects do. The release program,
+//! on two cores beside other work:
 //!
 //! | case | slope of time | of the processor's time | of memory |
 //! |---|---|---|---|
-//! | nothing changed, 300 to 1,000 objects | 0.9 | 1.0 | 0.2 |
-//! | nothing changed, 20 to 50 images | 0.1 | 0.8 | 0.1 |
-//! | first `up`, 200 to 400 objects | 1.1 | 1.0 | 0.5 |
+//! | nothing changed, 300 to 1,000 objects | 0.9 | 1.0 | 0.4 |
+//! | nothing changed, 20 to 50 images | 0.4 | 0.7 | 0.1 |
+//! | first `up`, 200 to 400 objects | 1.15 | 1.15 | 0.8 |
 //!
-//! 200 objects, 50 images and 1,000 pods together cost 0.8 of what the objects and the images cost alone, and 1.1 times the
-//! memory of the dearer of them: pods of what has not changed are hardly looked at.
+//! 200 objects, 50 images and 1,000 pods together cost 0.7 of what the objects and the images cost alone: pods of what has
+//! not changed are hardly looked at.
 //!
 //! A miss is a non-zero exit code. `TODO_TEST_PROGRAM` names the program; without it, it is the one of this build.
 #![expect(
