@@ -12,6 +12,12 @@ pub fn relative(root: &Path, path: &Path) -> PathBuf {
     slashed(path.strip_prefix(root).unwrap_or(path))
 }
 
+/// As [`relative`], to be told.
+#[must_use]
+pub fn shown(root: &Path, path: &Path) -> String {
+    relative(root, path).display().to_string()
+}
+
 /// `path` with `/` between folders.
 #[must_use]
 pub fn slashed(path: &Path) -> PathBuf {

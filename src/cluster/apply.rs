@@ -115,7 +115,7 @@ impl Applied {
 
     /// Whether something may be written down about charts of this project.
     pub(crate) fn may_have_charts(&self) -> bool {
-        self.stored.as_ref().is_some_and(|stored| stored.inventory.charts)
+        knows_charts(self.stored.as_ref())
     }
 
     /// Does `work` for as long as the lock is ours.
@@ -156,8 +156,7 @@ pub async fn apply(
         let prepared = survey::prepare(run, target, objects).await?;
         let (wanted, first) = (&prepared.wanted, first_inventory()?);
         let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
-        let first_charts =
-            options.charts && !survey.stored.as_ref().is_some_and(|stored| stored.inventory.charts);
+        let first_charts = options.charts && !knows_charts(survey.stored.as_ref());
         if !writes(&decided) && prepared.later.is_empty() && !first_charts {
             if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
                 return Ok(unchanged(run, survey, decided, *options));
@@ -177,6 +176,10 @@ pub async fn apply(
 /// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
 pub(crate) fn first_inventory() -> fault::Result<Inventory> {
     Inventory::new().or_fault(fault::Kind::Internal, || "cannot begin an inventory".to_owned())
+}
+
+fn knows_charts(stored: Option<&Stored>) -> bool {
+    stored.is_some_and(|stored| stored.inventory.charts)
 }
 
 /// Whether any of it has to be written.

@@ -11,6 +11,7 @@ use crate::cluster::wire::Kind;
 use crate::manifest::ObjectId;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
+use crate::random;
 use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -159,11 +160,7 @@ impl Inventory {
     /// An empty one, with a salt of its own.
     pub(crate) fn new() -> anyhow::Result<Inventory> {
         let mut salt = [0; 32];
-        rustls::crypto::ring::default_provider()
-            .secure_random
-            .fill(&mut salt)
-            .ok()
-            .context("the system gives no random numbers")?;
+        random::fill(&mut salt)?;
         Ok(Inventory {
             schema: 1,
             salt: STANDARD.encode(salt),

@@ -18,6 +18,7 @@ use crate::cluster::wire::Wire;
 use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
+use crate::random;
 use crate::run::Run;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -338,7 +339,7 @@ fn identity(run: &Run) -> String {
 
 fn nonce() -> u32 {
     let mut bytes = [0; 4];
-    let _ = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+    let _ = random::fill(&mut bytes);
     u32::from_le_bytes(bytes)
 }
 

@@ -12,6 +12,7 @@ use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
+use crate::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
 use crate::run::Run;
@@ -26,9 +27,6 @@ use std::time::Duration;
 
 /// How long a connection may take; the API server is on this machine or in its network.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// How long an answer may take.
-const ANSWER: Duration = Duration::from_secs(30);
 
 /// What minikube writes as `provider` into the extensions of its kubeconfig entries (`minikube: pkg/minikube/kubeconfig/extension.go`).
 const PROVIDER: &str = "minikube.sigs.k8s.io";
@@ -127,10 +125,8 @@ impl Target {
         mut question: impl FnMut() -> F,
     ) -> Result<T, Fault> {
         let asked = persist(tell(run, Step::Apply, item), || {
-            let answer = tokio::time::timeout(ANSWER, question());
-            async {
-                Ok(answer.await.unwrap_or_else(|_| Err(kube::Error::Service("it says nothing".into())))?)
-            }
+            let answer = limit::read(question());
+            async { Ok(answer.await?) }
         });
         asked.await.map_err(|failure| unreadable(failure, doing))
     }

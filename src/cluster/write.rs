@@ -104,7 +104,7 @@ async fn recreate(
     // The server judges a new object before it looks whether the name is taken: "already exists" means that it is good.
     let asked = preflight(&one.body);
     match persist(|why| item.waiting(why), || wire.create(kind, namespace, &asked, true)).await {
-        Err(failure) if failure.status().is_some_and(kube::core::Status::is_already_exists) => {}
+        Err(failure) if failure.is_there() => {}
         Err(failure) => return Err(refused(failure)),
         Ok(_) => {}
     }

@@ -10,8 +10,8 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::Object;
 use crate::project::SecretSpec;
+use crate::random;
 use crate::run::Run;
-use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -54,7 +54,6 @@ pub(crate) async fn generate(
 /// The text of `length` random bytes, in letters, digits, `-` and `_`, so that it fits into a URL or a variable.
 fn random(length: u32) -> anyhow::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(length)?];
-    let source = rustls::crypto::ring::default_provider().secure_random;
-    source.fill(&mut bytes).ok().context("the system gives no random numbers")?;
+    random::fill(&mut bytes)?;
     Ok(URL_SAFE_NO_PAD.encode(bytes).into_bytes())
 }

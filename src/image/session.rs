@@ -8,7 +8,7 @@ use crate::docker::dial::Dialer;
 use crate::image::build_secrets::SecretStore;
 use crate::image::credentials::Credentials;
 use crate::image::filesync::Files;
-use anyhow::Context;
+use crate::random;
 use bollard_buildkit_proto::health::HealthCheckRequest;
 use bollard_buildkit_proto::health::HealthCheckResponse;
 use bollard_buildkit_proto::health::HealthListRequest;
@@ -234,7 +234,6 @@ impl Health for Serving {
 /// reads our files.
 fn fresh_id() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
-    let source = rustls::crypto::ring::default_provider().secure_random;
-    source.fill(&mut bytes).ok().context("the system gives no random numbers")?;
+    random::fill(&mut bytes)?;
     Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }

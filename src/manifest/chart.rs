@@ -18,7 +18,7 @@ use crate::manifest::yaml;
 use crate::project::Chart;
 use crate::project::Set;
 use crate::project::name::Namespace;
-use crate::relative::relative;
+use crate::relative::shown;
 use crate::run::Run;
 use serde_json::Value;
 use std::fmt;
@@ -176,7 +176,7 @@ pub(crate) async fn build_dependencies(
     if missing.is_empty() {
         return Ok(None);
     }
-    let shown = relative(root, &chart.folder).display().to_string();
+    let shown = shown(root, &chart.folder);
     let item = run.sink.item(Step::Preflight, format!("dependencies of {shown}"));
     let call = Call::new(helm).args(["dependency", "build"]).args([&chart.folder]).folder(root);
     let built = call.lines(run, |_, line| item.log(line)).await;

@@ -16,6 +16,7 @@ use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::name::Namespace;
 use crate::relative::relative;
+use crate::relative::shown;
 use crate::relative::slashed;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -89,7 +90,7 @@ pub fn duplicates(objects: &[Object], namespace: Option<&Namespace>) -> Vec<Find
 }
 
 fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
-    let shown = relative(root, path).display().to_string();
+    let shown = shown(root, path);
     let unreadable = |error: std::io::Error| -> Box<Finding> {
         Finding::error(format!("cannot read `{shown}`: {error}")).mend("check its permissions").into()
     };

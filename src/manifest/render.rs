@@ -21,7 +21,7 @@ use crate::project::Chart;
 use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::name::Namespace;
-use crate::relative::relative;
+use crate::relative::shown;
 use crate::run::Run;
 use place::folder;
 use place::placed;
@@ -190,11 +190,6 @@ fn values(text: &str, file: &Path) -> Vec<Finding> {
             .map(|one| Finding::error("these are no values for a chart").at(one.place.clone()).mend(mend)),
     );
     found
-}
-
-/// A path as places have it.
-pub(crate) fn shown(root: &Path, path: &Path) -> String {
-    relative(root, path).display().to_string()
 }
 
 #[cfg(test)]

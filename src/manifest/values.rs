@@ -6,7 +6,6 @@
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
-use crate::manifest::render::shown;
 use crate::manifest::yaml;
 use crate::project::Chart;
 use crate::project::Mode;
@@ -16,6 +15,7 @@ use crate::project::SourceKind;
 use crate::project::clear::Clear;
 use crate::project::clear::look;
 use crate::project::tracked::Repository;
+use crate::relative::shown;
 use std::path::Path;
 use std::path::PathBuf;
 

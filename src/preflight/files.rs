@@ -8,7 +8,7 @@ use crate::project::Image;
 use crate::project::Project;
 use crate::project::Source;
 use crate::project::SourceKind;
-use crate::relative::relative;
+use crate::relative::shown;
 use crate::world::World;
 use std::fs::File;
 use std::path::Path;
@@ -34,8 +34,8 @@ pub(super) fn check(world: &World, project: &Project) -> Vec<Finding> {
 
 /// As deploy.toml would write it.
 fn short(project: &Project, path: &Path) -> String {
-    let short = relative(&project.root, path);
-    if short.as_os_str().is_empty() { ".".to_owned() } else { short.display().to_string() }
+    let short = shown(&project.root, path);
+    if short.is_empty() { ".".to_owned() } else { short }
 }
 
 fn context(project: &Project, image: &Image) -> Option<Finding> {

@@ -5,7 +5,7 @@
 
 use crate::event::Finding;
 use crate::project::Project;
-use crate::relative::relative;
+use crate::relative::shown;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ pub fn env_files(project: &Project) -> Vec<Finding> {
     let tracked = files.into_iter().filter(|(file, _)| repository.has(file));
     tracked
         .map(|(file, place)| {
-            let name = relative(&project.root, file).display().to_string();
+            let name = shown(&project.root, file);
             let told = format!("git has `{name}`, and with it every secret that is in it");
             Finding::warning(told).at(place.clone()).mend(format!(
                 "`git rm --cached {name}`, write it into .gitignore, and get new values: the old ones are in the history"

@@ -1,6 +1,6 @@
 //! What stands behind a Service: its endpoints, as the cluster sees them.
 
-use super::limit;
+use crate::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use k8s_openapi::api::discovery::v1::EndpointSlice;

@@ -5,7 +5,7 @@
 //! connection, because a WebSocket of the API server carries one connection only.
 
 use super::backend;
-use super::limit;
+use crate::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use k8s_openapi::api::core::v1::Pod;

@@ -5,12 +5,12 @@
 //! believed but tried, when the URL is proved.
 
 use super::backend;
-use super::limit;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::limit;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
@@ -65,7 +65,8 @@ pub struct Need {
     pub unserved: Vec<(String, Finding)>,
 }
 
-/// Looks who serves the Ingresses among `objects`, and the addon if it is `wanted` anyhow. Asks nothing where there is no Ingress.
+/// Looks who serves the Ingresses among `objects`, and the addon if it is `wanted` anyhow. Asks nothing where there is no
+/// Ingress, and waits without end: whoever calls has a limit.
 ///
 /// # Errors
 /// The API server's, when it does not tell its IngressClasses or the addon's pods.
@@ -75,7 +76,7 @@ pub async fn look(client: &Client, objects: &[Object], wanted: bool) -> kube::Re
         return Ok(Need::default());
     }
     let classes: Api<IngressClass> = Api::all(client.clone());
-    let mut classes = limit::read(classes.list(&ListParams::default())).await?.items;
+    let mut classes = classes.list(&ListParams::default()).await?.items;
     let written = objects.iter().filter(|object| object.kind() == "IngressClass");
     classes.extend(written.filter_map(|object| serde::Deserialize::deserialize(&*object.value).ok()));
     Ok(decide(&asking, wanted, &classes, &controllers(client).await?))

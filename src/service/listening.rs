@@ -5,8 +5,8 @@
 //! as `kubectl port-forward` asks, because it alone says "connection refused" of a port inside a pod.
 
 use super::backend;
-use super::limit;
 use crate::event::Finding;
+use crate::limit;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;

@@ -102,15 +102,20 @@ fn failing() -> String {
     format!("{trace}\r\n{error}\r\n")
 }
 
-#[tokio::test]
-async fn a_build_that_fails_ends_with_its_line_and_its_output() {
-    let mut sample = sample();
-    let fake = Fake::start(sample.folder.path(), |line| match line.split('?').next().unwrap() {
+/// An engine whose builds fail.
+fn broken_builder(sample: &Sample) -> Fake {
+    Fake::start(sample.folder.path(), |line| match line.split('?').next().unwrap() {
         "GET /images/debian:12/json" => inspected(ID, &[]),
         "POST /session" => (101, String::new()),
         "POST /build" => (200, failing()),
         _ => missing(),
-    });
+    })
+}
+
+#[tokio::test]
+async fn a_build_that_fails_ends_with_its_line_and_its_output() {
+    let mut sample = sample();
+    let fake = broken_builder(&sample);
     let fault =
         image::make(&sample.run, &sample.project, &to(&fake), &sample.survey(&["web"])).await.unwrap_err();
     assert_eq!((fault.kind, fault.causes()), (Kind::Image, vec!["cannot build image `web`".to_owned()]));
@@ -204,12 +209,7 @@ async fn a_file_or_folder_that_became_a_link_goes_into_no_tar() {
 #[tokio::test]
 async fn the_value_of_a_build_secret_is_in_no_request_and_in_nothing_that_is_told() {
     let mut sample = sample();
-    let fake = Fake::start(sample.folder.path(), |line| match line.split('?').next().unwrap() {
-        "GET /images/debian:12/json" => inspected(ID, &[]),
-        "POST /session" => (101, String::new()),
-        "POST /build" => (200, failing()),
-        _ => missing(),
-    });
+    let fake = broken_builder(&sample);
     let mut web = sample.image("web");
     web.secrets.insert("token".to_owned(), BuildSecret::Env("SOME_TOKEN".to_owned()));
     let surveyed = sample.try_survey(vec![web]).unwrap();

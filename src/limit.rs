@@ -9,7 +9,7 @@ use std::time::Duration;
 const READ: Duration = Duration::from_secs(30);
 
 /// What a read says, or that it says nothing.
-pub(super) async fn read<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
+pub(crate) async fn read<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     match tokio::time::timeout(READ, asked).await {
         Ok(said) => said,
         Err(_) => Err(kube::Error::Service(format!("it says nothing within {} s", READ.as_secs()).into())),

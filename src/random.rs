@@ -1,0 +1,14 @@
+//! Bytes that nobody guesses.
+//!
+//! Of the TLS library that is there anyhow, and an error where the system has none: what is made of them keeps secrets.
+
+use anyhow::Context;
+
+/// Fills `bytes` by chance.
+///
+/// # Errors
+/// The system gives no random numbers.
+pub fn fill(bytes: &mut [u8]) -> anyhow::Result<()> {
+    let source = rustls::crypto::ring::default_provider().secure_random;
+    source.fill(bytes).ok().context("the system gives no random numbers")
+}
