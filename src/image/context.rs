@@ -3,10 +3,12 @@
 //! Not the sending, and not a tar: an entry has what BuildKit compares (kind, executable or not, size, content, target of
 //! a link), and nothing of what differs between two machines with the same sources (owner, umask, order).
 
+mod confirm;
 mod found;
 mod walk;
 
 pub use self::walk::walk;
+use crate::image::stat::Stat;
 use std::cmp::Ordering;
 use std::io;
 use std::path::PathBuf;
@@ -90,6 +92,13 @@ pub struct Walked {
 pub fn compare(one: &str, other: &str) -> Ordering {
     let key = |byte: u8| if byte == b'/' { 0 } else { byte };
     one.bytes().map(key).cmp(other.bytes().map(key))
+}
+
+impl EntryKind {
+    fn file(stat: &Stat, executable: bool, hash: [u8; 32]) -> EntryKind {
+        let modified_secs = stat.modified.div_euclid(1_000_000_000);
+        EntryKind::File { size: stat.size, executable, hash, modified_secs }
+    }
 }
 
 impl Entry {

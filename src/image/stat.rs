@@ -93,6 +93,81 @@ pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
     File::open(root.join(path))
 }
 
+/// A folder whose contents are asked for by their paths, where that can stand for listing them.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) struct Below {
+    folder: File,
+    device: u64,
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+impl Below {
+    /// The folder at `root`; `None` on a file system of which it is not known that a folder's times change whenever
+    /// something in it comes, goes or is renamed. POSIX asks for that (`open`, `unlink`, `rename`: "shall mark for update");
+    /// network and FUSE file systems answer from caches.
+    pub(crate) fn open(root: &Path) -> Option<Below> {
+        let folder = File::open(root).ok()?;
+        if !tells_by_its_times(&folder) {
+            return None;
+        }
+        let device = number(rustix::fs::fstat(&folder).ok()?.st_dev)?;
+        Some(Below { folder, device })
+    }
+
+    /// What is at `path`, itself if it is a link; `None` if nothing is, or it is of another file system.
+    pub(crate) fn stat(&self, path: &str) -> Option<Stat> {
+        use rustix::fs::AtFlags;
+        let path = if path.is_empty() { "." } else { path };
+        let found = rustix::fs::statat(&self.folder, path, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        if number::<_, u64>(found.st_dev)? != self.device {
+            return None;
+        }
+        let nanoseconds = |seconds: i64, rest: i64| seconds.checked_mul(1_000_000_000)?.checked_add(rest);
+        Some(Stat {
+            size: number(found.st_size)?,
+            modified: nanoseconds(number(found.st_mtime)?, number(found.st_mtime_nsec)?)?,
+            changed: nanoseconds(number(found.st_ctime)?, number(found.st_ctime_nsec)?)?,
+            inode: number(found.st_ino)?,
+        })
+    }
+}
+
+/// The fields have other types from one platform to the next.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn number<N: TryInto<M>, M>(number: N) -> Option<M> {
+    number.try_into().ok()
+}
+
+#[cfg(target_os = "linux")]
+fn tells_by_its_times(folder: &File) -> bool {
+    // linux: include/uapi/linux/magic.h: ext4, xfs, btrfs, tmpfs, f2fs.
+    const KNOWN: [u64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010];
+    let found = rustix::fs::fstatfs(folder).ok().and_then(|found| number::<_, u64>(found.f_type));
+    found.is_some_and(|kind| KNOWN.contains(&kind))
+}
+
+#[cfg(target_os = "macos")]
+fn tells_by_its_times(folder: &File) -> bool {
+    let Ok(found) = rustix::fs::fstatfs(folder) else { return false };
+    let name = found.f_fstypename.iter().map(|byte| byte.cast_unsigned()).take_while(|byte| *byte != 0);
+    name.eq(*b"apfs")
+}
+
+/// Elsewhere folders are listed each time.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) struct Below(std::convert::Infallible);
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+impl Below {
+    pub(crate) fn open(_root: &Path) -> Option<Below> {
+        None
+    }
+
+    pub(crate) fn stat(&self, _path: &str) -> Option<Stat> {
+        match self.0 {}
+    }
+}
+
 /// Whether [`open`] failed because a link is there.
 #[cfg(unix)]
 pub(crate) fn is_link(error: &io::Error) -> bool {

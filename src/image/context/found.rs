@@ -5,8 +5,8 @@ use crate::image::context::EntryKind;
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
 use crate::image::stat::Stat;
-use crate::image::stat_cache::Read;
 use crate::image::stat_cache::Record;
+use crate::image::stat_cache::What;
 use std::io;
 
 #[derive(Default)]
@@ -17,22 +17,21 @@ pub(super) struct Found {
 
 pub(super) struct FoundEntry {
     pub(super) entry: Entry,
-    pub(super) stat: Option<Stat>,
-    /// Whether the stat cache had it, as it is.
-    pub(super) known: bool,
-    /// A folder that is ignored, but in which something may be kept.
-    pub(super) ignored: bool,
+    /// A folder's is from before it was listed.
+    pub(super) stat: Stat,
+    /// Whether it is sent; not so a folder that is ignored, but in which something may be kept.
+    pub(super) sent: bool,
 }
 
 impl FoundEntry {
-    pub(super) fn read(&self) -> Option<Read<'_>> {
-        match (&self.entry.kind, self.stat) {
-            (EntryKind::File { hash, .. }, Some(stat)) => {
-                let record = Record { stat, hash: *hash };
-                Some(Read { path: &self.entry.path, record, known: self.known })
-            }
-            _ => None,
-        }
+    /// What there is to remember.
+    pub(super) fn record(&self) -> Record<'_> {
+        let what = match &self.entry.kind {
+            EntryKind::File { executable, hash, .. } => What::File { executable: *executable, hash: *hash },
+            EntryKind::Folder => What::Folder { sent: self.sent },
+            EntryKind::Link { target } => What::Link { target },
+        };
+        Record { path: &self.entry.path, stat: self.stat, what }
     }
 }
 
@@ -42,31 +41,13 @@ impl Found {
         self.problems.append(&mut other.problems);
     }
 
-    pub(super) fn add(&mut self, path: String, kind: EntryKind) {
-        self.entries.push(FoundEntry {
-            entry: Entry { path, kind },
-            stat: None,
-            known: false,
-            ignored: false,
-        });
+    pub(super) fn add(&mut self, path: String, kind: EntryKind, stat: Stat) {
+        self.entries.push(FoundEntry { entry: Entry { path, kind }, stat, sent: true });
     }
 
-    pub(super) fn add_file(
-        &mut self,
-        path: String,
-        stat: Stat,
-        executable: bool,
-        hash: [u8; 32],
-        known: bool,
-    ) {
-        let modified_secs = stat.modified.div_euclid(1_000_000_000);
-        let kind = EntryKind::File { size: stat.size, executable, hash, modified_secs };
-        self.entries.push(FoundEntry {
-            entry: Entry { path, kind },
-            stat: Some(stat),
-            known,
-            ignored: false,
-        });
+    pub(super) fn add_folder(&mut self, path: String, stat: Stat, ignored: bool) {
+        let entry = Entry { path, kind: EntryKind::Folder };
+        self.entries.push(FoundEntry { entry, stat, sent: !ignored });
     }
 
     pub(super) fn problem(&mut self, path: String, kind: ProblemKind) {
@@ -81,18 +62,18 @@ impl Found {
     }
 }
 
-/// `fsutil` tells of an ignored folder only if something in it is kept.
-pub(super) fn without_empty_ignored_folders(found: Vec<FoundEntry>) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::with_capacity(found.len());
-    for FoundEntry { entry, ignored, .. } in found.into_iter().rev() {
-        let needed = !ignored
-            || entries.last().is_some_and(|next| {
-                next.path.strip_prefix(entry.path.as_str()).is_some_and(|rest| rest.starts_with('/'))
-            });
-        if needed {
-            entries.push(entry);
+/// `fsutil` tells of an ignored folder only if something in it is kept. The entries are in the context's order.
+pub(super) fn send_folders_of_what_is_sent(found: &mut [FoundEntry]) {
+    let mut next: Option<usize> = None;
+    for index in (0..found.len()).rev() {
+        let FoundEntry { entry, sent, .. } = &found[index];
+        let holds = |next: usize| {
+            let below = found[next].entry.path.strip_prefix(entry.path.as_str());
+            below.is_some_and(|rest| rest.starts_with('/'))
+        };
+        if *sent || next.is_some_and(holds) {
+            found[index].sent = true;
+            next = Some(index);
         }
     }
-    entries.reverse();
-    entries
 }

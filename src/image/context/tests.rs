@@ -94,9 +94,13 @@ mod unix {
     use super::paths;
     use super::read;
     use super::walk;
+    use crate::image::context::Context;
+    use crate::image::context::confirm::confirm;
+    use crate::image::context::walk::walk_at;
+    use crate::image::stat::Below;
     use crate::image::stat::Stat;
-    use crate::image::stat_cache::Read;
     use crate::image::stat_cache::Record;
+    use crate::image::stat_cache::What;
     use rustix::fs::Mode;
     use rustix::fs::OFlags;
     use std::ffi::OsStr;
@@ -105,6 +109,8 @@ mod unix {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
+    use std::path::PathBuf;
+    use tempfile::TempDir;
 
     #[test]
     fn modes_are_reduced_to_what_git_keeps() {
@@ -200,18 +206,56 @@ mod unix {
         assert!(problem.path == "log" && matches!(problem.kind, ProblemKind::KeepsChanging));
     }
 
+    /// A cache of its own, and a clock that is ahead: to it all files are old.
+    struct Remembering {
+        root: TempDir,
+        cache: TempDir,
+        ignore: Ignore,
+    }
+
+    impl Remembering {
+        fn of(root: TempDir, rules: &str) -> Remembering {
+            let ignore = Ignore::parse(rules.as_bytes()).unwrap();
+            Remembering { root, cache: tempfile::tempdir().unwrap(), ignore }
+        }
+
+        fn cache(&self) -> StatCache {
+            StatCache::open(Some(self.cache.path()), self.root.path(), &self.ignore)
+        }
+
+        fn learn(&self) -> Walked {
+            let later = SystemTime::now() + Duration::from_secs(3600);
+            walk_at(later, self.root.path(), &self.ignore, &self.cache(), &|| false)
+        }
+
+        fn walk(&self) -> Walked {
+            walk(self.root.path(), &self.ignore, &self.cache(), &|| false)
+        }
+
+        /// What the context is without asking the folders for what is in them; nothing if one thing looks otherwise.
+        fn confirm(&self) -> Option<Context> {
+            confirm(self.root.path(), &self.cache(), &|| false)
+        }
+
+        fn at(&self, path: &str) -> PathBuf {
+            self.root.path().join(path)
+        }
+    }
+
     #[test]
     fn what_is_known_of_an_old_file_is_believed() {
-        let (root, cache) = (files(&["a", "b"]), tempfile::tempdir().unwrap());
-        let ignore = Ignore::default();
-        let open = || StatCache::open(Some(cache.path()), root.path(), &ignore);
-        let stat = |name: &str| Stat::of(&fs::metadata(root.path().join(name)).unwrap());
-        // Hashes that no file has show where a hash came from; a clock that is ahead makes the files old.
-        let later = SystemTime::now() + Duration::from_secs(3600);
-        let read = |path| Read { path, record: Record { stat: stat(path), hash: [7; 32] }, known: false };
-        open().save(["a", "b"].map(read).into_iter(), later);
-        fs::write(root.path().join("b"), b"changed").unwrap();
-        let walked = walk(root.path(), &ignore, &open(), &|| false);
+        let all = Remembering::of(files(&["a", "b"]), "");
+        let stat = |name: &str| Stat::of(&fs::metadata(all.at(name)).unwrap());
+        // Hashes that no file has show where a hash came from.
+        let what = || What::File { executable: false, hash: [7; 32] };
+        let record = |path| Record { path, stat: stat(path), what: what() };
+        all.cache().save(
+            ["a", "b"].map(record).into_iter(),
+            false,
+            SystemTime::now() + Duration::from_secs(9),
+        );
+        fs::write(all.at("b"), b"changed").unwrap();
+        let walked = all.walk();
         let hash = |name: &str| match walked.context.entry(name).map(|entry| &entry.kind) {
             Some(EntryKind::File { hash, .. }) => *hash,
             other => panic!("{other:?}"),
@@ -219,7 +263,114 @@ mod unix {
         assert_eq!((hash("a"), hash("b")), ([7; 32], *blake3::hash(b"changed").as_bytes()));
         // Other rules are another context.
         let other = Ignore::parse(b"x").unwrap();
-        assert!(StatCache::open(Some(cache.path()), root.path(), &other).hash("a", &stat("a")).is_none());
+        let other = StatCache::open(Some(all.cache.path()), all.root.path(), &other);
+        assert!(other.hash("a", &stat("a")).is_none());
+    }
+
+    /// A file, a program, a link, a folder with nothing in it, one that is ignored but for what is kept in it, and
+    /// one in which nothing is kept as yet.
+    fn varied() -> Remembering {
+        let root = files(&["a", "src/b", "src/deep/c", "kept/x", "kept/y.md", "none/x", "gone/x"]);
+        fs::create_dir(root.path().join("empty")).unwrap();
+        symlink("src/b", root.path().join("link")).unwrap();
+        fs::set_permissions(root.path().join("a"), fs::Permissions::from_mode(0o755)).unwrap();
+        Remembering::of(root, "kept\nnone\ngone\n!**/*.md\n")
+    }
+
+    #[test]
+    fn what_looks_as_before_need_not_be_listed() {
+        let all = varied();
+        let learnt = all.learn();
+        assert_eq!(
+            paths(&learnt),
+            ["a", "empty", "kept", "kept/y.md", "link", "src", "src/b", "src/deep", "src/deep/c"]
+        );
+        let confirmed = all.confirm();
+        // Where folders do not tell by their times, nothing is ever confirmed.
+        assert_eq!(confirmed.is_some(), Below::open(all.root.path()).is_some());
+        if let Some(confirmed) = confirmed {
+            assert_eq!(confirmed.entries, learnt.context.entries);
+            assert_eq!(confirmed.bytes, learnt.context.bytes);
+        }
+    }
+
+    #[test]
+    fn whatever_changes_is_noticed() {
+        type Change = fn(&Remembering);
+        let changes: [(&str, Change); 15] = [
+            ("a new file", |all| fs::write(all.at("src/new"), b"").unwrap()),
+            ("a new folder", |all| fs::create_dir(all.at("src/deep/new")).unwrap()),
+            ("a file less", |all| fs::remove_file(all.at("src/deep/c")).unwrap()),
+            ("a folder less", |all| fs::remove_dir(all.at("empty")).unwrap()),
+            ("a renamed file", |all| fs::rename(all.at("src/b"), all.at("src/d")).unwrap()),
+            ("a moved folder", |all| fs::rename(all.at("src/deep"), all.at("deep")).unwrap()),
+            ("other content, at the old time", |all| {
+                let modified = fs::metadata(all.at("a")).unwrap().modified().unwrap();
+                fs::write(all.at("a"), b"b").unwrap();
+                fs::File::options().write(true).open(all.at("a")).unwrap().set_modified(modified).unwrap();
+            }),
+            ("another file in its place", |all| {
+                fs::write(all.at("none/z"), b"z").unwrap();
+                fs::rename(all.at("none/z"), all.at("a")).unwrap();
+            }),
+            ("another mode", |all| {
+                fs::set_permissions(all.at("a"), fs::Permissions::from_mode(0o644)).unwrap();
+            }),
+            ("another link", |all| {
+                fs::remove_file(all.at("link")).unwrap();
+                symlink("src/c", all.at("link")).unwrap();
+            }),
+            ("a link in place of a folder", |all| {
+                fs::rename(all.at("src"), all.at("none/src")).unwrap();
+                symlink("none/src", all.at("src")).unwrap();
+            }),
+            ("a folder in place of a file", |all| {
+                fs::remove_file(all.at("a")).unwrap();
+                fs::create_dir(all.at("a")).unwrap();
+            }),
+            ("something to keep where nothing was", |all| fs::write(all.at("none/n.md"), b"").unwrap()),
+            ("something to keep where something was", |all| fs::write(all.at("kept/n.md"), b"").unwrap()),
+            ("nothing to keep where something was", |all| fs::remove_file(all.at("kept/y.md")).unwrap()),
+        ];
+        for (what, change) in changes {
+            let all = varied();
+            let before = all.learn().context.entries;
+            change(&all);
+            let now = walk(all.root.path(), &all.ignore, &StatCache::default(), &|| false).context.entries;
+            assert_ne!(before, now, "{what}");
+            assert_eq!(all.walk().context.entries, now, "{what}");
+            assert!(all.confirm().is_none(), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_goes_on_in_an_ignored_folder_is_nobodys_business() {
+        let all = Remembering::of(files(&["a", "target/x"]), "target\n");
+        let before = all.learn().context.entries;
+        fs::write(all.at("target/new"), b"").unwrap();
+        assert_eq!(all.confirm().is_some(), Below::open(all.root.path()).is_some());
+        assert_eq!(all.walk().context.entries, before);
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_told_each_time() {
+        let all = Remembering::of(files(&["a"]), "");
+        let _socket = UnixListener::bind(all.at("socket")).unwrap();
+        for walked in [all.learn(), all.walk()] {
+            assert_eq!(walked.problems.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_whole_is_known_only_if_all_of_it_is_old() {
+        let all = Remembering::of(files(&["a", "b/c"]), "");
+        let young = Stat::of(&fs::metadata(all.at("b")).unwrap()).changed;
+        // As of this moment `a` is old enough, and what was changed last is not.
+        let began =
+            SystemTime::UNIX_EPOCH + Duration::from_nanos(young.unsigned_abs()) + Duration::from_secs(4);
+        let walked = walk_at(began, all.root.path(), &all.ignore, &all.cache(), &|| false);
+        assert_eq!(paths(&walked), ["a", "b", "b/c"]);
+        assert!(all.cache().whole().is_none());
     }
 
     /// Makes every file old enough to be remembered.

@@ -8,14 +8,17 @@ use crate::image::context::EntryKind;
 use crate::image::context::ProblemKind;
 use crate::image::context::Walked;
 use crate::image::context::compare;
+use crate::image::context::confirm::confirm;
 use crate::image::context::found::Found;
 use crate::image::context::found::FoundEntry;
-use crate::image::context::found::without_empty_ignored_folders;
+use crate::image::context::found::send_folders_of_what_is_sent;
 use crate::image::ignore::Hits;
 use crate::image::ignore::Ignore;
 use crate::image::stat;
 use crate::image::stat::Stat;
+use crate::image::stat_cache::Record;
 use crate::image::stat_cache::StatCache;
+use crate::image::stat_cache::What;
 use std::fs;
 use std::io;
 use std::io::Read;
@@ -35,7 +38,40 @@ const BATCH: (usize, u64) = (64, 4 << 20);
 /// Reads the context in `root`; contents that `cache` knows are not read again, and it learns the others.
 /// `stop` is asked often; once it says yes, what is returned is not complete.
 pub fn walk(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Walked {
-    let began = SystemTime::now();
+    if let Some(context) = confirm(root, cache, stop) {
+        return Walked { context, problems: Vec::new() };
+    }
+    walk_at(SystemTime::now(), root, ignore, cache, stop)
+}
+
+/// Lists everything; what looks older than `began` is remembered.
+pub(super) fn walk_at(
+    began: SystemTime,
+    root: &Path,
+    ignore: &Ignore,
+    cache: &StatCache,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Walked {
+    let itself = fs::metadata(root).ok().map(|metadata| Stat::of(&metadata));
+    let mut found = listed(root, ignore, cache, stop);
+    found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
+    found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    send_folders_of_what_is_sent(&mut found.entries);
+    if let Some(stat) = itself
+        && !stop()
+    {
+        let itself = Record { path: "", stat, what: What::Folder { sent: false } };
+        let records = std::iter::once(itself).chain(found.entries.iter().map(FoundEntry::record));
+        cache.save(records, found.problems.is_empty(), began);
+    }
+    let entries: Vec<Entry> =
+        found.entries.into_iter().filter(|found| found.sent).map(|found| found.entry).collect();
+    let bytes = entries.iter().map(Entry::size).sum();
+    Walked { context: Context { root: root.to_owned(), entries, bytes }, problems: found.problems }
+}
+
+/// Everything in the context, in no order.
+fn listed(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Found {
     let first = Work::Folder { path: String::new(), hits: Hits::default() };
     let queue = Mutex::new(Queue { work: vec![first], busy: 0 });
     let walker = Walker { root, ignore, cache, stop, queue, wake: Condvar::new() };
@@ -51,14 +87,7 @@ pub fn walk(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() ->
             }
         }
     });
-    found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
-    found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-    if !stop() {
-        cache.save(found.entries.iter().filter_map(FoundEntry::read), began);
-    }
-    let entries = without_empty_ignored_folders(found.entries);
-    let bytes = entries.iter().map(Entry::size).sum();
-    Walked { context: Context { root: root.to_owned(), entries, bytes }, problems: found.problems }
+    found
 }
 
 struct Walker<'a> {
@@ -105,7 +134,7 @@ impl Walker<'_> {
 
     fn work(&self) -> Found {
         let mut found = Found::default();
-        let mut buffer = vec![0; 128 * 1024];
+        let mut buffer = Vec::new();
         loop {
             let mut queue = self.queue();
             let work = loop {
@@ -124,6 +153,7 @@ impl Walker<'_> {
                 _ if (self.stop)() => {}
                 Work::Folder { path, hits } => self.read_folder(&path, &hits, &mut found),
                 Work::Files(paths) => {
+                    buffer.resize(128 * 1024, 0);
                     for path in paths {
                         self.read_file(path, &mut buffer, &mut found);
                     }
@@ -169,12 +199,18 @@ impl Walker<'_> {
                 if ignored && !self.ignore.may_keep_below(&path) {
                     continue;
                 }
-                if utf8 {
-                    let entry = Entry { path: path.clone(), kind: EntryKind::Folder };
-                    found.entries.push(FoundEntry { entry, stat: None, known: false, ignored });
-                    more.push(Work::Folder { path, hits });
-                } else if !ignored {
-                    found.problem(path, ProblemKind::NotUtf8);
+                if !utf8 {
+                    if !ignored {
+                        found.problem(path, ProblemKind::NotUtf8);
+                    }
+                    continue;
+                }
+                match item.metadata() {
+                    Err(error) => found.fail(path, error),
+                    Ok(metadata) => {
+                        found.add_folder(path.clone(), Stat::of(&metadata), ignored);
+                        more.push(Work::Folder { path, hits });
+                    }
                 }
                 continue;
             }
@@ -184,14 +220,18 @@ impl Walker<'_> {
             if !utf8 {
                 found.problem(path, ProblemKind::NotUtf8);
             } else if kind.is_symlink() {
-                self.read_link(path, found);
+                match item.metadata() {
+                    Err(error) => found.fail(path, error),
+                    Ok(metadata) => self.read_link(path, Stat::of(&metadata), found),
+                }
             } else if kind.is_file() {
                 match item.metadata() {
                     Err(error) => found.fail(path, error),
                     Ok(metadata) => {
                         let stat = Stat::of(&metadata);
                         if let Some(hash) = self.cache.hash(&path, &stat) {
-                            found.add_file(path, stat, stat::executable(&metadata), hash, true);
+                            let kind = EntryKind::file(&stat, stat::executable(&metadata), hash);
+                            found.add(path, kind, stat);
                         } else {
                             batch.push(path);
                             batch_bytes += stat.size;
@@ -214,14 +254,14 @@ impl Walker<'_> {
         }
     }
 
-    fn read_link(&self, path: String, found: &mut Found) {
+    fn read_link(&self, path: String, stat: Stat, found: &mut Found) {
         match fs::read_link(self.root.join(&path)) {
             Err(error) => found.fail(path, error),
             Ok(target) => match target.into_os_string().into_string() {
                 Err(_) => found.problem(path, ProblemKind::NotUtf8),
                 Ok(target) => {
                     let target = if cfg!(windows) { target.replace('\\', "/") } else { target };
-                    found.add(path, EntryKind::Link { target });
+                    found.add(path, EntryKind::Link { target }, stat);
                 }
             },
         }
@@ -232,7 +272,7 @@ impl Walker<'_> {
         for _ in 0..TRIES {
             match self.hash(&on_disk, buffer) {
                 Ok(Some((stat, executable, hash))) => {
-                    return found.add_file(path, stat, executable, hash, false);
+                    return found.add(path, EntryKind::file(&stat, executable, hash), stat);
                 }
                 Ok(None) => {}
                 Err(error) if stat::is_link(&error) => {}

@@ -1,0 +1,94 @@
+//! Whether a context is as it was last time: each file, folder and link is asked for what it looks like, and no folder is
+//! listed.
+//!
+//! Listing is half of what a walk costs, and a folder that looks the same has the same things in it (see
+//! [`Below::open`] for where that holds). One thing that looks otherwise, and the walk decides.
+
+use crate::image::context::Context;
+use crate::image::context::Entry;
+use crate::image::context::EntryKind;
+use crate::image::stat::Below;
+use crate::image::stat_cache::Record;
+use crate::image::stat_cache::StatCache;
+use crate::image::stat_cache::What;
+use crate::image::stat_cache::Whole;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+/// How many are asked for in one go.
+const BATCH: usize = 256;
+
+/// From how many on a second thread is worth its start.
+const MANY: usize = 1000;
+
+/// The context as it was, if all of it is known and looks the same.
+pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool + Sync)) -> Option<Context> {
+    let known = cache.whole()?;
+    let (next, differs) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // A folder that is open once a thread: they would wait for one another to count who uses it.
+    let ask = || -> Vec<(usize, Vec<Entry>)> {
+        let mut confirmed = Vec::new();
+        let Some(below) = Below::open(root) else {
+            differs.store(true, Ordering::Relaxed);
+            return confirmed;
+        };
+        loop {
+            let first = next.fetch_add(BATCH, Ordering::Relaxed);
+            if first >= known.len() || differs.load(Ordering::Relaxed) {
+                return confirmed;
+            }
+            match batch(&below, known, first) {
+                Some(entries) if !stop() => confirmed.push((first, entries)),
+                _ => differs.store(true, Ordering::Relaxed),
+            }
+        }
+    };
+    let mut confirmed = if known.len() < MANY {
+        ask()
+    } else {
+        let threads = thread::available_parallelism().map_or(2, |count| count.get().min(8));
+        thread::scope(|scope| {
+            let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(ask)).collect();
+            let mut confirmed = ask();
+            for helper in helpers {
+                match helper.join() {
+                    Ok(part) => confirmed.extend(part),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            confirmed
+        })
+    };
+    if differs.into_inner() {
+        return None;
+    }
+    confirmed.sort_unstable_by_key(|(first, _)| *first);
+    let mut entries = Vec::with_capacity(known.len());
+    for (_, batch) in confirmed {
+        entries.extend(batch);
+    }
+    let bytes = entries.iter().map(Entry::size).sum();
+    Some(Context { root: root.to_owned(), entries, bytes })
+}
+
+/// What is sent of the records from `first` on; `None` if one of them looks otherwise.
+fn batch(below: &Below, known: Whole<'_>, first: usize) -> Option<Vec<Entry>> {
+    let mut entries = Vec::with_capacity(BATCH);
+    for index in first..known.len().min(first + BATCH) {
+        let Record { path, stat, what } = known.get(index)?;
+        if below.stat(path)? != stat {
+            return None;
+        }
+        let kind = match what {
+            What::File { executable, hash } => EntryKind::file(&stat, executable, hash),
+            What::Folder { sent: true } => EntryKind::Folder,
+            What::Folder { sent: false } => continue,
+            What::Link { target } => EntryKind::Link { target: target.to_owned() },
+        };
+        entries.push(Entry { path: path.to_owned(), kind });
+    }
+    Some(entries)
+}
