@@ -48,7 +48,7 @@ pub fn key(surveyed: &Surveyed, facts: &Facts) -> Key {
         digest.entry(entry);
     }
     let mut key = [0; 16];
-    key.copy_from_slice(&digest.0.finalize().as_bytes()[..16]);
+    key.copy_from_slice(&digest.finish().as_bytes()[..16]);
     Key(key)
 }
 
@@ -76,17 +76,35 @@ fn bases<'a>(surveyed: &'a Surveyed, facts: &'a Facts) -> impl Iterator<Item = (
 
 /// A hash of fields, each with its length, so that no two lists of fields are the same bytes.
 #[derive(Default)]
-struct Digest(blake3::Hasher);
+struct Digest {
+    hasher: blake3::Hasher,
+    /// What is yet to be hashed: many small pieces cost more than their bytes.
+    next: Vec<u8>,
+}
+
+/// Bytes that are hashed at once.
+const PIECE: usize = 64 * 1024;
 
 impl Digest {
-    fn count(&mut self, count: usize) -> &mut Digest {
-        self.0.update(&(count as u64).to_le_bytes());
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Digest {
+        self.next.extend_from_slice(bytes);
+        if self.next.len() >= PIECE {
+            self.hasher.update(&self.next);
+            self.next.clear();
+        }
         self
     }
 
+    fn finish(mut self) -> blake3::Hash {
+        self.hasher.update(&self.next).finalize()
+    }
+
+    fn count(&mut self, count: usize) -> &mut Digest {
+        self.bytes(&(count as u64).to_le_bytes())
+    }
+
     fn field(&mut self, bytes: &[u8]) -> &mut Digest {
-        self.count(bytes.len()).0.update(bytes);
-        self
+        self.count(bytes.len()).bytes(bytes)
     }
 
     fn text(&mut self, text: &str) -> &mut Digest {
@@ -107,8 +125,7 @@ impl Digest {
             EntryKind::Folder => self.text("d").text(&entry.path),
             EntryKind::File { size, executable, hash, .. } => {
                 self.text(if *executable { "x" } else { "f" }).text(&entry.path);
-                self.0.update(&size.to_le_bytes()).update(hash);
-                self
+                self.bytes(&size.to_le_bytes()).bytes(hash)
             }
             EntryKind::Link { target } => self.text("l").text(&entry.path).text(target),
         }
@@ -163,7 +180,7 @@ impl Inputs {
 fn short(of: impl FnOnce(&mut Digest) -> &mut Digest) -> u32 {
     let mut digest = Digest::default();
     of(&mut digest);
-    let hash = digest.0.finalize();
+    let hash = digest.finish();
     let [a, b, c, d, ..] = *hash.as_bytes();
     u32::from_le_bytes([a, b, c, d])
 }

@@ -1,6 +1,6 @@
-//! What decided each image the last time, kept only to say why it is built anew and how its size changed.
+//! What decided each image the last time, kept to say why it is built anew and how its size changed.
 //!
-//! Never trusted for a decision: the engine knows what it has. In the user's cache folder, safe to delete.
+//! Never trusted for a decision: the engine knows what it has, and is only asked sooner for what was there last time. In the user's cache folder, safe to delete.
 
 use crate::image::key::Inputs;
 use crate::project::name::ImageName;
@@ -10,6 +10,8 @@ use crate::replace::replace;
 use crate::world::World;
 use serde::Deserialize;
 use serde::Serialize;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::io::Read;
 use std::path::PathBuf;
 
@@ -32,14 +34,14 @@ pub fn read(world: &World, engine: &str, project: &ProjectName, image: &ImageNam
     serde_json::from_slice(&text[end..]).ok()
 }
 
-/// Whether what is remembered is of this key. Reads the first line alone: a big context has a long list of inputs.
+/// The key of what is remembered. Reads the first line alone: a big context has a long list of inputs.
 #[must_use]
-pub fn is_of(world: &World, engine: &str, project: &ProjectName, image: &ImageName, key: &str) -> bool {
-    let mut start = vec![0; key.len() + 1];
-    file(world, engine, project, image)
-        .and_then(|file| std::fs::File::open(file).ok())
-        .is_some_and(|mut file| file.read_exact(&mut start).is_ok())
-        && start.strip_suffix(b"\n") == Some(key.as_bytes())
+pub fn key(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<String> {
+    let mut line = String::new();
+    let file = std::fs::File::open(file(world, engine, project, image)?).ok()?;
+    BufReader::with_capacity(64, file).take(64).read_line(&mut line).ok()?;
+    let key = line.strip_suffix('\n')?;
+    key.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| key.to_owned())
 }
 
 /// Remembers it. That it cannot be written is no reason to fail: only the next explanation suffers.

@@ -77,19 +77,21 @@ const AT_ONCE: usize = 4;
 pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
     let (mut surveyed, mut wrong) = (Vec::new(), findings::same_names(&project.images));
     for some in project.images.chunks(AT_ONCE) {
-        let read: Vec<Read> = thread::scope(|scope| {
+        let Some((last, others)) = some.split_last() else { continue };
+        let all: Vec<Read> = thread::scope(|scope| {
             let threads: Vec<_> =
-                some.iter().map(|image| scope.spawn(|| read(run, project, image))).collect();
+                others.iter().map(|image| scope.spawn(|| read(run, project, image))).collect();
+            let last = read(run, project, last);
             let joined = threads.into_iter().map(|thread| match thread.join() {
                 Ok(read) => read,
                 Err(panic) => std::panic::resume_unwind(panic),
             });
-            joined.collect()
+            joined.chain([last]).collect()
         });
         if let Some(fault) = run.stopped() {
             return Err(fault);
         }
-        for Read { image, findings } in read {
+        for Read { image, findings } in all {
             surveyed.extend(image);
             wrong.extend(findings);
         }

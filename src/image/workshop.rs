@@ -1,6 +1,7 @@
 //! What is done about one image: looked up by its key, else built, named, measured and brought to the nodes.
 
 mod bases;
+mod remembered;
 mod told;
 
 use crate::event::Finding;
@@ -37,8 +38,10 @@ use crate::image::tags;
 use crate::project::name::ImageName;
 use crate::project::name::ProjectName;
 use crate::run::Run;
-use bases::Bases;
+use bases::There;
 use bases::external;
+use bases::look;
+use remembered::Remembered;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -62,17 +65,19 @@ pub(crate) struct Workshop<'a> {
     engine: Engine,
     elsewhere: Elsewhere,
     credentials: Credentials,
-    /// What the engine had when the run began.
-    bases: Bases,
+    /// What the engine had when the run began: the bases, and the images by the keys that they had last time.
+    there: There,
+    remembered: Remembered,
     /// What was pulled since; locked while a base is pulled, so that two images do not pull the same.
-    pulled: Mutex<Bases>,
+    pulled: Mutex<There>,
+    /// What an image is built for that neither says it nor starts from anything.
     platform: OnceCell<String>,
     slots: Semaphore,
     classic: AtomicBool,
 }
 
 impl<'a> Workshop<'a> {
-    /// Connects, and looks at every base of every image at once.
+    /// Connects, and looks at every base of every image, and at what they were last time, all at once.
     pub(crate) async fn open(
         run: &'a Run,
         project: &'a ProjectName,
@@ -87,12 +92,15 @@ impl<'a> Workshop<'a> {
         let elsewhere = Elsewhere::of(to, &credentials)
             .or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())
             .map_err(|fault| fault.hint(hint))?;
-        let names: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
-        let found = futures::future::try_join_all(names.iter().map(|name| engine.find(name)))
+        let remembered = Remembered::read(&run.world, &to.builder.to_string(), project, surveyed);
+        let tags = remembered.tags(project, surveyed);
+        let bases: BTreeSet<&str> = surveyed.iter().flat_map(external).collect();
+        let names = bases.iter().copied().chain(tags.iter().map(String::as_str)).collect();
+        let there = look(&engine, names)
             .await
             .or_fault(Kind::Image, || format!("cannot ask the engine at {} for the base images", to.builder))
             .map_err(|fault| fault.hint(hint))?;
-        let bases = names.into_iter().map(str::to_owned).zip(found).collect();
+        let platform = bases.into_iter().find_map(|base| Some(there.get(base)?.as_ref()?.platform.clone()));
         Ok(Workshop {
             run,
             project,
@@ -100,9 +108,10 @@ impl<'a> Workshop<'a> {
             engine,
             elsewhere,
             credentials,
-            bases,
+            there,
+            remembered,
             pulled: Mutex::default(),
-            platform: OnceCell::new(),
+            platform: OnceCell::new_with(platform),
             slots: Semaphore::new(AT_ONCE),
             classic: AtomicBool::new(false),
         })
@@ -133,9 +142,9 @@ impl<'a> Workshop<'a> {
         let ids: BTreeMap<ImageName, String> =
             needs.iter().map(|need| (need.name.clone(), need.id.clone())).collect();
         let mut facts =
-            self.facts(image, &ids, &Bases::new()).await.map_err(|error| self.engine_failed(error))?;
+            self.facts(image, &ids, &There::new()).await.map_err(|error| self.engine_failed(error))?;
         let mut key = key::key(image, &facts).to_string();
-        if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
+        if let Some(found) = self.find_by_key(&tags::by_key(&repository, &key)).await? {
             return self.unchanged(image, &facts, key, found, item).await;
         }
         let secrets = build_secrets::values(image, &self.run.world)?;
@@ -145,7 +154,7 @@ impl<'a> Workshop<'a> {
         if !pulled.is_empty() {
             facts = self.facts(image, &ids, &pulled).await.map_err(|error| self.engine_failed(error))?;
             key = key::key(image, &facts).to_string();
-            if let Some(found) = self.find(&tags::by_key(&repository, &key)).await? {
+            if let Some(found) = self.find_by_key(&tags::by_key(&repository, &key)).await? {
                 return self.unchanged(image, &facts, key, found, item).await;
             }
         }
@@ -209,10 +218,10 @@ impl<'a> Workshop<'a> {
         let reference = self.named(&name, &found).await?;
         self.within_budget(image, &found).await?;
         self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
-        let (world, engine) = (&self.run.world, self.engine.address.to_string());
-        if !last_inputs::is_of(world, &engine, self.project, &name, &key) {
+        if !self.remembered.is_of(&name, &key) {
             let last = Last { inputs: Inputs::of(image, facts), id: found.id.clone(), size: found.size };
-            last_inputs::write(world, &engine, self.project, &name, &key, &last);
+            let engine = self.engine.address.to_string();
+            last_inputs::write(&self.run.world, &engine, self.project, &name, &key, &last);
         }
         let detail = budget::bytes(found.size);
         let tag = tags::by_key(&tags::repository(self.project, &name), &key);
@@ -256,10 +265,14 @@ impl<'a> Workshop<'a> {
                 ids.insert(need.clone(), found.id);
             }
         }
-        let facts = self.facts(image, &ids, &Bases::new()).await.or_fault(Kind::Image, doing)?;
+        let facts = self.facts(image, &ids, &There::new()).await.or_fault(Kind::Image, doing)?;
         let key = key::key(image, &facts).to_string();
         let repository = tags::repository(self.project, &name);
-        let found = self.engine.find(&tags::by_key(&repository, &key)).await.or_fault(Kind::Image, doing)?;
+        let tag = tags::by_key(&repository, &key);
+        let found = match self.there.get(&tag) {
+            Some(Some(found)) => Some(found.clone()),
+            _ => self.engine.find(&tag).await.or_fault(Kind::Image, doing)?,
+        };
         let why = match found {
             Some(_) => Vec::new(),
             None => why(self.last(&name).as_ref(), &Inputs::of(image, &facts)),
@@ -344,6 +357,13 @@ impl<'a> Workshop<'a> {
         }
         let history = self.engine.history(&found.id).await.unwrap_or_default();
         budget::check(image, found.size, &history).map_or(Ok(()), |finding| Err(vec![finding]))
+    }
+
+    async fn find_by_key(&self, tag: &str) -> Result<Option<Found>, Vec<Finding>> {
+        match self.there.get(tag) {
+            Some(Some(found)) => Ok(Some(found.clone())),
+            _ => self.find(tag).await,
+        }
     }
 
     async fn find(&self, name: &str) -> Result<Option<Found>, Vec<Finding>> {

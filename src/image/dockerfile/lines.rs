@@ -56,8 +56,10 @@ pub(crate) struct Lines {
     pub(crate) wrong: Vec<Wrong>,
 }
 
-static DIRECTIVE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$").ok());
+/// Go's `\s`: blanks of ASCII alone.
+static DIRECTIVE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^#[\t\f\r ]*([a-zA-Z][a-zA-Z0-9]*)[\t\f\r ]*=[\t\f\r ]*(.+?)[\t\f\r ]*$").ok()
+});
 static HEREDOC: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\d*<<(-?)\s*([^<]+)$").ok());
 
 /// Reads the lines of a Dockerfile.
@@ -107,6 +109,9 @@ pub(crate) fn read(text: &str) -> Lines {
 impl Lines {
     /// Takes a parser directive in; false once there can be no more of them.
     fn directive(&mut self, line: &str, number: usize) -> bool {
+        if !line.starts_with('#') {
+            return false;
+        }
         let Some(found) = DIRECTIVE.as_ref().and_then(|directive| directive.captures(line)) else {
             return false;
         };

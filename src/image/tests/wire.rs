@@ -56,7 +56,33 @@ async fn an_image_that_is_there_costs_two_requests() {
     assert_eq!((built[0].outcome, built[0].reference.as_str()), (Outcome::Unchanged, name));
     let key = &built[0].key;
     let lookup = format!("GET /images/todo.local/shop/web:k-{key}/json");
-    assert_eq!(fake.lines(), ["GET /images/debian:12/json".to_owned(), lookup]);
+    let base = "GET /images/debian:12/json".to_owned();
+    assert_eq!(fake.lines(), [base.clone(), lookup.clone()]);
+    // Both are asked at once where the key is remembered, and no more than both.
+    let again =
+        image::make(&sample.run, &sample.project, &to(&fake), &sample.survey(&["web"])).await.unwrap();
+    assert_eq!(again, built);
+    let mut asked = fake.lines().split_off(2);
+    asked.sort();
+    assert_eq!(asked, [base, lookup]);
+}
+
+#[tokio::test]
+async fn what_is_remembered_is_asked_for_in_vain_once_something_changed() {
+    let sample = sample();
+    let name = "todo.local/shop/web:i-0123456789abcdef";
+    let fake = Fake::start(sample.folder.path(), move |_| inspected(ID, &[name]));
+    let make = async || {
+        let surveyed = sample.survey(&["web"]);
+        image::make(&sample.run, &sample.project, &to(&fake), &surveyed).await.unwrap().remove(0)
+    };
+    let before = make().await;
+    std::fs::write(sample.folder.path().join("web/new"), "new").unwrap();
+    let now = make().await;
+    assert_ne!(before.key, now.key);
+    let lookup = |key: &str| format!("GET /images/todo.local/shop/web:k-{key}/json");
+    assert_eq!(fake.lines()[4], lookup(&now.key));
+    assert!(fake.lines()[2..4].contains(&lookup(&before.key)));
 }
 
 #[tokio::test]

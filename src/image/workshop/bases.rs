@@ -1,6 +1,8 @@
 //! What images start from: which of it the engine has, and what is pulled before a build.
 
+use crate::docker::Address;
 use crate::event::OpenItem;
+use crate::image::engine::Engine;
 use crate::image::engine::Found;
 use crate::image::graph;
 use crate::image::key::Facts;
@@ -9,22 +11,35 @@ use crate::image::survey::Surveyed;
 use crate::image::tags;
 use crate::image::workshop::Workshop;
 use crate::project::name::ImageName;
+use futures::StreamExt;
+use futures::TryStreamExt;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What stands for a base that the engine does not have and cannot pull: BuildKit may still know it.
 const ABSENT: &str = "absent";
 
-/// Bases by reference; `None` for one that the engine does not have.
-pub(super) type Bases = BTreeMap<String, Option<Found>>;
+/// Images by reference; `None` for one that the engine does not have.
+pub(super) type There = BTreeMap<String, Option<Found>>;
+
+/// Questions at once. Over TLS one connection is shared: to shake hands once more takes longer than an answer.
+const AT_ONCE: usize = 8;
+
+/// Looks which of these the engine has.
+pub(super) async fn look(engine: &Engine, names: BTreeSet<&str>) -> Result<There, bollard::errors::Error> {
+    let at_once = if matches!(engine.address, Address::Tls(..)) { 1 } else { AT_ONCE };
+    let found = names.into_iter().map(async |name| Ok((name.to_owned(), engine.find(name).await?)));
+    futures::stream::iter(found).buffer_unordered(at_once).try_collect().await
+}
 
 impl Workshop<'_> {
     pub(super) async fn facts(
         &self,
         image: &Surveyed,
         ids: &BTreeMap<ImageName, String>,
-        pulled: &Bases,
+        pulled: &There,
     ) -> Result<Facts, bollard::errors::Error> {
-        let known = |name: &str| pulled.get(name).or_else(|| self.bases.get(name)).and_then(Option::as_ref);
+        let known = |name: &str| pulled.get(name).or_else(|| self.there.get(name)).and_then(Option::as_ref);
         let mut bases = BTreeMap::new();
         for base in &image.dockerfile.bases {
             let id = match graph::needed(&base.reference, &image.image.name, &image.needs) {
@@ -36,7 +51,7 @@ impl Workshop<'_> {
         let labels = tags::labels(self.project, &image.image.name);
         let platform = match &image.image.platform {
             Some(platform) => platform.clone(),
-            None => match external(image).find_map(known).or_else(|| self.bases.values().flatten().next()) {
+            None => match external(image).find_map(known) {
                 Some(base) => base.platform.clone(),
                 None => self.platform.get_or_try_init(|| self.engine.platform()).await?.clone(),
             },
@@ -46,9 +61,9 @@ impl Workshop<'_> {
 
     /// Pulls the bases that the engine does not have, so that it need not ask their registry again at every build.
     /// One that cannot be pulled is left to the build, which may know it, or else says what is wrong with it.
-    pub(super) async fn pull_absent(&self, image: &Surveyed, item: &OpenItem) -> Bases {
-        let mut mine = Bases::new();
-        for name in external(image).filter(|name| self.bases.get(*name).is_none_or(Option::is_none)) {
+    pub(super) async fn pull_absent(&self, image: &Surveyed, item: &OpenItem) -> There {
+        let mut mine = There::new();
+        for name in external(image).filter(|name| self.there.get(*name).is_none_or(Option::is_none)) {
             let mut pulled = self.pulled.lock().await;
             if !pulled.contains_key(name) {
                 let platform = image.image.platform.as_deref();
