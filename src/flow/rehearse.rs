@@ -77,12 +77,8 @@ fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
     let text = std::fs::read_to_string(run.world.absolute(file))
         .or_fault(Kind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
-    Scenario::read(&text).map_err(|mistakes| {
-        let findings = mistakes.into_iter().map(|mistake| {
-            let mend = "docs/rehearsal.md lists what a scenario may say";
-            Finding::error(mistake.message.clone()).at(mistake.place(file)).mend(mend)
-        });
-        Fault::message(Kind::Usage, format!("`{}` is no scenario", file.display())).findings(findings)
+    Scenario::read(file, &text).map_err(|mistakes| {
+        Fault::message(Kind::Usage, format!("`{}` is no scenario", file.display())).findings(mistakes)
     })
 }
 

@@ -1,4 +1,4 @@
-//! deploy.toml as written: a tree that knows where each part stands, and the typed questions that can be asked of it.
+//! deploy.toml, or another file of ours, as written: a tree that knows where each part stands, and the typed questions that can be asked of it.
 //!
 //! Not serde: it stops at the first mistake, and the promise is all of them at once. A question that finds the wrong
 //! type notes that and answers as if the key were absent, so the reading goes on; a key that nobody asked for is a
@@ -154,9 +154,7 @@ impl<'r, 'a> Section<'r, 'a> {
 
     /// A whole number in `range`.
     pub fn integer(&self, key: &'static str, range: RangeInclusive<u32>) -> Option<At<u32>> {
-        let found = self.typed(key, "a whole number", |value| {
-            value.as_integer().and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok())
-        })?;
+        let found = self.whole(key)?;
         match u32::try_from(found.value).ok().filter(|number| range.contains(number)) {
             Some(value) => Some(At { value, place: found.place }),
             None => {
@@ -167,6 +165,19 @@ impl<'r, 'a> Section<'r, 'a> {
                 None
             }
         }
+    }
+
+    /// A whole number.
+    pub fn whole(&self, key: &'static str) -> Option<At<i64>> {
+        self.typed(key, "a whole number", whole)
+    }
+
+    /// A number, whole or not.
+    pub fn number(&self, key: &'static str) -> Option<At<f64>> {
+        self.typed(key, "a number", |value| match value {
+            DeValue::Float(number) => number.as_str().parse().ok(),
+            value => whole(value).and_then(|number| number.to_string().parse().ok()),
+        })
     }
 
     /// `true` or `false`.
@@ -206,8 +217,7 @@ impl<'r, 'a> Section<'r, 'a> {
         let mut numbers = Vec::new();
         for (name, value) in self.entries(key) {
             let place = self.reading.place(&value.span());
-            let number = value.get_ref().as_integer();
-            match number.and_then(|number| i64::from_str_radix(number.as_str(), number.radix()).ok()) {
+            match whole(value.get_ref()) {
                 Some(value) => numbers.push((name, At { value, place })),
                 None => self.wrong(&place, &format!("{key}.{}", name.value), "must be a whole number"),
             }
@@ -224,10 +234,7 @@ impl<'r, 'a> Section<'r, 'a> {
                 DeValue::String(text) => Some(Scalar::Text(text.as_ref().to_owned())),
                 DeValue::Boolean(value) => Some(Scalar::Plain(value.to_string())),
                 DeValue::Float(number) => Some(Scalar::Plain(number.as_str().to_owned())),
-                DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-                    .ok()
-                    .map(|number| Scalar::Plain(number.to_string())),
-                _ => None,
+                value => whole(value).map(|number| Scalar::Plain(number.to_string())),
             };
             match read {
                 Some(value) => scalars.push((name, At { value, place })),
@@ -240,11 +247,16 @@ impl<'r, 'a> Section<'r, 'a> {
         scalars
     }
 
+    /// A table whose keys are nobody's business here.
+    pub fn table(&self, key: &'static str) -> Option<At<&'r DeTable<'a>>> {
+        self.typed(key, "a table", DeValue::as_table)
+    }
+
     /// The table `[key]`; an empty one if it is absent.
     #[must_use]
     pub fn section(&self, key: &'static str) -> Section<'r, 'a> {
-        let found = self.typed(key, "a table", DeValue::as_table);
-        let (table, place) = found.map_or((None, self.place.clone()), |at| (Some(at.value), at.place));
+        let (table, place) =
+            self.table(key).map_or((None, self.place.clone()), |at| (Some(at.value), at.place));
         self.inner(self.path(key), place, table)
     }
 
@@ -287,6 +299,11 @@ impl<'r, 'a> Section<'r, 'a> {
         sections
     }
 
+    /// Where `key` has its value; the section's place if it has none.
+    pub fn place_of(&self, key: &str) -> Place {
+        self.find(key).map_or_else(|| self.place.clone(), |(_, value)| self.reading.place(&value.span()))
+    }
+
     /// Whether `key` is written, whatever its value, without asking for it.
     pub fn has(&self, key: &str) -> bool {
         self.find(key).is_some()
@@ -306,8 +323,9 @@ impl<'r, 'a> Section<'r, 'a> {
                 continue;
             }
             let place = self.reading.place(&key.span());
+            let file = self.reading.file.file_name().unwrap_or_default().display();
             let mistake =
-                Finding::error(format!("`{}` is not a key of deploy.toml", self.path(written))).at(place);
+                Finding::error(format!("`{}` is not a key of {file}", self.path(written))).at(place);
             self.reading.note(match nearest(written, asked.iter().copied()) {
                 Some(meant) => mistake.mend(format!("did you mean `{meant}`?")),
                 None => mistake.mend(format!("known here: {}", asked.join(", "))),
@@ -328,9 +346,7 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     fn entries(&self, key: &'static str) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'a>>)> {
-        self.typed(key, "a table", DeValue::as_table)
-            .map(|table| self.ordered(table.value))
-            .unwrap_or_default()
+        self.table(key).map(|table| self.ordered(table.value)).unwrap_or_default()
     }
 
     fn ordered(&self, table: &'r DeTable<'a>) -> Vec<(At<&'r str>, &'r Spanned<DeValue<'a>>)> {
@@ -365,4 +381,9 @@ impl<'r, 'a> Section<'r, 'a> {
             }
         }
     }
+}
+
+fn whole(value: &DeValue<'_>) -> Option<i64> {
+    let number = value.as_integer()?;
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
 }

@@ -237,12 +237,13 @@ mod tests {
     use crate::rehearsal::scenario::Does;
     use crate::rehearsal::scenario::Party;
     use crate::rehearsal::scenario::Scenario;
+    use std::path::Path;
 
     #[test]
     fn a_rule_meets_so_many_calls_after_so_many_that_go_well() {
         let text =
             "[[fault]]\nof = \"engine\"\ncall = \"POST /build*\"\ndoes = \"close\"\nafter = 1\ntimes = 2\n";
-        let gate = Gate::new(Scenario::read(text).unwrap());
+        let gate = Gate::new(Scenario::read(Path::new("scenario.toml"), text).unwrap());
         let build = || gate.call(Party::Engine, "POST /build", true) == Course::Badly(Does::Close);
         assert!(matches!(gate.call(Party::Minikube, "POST /build", false), Course::Well));
         assert_eq!([build(), build(), build(), build()], [false, true, true, false]);

@@ -229,7 +229,8 @@ impl Order {
     async fn judged(&self, folder: &Path, text: &str) -> Result<Report, String> {
         let Order { seed, course, blow, calm } = self;
         let (project, made) = course::project(folder, *seed);
-        let scenario = Scenario::read(text).map_err(|mistakes| format!("{mistakes:?}"))?;
+        let scenario =
+            Scenario::read(Path::new("order.toml"), text).map_err(|mistakes| format!("{mistakes:?}"))?;
         let mut stage = Stage::new(&project, &made, *seed, course::LIMIT).await;
         course.lead(&mut stage, folder).await?;
         stage.host.disturb(scenario);

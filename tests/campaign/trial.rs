@@ -113,7 +113,8 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
 
     let text = faults::scenario(&mut chance, effects);
     let explain = |why: String| format!("{why}\nthe scenario:\n{text}");
-    let scenario = Scenario::read(&text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
+    let scenario =
+        Scenario::read(Path::new("trial.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
     let mut rough = Stage::new(&project, &made, seed, LIMIT).await;
     if edited {
         project::make(folder, &mut Chance::new(seed));
