@@ -43,6 +43,7 @@ mod rehearsed {
     pub(crate) mod stage;
 }
 mod licences;
+mod rehearse;
 mod security {
     #[cfg(unix)]
     mod children;

@@ -6,7 +6,7 @@
 //!
 //! # What is not here
 //! No schema (a field that Kubernetes does not know is kept), no rights (everybody may do everything), no network between
-//! pods, no Ingress controller, no load balancers, no taints, no CronJob runs, no autoscaling, no webhooks, no Helm. A
+//! pods, no TLS of Ingresses, no load balancers, no taints, no CronJob runs, no autoscaling, no webhooks, no Helm. A
 //! pod has no `kube-api-access` volume. Programs are not run: [`image::App`] says what they do, and of shell scripts
 //! only the commonest words are understood.
 //!
@@ -28,6 +28,7 @@ pub mod fault;
 mod forward;
 mod hand;
 pub mod image;
+mod ingress;
 mod job;
 mod kubelet;
 mod namespace;
@@ -208,13 +209,26 @@ impl Cluster {
         self.inner.world.hand(scheduler::fill);
     }
 
-    /// The NodePorts that answer at the first node's address.
+    /// Makes what is not there yet, as an addon does.
+    pub(crate) fn install(&self, objects: Vec<Value>) {
+        self.inner.world.hand(|hand| {
+            for object in objects {
+                let kind = [&object["apiVersion"], &object["kind"]].map(text);
+                if let Some(kind) = kinds::named(&kind[0], &kind[1]) {
+                    // Refused only where it is there.
+                    let _ = hand.make(*kind, object);
+                }
+            }
+        });
+    }
+
+    /// The NodePorts and host ports that answer at the first node's address.
     #[must_use]
     pub fn open_ports(&self) -> BTreeSet<u16> {
         self.inner.world.doors.open()
     }
 
-    /// The NodePorts that this machine would not open, each with its reason.
+    /// The ports of the node that this machine would not open, each with its reason.
     #[must_use]
     pub fn shut_ports(&self) -> BTreeMap<u16, String> {
         self.inner.world.doors.shut()

@@ -18,6 +18,7 @@ use crate::rehearsal::cluster::image::Page;
 use crate::rehearsal::cluster::image::PullError;
 use crate::rehearsal::gate::Course;
 use crate::rehearsal::gate::Gate;
+use crate::rehearsal::minikube::addons;
 use crate::rehearsal::scenario::Party;
 use crate::rehearsal::scenario::Pattern;
 use session::Asking;
@@ -182,7 +183,8 @@ impl Images for Engine {
         let ours = image.labels.get(crate::image::tags::IMAGE);
         let pages = self.0.pages.lock().unwrap_or_else(PoisonError::into_inner);
         let http = ours.and_then(|name| pages.get(name)).cloned();
-        let app = App { http: http.unwrap_or_default(), ..App::default() };
+        let routes = reference.starts_with(addons::IMAGE);
+        let app = App { http: http.unwrap_or_default(), routes, ..App::default() };
         Some(Found { id: image.id.clone(), size: image.size(), app })
     }
 

@@ -3,6 +3,7 @@
 //! It does what the real one does in the order in which it does it, so a start that is broken off leaves what the real one
 //! leaves. Not a second minikube: what the program never calls ends with exit code 64 and says so.
 
+pub(crate) mod addons;
 mod files;
 mod print;
 
@@ -380,6 +381,7 @@ impl Minikube {
         }
         for name in names {
             config["Addons"][name] = json!(true);
+            self.0.cluster.install(addons::objects(name));
         }
         files::config(&self.0, profile, &config)
     }

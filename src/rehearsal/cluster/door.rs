@@ -1,6 +1,7 @@
-//! NodePorts: listeners at the node's address, open while somebody stands behind them.
+//! NodePorts, and host ports behind a Service: listeners at the node's address, open while somebody stands behind them.
 
 use crate::rehearsal::cluster::endpoints;
+use crate::rehearsal::cluster::image::App;
 use crate::rehearsal::cluster::page;
 use crate::rehearsal::cluster::reading::is_dying;
 use crate::rehearsal::cluster::reading::is_ready;
@@ -28,46 +29,51 @@ pub(super) struct Doors {
     shut: Mutex<BTreeMap<u16, String>>,
 }
 
-/// Namespace, Service, index of the port.
-type Place = (String, String, usize);
+/// Namespace, Service, index of its port, and the node's port.
+type Place = (String, String, usize, u16);
 
-struct Door {
-    number: u16,
-    task: JoinHandle<()>,
-}
+struct Door(JoinHandle<()>);
 
 impl Drop for Door {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
+}
+
+/// Why nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nobody {
+    /// No pod that is ready.
+    NoPod,
+    /// A pod in which nothing listens.
+    Refused,
 }
 
 impl Doors {
     /// Opens and shuts the doors of one Service.
     pub(super) fn look(&self, world: &Arc<World>, namespace: &str, name: &str) {
         let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
-        let peopled = !backends(world, &service).is_empty();
-        let mut wanted: BTreeMap<Place, u16> = BTreeMap::new();
+        let pods = backends(world, &service);
+        let mut wanted: BTreeSet<Place> = BTreeSet::new();
         for (index, port) in service["spec"]["ports"].as_array().into_iter().flatten().enumerate() {
-            let number = port["nodePort"].as_u64().and_then(|number| u16::try_from(number).ok());
-            if let Some(number) = number.filter(|_| peopled) {
-                wanted.insert((namespace.to_owned(), name.to_owned(), index), number);
-            }
+            let of_node = port["nodePort"].as_u64().filter(|_| !pods.is_empty());
+            let of_host = pods.iter().filter_map(|pod| host_port(port, pod));
+            let numbers = of_node.into_iter().chain(of_host).filter_map(|number| u16::try_from(number).ok());
+            wanted.extend(numbers.map(|number| (namespace.to_owned(), name.to_owned(), index, number)));
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|place, door| {
-            (place.0 != namespace || place.1 != name) || wanted.get(place) == Some(&door.number)
-        });
+        open.retain(|place, _| (place.0 != namespace || place.1 != name) || wanted.contains(place));
         let Some(address) = world.settings.nodes.first().map(|node| node.address) else { return };
-        for (place, number) in wanted {
+        for place in wanted {
             if open.contains_key(&place) {
                 continue;
             }
+            let number = place.3;
             match listen(address, number) {
                 Ok(listener) => {
                     self.shut.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
                     let task = tokio::spawn(accept(listener, Arc::downgrade(world), place.clone()));
-                    open.insert(place, Door { number, task });
+                    open.insert(place, Door(task));
                 }
                 Err(why) => {
                     self.shut.lock().unwrap_or_else(PoisonError::into_inner).insert(number, why.to_string());
@@ -77,7 +83,7 @@ impl Doors {
     }
 
     pub(super) fn open(&self) -> BTreeSet<u16> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).values().map(|door| door.number).collect()
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).keys().map(|place| place.3).collect()
     }
 
     pub(super) fn shut(&self) -> BTreeMap<u16, String> {
@@ -121,16 +127,30 @@ async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
 }
 
 /// Leads a connection to a pod; where nothing listens it is closed, as kube-proxy's rules have it.
-async fn lead(world: Arc<World>, (namespace, name, index): Place, stream: TcpStream) {
+async fn lead(world: Arc<World>, (namespace, name, index, _): Place, stream: TcpStream) {
     let service = world.get(kinds::SERVICE, &namespace, &name).unwrap_or_default();
-    let pods = backends(&world, &service);
+    if let Ok(app) = behind(&world, &service, index) {
+        let _ = stream.set_nodelay(true);
+        page::answer(stream, world, app).await;
+    }
+}
+
+/// What answers behind a port of a Service: in one of its pods, by chance.
+pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App, Nobody> {
+    let pods = backends(world, service);
     let count = u64::try_from(pods.len()).unwrap_or(0);
     let chosen = usize::try_from(world.hand(|hand| hand.chance(0, count.max(1)))).unwrap_or(0);
-    let Some(pod) = pods.get(chosen) else { return };
-    let Some(port) = endpoints::target(&service["spec"]["ports"][index], pod) else { return };
-    let running = world.kubelet.running(&namespace, &text(&pod["metadata"]["name"]));
-    if let Some(app) = running.and_then(|running| running.behind(port)) {
-        let _ = stream.set_nodelay(true);
-        page::answer(stream, app.http).await;
-    }
+    let pod = pods.get(chosen).ok_or(Nobody::NoPod)?;
+    let port = endpoints::target(&service["spec"]["ports"][index], pod).ok_or(Nobody::NoPod)?;
+    let [namespace, name] = ["namespace", "name"].map(|field| text(&pod["metadata"][field]));
+    let running = world.kubelet.running(&namespace, &name);
+    running.and_then(|running| running.behind(port)).ok_or(Nobody::Refused)
+}
+
+/// The port of the node that a container keeps for what a port of a Service leads to.
+fn host_port(port: &Value, pod: &Value) -> Option<u64> {
+    let target = endpoints::target(port, pod)?;
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    let mut declared = containers.flat_map(|container| container["ports"].as_array().into_iter().flatten());
+    declared.find(|declared| declared["containerPort"] == target)?["hostPort"].as_u64()
 }

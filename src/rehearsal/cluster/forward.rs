@@ -1,11 +1,13 @@
 //! Port-forwards: a WebSocket of the API server that leads to a port of a pod (`v4.channel.k8s.io`, one port each).
 
-use crate::rehearsal::cluster::image::Page;
+use crate::rehearsal::cluster::image::App;
 use crate::rehearsal::cluster::page;
+use crate::rehearsal::cluster::world::World;
 use futures::SinkExt;
 use futures::StreamExt;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use std::sync::Arc;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::WebSocketStream;
@@ -17,7 +19,7 @@ const DATA: u8 = 0;
 const ERROR: u8 = 1;
 
 /// Serves one port-forward to its end. `behind` is what listens there.
-pub(super) async fn lead(upgrade: OnUpgrade, port: u16, behind: Result<Page, String>) {
+pub(super) async fn lead(upgrade: OnUpgrade, world: Arc<World>, port: u16, behind: Result<App, String>) {
     let Ok(upgraded) = upgrade.await else { return };
     let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
     let [low, high] = port.to_le_bytes();
@@ -26,8 +28,8 @@ pub(super) async fn lead(upgrade: OnUpgrade, port: u16, behind: Result<Page, Str
             return;
         }
     }
-    let page = match behind {
-        Ok(page) => page,
+    let app = match behind {
+        Ok(app) => app,
         Err(why) => {
             let _ = socket.send(Message::binary([&[ERROR], why.as_bytes()].concat())).await;
             let _ = socket.close(None).await;
@@ -35,7 +37,7 @@ pub(super) async fn lead(upgrade: OnUpgrade, port: u16, behind: Result<Page, Str
         }
     };
     let (mut near, far) = tokio::io::duplex(64 * 1024);
-    let serving = page::answer(far, page);
+    let serving = page::answer(far, world, app);
     let bridge = async {
         let mut buffer = vec![0; 16 * 1024];
         loop {

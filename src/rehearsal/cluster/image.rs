@@ -65,6 +65,8 @@ pub struct App {
     pub exits: Option<Exit>,
     /// What it answers over HTTP.
     pub http: Page,
+    /// Whether it is an Ingress controller, which answers with what others answer.
+    pub routes: bool,
     /// The programs that the image has; `None`: any that a manifest names.
     pub programs: Option<BTreeSet<String>>,
     /// Whether its user is root, or has no number.

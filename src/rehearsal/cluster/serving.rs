@@ -274,13 +274,13 @@ fn port_forward(
         return status(400, "BadRequest", "unable to upgrade: a WebSocket and one port are needed");
     };
     let running = world.kubelet.running(&at.namespace, &at.name);
-    let behind = running.and_then(|running| running.behind(port)).map(|app| app.http).ok_or_else(|| {
+    let behind = running.and_then(|running| running.behind(port)).ok_or_else(|| {
         format!(
             "error forwarding port {port} to pod {}, uid : failed to execute portforward in network namespace \"/var/run/netns/rehearsal\": failed to connect to localhost:{port} inside namespace \"rehearsal\", IPv4: dial tcp4 127.0.0.1:{port}: connect: connection refused IPv6 dial tcp6: address localhost: no suitable address found ",
             at.name
         )
     });
-    tokio::spawn(forward::lead(hyper::upgrade::on(&mut request), port, behind));
+    tokio::spawn(forward::lead(hyper::upgrade::on(&mut request), Arc::clone(world), port, behind));
     Response::builder()
         .status(101)
         .header(header::UPGRADE, "websocket")
