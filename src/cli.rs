@@ -219,6 +219,9 @@ pub struct Forward {
     /// A Service, and the number or name of its port; the one that people open, if not given
     #[arg(value_name = "NAME[:PORT]")]
     pub service: Option<String>,
+    /// Its port, after a port of localhost if you like: as `kubectl port-forward` has them
+    #[arg(value_name = "[LOCAL:]PORT", conflicts_with = "local_port")]
+    pub ports: Option<String>,
     /// Listen on this port of localhost, or the next free one; the Service's own, if not given
     #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub local_port: Option<u16>,

@@ -15,7 +15,8 @@ use crate::service::hold::hold;
 
 /// Holds the port that `flags` ask for; the answer is where.
 pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Result<Answer> {
-    let wanted = flags.service.as_deref().map(Wanted::parse).transpose()?;
+    let wanted =
+        flags.service.as_deref().map(|name| Wanted::parse(name, flags.ports.as_deref())).transpose()?;
     let target = reach::running(run, project).await?;
     let objects = match wanted {
         Some(_) => Vec::new(),

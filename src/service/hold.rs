@@ -30,29 +30,48 @@ use kube::api::ListParams;
 /// Below this, a port of this machine is its administrator's.
 const PRIVILEGED: u16 = 1024;
 
-/// Which port of which Service.
+/// Which port of which Service, and where on localhost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     /// The Service.
     pub service: ObjectName,
     /// The port's number or name; the likeliest one, if not given.
     pub port: Option<String>,
+    /// The port of localhost.
+    pub local: Option<u16>,
 }
 
 impl Wanted {
-    /// Reads `web`, `web:8000` or `web:http`.
-    pub fn parse(text: &str) -> Result<Wanted> {
-        let (name, port) = match text.split_once(':') {
+    /// Reads `web`, `web:8000` or `web:http`, and `ports` as `kubectl port-forward` has them: `8000` or `8080:8000`
+    /// after `web` or `svc/web`.
+    pub fn parse(text: &str, ports: Option<&str>) -> Result<Wanted> {
+        let (name, mut port) = match text.split_once(':') {
             Some((name, port)) => (name, Some(port.to_owned())),
             None => (text, None),
         };
-        let service = ObjectName::parse(name).map_err(anyhow::Error::new);
+        let bare = name.strip_prefix("svc/").or_else(|| name.strip_prefix("service/")).unwrap_or(name);
+        let service = ObjectName::parse(bare).map_err(anyhow::Error::new);
         let service = service.or_fault(Kind::Usage, || format!("`{text}` names no Service and port"))?;
         if port.as_ref().is_some_and(String::is_empty) {
             let fault = Fault::message(Kind::Usage, format!("`{text}` names no port after the colon"));
             return Err(fault.hint(format!("write `todo forward {name}:8000`, or only `{name}`")));
         }
-        Ok(Wanted { service, port })
+        let mut local = None;
+        if let Some(ports) = ports {
+            let (here, there) = match ports.split_once(':') {
+                Some((here, there)) => (Some(here), there),
+                None => (None, ports),
+            };
+            local = here.map(str::parse::<u16>).transpose().ok().flatten().filter(|port| *port > 0);
+            if (here.is_some() && local.is_none()) || there.is_empty() || port.is_some() {
+                let fault = Fault::message(Kind::Usage, format!("`{text} {ports}` does not say which ports"));
+                return Err(
+                    fault.hint(format!("write `todo forward {name} 8080:80`: here, and of the Service"))
+                );
+            }
+            port = Some(there.to_owned());
+        }
+        Ok(Wanted { service, port, local })
     }
 }
 
@@ -88,7 +107,7 @@ pub async fn hold(
     let (service, port) = look(client, namespace, &wanted).await?;
     let declared = declared.iter().find(|one| one.name == service);
     let usual = if port.number < PRIVILEGED { port.number + 8000 } else { port.number };
-    let local = local.or_else(|| declared.and_then(|one| one.local_port)).unwrap_or(usual);
+    let local = local.or(wanted.local).or_else(|| declared.and_then(|one| one.local_port)).unwrap_or(usual);
     let name = port.name.as_deref();
     let forward = Forward::open(client, namespace, &service, name, Some(local)).await;
     let forward = forward
@@ -130,7 +149,7 @@ async fn opened(
         Fault::message(Kind::Service, "the project has no Service that people open")
             .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
     })?;
-    Ok(Wanted { service: first.service, port: Some(first.port.number.to_string()) })
+    Ok(Wanted { service: first.service, port: Some(first.port.number.to_string()), local: None })
 }
 
 async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result<(ObjectName, Port)> {
@@ -189,7 +208,7 @@ mod tests {
     use serde_json::json;
 
     fn wanted(text: &str) -> Wanted {
-        Wanted::parse(text).unwrap()
+        Wanted::parse(text, None).unwrap()
     }
 
     fn namespace() -> Namespace {
@@ -220,11 +239,32 @@ mod tests {
 
     #[test]
     fn a_service_is_named_with_or_without_its_port() {
-        let read = |text: &str| Wanted::parse(text).map(|wanted| (wanted.service.to_string(), wanted.port));
-        assert_eq!(read("web").unwrap(), ("web".to_owned(), None));
-        assert_eq!(read("web:8000").unwrap(), ("web".to_owned(), Some("8000".to_owned())));
-        for wrong in ["web:", ":80", "Web!", ""] {
-            assert_eq!(read(wrong).unwrap_err().kind.exit_code(), 2, "{wrong}");
+        for (text, ports, service, port, local) in [
+            ("web", None, "web", None, None),
+            ("web:8000", None, "web", Some("8000"), None),
+            ("svc/web", Some("http"), "web", Some("http"), None),
+            ("service/web", Some("18080:80"), "web", Some("80"), Some(18080)),
+        ] {
+            let (service, port) = (ObjectName::parse(service).unwrap(), port.map(str::to_owned));
+            assert_eq!(
+                Wanted::parse(text, ports).unwrap(),
+                Wanted { service, port, local },
+                "{text} {ports:?}"
+            );
+        }
+        for (text, ports) in [
+            ("web:", None),
+            (":80", None),
+            ("Web!", None),
+            ("", None),
+            ("deployment/web", None),
+            ("web", Some(":80")),
+            ("web", Some("80:")),
+            ("web", Some("http:80")),
+            ("web", Some("70000:80")),
+            ("web:80", Some("80")),
+        ] {
+            assert_eq!(Wanted::parse(text, ports).unwrap_err().kind.exit_code(), 2, "{text} {ports:?}");
         }
     }
 
