@@ -34,6 +34,7 @@ pub mod stored;
 pub mod survey;
 pub mod sweep;
 pub mod tags;
+mod threads;
 pub mod warn;
 pub mod workshop;
 

@@ -149,10 +149,7 @@ async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() 
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
     assert_eq!(stage.cluster.open_ports().into_iter().collect::<Vec<_>>(), [30123]);
-    let mut stream = TcpStream::connect("127.77.0.1:30123").await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost: web\r\nconnection: close\r\n\r\n").await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = ask("127.77.0.1:30123", "web", "/").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("A rehearsal."), "{answer}");
 
     let taken = "apiVersion: v1\nkind: Service\nmetadata: { name: other }\nspec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, nodePort: 30123 }] }\n";
@@ -164,6 +161,99 @@ async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() 
     stage.cluster.stop();
     tokio::task::yield_now().await;
     assert_eq!(stage.cluster.open_ports().len(), 0);
+}
+
+/// What answers at an address of the node, whole.
+async fn ask(at: &str, host: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+const ROUTED: &str = "apiVersion: networking.k8s.io/v1
+kind: IngressClass
+metadata: { name: nginx }
+spec: { controller: k8s.io/ingress-nginx }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: controller }
+spec: { type: NodePort, selector: { app: controller }, ports: [{ port: 80, nodePort: 30188 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: controller }
+spec:
+  selector: { matchLabels: { app: controller } }
+  template:
+    metadata: { labels: { app: controller } }
+    spec: { containers: [{ name: controller, image: 'controller:1', ports: [{ containerPort: 80, hostPort: 18188 }] }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: web }
+spec: { selector: { app: web }, ports: [{ name: http, port: 80, targetPort: 8080 }, { name: none, port: 81 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: idle }
+spec: { selector: { app: idle }, ports: [{ port: 80 }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  template:
+    metadata: { labels: { app: web } }
+    spec: { containers: [{ name: web, image: 'nginx:1', ports: [{ containerPort: 8080 }] }] }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: idle }
+spec:
+  replicas: 0
+  selector: { matchLabels: { app: idle } }
+  template:
+    metadata: { labels: { app: idle } }
+    spec: { containers: [{ name: web, image: 'nginx:1' }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: web }
+spec:
+  ingressClassName: nginx
+  rules:
+    - host: web.test
+      http:
+        paths:
+          - { path: /, pathType: Prefix, backend: { service: { name: web, port: { name: http } } } }
+          - { path: /idle, pathType: Prefix, backend: { service: { name: idle, port: { number: 80 } } } }
+          - { path: /none, pathType: Exact, backend: { service: { name: web, port: { number: 81 } } } }
+";
+
+#[tokio::test(start_paused = true)]
+async fn an_ingress_controller_answers_with_whom_the_rules_name() {
+    let stage = stage(ROUTED).await;
+    stage.write("deploy.toml", &format!("{PROJECT}[service.web]\n"));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+    for at in ["127.77.0.1:30188", "127.77.0.1:18188"] {
+        for (host, path, status) in [
+            ("web.test", "/", 200),
+            ("web.test:18188", "/page", 200),
+            ("other.test", "/", 404),
+            // No pod, and a port that no pod listens on.
+            ("web.test", "/idle", 503),
+            ("web.test", "/none", 502),
+        ] {
+            let answer = ask(at, host, path).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{at} {host}{path}: {answer}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

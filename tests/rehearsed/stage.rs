@@ -59,7 +59,7 @@ impl Images for Store {
     }
 
     fn pull(&self, reference: &str) -> Result<Found, PullError> {
-        if !["busybox:1.36", "nginx:1", "nginx:2", "postgres:16"].contains(&reference) {
+        if !["busybox:1.36", "controller:1", "nginx:1", "nginx:2", "postgres:16"].contains(&reference) {
             return Err(PullError::not_found(reference));
         }
         self.here.lock().unwrap().insert(reference.to_owned());
@@ -81,7 +81,7 @@ async fn engine(listener: UnixListener) {
 }
 
 fn found(reference: &str) -> Found {
-    let mut app = App::default();
+    let mut app = App { routes: reference.starts_with("controller"), ..App::default() };
     if reference.starts_with("busybox") {
         let programs = ["sh", "sleep", "cat", "false", "true", "tail", "echo"];
         app.programs = Some(programs.map(str::to_owned).into());

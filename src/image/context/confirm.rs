@@ -12,11 +12,11 @@ use crate::image::stat_cache::Record;
 use crate::image::stat_cache::StatCache;
 use crate::image::stat_cache::What;
 use crate::image::stat_cache::Whole;
+use crate::image::threads::on_each;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::thread;
 
 /// How many are asked for in one go.
 const BATCH: usize = 256;
@@ -46,22 +46,8 @@ pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool +
             }
         }
     };
-    let mut confirmed = if known.len() < MANY {
-        ask()
-    } else {
-        let threads = thread::available_parallelism().map_or(2, |count| count.get().min(8));
-        thread::scope(|scope| {
-            let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(ask)).collect();
-            let mut confirmed = ask();
-            for helper in helpers {
-                match helper.join() {
-                    Ok(part) => confirmed.extend(part),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            confirmed
-        })
-    };
+    let mut confirmed: Vec<(usize, Vec<Entry>)> =
+        if known.len() < MANY { ask() } else { on_each(ask).into_iter().flatten().collect() };
     if differs.into_inner() {
         return None;
     }

@@ -19,6 +19,7 @@ use crate::image::stat::Stat;
 use crate::image::stat_cache::Record;
 use crate::image::stat_cache::StatCache;
 use crate::image::stat_cache::What;
+use crate::image::threads::on_each;
 use std::fs;
 use std::io;
 use std::io::Read;
@@ -27,7 +28,6 @@ use std::sync::Condvar;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
-use std::thread;
 use std::time::SystemTime;
 
 /// How often a file that changes while it is read is read again.
@@ -75,18 +75,8 @@ fn listed(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> b
     let first = Work::Folder { path: String::new(), hits: Hits::default() };
     let queue = Mutex::new(Queue { work: vec![first], busy: 0 });
     let walker = Walker { root, ignore, cache, stop, queue, wake: Condvar::new() };
-    let threads = thread::available_parallelism().map_or(2, |count| count.get().min(8));
     let mut found = Found::default();
-    thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(|| walker.work())).collect();
-        found.append(walker.work());
-        for helper in helpers {
-            match helper.join() {
-                Ok(part) => found.append(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-    });
+    on_each(|| walker.work()).into_iter().for_each(|part| found.append(part));
     found
 }
 

@@ -1,0 +1,22 @@
+//! The same work on several threads at once, for what spends its time in system calls.
+
+use std::thread;
+
+/// More than these wait for one another.
+const MOST: usize = 8;
+
+/// What `work` returns on each processor's thread, this one's first. A panic goes on in the caller.
+pub(crate) fn on_each<T: Send>(work: impl Fn() -> T + Sync) -> Vec<T> {
+    let count = thread::available_parallelism().map_or(2, |count| count.get().min(MOST));
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..count).map(|_| scope.spawn(&work)).collect();
+        let mut done = vec![work()];
+        for other in others {
+            match other.join() {
+                Ok(part) => done.push(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    })
+}
