@@ -76,7 +76,9 @@ fn listed(root: &Path, ignore: &Ignore, cache: &StatCache, stop: &(dyn Fn() -> b
     let queue = Mutex::new(Queue { work: vec![first], busy: 0 });
     let walker = Walker { root, ignore, cache, stop, queue, wake: Condvar::new() };
     let mut found = Found::default();
-    on_each(|| walker.work()).into_iter().for_each(|part| found.append(part));
+    for part in on_each(|| walker.work()) {
+        found.append(part);
+    }
     found
 }
 
