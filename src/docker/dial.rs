@@ -54,7 +54,7 @@ impl Dialer {
     /// Sends `request` on a new connection and returns the answer's head; its body lives as long as the [`Call`].
     ///
     /// # Errors
-    /// Also when there is no head after ten minutes.
+    /// Also when there is no head after five minutes.
     pub async fn send<B>(&self, request: Request<B>) -> anyhow::Result<(Response<Incoming>, Call)>
     where
         B: Body + Send + 'static,
