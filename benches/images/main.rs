@@ -16,6 +16,9 @@
 //! | `TODO_TEST_DOCKER` | the `docker` to compare with; the first on the PATH if not set |
 //! | `TODO_TEST_NODE` | a minikube profile with containerd on this machine's engine: shipping is compared as well |
 //!
+//! Which `docker` it is matters: the client that 20.10 has built in needs little time of its own, so that nearly all of a build
+//! after one changed line is the engine's on both sides; `docker build` since 23 is buildx, which takes twice as long.
+//!
 //! Requests and bytes are counted by a relay, so on an engine that listens on a Unix socket only. `chatbot` needs an engine
 //! that has or can pull the bases of `docker/`.
 #![expect(
