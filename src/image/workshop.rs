@@ -144,7 +144,8 @@ impl<'a> Workshop<'a> {
         let mut facts =
             self.facts(image, &ids, &There::new()).await.map_err(|error| self.engine_failed(error))?;
         let mut key = key::key(image, &facts).to_string();
-        if let Some(found) = self.find_by_key(&tags::by_key(&repository, &key)).await? {
+        let known = self.find_by_key(&repository, &key).await.map_err(|error| self.engine_failed(error))?;
+        if let Some(found) = known {
             return self.unchanged(image, &facts, key, found, item).await;
         }
         let secrets = build_secrets::values(image, &self.run.world)?;
@@ -154,7 +155,9 @@ impl<'a> Workshop<'a> {
         if !pulled.is_empty() {
             facts = self.facts(image, &ids, &pulled).await.map_err(|error| self.engine_failed(error))?;
             key = key::key(image, &facts).to_string();
-            if let Some(found) = self.find_by_key(&tags::by_key(&repository, &key)).await? {
+            let known =
+                self.find_by_key(&repository, &key).await.map_err(|error| self.engine_failed(error))?;
+            if let Some(found) = known {
                 return self.unchanged(image, &facts, key, found, item).await;
             }
         }
@@ -268,11 +271,7 @@ impl<'a> Workshop<'a> {
         let facts = self.facts(image, &ids, &There::new()).await.or_fault(Kind::Image, doing)?;
         let key = key::key(image, &facts).to_string();
         let repository = tags::repository(self.project, &name);
-        let tag = tags::by_key(&repository, &key);
-        let found = match self.there.get(&tag) {
-            Some(Some(found)) => Some(found.clone()),
-            _ => self.engine.find(&tag).await.or_fault(Kind::Image, doing)?,
-        };
+        let found = self.find_by_key(&repository, &key).await.or_fault(Kind::Image, doing)?;
         let why = match found {
             Some(_) => Vec::new(),
             None => why(self.last(&name).as_ref(), &Inputs::of(image, &facts)),
@@ -359,10 +358,16 @@ impl<'a> Workshop<'a> {
         budget::check(image, found.size, &history).map_or(Ok(()), |finding| Err(vec![finding]))
     }
 
-    async fn find_by_key(&self, tag: &str) -> Result<Option<Found>, Vec<Finding>> {
-        match self.there.get(tag) {
+    /// The image of that key: asked for already, if it had it last time.
+    async fn find_by_key(
+        &self,
+        repository: &str,
+        key: &str,
+    ) -> Result<Option<Found>, bollard::errors::Error> {
+        let tag = tags::by_key(repository, key);
+        match self.there.get(&tag) {
             Some(Some(found)) => Ok(Some(found.clone())),
-            _ => self.find(tag).await,
+            _ => self.engine.find(&tag).await,
         }
     }
 
