@@ -11,6 +11,7 @@ pub use self::walk::walk;
 use crate::image::stat::Stat;
 use std::cmp::Ordering;
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// The files of an image's context.
@@ -110,6 +111,11 @@ impl Entry {
 }
 
 impl Context {
+    fn of(root: &Path, entries: Vec<Entry>) -> Context {
+        let bytes = entries.iter().map(Entry::size).sum();
+        Context { root: root.to_owned(), entries, bytes }
+    }
+
     /// The entry at a path, if the context has it.
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {

@@ -11,7 +11,7 @@ use crate::image::ignore::Ignore;
 use crate::image::stat::Stat;
 use crate::replace::private_folder;
 use crate::replace::replace;
-use known::Known;
+pub(crate) use known::Known;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -56,22 +56,6 @@ pub(crate) enum What<'a> {
     },
 }
 
-/// A context of which everything is known, in its order: as long as each of these looks the same, nothing has come and
-/// nothing has gone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Whole<'a>(&'a Known);
-
-impl<'a> Whole<'a> {
-    pub(crate) fn len(self) -> usize {
-        self.0.len()
-    }
-
-    /// One of them; `None` beyond the last.
-    pub(crate) fn get(self, index: usize) -> Option<Record<'a>> {
-        self.0.record(index)
-    }
-}
-
 impl StatCache {
     /// Reads what is known of `context` under these rules from `folder`; nothing, if there is none or it is damaged.
     #[must_use]
@@ -96,9 +80,10 @@ impl StatCache {
         }
     }
 
-    /// The context as it was, if it is known whole.
-    pub(crate) fn whole(&self) -> Option<Whole<'_>> {
-        self.known.is_whole().then_some(Whole(&self.known))
+    /// The context as it was, in its order, if it is known whole: as long as everything in it looks the same, nothing
+    /// has come and nothing has gone.
+    pub(crate) fn whole(&self) -> Option<&Known> {
+        self.known.is_whole().then_some(&self.known)
     }
 
     /// Writes what is known now, if that differs. `read` is everything in the context, in its order, read at `began` or

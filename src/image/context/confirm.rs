@@ -8,10 +8,10 @@ use crate::image::context::Context;
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
 use crate::image::stat::Below;
+use crate::image::stat_cache::Known;
 use crate::image::stat_cache::Record;
 use crate::image::stat_cache::StatCache;
 use crate::image::stat_cache::What;
-use crate::image::stat_cache::Whole;
 use crate::image::threads::on_each;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -56,15 +56,14 @@ pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool +
     for (_, batch) in confirmed {
         entries.extend(batch);
     }
-    let bytes = entries.iter().map(Entry::size).sum();
-    Some(Context { root: root.to_owned(), entries, bytes })
+    Some(Context::of(root, entries))
 }
 
 /// What is sent of the records from `first` on; `None` if one of them looks otherwise.
-fn batch(below: &Below, known: Whole<'_>, first: usize) -> Option<Vec<Entry>> {
+fn batch(below: &Below, known: &Known, first: usize) -> Option<Vec<Entry>> {
     let mut entries = Vec::with_capacity(BATCH);
     for index in first..known.len().min(first + BATCH) {
-        let Record { path, stat, what } = known.get(index)?;
+        let Record { path, stat, what } = known.record(index)?;
         if below.stat(path)? != stat {
             return None;
         }

@@ -3,7 +3,6 @@
 //! An ignored folder is not opened unless a `!` rule may keep something in it.
 
 use crate::image::context::Context;
-use crate::image::context::Entry;
 use crate::image::context::EntryKind;
 use crate::image::context::ProblemKind;
 use crate::image::context::Walked;
@@ -64,10 +63,8 @@ pub(super) fn walk_at(
         let records = std::iter::once(itself).chain(found.entries.iter().map(FoundEntry::record));
         cache.save(records, found.problems.is_empty(), began);
     }
-    let entries: Vec<Entry> =
-        found.entries.into_iter().filter(|found| found.sent).map(|found| found.entry).collect();
-    let bytes = entries.iter().map(Entry::size).sum();
-    Walked { context: Context { root: root.to_owned(), entries, bytes }, problems: found.problems }
+    let sent = found.entries.into_iter().filter(|found| found.sent).map(|found| found.entry);
+    Walked { context: Context::of(root, sent.collect()), problems: found.problems }
 }
 
 /// Everything in the context, in no order.

@@ -25,7 +25,7 @@ const LINK: u8 = b'l';
 const UNSENT: u8 = b'u';
 
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(crate) struct Known {
     bytes: Vec<u8>,
     /// Where the records begin.
     begins: Vec<usize>,
@@ -77,11 +77,13 @@ impl Known {
         self.bytes.get(FIRST - 1) == Some(&WHOLE)
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many records there are.
+    pub(crate) fn len(&self) -> usize {
         self.begins.len()
     }
 
-    pub(super) fn record(&self, index: usize) -> Option<Record<'_>> {
+    /// One of them; `None` beyond the last.
+    pub(crate) fn record(&self, index: usize) -> Option<Record<'_>> {
         decode(&mut self.bytes.get(*self.begins.get(index)?..)?)
     }
 
