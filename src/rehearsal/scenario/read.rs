@@ -65,9 +65,9 @@ fn seconds(section: &Section<'_, '_>) -> Option<Duration> {
     time
 }
 
-/// Notes each field that is written and says nothing about what is done.
-fn idle(section: &Section<'_, '_>, does: &At<&str>, unused: &[&'static str]) {
-    for key in unused.iter().filter(|key| section.has(key)) {
+/// Notes each of the `fields` that is written and says nothing about what is done.
+fn idle(section: &Section<'_, '_>, does: &At<&str>, fields: &[&str], used: &[&str]) {
+    for key in fields.iter().filter(|key| !used.contains(key) && section.has(key)) {
         section.wrong(
             &section.place_of(key),
             key,
@@ -96,34 +96,32 @@ fn fault(section: Section<'_, '_>) -> Option<Fault> {
     let does = needed(&section, "does");
     let of = of.map(|at| at.value);
     let meant = does.and_then(|does| {
-        let (meant, unused): (Does, &[&'static str]) = match does.value {
+        let (meant, used): (Does, &[&str]) = match does.value {
             "fail" => {
                 let code = refusal(&section, of, code);
-                (Does::Fail { code, message }, &["seconds", "bytes"])
+                (Does::Fail { code, message }, &["code", "message"])
             }
-            "hang" => (Does::Hang, &["code", "message", "seconds", "bytes"]),
+            "hang" => (Does::Hang, &[]),
             "slow" => {
                 if !section.has("seconds") {
                     section.wrong(&does.place, "does", "is `slow`, which needs `seconds`");
                 }
-                (Does::Slow(time.unwrap_or_default()), &["code", "message", "bytes"])
+                (Does::Slow(time.unwrap_or_default()), &["seconds"])
             }
             "cut" => {
                 let bytes = bytes.map_or(0, |at| usize::try_from(at.value).unwrap_or(usize::MAX));
-                (Does::Cut(bytes), &["code", "message", "seconds"])
+                (Does::Cut(bytes), &["bytes"])
             }
-            "garbage" => (Does::Garbage, &["code", "message", "seconds", "bytes"]),
-            "close" => (Does::Close, &["code", "message", "seconds", "bytes"]),
-            "gone" if of.is_none_or(|of| of == Party::Api) => {
-                (Does::Gone, &["code", "message", "seconds", "bytes"])
-            }
+            "garbage" => (Does::Garbage, &[]),
+            "close" => (Does::Close, &[]),
+            "gone" if of.is_none_or(|of| of == Party::Api) => (Does::Gone, &[]),
             _ => {
                 let known = "fail, hang, slow, cut, garbage, close, and of the API server gone";
                 unknown(&section, &does, known);
                 return None;
             }
         };
-        idle(&section, &does, unused);
+        idle(&section, &does, &["code", "message", "seconds", "bytes"], used);
         Some(meant)
     });
     section.close();
@@ -162,17 +160,17 @@ fn pod(section: Section<'_, '_>) -> Option<Pod> {
     let lines: Vec<String> = section.texts("lines").into_iter().map(|at| at.value.to_owned()).collect();
     let does = needed(&section, "does");
     let meant = does.and_then(|does| {
-        let (meant, unused): (PodFault, &[&'static str]) = match does.value {
-            "crash" => (PodFault::Crash { code: code.unwrap_or(1), lines }, &[]),
-            "not-ready" => (PodFault::NotReady, &["code", "lines"]),
-            "evict" => (PodFault::Evict, &["code", "lines"]),
-            "out-of-memory" => (PodFault::OutOfMemory, &["code", "lines"]),
+        let (meant, used): (PodFault, &[&str]) = match does.value {
+            "crash" => (PodFault::Crash { code: code.unwrap_or(1), lines }, &["code", "lines"]),
+            "not-ready" => (PodFault::NotReady, &[]),
+            "evict" => (PodFault::Evict, &[]),
+            "out-of-memory" => (PodFault::OutOfMemory, &[]),
             _ => {
                 unknown(&section, &does, "crash, not-ready, evict, out-of-memory");
                 return None;
             }
         };
-        idle(&section, &does, unused);
+        idle(&section, &does, &["code", "lines"], used);
         Some(meant)
     });
     section.close();
@@ -208,25 +206,25 @@ fn event(section: Section<'_, '_>) -> Option<Event> {
                 );
             }
         };
-        let (meant, unused): (Option<What>, &[&'static str]) = match does.value {
-            "kill" => (Some(What::Kill), &["image", "by", "object", "patch"]),
-            "engine-restart" => (Some(What::EngineRestart), &["image", "by", "object", "patch"]),
-            "image-vanish" => (Some(What::ImageVanish(Pattern::from(image))), &["by", "object", "patch"]),
+        let (meant, used): (Option<What>, &[&str]) = match does.value {
+            "kill" => (Some(What::Kill), &[]),
+            "engine-restart" => (Some(What::EngineRestart), &[]),
+            "image-vanish" => (Some(What::ImageVanish(Pattern::from(image))), &["image"]),
             "clock-jump" => {
                 need("by", "seconds, below 0 for back");
-                (by.map(What::ClockJump), &["image", "object", "patch"])
+                (by.map(What::ClockJump), &["by"])
             }
-            "node-full" => (Some(What::NodeFull), &["image", "by", "object", "patch"]),
-            "second-run" => (Some(What::SecondRun), &["image", "by", "object", "patch"]),
+            "node-full" => (Some(What::NodeFull), &[]),
+            "second-run" => (Some(What::SecondRun), &[]),
             "edit" => {
                 need("object", "its path at the API server");
                 need("patch", "what changes");
                 let meant = object.zip(patch).map(|(path, patch)| What::Edit { path, patch });
-                (meant, &["image", "by"])
+                (meant, &["object", "patch"])
             }
             "delete" => {
                 need("object", "its path at the API server");
-                (object.map(|path| What::Delete { path }), &["image", "by", "patch"])
+                (object.map(|path| What::Delete { path }), &["object"])
             }
             _ => {
                 let known =
@@ -235,7 +233,7 @@ fn event(section: Section<'_, '_>) -> Option<Event> {
                 return None;
             }
         };
-        idle(&section, &does, unused);
+        idle(&section, &does, &["image", "by", "object", "patch"], used);
         meant
     });
     section.close();
