@@ -173,7 +173,16 @@ async fn ask(at: &str, host: &str, path: &str) -> String {
     answer
 }
 
-const ROUTED: &str = "apiVersion: networking.k8s.io/v1
+/// A Deployment of one container, as a document after another.
+fn deployment(name: &str, replicas: u32, image: &str, ports: &str) -> String {
+    format!(
+        "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{ name: {name} }}\nspec: {{ replicas: {replicas}, \
+         selector: {{ matchLabels: {{ app: {name} }} }}, template: {{ metadata: {{ labels: {{ app: {name} }} }}, \
+         spec: {{ containers: [{{ name: {name}, image: '{image}', ports: [{ports}] }}] }} }} }}\n"
+    )
+}
+
+const ROUTES: &str = "apiVersion: networking.k8s.io/v1
 kind: IngressClass
 metadata: { name: nginx }
 spec: { controller: k8s.io/ingress-nginx }
@@ -182,15 +191,6 @@ apiVersion: v1
 kind: Service
 metadata: { name: controller }
 spec: { type: NodePort, selector: { app: controller }, ports: [{ port: 80, nodePort: 30188 }] }
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: controller }
-spec:
-  selector: { matchLabels: { app: controller } }
-  template:
-    metadata: { labels: { app: controller } }
-    spec: { containers: [{ name: controller, image: 'controller:1', ports: [{ containerPort: 80, hostPort: 18188 }] }] }
 ---
 apiVersion: v1
 kind: Service
@@ -201,25 +201,6 @@ apiVersion: v1
 kind: Service
 metadata: { name: idle }
 spec: { selector: { app: idle }, ports: [{ port: 80 }] }
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: web }
-spec:
-  selector: { matchLabels: { app: web } }
-  template:
-    metadata: { labels: { app: web } }
-    spec: { containers: [{ name: web, image: 'nginx:1', ports: [{ containerPort: 8080 }] }] }
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: { name: idle }
-spec:
-  replicas: 0
-  selector: { matchLabels: { app: idle } }
-  template:
-    metadata: { labels: { app: idle } }
-    spec: { containers: [{ name: web, image: 'nginx:1' }] }
 ---
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -237,7 +218,16 @@ spec:
 
 #[tokio::test(start_paused = true)]
 async fn an_ingress_controller_answers_with_whom_the_rules_name() {
-    let stage = stage(ROUTED).await;
+    let stage = stage(
+        &[
+            ROUTES.to_owned(),
+            deployment("controller", 1, "controller:1", "{ containerPort: 80, hostPort: 18188 }"),
+            deployment("web", 1, "nginx:1", "{ containerPort: 8080 }"),
+            deployment("idle", 0, "nginx:1", ""),
+        ]
+        .concat(),
+    )
+    .await;
     stage.write("deploy.toml", &format!("{PROJECT}[service.web]\n"));
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");

@@ -29,8 +29,16 @@ pub(super) struct Doors {
     shut: Mutex<BTreeMap<u16, String>>,
 }
 
-/// Namespace, Service, index of its port, and the node's port.
-type Place = (String, String, usize, u16);
+/// Where a door is, and where it leads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    namespace: String,
+    service: String,
+    /// Which port of the Service.
+    index: usize,
+    /// The node's port.
+    number: u16,
+}
 
 struct Door(JoinHandle<()>);
 
@@ -59,16 +67,20 @@ impl Doors {
             let of_node = port["nodePort"].as_u64().filter(|_| !pods.is_empty());
             let of_host = pods.iter().filter_map(|pod| host_port(port, pod));
             let numbers = of_node.into_iter().chain(of_host).filter_map(|number| u16::try_from(number).ok());
-            wanted.extend(numbers.map(|number| (namespace.to_owned(), name.to_owned(), index, number)));
+            let at =
+                |number| Place { namespace: namespace.to_owned(), service: name.to_owned(), index, number };
+            wanted.extend(numbers.map(at));
         }
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|place, _| (place.0 != namespace || place.1 != name) || wanted.contains(place));
+        open.retain(|place, _| {
+            place.namespace != namespace || place.service != name || wanted.contains(place)
+        });
         let Some(address) = world.settings.nodes.first().map(|node| node.address) else { return };
         for place in wanted {
             if open.contains_key(&place) {
                 continue;
             }
-            let number = place.3;
+            let number = place.number;
             match listen(address, number) {
                 Ok(listener) => {
                     self.shut.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
@@ -83,7 +95,7 @@ impl Doors {
     }
 
     pub(super) fn open(&self) -> BTreeSet<u16> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).keys().map(|place| place.3).collect()
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).keys().map(|place| place.number).collect()
     }
 
     pub(super) fn shut(&self) -> BTreeMap<u16, String> {
@@ -127,9 +139,9 @@ async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
 }
 
 /// Leads a connection to a pod; where nothing listens it is closed, as kube-proxy's rules have it.
-async fn lead(world: Arc<World>, (namespace, name, index, _): Place, stream: TcpStream) {
-    let service = world.get(kinds::SERVICE, &namespace, &name).unwrap_or_default();
-    if let Ok(app) = behind(&world, &service, index) {
+async fn lead(world: Arc<World>, place: Place, stream: TcpStream) {
+    let service = world.get(kinds::SERVICE, &place.namespace, &place.service).unwrap_or_default();
+    if let Ok(app) = behind(&world, &service, place.index) {
         let _ = stream.set_nodelay(true);
         page::answer(stream, world, app).await;
     }

@@ -9,7 +9,6 @@ use crate::rehearsal::cluster::world::World;
 use crate::rehearsal::kinds;
 use crate::rehearsal::request::text;
 use serde_json::Value;
-use std::sync::Arc;
 
 /// The class that the addon serves.
 const CLASS: &str = "nginx";
@@ -18,28 +17,16 @@ const CLASS: &str = "nginx";
 const DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// What a request is answered with.
-pub(super) fn answer(world: &Arc<World>, host: &str, path: &str) -> Page {
-    let (ingresses, services) = world.hand(|hand| {
+pub(super) fn answer(world: &World, host: &str, path: &str) -> Page {
+    let ingresses = world.hand(|hand| {
         let class = hand.get(kinds::INGRESS_CLASS, "", CLASS).unwrap_or_default();
         let default = class["metadata"]["annotations"][DEFAULT] == "true";
-        let served = |ingress: &Value| match class_of(ingress) {
-            Some(class) => class == CLASS,
-            None => default,
-        };
-        (hand.find(kinds::INGRESS, None, served), hand.find(kinds::SERVICE, None, |_| true))
+        hand.find(kinds::INGRESS, None, |ingress| class_of(ingress).map_or(default, |class| class == CLASS))
     });
     let Some(leads) = choose(&ingresses, host, path) else { return error(404, "Not Found") };
-    let is_it = |service: &&Value| {
-        let metadata = &service["metadata"];
-        metadata["namespace"] == *leads.namespace && metadata["name"] == leads.service["name"]
-    };
-    let Some(service) = services.iter().find(is_it) else {
-        return error(503, "Service Temporarily Unavailable");
-    };
-    let Some(index) = port(service, &leads.service["port"]) else {
-        return error(503, "Service Temporarily Unavailable");
-    };
-    match door::behind(world, service, index) {
+    let service = world.get(kinds::SERVICE, &text(leads.namespace), &text(&leads.service["name"]));
+    let at = service.as_ref().and_then(|service| Some((service, port(service, &leads.service["port"])?)));
+    match at.ok_or(door::Nobody::NoPod).and_then(|(service, index)| door::behind(world, service, index)) {
         Ok(app) => app.http,
         Err(door::Nobody::NoPod) => error(503, "Service Temporarily Unavailable"),
         Err(door::Nobody::Refused) => error(502, "Bad Gateway"),
