@@ -80,6 +80,10 @@ pub struct Node {
     pub api: Option<Connection>,
     /// The first node's own address. It cannot be reached from everywhere.
     pub address: Option<IpAddr>,
+    /// Where the API server listens at that address.
+    pub server: Option<SocketAddr>,
+    /// Why that address is not expected to be reached from this machine, where that is known.
+    pub unrouted: Option<&'static str>,
     /// What of the first node is published outside: container port → address.
     pub published: BTreeMap<u16, SocketAddr>,
     /// When its container was started, where it is one.

@@ -17,6 +17,7 @@ mod fieldset;
 pub mod gate;
 pub mod host;
 mod kinds;
+mod lost;
 mod memory;
 mod minikube;
 mod owner;

@@ -3,12 +3,15 @@
 //! No URL is guessed from what the cluster says: one is told only after it answered a GET through the very address it
 //! names. Which way leads there is found by trying, because whether a node's address can be reached depends on the
 //! driver, the platform, rootless engines and VPNs, and no table of those was ever complete (minikube's own is in
-//! `pkg/minikube/driver/driver.go`: `NeedsPortForward`).
+//! `pkg/minikube/driver/driver.go`: `NeedsPortForward`). A way is left for the next one only with evidence that it cannot
+//! lead there (`detour`): a Service whose pods are being replaced refuses and loses connections for a second, too.
 
 mod backend;
 mod blame;
 pub mod candidate;
+mod certificate;
 pub mod check;
+mod detour;
 #[cfg(test)]
 mod fake;
 pub mod forward;
@@ -19,6 +22,7 @@ pub mod ingress;
 pub mod listening;
 mod once;
 mod prover;
+mod tls;
 
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -60,6 +64,10 @@ pub struct Reach {
     pub address: Option<IpAddr>,
     /// Ports of the node that are published on this machine, and where.
     pub published: BTreeMap<u16, SocketAddr>,
+    /// Where its API server listens at that address: on the node itself, so that kube-proxy has no part in it.
+    pub server: Option<SocketAddr>,
+    /// Why its address is not expected to be reached from this machine, where that is known.
+    pub unrouted: Option<&'static str>,
 }
 
 /// A service that answered.
@@ -107,8 +115,11 @@ struct Pace {
     limit: Duration,
     /// The longest pause between two tries.
     pause: Duration,
-    /// How long the same wrong answer, or the same closed door, must last to be believed.
+    /// How long the same wrong answer, or the answer of another way only, must last to be believed.
     settle: Duration,
+    /// How long an address must take no connections, with a ready pod behind it all the while, until something else than
+    /// kube-proxy's delay explains it: several times what that takes on a busy machine.
+    detour: Duration,
     /// How long a controller may take to read an Ingress: until then its 404 is its own and not the application's.
     read: Duration,
 }
@@ -117,6 +128,7 @@ const PACE: Pace = Pace {
     limit: Duration::from_secs(2),
     pause: Duration::from_secs(1),
     settle: Duration::from_secs(3),
+    detour: Duration::from_secs(15),
     read: Duration::from_secs(5),
 };
 
@@ -218,17 +230,11 @@ enum Said {
     Unreachable(String),
 }
 
-async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> Said {
-    let expect = &candidate.expect;
-    let as_it_is =
-        expect.contains.is_none() && expect.status.is_none_or(|status| (300..400).contains(&status));
-    let answer = if as_it_is {
-        http::get(question, pace.limit).await
-    } else {
-        http::get_following(question, pace.limit).await
-    };
-    match answer {
-        Ok(answer) => match wrong(&answer, expect) {
+/// Asks once; returns what came of it, and the question that it came of: over TLS where the port speaks that.
+async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> (Question, Said) {
+    let (question, answer) = tls::ask(question, &candidate.expect, pace.limit).await;
+    let said = match answer {
+        Ok(answer) => match wrong(&answer, &candidate.expect) {
             None => Said::Right(answer),
             Some(why) => {
                 // What proxies, kube-proxy and an ingress controller say of an application that is still coming up.
@@ -239,9 +245,10 @@ async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> Said {
             }
         },
         Err(NoAnswer::Unreachable(why)) => Said::Unreachable(why),
-        Err(garbled @ NoAnswer::Garbled(_)) => Said::Wrong(Trouble::None(garbled)),
+        Err(wrong @ (NoAnswer::Garbled(_) | NoAnswer::Tls(_))) => Said::Wrong(Trouble::None(wrong)),
         Err(none) => Said::NotYet(Trouble::None(none)),
-    }
+    };
+    (question, said)
 }
 
 /// Why an answer is not the expected one.

@@ -133,6 +133,13 @@ fn a_run_that_is_killed_at_any_effect_is_gone_on_with() {
 }
 
 #[test]
+fn a_rollout_of_one_replica_ends_with_the_nodes_url() {
+    for ended in together(&PROJECTS[..2], |seed| trial::rollouts(*seed, 12)) {
+        assert_eq!(ended.unwrap().runs, 13);
+    }
+}
+
+#[test]
 fn the_projects_have_everything_that_chance_makes() {
     let folder = tempfile::tempdir().unwrap();
     let mut written = String::new();

@@ -40,6 +40,7 @@ mod rehearsed {
     mod faults;
     mod kinds;
     mod life;
+    mod rollouts;
     pub(crate) mod stage;
 }
 mod licences;

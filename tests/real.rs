@@ -22,4 +22,5 @@ mod life;
 mod profile;
 mod repairs;
 pub(crate) mod reports;
+mod rollouts;
 mod stage;

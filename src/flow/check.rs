@@ -253,6 +253,8 @@ mod tests {
             context: "mini".to_owned(),
             api: None,
             address: None,
+            server: None,
+            unrouted: None,
             published: BTreeMap::new(),
             started: None,
             outcome: Outcome::Unchanged,

@@ -26,7 +26,7 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     let site = reach::there(run, project).await?;
     let target = site.target(run, project).await?;
     let objects = deployed(run, &target).await?;
-    let proved = up::open(run, project, &target, &site, &objects).await?;
+    let proved = up::open(run, project, &target, &site, &objects, up::ANSWER).await?;
     let unwritten = hosts::found(run, project, &proved, false, false);
     let answer = up::answer(proved, unwritten);
     match &answer {

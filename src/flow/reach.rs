@@ -59,7 +59,12 @@ impl Site {
             api: node.api.clone(),
             destination,
             pull: PullPolicy::Never,
-            reach: Reach { address: node.address, published: node.published.clone() },
+            reach: Reach {
+                address: node.address,
+                published: node.published.clone(),
+                server: node.server,
+                unrouted: node.unrouted,
+            },
         }
     }
 

@@ -58,7 +58,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long the URL may take to answer once everything is healthy.
-const ANSWER: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 /// After how long images that are not there yet are being built.
 const BUILDING: Duration = Duration::from_millis(300);
@@ -112,7 +112,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     }
     course.left(run, &target, &limits, quiet).await?;
     course.end(run, &target, &limits, &helms).await?;
-    let opened = open(run, project, &target, &site, &objects).await;
+    let opened = open(run, project, &target, &site, &objects, answer_within(&flags.wait)).await;
     let proved = if changed { listened(run, &target, &objects, opened).await? } else { opened? };
     origins(run, project, &proved, &objects);
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
@@ -282,6 +282,12 @@ async fn rolled(
     }
 }
 
+/// How long the URL may take: never longer than `--timeout`, and longer than usual for who asked for more patience. Less
+/// patience shortens nothing here: it is kube-proxy that is waited for, and not the application.
+fn answer_within(wait: &cli::Wait) -> Duration {
+    ANSWER.mul_f64(wait.patience.max(1.0)).min(wait.timeout)
+}
+
 /// Asks what people open until it answers.
 pub(crate) async fn open(
     run: &Run,
@@ -289,9 +295,10 @@ pub(crate) async fn open(
     target: &Target,
     site: &Site,
     objects: &[Object],
+    within: Duration,
 ) -> Result<Vec<service::Proved>> {
     let step = run.sink.step(Step::Service);
-    let deadline = Instant::now() + ANSWER;
+    let deadline = Instant::now() + within;
     let (client, namespace) = (&target.client, &target.namespace);
     let proved =
         service::prove(run, client, namespace, &site.reach, &project.services, objects, deadline).await?;

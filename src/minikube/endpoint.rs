@@ -4,6 +4,8 @@
 //! (`cmd/minikube/cmd/docker-env.go`). The ports are in the container's inspection, the certificates in minikube's folder.
 
 use crate::docker;
+use crate::world::Os;
+use crate::world::World;
 use bollard::models::ContainerInspectResponse;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -56,6 +58,37 @@ pub(crate) fn address(node: &ContainerInspectResponse) -> Option<IpAddr> {
     addresses.first().copied()
 }
 
+/// Why a node's own address is not expected to be reached from this machine, where that is known: minikube's
+/// `NeedsPortForward` (`pkg/minikube/driver/driver.go`), without what only the engine itself could tell.
+pub(crate) fn unrouted(world: &World, driver: &str, host: &docker::Address) -> Option<&'static str> {
+    if !matches!(driver, "docker" | "podman") {
+        return None;
+    }
+    let far = |at: &str| !["127.", "localhost", "[::1]"].iter().any(|here| at.starts_with(here));
+    match host {
+        docker::Address::Tcp(at) | docker::Address::Tls(at, _) if far(at) => {
+            return Some("its container engine runs on another machine");
+        }
+        docker::Address::Unix(path) => {
+            let path = path.to_string_lossy();
+            if path.contains("/.docker/desktop/") {
+                return Some("Docker Desktop runs it in a virtual machine");
+            }
+            if path.starts_with("/run/user/") {
+                return Some("a rootless engine keeps its networks to itself");
+            }
+        }
+        _ => {}
+    }
+    match world.os {
+        Os::MacOs | Os::Windows => Some("its container engine runs in a virtual machine"),
+        Os::Linux => ["WSL_DISTRO_NAME", "WSLPATH"]
+            .iter()
+            .any(|name| world.var(name).is_some())
+            .then_some("Windows has no route to the containers of WSL"),
+    }
+}
+
 /// The node's engine as it is published, with minikube's client certificates.
 pub(crate) fn engine(published: &BTreeMap<u16, SocketAddr>, home: &Path) -> Option<docker::Address> {
     published.get(&ENGINE).map(|address| docker::Address::Tls(address.to_string(), home.join("certs")))
@@ -87,7 +120,10 @@ mod tests {
     use super::engine;
     use super::leads_to;
     use super::published;
+    use super::unrouted;
     use crate::docker::Address;
+    use crate::world::Os;
+    use crate::world::World;
     use bollard::models::ContainerInspectResponse;
     use serde_json::json;
     use std::net::SocketAddr;
@@ -127,6 +163,38 @@ mod tests {
         assert_eq!(address(&node()), Some("192.168.49.2".parse().unwrap()));
         assert!(published(&ContainerInspectResponse::default(), None).is_empty());
         assert_eq!(address(&ContainerInspectResponse::default()), None);
+    }
+
+    #[test]
+    fn where_the_node_cannot_be_reached_by_its_nature_is_known() {
+        let unix = |path: &str| Address::Unix(path.into());
+        let socket = unix("/var/run/docker.sock");
+        let wsl = ("WSL_DISTRO_NAME", "Ubuntu");
+        // the driver, the system, a variable, the engine, whether a reason is known
+        let table = [
+            ("docker", Os::Linux, ("A", "b"), socket.clone(), false),
+            ("docker", Os::Linux, ("A", "b"), Address::Tcp("127.0.0.1:2375".to_owned()), false),
+            ("docker", Os::Linux, ("A", "b"), Address::Tcp("10.1.2.3:2375".to_owned()), true),
+            (
+                "docker",
+                Os::Linux,
+                ("A", "b"),
+                Address::Tls("build.example:2376".to_owned(), "c".into()),
+                true,
+            ),
+            ("docker", Os::Linux, ("A", "b"), unix("/home/me/.docker/desktop/docker.sock"), true),
+            ("podman", Os::Linux, ("A", "b"), unix("/run/user/1000/podman/podman.sock"), true),
+            ("docker", Os::Linux, wsl, socket.clone(), true),
+            ("docker", Os::MacOs, ("A", "b"), socket.clone(), true),
+            ("docker", Os::Windows, ("A", "b"), Address::Pipe("docker".to_owned()), true),
+            ("kvm2", Os::Linux, ("A", "b"), socket.clone(), false),
+            ("hyperkit", Os::MacOs, ("A", "b"), socket, false),
+        ];
+        for (driver, os, variable, host, known) in table {
+            let mut world = World::fake("/", [variable]);
+            world.os = os;
+            assert_eq!(unrouted(&world, driver, &host).is_some(), known, "{driver} {os:?} {host:?}");
+        }
     }
 
     #[test]

@@ -267,6 +267,7 @@ fn draft(
     let kubeconfig = kubeconfig::path(&run.world)
         .ok_or_else(|| Fault::message(Kind::Prerequisite, "there is no home folder for a kubeconfig"))
         .map_err(|fault| fault.hint("name one: `export KUBECONFIG=/some/file`"))?;
+    let unrouted = endpoint::unrouted(&run.world, &config.driver, &host);
     Ok(Node {
         profile: profile.clone(),
         runtime: config.runtime().unwrap_or(Runtime::Docker),
@@ -277,6 +278,8 @@ fn draft(
         context: profile.to_string(),
         api: None,
         address,
+        server: address.map(|address| SocketAddr::new(address, config.api_port())),
+        unrouted,
         published,
         started: None,
         outcome: Outcome::Unchanged,

@@ -12,6 +12,7 @@ use crate::event::Finding;
 use crate::manifest::Object;
 use k8s_openapi::api::core::v1::Pod;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// What came, and why that is not what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +87,10 @@ pub(super) fn finding(
     } else {
         let (mend, pointer) = by_trouble(candidate, question, trouble, scene);
         at = pointer;
-        mend
+        match candidate.unsaid_tls(question) {
+            Some(note) => format!("{mend}; {note}"),
+            None => mend,
+        }
     };
     let place = match (service, at) {
         (Some(object), Some(pointer)) => Some(object.place_of(&pointer).clone()),
@@ -108,6 +112,23 @@ fn by_trouble(
     let entry = format!("[service.{}]", candidate.service);
     let pointer = Some(format!("/spec/ports/{}/targetPort", candidate.port.index));
     match trouble {
+        Trouble::None(NoAnswer::Tls(_)) => (
+            format!(
+                "port {} speaks TLS (`appProtocol: https`): see why it refuses TLS 1.2 and 1.3 without a client's certificate, {}",
+                candidate.port.number,
+                logs(candidate, scene)
+            ),
+            pointer,
+        ),
+        Trouble::None(NoAnswer::Closed) if !is_refused(scene) => {
+            let listens = "something listens there and ends each connection, also when TLS is spoken";
+            let told = if is_forwarded(question) {
+                format!("nothing in the pod listens on port {target}, where `targetPort` leads, or {listens}")
+            } else {
+                listens.to_owned()
+            };
+            (format!("{told}: see what it says, {}; if it is not HTTP, open another port", logs(candidate, scene)), None)
+        }
         Trouble::None(NoAnswer::Refused | NoAnswer::Closed) => {
             let told = scene
                 .forward
@@ -136,6 +157,10 @@ fn by_trouble(
             ),
             pointer,
         ),
+        Trouble::None(NoAnswer::NoConnection(_)) => (
+            "is a firewall or a VPN in the way to the node? Its ports 30000-32767 must be open to this machine".to_owned(),
+            None,
+        ),
         Trouble::None(NoAnswer::Unreachable(_)) => {
             ("is the cluster running? `minikube status`; a VPN may take the route to it".to_owned(), None)
         }
@@ -159,6 +184,17 @@ fn by_trouble(
             (mend, None)
         }
     }
+}
+
+/// Whether the kubelet said that nothing listens on the pod's port.
+fn is_refused(scene: &Scene) -> bool {
+    scene.forward.as_ref().is_some_and(|told| told.contains("refused"))
+}
+
+/// Whether something on this machine takes connections before anything in the pod does: a forward, or the engine's proxy
+/// before a published port. kube-proxy's rules do not.
+fn is_forwarded(question: &Question) -> bool {
+    question.host().parse::<IpAddr>().is_ok_and(|at| at.is_loopback())
 }
 
 /// What a selector selects, and what to do if that is nothing.

@@ -391,6 +391,14 @@ impl Candidate {
         through && status == 404 && self.expect.status.is_none() && self.expect.contains.is_none()
     }
 
+    /// What to say of a port that speaks TLS, as `question` does, though nothing in its Service says so.
+    pub(super) fn unsaid_tls(&self, question: &Question) -> Option<String> {
+        let unsaid = question.tls && !self.port.tls && self.ingress.is_none();
+        unsaid.then(|| {
+            format!("port {} speaks TLS; `appProtocol: https` in the Service says so", self.port.number)
+        })
+    }
+
     /// The question at a port of this machine that leads to the controller of the Ingress.
     pub(super) fn through(&self, front: &Front, at: SocketAddr) -> Question {
         let host = front.host.clone().unwrap_or_else(|| at.ip().to_string());

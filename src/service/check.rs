@@ -259,7 +259,7 @@ impl Asker<'_, '_> {
             From::Cluster => self.by_node(inside::connect(host, port, LIMIT)).await.map(drop),
             From::Host => match tokio::time::timeout(LIMIT, TcpStream::connect((host, port))).await {
                 Ok(connected) => connected.map(drop).map_err(|error| http::unconnected(&error)),
-                Err(_) => Err(NoAnswer::Unreachable(format!("no connection within {} s", LIMIT.as_secs()))),
+                Err(_) => Err(NoAnswer::NoConnection(format!("no connection within {} s", LIMIT.as_secs()))),
             },
         };
         match connected {
@@ -363,7 +363,7 @@ impl Trouble {
     /// Whether an application that is coming up may say so, too.
     fn may_pass(&self) -> bool {
         match self {
-            Trouble::None(NoAnswer::Garbled(_)) | Trouble::Unasked(_) => false,
+            Trouble::None(NoAnswer::Garbled(_) | NoAnswer::Tls(_)) | Trouble::Unasked(_) => false,
             Trouble::None(_) => true,
             Trouble::Wrong(answer, _) => matches!(answer.status, 502..=504),
             Trouble::Service(why) => !why.starts_with("answers ") || why.starts_with("answers 50"),

@@ -2,10 +2,14 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 
 /// What a server does with a request.
 pub(super) enum Reply {
@@ -58,21 +62,88 @@ pub(super) fn serve(listener: TcpListener, reply: impl Fn(usize, &str) -> Reply 
             let reply = Arc::clone(&reply);
             tokio::spawn(async move {
                 let path = head(&mut stream).await.1;
-                match reply(number, &path) {
-                    Reply::Raw(text) => {
-                        let _ = stream.write_all(text.as_bytes()).await;
-                        let _ = stream.shutdown().await;
-                    }
-                    Reply::Close => {}
-                    Reply::Hang => std::future::pending().await,
-                }
+                write(&mut stream, reply(number, &path)).await;
             });
         }
     });
 }
 
+async fn write(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) {
+    match reply {
+        Reply::Raw(text) => {
+            let _ = stream.write_all(text.as_bytes()).await;
+            let _ = stream.shutdown().await;
+        }
+        Reply::Close => {}
+        Reply::Hang => std::future::pending().await,
+    }
+}
+
+/// A server that answers `plain` to what does not begin with a TLS handshake, `reply` over TLS; and `shake`, if it is one, to
+/// a handshake.
+pub(super) async fn tls_server(
+    plain: impl Fn() -> Reply + Send + Sync + 'static,
+    shake: impl Fn() -> Option<Reply> + Send + Sync + 'static,
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let (tls, served) = (acceptor(), Arc::new((plain, shake, reply)));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let (tls, served) = (tls.clone(), Arc::clone(&served));
+            tokio::spawn(async move {
+                let (plain, shake, reply) = &*served;
+                let mut first = [0];
+                let _ = stream.peek(&mut first).await;
+                match shake() {
+                    _ if first != [0x16] => {
+                        head(&mut stream).await;
+                        write(&mut stream, plain()).await;
+                    }
+                    Some(refusal) => {
+                        let _ = stream.read(&mut [0; 4096]).await;
+                        write(&mut stream, refusal).await;
+                    }
+                    None => {
+                        let mut stream = tls.accept(stream).await.unwrap();
+                        head(&mut stream).await;
+                        write(&mut stream, reply()).await;
+                    }
+                }
+            });
+        }
+    });
+    at
+}
+
+fn acceptor() -> TlsAcceptor {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(own.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![own.cert.into()], key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+/// A port at which connections are neither taken nor refused, for as long as both live: Linux drops what comes to a full
+/// queue.
+pub(super) async fn lost() -> (SocketAddr, TcpListener, TcpStream) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let at = listener.local_addr().unwrap();
+    let only = TcpStream::connect(at).await.unwrap();
+    (at, listener, only)
+}
+
 /// Reads a request's head; returns it and its path.
-pub(super) async fn head(stream: &mut TcpStream) -> (String, String) {
+pub(super) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> (String, String) {
     let mut read = Vec::new();
     let mut byte = [0];
     while !read.ends_with(b"\r\n\r\n") && stream.read(&mut byte).await.is_ok_and(|count| count == 1) {

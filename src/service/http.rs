@@ -4,6 +4,7 @@
 //! asked here is a node of this machine or this machine itself, and a proxy in front of it would answer in its place.
 //! For the same reason certificates are not checked: a development cluster signs its own, and nothing secret is sent.
 
+use super::certificate::unchecked;
 use http::Request;
 use http::header;
 use http_body_util::BodyExt;
@@ -14,13 +15,13 @@ use hyper_util::rt::TokioIo;
 use std::fmt;
 use std::io;
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// How much of a body is read, in bytes.
 const BODY: usize = 1 << 20;
@@ -57,8 +58,11 @@ pub(crate) struct Answer {
 /// Why nothing came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoAnswer {
-    /// There is no way to the address from here.
+    /// There is no way to the address from here, and the operating system knows it at once.
     Unreachable(String),
+    /// The attempt to connect was not answered, or a router on the way gave it up: a packet that was lost, a pod that is
+    /// gone, a firewall, or an address that leads nowhere.
+    NoConnection(String),
     /// The address is there, nobody listens.
     Refused,
     /// The connection was made and cut off before an answer.
@@ -67,19 +71,45 @@ pub(crate) enum NoAnswer {
     Silent(Duration),
     /// Something came that is not HTTP, or not TLS where TLS was spoken.
     Garbled(String),
+    /// The port speaks TLS, but does not finish the handshake: why.
+    Tls(String),
 }
 
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NoAnswer::Unreachable(why) => write!(f, "cannot be reached from here: {why}"),
+            NoAnswer::NoConnection(why) => write!(f, "does not take connections: {why}"),
             NoAnswer::Refused => f.write_str("refuses connections"),
             NoAnswer::Closed => f.write_str("closes connections without an answer"),
             NoAnswer::Silent(limit) => {
                 write!(f, "accepts connections but does not answer within {} s", limit.as_secs_f32())
             }
             NoAnswer::Garbled(why) => write!(f, "does not speak HTTP: {why}"),
+            NoAnswer::Tls(why) => write!(f, "speaks TLS, but the handshake fails: {why}"),
         }
+    }
+}
+
+impl NoAnswer {
+    /// Whether a Service whose pods are being replaced looks like this for a moment. kube-proxy writes its rules at most
+    /// once a second (`minSyncPeriod`): until then they lead to a pod that has closed its port (refused, reset) or is gone
+    /// (no answer, or "no route to host" from the node); while no pod is ready they reject.
+    pub(crate) fn is_like_a_rollout(&self) -> bool {
+        matches!(self, NoAnswer::NoConnection(_) | NoAnswer::Refused | NoAnswer::Closed)
+    }
+}
+
+/// What went wrong, and whether the port had shown by then that it speaks TLS.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) why: NoAnswer,
+    pub(super) tls: bool,
+}
+
+impl From<NoAnswer> for Failed {
+    fn from(why: NoAnswer) -> Failed {
+        Failed { tls: matches!(why, NoAnswer::Tls(_)), why }
     }
 }
 
@@ -89,57 +119,92 @@ impl Question {
         format!("{}://{}{}", if self.tls { "https" } else { "http" }, self.authority, self.path)
     }
 
-    /// Where an answer of this question redirects to, if that is on the same host.
+    /// Where it connects to, without the port.
+    pub(super) fn host(&self) -> &str {
+        self.connect.rsplit_once(':').map_or("", |(host, _)| host.trim_matches(['[', ']']))
+    }
+
+    /// The same over TLS.
+    pub(super) fn over_tls(&self) -> Question {
+        let port = self.connect.rsplit_once(':').map_or("443", |(_, port)| port);
+        let host = match self.authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => &self.authority,
+        };
+        let authority = if port == "443" { host.to_owned() } else { format!("{host}:{port}") };
+        Question { authority, tls: true, ..self.clone() }
+    }
+
+    /// Where an answer of this question redirects to, if that is on the same host and port.
     fn follows(&self, answer: &Answer) -> Option<Question> {
         let location = answer.location.as_deref().filter(|_| (300..400).contains(&answer.status))?;
         let target: http::Uri = location.parse().ok()?;
         let same_host = target.authority().is_none_or(|to| to.as_str().eq_ignore_ascii_case(&self.authority));
-        let same_scheme = target.scheme_str().is_none_or(|scheme| (scheme == "https") == self.tls);
+        let tls = target.scheme_str().map_or(self.tls, |scheme| scheme == "https");
+        // With a port in it the same authority is the same port, which then answers both.
+        let has_port = target.authority().is_some_and(|to| to.port().is_some());
         let path = target.path_and_query()?.as_str();
-        (same_host && same_scheme && path.starts_with('/'))
-            .then(|| Question { path: path.to_owned(), ..self.clone() })
+        (same_host && (tls == self.tls || tls && has_port) && path.starts_with('/')).then(|| Question {
+            path: path.to_owned(),
+            tls,
+            ..self.clone()
+        })
     }
 }
 
-/// Asks once and gives up after `limit`. A quarter of that is for the connection: a node of this machine shakes hands in
-/// less than a millisecond or, behind a hypervisor, never.
+/// Asks once and gives up after `limit`. Half of that is for the connection: a lost SYN is sent again only after 1 s
+/// (RFC 6298), and a new attempt has a port of its own, for which kube-proxy chooses a pod anew.
 pub(crate) async fn get(question: &Question, limit: Duration) -> Result<Answer, NoAnswer> {
-    let shake = limit / 4;
-    let stream = match tokio::time::timeout(shake, TcpStream::connect(&question.connect)).await {
-        Ok(stream) => stream.map_err(|error| unconnected(&error))?,
-        Err(_) => {
-            return Err(NoAnswer::Unreachable(format!("no connection within {} s", shake.as_secs_f32())));
-        }
-    };
-    let _ = stream.set_nodelay(true);
-    tokio::time::timeout(limit, speak(question, stream)).await.unwrap_or(Err(NoAnswer::Silent(limit)))
+    try_get(question, limit).await.map_err(|failed| failed.why)
 }
 
 /// Asks, and asks again where the answer sends us, as long as that is the same host.
 pub(crate) async fn get_following(question: &Question, limit: Duration) -> Result<Answer, NoAnswer> {
+    try_get_following(question, limit).await.map_err(|failed| failed.why)
+}
+
+/// [`get`], and how far it came.
+pub(super) async fn try_get(question: &Question, limit: Duration) -> Result<Answer, Failed> {
+    let stream = connect(&question.connect, limit / 2).await?;
+    let _ = stream.set_nodelay(true);
+    let silent = || NoAnswer::Silent(limit);
+    if question.tls {
+        let stream = tokio::time::timeout(limit, shake(question, stream)).await.map_err(|_| silent())??;
+        let answer = tokio::time::timeout(limit, exchange(question, stream)).await;
+        return answer.unwrap_or_else(|_| Err(silent())).map_err(|why| Failed { why, tls: true });
+    }
+    let answer = tokio::time::timeout(limit, exchange(question, stream)).await;
+    Ok(answer.unwrap_or_else(|_| Err(silent()))?)
+}
+
+/// [`get_following`], and how far it came.
+pub(super) async fn try_get_following(question: &Question, limit: Duration) -> Result<Answer, Failed> {
     let mut question = question.clone();
-    let mut answer = get(&question, limit).await?;
+    let mut answer = try_get(&question, limit).await?;
     for _ in 0..REDIRECTS {
         let Some(next) = question.follows(&answer) else { break };
-        answer = get(&next, limit).await?;
+        answer = try_get(&next, limit).await?;
         question = next;
     }
     Ok(answer)
 }
 
-async fn speak(question: &Question, stream: TcpStream) -> Result<Answer, NoAnswer> {
-    if question.tls {
-        let host =
-            question.authority.parse::<http::uri::Authority>().map(|authority| authority.host().to_owned());
-        let host = host.unwrap_or_default().trim_matches(['[', ']']).to_owned();
-        let name = rustls::pki_types::ServerName::try_from(host)
-            .map_err(|error| NoAnswer::Garbled(error.to_string()))?;
-        let connector =
-            TlsConnector::from(unchecked().map_err(|error| NoAnswer::Garbled(error.to_string()))?);
-        exchange(question, connector.connect(name, stream).await.map_err(|error| cut(&error))?).await
-    } else {
-        exchange(question, stream).await
+/// Connects to `host:port`.
+pub(super) async fn connect(to: &str, limit: Duration) -> Result<TcpStream, NoAnswer> {
+    match tokio::time::timeout(limit, TcpStream::connect(to)).await {
+        Ok(stream) => stream.map_err(|error| unconnected(&error)),
+        Err(_) => Err(NoAnswer::NoConnection(format!("no connection within {} s", limit.as_secs_f32()))),
     }
+}
+
+async fn shake(question: &Question, stream: TcpStream) -> Result<TlsStream<TcpStream>, NoAnswer> {
+    let garbled = |error: &dyn fmt::Display| NoAnswer::Garbled(error.to_string());
+    let host = question.authority.parse::<http::uri::Authority>();
+    let host = host.map(|authority| authority.host().to_owned()).unwrap_or_default();
+    let host = host.trim_matches(['[', ']']).to_owned();
+    let name = rustls::pki_types::ServerName::try_from(host).map_err(|error| garbled(&error))?;
+    let connector = TlsConnector::from(unchecked().map_err(|error| garbled(&error))?);
+    connector.connect(name, stream).await.map_err(|error| cut(&error))
 }
 
 async fn exchange<S>(question: &Question, stream: S) -> Result<Answer, NoAnswer>
@@ -187,11 +252,17 @@ pub(crate) fn unconnected(error: &io::Error) -> NoAnswer {
     match error.kind() {
         ErrorKind::ConnectionRefused => NoAnswer::Refused,
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => NoAnswer::Closed,
+        // Also what a node says of the address of a pod that is gone.
+        ErrorKind::TimedOut | ErrorKind::HostUnreachable => NoAnswer::NoConnection(error.to_string()),
         _ => NoAnswer::Unreachable(error.to_string()),
     }
 }
 
 fn cut(error: &io::Error) -> NoAnswer {
+    let tls = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    if let Some(alert @ rustls::Error::AlertReceived(_)) = tls {
+        return NoAnswer::Tls(alert.to_string());
+    }
     match error.kind() {
         ErrorKind::UnexpectedEof
         | ErrorKind::ConnectionReset
@@ -208,55 +279,6 @@ fn lost(error: &hyper::Error) -> NoAnswer {
         Some(cause) => cut(cause),
         None if error.is_parse() => NoAnswer::Garbled(error.to_string()),
         None => NoAnswer::Closed,
-    }
-}
-
-/// TLS that takes any certificate; the signature of the handshake is still verified.
-fn unchecked() -> Result<Arc<rustls::ClientConfig>, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-#[derive(Debug)]
-struct AnyCertificate(Arc<rustls::crypto::CryptoProvider>);
-
-impl rustls::client::danger::ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &rustls::pki_types::CertificateDer<'_>,
-        _intermediates: &[rustls::pki_types::CertificateDer<'_>],
-        _server_name: &rustls::pki_types::ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &rustls::pki_types::CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &rustls::pki_types::CertificateDer<'_>,
-        dss: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }
 

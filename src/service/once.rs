@@ -10,10 +10,12 @@ use super::candidate::Candidate;
 use super::candidate::Way;
 use super::forward::Forward;
 use super::http::NoAnswer;
+use super::http::Question;
 use super::prover::here;
 use super::say;
 use crate::project::name::Namespace;
 use kube::Client;
+use tokio::time::Instant;
 
 /// Tries each way once, until one leads to an answer.
 pub(super) async fn once(
@@ -46,12 +48,22 @@ pub(super) async fn once(
             (None, Some(question)) => question.clone(),
             (None, None) => break,
         };
+        let waits = forward.is_none()
+            && !(reach.unrouted.is_some()
+                && reach.address.is_some_and(|at| question.host() == at.to_string()));
+        let (question, said) = if waits {
+            asked_for_a_moment(client, namespace, candidate, &question, pace).await
+        } else {
+            say(candidate, &question, pace).await
+        };
         let url = forward.is_none().then(|| question.url());
-        let (answer, why) = match say(candidate, &question, pace).await {
+        let (answer, why) = match said {
             Said::Right(answer) => {
-                let why = forward
-                    .is_some()
-                    .then(|| "only a forward reaches it: `todo up` holds one open".to_owned());
+                let only = || match (&asked.url, &asked.why) {
+                    (Some(url), Some(why)) => format!("{url} {why}; only a forward reaches it"),
+                    _ => "only a forward reaches it: `todo up` holds one open".to_owned(),
+                };
+                let why = forward.is_some().then(only);
                 (Some((answer, true)), why)
             }
             Said::NotYet(Trouble::Wrong(answer, why)) | Said::Wrong(Trouble::Wrong(answer, why)) => {
@@ -83,4 +95,29 @@ pub(super) async fn once(
         }
     }
     asked
+}
+
+/// Asks one address, and for a moment again while it takes no connections although a pod is ready: its pods may just have
+/// been replaced.
+async fn asked_for_a_moment(
+    client: &Client,
+    namespace: &Namespace,
+    candidate: &Candidate,
+    question: &Question,
+    pace: Pace,
+) -> (Question, Said) {
+    let until = Instant::now() + pace.settle;
+    loop {
+        let (asked, said) = say(candidate, question, pace).await;
+        let shut = matches!(&said, Said::NotYet(Trouble::None(none)) if none.is_like_a_rollout());
+        if !shut || Instant::now() >= until {
+            return (asked, said);
+        }
+        let port = candidate.port.name.as_deref();
+        let backends = backend::look(client, namespace, &candidate.service, port).await;
+        if backends.is_ok_and(|backends| backends.ready == 0) {
+            return (asked, said);
+        }
+        tokio::time::sleep(pace.pause / 4).await;
+    }
 }

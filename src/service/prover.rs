@@ -11,6 +11,7 @@ use super::blame::Scene;
 use super::blame::Trouble;
 use super::candidate::Candidate;
 use super::candidate::Way;
+use super::detour::Detour;
 use super::forward::Forward;
 use super::hosts::Entry;
 use super::http::Answer;
@@ -50,11 +51,12 @@ pub(super) struct Prover<'a> {
     pub(super) pace: Pace,
 }
 
-/// Where asking one way ends.
+/// Where asking one way ends, with the question that this came of.
 enum End {
-    Answered(Answer),
+    Answered(Answer, Question),
     NextWay(String),
-    Failed(Trouble),
+    /// With the forward that was tried beside it.
+    Failed(Trouble, Question, Option<Forward>),
 }
 
 impl Prover<'_> {
@@ -96,16 +98,18 @@ impl Prover<'_> {
                 (None, Some(question)) => question.clone(),
                 (None, None) => continue,
             };
-            match self.until(&item, candidate, way, &question, index + 1 == ways.len()).await {
-                End::Answered(answer) => {
-                    let proved = self.local(&item, candidate, way, question, answer, forward).await?;
+            match self.until(&item, candidate, way, &question, &ways[index + 1..]).await {
+                End::Answered(answer, question) => {
+                    let mut proved = self.local(&item, candidate, way, question, answer, forward).await?;
+                    proved.notes.splice(0..0, detours);
                     let took = proved.took.as_millis();
                     let detail = format!("{} answered {} in {took} ms", proved.url, proved.status);
                     item.finish(Outcome::Done, Some(detail));
                     return Ok(proved);
                 }
                 End::NextWay(why) => detours.push(format!("{} {why}", question.url())),
-                End::Failed(trouble) => {
+                End::Failed(trouble, question, tried) => {
+                    let forward = forward.or(tried);
                     return Err(self.blame(candidate, &question, &trouble, forward.as_ref(), detours).await);
                 }
             }
@@ -114,18 +118,22 @@ impl Prover<'_> {
     }
 
     /// Asks one way until it answers as expected, is known to lead nowhere, gives a wrong answer for good, or time is up.
+    /// `rest` are the ways after it.
     async fn until(
         &self,
         item: &OpenItem,
         candidate: &Candidate,
         way: &Way,
         question: &Question,
-        last: bool,
+        rest: &[Way],
     ) -> End {
+        // Ways before this one may have taken all the time.
+        let deadline = self.deadline.max(Instant::now() + self.pace.settle);
         let mut pause = self.pace.pause / 16;
         let mut same: Option<(String, Instant)> = None;
+        let mut detour = Detour::new(self, candidate, question, rest);
         loop {
-            let said = say(candidate, question, self.pace).await;
+            let (question, said) = say(candidate, question, self.pace).await;
             let now = Instant::now();
             let mut lasts = |words: &str| match &same {
                 Some((before, since)) if before == words => now - *since,
@@ -138,35 +146,29 @@ impl Prover<'_> {
                 Said::Right(answer) if candidate.may_be_unread(way, answer.status) => {
                     let words = format!("answers {}", answer.status);
                     let waited = lasts(&words) >= self.pace.read;
-                    if waited || Instant::now() + pause >= self.deadline {
-                        return End::Answered(answer);
+                    if waited || Instant::now() + pause >= deadline {
+                        return End::Answered(answer, question);
                     }
                     Trouble::Wrong(answer, words)
                 }
-                Said::Right(answer) => return End::Answered(answer),
-                Said::Unreachable(why) if !last => {
+                Said::Right(answer) => return End::Answered(answer, question),
+                Said::Unreachable(why) if !rest.is_empty() => {
                     return End::NextWay(NoAnswer::Unreachable(why).to_string());
                 }
                 Said::Unreachable(why) => Trouble::None(NoAnswer::Unreachable(why)),
                 Said::Wrong(trouble) => {
                     if lasts(&trouble.words()) >= self.pace.settle {
-                        return End::Failed(trouble);
+                        return End::Failed(trouble, question, detour.tried());
                     }
                     trouble
                 }
-                Said::NotYet(trouble) => {
-                    let closed = matches!(trouble, Trouble::None(NoAnswer::Refused | NoAnswer::Closed));
-                    let settled = lasts(&trouble.words()) >= self.pace.settle;
-                    let ready = self.backends(candidate).await.map_or(0, |backends| backends.ready);
-                    // The application is there, but this door stays shut: another machine's, or a firewall's.
-                    if closed && settled && !last && ready > 0 {
-                        return End::NextWay(trouble.words());
-                    }
-                    trouble
-                }
+                Said::NotYet(trouble) => match Box::pin(detour.needed(&trouble)).await {
+                    Some(why) => return End::NextWay(why),
+                    None => trouble,
+                },
             };
-            if Instant::now() + pause >= self.deadline {
-                return End::Failed(trouble);
+            if Instant::now() + pause >= deadline {
+                return End::Failed(trouble, question, detour.tried());
             }
             item.waiting(format!("{} {}", question.url(), trouble.words()));
             tokio::time::sleep(pause).await;
@@ -202,10 +204,10 @@ impl Prover<'_> {
         if candidate.local_port.is_some() && there.is_none() {
             let forward = self.forward(candidate).await?;
             let local = here(candidate, &forward);
-            match self.until(item, candidate, &Way::Forward, &local, true).await {
-                End::Answered(_) => proved.local = Some(local.url()),
+            match self.until(item, candidate, &Way::Forward, &local, &[]).await {
+                End::Answered(_, local) => proved.local = Some(local.url()),
                 End::NextWay(why) => notes.push(format!("{} {why}", local.url())),
-                End::Failed(trouble) => {
+                End::Failed(trouble, local, _) => {
                     return Err(self.blame(candidate, &local, &trouble, Some(&forward), Vec::new()).await);
                 }
             }
@@ -231,6 +233,9 @@ impl Prover<'_> {
             ));
         }
         proved.unknown = unknown(candidate, &question).await;
+        if let Some(note) = candidate.unsaid_tls(&question) {
+            notes.push(note);
+        }
         if question.tls {
             notes.push(
                 "its certificate was not checked; a browser warns of one that the cluster signed itself"
@@ -266,7 +271,7 @@ impl Prover<'_> {
         Forward::open(self.client, &namespace, &service, port, candidate.local_port).await.ok()
     }
 
-    async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
+    pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
         let port = candidate.port.name.as_deref();
         backend::look(self.client, self.namespace, &candidate.service, port).await.ok()
     }

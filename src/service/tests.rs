@@ -32,10 +32,11 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
-const PACE: Pace = Pace {
+pub(super) const PACE: Pace = Pace {
     limit: Duration::from_millis(300),
     pause: Duration::from_millis(40),
     settle: Duration::from_millis(200),
+    detour: Duration::from_millis(800),
     read: Duration::from_millis(300),
 };
 
@@ -52,7 +53,7 @@ pub(super) fn run() -> (Run, UnboundedReceiver<Event>) {
 }
 
 /// An API server that knows endpoints, ready or not, and no pods.
-async fn cluster(ready: bool) -> Client {
+pub(super) async fn cluster(ready: bool) -> Client {
     let at = fake::server(move |_, path| {
         let items = if path.contains("endpointslices") {
             json!([{"addressType": "IPv4", "metadata": {"name": "web-1"}, "ports": [{"name": "", "port": 8000}],
@@ -80,7 +81,7 @@ pub(super) fn objects() -> Vec<Object> {
     vec![Object::made(value, Place::file("web.yaml"))]
 }
 
-fn candidate(status: Option<u16>, contains: Option<&str>) -> Candidate {
+pub(super) fn candidate(status: Option<u16>, contains: Option<&str>) -> Candidate {
     let declared = project::Service {
         name: ObjectName::parse("web").unwrap(),
         place: Place::file("deploy.toml"),
@@ -92,10 +93,10 @@ fn candidate(status: Option<u16>, contains: Option<&str>) -> Candidate {
 }
 
 fn published(at: SocketAddr) -> Reach {
-    Reach { address: None, published: [(30080, at)].into() }
+    Reach { published: [(30080, at)].into(), ..Reach::default() }
 }
 
-async fn proved(
+pub(super) async fn proved(
     candidate: &Candidate,
     reach: &Reach,
     client: &Client,
@@ -123,7 +124,7 @@ async fn proved(
     (result, waited)
 }
 
-const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
 #[tokio::test]
 async fn the_url_that_is_told_has_answered() {
@@ -193,7 +194,7 @@ fn behind_an_ingress(at: SocketAddr) -> (Candidate, Reach) {
     objects[0].value["spec"] = json!({"selector": {"app": "web"}, "ports": [{"port": 80}]});
     objects.push(Object::made(ingress, Place::file("front.yaml")));
     let found = candidates(&[], &objects, &Live::default()).unwrap().remove(0);
-    (found, Reach { address: None, published: [(80, at)].into() })
+    (found, Reach { published: [(80, at)].into(), ..Reach::default() })
 }
 
 #[tokio::test]

@@ -244,7 +244,7 @@ impl Order {
         match blow {
             Blow::Kill(_) => {}
             Blow::Call { way, .. } => {
-                if let Ended::Well = ended {
+                if let Ended::Well(_) = ended {
                     let mut left = stage.left().await;
                     // A lock that nobody takes back is not waited for for longer than it lives.
                     left.retain(|name, _| *way != "hang" || !name.starts_with("lock "));

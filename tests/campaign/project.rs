@@ -79,6 +79,19 @@ pub(crate) fn edit(folder: &Path) {
     write(folder, "k8s/objects.yaml", &objects.replacen("periodSeconds: 1}", "periodSeconds: 2}", 1));
 }
 
+/// Leaves one replica of what people open.
+pub(crate) fn leave_one_replica(folder: &Path) {
+    let objects = std::fs::read_to_string(folder.join("k8s/objects.yaml")).unwrap();
+    let (before, front) = objects.split_once("metadata: {name: front}\nspec:\n  replicas: ").unwrap();
+    let one = format!("{before}metadata: {{name: front}}\nspec:\n  replicas: 1{}", &front[1..]);
+    write(folder, "k8s/objects.yaml", &one);
+}
+
+/// Changes the image of what people open, each time to another.
+pub(crate) fn revise(folder: &Path, number: u32) {
+    write(folder, "image-0/src/0.txt", &format!("revision {number}"));
+}
+
 fn config(manifests: &mut String, chance: &mut Chance) {
     for number in 0..chance.below(3) {
         let _ = write!(

@@ -19,6 +19,7 @@ use todo::event::Event;
 use todo::event::Sink;
 use todo::fault::Fault;
 use todo::flow;
+use todo::flow::Answer;
 use todo::project::Project;
 use todo::rehearsal::host::Host;
 use todo::rehearsal::host::Settings;
@@ -31,7 +32,8 @@ use tokio::sync::mpsc;
 
 /// How a run ended.
 pub(crate) enum Ended {
-    Well,
+    /// With what it answers.
+    Well(Answer),
     Badly(Fault),
     Killed,
     Hung,
@@ -91,7 +93,7 @@ impl<'a> Stage<'a> {
             biased;
             () = self.host.gate().killed() => Ended::Killed,
             done = tokio::time::timeout(self.limit, doing(&run, self.project, &command)) => match done {
-                Ok(Ok(())) => Ended::Well,
+                Ok(Ok(answer)) => Ended::Well(answer),
                 Ok(Err(fault)) => Ended::Badly(fault),
                 Err(_) => Ended::Hung,
             },
@@ -117,7 +119,13 @@ impl<'a> Stage<'a> {
     pub(crate) async fn well(&mut self, line: &str) -> Result<(), String> {
         self.host.disturb(Scenario::default());
         match self.run(line, None).await {
-            Ended::Well => Ok(()),
+            // The node's address can be reached, so nothing has to outlive the run.
+            Ended::Well(Answer::Url(open)) if !open.forwards.is_empty() => Err(format!(
+                "an undisturbed `{line}` ends with a forward: {}\n{}",
+                open.url,
+                self.end_of_story()
+            )),
+            Ended::Well(_) => Ok(()),
             Ended::Badly(fault) => Err(format!(
                 "an undisturbed `{line}` fails: {}\n{:#?}",
                 fault.causes().join(": "),
@@ -163,10 +171,10 @@ fn run(host: &Host) -> (Run, Asker, mpsc::UnboundedReceiver<Event>) {
     (Run { sink, cancel, world: Arc::new(host.world()), verbose: true }, asker, events)
 }
 
-async fn doing(run: &Run, project: &Arc<Project>, command: &cli::Command) -> Result<(), Fault> {
+async fn doing(run: &Run, project: &Arc<Project>, command: &cli::Command) -> Result<Answer, Fault> {
     match command {
-        cli::Command::Up(flags) => Box::pin(flow::up::up(run, project, flags)).await.map(drop),
-        cli::Command::Down(flags) => Box::pin(flow::down::down(run, project, flags)).await.map(drop),
+        cli::Command::Up(flags) => Box::pin(flow::up::up(run, project, flags)).await,
+        cli::Command::Down(flags) => Box::pin(flow::down::down(run, project, flags)).await,
         _ => panic!("the campaign runs `up` and `down`"),
     }
 }

@@ -86,6 +86,25 @@ impl Trial {
     }
 }
 
+/// So many rollouts of one replica behind a NodePort, to which nothing happens: each ends with the node's URL.
+///
+/// # Errors
+/// What is wrong, with the number of the rollout.
+pub(crate) fn rollouts(seed: u64, count: u32) -> Result<Report, String> {
+    apart(async |folder| {
+        let made = project::make(folder, &mut Chance::new(seed));
+        project::leave_one_replica(folder);
+        let project = course::read(folder);
+        let mut stage = Stage::new(&project, &made, seed, LIMIT).await;
+        stage.well("up").await?;
+        for number in 1..=count {
+            project::revise(folder, number);
+            stage.well("up").await.map_err(|why| format!("rollout {number}: {why}"))?;
+        }
+        Ok(stage.report)
+    })
+}
+
 async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     let mut chance = Chance::new(seed);
     let made = project::make(folder, &mut chance);

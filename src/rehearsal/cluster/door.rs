@@ -1,12 +1,21 @@
-//! NodePorts, and host ports behind a Service: listeners at the node's address, open while somebody stands behind them.
+//! NodePorts, and host ports behind a Service: listeners at the node's address.
+//!
+//! A NodePort leads where kube-proxy's rules say, and kube-proxy writes them at most once a second (`minSyncPeriod`;
+//! `kubernetes: pkg/proxy/iptables`): after the endpoints have changed, the old rules hold for up to that long. Meanwhile
+//! connections go to pods that were there before: one that still ends answers, and of one that is gone nobody answers,
+//! not even with a refusal. Without an endpoint the rules reject: connections are refused.
 
+use crate::rehearsal::chance;
 use crate::rehearsal::cluster::endpoints;
 use crate::rehearsal::cluster::image::App;
 use crate::rehearsal::cluster::page;
+use crate::rehearsal::cluster::queue::Controller;
+use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::is_dying;
 use crate::rehearsal::cluster::reading::is_ready;
 use crate::rehearsal::cluster::world::World;
 use crate::rehearsal::kinds;
+use crate::rehearsal::lost::Lost;
 use crate::rehearsal::request::text;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -17,19 +26,27 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::Weak;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-/// The doors of the first node.
+/// The longest that kube-proxy lets new endpoints wait, in milliseconds.
+const SYNC: u64 = 1_000;
+
+/// Until what was ended has ended.
+const SOON: Duration = Duration::from_millis(1);
+
+/// The ports of the first node.
 #[derive(Default)]
 pub(super) struct Doors {
-    open: Mutex<BTreeMap<Place, Door>>,
+    ports: Mutex<BTreeMap<Place, Port>>,
     shut: Mutex<BTreeMap<u16, String>>,
 }
 
-/// Where a door is, and where it leads.
+/// Where a port is, and which Service it leads to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     namespace: String,
@@ -38,11 +55,40 @@ struct Place {
     index: usize,
     /// The node's port.
     number: u16,
+    /// Whether it is a container's own, which needs no rules.
+    of_host: bool,
 }
 
-struct Door(JoinHandle<()>);
+/// A pod by its name and its UID.
+type Pod = (String, String);
 
-impl Drop for Door {
+/// A port of the node.
+#[derive(Default)]
+struct Port {
+    /// The pods that the rules name.
+    leads: BTreeSet<Pod>,
+    /// When the rules are written anew, if they are to be.
+    due: Option<Instant>,
+    /// How often they were.
+    written: u64,
+    now: Now,
+}
+
+/// What a connection finds there.
+#[derive(Default)]
+enum Now {
+    /// A refusal.
+    #[default]
+    Shut,
+    /// A pod.
+    Open(#[expect(dead_code, reason = "it listens for as long as it is held")] Listener),
+    /// Nobody at all.
+    Lost(#[expect(dead_code, reason = "it is there for as long as it is held")] Lost),
+}
+
+struct Listener(JoinHandle<()>);
+
+impl Drop for Listener {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -58,44 +104,77 @@ pub(super) enum Nobody {
 }
 
 impl Doors {
-    /// Opens and shuts the doors of one Service.
-    pub(super) fn look(&self, world: &Arc<World>, namespace: &str, name: &str) {
-        let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
-        let pods = backends(world, &service);
-        let mut wanted: BTreeSet<Place> = BTreeSet::new();
-        for (index, port) in service["spec"]["ports"].as_array().into_iter().flatten().enumerate() {
-            let of_node = port["nodePort"].as_u64().filter(|_| !pods.is_empty());
-            let of_host = pods.iter().filter_map(|pod| host_port(port, pod));
-            let numbers = of_node.into_iter().chain(of_host).filter_map(|number| u16::try_from(number).ok());
-            let at =
-                |number| Place { namespace: namespace.to_owned(), service: name.to_owned(), index, number };
-            wanted.extend(numbers.map(at));
-        }
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|place, _| {
-            place.namespace != namespace || place.service != name || wanted.contains(place)
-        });
+    /// Opens and shuts the ports of one Service, and says when to look again.
+    pub(super) fn look(
+        &self,
+        world: &Arc<World>,
+        namespace: &str,
+        name: &str,
+        later: &mut Vec<(Duration, Task)>,
+    ) {
         let Some(address) = world.settings.nodes.first().map(|node| node.address) else { return };
-        for place in wanted {
-            if open.contains_key(&place) {
-                continue;
-            }
-            let number = place.number;
-            match listen(address, number) {
-                Ok(listener) => {
-                    self.shut.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
-                    let task = tokio::spawn(accept(listener, Arc::downgrade(world), place.clone()));
-                    open.insert(place, Door(task));
-                }
-                Err(why) => {
-                    self.shut.lock().unwrap_or_else(PoisonError::into_inner).insert(number, why.to_string());
-                }
+        let wanted = wanted(world, namespace, name);
+        let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.retain(|place, _| {
+            place.namespace != namespace || place.service != name || wanted.contains_key(place)
+        });
+        for (place, pods) in wanted {
+            let port = ports.entry(place.clone()).or_default();
+            let followed = port.follow(&place, pods);
+            let turned = self.turn(world, address, place, port);
+            if let Some(wait) = turned.or(followed) {
+                later.push((wait, Task::named(Controller::Endpoints, namespace, name)));
             }
         }
     }
 
+    /// Makes of a port what its rules and their pods say; after how long to look again, if that takes two steps.
+    fn turn(&self, world: &Arc<World>, address: IpAddr, place: Place, port: &mut Port) -> Option<Duration> {
+        let there = port.leads.iter().any(|(name, uid)| {
+            world
+                .get(kinds::POD, &place.namespace, name)
+                .is_some_and(|pod| text(&pod["metadata"]["uid"]) == *uid)
+        });
+        let at = SocketAddr::new(address, place.number);
+        let turned = match (&port.now, there, port.leads.is_empty()) {
+            (Now::Open(_), true, _) | (Now::Lost(_), false, false) | (Now::Shut, _, true) => return None,
+            (_, true, _) => {
+                // What is there now has the port.
+                port.now = Now::Shut;
+                listen(at).map(|listener| {
+                    let number = place.number;
+                    let accepting = accept(listener, Arc::downgrade(world), place);
+                    self.shut.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+                    Now::Open(Listener(tokio::spawn(accepting)))
+                })
+            }
+            (Now::Open(_), false, false) => {
+                // The listener is there until its task has ended.
+                port.now = Now::Shut;
+                return Some(SOON);
+            }
+            (_, false, false) => Lost::at(at).map(Now::Lost),
+            (_, false, true) => Ok(Now::Shut),
+        };
+        match turned {
+            Ok(now) => port.now = now,
+            Err(why) => {
+                self.shut.lock().unwrap_or_else(PoisonError::into_inner).insert(at.port(), why.to_string());
+            }
+        }
+        None
+    }
+
+    /// The pods that the rules of a port name.
+    fn leads(&self, place: &Place) -> BTreeSet<Pod> {
+        let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.get(place).map(|port| port.leads.clone()).unwrap_or_default()
+    }
+
     pub(super) fn open(&self) -> BTreeSet<u16> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).keys().map(|place| place.number).collect()
+        let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = ports.iter().filter(|(_, port)| matches!(port.now, Now::Open(_)));
+        open.map(|(place, _)| place.number).collect()
     }
 
     pub(super) fn shut(&self) -> BTreeMap<u16, String> {
@@ -103,12 +182,55 @@ impl Doors {
     }
 
     pub(super) fn close_all(&self) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-fn listen(address: IpAddr, number: u16) -> std::io::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(SocketAddr::new(address, number))?;
+impl Port {
+    /// Follows the endpoints, as late as kube-proxy does; after how long to look again, if they are not followed yet.
+    fn follow(&mut self, place: &Place, pods: BTreeSet<Pod>) -> Option<Duration> {
+        if self.leads == pods {
+            self.due = None;
+            return None;
+        }
+        let now = Instant::now();
+        let wait = chance::hash(&format!("{}/{} {}", place.namespace, place.service, self.written)) % SYNC;
+        let wait = if place.of_host { Duration::ZERO } else { Duration::from_millis(wait) };
+        let left = self.due.get_or_insert(now + wait).duration_since(now);
+        if !left.is_zero() {
+            return Some(left);
+        }
+        (self.leads, self.due) = (pods, None);
+        self.written += 1;
+        None
+    }
+}
+
+/// The ports that a Service has on the node, and the pods that each leads to.
+fn wanted(world: &World, namespace: &str, name: &str) -> BTreeMap<Place, BTreeSet<Pod>> {
+    let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
+    let backends = backends(world, &service);
+    let key = |pod: &Value| (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]));
+    let mut wanted: BTreeMap<Place, BTreeSet<Pod>> = BTreeMap::new();
+    for (index, port) in service["spec"]["ports"].as_array().into_iter().flatten().enumerate() {
+        let place = |number: u64, of_host| {
+            let (namespace, service) = (namespace.to_owned(), name.to_owned());
+            u16::try_from(number).ok().map(|number| Place { namespace, service, index, number, of_host })
+        };
+        if let Some(place) = port["nodePort"].as_u64().and_then(|number| place(number, false)) {
+            wanted.insert(place, backends.iter().map(key).collect());
+        }
+        for pod in &backends {
+            if let Some(place) = host_port(port, pod).and_then(|number| place(number, true)) {
+                wanted.entry(place).or_default().insert(key(pod));
+            }
+        }
+    }
+    wanted
+}
+
+fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(at)?;
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener)
 }
@@ -138,10 +260,15 @@ async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
     }
 }
 
-/// Leads a connection to a pod; where nothing listens it is closed, as kube-proxy's rules have it.
+/// Leads a connection to a pod of the rules; where nothing listens it is closed.
 async fn lead(world: Arc<World>, place: Place, stream: TcpStream) {
     let service = world.get(kinds::SERVICE, &place.namespace, &place.service).unwrap_or_default();
-    if let Ok(app) = behind(&world, &service, place.index) {
+    let leads = world.doors.leads(&place);
+    let pods = leads.iter().filter_map(|(name, uid)| {
+        let pod = world.get(kinds::POD, &place.namespace, name)?;
+        (text(&pod["metadata"]["uid"]) == *uid).then_some(pod)
+    });
+    if let Ok(app) = one_of(&world, &pods.collect::<Vec<_>>(), &service["spec"]["ports"][place.index]) {
         let _ = stream.set_nodelay(true);
         page::answer(stream, world, app).await;
     }
@@ -149,14 +276,17 @@ async fn lead(world: Arc<World>, place: Place, stream: TcpStream) {
 
 /// What answers behind a port of a Service: in one of its pods, by chance.
 pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App, Nobody> {
-    let pods = backends(world, service);
+    one_of(world, &backends(world, service), &service["spec"]["ports"][index])
+}
+
+fn one_of(world: &World, pods: &[Value], port: &Value) -> Result<App, Nobody> {
     let count = u64::try_from(pods.len()).unwrap_or(0);
     let chosen = usize::try_from(world.hand(|hand| hand.chance(0, count.max(1)))).unwrap_or(0);
     let pod = pods.get(chosen).ok_or(Nobody::NoPod)?;
-    let port = endpoints::target(&service["spec"]["ports"][index], pod).ok_or(Nobody::NoPod)?;
+    let target = endpoints::target(port, pod).ok_or(Nobody::NoPod)?;
     let [namespace, name] = ["namespace", "name"].map(|field| text(&pod["metadata"][field]));
     let running = world.kubelet.running(&namespace, &name);
-    running.and_then(|running| running.behind(port)).ok_or(Nobody::Refused)
+    running.and_then(|running| running.behind(target)).ok_or(Nobody::Refused)
 }
 
 /// The port of the node that a container keeps for what a port of a Service leads to.

@@ -87,7 +87,7 @@ impl World {
             Controller::Kubelet => {}
         });
         if task.controller == Controller::Endpoints {
-            self.doors.look(self, namespace, name);
+            self.doors.look(self, namespace, name, later);
         }
     }
 

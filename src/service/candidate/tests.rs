@@ -55,6 +55,7 @@ fn reach() -> Reach {
     Reach {
         address: Some([192, 168, 49, 2].into()),
         published: [(30080, ([0, 0, 0, 0], 8000).into())].into(),
+        ..Reach::default()
     }
 }
 

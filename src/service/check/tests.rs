@@ -183,7 +183,7 @@ async fn a_service_is_asked_the_way_it_is_opened() {
     })
     .await;
     let (client, namespace) = (client(api), namespace());
-    let reach = Reach { address: None, published: [(30080, page)].into() };
+    let reach = Reach { published: [(30080, page)].into(), ..Reach::default() };
     let through = |name: &str, path: &str| {
         let expect = Expect { status: None, contains: None };
         let name = ObjectName::parse(name).unwrap();

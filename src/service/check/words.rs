@@ -7,6 +7,7 @@ use crate::project::From;
 use crate::project::Probe;
 use crate::service::blame::first_line;
 use crate::service::http::NoAnswer;
+use crate::service::tls;
 
 /// What a check asks.
 pub(super) fn what(probe: &Probe) -> String {
@@ -21,7 +22,9 @@ pub(super) fn what(probe: &Probe) -> String {
 /// What came of it.
 pub(super) fn said(trouble: &Trouble) -> String {
     match trouble {
-        Trouble::None(NoAnswer::Unreachable(why)) => format!("cannot be reached: {why}"),
+        Trouble::None(NoAnswer::Unreachable(why) | NoAnswer::NoConnection(why)) => {
+            format!("cannot be reached: {why}")
+        }
         Trouble::None(why) => why.to_string(),
         Trouble::Wrong(_, why) | Trouble::Service(why) => why.clone(),
         Trouble::Unasked(why) => format!("cannot be asked: {why}"),
@@ -53,9 +56,13 @@ fn mend(check: &Check, trouble: &Trouble) -> String {
     match trouble {
         Trouble::Unasked(_) => "mend this check".to_owned(),
         Trouble::Service(_) => "see `todo status`; or mend `path`, `status` and `contains` of this check".to_owned(),
+        Trouble::Wrong(answer, _) if tls::says_so(answer) => {
+            "the port speaks TLS: write `https://` in the URL of this check".to_owned()
+        }
         Trouble::Wrong(..) => {
             "is it the right program, and does it have this page? Mend that, or `status` and `contains` of this check".to_owned()
         }
+        Trouble::None(NoAnswer::Tls(_)) => "the port speaks TLS: ask `https://…`, and see what its program logs of the handshake".to_owned(),
         Trouble::None(NoAnswer::Garbled(_)) => "is it `http` or `https` there?".to_owned(),
         Trouble::None(_) if on_this_machine => {
             "start it on this machine, and let it listen on all interfaces (Ollama: `OLLAMA_HOST=0.0.0.0 ollama serve`); a firewall must let the node in".to_owned()

@@ -1,0 +1,141 @@
+//! Whether a way that takes no connections can be left for the next one, and the reason that is told.
+//!
+//! While the pods of a Service are replaced, the node's address refuses connections or loses them for a second or two, which
+//! looks exactly like an address that cannot be reached. So a failed attempt is no evidence. These are:
+//! - the node's address is silent on the port of its API server, too, which listens on the node itself, without kube-proxy:
+//!   this machine has no route to it (the docker driver on macOS, Windows and in WSL, a remote or rootless engine, a VPN);
+//! - another address of the same Service answers all the while, and kube-proxy writes the rules of all at once;
+//! - the application answers through the API server, and the address has taken no connection for several times what
+//!   kube-proxy needs, with a pod ready all the while: a firewall, or a program that listens on its pod's 127.0.0.1 only.
+
+use super::Said;
+use super::blame::Trouble;
+use super::candidate::Candidate;
+use super::candidate::Way;
+use super::forward::Forward;
+use super::http;
+use super::http::NoAnswer;
+use super::http::Question;
+use super::prover::Prover;
+use super::prover::here;
+use super::say;
+use tokio::time::Instant;
+
+/// How often in a row the node must be silent: one lost packet is none.
+const SILENT: u32 = 3;
+
+/// What is known against a way.
+pub(super) struct Detour<'a> {
+    prover: &'a Prover<'a>,
+    candidate: &'a Candidate,
+    question: &'a Question,
+    rest: &'a [Way],
+    /// How often in a row the node's API server was silent at the same address.
+    silent: u32,
+    /// Since when another way answers.
+    other: Option<Instant>,
+    /// Since when no connection was taken although a pod was ready.
+    shut: Option<Instant>,
+    /// A way through the API server, to compare with.
+    forward: Option<Forward>,
+}
+
+impl<'a> Detour<'a> {
+    /// Nothing is known yet. `rest` are the ways that are left.
+    pub(super) fn new(
+        prover: &'a Prover<'a>,
+        candidate: &'a Candidate,
+        question: &'a Question,
+        rest: &'a [Way],
+    ) -> Detour<'a> {
+        Detour { prover, candidate, question, rest, silent: 0, other: None, shut: None, forward: None }
+    }
+
+    /// Why to go on with the next way after this trouble, as the end of a sentence that begins with the URL; `None` where
+    /// this one may still lead there.
+    pub(super) async fn needed(&mut self, trouble: &Trouble) -> Option<String> {
+        let none = match trouble {
+            Trouble::None(none) if none.is_like_a_rollout() && !self.rest.is_empty() => none,
+            _ => {
+                self.reset();
+                return None;
+            }
+        };
+        let pace = self.prover.pace;
+        if let Some(why) = self.unrouted(none).await {
+            return Some(why);
+        }
+        let ready = self.prover.backends(self.candidate).await.map_or(0, |backends| backends.ready);
+        if ready == 0 {
+            self.reset();
+            return None;
+        }
+        let now = Instant::now();
+        let shut = now - *self.shut.get_or_insert(now) >= pace.detour;
+        if !(self.other_answers().await || shut && self.application_answers().await) {
+            self.other = None;
+            return None;
+        }
+        let lasts = Instant::now() - *self.other.get_or_insert(now);
+        (lasts >= pace.settle).then(|| match none {
+            _ if !shut => none.to_string(),
+            NoAnswer::Refused | NoAnswer::Closed => format!(
+                "{none}, though the application answers through the API server: it may listen on 127.0.0.1 of its pod only, not on 0.0.0.0, or a firewall refuses"
+            ),
+            _ => format!(
+                "{none}, though the application answers through the API server: a firewall may be in the way"
+            ),
+        })
+    }
+
+    /// The way through the API server, where it was tried.
+    pub(super) fn tried(self) -> Option<Forward> {
+        self.forward
+    }
+
+    /// Something was heard, or there is nothing yet that could be: what counts begins anew.
+    fn reset(&mut self) {
+        (self.silent, self.other, self.shut) = (0, None, None);
+    }
+
+    /// Why this machine has no way to the node's address, where that is shown.
+    async fn unrouted(&mut self, none: &NoAnswer) -> Option<String> {
+        let (reach, limit) = (self.prover.reach, self.prover.pace.limit / 2);
+        let server = reach.server.filter(|server| self.question.host() == server.ip().to_string())?;
+        let silent = |none: &NoAnswer| matches!(none, NoAnswer::NoConnection(_) | NoAnswer::Unreachable(_));
+        let heard = !silent(none)
+            || !http::connect(&server.to_string(), limit).await.is_err_and(|none| silent(&none));
+        self.silent = if heard { 0 } else { self.silent + 1 };
+        let enough = if reach.unrouted.is_some() { 1 } else { SILENT };
+        let why = reach.unrouted.unwrap_or("a VPN or a firewall may take the way to it");
+        (self.silent >= enough).then(|| {
+            format!("cannot be reached from here, and neither can the node's API server at {server}: {why}")
+        })
+    }
+
+    /// Whether another address leads to the application now.
+    async fn other_answers(&self) -> bool {
+        for question in self.rest.iter().filter_map(Way::question) {
+            if let (_, Said::Right(_)) = say(self.candidate, question, self.prover.pace).await {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whether anything answers that the pods say themselves.
+    async fn application_answers(&mut self) -> bool {
+        if self.forward.is_none() {
+            let Prover { client, namespace, .. } = self.prover;
+            let (service, port) = (&self.candidate.service, self.candidate.port.name.as_deref());
+            self.forward = Forward::open(client, namespace, service, port, None).await.ok();
+        }
+        let Some(forward) = &self.forward else { return false };
+        let (_, said) = say(self.candidate, &here(self.candidate, forward), self.prover.pace).await;
+        matches!(said, Said::Right(_) | Said::Wrong(Trouble::Wrong(..)) | Said::NotYet(Trouble::Wrong(..)))
+    }
+}
+
+// Only Linux loses connections in a way that a test can rely on.
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -1,0 +1,185 @@
+//! A node whose port leads nowhere: for a moment, as in a rollout, or for good.
+
+use crate::event::EventKind;
+use crate::project::Expect;
+use crate::service::Proved;
+use crate::service::Reach;
+use crate::service::candidate::Candidate;
+use crate::service::fake;
+use crate::service::forward::tests::cluster as with_pods;
+use crate::service::forward::tests::pods;
+use crate::service::once::once;
+use crate::service::prover::Prover;
+use crate::service::tests::LONG;
+use crate::service::tests::PACE;
+use crate::service::tests::candidate;
+use crate::service::tests::cluster;
+use crate::service::tests::namespace;
+use crate::service::tests::objects;
+use crate::service::tests::proved;
+use crate::service::tests::run;
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+/// A node at this machine's own address, whose API server listens at `server`.
+fn node(server: Option<SocketAddr>) -> Reach {
+    Reach { address: Some([127, 0, 0, 1].into()), server, ..Reach::default() }
+}
+
+/// A Service with this NodePort, whose endpoints call its port `http`.
+fn behind(port: SocketAddr) -> Candidate {
+    let mut candidate = candidate(None, None);
+    candidate.port.node_port = Some(port.port());
+    candidate.port.name = Some("http".to_owned());
+    candidate
+}
+
+/// An application that answers through the API server, whatever becomes of the node's port.
+async fn forwarded() -> kube::Client {
+    let app = fake::server(|_, _| fake::text(200, "")).await;
+    with_pods(pods([("web-1", Some(app))])).await
+}
+
+#[track_caller]
+fn is_a_detour_with_its_reason(proved: &Proved, from: SocketAddr) {
+    assert!(proved.forward.is_some(), "{proved:?}");
+    assert!(proved.notes[0].starts_with(&format!("http://{from}/ ")), "{:?}", proved.notes);
+}
+
+#[tokio::test]
+async fn a_rollout_never_loses_the_address_of_the_node() {
+    let (lost, listener, only) = fake::lost().await;
+    let (run, mut events) = run();
+    let (namespace, objects, client) = (namespace(), objects(), forwarded().await);
+    let reach = node(Some(fake::closed_port().await));
+    let deadline = Instant::now() + LONG;
+    let prover = Prover {
+        run: &run,
+        client: &client,
+        namespace: &namespace,
+        reach: &reach,
+        objects: &objects,
+        deadline,
+        pace: PACE,
+    };
+    // First nobody answers, then it is refused, then the rules are right: each as soon as the one before was noticed.
+    let rules = async {
+        let mut held = Some((listener, only));
+        while let Some(event) = events.recv().await {
+            let EventKind::Waiting { why, .. } = event.kind else { continue };
+            if why.contains("refuses") {
+                fake::serve(TcpListener::bind(lost).await.unwrap(), |_, _| fake::text(200, "new"));
+                break;
+            }
+            held.take();
+        }
+        std::future::pending::<()>().await;
+    };
+    let candidates = [behind(lost)];
+    let found = tokio::select! {
+        found = prover.all(&candidates) => found.unwrap().remove(0),
+        () = rules => unreachable!(),
+    };
+    assert_eq!((found.url, found.notes), (format!("http://{lost}/"), Vec::new()));
+    assert!(found.forward.is_none());
+}
+
+#[tokio::test]
+async fn a_node_that_is_silent_altogether_cannot_be_reached() {
+    let (port, _listener, _only) = fake::lost().await;
+    let (server, _servers, _own) = fake::lost().await;
+    let began = Instant::now();
+    let (result, _) = proved(&behind(port), &node(Some(server)), &forwarded().await, LONG).await;
+    is_a_detour_with_its_reason(&result.unwrap(), port);
+    let guessed = began.elapsed();
+
+    // Where it is no surprise, one try is enough.
+    let known = Reach { unrouted: Some("it runs in a virtual machine"), ..node(Some(server)) };
+    let began = Instant::now();
+    let (result, _) = proved(&behind(port), &known, &forwarded().await, LONG).await;
+    let proved = result.unwrap();
+    is_a_detour_with_its_reason(&proved, port);
+    assert!(proved.notes[0].contains("it runs in a virtual machine"), "{:?}", proved.notes);
+    assert!(began.elapsed() < guessed);
+}
+
+#[tokio::test]
+async fn a_port_that_is_filtered_is_left_long_after_kube_proxy_would_have_written_its_rules() {
+    for server in [None, Some(fake::closed_port().await)] {
+        let (port, _listener, _only) = fake::lost().await;
+        let began = Instant::now();
+        let (result, _) = proved(&behind(port), &node(server), &forwarded().await, LONG).await;
+        is_a_detour_with_its_reason(&result.unwrap(), port);
+        assert!(began.elapsed() >= PACE.detour);
+    }
+}
+
+#[tokio::test]
+async fn an_address_is_not_given_up_while_the_program_does_not_listen_yet() {
+    // Ready, but nothing listens: neither at the node's port nor in the pod. Longer than any other reason would take.
+    let port = fake::closed_port().await;
+    let pods = pods([("web-1", None)]);
+    let client = with_pods(std::sync::Arc::clone(&pods)).await;
+    let late = async {
+        tokio::time::sleep(PACE.detour * 2).await;
+        pods.lock().unwrap().insert("web-1".to_owned(), Some(port));
+        fake::serve(TcpListener::bind(port).await.unwrap(), |_, _| fake::text(200, ""));
+    };
+    let (candidate, reach) = (behind(port), node(None));
+    let ((result, _), ()) = tokio::join!(proved(&candidate, &reach, &client, LONG), late);
+    let proved = result.unwrap();
+    assert!(proved.forward.is_none() && proved.notes.is_empty(), "{proved:?}");
+
+    // One that never listens is told by what the kubelet says of it.
+    let shut = fake::closed_port().await;
+    let client = with_pods(self::pods([("web-1", None)])).await;
+    let (result, _) = self::proved(&behind(shut), &node(None), &client, PACE.detour * 3).await;
+    let finding = &result.unwrap_err().findings[0];
+    assert!(finding.message.starts_with(&format!("`http://{shut}/` ")), "{finding:?}");
+    assert!(finding.mend.as_ref().is_some_and(|mend| mend.contains("connection refused")), "{finding:?}");
+}
+
+#[tokio::test]
+async fn an_address_is_not_given_up_while_no_pod_is_ready() {
+    let (port, _listener, _only) = fake::lost().await;
+    let within = PACE.detour * 2;
+    let (result, _) = proved(&behind(port), &node(None), &cluster(false).await, within).await;
+    let message = &result.unwrap_err().findings[0].message;
+    assert!(message.starts_with(&format!("`http://{port}/` does not take connections")), "{message}");
+}
+
+#[tokio::test]
+async fn an_address_gives_way_to_another_that_answers_all_the_while() {
+    let (balancer, _listener, _only) = fake::lost().await;
+    let node_port = fake::server(|_, _| fake::text(200, "")).await;
+    let mut candidate = behind(node_port);
+    candidate.port.balancers = vec![balancer.ip().to_string()];
+    candidate.port.number = balancer.port();
+    let (result, _) = proved(&candidate, &node(None), &forwarded().await, LONG).await;
+    let proved = result.unwrap();
+    assert_eq!(proved.url, format!("http://{node_port}/"));
+    assert!(proved.forward.is_none());
+}
+
+#[tokio::test]
+async fn status_does_not_take_a_rollout_for_an_address_that_cannot_be_reached() {
+    let (port, listener, only) = fake::lost().await;
+    let (client, namespace) = (forwarded().await, namespace());
+    let mut candidate = behind(port);
+    candidate.expect = Expect { status: Some(200), contains: None };
+    let rules = async {
+        tokio::time::sleep(PACE.settle / 4).await;
+        drop((listener, only));
+        fake::serve(TcpListener::bind(port).await.unwrap(), |_, _| fake::text(200, ""));
+    };
+    let reach = node(None);
+    let (asked, ()) = tokio::join!(once(&client, &namespace, &reach, &candidate, PACE), rules);
+    assert_eq!((asked.url, asked.why), (Some(format!("http://{port}/")), None));
+
+    // One that stays away is told with its reason, and as one that a forward reaches.
+    let (port, _listener, _only) = fake::lost().await;
+    let asked = once(&client, &namespace, &reach, &behind(port), PACE).await;
+    assert!(asked.answers && asked.url.is_none(), "{asked:?}");
+    assert!(asked.why.is_some_and(|why| why.starts_with(&format!("http://{port}/ "))));
+}
