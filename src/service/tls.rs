@@ -53,8 +53,9 @@ pub(super) async fn ask(
         Ok(answer) if answer.status == 400 && plain.is_ok() && !said => (question.clone(), plain),
         Ok(answer) => (over, Ok(answer)),
         Err(failed) if failed.tls => (over, Err(failed.why)),
-        // An HTTP server that answers a TLS handshake in plain text passes on what another server has said.
-        Err(Failed { why: NoAnswer::Garbled(_), .. }) => (question.clone(), plain),
+        // An HTTP server that answers a TLS handshake in plain text, or waits for the end of the request that it takes it for,
+        // passes on what another server has said.
+        Err(Failed { why: NoAnswer::Garbled(_) | NoAnswer::Silent(_), .. }) => (question.clone(), plain),
         Err(failed) if said => (question.clone(), Err(NoAnswer::Tls(failed.why.to_string()))),
         Err(_) => (question.clone(), plain),
     }
