@@ -10,6 +10,7 @@ pub mod dial;
 pub(crate) mod fake;
 pub mod reach;
 
+use crate::file;
 use crate::world::Os;
 use crate::world::World;
 use anyhow::Context;
@@ -66,18 +67,19 @@ impl Address {
 
 /// The rustls configuration that trusts the CA of `certificates` and nothing else, and shows its client certificate.
 pub fn tls(certificates: &Path) -> anyhow::Result<rustls::ClientConfig> {
-    let read = |name: &str| certificates.join(name);
+    let read = |name: &str| {
+        let path = certificates.join(name);
+        file::read(&path, file::TEXT).with_context(|| path.display().to_string())
+    };
+    let in_file = |name: &str| certificates.join(name).display().to_string();
     let mut trusted = rustls::RootCertStore::empty();
-    for authority in
-        CertificateDer::pem_file_iter(read("ca.pem")).with_context(|| read("ca.pem").display().to_string())?
-    {
-        trusted.add(authority?)?;
+    for authority in CertificateDer::pem_slice_iter(&read("ca.pem")?) {
+        trusted.add(authority.with_context(|| in_file("ca.pem"))?)?;
     }
-    let chain = CertificateDer::pem_file_iter(read("cert.pem"))
-        .with_context(|| read("cert.pem").display().to_string())?
-        .collect::<Result<Vec<_>, _>>()?;
-    let key = PrivateKeyDer::from_pem_file(read("key.pem"))
-        .with_context(|| read("key.pem").display().to_string())?;
+    let chain = CertificateDer::pem_slice_iter(&read("cert.pem")?)
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(|| in_file("cert.pem"))?;
+    let key = PrivateKeyDer::from_pem_slice(&read("key.pem")?).with_context(|| in_file("key.pem"))?;
     Ok(rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(trusted)
@@ -179,7 +181,7 @@ fn context(world: &World) -> anyhow::Result<Option<Address>> {
     };
     let named = match world.var("DOCKER_CONTEXT") {
         Some(name) => Some(name.to_owned()),
-        None => std::fs::read(folder.join("config.json"))
+        None => file::read(&folder.join("config.json"), file::TEXT)
             .ok()
             .and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok())
             .and_then(|config| config["currentContext"].as_str().map(str::to_owned)),
@@ -188,7 +190,7 @@ fn context(world: &World) -> anyhow::Result<Option<Address>> {
     // docker/cli: cli/context/store: a context's folder is the SHA-256 of its name.
     let id = hex(&<sha2::Sha256 as sha2::Digest>::digest(name.as_bytes()));
     let meta = folder.join("contexts").join("meta").join(&id).join("meta.json");
-    let text = std::fs::read(&meta)
+    let text = file::read(&meta, file::TEXT)
         .with_context(|| format!("the Docker context `{name}` has no {}", meta.display()))?;
     let meta: serde_json::Value = serde_json::from_slice(&text)?;
     let host = meta["Endpoints"]["docker"]["Host"]

@@ -29,6 +29,9 @@ const TAIL: usize = 40;
 /// How long a child that was asked to end may take.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long one that only asks may take: nothing is lost when it is killed.
+const BRIEF: Duration = Duration::from_millis(500);
+
 /// How long lines are waited for after the child ended: a process that it left behind may hold its output open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,7 @@ pub struct Call {
     environment: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
     input: Vec<u8>,
+    grace: Duration,
 }
 
 /// Which of its outputs a line came from.
@@ -113,7 +117,15 @@ impl Call {
             environment: Vec::new(),
             folder: None,
             input: Vec::new(),
+            grace: GRACE,
         }
+    }
+
+    /// Says that it changes nothing: when the user stops the run, it gets half a second to end, and not ten.
+    #[must_use]
+    pub fn read_only(mut self) -> Call {
+        self.grace = BRIEF;
+        self
     }
 
     /// Adds arguments.
@@ -162,7 +174,7 @@ impl Call {
 
     /// Runs it to its end, handing over each line as it is printed, and returns all of them.
     ///
-    /// When the user stops the run, the child is asked to end and gets ten seconds for it.
+    /// When the user stops the run, the child is asked to end and gets ten seconds for it, or less: [`Call::read_only`].
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
     pub async fn lines(&self, run: &Run, mut each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
         let played = run.world.programs.as_ref().and_then(|programs| programs.play(&self.called()));
@@ -227,7 +239,7 @@ impl Call {
                 }
                 _ = run.cancel.stopped(), if !stopped && status.is_none() => {
                     stopped = true;
-                    deadline = Some(Instant::now() + GRACE);
+                    deadline = Some(Instant::now() + self.grace);
                     ask_to_end(&child);
                 }
                 () = late => break,
@@ -278,7 +290,7 @@ impl Call {
             let printed = tokio::select! {
                 printed = playing.lines.recv() => printed,
                 _ = run.cancel.stopped(), if deadline.is_none() => {
-                    deadline = Some(Instant::now() + GRACE);
+                    deadline = Some(Instant::now() + self.grace);
                     let _ = playing.stop.take().map(|stop| stop.send(()));
                     continue;
                 }
@@ -401,6 +413,20 @@ mod tests {
         assert!(error.stopped);
         assert_eq!((error.code, error.stdout.as_str()), (Some(7), "up\nbye\n"));
         drop(asker.take());
+    }
+
+    #[tokio::test]
+    async fn a_child_that_only_asks_and_will_not_end_is_killed_at_once() {
+        let (asker, run) = run();
+        let call = sh("trap '' TERM; echo up; while :; do sleep 0.05; done").read_only();
+        let stop = |_, line: &str| {
+            if line == "up" {
+                asker.ask(Kind::Interrupted);
+            }
+        };
+        let began = Instant::now();
+        assert!(call.lines(&run, stop).await.unwrap_err().stopped);
+        assert!(began.elapsed() < super::GRACE);
     }
 
     #[tokio::test]

@@ -29,6 +29,7 @@ pub mod docker;
 pub mod event;
 pub mod exec;
 pub mod fault;
+pub mod file;
 pub mod flow;
 pub mod image;
 pub mod limit;

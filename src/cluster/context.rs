@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
+use crate::file;
 use crate::nearest::nearest;
 use crate::world::Os;
 use crate::world::World;
@@ -20,8 +21,9 @@ use std::path::PathBuf;
 pub fn file(world: &World, context: &str) -> Result<PathBuf> {
     let mut known = Vec::new();
     for path in files(world).into_iter().filter(|path| path.exists()) {
-        let file = Kubeconfig::read_from(&path)
-            .or_fault(Kind::Usage, || format!("cannot read the kubeconfig {}", path.display()))?;
+        let doing = || format!("cannot read the kubeconfig {}", path.display());
+        file::check(&path, file::TEXT).or_fault(Kind::Usage, doing)?;
+        let file = Kubeconfig::read_from(&path).or_fault(Kind::Usage, doing)?;
         if file.contexts.iter().any(|entry| entry.name == context) {
             return Ok(path);
         }

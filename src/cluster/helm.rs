@@ -280,7 +280,7 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
         replace(&folder.join("plugin.yaml"), text.as_bytes(), None)
     };
     write().or_fault(Kind::Prerequisite, || format!("cannot write Helm's plugin to {}", folder.display()))?;
-    let theirs = Call::new(helm).args(["env", "HELM_PLUGINS"]).output(run).await;
+    let theirs = Call::new(helm).args(["env", "HELM_PLUGINS"]).read_only().output(run).await;
     let theirs = theirs.map(|output| output.stdout.trim().trim_matches('"').to_owned()).unwrap_or_default();
     let separator = if run.world.os == crate::world::Os::Windows { ';' } else { ':' };
     let all = [ours.display().to_string(), theirs].into_iter().filter(|one| !one.is_empty());

@@ -18,6 +18,7 @@ use crate::cluster::wire::Wire;
 use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
+use crate::file;
 use crate::random;
 use crate::run::Run;
 use jiff::Timestamp;
@@ -332,7 +333,7 @@ fn identity(run: &Run) -> String {
     let world = &run.world;
     let user = world.var("USER").or_else(|| world.var("USERNAME")).unwrap_or("somebody");
     let host = world.var("HOSTNAME").or_else(|| world.var("COMPUTERNAME")).map(str::to_owned);
-    let host = host.or_else(|| std::fs::read_to_string("/etc/hostname").ok());
+    let host = host.or_else(|| file::read_text("/etc/hostname".as_ref(), file::TEXT).ok());
     let host = host.as_deref().map_or("an unnamed machine", str::trim);
     format!("{user}@{host}, process {}", std::process::id())
 }

@@ -12,6 +12,7 @@ use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
+use crate::file;
 use crate::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
@@ -81,6 +82,7 @@ impl Target {
         project: ProjectName,
     ) -> Result<Target, Fault> {
         let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
+        file::check(kubeconfig, file::TEXT).or_fault(Kind::Minikube, doing)?;
         let file = Kubeconfig::read_from(kubeconfig).or_fault(Kind::Minikube, doing)?;
         if !file.contexts.iter().any(|entry| entry.name == context) {
             return Err(Fault::message(

@@ -4,6 +4,7 @@
 //! followed, and the walk ends at a number of files that no small application has. Nearer files are seen first, so that
 //! what is left out is what lies deepest.
 
+use crate::file;
 use crate::run::Run;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -114,7 +115,7 @@ fn walk(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
                 }
                 if is_interesting(&name)
                     && entry.metadata().is_ok_and(|data| data.len() <= LARGEST)
-                    && let Ok(bytes) = std::fs::read(entry.path())
+                    && let Ok(bytes) = file::read(&entry.path(), LARGEST)
                 {
                     tree.texts.insert(path.clone(), String::from_utf8_lossy(&bytes).into_owned());
                 }

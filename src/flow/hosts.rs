@@ -3,6 +3,7 @@
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::Result;
+use crate::file;
 use crate::project::Project;
 use crate::replace::beside;
 use crate::run::Run;
@@ -41,7 +42,8 @@ impl Unwritten {
         let mend = if os == Os::Windows {
             "run `todo up --hosts --yes` in a terminal of an administrator".to_owned()
         } else {
-            let stale = std::fs::read_to_string(path).is_ok_and(|text| hosts::ours(&text, &self.project) > 0);
+            let stale =
+                file::read_text(path, file::TEXT).is_ok_and(|text| hosts::ours(&text, &self.project) > 0);
             let first =
                 if stale { format!("sudo sed -i.old '/{mark}$/d' {file} && ") } else { String::new() };
             let lines: Vec<String> = self.entries.iter().map(|entry| format!("'{entry} {mark}'")).collect();
@@ -95,7 +97,7 @@ pub(crate) fn found(
 pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
     let path = run.world.hosts_file();
     let name = project.name.as_str();
-    let lines = std::fs::read_to_string(&path).map_or(0, |text| hosts::ours(&text, name));
+    let lines = file::read_text(&path, file::TEXT).map_or(0, |text| hosts::ours(&text, name));
     if lines == 0 {
         return;
     }
@@ -115,7 +117,7 @@ pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
 
 /// Changes a file as a whole: whoever reads it meanwhile sees the old or the new one.
 fn change(path: &Path, by: impl Fn(&str) -> String) -> io::Result<()> {
-    let old = std::fs::read_to_string(path)?;
+    let old = file::read_text(path, file::TEXT)?;
     let new = by(&old);
     if new == old {
         return Ok(());

@@ -11,6 +11,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
+use crate::file;
 use crate::flow::Answer;
 use crate::flow::up;
 use crate::preflight;
@@ -74,7 +75,7 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
 }
 
 fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
-    let text = std::fs::read_to_string(run.world.absolute(file))
+    let text = file::read_text(&run.world.absolute(file), file::TEXT)
         .or_fault(Kind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
     Scenario::read(file, &text).map_err(|mistakes| {

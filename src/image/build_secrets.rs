@@ -2,6 +2,7 @@
 
 use crate::event::Finding;
 use crate::event::Sink;
+use crate::file;
 use crate::image::survey::Surveyed;
 use crate::project::BuildSecret;
 use crate::project::secret::Secret;
@@ -33,7 +34,7 @@ pub(crate) fn values(image: &Surveyed, world: &World) -> Result<SecretStore, Vec
                     .mend(format!("`export {variable}=…`")),
                 ),
             },
-            BuildSecret::File(file) => match std::fs::read(file) {
+            BuildSecret::File(file) => match file::read(file, file::TEXT) {
                 Ok(value) => drop(values.insert(id.clone(), Secret::new(value))),
                 Err(error) => missing.push(
                     Finding::error(format!(

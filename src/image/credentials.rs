@@ -2,6 +2,7 @@
 
 use crate::exec;
 use crate::exec::Call;
+use crate::file;
 use crate::project::secret::Secret;
 use crate::run::Run;
 use anyhow::Context;
@@ -73,7 +74,7 @@ impl Credentials {
     /// The login at the registry `host`, if the user has one.
     pub async fn of(&self, host: &str) -> anyhow::Result<Option<Login>> {
         let Some(file) = self.file() else { return Ok(None) };
-        let text = match std::fs::read(&file) {
+        let text = match file::read(&file, file::TEXT) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
@@ -110,7 +111,7 @@ impl Credentials {
         let name = format!("docker-credential-{helper}");
         let program = exec::find(&self.run.world, &name)
             .with_context(|| format!("the Docker configuration names `{name}`, which is not on the PATH"))?;
-        let call = Call::new(program).args(["get"]).input(key);
+        let call = Call::new(program).args(["get"]).input(key).read_only();
         let output = match call.output(&self.run).await {
             Ok(output) => output,
             // docker/docker-credential-helpers: credentials/error.go; the one way to say "no login here".

@@ -2,6 +2,7 @@
 //!
 //! Never trusted for a decision: the engine knows what it has, and is only asked sooner for what was there last time. In the user's cache folder, safe to delete.
 
+use crate::file;
 use crate::image::key::Inputs;
 use crate::project::name::ImageName;
 use crate::project::name::ProjectName;
@@ -29,7 +30,7 @@ pub struct Last {
 /// What is remembered of this image as built by the engine at `engine`; `None` if nothing is, or nothing readable.
 #[must_use]
 pub fn read(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<Last> {
-    let text = std::fs::read(file(world, engine, project, image)?).ok()?;
+    let text = file::read(&file(world, engine, project, image)?, file::INDEX).ok()?;
     let end = text.iter().position(|byte| *byte == b'\n')?;
     serde_json::from_slice(&text[end..]).ok()
 }
@@ -38,7 +39,7 @@ pub fn read(world: &World, engine: &str, project: &ProjectName, image: &ImageNam
 #[must_use]
 pub fn key(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<String> {
     let mut line = String::new();
-    let file = std::fs::File::open(file(world, engine, project, image)?).ok()?;
+    let file = file::open(&file(world, engine, project, image)?).ok()?;
     BufReader::with_capacity(64, file).take(64).read_line(&mut line).ok()?;
     let key = line.strip_suffix('\n')?;
     key.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| key.to_owned())

@@ -3,7 +3,7 @@
 //! Not a scanner of contents: only where a name is not enough (a `.pem` is more often a certificate than a key) is the
 //! beginning of the file read.
 
-use std::fs::File;
+use crate::file;
 use std::io::Read;
 use std::path::Path;
 
@@ -67,9 +67,9 @@ fn is_settings(name: &str) -> bool {
     }
 }
 
-fn begins_with_mention(file: &Path, text: &str) -> bool {
+fn begins_with_mention(path: &Path, text: &str) -> bool {
     let mut beginning = Vec::new();
-    File::open(file).is_ok_and(|file| file.take(4096).read_to_end(&mut beginning).is_ok())
+    file::open(path).is_ok_and(|file| file.take(4096).read_to_end(&mut beginning).is_ok())
         && beginning.windows(text.len()).any(|window| window == text.as_bytes())
 }
 

@@ -3,6 +3,7 @@
 //! Windows has no inode number and no change time in the standard library; there the creation time stands in for the
 //! latter, and every file counts as executable, as moby has it (`go-archive: archive_windows.go`).
 
+use crate::file;
 use std::fs::File;
 use std::fs::Metadata;
 use std::io;
@@ -70,7 +71,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 
 #[cfg(windows)]
 pub(crate) fn open(path: &Path) -> io::Result<File> {
-    File::open(path)
+    file::open(path)
 }
 
 /// Opens the file `path` below `root` for reading: through no link, also not one that stands where a folder was.
@@ -79,7 +80,7 @@ pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
     use rustix::fs::Mode;
     use rustix::fs::OFlags;
     use rustix::fs::openat;
-    let mut at = File::open(root)?;
+    let mut at = file::open_folder(root)?;
     let mut parts = path.split('/').peekable();
     while let Some(part) = parts.next() {
         let kind = if parts.peek().is_some() { OFlags::DIRECTORY } else { OFlags::NONBLOCK };
@@ -90,7 +91,7 @@ pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
 
 #[cfg(windows)]
 pub(crate) fn open_below(root: &Path, path: &str) -> io::Result<File> {
-    File::open(root.join(path))
+    file::open(&root.join(path))
 }
 
 /// A folder whose contents are asked for by their paths, where that can stand for listing them.
@@ -106,7 +107,7 @@ impl Below {
     /// something in it comes, goes or is renamed. POSIX asks for that (`open`, `unlink`, `rename`: "shall mark for update");
     /// network and FUSE file systems answer from caches.
     pub(crate) fn open(root: &Path) -> Option<Below> {
-        let folder = File::open(root).ok()?;
+        let folder = file::open_folder(root).ok()?;
         if !tells_by_its_times(&folder) {
             return None;
         }

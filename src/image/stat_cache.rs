@@ -7,6 +7,7 @@
 
 mod known;
 
+use crate::file;
 use crate::image::ignore::Ignore;
 use crate::image::stat::Stat;
 use crate::replace::private_folder;
@@ -68,7 +69,7 @@ impl StatCache {
         }
         let name = &name.finalize().to_hex()[..32];
         let file = folder.join("contexts").join(name);
-        let known = fs::read(&file).ok().and_then(Known::read).unwrap_or_default();
+        let known = file::read(&file, file::INDEX).ok().and_then(Known::read).unwrap_or_default();
         StatCache { file: Some(file), known }
     }
 
@@ -120,5 +121,34 @@ fn sweep(folder: &Path) {
         if age.is_some_and(|age| age > KEEP) {
             let _ = fs::remove_file(entry.path());
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use super::Record;
+    use super::StatCache;
+    use super::What;
+    use crate::image::ignore::Ignore;
+    use crate::image::stat::Stat;
+    use std::path::Path;
+    use std::time::SystemTime;
+
+    #[test]
+    fn what_is_no_file_counts_as_empty_and_is_written_anew() {
+        use rustix::fs::FileType;
+        use rustix::fs::Mode;
+        let folder = tempfile::tempdir().unwrap();
+        let open = || StatCache::open(Some(folder.path()), Path::new("/context"), &Ignore::default());
+        let file = open().file.unwrap();
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        rustix::fs::mknodat(rustix::fs::CWD, &file, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let stat = Stat { size: 1, modified: 0, changed: 0, inode: 1 };
+        assert_eq!(open().hash("a", &stat), None);
+        let record = Record { path: "a", stat, what: What::File { executable: false, hash: [7; 32] } };
+        open().save([record].into_iter(), false, SystemTime::now());
+        assert!(file.symlink_metadata().unwrap().is_file());
+        assert_eq!(open().hash("a", &stat), Some([7; 32]));
     }
 }

@@ -11,6 +11,7 @@ use crate::event::Severity;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::file;
 use crate::image::context::Context;
 use crate::image::context::walk;
 use crate::image::dockerfile::Ask;
@@ -184,11 +185,11 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
 
 /// Where the Dockerfile is, and its text; `dockerfile` in small letters will do, as with BuildKit.
 fn find_dockerfile(image: &Image) -> (PathBuf, std::io::Result<Vec<u8>>) {
-    let text = fs::read(&image.dockerfile);
+    let text = file::read(&image.dockerfile, file::TEXT);
     let default = image.dockerfile.file_name().is_some_and(|name| name == "Dockerfile");
     if default && text.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         let small = image.dockerfile.with_file_name("dockerfile");
-        if let Ok(text) = fs::read(&small) {
+        if let Ok(text) = file::read(&small, file::TEXT) {
             return (small, Ok(text));
         }
     }
@@ -204,10 +205,12 @@ fn find_ignore(
     beside.push(".dockerignore");
     let beside = PathBuf::from(beside);
     let path = if beside.is_file() { beside } else { image.context.join(".dockerignore") };
-    let ignore = match fs::read(&path) {
+    let ignore = match file::read(&path, file::TEXT) {
         Ok(text) => Ignore::parse(&text).map_err(findings::BadIgnore::Rules),
         // BuildKit reads no rules out of a folder of that name, or out of nothing.
-        Err(_) if !path.is_file() => Ok(Ignore::default()),
+        Err(error) if error.kind() != std::io::ErrorKind::InvalidInput && !path.is_file() => {
+            Ok(Ignore::default())
+        }
         Err(error) => Err(findings::BadIgnore::Unreadable(error)),
     };
     (path, ignore)

@@ -14,6 +14,8 @@ use crate::exec::ExecError;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::file;
+use crate::manifest::glob;
 use crate::manifest::yaml;
 use crate::project::Chart;
 use crate::project::Set;
@@ -61,14 +63,15 @@ pub fn helm(run: &Run, what: &str) -> Result<PathBuf> {
 
 /// The version that Helm says it has; `None` if it says something else.
 pub async fn version(run: &Run, helm: &Path) -> std::result::Result<Option<Version>, ExecError> {
-    let output = Call::new(helm).args(["version", "--template", "{{.Version}}"]).output(run).await?;
+    let output =
+        Call::new(helm).args(["version", "--template", "{{.Version}}"]).read_only().output(run).await?;
     Ok(Version::parse(&output.stdout))
 }
 
 /// The call that renders a chart into objects.
 #[must_use]
 pub fn template(helm: &Path, root: &Path, chart: &Chart, namespace: &Namespace) -> Call {
-    let call = Call::new(helm).args(["template", &chart.release]);
+    let call = Call::new(helm).args(["template", &chart.release]).read_only();
     let call = with_values(call, chart).args(["--include-crds", "--skip-tests"]);
     call.args(["--namespace", chart.namespace.as_ref().unwrap_or(namespace).as_str()]).folder(root)
 }
@@ -105,7 +108,7 @@ pub async fn notes(
     (kubeconfig, context): (&Path, &str),
 ) -> Option<String> {
     let helm = exec::find(&run.world, "helm")?;
-    let call = Call::new(helm).args(["install", &chart.release]);
+    let call = Call::new(helm).args(["install", &chart.release]).read_only();
     let call = with_values(call, chart).args(["--dry-run=client", "--take-ownership", "--output", "json"]);
     let call = call.args(["--namespace", namespace.as_str(), "--kube-context", context]);
     let output = call.args(["--kubeconfig"]).args([kubeconfig]).folder(root).output(run).await.ok()?;
@@ -116,7 +119,7 @@ pub async fn notes(
 /// What of the chart's dependencies is not in its `charts/` folder, or is older there than its source.
 #[must_use]
 pub fn missing(chart: &Path) -> Vec<String> {
-    let Ok(text) = std::fs::read_to_string(chart.join("Chart.yaml")) else { return Vec::new() };
+    let Ok(text) = file::read_text(&chart.join("Chart.yaml"), file::TEXT) else { return Vec::new() };
     let (documents, _) = yaml::documents(&text, Path::new("Chart.yaml"));
     let Some(document) = documents.first() else { return Vec::new() };
     let dependencies = document.value["dependencies"].as_array();
@@ -160,8 +163,7 @@ fn modified(path: &Path) -> Option<SystemTime> {
 
 /// When anything in a folder was last written.
 fn newest(folder: &Path) -> Option<SystemTime> {
-    let entries = folder.read_dir().ok()?.filter_map(|entry| Some(entry.ok()?.path()));
-    entries.filter_map(|path| if path.is_dir() { newest(&path) } else { modified(&path) }).max()
+    glob::below(folder).iter().filter_map(|path| modified(path)).max()
 }
 
 /// Builds the dependencies that are missing, as `helm dependency build` does: those in folders without a network.

@@ -26,6 +26,29 @@ pub(crate) fn expand(pattern: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
+/// The files in `folder` and in its folders, in order. Links are followed, as Helm does; each folder is entered once, so
+/// that links in a circle have an end.
+pub(crate) fn below(folder: &Path) -> Vec<PathBuf> {
+    fn enter(folder: &Path, entered: &mut BTreeSet<PathBuf>, files: &mut Vec<PathBuf>) {
+        let Ok(entries) = folder.read_dir() else { return };
+        if !folder.canonicalize().is_ok_and(|folder| entered.insert(folder)) {
+            return;
+        }
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.sort();
+        for path in paths {
+            if path.is_dir() {
+                enter(&path, entered, files);
+            } else {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    enter(folder, &mut BTreeSet::new(), &mut files);
+    files
+}
+
 fn walk(folder: &Path, parts: &[String], found: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
     let Some((first, rest)) = parts.split_first() else { return Ok(()) };
     if first == "**" && !rest.is_empty() {
@@ -101,6 +124,18 @@ mod tests {
         }
         let long = "a".repeat(200);
         assert!(!matches(&("a*".repeat(60) + "b"), &long));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_in_a_circle_have_an_end() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::fs::write(folder.path().join("a/b.tpl"), "").unwrap();
+        for name in ["x", "y", "a/z"] {
+            std::os::unix::fs::symlink(folder.path(), folder.path().join(name)).unwrap();
+        }
+        assert_eq!(super::below(folder.path()), [folder.path().join("a/b.tpl")]);
     }
 
     #[test]

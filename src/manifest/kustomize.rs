@@ -10,6 +10,7 @@ use crate::exec::Call;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::file;
 use crate::manifest::Object;
 use crate::manifest::yaml;
 use crate::manifest::yaml::Document;
@@ -30,7 +31,7 @@ pub(crate) fn file(folder: &Path) -> Option<PathBuf> {
 
 /// The call that builds the kustomization `what` in `folder`, by the first program there is.
 pub(crate) fn build(run: &Run, what: &str, folder: &Path) -> Result<Call> {
-    let program = |name: &str| exec::find(&run.world, name).map(Call::new);
+    let program = |name: &str| exec::find(&run.world, name).map(|program| Call::new(program).read_only());
     let call = program("kustomize")
         .map(|call| call.args(["build"]))
         .or_else(|| program("kubectl").map(|call| call.args(["kustomize"])))
@@ -120,7 +121,7 @@ impl Written<'_> {
         // Overlays name their bases by `../../base`.
         let file = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let root = self.root.canonicalize().unwrap_or_else(|_| self.root.to_owned());
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        let text = file::read_text(&file, file::OBJECTS).unwrap_or_default();
         yaml::documents(&text, Path::new(&shown(&root, &file))).0
     }
 }

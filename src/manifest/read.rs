@@ -6,6 +6,7 @@
 
 use crate::event::Finding;
 use crate::event::Place;
+use crate::file;
 use crate::manifest::Object;
 use crate::manifest::glob;
 use crate::manifest::identity;
@@ -151,9 +152,9 @@ fn is_hidden(file: &Path) -> bool {
 }
 
 fn text(file: &Path, shown: &Path) -> Result<String, Box<Finding>> {
-    let bytes = std::fs::read(file).map_err(|error| {
+    let bytes = file::read(file, file::OBJECTS).map_err(|error| {
         let finding = Finding::error(format!("cannot read it: {error}")).at(Place::file(shown));
-        Box::new(finding.mend("check its permissions"))
+        Box::new(finding.mend(file::advice(&error)))
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -11,6 +11,7 @@ use crate::exec::ExecError;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::file;
 use crate::manifest::Object;
 use crate::manifest::Release;
 use crate::manifest::chart;
@@ -161,7 +162,7 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
                 let mend = "name the folder of a chart; plain manifests are a `path`";
                 lacks(&chart.folder, "has no Chart.yaml", mend)
             });
-            let values = chart.values.iter().flat_map(|file| match std::fs::read_to_string(file) {
+            let values = chart.values.iter().flat_map(|file| match file::read_text(file, file::OBJECTS) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     vec![lacks(file, "does not exist", "values files start at the folder of deploy.toml")]
                 }

@@ -6,6 +6,8 @@
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
+use crate::file;
+use crate::manifest::glob;
 use crate::manifest::yaml;
 use crate::project::Chart;
 use crate::project::Mode;
@@ -17,7 +19,6 @@ use crate::project::clear::look;
 use crate::project::tracked::Repository;
 use crate::relative::shown;
 use std::path::Path;
-use std::path::PathBuf;
 
 /// Template functions whose result is another one each time (`helm: sprig`).
 const RANDOM: [&str; 9] = [
@@ -70,7 +71,7 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
 
 /// The secrets in a values file.
 fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
-    let Ok(text) = std::fs::read_to_string(file) else { return Vec::new() };
+    let Ok(text) = file::read_text(file, file::OBJECTS) else { return Vec::new() };
     let name = shown(root, file);
     let (documents, _) = yaml::documents(&text, Path::new(&name));
     let mut found = Vec::new();
@@ -123,8 +124,8 @@ fn blind(root: &Path, chart: &Chart) -> Option<Finding> {
 
 /// Where a template uses one of `words` first. What a chart only says to people does not count.
 fn first(root: &Path, chart: &Chart, words: &[&'static str]) -> Option<(&'static str, Place)> {
-    for file in templates(&chart.folder.join("templates")) {
-        let Ok(text) = std::fs::read_to_string(&file) else { continue };
+    for file in glob::below(&chart.folder.join("templates")) {
+        let Ok(text) = file::read_text(&file, file::OBJECTS) else { continue };
         if file.ends_with("NOTES.txt") {
             continue;
         }
@@ -137,14 +138,6 @@ fn first(root: &Path, chart: &Chart, words: &[&'static str]) -> Option<(&'static
         }
     }
     None
-}
-
-/// The templates of a chart, those of its own folders, too, in order.
-fn templates(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = folder.read_dir() else { return Vec::new() };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    paths.into_iter().flat_map(|path| if path.is_dir() { templates(&path) } else { vec![path] }).collect()
 }
 
 #[cfg(test)]

@@ -25,6 +25,13 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
+/// How many values one text may hold. Each takes some hundred bytes once its place is known, and a short line may hold
+/// many of them: without a limit of its own, a file of the size that is read would take gigabytes.
+const VALUES: usize = 1_000_000;
+
+/// How deep the collections of a text may nest; what is deeper than an object can be is not kept (`tree`).
+const NESTED: usize = 1_000;
+
 /// One document that is not empty.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -99,6 +106,8 @@ struct Reader<'a> {
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
     root: Option<Rc<Node>>,
+    /// How many values there were in all documents.
+    values: usize,
     /// How many findings there were when the document began: more of them now mean that it is broken.
     sound: usize,
 }
@@ -137,6 +146,7 @@ impl<'a> Reader<'a> {
             open: Vec::new(),
             anchors: HashMap::new(),
             root: None,
+            values: 0,
             sound: 0,
         }
     }
@@ -152,8 +162,14 @@ impl<'a> Reader<'a> {
         while let Some(next) = parser.next_event() {
             match next {
                 Ok((event, span)) => {
+                    let at = self.at(&span.start);
+                    if let Some(told) = self.too_much() {
+                        self.begin();
+                        self.complain(at, told, "split it into several files, if it is one of objects");
+                        return;
+                    }
                     let end = self.at(&span.end);
-                    self.event(event, self.at(&span.start), end);
+                    self.event(event, at, end);
                 }
                 Err(error) => {
                     self.syntax(&error, text);
@@ -163,6 +179,16 @@ impl<'a> Reader<'a> {
                     }
                 }
             }
+        }
+    }
+
+    fn too_much(&self) -> Option<String> {
+        if self.values > VALUES {
+            Some(format!("this has more than {VALUES} values"))
+        } else if self.open.len() > NESTED {
+            Some("this nests too deep".to_owned())
+        } else {
+            None
         }
     }
 
@@ -241,6 +267,7 @@ impl<'a> Reader<'a> {
 
     /// Puts a finished node where it belongs: into the open collection, as its next key, or as the whole document.
     fn node(&mut self, node: Node, anchor: usize, merges: bool) {
+        self.values += 1;
         let node = Rc::new(node);
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));

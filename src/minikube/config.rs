@@ -5,6 +5,7 @@
 
 use crate::event::Finding;
 use crate::event::Severity;
+use crate::file;
 use crate::minikube::INGRESS;
 use crate::project;
 use crate::project::Runtime;
@@ -204,7 +205,7 @@ pub(crate) fn folder(world: &World, profile: &Profile) -> Option<PathBuf> {
 /// Reads what minikube remembers of `profile`; `None` if it knows no such profile.
 pub(crate) fn read(world: &World, profile: &Profile) -> io::Result<Option<Config>> {
     let Some(folder) = folder(world, profile) else { return Ok(None) };
-    match std::fs::read(folder.join("config.json")) {
+    match file::read(&folder.join("config.json"), file::TEXT) {
         Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -217,7 +218,7 @@ pub(crate) fn read(world: &World, profile: &Profile) -> io::Result<Option<Config
 /// no StorageClass and every volume claim waits for ever (tried with v1.38.1). minikube keeps the events of its last
 /// command (`pkg/minikube/out/register/cloud_events.go`), in whatever format it printed them.
 pub(crate) fn is_unfinished(world: &World, profile: &Profile) -> bool {
-    let read = || std::fs::read_to_string(folder(world, profile)?.join("events.json")).ok();
+    let read = || file::read_text(&folder(world, profile)?.join("events.json"), file::TEXT).ok();
     read().is_some_and(|events| tells_no_end(&events))
 }
 
@@ -235,7 +236,7 @@ fn tells_no_end(events: &str) -> bool {
 /// The driver that the user chose for all of their profiles: `MINIKUBE_DRIVER`, or `minikube config set driver`.
 pub(crate) fn preferred_driver(world: &World) -> Option<String> {
     let of_file = |home: &Path| {
-        let text = std::fs::read(home.join("config").join("config.json")).ok()?;
+        let text = file::read(&home.join("config").join("config.json"), file::TEXT).ok()?;
         let settings: serde_json::Value = serde_json::from_slice(&text).ok()?;
         ["driver", "vm-driver"].into_iter().find_map(|key| settings[key].as_str().map(str::to_owned))
     };

@@ -34,7 +34,7 @@ pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String
         program::call(run, profile, ["ssh", "--native-ssh=false"])?.args(["--", "bash", "-s"])
     };
     let doing = format!("run a command in the node of `{profile}`");
-    match tokio::time::timeout(PATIENCE, call.input(script).output(run)).await {
+    match tokio::time::timeout(PATIENCE, call.input(script).read_only().output(run)).await {
         Ok(done) => {
             done.map(|output| output.stdout).map_err(|error| program::fault(run, profile, &doing, error))
         }

@@ -3,6 +3,7 @@
 //! Not written by us, but for one line: `minikube update-context` switches the current context without being asked, and
 //! putting it back by text keeps what no parser of ours knows.
 
+use crate::file;
 use crate::replace::replace;
 use crate::world::Os;
 use crate::world::World;
@@ -34,7 +35,11 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Option<Kubeconfig>> {
         Ok(file) if file.len() == 0 => return Ok(None),
         _ => {}
     }
-    Kubeconfig::read_from(path).map(Some).with_context(|| format!("cannot read `{}`", path.display()))
+    let read = || -> anyhow::Result<Kubeconfig> {
+        file::check(path, file::TEXT)?;
+        Ok(Kubeconfig::read_from(path)?)
+    };
+    read().map(Some).with_context(|| format!("cannot read `{}`", path.display()))
 }
 
 /// The API server of the context of that name.
@@ -58,7 +63,7 @@ impl Before {
     /// Remembers it.
     pub(crate) fn of(path: PathBuf) -> anyhow::Result<Before> {
         let current = read(&path)?.and_then(|kubeconfig| kubeconfig.current_context).unwrap_or_default();
-        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let text = file::read_text(&path, file::TEXT).unwrap_or_default();
         let line = text.lines().find(|line| line.starts_with(KEY)).map(str::to_owned);
         Ok(Before { path, current, line })
     }
@@ -69,7 +74,7 @@ impl Before {
         if now.current_context.as_deref().unwrap_or_default() == self.current {
             return Ok(());
         }
-        let text = std::fs::read_to_string(&self.path)?;
+        let text = file::read_text(&self.path, file::TEXT)?;
         let edited = self.edited(&text);
         let after = Kubeconfig::from_yaml(&edited)?;
         anyhow::ensure!(

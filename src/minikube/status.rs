@@ -29,7 +29,7 @@ struct Status {
 
 /// What minikube says about the profile; `None` if it says that everything runs.
 pub(crate) async fn ask(run: &Run, profile: &Profile) -> Result<Option<State>> {
-    let call = program::call(run, profile, ["status", "-o", "json", "-n", profile.as_str()])?;
+    let call = program::call(run, profile, ["status", "-o", "json", "-n", profile.as_str()])?.read_only();
     let (stdout, code) = match call.output(run).await {
         Ok(output) => (output.stdout, Some(0)),
         Err(error) if error.stopped || error.cause.is_some() => {

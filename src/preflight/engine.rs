@@ -5,6 +5,7 @@ use crate::docker::reach::Unreachable;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::exec;
+use crate::file;
 use crate::project;
 use crate::project::name::Profile;
 use crate::world::Os;
@@ -33,7 +34,7 @@ impl Known {
     pub(super) fn of(world: &World, profile: &Profile) -> Known {
         let read = || {
             let folder = world.minikube_folder()?.join("profiles").join(profile.as_str());
-            let text = std::fs::read(folder.join("config.json")).ok()?;
+            let text = file::read(&folder.join("config.json"), file::TEXT).ok()?;
             let config: serde_json::Value = serde_json::from_slice(&text).ok()?;
             config["Driver"].as_str().map(str::to_owned)
         };

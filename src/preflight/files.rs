@@ -3,6 +3,7 @@
 //! Not their contents: those are the rooms' that read them.
 
 use crate::event::Finding;
+use crate::file;
 use crate::project::BuildSecret;
 use crate::project::Image;
 use crate::project::Project;
@@ -10,7 +11,6 @@ use crate::project::Source;
 use crate::project::SourceKind;
 use crate::relative::shown;
 use crate::world::World;
-use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -64,7 +64,7 @@ fn dockerfile(project: &Project, image: &Image) -> Option<Finding> {
         let message = format!("the dockerfile `{}` is a folder", short(project, path));
         return Some(Finding::error(message).mend("name the file: `dockerfile = …`"));
     }
-    match File::open(path) {
+    match file::open(path) {
         Ok(_) => None,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let near = like_it(path);
@@ -103,7 +103,7 @@ fn secrets(world: &World, project: &Project, image: &Image) -> Vec<Finding> {
             ))
             .mend(format!("set it: `export {name}=…`"))
         }),
-        BuildSecret::File(path) => File::open(path).err().map(|error| {
+        BuildSecret::File(path) => file::open(path).err().map(|error| {
             let path = short(project, path);
             Finding::error(format!(
                 "the build secret `{id}` comes from `{path}`, which cannot be read: {error}"
@@ -118,7 +118,7 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
     match &source.kind {
         SourceKind::Path(path) if is_pattern(path) => None,
         SourceKind::Path(path) => {
-            let open = if path.is_dir() { std::fs::read_dir(path).err() } else { File::open(path).err() };
+            let open = if path.is_dir() { std::fs::read_dir(path).err() } else { file::open(path).err() };
             open.map(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => {
                     Finding::error(format!("there are no manifests at `{}`", short(project, path)))
@@ -153,6 +153,9 @@ fn is_pattern(path: &Path) -> bool {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Finding {
     let path = path.display();
-    Finding::error(format!("`{path}` cannot be read: {error}"))
-        .mend(format!("see who may: `ls -ld {path}`; let this user: `chmod -R u+rX {path}`"))
+    let finding = Finding::error(format!("`{path}` cannot be read: {error}"));
+    if error.kind() == std::io::ErrorKind::InvalidInput {
+        return finding.mend(file::advice(error));
+    }
+    finding.mend(format!("see who may: `ls -ld {path}`; let this user: `chmod -R u+rX {path}`"))
 }

@@ -60,7 +60,7 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     let Some(program) = exec::find(&run.world, "minikube") else {
         return Some(Finding::error("minikube is not on the PATH").mend(install(os)));
     };
-    let call = Call::new(&program).args(["version", "-o", "json"]).env("LC_ALL", "C");
+    let call = Call::new(&program).args(["version", "-o", "json"]).env("LC_ALL", "C").read_only();
     let text = match call.output(run).await {
         Ok(output) => output.stdout,
         Err(error) => {

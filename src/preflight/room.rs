@@ -1,6 +1,7 @@
 //! CPUs, memory, disk and kernel limits against what a new node needs.
 
 use crate::event::Finding;
+use crate::file;
 use crate::preflight::engine::Facts;
 use crate::project;
 use crate::world::World;
@@ -93,7 +94,7 @@ fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
 /// The kernel's limit of file watchers, of which each node takes about 40: beyond it kubelets of further nodes die with
 /// "inotify_init: too many open files".
 pub(super) fn watches(facts: &Facts) -> Option<Finding> {
-    let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_user_instances").ok()?;
+    let limit = file::read_text("/proc/sys/fs/inotify/max_user_instances".as_ref(), file::TEXT).ok()?;
     if !facts.local {
         return None;
     }

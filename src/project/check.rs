@@ -7,6 +7,7 @@ use crate::event::Finding;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::file;
 use crate::project::Minikube;
 use crate::project::Project;
 use crate::project::Runtime;
@@ -36,7 +37,7 @@ const MIB: u64 = 1 << 20;
 
 /// Reads the project file at `path`.
 pub fn load(path: &Path) -> Result<Project> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = file::read_text(path, file::TEXT).map_err(|error| {
         let message = format!("cannot read {}", path.display());
         Fault::new(Kind::Usage, anyhow::Error::new(error).context(message))
             .hint("name another file with `--file`, or go to the project's folder")

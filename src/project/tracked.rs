@@ -4,6 +4,7 @@
 //! answer is one file away. What cannot be read is not judged.
 
 use crate::event::Finding;
+use crate::file;
 use crate::project::Project;
 use crate::relative::shown;
 use std::collections::BTreeSet;
@@ -23,7 +24,7 @@ impl Repository {
     pub fn around(folder: &Path) -> Option<Repository> {
         let folder = folder.canonicalize().ok()?;
         let root = folder.ancestors().find(|folder| folder.join(".git").exists())?;
-        let index = std::fs::read(git_folder(root)?.join("index")).ok()?;
+        let index = file::read(&git_folder(root)?.join("index"), file::INDEX).ok()?;
         Some(Repository { root: root.to_owned(), files: paths(&index)? })
     }
 
@@ -67,7 +68,7 @@ fn git_folder(root: &Path) -> Option<PathBuf> {
     if git.is_dir() {
         return Some(git);
     }
-    let text = std::fs::read_to_string(git).ok()?;
+    let text = file::read_text(&git, file::TEXT).ok()?;
     Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 

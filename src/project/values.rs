@@ -6,6 +6,7 @@
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
+use crate::file;
 use crate::project::ConfigSpec;
 use crate::project::Project;
 use crate::project::SecretSpec;
@@ -97,7 +98,7 @@ impl Reading<'_> {
             }
         }
         for (key, path) in &spec.files {
-            match std::fs::read(path) {
+            match file::read(path, file::VALUE) {
                 Ok(bytes) => {
                     values.insert(key.clone(), Secret::new(bytes));
                 }
@@ -151,7 +152,7 @@ impl Reading<'_> {
     /// What the file says; nothing where it is absent and may be. `None` after a mistake.
     fn file(&mut self, file: &Path, place: &Place, may_be_absent: bool) -> Option<Dotenv> {
         let name = self.relative(file);
-        let found = match std::fs::read(file) {
+        let found = match file::read(file, file::TEXT) {
             Ok(bytes) => dotenv::read_bytes(&bytes, &name),
             Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {
                 return Some(Dotenv::default());
@@ -184,7 +185,7 @@ impl Reading<'_> {
     /// values that are still the example's.
     fn compare(&mut self, file: &Path, there: &Dotenv, all: bool, used: impl Fn(&DataKey) -> bool) {
         let example = example(file).and_then(|path| {
-            let bytes = std::fs::read(&path).ok()?;
+            let bytes = file::read(&path, file::TEXT).ok()?;
             Some((
                 dotenv::read_bytes(&bytes, &self.relative(&path)).ok()?,
                 self.relative(&path).display().to_string(),

@@ -3,6 +3,8 @@
 //! Only where the kernel tells machines and processes apart for certain: Linux, by its boot and its process namespace, and
 //! by the moment a process started, because numbers are given again. Elsewhere a dead lock is waited out.
 
+use crate::file;
+
 /// The annotation of the Lease that says it.
 pub(super) const ANNOTATION: &str = "todo.dev/process";
 
@@ -33,7 +35,7 @@ fn is_over(told: Option<&str>, exists: impl FnOnce() -> bool, start: &str) -> bo
 
 /// What no other machine, no later boot and no other container has (`proc(5)`: `random/boot_id`; `namespaces(7)`).
 fn machine() -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let boot = file::read_text("/proc/sys/kernel/random/boot_id".as_ref(), file::TEXT).ok()?;
     let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
     Some(format!("{} {}", boot.trim(), space.to_str()?))
 }
@@ -43,7 +45,7 @@ fn started(process: u32) -> Option<String> {
 }
 
 fn stat(process: u32) -> Option<String> {
-    std::fs::read_to_string(format!("/proc/{process}/stat")).ok()
+    file::read_text(format!("/proc/{process}/stat").as_ref(), file::TEXT).ok()
 }
 
 #[cfg(unix)]

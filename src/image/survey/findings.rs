@@ -2,6 +2,7 @@
 
 use crate::event::Finding;
 use crate::event::Place;
+use crate::file;
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
 use crate::image::dockerfile::Wrong;
@@ -99,7 +100,7 @@ pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io
     }
     if error.kind() != io::ErrorKind::NotFound {
         let message = format!("the Dockerfile `{file}` cannot be read: {}", plain(error));
-        return Finding::error(message).at(image.place.clone()).mend(format!("allow it: `chmod u+r {file}`"));
+        return Finding::error(message).at(image.place.clone()).mend(allow(&file.to_string(), error));
     }
     let listed = path.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let names = listed.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -134,7 +135,7 @@ pub(super) fn ignore(shown: &Path, bad: BadIgnore) -> Vec<Finding> {
         BadIgnore::Unreadable(error) => {
             let file = shown.display();
             let finding = Finding::error(format!("`{file}` cannot be read: {}", plain(&error)));
-            vec![finding.at(Place::file(shown)).mend(format!("allow it: `chmod u+r {file}`"))]
+            vec![finding.at(Place::file(shown)).mend(allow(&file.to_string(), &error))]
         }
         BadIgnore::Rules(rules) => {
             let told = rules.into_iter().map(|BadRule { line, pattern, reason }| {
@@ -279,8 +280,20 @@ pub(super) fn required_secrets(surveyed: &Surveyed) -> Vec<Finding> {
         .collect()
 }
 
+/// What to do about a file that cannot be read.
+fn allow(file: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge => file::advice(error).to_owned(),
+        _ => format!("allow it: `chmod u+r {file}`"),
+    }
+}
+
 /// An error of the operating system without its number.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+    let mut text = text.split(" (os error").next().unwrap_or_default().to_owned();
+    if let Some(first) = text.get_mut(..1) {
+        first.make_ascii_lowercase();
+    }
+    text
 }

@@ -1,5 +1,6 @@
 //! The files that minikube keeps of a profile, and its entry in the kubeconfig.
 
+use crate::file;
 use crate::rehearsal::minikube::Inner;
 use crate::rehearsal::minikube::print;
 use serde_json::Value;
@@ -35,7 +36,7 @@ impl Events {
 }
 
 pub(super) fn remembered(inner: &Inner, profile: &str) -> Value {
-    let text = std::fs::read(folder(inner, profile).join("config.json")).unwrap_or_default();
+    let text = file::read(&folder(inner, profile).join("config.json"), file::TEXT).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
@@ -64,7 +65,7 @@ pub(super) fn certificates(inner: &Inner, profile: &str) -> io::Result<()> {
 pub(super) fn kubeconfig(inner: &Inner, profile: &str, switch: bool) -> io::Result<()> {
     let folder = folder(inner, profile);
     let file = |name: &str| json!(folder.join(name).display().to_string());
-    let before = std::fs::read_to_string(&inner.kubeconfig).unwrap_or_default();
+    let before = file::read_text(&inner.kubeconfig, file::TEXT).unwrap_or_default();
     let before = before.lines().find_map(|line| line.strip_prefix("current-context: ")).unwrap_or("\"\"");
     let current = if switch { profile } else { before };
     let text = format!(
