@@ -30,6 +30,8 @@ use fold::Summary;
 use json::Json;
 use plain::Plain;
 use std::io;
+use std::io::BufRead;
+use std::io::Read;
 use std::io::Write;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -160,7 +162,7 @@ pub fn ask(question: &str) -> io::Result<bool> {
     let mut err = io::stderr().lock();
     write!(err, "{} [y/N] ", style::clean(question)).and_then(|()| err.flush())?;
     let mut line = String::new();
-    io::stdin().read_line(&mut line)?;
+    io::stdin().lock().take(ask::LONGEST).read_line(&mut line)?;
     Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 

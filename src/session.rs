@@ -32,6 +32,9 @@ use crate::world::World;
 use clap::Parser;
 use std::ffi::OsString;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use tokio::runtime::Handle;
 
 /// Does what `arguments` (the first is the program's name) ask for, and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -89,7 +92,9 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let silent = mode == Mode::Json && !told;
     let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
     let (asker, cancel) = Cancel::new();
-    signal::listen(asker);
+    let reporter = Arc::new(Mutex::new(reporter));
+    let (told_by, drawn_by) = (sink.clone(), Arc::clone(&reporter));
+    signal::listen(asker, Handle::current(), move |fault| tell_failure(&told_by, silent, &fault, &drawn_by));
 
     let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
     let ended = command(&run, &cli).await;
@@ -101,15 +106,11 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             code
         }
         Err(fault) => {
-            let failed = sink.covered(report::failed(sink.elapsed_ms(), fault));
-            if silent {
-                let _ = report::answer(&report::json::line(&failed));
-            }
-            sink.tell(failed);
+            tell_failure(&sink, silent, fault, &reporter);
             fault.kind.exit_code()
         }
     };
-    let _ = tokio::task::spawn_blocking(move || reporter.map(report::Reporter::finish)).await;
+    finish(&reporter);
     if let Ok(answer) = ended {
         let look = Look::pick(&world, global.color, world.stdout_is_terminal);
         answer.tell(&run, mode, look, report::width(&world)).await;
@@ -117,13 +118,30 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     code
 }
 
+type Drawing = Mutex<Option<report::Reporter>>;
+
+/// Tells how the run ended, and returns when that is drawn.
+fn tell_failure(sink: &Sink, silent: bool, fault: &Fault, reporter: &Drawing) {
+    let failed = sink.covered(report::failed(sink.elapsed_ms(), fault));
+    if silent {
+        let _ = report::answer(&report::json::line(&failed));
+    }
+    sink.tell(failed);
+    finish(reporter);
+}
+
+fn finish(reporter: &Drawing) {
+    let reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let _ = reporter.map(report::Reporter::finish);
+}
+
 async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     // Offline: what is explained may be anybody's.
     if let Command::Explain { file } = &cli.command {
-        return flow::explain::explain(run, file);
+        return flow::explain::explain(run, file).await;
     }
     if let Command::PostRender { images } = &cli.command {
-        return flow::post_render::post_render(&project(run, cli)?, images);
+        return flow::post_render::post_render(run, &project(run, cli)?, images).await;
     }
     // There is no project yet.
     if let Command::Init(flags) = &cli.command {

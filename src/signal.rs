@@ -1,11 +1,24 @@
 //! Ctrl-C and its relatives: once asks, twice insists.
 //!
 //! Not a place that cleans up: whoever waits is told to stop and decides what that means. The second signal ends the
-//! process at once, because a step that hangs must not be able to keep the user.
+//! process at once, because a step that hangs must not be able to keep the user. So does the first one where nobody can be
+//! told: the run has one thread, and what computes or blocks there (a huge file, a disk that does not answer) hears of
+//! nothing. Such a run ends within a second; one that still answers is given the time that its clean-up takes.
 
 use crate::fault::Fault;
 use crate::fault::Kind;
+use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+
+/// How long the thread of a stopped run may not get to its next task before the run counts as stuck.
+const STUCK: Duration = Duration::from_millis(700);
+
+/// How long telling so may take.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// How often it is asked.
+const PULSE: Duration = Duration::from_millis(50);
 
 /// Whether, and by what, the run was asked to stop. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -56,22 +69,39 @@ fn fault(kind: Kind) -> Fault {
     Fault::message(kind, message)
 }
 
-/// Listens for the signals of this platform until the process ends; the second one ends it.
+/// Listens for the signals of this platform until the process ends; the second one ends it, and the first one if `work`,
+/// the runtime of the run, is stuck. Then `stuck` is called before, to tell that the run was stopped.
 ///
 /// On a thread of its own: a run that is held up by a reader of its output who does not read must still be ended.
-pub fn listen(asker: Asker) {
+pub fn listen(asker: Asker, work: Handle, stuck: impl FnOnce(Fault) + Send + 'static) {
     let listening = move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            loop {
-                let kind = next().await;
-                if asker.ask(kind) {
-                    insist(kind);
+            let kind = next().await;
+            asker.ask(kind);
+            tokio::select! {
+                kind = next() => insist(kind),
+                () = until_stuck(&work, STUCK) => {
+                    // Whoever draws may be stuck, too.
+                    let (told, heard) = std::sync::mpsc::channel();
+                    std::thread::spawn(move || {
+                        stuck(fault(kind));
+                        let _ = told.send(());
+                    });
+                    let _ = heard.recv_timeout(LAST_WORDS);
+                    insist(kind)
                 }
             }
         });
     };
     let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(listening);
+}
+
+/// Returns once the thread of `work` has not got to a new task within `limit`.
+async fn until_stuck(work: &Handle, limit: Duration) {
+    while tokio::time::timeout(limit, work.spawn(async {})).await.is_ok() {
+        tokio::time::sleep(PULSE).await;
+    }
 }
 
 #[expect(clippy::exit, reason = "the user insists: whatever still runs has had its chance")]
@@ -107,5 +137,39 @@ async fn next() -> Kind {
         _ = ctrl_c.recv() => Kind::Interrupted,
         _ = ctrl_break.recv() => Kind::Interrupted,
         _ = close.recv() => Kind::Terminated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PULSE;
+    use super::until_stuck;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_thread_that_blocks_is_stuck_and_one_that_waits_is_not() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (handle, started) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let (wait, waited) = tokio::sync::oneshot::channel::<()>();
+        let work = std::thread::spawn(move || {
+            let work = runtime();
+            work.block_on(async {
+                handle.send(work.handle().clone()).unwrap();
+                waited.await.unwrap();
+                // What computes or blocks.
+                ended.recv().unwrap();
+            });
+        });
+        let work_handle = started.recv().unwrap();
+        runtime().block_on(async {
+            let alive = until_stuck(&work_handle, Duration::from_secs(60));
+            assert!(tokio::time::timeout(PULSE * 4, alive).await.is_err());
+            wait.send(()).unwrap();
+            until_stuck(&work_handle, PULSE).await;
+        });
+        end.send(()).unwrap();
+        work.join().unwrap();
     }
 }

@@ -222,9 +222,13 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
 }
 
 fn by_its_own_rule(text: &str, object: &Value) -> Judgement {
-    match expression::Rule::read(text) {
-        Ok(rule) if rule.holds(object) => Judgement::ready("OwnRule", format!("`{text}` holds")),
-        Ok(_) => Judgement::progressing("OwnRule", format!("`{text}` does not hold yet")),
+    match expression::Rule::read(text).map(|rule| rule.holds(object)) {
+        Ok(Ok(true)) => Judgement::ready("OwnRule", format!("`{text}` holds")),
+        Ok(Ok(false)) => Judgement::progressing("OwnRule", format!("`{text}` does not hold yet")),
+        Ok(Err(why)) => Judgement::failed(
+            "RuleTooExpensive",
+            format!("its annotation `{}` cannot be evaluated: {why}", expression::ANNOTATION),
+        ),
         Err(why) => Judgement::failed(
             "OwnRule",
             format!("its annotation `{}` cannot be read: {why}", expression::ANNOTATION),

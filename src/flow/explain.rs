@@ -5,22 +5,31 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
+use crate::file;
 use crate::flow::Answer;
 use crate::manifest::yaml::documents;
 use crate::report::listing::Listing;
 use crate::run::Run;
-use std::io::Read;
 use std::path::Path;
 
-/// Judges the objects in `file`; `-` is standard input.
-pub fn explain(run: &Run, file: &Path) -> Result<Answer> {
-    let text = if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
+/// Judges the objects in `path`; `-` is standard input. On a thread of its own, which may wait for its input for ever and
+/// compute for long: when the user stops the run, it is left behind.
+pub async fn explain(run: &Run, path: &Path) -> Result<Answer> {
+    let (of, path) = (run.clone(), path.to_owned());
+    let judging = tokio::task::spawn_blocking(move || judge(&of, &path));
+    run.or_stopped(async { judging.await.or_fault(Kind::Internal, || "the judging broke".to_owned())? }).await
+}
+
+fn judge(run: &Run, path: &Path) -> Result<Answer> {
+    let (text, file) = if path == Path::new("-") {
+        (file::read_stream(std::io::stdin().lock(), file::OBJECTS), Path::new("standard input"))
     } else {
-        std::fs::read_to_string(run.world.absolute(file))
+        (file::read_text(&run.world.absolute(path), file::OBJECTS), path)
     };
-    let text = text.or_fault(Kind::Usage, || format!("cannot read `{}`", file.display()))?;
+    let text =
+        text.or_fault(Kind::Usage, || format!("cannot read `{}`", file.display())).map_err(|fault| {
+            fault.hint("name a file, or pipe the objects in: `kubectl get all -o yaml | todo explain -`")
+        })?;
     let (documents, mistakes) = documents(&text, file);
     if !mistakes.is_empty() {
         return Err(

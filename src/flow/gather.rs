@@ -148,7 +148,8 @@ async fn blocking<T: Send + 'static>(
     project: &Arc<Project>,
     work: impl FnOnce(&Run, &Project) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    let (run, project) = (run.clone(), Arc::clone(project));
-    let done = tokio::task::spawn_blocking(move || work(&run, &project)).await;
-    done.or_fault(Kind::Internal, || "a reader of the project's files broke".to_owned())?
+    let (of, project) = (run.clone(), Arc::clone(project));
+    let done = tokio::task::spawn_blocking(move || work(&of, &project));
+    let broke = || "a reader of the project's files broke".to_owned();
+    run.or_stopped(async { done.await.or_fault(Kind::Internal, broke)? }).await
 }

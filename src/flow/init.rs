@@ -100,7 +100,8 @@ fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
 async fn read(run: &Run, root: &Path) -> Result<Survey> {
     let (of, folder) = (run.clone(), root.to_owned());
     let walk = tokio::task::spawn_blocking(move || tree::look(&of, &folder));
-    let tree = walk.await.or_fault(Kind::Internal, || "the walk through the folder broke".to_owned())?;
+    let broke = || "the walk through the folder broke".to_owned();
+    let tree = run.or_stopped(async { walk.await.or_fault(Kind::Internal, broke) }).await?;
     let tree = tree.or_fault(Kind::Usage, || format!("cannot read the folder {}", root.display()))?;
     if let Some(fault) = run.stopped() {
         return Err(fault);

@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
+use crate::file;
 use crate::flow::Answer;
 use crate::manifest::Object;
 use crate::manifest::bind::PullPolicy;
@@ -14,16 +15,18 @@ use crate::manifest::bind::bind;
 use crate::manifest::yaml;
 use crate::project::Project;
 use crate::project::name::ImageName;
+use crate::run::Run;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::io::Read;
 use std::path::Path;
 
 /// Binds `images`, each as `NAME=REFERENCE`, in the objects of standard input.
-pub fn post_render(project: &Project, images: &[String]) -> Result<Answer> {
-    let mut text = String::new();
-    let read = std::io::stdin().read_to_string(&mut text);
-    read.or_fault(Kind::Usage, || "cannot read objects from standard input".to_owned())?;
+pub async fn post_render(run: &Run, project: &Project, images: &[String]) -> Result<Answer> {
+    let reading = tokio::task::spawn_blocking(|| file::read_stream(std::io::stdin().lock(), file::OBJECTS));
+    let read = run
+        .or_stopped(async { reading.await.or_fault(Kind::Internal, || "the reading broke".to_owned()) })
+        .await?;
+    let text = read.or_fault(Kind::Usage, || "cannot read objects from standard input".to_owned())?;
     bound(project, images, &text).map(Answer::Text)
 }
 

@@ -7,7 +7,11 @@ use crate::report::style::clean;
 use crate::run::Run;
 use std::fmt::Write as _;
 use std::io::BufRead;
+use std::io::Read;
 use std::io::Write;
+
+/// How long an answer may be, in bytes.
+pub(super) const LONGEST: u64 = 1 << 12;
 
 /// Asks which of `answers` it is and returns its index; Enter, or the end of the input, is the first.
 pub async fn choose(run: &Run, question: &str, answers: &[String]) -> Result<usize> {
@@ -39,7 +43,7 @@ async fn line(run: &Run, prompt: &str) -> Result<String> {
     drop(out);
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
-        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+        std::io::stdin().lock().take(LONGEST).read_line(&mut line).map(|_| line)
     });
     let said =
         run.or_stopped(async { Ok(read.await.ok().and_then(std::io::Result::ok).unwrap_or_default()) }).await;

@@ -5,17 +5,24 @@
 //! all weighs more than the rest of this room. And one difference: a field that is not there is `null` and makes what
 //! is asked of it false, because right after a write most of a status is not there.
 
+mod budget;
 mod cel;
 mod evaluate;
 mod path;
 
 use crate::cluster::live;
+pub use budget::TooExpensive;
 use cel::Expr;
 use path::Step;
 use serde_json::Value;
+use std::fmt;
 
 /// The annotation that holds the expression.
 pub const ANNOTATION: &str = "todo.dev/ready";
+
+/// The longest rule, in bytes; as long as the API server takes a CEL expression
+/// (`kubernetes: pkg/apis/resource/types.go`: `CELSelectorExpressionMaxLength`).
+const LONGEST: usize = 10 << 10;
 
 /// A rule that was read.
 #[derive(Debug, Clone)]
@@ -28,10 +35,19 @@ enum Form {
     Cel(Expr),
 }
 
+impl fmt::Display for TooExpensive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "it takes more than {} steps to evaluate", budget::STEPS)
+    }
+}
+
 impl Rule {
     /// Reads a rule; an error says what cannot be read in it, and where.
     pub fn read(text: &str) -> Result<Rule, String> {
         let text = text.trim();
+        if text.len() > LONGEST {
+            return Err(format!("it is longer than {} KiB", LONGEST >> 10));
+        }
         if let Some(condition) = text.strip_prefix("condition=") {
             let (kind, status) = condition.split_once('=').unwrap_or((condition, "True"));
             if kind.is_empty() {
@@ -48,8 +64,12 @@ impl Rule {
     }
 
     /// Whether `object` is ready by it.
-    pub fn holds(&self, object: &Value) -> bool {
-        match &self.0 {
+    ///
+    /// # Errors
+    /// [`TooExpensive`] where a CEL rule loops so much that it takes more than a million steps. A path cannot: each of its
+    /// steps visits a part of the object once.
+    pub fn holds(&self, object: &Value) -> Result<bool, TooExpensive> {
+        Ok(match &self.0 {
             Form::Condition { kind, status } => {
                 live::condition(object, kind).is_some_and(|found| found.status.eq_ignore_ascii_case(status))
             }
@@ -60,8 +80,8 @@ impl Rule {
                     None => found.iter().any(|value| !value.is_null()),
                 }
             }
-            Form::Cel(expr) => evaluate::evaluate(expr, object).as_bool().unwrap_or(false),
-        }
+            Form::Cel(expr) => return evaluate::holds(expr, object),
+        })
     }
 }
 
@@ -72,6 +92,7 @@ fn as_text(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::Rule;
+    use super::TooExpensive;
     use serde_json::json;
 
     #[test]
@@ -124,8 +145,66 @@ mod tests {
             ("jsonpath={.metadata.labels['app.kubernetes.io/name']}=db", true),
             ("jsonpath={.metadata.labels.app\\.kubernetes\\.io/name}=db", true),
         ] {
-            assert_eq!(Rule::read(rule).map(|rule| rule.holds(&object)), Ok(wanted), "{rule}");
+            assert_eq!(Rule::read(rule).map(|rule| rule.holds(&object)), Ok(Ok(wanted)), "{rule}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_multiplies_its_work_is_too_expensive_and_one_that_does_not_is_not() {
+        let list: Vec<u32> = vec![1; 300];
+        let words: Vec<String> =
+            (0..300).map(|number| format!("word {number} {}", "x".repeat(2_000))).collect();
+        let object = json!({"status": {"l": list, "w": words, "text": "a".repeat(40_000)}});
+        let nested = |depth: usize, innermost: &str| {
+            let open: String =
+                (0..depth).map(|level| format!("status.l.all(v{level}, ")).collect::<Vec<_>>().concat();
+            format!("{open}{innermost}{}", ")".repeat(depth))
+        };
+        let doubled = format!("size({}) > 0", ["status.text"; 200].join(" + "));
+        let cases = [
+            (nested(1, "v0 > 0"), Ok(true)),
+            (nested(2, "v0 + v1 == 2"), Ok(true)),
+            (nested(4, "v0 + v1 + v2 + v3 >= 0"), Err(TooExpensive)),
+            (nested(3, "true"), Err(TooExpensive)),
+            // Copies, comparisons and texts cost what is in them.
+            ("status.l.map(a, self).size() == 300".to_owned(), Err(TooExpensive)),
+            (
+                "status.l.map(a, status.l).map(a, status.l.map(b, a + a)).size() == 300".to_owned(),
+                Err(TooExpensive),
+            ),
+            ("status.l.all(a, status.w == status.w)".to_owned(), Err(TooExpensive)),
+            ("status.l.all(a, status.text + status.text != 'x')".to_owned(), Err(TooExpensive)),
+            ("status.l.all(a, string(self).size() > 0)".to_owned(), Err(TooExpensive)),
+            ("status.w.all(a, a.matches('(x+x+)+y|word'))".to_owned(), Err(TooExpensive)),
+            (doubled, Err(TooExpensive)),
+            // Naming a large value in a loop costs nothing.
+            ("status.l.all(a, size(self.status.w) == 300)".to_owned(), Ok(true)),
+            ("status.w.exists(a, a == 'word')".to_owned(), Ok(false)),
+            ("status.w.all(a, a.startsWith('word') && a.contains('xx'))".to_owned(), Ok(true)),
+        ];
+        for (rule, wanted) in cases {
+            let read = Rule::read(&rule).unwrap_or_else(|why| panic!("{why}: {rule:.200}"));
+            assert_eq!(read.holds(&object), wanted, "{rule:.200}");
+        }
+        let every = format!("jsonpath={{.status{}}}", "[*]".repeat(1_000));
+        assert_eq!(Rule::read(&every).unwrap().holds(&object), Ok(false));
+    }
+
+    #[test]
+    fn a_rule_is_bounded_in_length_parts_and_patterns() {
+        for rule in [
+            format!("status{}", ".a".repeat(4_000)),
+            format!("1 {}== 1", "+ 1 ".repeat(2_000)),
+            format!("status.l{}", "[0]".repeat(3_000)),
+            format!("status.l{}.size() == 0", ".filter(a, true)".repeat(600)),
+            format!("'{}' == ''", "x".repeat(20_000)),
+            format!("jsonpath={{.{}}}", "x".repeat(20_000)),
+            r"status.a.matches(r'\w{1000}')".to_owned(),
+        ] {
+            assert!(Rule::read(&rule).is_err(), "{rule:.100}");
+        }
+        let conditions = ["status.phase == 'Running'"; 60].join(" || ");
+        assert!(Rule::read(&conditions).is_ok());
     }
 
     #[test]
@@ -156,7 +235,7 @@ mod tests {
         ] {
             assert_eq!(Rule::read(rule).map(|_| ()), Err(wanted.to_owned()), "{rule}");
         }
-        assert!(Rule::read(&"(".repeat(100_000)).is_err(), "depth is bounded");
-        assert!(Rule::read(&"!".repeat(100_000)).is_err(), "depth is bounded");
+        assert!(Rule::read(&"(".repeat(5_000)).is_err(), "depth is bounded");
+        assert!(Rule::read(&"!".repeat(5_000)).is_err(), "depth is bounded");
     }
 }

@@ -201,11 +201,13 @@ fn worst(track: &Track) -> Option<&Trouble> {
 }
 
 fn plain(track: &Track) -> Finding {
-    let id = &track.subject.id;
-    Finding::error(track.judgement.message.clone())
-        .about(id.to_string())
-        .at(track.subject.object.place.clone())
-        .mend(mend(track))
+    let (id, object) = (&track.subject.id, &track.subject.object);
+    let place = match track.judgement.reason.as_str() {
+        // What is wrong is the annotation, not the object.
+        "OwnRule" | "RuleTooExpensive" => object.place_of("/metadata/annotations/todo.dev~1ready"),
+        _ => &object.place,
+    };
+    Finding::error(track.judgement.message.clone()).about(id.to_string()).at(place.clone()).mend(mend(track))
 }
 
 fn mend(track: &Track) -> String {
@@ -215,6 +217,10 @@ fn mend(track: &Track) -> String {
     match track.judgement.reason.as_str() {
         "Deleted" | "Terminating" => "run `todo up` again: it writes what is missing".to_owned(),
         "DeploymentPaused" => format!("`kubectl rollout resume {kind}/{}{namespace}`", id.name),
+        "RuleTooExpensive" => {
+            "ask less of it in its annotation `todo.dev/ready`: no loops over long lists inside of one another"
+                .to_owned()
+        }
         "JobSuspended" => "resume it, or write `suspend: true` in the manifest".to_owned(),
         _ => format!("`kubectl describe {kind}/{}{namespace}` shows more", id.name),
     }

@@ -4,10 +4,25 @@
 //! so that a rule which was read can always be evaluated.
 
 use regex::Regex;
+use regex::RegexBuilder;
 use serde_json::Value;
 
 /// So deep may a rule be nested.
 const DEEPEST: usize = 64;
+
+/// So many signs, fields, calls and indices may it have: each may nest what is before it, and evaluating is recursive.
+const MOST: usize = 256;
+
+/// What a regular expression may take once it is compiled, in bytes; `\w{1000}` is short only as it is written.
+const COMPILED: usize = 256 << 10;
+
+/// A regular expression.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    pub(super) regex: Regex,
+    /// How long it is as it is written.
+    pub(super) written: usize,
+}
 
 /// A rule, read.
 #[derive(Debug, Clone)]
@@ -22,7 +37,7 @@ pub(super) enum Expr {
     Negative(Box<Expr>),
     Two(Sign, Box<Expr>, Box<Expr>),
     Choice(Box<Expr>, Box<Expr>, Box<Expr>),
-    Matches(Box<Expr>, Regex),
+    Matches(Box<Expr>, Pattern),
     Call(Function, Vec<Expr>),
     Each(Each, Box<Expr>, String, Box<Expr>),
 }
@@ -72,7 +87,7 @@ type Read<T = Expr> = Result<T, String>;
 
 /// Reads a whole rule.
 pub(super) fn read(text: &str) -> Read {
-    let mut reader = Reader { rest: text, depth: 0 };
+    let mut reader = Reader { rest: text, depth: 0, parts: 0 };
     let expr = reader.choice()?;
     let rest = reader.rest.trim();
     if rest.starts_with('=') {
@@ -96,6 +111,7 @@ pub(super) fn read(text: &str) -> Read {
 struct Reader<'a> {
     rest: &'a str,
     depth: usize,
+    parts: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -112,6 +128,11 @@ impl<'a> Reader<'a> {
         }
         let place = if self.rest.is_empty() { "the end".to_owned() } else { format!("`{}`", self.rest) };
         Err(format!("a `{sign}` is missing at {place}"))
+    }
+
+    fn part(&mut self) -> Read<()> {
+        self.parts += 1;
+        if self.parts > MOST { Err(format!("it has more than {MOST} parts")) } else { Ok(()) }
     }
 
     fn deeper<T>(&mut self, part: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
@@ -142,6 +163,7 @@ impl<'a> Reader<'a> {
         let Some(signs) = LEVELS.get(level) else { return self.unary() };
         let mut left = self.level(level + 1)?;
         while let Some((_, sign)) = signs.iter().find(|(text, _)| self.takes_sign(text)) {
+            self.part()?;
             let right = self.level(level + 1)?;
             left = Expr::Two(*sign, Box::new(left), Box::new(right));
         }
@@ -164,6 +186,7 @@ impl<'a> Reader<'a> {
         let mut value = self.primary()?;
         loop {
             if self.take(".") {
+                self.part()?;
                 let name = self.word();
                 if name.is_empty() {
                     return Err(format!("a field's name is missing at `{}`", self.rest));
@@ -174,6 +197,7 @@ impl<'a> Reader<'a> {
                     Expr::Field(Box::new(value), name.to_owned())
                 };
             } else if self.take("[") {
+                self.part()?;
                 let index = self.choice()?;
                 self.must("]")?;
                 value = Expr::Index(Box::new(value), Box::new(index));
@@ -274,10 +298,10 @@ impl<'a> Reader<'a> {
                 _ => Err("`has()` takes a field, such as `has(status.phase)`".to_owned()),
             };
         }
-        if let (Some((_, each)), Some(on)) = (EACH.iter().find(|(known, _)| *known == name), &on) {
-            return match <[Expr; 2]>::try_from(arguments) {
-                Ok([Expr::Name(item), rule]) => {
-                    Ok(Expr::Each(*each, Box::new(on.clone()), item, Box::new(rule)))
+        if let Some((_, each)) = EACH.iter().find(|(known, _)| *known == name && on.is_some()) {
+            return match (on, <[Expr; 2]>::try_from(arguments)) {
+                (Some(on), Ok([Expr::Name(item), rule])) => {
+                    Ok(Expr::Each(*each, Box::new(on), item, Box::new(rule)))
                 }
                 _ => {
                     Err(format!("`{name}()` takes a name and a rule, such as `{name}(c, c.type == 'Ready')`"))
@@ -290,8 +314,9 @@ impl<'a> Reader<'a> {
                 [_, Expr::Literal(Value::String(pattern))] => pattern.clone(),
                 _ => return Err("`matches()` takes a regular expression in quotes".to_owned()),
             };
-            let regex = Regex::new(&pattern).map_err(|_| format!("`{pattern}` is no regular expression"))?;
-            return Ok(Expr::Matches(Box::new(arguments.remove(0)), regex));
+            let regex = regex(&pattern)?;
+            let pattern = Pattern { regex, written: pattern.len().max(1) };
+            return Ok(Expr::Matches(Box::new(arguments.remove(0)), pattern));
         }
         let Some((_, function, takes)) = FUNCTIONS.iter().find(|(known, ..)| *known == name) else {
             return Err(format!("there is no function `{name}`"));
@@ -301,6 +326,18 @@ impl<'a> Reader<'a> {
         }
         Ok(Expr::Call(*function, arguments))
     }
+}
+
+fn regex(pattern: &str) -> Read<Regex> {
+    RegexBuilder::new(pattern).size_limit(COMPILED).build().map_err(|error| match error {
+        regex::Error::CompiledTooBig(_) => {
+            format!(
+                "the regular expression `{pattern}` is too large: it takes more than {} KiB",
+                COMPILED >> 10
+            )
+        }
+        _ => format!("`{pattern}` is no regular expression"),
+    })
 }
 
 fn is_word(c: char) -> bool {
