@@ -222,10 +222,7 @@ impl Asker<'_, '_> {
                 }
                 match check.from {
                     From::Host => judge(from_here(url, expect).await, expect),
-                    From::Cluster => {
-                        let follow = follows(expect);
-                        judge(self.by_node(inside::get(url, follow, LIMIT)).await, expect)
-                    }
+                    From::Cluster => judge(self.from_node(url, expect).await, expect),
                 }
             }
             Probe::Tcp(address) => match address.rsplit_once(':') {
@@ -266,6 +263,19 @@ impl Asker<'_, '_> {
             Ok(()) => Tried::Passed("accepts connections".to_owned()),
             Err(none) => Tried::Failed(Trouble::None(none)),
         }
+    }
+
+    /// Asks as [`from_here`] does, but through the node, so that both follow the same redirects.
+    async fn from_node(&self, url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
+        let mut question = question(url)?;
+        let mut answer = self.by_node(inside::get(&question.url(), LIMIT)).await?;
+        let redirects = if follows(expect) { http::REDIRECTS } else { 0 };
+        for _ in 0..redirects {
+            let Some(next) = question.follows(&answer) else { break };
+            answer = self.by_node(inside::get(&next.url(), LIMIT)).await?;
+            question = next;
+        }
+        Ok(answer)
     }
 
     async fn by_node(&self, script: String) -> Result<Answer, NoAnswer> {
@@ -371,18 +381,22 @@ impl Trouble {
     }
 }
 
-async fn from_here(url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
+fn question(url: &str) -> Result<Question, NoAnswer> {
     let not_asked = || NoAnswer::Unreachable("its URL cannot be read".to_owned());
     let uri: ::http::Uri = url.parse().map_err(|_| not_asked())?;
     let authority = uri.authority().ok_or_else(not_asked)?;
     let tls = uri.scheme_str() == Some("https");
     let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let question = Question {
+    Ok(Question {
         connect: format!("{}:{port}", authority.host()),
         authority: authority.to_string(),
         tls,
         path: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-    };
+    })
+}
+
+async fn from_here(url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
+    let question = question(url)?;
     if follows(expect) {
         http::get_following(&question, LIMIT).await
     } else {
@@ -396,7 +410,7 @@ fn follows(expect: &Expect) -> bool {
 
 /// A check that names no status wants a page, not an error page: unlike a service, whose root may well be missing.
 fn is_fine(status: u16, expect: &Expect) -> bool {
-    expect.status.map_or(status < 400, |wanted| wanted == status)
+    expect.status.map_or((100..400).contains(&status), |wanted| wanted == status)
 }
 
 fn judge(answer: Result<Answer, NoAnswer>, expect: &Expect) -> Tried {

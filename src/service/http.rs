@@ -24,10 +24,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// How much of a body is read, in bytes.
-const BODY: usize = 1 << 20;
+pub(crate) const BODY: usize = 1 << 20;
 
 /// How many redirects on one host are followed.
-const REDIRECTS: usize = 5;
+pub(crate) const REDIRECTS: usize = 5;
 
 /// What is asked, and through which address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,11 +136,15 @@ impl Question {
     }
 
     /// Where an answer of this question redirects to, if that is on the same host and port.
-    fn follows(&self, answer: &Answer) -> Option<Question> {
+    pub(crate) fn follows(&self, answer: &Answer) -> Option<Question> {
         let location = answer.location.as_deref().filter(|_| (300..400).contains(&answer.status))?;
-        let target: http::Uri = location.parse().ok()?;
+        let target: http::Uri = self.resolved(location).parse().ok()?;
         let same_host = target.authority().is_none_or(|to| to.as_str().eq_ignore_ascii_case(&self.authority));
-        let tls = target.scheme_str().map_or(self.tls, |scheme| scheme == "https");
+        let scheme = target.scheme_str();
+        if scheme.is_some_and(|scheme| !["http", "https"].contains(&scheme)) {
+            return None;
+        }
+        let tls = scheme.map_or(self.tls, |scheme| scheme == "https");
         // With a port in it the same authority is the same port, which then answers both.
         let has_port = target.authority().is_some_and(|to| to.port().is_some());
         let path = target.path_and_query()?.as_str();
@@ -149,6 +153,29 @@ impl Question {
             tls,
             ..self.clone()
         })
+    }
+}
+
+impl Question {
+    /// A Location as an absolute URL (RFC 9110, 10.2.2: it may be relative to what was asked).
+    fn resolved(&self, location: &str) -> String {
+        let location = location.split('#').next().unwrap_or_default();
+        let scheme = if self.tls { "https" } else { "http" };
+        let path = self.path.split('?').next().unwrap_or_default();
+        let of_host = |rest: &str| format!("{scheme}://{}{rest}", self.authority);
+        let named = location.split(['/', '?']).next().unwrap_or_default();
+        if named.ends_with(':') {
+            location.to_owned()
+        } else if location.starts_with("//") {
+            format!("{scheme}:{location}")
+        } else if location.starts_with('/') {
+            of_host(location)
+        } else if location.is_empty() || location.starts_with('?') {
+            of_host(&format!("{path}{location}"))
+        } else {
+            let folder = path.rfind('/').map_or("/", |end| &path[..=end]);
+            of_host(&format!("{folder}{location}"))
+        }
     }
 }
 

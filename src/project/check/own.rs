@@ -117,7 +117,20 @@ fn url(text: &str) -> Result<String, &'static str> {
     {
         return Err("a URL has a host and no spaces");
     }
-    Ok(text.to_owned())
+    let uri: http::Uri = text.parse().map_err(|_| "this is not a URL")?;
+    // The http crate takes `http://a:b/`, and for a port that no port can be.
+    let port = uri.authority().and_then(|authority| authority.as_str().rsplit_once(':'));
+    let port_is_one = uri.port_u16().is_some_and(|port| port > 0);
+    let has_port = port.is_some_and(|(_, port)| !port.ends_with(']'));
+    let letters = |letter: char| letter.is_ascii_alphanumeric() || "-._:[]".contains(letter);
+    match uri.host() {
+        Some(host) if host.is_empty() || host.starts_with('-') || !host.chars().all(letters) => {
+            Err("its host is neither a name nor an address")
+        }
+        Some(_) if has_port && !port_is_one => Err("its port is not a number from 1 to 65535"),
+        Some(_) => Ok(text.to_owned()),
+        None => Err("a URL has a host and no spaces"),
+    }
 }
 
 fn host_and_port(text: &str) -> Result<String, &'static str> {
@@ -128,7 +141,10 @@ fn host_and_port(text: &str) -> Result<String, &'static str> {
     };
     match text.rsplit_once(':') {
         Some((host, port))
-            if !host.is_empty() && letters(host) && port.parse().is_ok_and(|port: u16| port > 0) =>
+            if !host.is_empty()
+                && !host.starts_with('-')
+                && letters(host)
+                && port.parse().is_ok_and(|port: u16| port > 0) =>
         {
             Ok(text.to_owned())
         }
@@ -219,6 +235,10 @@ mod tests {
             ("", "`[check]` needs one of `url`, `tcp` and `service`"),
             ("url = 'http://a/'\ntcp = 'a:1'", "`[check]` needs one of `url`, `tcp` and `service`"),
             ("url = 'ftp://a/'", "`check.url` is `ftp://a/`: a URL begins with `http://` or `https://`"),
+            ("url = 'http://-o/'", "`check.url` is `http://-o/`: its host is neither a name nor an address"),
+            ("url = 'http://a{b,c}/'", "`check.url` is `http://a{b,c}/`: this is not a URL"),
+            ("url = 'http://a:0/'", "`check.url` is `http://a:0/`: its port is not a number from 1 to 65535"),
+            ("tcp = '-x:1'", "`check.tcp` is `-x:1`: write it as `host:port`"),
             ("tcp = 'a'", "`check.tcp` is `a`: write it as `host:port`"),
             ("tcp = 'a b:1'", "`check.tcp` is `a b:1`: write it as `host:port`"),
             ("tcp = { secret = 's' }", "`[check.tcp]` needs `secret` and `key`"),
@@ -237,6 +257,7 @@ mod tests {
         ] {
             assert_eq!(read(lines).unwrap_err(), [told], "{lines}");
         }
+        assert!(read("url = \"http://a/\\nurl = b\"").is_err(), "a line of its own");
         // What stands there may be a password, so it is not repeated.
         assert_eq!(read("url = 'http://me:hunter2@a/'").unwrap_err(), ["`[check]` has a user in its `url`"]);
     }

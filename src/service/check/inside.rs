@@ -5,26 +5,32 @@
 //! because those of bash and curl repeat the host.
 
 use crate::service::http::Answer;
+use crate::service::http::BODY;
 use crate::service::http::NoAnswer;
 use std::fmt::Write;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How much of a body comes back, in bytes.
-const BODY: usize = 1 << 16;
-
-/// A GET of `url`; redirects are followed unless one is `wanted`.
-pub(super) fn get(url: &str, follow: bool, limit: Duration) -> String {
+/// A GET of `url`, of that one alone: what curl would make of `{a,b}` and `[1-9]` is switched off, it follows no redirect
+/// (whether one is followed is decided as for checks of this machine, by [`Question::follows`]), speaks HTTP and nothing
+/// else, and reads no `.curlrc`. Of the answer no more comes back than [`BODY`]; then curl finds its pipe closed.
+///
+/// [`Question::follows`]: crate::service::http::Question::follows
+pub(super) fn get(url: &str, limit: Duration) -> String {
     let url = url.replace('\\', "\\\\").replace('"', "\\\"");
-    let follow = if follow { "--location --max-redirs 5" } else { "" };
     let seconds = limit.as_secs().max(1);
-    // `--insecure` as everywhere: a development cluster signs its own certificates, and nothing secret is sent.
+    // `-q` counts only as the first argument. `--insecure` as everywhere: a development cluster signs its own certificates,
+    // and nothing secret is sent. A SIGPIPE that is ignored here is ignored by curl, which then still tells the status.
     format!(
-        "body=$(mktemp)\n\
-         status=$(curl --silent --insecure --noproxy '*' {follow} --max-time {seconds} \
-         --output \"$body\" --write-out '%{{http_code}}' --config - 2>/dev/null <<'END'\n\
-         url = \"{url}\"\nEND\n)\n\
-         echo \"curl $? $status\"\nhead -c {BODY} \"$body\"\nrm -f \"$body\"\n"
+        "trap '' PIPE\nbody=$(mktemp)\nstatus=$(mktemp)\n\
+         curl -q --silent --globoff --proto '=http,https' --max-redirs 0 --insecure --noproxy '*' \
+         --max-time {seconds} --output - --write-out '%{{stderr}}%{{http_code}} %{{redirect_url}}' --config - \
+         2>\"$status\" <<'END' | head -c {BODY} >\"$body\"\n\
+         url = \"{url}\"\nEND\n\
+         code=${{PIPESTATUS[0]}}\n\
+         read -r number redirect <\"$status\"\n\
+         echo \"curl $code $number $(wc -c <\"$body\") $redirect\"\n\
+         cat \"$body\"\nrm -f \"$body\" \"$status\"\n"
     )
 }
 
@@ -53,13 +59,21 @@ pub(super) fn answer(printed: &str, limit: Duration, began: Instant) -> Result<A
     let (line, body) = printed[start..].split_once('\n').ok_or_else(lost)?;
     let mut words = line.split(' ');
     let (by, code) = (words.next(), words.next().and_then(|code| code.parse::<u32>().ok()).ok_or_else(lost)?);
+    let status = words.next().and_then(|status| status.parse().ok()).filter(|status| *status >= 100);
+    let whole = words.next().and_then(|size| size.parse::<usize>().ok()).unwrap_or_default();
+    let location = words.next().filter(|location| !location.is_empty()).map(str::to_owned);
+    let answer = |status| Answer {
+        status,
+        body: body.strip_suffix('\n').unwrap_or(body).to_owned(),
+        location,
+        took: began.elapsed(),
+    };
     match (by, code) {
-        (_, 0) => Ok(Answer {
-            status: words.next().and_then(|status| status.parse().ok()).unwrap_or(0),
-            body: body.strip_suffix('\n').unwrap_or(body).to_owned(),
-            location: None,
-            took: began.elapsed(),
-        }),
+        // A connection has no status.
+        (Some("tcp"), 0) => Ok(answer(0)),
+        (_, 0) => status.map(answer).ok_or_else(|| NoAnswer::Garbled("there is no HTTP status".to_owned())),
+        // Nobody took the rest.
+        (Some("curl"), 23) if whole >= BODY && status.is_some() => status.map(answer).ok_or_else(lost),
         // https://curl.se/libcurl/c/libcurl-errors.html; ours for TCP are made of the same numbers.
         (_, 6) => Err(NoAnswer::Unreachable("its name is not known to the node".to_owned())),
         (_, 7) => Err(NoAnswer::Refused),
@@ -70,7 +84,7 @@ pub(super) fn answer(printed: &str, limit: Duration, began: Instant) -> Result<A
         (Some("curl"), 28) => Err(NoAnswer::Silent(limit)),
         (Some("curl"), 52 | 56) => Err(NoAnswer::Closed),
         (Some("curl"), 127) => Err(NoAnswer::Unreachable("the node has no `curl` to ask with".to_owned())),
-        (Some("curl"), 35 | 1 | 8 | 43) => Err(NoAnswer::Garbled(format!("curl error {code}"))),
+        (Some("curl"), 35 | 1 | 3 | 8 | 43) => Err(NoAnswer::Garbled(format!("curl error {code}"))),
         (by, code) => Err(NoAnswer::Unreachable(format!("{} error {code}", by.unwrap_or_default()))),
     }
 }
@@ -89,9 +103,18 @@ mod tests {
     #[test]
     fn what_the_node_says_is_told_apart() {
         let said = |printed: &str| answer(printed, LIMIT, Instant::now());
-        let right = said("curl 0 200\n{\"models\":[]}\n").unwrap();
+        let right = said("curl 0 200 14 \n{\"models\":[]}\n").unwrap();
         assert_eq!((right.status, right.body.as_str()), (200, "{\"models\":[]}"));
+        assert_eq!(right.location, None);
+        let moved = said("curl 0 302 0 http://a/b\n\n").unwrap();
+        assert_eq!((moved.status, moved.location.as_deref()), (302, Some("http://a/b")));
         assert!(said("tcp 0\n").is_ok());
+        // Neither nothing, nor zero, nor several numbers in a row is a status.
+        for printed in ["curl 0  0 \n\n", "curl 0 000 0 \nx\n", "curl 0 200200 4 \nokok\n"] {
+            assert!(matches!(said(printed), Err(NoAnswer::Garbled(_))), "{printed:?}");
+        }
+        assert_eq!(said(&format!("curl 23 200 {} \nx\n", 1 << 20)).map(|answer| answer.status), Ok(200));
+        assert!(said("curl 23 200 5 \nx\n").is_err(), "the disk of the node is full");
         assert_eq!(said("motd\ncurl 7 000\n"), Err(NoAnswer::Refused));
         assert_eq!(said("tcp 7\n"), Err(NoAnswer::Refused));
         assert_eq!(said("curl 28 000\n"), Err(NoAnswer::Silent(LIMIT)));
@@ -111,11 +134,9 @@ mod tests {
 
     #[test]
     fn nothing_of_a_url_reaches_the_shell() {
-        let script = get("http://a/?q=\"$(reboot)\\", false, LIMIT);
+        let script = get("http://a/?q=\"$(reboot)\\", LIMIT);
         let (_, config) = script.split_once("<<'END'\n").unwrap();
         assert!(config.starts_with("url = \"http://a/?q=\\\"$(reboot)\\\\\"\nEND\n"), "{config}");
-        assert!(!get("http://a/", false, LIMIT).contains("--location"));
-        assert!(get("http://a/", true, LIMIT).contains("--location"));
     }
 
     /// The scripts in the bash of this machine, against this machine.

@@ -204,3 +204,82 @@ async fn a_service_is_asked_the_way_it_is_opened() {
         assert_eq!(checked.said, said, "{check:?}");
     }
 }
+
+/// The node's part is played by the bash and the curl of this machine.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+#[expect(clippy::disallowed_methods, reason = "the shell is what is tested")]
+async fn the_node_and_this_machine_come_to_the_same_end_and_ask_nobody_else() {
+    use std::sync::Arc;
+    use std::sync::Mutex;
+    use tokio::io::AsyncWriteExt;
+    let strangers = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&strangers);
+    let stranger = fake::server(move |_, path| {
+        seen.lock().unwrap().push(path.to_owned());
+        fake::text(200, "somebody else")
+    })
+    .await;
+    let asked_for = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked_for);
+    let at = fake::server(move |_, path| {
+        seen.lock().unwrap().push(path.to_owned());
+        match path {
+            "/other" => fake::redirect(&format!("http://{stranger}/taken")),
+            "/relative-to-scheme" => fake::redirect(&format!("//{stranger}/taken")),
+            "/file" => fake::redirect("file:///etc/hostname"),
+            "/ftp" => fake::redirect(&format!("ftp://{stranger}/x")),
+            "/home" => fake::redirect("/here"),
+            "/folder/a" => fake::redirect("b?c=d"),
+            "/loop" => fake::redirect("/loop"),
+            "/nothing" => fake::Reply::Close,
+            "/no-http" => fake::Reply::Raw("hello\r\n\r\n".to_owned()),
+            "/much" => fake::text(200, &"much of it ".repeat(300_000)),
+            path => fake::text(200, path),
+        }
+    })
+    .await;
+    let inside = |script: String| {
+        async move {
+            let mut bash = tokio::process::Command::new("bash")
+                .arg("-s")
+                .stdin(std::process::Stdio::piped())
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+                .unwrap();
+            bash.stdin.take().unwrap().write_all(script.as_bytes()).await.unwrap();
+            let printed = bash.wait_with_output().await.unwrap().stdout;
+            Ok(String::from_utf8(printed).unwrap())
+        }
+        .boxed()
+    };
+    let globbed = "/g{a,b,c}[1-3]?q={x}\"'$(reboot)";
+    for (path, contains, outcome, asks) in [
+        ("/other", None, Outcome::Done, 1),
+        ("/relative-to-scheme", None, Outcome::Done, 1),
+        ("/file", None, Outcome::Done, 1),
+        ("/ftp", None, Outcome::Done, 1),
+        ("/other", Some("somebody"), Outcome::Failed, 1),
+        ("/home", Some("/here"), Outcome::Done, 2),
+        ("/folder/a", Some("/folder/b?c=d"), Outcome::Done, 2),
+        ("/loop", None, Outcome::Done, 6),
+        ("/much", Some("much of it"), Outcome::Done, 1),
+        ("/nothing", None, Outcome::Failed, 1),
+        ("/no-http", None, Outcome::Failed, 1),
+        (globbed, Some("/g{a,b,c}[1-3]"), Outcome::Done, 1),
+    ] {
+        let here = url(format!("http://{at}{path}"), None, contains);
+        let there = Check { from: From::Cluster, ..here.clone() };
+        asked_for.lock().unwrap().clear();
+        let of_host = once(&here).await;
+        assert_eq!(asked_for.lock().unwrap().len(), asks, "{path}");
+        asked_for.lock().unwrap().clear();
+        let of_node = asked(&there, None, Some(&inside), None, &[], false).await.0;
+        assert_eq!(asked_for.lock().unwrap().len(), asks, "{path}: {}", of_node.said);
+        assert_eq!((of_host.outcome, of_node.outcome), (outcome, outcome), "{path}: {}", of_node.said);
+        if outcome == Outcome::Done {
+            assert_eq!(of_host.said, of_node.said, "{path}");
+        }
+    }
+    assert_eq!(*strangers.lock().unwrap(), Vec::<String>::new());
+}
