@@ -4,6 +4,7 @@
 //! have ended minutes later with a message about something else. What may be in the cluster already is only warned of.
 
 mod config;
+mod host_path;
 mod network;
 mod workload;
 
@@ -32,6 +33,8 @@ pub struct Facts {
     pub cpus: Option<u32>,
     /// Memory of a node in MiB, where deploy.toml says it.
     pub memory_mib: Option<u64>,
+    /// Whether the node is one of minikube's, and not this machine or another cluster.
+    pub minikube: bool,
 }
 
 /// A ConfigMap or Secret by its keys alone: no rule needs a value.
@@ -84,6 +87,7 @@ impl Facts {
             addons: project.minikube.addons.clone(),
             cpus: project.minikube.cpus,
             memory_mib: project.minikube.memory_mib,
+            minikube: project.elsewhere.is_none() && project.minikube.driver.as_deref() != Some("none"),
         }
     }
 }
@@ -104,6 +108,7 @@ pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
         workload::labels(&set),
         workload::volumes(&set),
         workload::classes(&set),
+        host_path::host_paths(&set),
         workload::writers(&set),
         workload::resources(&set),
         workload::images(&set),

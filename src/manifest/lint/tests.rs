@@ -26,6 +26,7 @@ fn facts() -> Facts {
         addons: vec![],
         cpus: Some(2),
         memory_mib: Some(2048),
+        minikube: true,
     }
 }
 
@@ -58,6 +59,7 @@ fn each_rule_tells_the_line_and_what_to_do() {
         ("config", include_str!("../../../tests/manifest/lint/config.yaml")),
         ("workload", include_str!("../../../tests/manifest/lint/workload.yaml")),
         ("storage", include_str!("../../../tests/manifest/lint/storage.yaml")),
+        ("hostpath", include_str!("../../../tests/manifest/lint/hostpath.yaml")),
         ("resources", include_str!("../../../tests/manifest/lint/resources.yaml")),
     ] {
         let found = lint(&objects(text), &facts());
