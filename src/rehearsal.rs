@@ -14,6 +14,7 @@ mod deletion;
 mod door;
 pub(crate) mod engine;
 mod fieldset;
+mod folder;
 pub mod gate;
 pub mod host;
 mod kinds;

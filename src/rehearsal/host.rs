@@ -12,6 +12,7 @@ use crate::rehearsal::cluster::image::Page;
 use crate::rehearsal::door::Door;
 use crate::rehearsal::engine::Engine;
 use crate::rehearsal::engine::Machine;
+use crate::rehearsal::folder::Folder;
 use crate::rehearsal::gate::Gate;
 use crate::rehearsal::minikube::Inner;
 use crate::rehearsal::minikube::Minikube;
@@ -34,7 +35,6 @@ use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -94,7 +94,7 @@ struct Reopen {
 
 impl std::fmt::Debug for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Host({})", self.folder.0.display())
+        write!(f, "Host({})", self.folder.path.display())
     }
 }
 
@@ -104,43 +104,6 @@ impl Drop for Host {
         self.node.used_by(Vec::new);
         self.cluster.stop();
     }
-}
-
-/// A folder that goes when this is dropped.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-impl Folder {
-    fn make(world: &World) -> io::Result<Folder> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let base = ["TMPDIR", "TEMP", "TMP"].into_iter().find_map(|name| world.var_os(name));
-        let base = base.map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
-        loop {
-            let number = COUNT.fetch_add(1, Ordering::Relaxed);
-            let folder = base.join(format!("todo-rehearsal-{}-{number}", std::process::id()));
-            match private(&folder) {
-                // One that a process of this number has left behind.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => return made.map(|()| Folder(folder)),
-            }
-        }
-    }
-}
-
-#[cfg(unix)]
-fn private(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().mode(0o700).create(folder)
-}
-
-#[cfg(not(unix))]
-fn private(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir(folder)
 }
 
 /// A loopback address that no other rehearsal has, where the system has more than one.
@@ -203,7 +166,7 @@ impl Host {
         let [docker, api] = reopen.doors().await?;
         (reopen.docker, reopen.api) = (docker.address, api.address);
 
-        let at = |name: &str| folder.0.join(name);
+        let at = |name: &str| folder.path.join(name);
         let minikube = Minikube::new(Inner {
             home: at("minikube").join(".minikube"),
             kubeconfig: at("kubeconfig"),
@@ -223,7 +186,7 @@ impl Host {
         seal.write(&at("certs"), ["ca.pem", "cert.pem", "key.pem"])?;
         std::fs::create_dir_all(at("home"))?;
         std::fs::write(at("hosts"), "127.0.0.1 localhost\n")?;
-        let mut world = rehearsed(real, &folder.0, front.address);
+        let mut world = rehearsed(real, &folder.path, front.address);
         world.clock = clock.clone();
         world.programs = Some(Arc::new(minikube));
         let doors = Arc::new(Mutex::new(vec![front, docker, api]));
@@ -370,7 +333,7 @@ impl Host {
                 left.insert(format!("lock {object}"), Value::Null);
             }
         }
-        files(&self.folder.0, &self.folder.0, &mut left);
+        files(&self.folder.path, &self.folder.path, &mut left);
         left
     }
 }

@@ -113,7 +113,7 @@ fn the_folder_of_a_rehearsal_is_its_owners_alone() {
     ];
     let place = Place::new(&files);
     let (tmp, rendered, told) = (place.path("tmp"), place.path("rendered.yaml"), place.path("told"));
-    let look = format!("/usr/bin/stat -c '%a' {}/todo-rehearsal-* >> {}", tmp.display(), told.display());
+    let look = format!("/usr/bin/stat -c '%a' {}/todo-rehearsal-*[0-9] >> {}", tmp.display(), told.display());
     let helm =
         format!("case \"$1\" in version) echo v3.18.0 ;; template) /bin/cat {} ;; esac", rendered.display());
     script(&place, "helm", &format!("{look}\n{helm}"));
