@@ -50,6 +50,8 @@ mod security {
     mod children;
     #[cfg(unix)]
     mod hostile;
+    #[cfg(target_os = "linux")]
+    mod inputs;
     #[cfg(unix)]
     mod secrets;
     mod tls;
