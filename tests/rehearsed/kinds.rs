@@ -3,9 +3,11 @@
 use crate::rehearsed::stage::Stage;
 use serde_json::Value;
 use serde_json::json;
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 const PROJECT: &str = "name = \"kinds\"\nnamespace = \"kinds\"\n\n[[manifests]]\npath = \"manifests\"\n";
 
@@ -148,7 +150,7 @@ async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() 
     let stage = stage(OPEN).await;
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
-    assert_eq!(stage.cluster.open_ports().into_iter().collect::<Vec<_>>(), [30123]);
+    opened(&stage, 30123).await;
     let answer = ask("127.77.0.1:30123", "web", "/").await;
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("A rehearsal."), "{answer}");
 
@@ -161,6 +163,15 @@ async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() 
     stage.cluster.stop();
     tokio::task::yield_now().await;
     assert_eq!(stage.cluster.open_ports().len(), 0);
+}
+
+/// Waits until kube-proxy has opened a port of the node, which it does within a second or so.
+async fn opened(stage: &Stage, port: u16) {
+    let until = Instant::now() + Duration::from_secs(3);
+    while !stage.cluster.open_ports().contains(&port) {
+        assert!(Instant::now() < until, "{:?} {:?}", stage.cluster.open_ports(), stage.cluster.shut_ports());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 /// What answers at an address of the node, whole.
@@ -231,6 +242,7 @@ async fn an_ingress_controller_answers_with_whom_the_rules_name() {
     stage.write("deploy.toml", &format!("{PROJECT}[service.web]\n"));
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
+    opened(&stage, 30188).await;
     for at in ["127.77.0.1:30188", "127.77.0.1:18188"] {
         for (host, path, status) in [
             ("web.test", "/", 200),
@@ -258,7 +270,7 @@ async fn a_field_that_somebody_else_has_set_is_a_conflict() {
         body: json!({"spec": {"replicas": 3}}),
     };
     let _ = stage.cluster.api().answer(&ask);
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(get(&stage, "apis/apps/v1/deployments", "web")["status"]["readyReplicas"], 3);
     stage.write(
         "manifests/all.yaml",

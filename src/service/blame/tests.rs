@@ -112,3 +112,32 @@ fn what_is_not_http_is_said() {
     let trouble = Trouble::None(NoAnswer::Garbled("invalid HTTP version parsed".to_owned()));
     insta::assert_snapshot!(told(&trouble, &backends(1, 0)));
 }
+
+/// What is told to do, of a Service whose port is asked at an address.
+fn advised(none: NoAnswer, address: &str, tls: bool, forward: Option<&str>) -> String {
+    let at = format!("{address}:30080");
+    let question = Question { connect: at.clone(), authority: at, tls, path: "/".to_owned() };
+    let scene = Scene { forward: forward.map(str::to_owned), ..backends(1, 0) };
+    finding(&candidate(), &question, &Trouble::None(none), &scene, &objects()).mend.unwrap()
+}
+
+#[test]
+fn nothing_listens_only_where_somebody_was_refused() {
+    let nothing = |mend: &str| mend.starts_with("nothing in the pod listens");
+    let node = "192.168.49.2";
+    assert!(nothing(&advised(NoAnswer::Refused, node, false, None)));
+    assert!(nothing(&advised(NoAnswer::Closed, "127.0.0.1", false, Some("connect: connection refused"))));
+    // Who ends a connection has taken it.
+    assert!(!advised(NoAnswer::Closed, node, false, None).contains("nothing in the pod listens"));
+    // A proxy of this machine takes it before it knows.
+    let either = advised(NoAnswer::Closed, "127.0.0.1", false, None);
+    assert!(nothing(&either) && either.contains("or something listens"), "{either}");
+}
+
+#[test]
+fn a_port_that_speaks_tls_is_told_with_the_line_for_its_service() {
+    for (none, tls) in [(NoAnswer::Tls("an alert".to_owned()), false), (NoAnswer::Closed, true)] {
+        let mend = advised(none, "192.168.49.2", tls, None);
+        assert!(mend.contains("`appProtocol: https`") && mend.contains("speaks TLS"), "{mend}");
+    }
+}
