@@ -82,13 +82,13 @@ fn value<'a>(expr: &'a Expr, scope: &Scope<'a>) -> Found<'a> {
             }
         }
         Expr::Has(field) => made(!value(field, scope)?.is_null()),
-        Expr::Not(of) => made(!truth(&value(of, scope)?)),
+        Expr::Not(of) => made(!truth(value(of, scope)?.as_ref())),
         Expr::Negative(of) => Cow::Owned(number(value(of, scope)?.as_f64().map(|number| -number))),
         Expr::Two(sign, left, right) => Cow::Owned(two(*sign, left, right, scope)?),
         Expr::Choice(asked, then, otherwise) => {
-            value(if truth(&value(asked, scope)?) { then } else { otherwise }, scope)?
+            value(if truth(value(asked, scope)?.as_ref()) { then } else { otherwise }, scope)?
         }
-        Expr::Matches(of, pattern) => made(matches(&value(of, scope)?, pattern, scope.budget)?),
+        Expr::Matches(of, pattern) => made(matches(value(of, scope)?.as_ref(), pattern, scope.budget)?),
         Expr::Call(function, arguments) => {
             let arguments = arguments.iter().map(|argument| value(argument, scope));
             Cow::Owned(call(*function, &arguments.collect::<Result<Vec<_>, _>>()?, scope.budget)?)
@@ -165,8 +165,8 @@ fn two(sign: Sign, left: &Expr, right: &Expr, scope: &Scope<'_>) -> Result<Value
     let for_null = [left, right].iter().any(|expr| matches!(expr, Expr::Literal(Value::Null)));
     let left = value(left, scope)?;
     match sign {
-        Sign::Or => return Ok((truth(&left) || truth(&value(right, scope)?)).into()),
-        Sign::And => return Ok((truth(&left) && truth(&value(right, scope)?)).into()),
+        Sign::Or => return Ok((truth(&left) || truth(value(right, scope)?.as_ref())).into()),
+        Sign::And => return Ok((truth(&left) && truth(value(right, scope)?.as_ref())).into()),
         _ => {}
     }
     let right = value(right, scope)?;
