@@ -128,7 +128,7 @@ const PACE: Pace = Pace {
     limit: Duration::from_secs(2),
     pause: Duration::from_secs(1),
     settle: Duration::from_secs(3),
-    detour: Duration::from_secs(15),
+    detour: Duration::from_secs(20),
     read: Duration::from_secs(5),
 };
 
