@@ -76,7 +76,7 @@ pub enum Command {
     Restart(Restart),
     /// Ask the URL and open it in the browser
     Open,
-    /// Hold a port of a Service on localhost until Ctrl-C, and print where
+    /// Forward a port of localhost to a Service, until Ctrl-C or (--detach) in the background, and print where
     Forward(Forward),
     /// List the revisions that ran well, the newest first
     History,
@@ -88,6 +88,12 @@ pub enum Command {
     Explain {
         /// A file of YAML or JSON, or - for standard input
         file: PathBuf,
+    },
+    /// What `up` and `forward --detach` start: the process of one port-forward
+    #[command(hide = true)]
+    ForwardProcess {
+        /// What it is for, as JSON
+        spec: String,
     },
     /// What Helm calls to bind images: objects on standard input, the same with images NAME=REFERENCE on standard output
     #[command(hide = true)]
@@ -225,6 +231,12 @@ pub struct Forward {
     /// Listen on this port of localhost, or the next free one; the Service's own, if not given
     #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub local_port: Option<u16>,
+    /// Run in the background, until --stop or `todo down`
+    #[arg(short, long)]
+    pub detach: bool,
+    /// End the project's port-forwards that run in the background, or only those to the Service NAME
+    #[arg(long, conflicts_with_all = ["ports", "local_port", "detach"])]
+    pub stop: bool,
 }
 
 /// Flags of `restart`.
@@ -290,18 +302,21 @@ impl Command {
             Command::Rollback(_) => "rollback",
             Command::Unlock => "unlock",
             Command::Explain { .. } => "explain",
+            Command::ForwardProcess { .. } => "forward-process",
             Command::PostRender { .. } => "post-render",
         }
     }
 }
 
-/// `todo-up --x` means `todo up --x`; any other name (a renamed or hashed binary) means `todo`.
+/// `todo-up --x` means `todo up --x`; any other name (a renamed or hashed binary) means `todo`. A copy called `todo-up`
+/// starts itself as the process of a port-forward all the same.
 pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
-    let mut arguments = arguments.into_iter();
+    let mut arguments = arguments.into_iter().peekable();
     let called = arguments.next().unwrap_or_default();
     let name = Path::new(&called).file_name().and_then(OsStr::to_str).unwrap_or_default();
     let name = name.strip_suffix(".exe").or_else(|| name.strip_suffix(".EXE")).unwrap_or(name);
-    let applet = name.strip_prefix("todo-").filter(|applet| APPLETS.contains(applet));
+    let is_forward = arguments.peek().is_some_and(|first| first == "forward-process");
+    let applet = name.strip_prefix("todo-").filter(|applet| APPLETS.contains(applet) && !is_forward);
     std::iter::once("todo".into()).chain(applet.map(OsString::from)).chain(arguments).collect()
 }
 
@@ -351,6 +366,7 @@ mod tests {
         assert_eq!(expanded(&["./todo-x86_64-linux", "down"]), ["todo", "down"]);
         assert_eq!(expanded(&["todo", "up"]), ["todo", "up"]);
         assert_eq!(expanded(&[]), ["todo"]);
+        assert_eq!(expanded(&["todo-up", "forward-process", "{}"]), ["todo", "forward-process", "{}"]);
     }
 
     #[test]

@@ -176,6 +176,21 @@ pub enum EventKind {
         /// What.
         finding: Finding,
     },
+    /// A port of localhost leads to a Service.
+    Forwarded {
+        /// The Service that people open.
+        service: String,
+        /// The number of its port.
+        port: u16,
+        /// Where it listens: `127.0.0.1:30080`.
+        address: String,
+        /// The process that holds it.
+        pid: u32,
+        /// Whether that process outlives this run.
+        detached: bool,
+        /// Whether an earlier run has started it.
+        reused: bool,
+    },
     /// One thing is finished.
     ItemFinished {
         /// In which step.

@@ -13,6 +13,8 @@ use crate::world::programs::Printed;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fmt;
+use std::fs::File;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -34,6 +36,13 @@ const BRIEF: Duration = Duration::from_millis(500);
 
 /// How long lines are waited for after the child ended: a process that it left behind may hold its output open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// The shell of POSIX systems, for one constant line.
+const SHELL: &str = "/bin/sh";
+
+/// Becomes the program that is named first, without the descriptors that POSIX lets a redirection name ("Shell Command
+/// Language", 2.7.6). No safe function closes a descriptor that this process did not open.
+const WITHOUT_DESCRIPTORS: &str = r#"exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$0" "$@""#;
 
 /// A program to start, its arguments and what its environment has beside ours.
 #[derive(Debug, Clone)]
@@ -262,6 +271,39 @@ impl Call {
         }
     }
 
+    /// Starts it as a process that runs on when this one has ended. It inherits no standard stream: it reads nothing,
+    /// standard output goes nowhere, standard error to `log`. Nor, on Unix, the descriptors 3 to 9, which callers such as
+    /// `flock` and test runners leave open to what they start, and wait for. It calls [`new_session`] itself.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
+    pub fn detach(&self, run: &Run, log: File) -> std::io::Result<Background> {
+        let mut command = if cfg!(unix) && Path::new(SHELL).exists() {
+            let mut shell = std::process::Command::new(SHELL);
+            shell.args(["-c", WITHOUT_DESCRIPTORS]).arg(&self.program);
+            shell
+        } else {
+            std::process::Command::new(&self.program)
+        };
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(run.world.variables())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.folder.as_ref().unwrap_or(&run.world.folder))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        #[cfg(windows)]
+        {
+            use std::os::windows::process::CommandExt;
+            // Process Creation Flags of the Windows API: no console, no window, and no Ctrl-C of the group it was started in.
+            const DETACHED_PROCESS: u32 = 0x0000_0008;
+            const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
+            const CREATE_NO_WINDOW: u32 = 0x0800_0000;
+            command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
+        }
+        Ok(Background { child: command.spawn()? })
+    }
+
     fn called(&self) -> Called {
         Called {
             program: self.program.clone(),
@@ -324,6 +366,33 @@ impl Call {
         let stderr = lines[lines.len().saturating_sub(TAIL)..].join("\n");
         ExecError { command: self.command_line(), code, stdout: output.stdout, stderr, cause, stopped }
     }
+}
+
+/// A process that runs on when this one has ended.
+#[derive(Debug)]
+pub struct Background {
+    child: std::process::Child,
+}
+
+impl Background {
+    /// Its process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it has ended, in the words of the system; `None` while it runs.
+    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+}
+
+/// Makes this process the leader of a session of its own, without a terminal: closing the one it was started in does not
+/// end it (`setsid(2)`). Does nothing on Windows, where the flags of [`Call::detach`] do that.
+pub fn new_session() {
+    // It fails for the leader of a process group alone, who is not a process that `detach` has started.
+    #[cfg(unix)]
+    let _ = rustix::process::setsid();
 }
 
 /// Passes the user's wish on: a Ctrl-C in the terminal reached the child too, but a `kill` reached only us.

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod down;
 pub mod explain;
 pub mod forward;
+pub mod forwards;
 mod gather;
 mod generate;
 pub mod history;
@@ -31,10 +32,15 @@ pub mod unlock;
 pub mod up;
 mod veil;
 
+use crate::fault::Fault;
+use crate::fault::Kind;
 use crate::report::listing::Listing;
 use crate::report::status::StatusReport;
+use crate::run::Run;
+use crate::service::detached::Owner;
+use crate::service::detached::watch;
+use crate::service::detached::watch::Watched;
 use crate::service::forward::Forward;
-use crate::signal::Cancel;
 
 /// What a command answers on standard output.
 #[derive(Debug)]
@@ -60,17 +66,33 @@ pub enum Answer {
 pub struct Open {
     /// The URL.
     pub url: String,
-    /// The forwards that it needs, where the node's address cannot be reached from here.
-    pub forwards: Vec<Forward>,
+    /// The forward that this very process holds, for `todo forward`.
+    pub held: Option<Box<Held>>,
     /// Lines for the hosts file that wait for the user's word.
     pub unwritten: Option<hosts::Unwritten>,
 }
 
+/// A forward in this process, and what it needs to go on.
+#[derive(Debug)]
+pub struct Held {
+    forward: Forward,
+    watched: Watched,
+    owner: Owner,
+}
+
 impl Open {
-    /// Keeps the URL open until the user stops the run; returns at once where nothing has to be kept.
-    pub async fn hold(self, cancel: &Cancel) {
-        if !self.forwards.is_empty() {
-            let _ = cancel.stopped().await;
+    /// Holds the forward until the user stops the run, or what it leads to is gone, which is a fault; returns at once where
+    /// there is none.
+    pub async fn hold(self, run: &Run) -> Option<Fault> {
+        let Held { forward, watched, owner } = *self.held?;
+        let gone = watch::watch(&forward, &watched, async || reach::connect(run, &owner).await, watch::PACE);
+        tokio::select! {
+            gone = gone => Some(
+                Fault::message(Kind::Service, gone.to_string())
+                    .context(format!("the port-forward {} has ended", forward.address()))
+                    .hint("`todo up` brings the application back; then `todo forward` again"),
+            ),
+            _ = run.cancel.stopped() => None,
         }
     }
 }

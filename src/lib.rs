@@ -15,6 +15,7 @@
 //! 6. What is not ours is not changed: other people's fields, objects, profiles, and the current kubectl context.
 //! 7. Standard output is the answer, standard error the telling.
 //! 8. No message without a next step, no wait without a reason on screen, no failure that only a time limit finds.
+//! 9. `up` returns: what has to outlive it (a port-forward) is a process of its own, which `status` lists and `down` ends.
 //!
 //! # What is not here
 //! No shell, no templates, no plug-ins, and no step framework: the output of one step is the input of the next.

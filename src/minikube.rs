@@ -24,6 +24,7 @@ mod stop;
 mod tests;
 
 pub use inside::inside;
+pub use kubeconfig::path as kubeconfig;
 pub use probe::Connection;
 pub use stop::delete;
 pub use stop::stop;

@@ -11,6 +11,7 @@ mod blame;
 pub mod candidate;
 mod certificate;
 pub mod check;
+pub mod detached;
 mod detour;
 #[cfg(test)]
 mod fake;
@@ -21,9 +22,12 @@ mod http;
 pub mod ingress;
 pub mod listening;
 mod once;
+mod opened;
 mod prover;
 mod tls;
 
+use crate::event::Finding;
+use crate::event::Severity;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -39,7 +43,9 @@ use blame::Trouble;
 use candidate::Candidate;
 use candidate::Live;
 use candidate::candidates;
-use forward::Forward;
+use detached::Owner;
+use detached::Record;
+use detached::Store;
 use futures::future::join_all;
 use http::Answer;
 use http::NoAnswer;
@@ -49,6 +55,7 @@ use kube::Client;
 use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use once::once;
+pub use opened::Opened;
 use prover::Prover;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -68,6 +75,8 @@ pub struct Reach {
     pub server: Option<SocketAddr>,
     /// Why its address is not expected to be reached from this machine, where that is known.
     pub unrouted: Option<&'static str>,
+    /// Whose forwards outlive the run; `None` where they end with it, as in a rehearsal.
+    pub owner: Option<Owner>,
 }
 
 /// A service that answered.
@@ -84,7 +93,7 @@ pub struct Proved {
     /// The URL on localhost that answered too, where one was asked for and `url` is not that.
     pub local: Option<String>,
     /// What holds `local`, or `url` if there is no `local`, open: for as long as this lives.
-    pub forward: Option<Forward>,
+    pub forward: Option<Opened>,
     /// What to know about the URL.
     pub notes: Vec<String>,
     /// The host in `url`, where this machine does not find it at the address that answered.
@@ -151,22 +160,56 @@ pub async fn prove(
 ) -> Result<Vec<Proved>> {
     let work = async {
         let candidates = find(client, namespace, declared, objects).await?;
+        end_unwanted(run, reach, |record| {
+            let spec = &record.spec;
+            let wants = |one: &Candidate| one.service == spec.opens && one.local_port == spec.local_port;
+            candidates.iter().any(wants)
+        })
+        .await;
         let prover = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
-        prover.all(&candidates).await
+        let answered = prover.all(&candidates).await?;
+        let used: Vec<&str> = answered.iter().filter_map(|one| one.forward.as_ref()?.key()).collect();
+        end_unwanted(run, reach, |record| used.contains(&record.spec.key().as_str())).await;
+        Ok(answered)
     };
     run.or_stopped(work).await
 }
 
-/// Asks every service that people open once, all at once.
+/// Ends the forwards of earlier runs that are not wanted any more: another port was declared, another way leads there now.
+async fn end_unwanted(run: &Run, reach: &Reach, wanted: impl Fn(&Record) -> bool) {
+    let (Some(owner), Some(store)) = (&reach.owner, Store::of(&run.world)) else { return };
+    let note = |message: String, help: &str| {
+        let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+        run.sink.warn(note.mend(help));
+    };
+    let listed = match store.list(owner) {
+        Ok(listed) => listed,
+        Err(error) => {
+            return note(format!("earlier port-forwards cannot be listed: {error}"), "see `todo status`");
+        }
+    };
+    for old in listed.iter().filter(|old| old.record.spec.by_up && !wanted(&old.record)) {
+        if let Err(error) = store.end(&old.key).await {
+            let message =
+                format!("the port-forward {} is not wanted any more, but {error}", old.record.url());
+            note(message, &format!("end its process yourself: {}", old.record.pid));
+        }
+    }
+}
+
+/// Asks every service that people open once, all at once; through one of `forwards`, which run, where nothing else leads
+/// there.
 pub async fn ask(
     client: &Client,
     namespace: &Namespace,
     reach: &Reach,
     declared: &[project::Service],
     objects: &[Object],
+    forwards: &[Record],
 ) -> Result<Vec<Asked>> {
     let candidates = find(client, namespace, declared, objects).await?;
-    Ok(join_all(candidates.iter().map(|candidate| once(client, namespace, reach, candidate, PACE))).await)
+    let asked = candidates.iter().map(|candidate| once(client, namespace, reach, candidate, forwards, PACE));
+    Ok(join_all(asked).await)
 }
 
 /// How many endpoints of a Service take requests.

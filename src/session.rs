@@ -28,6 +28,7 @@ use crate::report::style::Look;
 use crate::run::Run;
 use crate::signal;
 use crate::signal::Cancel;
+use crate::signal::Hangup;
 use crate::world::World;
 use clap::Parser;
 use std::ffi::OsString;
@@ -94,7 +95,11 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let (asker, cancel) = Cancel::new();
     let reporter = Arc::new(Mutex::new(reporter));
     let (told_by, drawn_by) = (sink.clone(), Arc::clone(&reporter));
-    signal::listen(asker, Handle::current(), move |fault| tell_failure(&told_by, silent, &fault, &drawn_by));
+    // The process of a forward has no terminal that could be closed.
+    let is_detached = matches!(cli.command, Command::ForwardProcess { .. });
+    let on_hangup = if is_detached { Hangup::Ignored } else { Hangup::Ends };
+    let stuck = move |fault| tell_failure(&told_by, silent, &fault, &drawn_by);
+    signal::listen(asker, on_hangup, Handle::current(), stuck);
 
     let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
     let ended = command(&run, &cli).await;
@@ -113,7 +118,11 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     finish(&reporter);
     if let Ok(answer) = ended {
         let look = Look::pick(&world, global.color, world.stdout_is_terminal);
-        answer.tell(&run, mode, look, report::width(&world)).await;
+        if let Some(fault) = answer.tell(&run, mode, look, report::width(&world)).await {
+            let look = Look::pick(&world, global.color, world.stderr_is_terminal);
+            let _ = report::error(report::fault::Page { look, width: None }, &fault);
+            return fault.kind.exit_code();
+        }
     }
     code
 }
@@ -142,6 +151,9 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     }
     if let Command::PostRender { images } = &cli.command {
         return flow::post_render::post_render(run, &project(run, cli)?, images).await;
+    }
+    if let Command::ForwardProcess { spec } = &cli.command {
+        return flow::forwards::process(run, spec).await.map(|()| Answer::Nothing);
     }
     // There is no project yet.
     if let Command::Init(flags) = &cli.command {
@@ -173,7 +185,10 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::History => flow::history::history(run, &project).await,
         Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
         Command::Unlock => flow::unlock::unlock(run, &project).await,
-        Command::Explain { .. } | Command::PostRender { .. } | Command::Init(_) => Ok(Answer::Nothing),
+        Command::Explain { .. }
+        | Command::PostRender { .. }
+        | Command::ForwardProcess { .. }
+        | Command::Init(_) => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
 }
@@ -247,7 +262,8 @@ impl Answer {
         }
     }
 
-    async fn tell(self, run: &Run, mode: Mode, look: Look, width: Option<usize>) {
+    /// Writes it; returns why what it holds has ended by itself.
+    async fn tell(self, run: &Run, mode: Mode, look: Look, width: Option<usize>) -> Option<Fault> {
         match self {
             Answer::Nothing => {}
             Answer::Text(text) => {
@@ -260,7 +276,7 @@ impl Answer {
                         write_hosts(run, unwritten, look).await;
                     }
                 }
-                open.hold(&run.cancel).await;
+                return open.hold(run).await;
             }
             Answer::Listing(list) | Answer::Judged(list, _) => {
                 let _ = match mode {
@@ -289,5 +305,6 @@ impl Answer {
                 };
             }
         }
+        None
     }
 }

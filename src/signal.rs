@@ -69,18 +69,27 @@ fn fault(kind: Kind) -> Fault {
     Fault::message(kind, message)
 }
 
+/// What a process does when its terminal is closed (SIGHUP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hangup {
+    /// It ends, as by SIGTERM.
+    Ends,
+    /// Nothing: it has no terminal.
+    Ignored,
+}
+
 /// Listens for the signals of this platform until the process ends; the second one ends it, and the first one if `work`,
 /// the runtime of the run, is stuck. Then `stuck` is called before, to tell that the run was stopped.
 ///
 /// On a thread of its own: a run that is held up by a reader of its output who does not read must still be ended.
-pub fn listen(asker: Asker, work: Handle, stuck: impl FnOnce(Fault) + Send + 'static) {
+pub fn listen(asker: Asker, on_hangup: Hangup, work: Handle, stuck: impl FnOnce(Fault) + Send + 'static) {
     let listening = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            let kind = next().await;
+            let kind = next(on_hangup).await;
             asker.ask(kind);
             tokio::select! {
-                kind = next() => insist(kind),
+                kind = next(on_hangup) => insist(kind),
                 () = until_stuck(&work, STUCK) => {
                     // Whoever draws may be stuck, too.
                     let (told, heard) = std::sync::mpsc::channel();
@@ -110,7 +119,7 @@ fn insist(kind: Kind) -> ! {
 }
 
 #[cfg(unix)]
-async fn next() -> Kind {
+async fn next(on_hangup: Hangup) -> Kind {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
@@ -121,12 +130,12 @@ async fn next() -> Kind {
     tokio::select! {
         _ = interrupt.recv() => Kind::Interrupted,
         _ = terminate.recv() => Kind::Terminated,
-        _ = hangup.recv() => Kind::Terminated,
+        _ = hangup.recv(), if on_hangup == Hangup::Ends => Kind::Terminated,
     }
 }
 
 #[cfg(windows)]
-async fn next() -> Kind {
+async fn next(_on_hangup: Hangup) -> Kind {
     use tokio::signal::windows;
     let (Ok(mut ctrl_c), Ok(mut ctrl_break), Ok(mut close)) =
         (windows::ctrl_c(), windows::ctrl_break(), windows::ctrl_close())

@@ -148,6 +148,25 @@ impl World {
         base.map(|base| base.join("todo"))
     }
 
+    /// The folder for what has to outlast a run on this machine: `$XDG_STATE_HOME/todo` or `~/.local/state/todo` (XDG Base
+    /// Directory Specification), `~/Library/Application Support/todo`, `%LOCALAPPDATA%\todo\state`.
+    #[must_use]
+    pub fn state_folder(&self) -> Option<PathBuf> {
+        match self.os {
+            Os::Linux => self
+                .var_os("XDG_STATE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| self.home().map(|home| home.join(".local").join("state")))
+                .map(|base| base.join("todo")),
+            Os::MacOs => {
+                self.home().map(|home| home.join("Library").join("Application Support").join("todo"))
+            }
+            Os::Windows => {
+                self.var_os("LOCALAPPDATA").map(|base| PathBuf::from(base).join("todo").join("state"))
+            }
+        }
+    }
+
     /// minikube's own folder: `$MINIKUBE_HOME` where that ends in `.minikube`, else `.minikube` in it or in the home
     /// folder (`minikube: pkg/minikube/localpath/localpath.go`: `MiniPath`).
     #[must_use]
@@ -193,6 +212,19 @@ mod tests {
         ] {
             assert_eq!(World::fake("/", variables).minikube_folder(), Some(folder.into()), "{variables:?}");
         }
+    }
+
+    #[test]
+    fn state_is_kept_where_the_platform_keeps_it() {
+        use super::Os;
+        let of = |os, name, value| {
+            World { os, ..World::fake("/", [("HOME", "/h"), (name, value)]) }.state_folder()
+        };
+        assert_eq!(of(Os::Linux, "XDG_STATE_HOME", ""), Some("/h/.local/state/todo".into()));
+        assert_eq!(of(Os::Linux, "XDG_STATE_HOME", "/s"), Some("/s/todo".into()));
+        assert_eq!(of(Os::MacOs, "A", "b"), Some("/h/Library/Application Support/todo".into()));
+        assert_eq!(of(Os::Windows, "LOCALAPPDATA", "/l"), Some("/l/todo/state".into()));
+        assert_eq!(of(Os::Windows, "A", "b"), None);
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod dockerignore;
     reason = "of a program of its own: benches/failures.rs reads the times, too"
 )]
 mod failures;
+#[cfg(unix)]
+mod forwards;
 mod from_scripts;
 mod garbled;
 #[path = "init/trees.rs"]

@@ -14,6 +14,7 @@
 mod examples;
 mod failures;
 mod fidelity;
+mod forwards;
 mod helm;
 mod http;
 mod ingress;

@@ -74,6 +74,7 @@ impl Veil {
             | EventKind::RunStarted { .. }
             | EventKind::StepStarted { .. }
             | EventKind::ItemStarted { .. }
+            | EventKind::Forwarded { .. }
             | EventKind::StepFailed { .. }
             | EventKind::RunFinished { .. } => {}
         }

@@ -19,6 +19,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::forwards;
 use crate::flow::hooks;
 use crate::flow::hosts;
 use crate::flow::reach;
@@ -46,6 +47,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
         Now::There(site) => take_away(run, project, &site, flags).await?,
         Now::Not(state) => out_of_reach(run, project, &state)?,
     }
+    forwards::end(run, project, None).await?;
     hosts::gone(run, project, flags.hosts);
     if flags.stop || flags.delete {
         let step = run.sink.step(Step::Minikube);

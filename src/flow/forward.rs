@@ -1,35 +1,79 @@
-//! `todo forward`: a port of a Service on localhost, held until Ctrl-C.
+//! `todo forward`: a port of a Service on localhost, held until Ctrl-C, or in the background until it is ended.
 
 use crate::cli;
 use crate::event::Outcome;
 use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::Held;
 use crate::flow::Open;
+use crate::flow::forwards;
 use crate::flow::open;
 use crate::flow::reach;
 use crate::project::Project;
 use crate::run::Run;
+use crate::service::detached::watch::Watched;
+use crate::service::detached::watch::cluster_uid;
+use crate::service::hold;
 use crate::service::hold::Wanted;
-use crate::service::hold::hold;
 
-/// Holds the port that `flags` ask for; the answer is where.
+/// Forwards the port that `flags` ask for; the answer is where.
 pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Result<Answer> {
+    if flags.stop {
+        return stop(run, project, flags).await;
+    }
     let wanted =
         flags.service.as_deref().map(|name| Wanted::parse(name, flags.ports.as_deref())).transpose()?;
-    let target = reach::running(run, project).await?;
+    let site = reach::there(run, project).await?;
+    let target = site.target(run, project).await?;
     let objects = match wanted {
         Some(_) => Vec::new(),
         None => open::deployed(run, &target).await?,
     };
     let step = run.sink.step(Step::Service);
     let (client, namespace) = (&target.client, &target.namespace);
-    let held = hold(client, namespace, wanted, flags.local_port, &project.services, &objects);
-    let held = run.or_stopped(held).await?;
-    for note in held.notes {
+    let owner = site.owner(project);
+    let leads = async {
+        let lead =
+            hold::find(client, namespace, wanted, flags.local_port, &project.services, &objects).await?;
+        let (forward, notes) = if flags.detach {
+            hold::detach(run, client, &owner, &lead).await?
+        } else {
+            hold::hold(client, namespace, &lead).await?
+        };
+        Ok::<_, Fault>((lead, forward, notes))
+    };
+    let (lead, forward, notes) = run.or_stopped(leads).await?;
+    for note in notes {
         run.sink.warn(note);
     }
-    let told = format!("{} leads to {}:{}", held.address, held.service, held.port);
-    step.finish(Outcome::Done, Some(told));
-    Ok(Answer::Url(Open { url: held.address, forwards: vec![held.forward], unwritten: None }))
+    let url = lead.address(forward.address());
+    forward.tell(run, (&lead.service, lead.port.number), &url);
+    step.finish(Outcome::Done, Some(format!("{url} leads to {}:{}", lead.service, lead.port.number)));
+    let held = match forward.into_here() {
+        None => None,
+        Some(forward) => {
+            let cluster = cluster_uid(client).await.ok().flatten();
+            let watched = Watched { services: vec![(namespace.clone(), lead.service)], cluster };
+            Some(Box::new(Held { forward, watched, owner }))
+        }
+    };
+    Ok(Answer::Url(Open { url, held, unwritten: None }))
+}
+
+/// Ends those that run in the background.
+async fn stop(run: &Run, project: &Project, flags: &cli::Forward) -> Result<Answer> {
+    let name = flags.service.as_deref();
+    let ended = forwards::end(run, project, name).await?;
+    let Some(name) = name.filter(|_| ended == 0) else { return Ok(Answer::Nothing) };
+    let fault = Fault::message(Kind::Service, format!("no port-forward to `{name}` runs in the background"));
+    let others = forwards::list(run, project)?;
+    let others: Vec<String> = others.iter().map(|one| format!("`{}`", one.record.spec.service)).collect();
+    Err(if others.is_empty() {
+        fault.hint("the project has none; `todo forward --detach NAME` starts one")
+    } else {
+        fault.hint(format!("there are port-forwards to {}", others.join(", ")))
+    })
 }

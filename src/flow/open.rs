@@ -21,14 +21,14 @@ use crate::run::Run;
 use crate::world::Os;
 use crate::world::World;
 
-/// Proves the URL and hands it to the browser; keeps a forward open where the URL needs one.
+/// Proves the URL and hands it to the browser; where the URL needs a forward, that goes on in the background.
 pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     let site = reach::there(run, project).await?;
     let target = site.target(run, project).await?;
     let objects = deployed(run, &target).await?;
     let proved = up::open(run, project, &target, &site, &objects, up::ANSWER).await?;
     let unwritten = hosts::found(run, project, &proved, false, false);
-    let answer = up::answer(proved, unwritten);
+    let answer = up::answer(&proved, unwritten);
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {

@@ -20,6 +20,10 @@ use crate::project::Project;
 use crate::project::Runtime;
 use crate::run::Run;
 use crate::service::Reach;
+use crate::service::detached::Owner;
+use crate::service::detached::watch::NotConnected;
+use kube::Client;
+use kube::config::Kubeconfig;
 use std::path::PathBuf;
 
 /// Where a cluster is, and how images and requests get there.
@@ -64,6 +68,7 @@ impl Site {
                 published: node.published.clone(),
                 server: node.server,
                 unrouted: node.unrouted,
+                owner: None,
             },
         }
     }
@@ -85,6 +90,18 @@ impl Site {
         })
     }
 
+    /// How this machine reaches its ports, with forwards that outlive the run unless it is a rehearsal.
+    pub(crate) fn reach(&self, run: &Run, project: &Project) -> Reach {
+        let owner = run.world.programs.is_none().then(|| self.owner(project));
+        Reach { owner, ..self.reach.clone() }
+    }
+
+    /// Whose forwards those of `project` in this cluster are.
+    pub(crate) fn owner(&self, project: &Project) -> Owner {
+        let minikube = self.guard == Guard::LocalMinikube;
+        owner_by(project, self.kubeconfig.clone(), self.context.clone(), minikube)
+    }
+
     /// The cluster's API server, and the project's place in it.
     pub(crate) async fn target(&self, run: &Run, project: &Project) -> Result<Target> {
         let (namespace, project) = (project.namespace.clone(), project.name.clone());
@@ -93,6 +110,43 @@ impl Site {
         }
         Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, project).await
     }
+}
+
+/// Whose forwards those of `project` are, also where its cluster does not run.
+pub(crate) fn owner(run: &Run, project: &Project) -> Result<Owner> {
+    if let Some(other) = &project.elsewhere {
+        return Ok(Site::of_target(run, other)?.owner(project));
+    }
+    let kubeconfig = minikube::kubeconfig(&run.world).ok_or_else(|| {
+        Fault::message(Kind::Prerequisite, "there is no home folder for a kubeconfig")
+            .hint("name one: `export KUBECONFIG=/some/file`")
+    })?;
+    Ok(owner_by(project, kubeconfig, project.minikube.profile.to_string(), true))
+}
+
+fn owner_by(project: &Project, kubeconfig: PathBuf, context: String, minikube: bool) -> Owner {
+    let (home, project) = (project.namespace.clone(), project.name.clone());
+    Owner { project, home, kubeconfig, context, minikube, cluster: None }
+}
+
+/// A connection to the cluster of `owner` after the kubeconfig, as it is now.
+pub(crate) async fn connect(run: &Run, owner: &Owner) -> std::result::Result<Client, NotConnected> {
+    let unusable = |why: String| NotConnected::Unusable(why);
+    if matches!(owner.kubeconfig.try_exists(), Ok(false)) {
+        return Err(NotConnected::NoContext);
+    }
+    let file = Kubeconfig::read_from(&owner.kubeconfig).map_err(|error| unusable(error.to_string()))?;
+    // minikube writes the file in place: one that is empty for a moment is none that has lost its contexts.
+    if file.contexts.is_empty() && file.clusters.is_empty() {
+        return Err(unusable(format!("{} has no contexts", owner.kubeconfig.display())));
+    }
+    if !file.contexts.iter().any(|entry| entry.name == owner.context) {
+        return Err(NotConnected::NoContext);
+    }
+    let guard = if owner.minikube { Guard::LocalMinikube } else { Guard::Named };
+    let (home, project) = (owner.home.clone(), owner.project.clone());
+    let target = Target::guarded(run, &owner.kubeconfig, &owner.context, guard, home, project).await;
+    target.map(|target| target.client).map_err(|fault| unusable(fault.causes().join(": ")))
 }
 
 /// What the cluster of a run is now.

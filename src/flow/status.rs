@@ -8,7 +8,9 @@ use crate::cluster::release;
 use crate::cluster::settle::ours;
 use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
+use crate::event::Finding;
 use crate::fault::Result;
+use crate::flow;
 use crate::flow::Answer;
 use crate::flow::reach;
 use crate::flow::reach::Now;
@@ -31,6 +33,7 @@ use crate::report::status::WorkloadStatus;
 use crate::run::Run;
 use crate::service;
 use crate::service::Asked;
+use crate::service::detached::Record;
 
 const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 
@@ -53,10 +56,12 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
         images: Vec::new(),
         workloads: Vec::new(),
         services: Vec::new(),
+        forwards: Vec::new(),
     };
+    let running = forwards(run, project, &mut report);
     let state = match reach::look(run, project).await? {
         Now::There(site) => {
-            inside(run, project, &site, &mut report).await?;
+            inside(run, project, &site, &running, &mut report).await?;
             return Ok(Answer::Status(Box::new(report)));
         }
         Now::Not(state) => state,
@@ -75,7 +80,27 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
     Ok(Answer::Status(Box::new(report)))
 }
 
-async fn inside(run: &Run, project: &Project, site: &Site, report: &mut StatusReport) -> Result<()> {
+/// Lists the project's forwards, and returns those that run. A folder that cannot be read hides nothing else.
+fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Record> {
+    let listed = match flow::forwards::list(run, project) {
+        Ok(listed) => listed,
+        Err(fault) => {
+            run.sink
+                .warn(Finding::warning(fault.causes().join(": ")).mend("see whether this user may read it"));
+            return Vec::new();
+        }
+    };
+    report.forwards = listed.iter().map(flow::forwards::status).collect();
+    listed.into_iter().filter(|one| one.running).map(|one| one.record).collect()
+}
+
+async fn inside(
+    run: &Run,
+    project: &Project,
+    site: &Site,
+    forwards: &[Record],
+    report: &mut StatusReport,
+) -> Result<()> {
     let target = site.target(run, project).await?;
     let inventory = ours(run, &target).await?.filter(Inventory::is_deployed);
     let helms = if project.sources.iter().any(Source::is_helms) {
@@ -91,7 +116,7 @@ async fn inside(run: &Run, project: &Project, site: &Site, report: &mut StatusRe
     let (found, images, asked) = tokio::try_join!(
         status::status(run, &target, &objects),
         image::stored(run, &project.name, &site.destination),
-        service::ask(&target.client, &target.namespace, &site.reach, &project.services, &[]),
+        service::ask(&target.client, &target.namespace, &site.reach, &project.services, &[], forwards),
     )?;
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
         Verdict::Ready

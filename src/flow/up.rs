@@ -121,7 +121,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
         releases::tell_notes(run, project, &site, &releases).await;
     }
     sweep(run, project, &target, &site.destination, &built).await;
-    Ok(answer(proved, unwritten))
+    Ok(answer(&proved, unwritten))
 }
 
 /// What the user allows.
@@ -300,8 +300,8 @@ pub(crate) async fn open(
     let step = run.sink.step(Step::Service);
     let deadline = Instant::now() + within;
     let (client, namespace) = (&target.client, &target.namespace);
-    let proved =
-        service::prove(run, client, namespace, &site.reach, &project.services, objects, deadline).await?;
+    let reach = site.reach(run, project);
+    let proved = service::prove(run, client, namespace, &reach, &project.services, objects, deadline).await?;
     for one in &proved {
         for note in &one.notes {
             let note = Finding { severity: Severity::Note, ..Finding::warning(note.as_str()) };
@@ -374,11 +374,10 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     }
 }
 
-/// The first URL, what holds all of them, and what their hosts still lack.
-pub(crate) fn answer(proved: Vec<service::Proved>, unwritten: Option<hosts::Unwritten>) -> Answer {
+/// The first URL, and what the hosts of all of them still lack.
+pub(crate) fn answer(proved: &[service::Proved], unwritten: Option<hosts::Unwritten>) -> Answer {
     let url = proved.first().map(|first| first.url.clone());
-    let forwards = proved.into_iter().filter_map(|proved| proved.forward).collect();
-    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, forwards, unwritten }))
+    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, held: None, unwritten }))
 }
 
 /// What a step did as a whole: nothing, if it did nothing to anything.

@@ -17,7 +17,7 @@ const KEY: &str = "current-context:";
 
 /// The file that minikube writes: the first that `KUBECONFIG` names, else `~/.kube/config`
 /// (`minikube: pkg/minikube/kubeconfig/kubeconfig.go`: `PathFromEnv`).
-pub(crate) fn path(world: &World) -> Option<PathBuf> {
+pub fn path(world: &World) -> Option<PathBuf> {
     let separator = if world.os == Os::Windows { ';' } else { ':' };
     world
         .var("KUBECONFIG")

@@ -146,7 +146,7 @@ impl Story {
             EventKind::Waiting { step, item, why } => {
                 return self.item(*step, item, at).moves(Now::Waiting(why.clone()), at);
             }
-            EventKind::Log { .. } => {}
+            EventKind::Log { .. } | EventKind::Forwarded { .. } => {}
             EventKind::Warned { finding } => {
                 if self.warnings.contains(finding) {
                     return false;

@@ -16,6 +16,7 @@
 //! | `waiting` | `step`, `item`, `why` |
 //! | `log` | `step`, `item`, `line` |
 //! | `warned` | `finding` |
+//! | `forwarded` | `service`, `port`, `address`, `pid`, `detached`, `reused`: a port of localhost leads to a Service; its process outlives the run if `detached`, and an earlier run started it if `reused` |
 //! | `item-finished` | `step`, `item`, `outcome`, `took_ms`, `detail`? |
 //! | `step-finished` | `step`, `took_ms`, `outcome`, `detail`? |
 //! | `step-failed` | `step`, `took_ms` |
@@ -139,6 +140,7 @@ mod tests {
             EventKind::Waiting { .. } => "waiting",
             EventKind::Log { .. } => "log",
             EventKind::Warned { .. } => "warned",
+            EventKind::Forwarded { .. } => "forwarded",
             EventKind::ItemFinished { .. } => "item-finished",
             EventKind::StepFinished { .. } => "step-finished",
             EventKind::StepFailed { .. } => "step-failed",
@@ -147,7 +149,7 @@ mod tests {
         }
     }
 
-    const NAMES: usize = 12;
+    const NAMES: usize = 13;
 
     fn samples() -> Vec<EventKind> {
         let finding = Finding::warning("`latest` moves")
@@ -178,6 +180,14 @@ mod tests {
             EventKind::Waiting { step, item: item.clone(), why: "todo-base is built first".to_owned() },
             EventKind::Log { step, item: item.clone(), line: "added 214 packages".to_owned() },
             EventKind::Warned { finding: finding.clone() },
+            EventKind::Forwarded {
+                service: "web".to_owned(),
+                port: 80,
+                address: "127.0.0.1:30080".to_owned(),
+                pid: 4711,
+                detached: true,
+                reused: false,
+            },
             EventKind::ItemFinished {
                 step,
                 item,

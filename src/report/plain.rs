@@ -137,6 +137,7 @@ impl<W: Write> Plain<W> {
             | EventKind::ItemStarted { .. }
             | EventKind::StepFailed { .. }
             | EventKind::Waiting { .. }
+            | EventKind::Forwarded { .. }
             | EventKind::Log { .. } => {}
         }
     }

@@ -28,6 +28,9 @@ pub struct StatusReport {
     pub workloads: Vec<WorkloadStatus>,
     /// What people open.
     pub services: Vec<ServiceStatus>,
+    /// The project's port-forwards that run in the background, or have ended unasked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forwards: Vec<ForwardStatus>,
 }
 
 /// All of it in one word.
@@ -141,5 +144,24 @@ pub struct ServiceStatus {
     /// Milliseconds until the answer.
     pub took_ms: Option<u64>,
     /// Why it does not answer, or what to know about the URL.
+    pub reason: Option<String>,
+}
+
+/// One port-forward in a process of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForwardStatus {
+    /// The Service that it leads to.
+    pub service: String,
+    /// The number of its port.
+    pub port: u16,
+    /// Where it listens: `127.0.0.1:30080`.
+    pub address: String,
+    /// The URL that has answered through it, if one has.
+    pub url: Option<String>,
+    /// Whether its process runs.
+    pub running: bool,
+    /// Its process.
+    pub pid: u32,
+    /// Why it has ended, or why its last connection reached no pod.
     pub reason: Option<String>,
 }

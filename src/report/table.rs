@@ -3,6 +3,7 @@
 //! Not a general table: when the width is short, reasons move below their rows, then the age goes, then what is used, then the restarts.
 //! Without a terminal nothing is cut, because a program or a file reads it.
 
+use super::status::ForwardStatus;
 use super::status::Health;
 use super::status::ImageStatus;
 use super::status::ServiceStatus;
@@ -54,6 +55,11 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
             look,
             width,
         ));
+    }
+    if !report.forwards.is_empty() {
+        lines.push(String::new());
+        let header = ["FORWARD", "STATE", "ADDRESS", "PID", "REASON"];
+        lines.extend(grid(&header, &[3], &forwards(report, look), look, width));
     }
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     trimmed.join("\n") + "\n"
@@ -118,6 +124,21 @@ fn services(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
         vec![clean(&service.name), answer, clean(url), clean(service.reason.as_deref().unwrap_or_default())]
     };
     report.services.iter().map(row).collect()
+}
+
+fn forwards(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
+    let row = |forward: &ForwardStatus| {
+        let state =
+            if forward.running { look.paint(Tone::Good, "running") } else { look.paint(Tone::Bad, "ended") };
+        vec![
+            clean(&format!("{}:{}", forward.service, forward.port)),
+            state,
+            clean(forward.url.as_deref().unwrap_or(&forward.address)),
+            if forward.running { forward.pid.to_string() } else { String::new() },
+            clean(forward.reason.as_deref().unwrap_or_default()),
+        ]
+    };
+    report.forwards.iter().map(row).collect()
 }
 
 fn health(health: Health, look: Look) -> String {
@@ -185,6 +206,7 @@ fn grid(
 mod tests {
     use super::table;
     use crate::report::status::ClusterStatus;
+    use crate::report::status::ForwardStatus;
     use crate::report::status::Health;
     use crate::report::status::ImageStatus;
     use crate::report::status::SCHEMA;
@@ -250,6 +272,7 @@ mod tests {
                 took_ms: Some(4),
                 reason: Some("no pod behind it is ready".to_owned()),
             }],
+            forwards: Vec::new(),
         }
     }
 
@@ -276,6 +299,32 @@ mod tests {
         assert!(row("WORKLOAD").contains("AGE    CPU  MEMORY"), "{table}");
         assert!(row("Deployment/backend").ends_with("45m  315 MB"), "{table}");
         assert!(!super::table(&degraded(), Look::BARE, None).contains("CPU"), "no column that says nothing");
+    }
+
+    #[test]
+    fn forwards_have_their_address_and_those_that_ended_their_reason() {
+        let running = ForwardStatus {
+            service: "frontend".to_owned(),
+            port: 80,
+            address: "127.0.0.1:30080".to_owned(),
+            url: Some("http://127.0.0.1:30080/".to_owned()),
+            running: true,
+            pid: 4711,
+            reason: None,
+        };
+        let reason = Some("the Service was deleted".to_owned());
+        let ended = ForwardStatus { url: None, running: false, reason, ..running.clone() };
+        let report = StatusReport { forwards: vec![running, ended], ..degraded() };
+        let table = table(&report, Look::BARE, None);
+        let rows: Vec<Vec<&str>> = table
+            .lines()
+            .filter(|line| line.contains("127.0.0.1"))
+            .map(|line| line.split("  ").collect())
+            .collect();
+        assert!(rows[0].contains(&"http://127.0.0.1:30080/") && rows[0].contains(&"4711"), "{table}");
+        assert!(rows[1].iter().any(|cell| cell.trim() == "the Service was deleted"), "{table}");
+        assert!(!rows[1].contains(&"4711"), "no process has that number, or another one");
+        assert!(!super::table(&degraded(), Look::BARE, None).contains("FORWARD"));
     }
 
     #[test]

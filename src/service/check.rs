@@ -321,7 +321,7 @@ impl Asker<'_, '_> {
                 format!("the Service `{name}` is asked at port {}, not at {port}", candidate.port.number);
             return Tried::Failed(Trouble::Unasked(why));
         }
-        let asked = once(cluster.client, cluster.namespace, cluster.reach, &candidate, PACE).await;
+        let asked = once(cluster.client, cluster.namespace, cluster.reach, &candidate, &[], PACE).await;
         match (asked.status, asked.why) {
             (Some(status), _) if asked.answers && is_fine(status, expect) => {
                 Tried::Passed(answered(status, expect))

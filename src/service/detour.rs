@@ -131,7 +131,7 @@ impl<'a> Detour<'a> {
             self.forward = Forward::open(client, namespace, service, port, None).await.ok();
         }
         let Some(forward) = &self.forward else { return false };
-        let (_, said) = say(self.candidate, &here(self.candidate, forward), self.prover.pace).await;
+        let (_, said) = say(self.candidate, &here(self.candidate, forward.address()), self.prover.pace).await;
         matches!(said, Said::Right(_) | Said::Wrong(Trouble::Wrong(..)) | Said::NotYet(Trouble::Wrong(..)))
     }
 }

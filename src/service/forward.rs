@@ -1,4 +1,5 @@
-//! A port of this machine that leads to a pod, held by this process: for nodes whose address cannot be reached.
+//! A port of this machine that leads to a pod, for nodes whose address cannot be reached: held by this process, which may
+//! be one that is there for nothing else (`detached`).
 //!
 //! Not `kubectl port-forward`, which dies with the pod it chose: every connection looks for a ready pod of its own, and
 //! one that arrives while the pods are being replaced waits for the next. The price is one request to the API server a
@@ -11,6 +12,7 @@ use crate::project::name::ObjectName;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::Client;
+use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -22,12 +24,13 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::copy;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// How long a connection waits for a pod that is ready.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection waits for a pod that is ready, and for an API server that is being restarted.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long to wait between two looks for a pod.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -44,8 +47,21 @@ const NEXT: u16 = 20;
 pub struct Forward {
     address: SocketAddr,
     wanted: Option<u16>,
-    trouble: Arc<Mutex<Option<String>>>,
+    state: Arc<State>,
     task: JoinHandle<()>,
+}
+
+/// What connections share, and tell.
+struct State {
+    client: Mutex<Client>,
+    trouble: Mutex<Option<String>>,
+    failed: Notify,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "State({:?})", self.trouble)
+    }
 }
 
 impl Forward {
@@ -58,18 +74,30 @@ impl Forward {
         port: Option<&str>,
         wanted: Option<u16>,
     ) -> io::Result<Forward> {
-        let listener = listen(wanted).await?;
+        Forward::open_again(client, namespace, service, port, wanted, None).await
+    }
+
+    /// As [`Forward::open`]; where no port is `wanted`, at the one `before` if that is free.
+    pub async fn open_again(
+        client: &Client,
+        namespace: &Namespace,
+        service: &ObjectName,
+        port: Option<&str>,
+        wanted: Option<u16>,
+        before: Option<u16>,
+    ) -> io::Result<Forward> {
+        let listener = listen(wanted, before).await?;
         let address = listener.local_addr()?;
-        let trouble = Arc::new(Mutex::new(None));
+        let client = Mutex::new(client.clone());
+        let state = Arc::new(State { client, trouble: Mutex::new(None), failed: Notify::new() });
         let lane = Lane {
-            client: client.clone(),
+            state: Arc::clone(&state),
             namespace: namespace.clone(),
             service: service.clone(),
             port: port.map(str::to_owned),
-            trouble: Arc::clone(&trouble),
         };
         let task = tokio::spawn(accept(listener, lane));
-        Ok(Forward { address, wanted, trouble, task })
+        Ok(Forward { address, wanted, state, task })
     }
 
     /// Where it listens.
@@ -87,7 +115,23 @@ impl Forward {
     /// What last went wrong on the way to the pod, as the API server or the kubelet put it.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The connection to the API server that it uses.
+    #[must_use]
+    pub fn client(&self) -> Client {
+        self.state.client()
+    }
+
+    /// Uses another connection to the API server from now on.
+    pub fn use_client(&self, client: Client) {
+        *self.state.client.lock().unwrap_or_else(PoisonError::into_inner) = client;
+    }
+
+    /// Waits until a connection finds no way to a pod.
+    pub async fn failed(&self) {
+        self.state.failed.notified().await;
     }
 }
 
@@ -97,8 +141,10 @@ impl Drop for Forward {
     }
 }
 
-async fn listen(wanted: Option<u16>) -> io::Result<TcpListener> {
-    for port in wanted.into_iter().flat_map(|port| port..=port.saturating_add(NEXT)) {
+async fn listen(wanted: Option<u16>, before: Option<u16>) -> io::Result<TcpListener> {
+    let before = before.filter(|_| wanted.is_none());
+    let next = wanted.into_iter().flat_map(|port| port..=port.saturating_add(NEXT));
+    for port in next.chain(before) {
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
             return Ok(listener);
         }
@@ -106,25 +152,33 @@ async fn listen(wanted: Option<u16>) -> io::Result<TcpListener> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await
 }
 
+impl State {
+    fn client(&self) -> Client {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// What every connection needs.
 #[derive(Clone)]
 struct Lane {
-    client: Client,
+    state: Arc<State>,
     namespace: Namespace,
     service: ObjectName,
     port: Option<String>,
-    trouble: Arc<Mutex<Option<String>>>,
 }
 
 async fn accept(listener: TcpListener, lane: Lane) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            Ok((socket, _)) = listener.accept() => {
-                connections.spawn(lane.clone().carry(socket));
-            }
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => {
+                    connections.spawn(lane.clone().carry(socket));
+                }
+                // Too many open files: some will be closed.
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            },
             Some(_) = connections.join_next() => {}
-            else => {}
         }
     }
 }
@@ -169,18 +223,22 @@ impl Lane {
     }
 
     async fn connect(&self) -> Result<(kube::api::Portforwarder, u16), String> {
-        let backends = backend::look(&self.client, &self.namespace, &self.service, self.port.as_deref())
+        let client = self.state.client();
+        let backends = backend::look(&client, &self.namespace, &self.service, self.port.as_deref())
             .await
             .map_err(|error| backend::words(&error))?;
         let (pod, port) = backends.pods.first().ok_or_else(|| backends.why_none())?;
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
+        let pods: Api<Pod> = Api::namespaced(client, self.namespace.as_str());
         let forwarder =
             limit::read(pods.portforward(pod, &[*port])).await.map_err(|error| backend::words(&error))?;
         Ok((forwarder, *port))
     }
 
     fn told(&self, why: Option<String>) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        if why.is_some() {
+            self.state.failed.notify_one();
+        }
+        *self.state.trouble.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Any port of a Service, held on localhost because somebody asked for it: a database as well as a page.
+//! Any port of a Service on localhost because somebody asked for it, held by this process or by one of its own: a database as well as a page.
 //!
 //! Nothing is asked through it: what speaks no HTTP has no answer that could be judged. Whether pods are behind it is
 //! looked up instead, and where there are none yet, a connection waits for one.
@@ -13,8 +13,12 @@ use super::candidate::Port;
 use super::candidate::best_port;
 use super::candidate::port_called;
 use super::candidate::ports;
-use super::find;
+use super::detached;
+use super::detached::Owner;
+use super::detached::Spec;
 use super::forward::Forward;
+use super::opened::Opened;
+use super::opened::with_cluster;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::OrFault;
@@ -22,10 +26,12 @@ use crate::limit;
 use crate::manifest::Object;
 use crate::nearest::nearest;
 use crate::project;
+use crate::run::Run;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::Client;
 use kube::api::ListParams;
+use std::net::SocketAddr;
 
 /// Below this, a port of this machine is its administrator's.
 const PRIVILEGED: u16 = 1024;
@@ -75,31 +81,40 @@ impl Wanted {
     }
 }
 
-/// A port that is held.
-#[derive(Debug)]
-pub struct Held {
+/// A port of a Service, and where on localhost it is wanted.
+#[derive(Debug, Clone)]
+pub struct Lead {
     /// The Service.
     pub service: ObjectName,
-    /// The number of its port.
-    pub port: u16,
-    /// What to open: a URL, or an address where the port speaks no HTTP.
-    pub address: String,
-    /// What holds it open: for as long as this lives.
-    pub forward: Forward,
-    /// What to know about it.
-    pub notes: Vec<Finding>,
+    /// Its port.
+    pub port: Port,
+    /// The port of localhost.
+    pub local: u16,
+    /// The path of its URL.
+    pub path: String,
 }
 
-/// Holds the port that is `wanted`, else that of the Service which people open, at `local` of 127.0.0.1, else at the
+impl Lead {
+    /// What to open where it listens at `at`: a URL, or the address where the port speaks no HTTP.
+    #[must_use]
+    pub fn address(&self, at: SocketAddr) -> String {
+        match (self.port.web, self.port.tls) {
+            (false, _) => at.to_string(),
+            (true, tls) => format!("{}://{at}{}", if tls { "https" } else { "http" }, self.path),
+        }
+    }
+}
+
+/// Finds the port that is `wanted`, else that of the Service which people open; at `local` of 127.0.0.1, else at the
 /// `local-port` that deploy.toml declares, else at a port of the same number (8000 more where that is privileged).
-pub async fn hold(
+pub async fn find(
     client: &Client,
     namespace: &Namespace,
     wanted: Option<Wanted>,
     local: Option<u16>,
     declared: &[project::Service],
     objects: &[Object],
-) -> Result<Held> {
+) -> Result<Lead> {
     let wanted = match wanted {
         Some(wanted) => wanted,
         None => opened(client, namespace, declared, objects).await?,
@@ -108,33 +123,66 @@ pub async fn hold(
     let declared = declared.iter().find(|one| one.name == service);
     let usual = if port.number < PRIVILEGED { port.number + 8000 } else { port.number };
     let local = local.or(wanted.local).or_else(|| declared.and_then(|one| one.local_port)).unwrap_or(usual);
-    let name = port.name.as_deref();
-    let forward = Forward::open(client, namespace, &service, name, Some(local)).await;
+    let path = declared.map_or("/", |one| one.path.as_str()).to_owned();
+    Ok(Lead { service, port, local, path })
+}
+
+/// Holds it in this process; returns what to know about it, too.
+pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result<(Opened, Vec<Finding>)> {
+    let name = lead.port.name.as_deref();
+    let forward = Forward::open(client, namespace, &lead.service, name, Some(lead.local)).await;
     let forward = forward
         .map_err(anyhow::Error::new)
         .or_fault(Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+    with_notes(client, namespace, lead, Opened::Here(forward)).await
+}
+
+/// Has it held by a process of its own, or by the one that does so already.
+pub async fn detach(
+    run: &Run,
+    client: &Client,
+    owner: &Owner,
+    lead: &Lead,
+) -> Result<(Opened, Vec<Finding>)> {
+    let doing = || format!("there is no port-forward to the Service `{}`", lead.service);
+    let owner = with_cluster(client, owner).await.or_fault(Kind::Service, doing)?;
+    let namespace = owner.home.clone();
+    let spec = Spec {
+        owner,
+        opens: lead.service.clone(),
+        namespace: namespace.clone(),
+        service: lead.service.clone(),
+        port: lead.port.number,
+        port_name: lead.port.name.clone(),
+        local_port: Some(lead.local),
+        by_up: false,
+    };
+    let detached = detached::open(run, &spec).await.or_fault(Kind::Service, doing)?;
+    with_notes(client, &namespace, lead, Opened::Detached(Box::new(detached))).await
+}
+
+/// Says beside a forward what to know about it.
+async fn with_notes(
+    client: &Client,
+    namespace: &Namespace,
+    lead: &Lead,
+    forward: Opened,
+) -> Result<(Opened, Vec<Finding>)> {
     let mut notes = Vec::new();
     let mut note = |words: String| {
         let note = Finding { severity: Severity::Note, ..Finding::warning(words) };
-        notes.push(note.about(format!("Service/{service}")));
+        notes.push(note.about(format!("Service/{}", lead.service)));
     };
     if let Some(missed) = forward.missed() {
         note(format!("port {missed} is taken, so it is {}", forward.address().port()));
     }
-    if let Ok(backends) = backend::look(client, namespace, &service, name).await
+    let backends = backend::look(client, namespace, &lead.service, lead.port.name.as_deref()).await;
+    if let Ok(backends) = backends
         && backends.pods.is_empty()
     {
         note(format!("{}: connections wait a while for one", backends.why_none()));
     }
-    let at = forward.address();
-    let address = match (port.web, port.tls) {
-        (false, _) => at.to_string(),
-        (true, tls) => {
-            let path = declared.map_or("/", |one| one.path.as_str());
-            format!("{}://{at}{path}", if tls { "https" } else { "http" })
-        }
-    };
-    Ok(Held { service, port: port.number, address, forward, notes })
+    Ok((forward, notes))
 }
 
 /// What people open.
@@ -144,7 +192,7 @@ async fn opened(
     declared: &[project::Service],
     objects: &[Object],
 ) -> Result<Wanted> {
-    let first = find(client, namespace, declared, objects).await?.into_iter().next();
+    let first = super::find(client, namespace, declared, objects).await?.into_iter().next();
     let first = first.ok_or_else(|| {
         Fault::message(Kind::Service, "the project has no Service that people open")
             .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
@@ -197,11 +245,14 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
 #[cfg(test)]
 mod tests {
     use super::Wanted;
+    use super::find;
     use super::hold;
+    use crate::fault::Result;
     use crate::project;
     use crate::project::Expect;
     use crate::project::name::Namespace;
     use crate::project::name::ObjectName;
+    use crate::service::Opened;
     use crate::service::fake;
     use crate::service::tests::client;
     use kube::Client;
@@ -235,6 +286,19 @@ mod tests {
         })
         .await;
         client(at)
+    }
+
+    /// What is held: the port of the Service, the address that is told, and the forward.
+    async fn held(
+        cluster: &Client,
+        wanted: Option<Wanted>,
+        local: Option<u16>,
+        declared: &[project::Service],
+    ) -> Result<(u16, String, Opened, Vec<String>)> {
+        let lead = find(cluster, &namespace(), wanted, local, declared, &[]).await?;
+        let (forward, notes) = hold(cluster, &namespace(), &lead).await?;
+        let notes = notes.into_iter().map(|note| note.message).collect();
+        Ok((lead.port.number, lead.address(forward.address()), forward, notes))
     }
 
     #[test]
@@ -271,20 +335,14 @@ mod tests {
     #[tokio::test]
     async fn a_page_is_told_as_a_url_and_anything_else_as_an_address() {
         let cluster = cluster().await;
-        let hold = async |text: &str| {
-            hold(&cluster, &namespace(), Some(wanted(text)), None, &[], &[]).await.unwrap()
-        };
-        let page = hold("web").await;
-        assert_eq!(page.port, 80);
-        assert_eq!(page.address, format!("http://{}/", page.forward.address()));
-        assert!(page.forward.address().port() >= 8080, "not the administrator's port");
-        assert_eq!(hold("web:metrics").await.port, 9000);
-        let database = hold("db").await;
-        assert_eq!(database.address, database.forward.address().to_string());
-        assert!(
-            database.notes.iter().any(|note| note.message.contains("connections wait")),
-            "no pod by that port"
-        );
+        let hold = async |text: &str| held(&cluster, Some(wanted(text)), None, &[]).await.unwrap();
+        let (port, address, forward, _) = hold("web").await;
+        assert_eq!((port, address), (80, format!("http://{}/", forward.address())));
+        assert!(forward.address().port() >= 8080, "not the administrator's port");
+        assert_eq!(hold("web:metrics").await.0, 9000);
+        let (_, address, forward, notes) = hold("db").await;
+        assert_eq!(address, forward.address().to_string());
+        assert!(notes.iter().any(|note| note.contains("connections wait")), "no pod by that port");
     }
 
     #[tokio::test]
@@ -299,10 +357,10 @@ mod tests {
             local_port: Some(declared),
         };
         let (cluster, services) = (cluster().await, [service]);
-        let held = hold(&cluster, &namespace(), None, None, &services, &[]).await.unwrap();
-        assert_eq!(held.address, format!("http://127.0.0.1:{declared}/app"));
-        let held = hold(&cluster, &namespace(), None, Some(asked), &services, &[]).await.unwrap();
-        assert_eq!(held.address, format!("http://127.0.0.1:{asked}/app"));
+        let (_, address, ..) = held(&cluster, None, None, &services).await.unwrap();
+        assert_eq!(address, format!("http://127.0.0.1:{declared}/app"));
+        let (_, address, ..) = held(&cluster, None, Some(asked), &services).await.unwrap();
+        assert_eq!(address, format!("http://127.0.0.1:{asked}/app"));
     }
 
     #[tokio::test]
@@ -313,7 +371,7 @@ mod tests {
             ("web:81", "the Service `web` has no TCP port `81`", "it has 9000 (metrics), 80 (http)"),
             ("elsewhere", "the Service `elsewhere` has no TCP port", "forward to a Service that has pods"),
         ] {
-            let fault = hold(&cluster, &namespace(), Some(wanted(text)), None, &[], &[]).await.unwrap_err();
+            let fault = held(&cluster, Some(wanted(text)), None, &[]).await.unwrap_err();
             assert_eq!((fault.kind.exit_code(), fault.causes()[0].as_str()), (60, told));
             assert!(fault.hints[0].starts_with(hint), "{:?}", fault.hints);
         }

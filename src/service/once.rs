@@ -8,6 +8,7 @@ use super::backend;
 use super::blame::Trouble;
 use super::candidate::Candidate;
 use super::candidate::Way;
+use super::detached::Record;
 use super::forward::Forward;
 use super::http::NoAnswer;
 use super::http::Question;
@@ -23,8 +24,10 @@ pub(super) async fn once(
     namespace: &Namespace,
     reach: &Reach,
     candidate: &Candidate,
+    forwards: &[Record],
     pace: Pace,
 ) -> Asked {
+    let held = forwards.iter().find(|record| record.spec.opens == candidate.service);
     let mut asked = Asked {
         service: candidate.service.clone(),
         url: None,
@@ -37,16 +40,18 @@ pub(super) async fn once(
         let forward = match way {
             // `status` says that only a forward leads there; which one is for `up`.
             Way::Controller => continue,
+            Way::Forward if held.is_some() => None,
             Way::Forward => {
                 let port = candidate.port.name.as_deref();
                 Forward::open(client, namespace, &candidate.service, port, None).await.ok()
             }
             _ => None,
         };
-        let question = match (&forward, way.question()) {
-            (Some(forward), _) => here(candidate, forward),
-            (None, Some(question)) => question.clone(),
-            (None, None) => break,
+        let question = match (&forward, held, way.question()) {
+            (Some(forward), ..) => here(candidate, forward.address()),
+            (None, _, Some(question)) => question.clone(),
+            (None, Some(held), None) => through(candidate, held),
+            (None, None, None) => break,
         };
         let waits = forward.is_none()
             && !(reach.unrouted.is_some()
@@ -119,5 +124,13 @@ async fn asked_for_a_moment(
             return (asked, said);
         }
         tokio::time::sleep(pace.pause / 4).await;
+    }
+}
+
+/// A candidate through a forward that runs: to the controller of its Ingress, or to itself.
+fn through(candidate: &Candidate, held: &Record) -> Question {
+    match &candidate.ingress {
+        Some(front) if held.spec.service != candidate.service => candidate.through(front, held.address),
+        _ => here(candidate, held.address),
     }
 }

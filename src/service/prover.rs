@@ -18,6 +18,8 @@ use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
 use super::ingress;
+use super::opened::Opened;
+use super::opened::Wish;
 use super::say;
 use crate::event::Finding;
 use crate::event::OpenItem;
@@ -37,6 +39,7 @@ use kube::Api;
 use kube::Client;
 use kube::api::ListParams;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -94,7 +97,7 @@ impl Prover<'_> {
                     Some(front) => candidate.through(front, forward.address()),
                     None => continue,
                 },
-                (Some(forward), _) => here(candidate, forward),
+                (Some(forward), _) => here(candidate, forward.address()),
                 (None, Some(question)) => question.clone(),
                 (None, None) => continue,
             };
@@ -107,10 +110,15 @@ impl Prover<'_> {
                     item.finish(Outcome::Done, Some(detail));
                     return Ok(proved);
                 }
-                End::NextWay(why) => detours.push(format!("{} {why}", question.url())),
+                End::NextWay(why) => {
+                    detours.push(format!("{} {why}", question.url()));
+                    if let Some(forward) = forward {
+                        forward.give_up().await;
+                    }
+                }
                 End::Failed(trouble, question, tried) => {
-                    let forward = forward.or(tried);
-                    return Err(self.blame(candidate, &question, &trouble, forward.as_ref(), detours).await);
+                    let forward = forward.or(tried.map(Opened::Here));
+                    return Err(self.blame(candidate, &question, &trouble, forward, detours).await);
                 }
             }
         }
@@ -184,7 +192,7 @@ impl Prover<'_> {
         way: &Way,
         question: Question,
         answer: Answer,
-        forward: Option<Forward>,
+        forward: Option<Opened>,
     ) -> Result<Proved, Finding> {
         let mut notes = Vec::new();
         let mut proved = Proved {
@@ -203,12 +211,12 @@ impl Prover<'_> {
         });
         if candidate.local_port.is_some() && there.is_none() {
             let forward = self.forward(candidate).await?;
-            let local = here(candidate, &forward);
+            let local = here(candidate, forward.address());
             match self.until(item, candidate, &Way::Forward, &local, &[]).await {
                 End::Answered(_, local) => proved.local = Some(local.url()),
                 End::NextWay(why) => notes.push(format!("{} {why}", local.url())),
                 End::Failed(trouble, local, _) => {
-                    return Err(self.blame(candidate, &local, &trouble, Some(&forward), Vec::new()).await);
+                    return Err(self.blame(candidate, &local, &trouble, Some(forward), Vec::new()).await);
                 }
             }
             proved.forward = Some(forward);
@@ -218,7 +226,12 @@ impl Prover<'_> {
                 notes.push(format!("port {missed} is taken, so it is {}", forward.address().port()));
             }
             let held = proved.local.as_ref().unwrap_or(&proved.url);
-            notes.push(format!("{held} is a forward: it lasts as long as this command runs"));
+            forward.tell(self.run, (&candidate.service, candidate.port.number), held);
+            if forward.key().is_some() {
+                notes.push(format!(
+                    "{held} is a port-forward, which runs in the background until `todo down` or `todo forward --stop`"
+                ));
+            }
         }
         if let (Some(front), Way::Forward) = (&candidate.ingress, way) {
             notes.push(format!(
@@ -246,20 +259,27 @@ impl Prover<'_> {
         Ok(proved)
     }
 
-    async fn forward(&self, candidate: &Candidate) -> Result<Forward, Finding> {
-        let port = candidate.port.name.as_deref();
-        Forward::open(self.client, self.namespace, &candidate.service, port, candidate.local_port).await.map_err(
-            |error| {
-                Finding::error(format!("cannot listen on 127.0.0.1: {error}"))
-                    .about(format!("Service/{}", candidate.service))
-                    .mend("is a firewall or a sandbox in the way? Every port from the wanted one upwards was tried")
-            },
-        )
+    async fn forward(&self, candidate: &Candidate) -> Result<Opened, Finding> {
+        let wish = Wish {
+            run: self.run,
+            client: self.client,
+            owner: self.reach.owner.as_ref(),
+            candidate,
+            namespace: self.namespace,
+            service: &candidate.service,
+            port: candidate.port.number,
+            port_name: candidate.port.name.as_deref(),
+        };
+        Opened::open(wish).await.map_err(|error| {
+            Finding::error(format!("there is no port-forward to it: {error}"))
+                .about(format!("Service/{}", candidate.service))
+                .mend("see whether this user may listen on 127.0.0.1 and write into the folder for state (`XDG_STATE_HOME`)")
+        })
     }
 
     /// A forward to the addon's controller, if one runs: where the node's address leads nowhere, the rules of the Ingress
     /// (hosts, paths, rewrites) hold all the same.
-    async fn controller(&self, candidate: &Candidate) -> Option<Forward> {
+    async fn controller(&self, candidate: &Candidate) -> Option<Opened> {
         let tls = candidate.ingress.as_ref()?.tls;
         let namespace = Namespace::parse(ingress::NAMESPACE).ok()?;
         let service = ObjectName::parse(ingress::CONTROLLER).ok()?;
@@ -268,7 +288,17 @@ impl Prover<'_> {
         if backends.pods.is_empty() {
             return None;
         }
-        Forward::open(self.client, &namespace, &service, port, candidate.local_port).await.ok()
+        let wish = Wish {
+            run: self.run,
+            client: self.client,
+            owner: self.reach.owner.as_ref(),
+            candidate,
+            namespace: &namespace,
+            service: &service,
+            port: if tls { 443 } else { 80 },
+            port_name: port,
+        };
+        Opened::open(wish).await.ok()
     }
 
     pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
@@ -281,7 +311,7 @@ impl Prover<'_> {
         candidate: &Candidate,
         question: &Question,
         trouble: &Trouble,
-        forward: Option<&Forward>,
+        forward: Option<Opened>,
         detours: Vec<String>,
     ) -> Finding {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
@@ -289,16 +319,19 @@ impl Prover<'_> {
         let scene = Scene {
             backends: self.backends(candidate).await,
             pods: pods.map(|list| list.items).unwrap_or_default(),
-            forward: forward.and_then(Forward::trouble),
+            forward: forward.as_ref().and_then(Opened::trouble),
             detours,
         };
+        if let Some(forward) = forward {
+            forward.give_up().await;
+        }
         blame::finding(candidate, question, trouble, &scene, self.objects)
     }
 }
 
 /// A candidate through a forward.
-pub(super) fn here(candidate: &Candidate, forward: &Forward) -> Question {
-    candidate.question(&forward.address().ip().to_string(), forward.address().port())
+pub(super) fn here(candidate: &Candidate, at: SocketAddr) -> Question {
+    candidate.question(&at.ip().to_string(), at.port())
 }
 
 /// The host of an Ingress that leads nobody but us to the address that answered.

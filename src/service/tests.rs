@@ -294,7 +294,7 @@ async fn status_asks_once_and_says_why_not() {
     let once = async |reply: u16| {
         let at = fake::server(move |_, _| fake::text(reply, "")).await;
         let candidate = candidate(Some(200), None);
-        (at, super::once(&cluster, &namespace, &published(at), &candidate, PACE).await)
+        (at, super::once(&cluster, &namespace, &published(at), &candidate, &[], PACE).await)
     };
     let (at, asked) = once(200).await;
     assert!(matches!(&asked, Asked { answers: true, status: Some(200), why: None, .. }), "{asked:?}");
@@ -304,7 +304,7 @@ async fn status_asks_once_and_says_why_not() {
     assert_eq!(asked.why.as_deref(), Some("answers 503 instead of 200"));
 
     let shut = fake::closed_port().await;
-    let asked = super::once(&cluster, &namespace, &published(shut), &candidate(None, None), PACE).await;
+    let asked = super::once(&cluster, &namespace, &published(shut), &candidate(None, None), &[], PACE).await;
     assert_eq!((asked.answers, asked.url), (false, Some(format!("http://{shut}/"))));
     assert_eq!(asked.why.as_deref(), Some("the pod behind it is not ready"));
 }

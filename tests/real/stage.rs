@@ -68,6 +68,7 @@ impl Stage {
             .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
             .env("TODO_PROFILE", self.profile)
             .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
+            .env("XDG_STATE_HOME", self.folder.path().join("state"))
             .stdin(Stdio::null());
         command
     }

@@ -174,12 +174,12 @@ async fn status_does_not_take_a_rollout_for_an_address_that_cannot_be_reached() 
         fake::serve(TcpListener::bind(port).await.unwrap(), |_, _| fake::text(200, ""));
     };
     let reach = node(None);
-    let (asked, ()) = tokio::join!(once(&client, &namespace, &reach, &candidate, PACE), rules);
+    let (asked, ()) = tokio::join!(once(&client, &namespace, &reach, &candidate, &[], PACE), rules);
     assert_eq!((asked.url, asked.why), (Some(format!("http://{port}/")), None));
 
     // One that stays away is told with its reason, and as one that a forward reaches.
     let (port, _listener, _only) = fake::lost().await;
-    let asked = once(&client, &namespace, &reach, &behind(port), PACE).await;
+    let asked = once(&client, &namespace, &reach, &behind(port), &[], PACE).await;
     assert!(asked.answers && asked.url.is_none(), "{asked:?}");
     assert!(asked.why.is_some_and(|why| why.starts_with(&format!("http://{port}/ "))));
 }

@@ -1,0 +1,98 @@
+//! The project's port-forwards in the background: their process, their list, their end.
+
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::exec;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::flow::reach;
+use crate::project::Project;
+use crate::report::status::ForwardStatus;
+use crate::run::Run;
+use crate::service::detached::Listed;
+use crate::service::detached::Spec;
+use crate::service::detached::Store;
+use crate::service::detached::process;
+
+/// What the process of a forward does, which `up` and `forward --detach` start: it runs until it is asked to end.
+pub async fn process(run: &Run, spec: &str) -> Result<()> {
+    exec::new_session();
+    let doing = || "`todo up` and `todo forward --detach` start this command themselves".to_owned();
+    let spec: Spec = serde_json::from_str(spec).or_fault(Kind::Usage, doing)?;
+    let owner = spec.owner.clone();
+    process::serve(run, &store(run)?, spec, async || reach::connect(run, &owner).await).await
+}
+
+/// What the project has, running or not.
+pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
+    // Who has no home has no forwards.
+    let Some(store) = Store::of(&run.world) else { return Ok(Vec::new()) };
+    let owner = reach::owner(run, project)?;
+    store
+        .list(&owner)
+        .or_fault(Kind::Service, || format!("cannot use the folder {}", store.folder().display()))
+}
+
+/// One as `status` shows it.
+pub(crate) fn status(listed: &Listed) -> ForwardStatus {
+    let record = &listed.record;
+    let ended = || {
+        record.ended.clone().unwrap_or_else(|| "its process was ended; `todo up` starts it again".to_owned())
+    };
+    ForwardStatus {
+        service: record.spec.service.to_string(),
+        port: record.spec.port,
+        address: record.address.to_string(),
+        url: record.url.clone(),
+        running: listed.running,
+        pid: record.pid,
+        reason: if listed.running { record.trouble.clone() } else { Some(ended()) },
+    }
+}
+
+/// Ends them, or only those to the Service `name`; returns how many there were.
+///
+/// # Errors
+/// [`Kind::Service`] where one does not end; the others have ended all the same.
+pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Result<usize> {
+    let mut listed = list(run, project)?;
+    let is_to = |one: &Listed, name: &str| {
+        one.record.spec.service.as_str() == name || one.record.spec.opens.as_str() == name
+    };
+    listed.retain(|one| name.is_none_or(|name| is_to(one, name)));
+    if listed.is_empty() {
+        return Ok(0);
+    }
+    let step = run.sink.step(Step::Service);
+    let store = store(run)?;
+    let mut findings = Vec::new();
+    for one in &listed {
+        let item = run.sink.item(Step::Service, format!("port-forward {}", one.record.address));
+        match store.end(&one.key).await {
+            Ok(()) => item.finish(Outcome::Removed, None),
+            Err(error) => findings.push(
+                Finding::error(format!("the port-forward {} does not end: {error}", one.record.address))
+                    .about(format!("Service/{}", one.record.spec.service))
+                    .mend(format!(
+                        "end its process, which was {}, and run the command again",
+                        one.record.pid
+                    )),
+            ),
+        }
+    }
+    if !findings.is_empty() {
+        return Err(Fault::message(Kind::Service, "not every port-forward has ended").findings(findings));
+    }
+    step.finish(Outcome::Done, None);
+    Ok(listed.len())
+}
+
+fn store(run: &Run) -> Result<Store> {
+    Store::of(&run.world).ok_or_else(|| {
+        Fault::message(Kind::Prerequisite, "there is no home folder for what outlasts a run")
+            .hint("name one: `export XDG_STATE_HOME=/some/folder`")
+    })
+}

@@ -1,0 +1,215 @@
+//! What is kept about a detached forward: where it leads, for whom, and where it listens.
+
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::project::name::ProjectName;
+use serde::Deserialize;
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The version of [`Record`]. A process of another version is replaced.
+pub const SCHEMA: u32 = 1;
+
+/// The project whose forwards they are, and its cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The project's name.
+    pub project: ProjectName,
+    /// Where its objects are.
+    pub home: Namespace,
+    /// The kubeconfig that has the cluster's context.
+    pub kubeconfig: PathBuf,
+    /// The cluster's context.
+    pub context: String,
+    /// Whether only a local minikube will do.
+    pub minikube: bool,
+    /// The UID of the cluster's namespace kube-system, which no other cluster has; `None` where it may not be read.
+    pub cluster: Option<String>,
+}
+
+impl Owner {
+    /// Whether both mean the same project in the same cluster: by the cluster's UID where both know it, or as the same
+    /// context of the same file, which may be another cluster by now.
+    #[must_use]
+    pub fn is(&self, other: &Owner) -> bool {
+        let same_uid = self.cluster.is_some() && self.cluster == other.cluster;
+        let same_context = self.context == other.context && self.kubeconfig == other.kubeconfig;
+        self.project == other.project && self.home == other.home && (same_uid || same_context)
+    }
+}
+
+/// A forward as it is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// Whose it is.
+    pub owner: Owner,
+    /// The Service of the project's namespace that people open; when that is gone, the forward ends.
+    pub opens: ObjectName,
+    /// The namespace of the Service that it leads to: another one for the controller of an Ingress.
+    pub namespace: Namespace,
+    /// The Service that it leads to.
+    pub service: ObjectName,
+    /// The number of its port.
+    pub port: u16,
+    /// What EndpointSlices call that port.
+    pub port_name: Option<String>,
+    /// The port of localhost that was asked for; any, if `None`.
+    pub local_port: Option<u16>,
+    /// Whether `up` wants it, and may end it where it no longer does.
+    pub by_up: bool,
+}
+
+impl Spec {
+    /// The name of its files. The same for every run that wants the same: cluster, namespace, port of a Service, and port
+    /// of localhost.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let cluster = match &self.owner.cluster {
+            Some(uid) => uid.clone(),
+            None => format!("{} {}", self.owner.context, self.owner.kubeconfig.display()),
+        };
+        let local = self.local_port.map_or_else(String::new, |port| port.to_string());
+        let parts =
+            [&cluster, self.namespace.as_str(), self.service.as_str(), &self.port.to_string(), &local];
+        let hash = blake3::hash(parts.join("\0").as_bytes()).to_hex();
+        let name: String = self.service.as_str().chars().take(40).collect();
+        format!("{name}-{}-{}", self.port, &hash[..16])
+    }
+
+    /// Whether a process that was started for `other` does what this one asks for. Who asked does not matter.
+    #[must_use]
+    pub fn is_met_by(&self, other: &Spec) -> bool {
+        let way = |owner: &Owner| {
+            (owner.kubeconfig.clone(), owner.context.clone(), owner.minikube, owner.cluster.clone())
+        };
+        way(&self.owner) == way(&other.owner)
+            && self.key() == other.key()
+            && self.port_name == other.port_name
+    }
+}
+
+/// A forward that runs, or did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The version of `todo` that runs it.
+    pub version: String,
+    /// Its process, to be shown.
+    pub pid: u32,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What it is for.
+    pub spec: Spec,
+    /// The URL that has answered through it, if one has.
+    pub url: Option<String>,
+    /// Why the last connection did not reach a pod.
+    pub trouble: Option<String>,
+    /// Why it has ended by itself.
+    pub ended: Option<String>,
+}
+
+impl Record {
+    /// Its URL, or only its address where none has answered.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.url.clone().unwrap_or_else(|| self.address.to_string())
+    }
+
+    /// The port that was asked for, if another program has it.
+    #[must_use]
+    pub fn missed(&self) -> Option<u16> {
+        self.spec.local_port.filter(|port| *port != self.address.port())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::Owner;
+    use super::Record;
+    use super::SCHEMA;
+    use super::Spec;
+    use crate::project::name::Namespace;
+    use crate::project::name::ObjectName;
+    use crate::project::name::ProjectName;
+
+    pub(in crate::service) fn owner() -> Owner {
+        Owner {
+            project: ProjectName::parse("shop").unwrap(),
+            home: Namespace::parse("shop").unwrap(),
+            kubeconfig: "/home/kim/.kube/config".into(),
+            context: "minikube".to_owned(),
+            minikube: true,
+            cluster: Some("uid-1".to_owned()),
+        }
+    }
+
+    pub(in crate::service) fn spec() -> Spec {
+        let web = ObjectName::parse("web").unwrap();
+        Spec {
+            owner: owner(),
+            opens: web.clone(),
+            namespace: Namespace::parse("shop").unwrap(),
+            service: web,
+            port: 80,
+            port_name: Some("http".to_owned()),
+            local_port: Some(30080),
+            by_up: true,
+        }
+    }
+
+    pub(in crate::service) fn record(spec: Spec, port: u16) -> Record {
+        let address = ([127, 0, 0, 1], port).into();
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        Record { schema: SCHEMA, version, pid: 7, address, spec, url: None, trouble: None, ended: None }
+    }
+
+    #[test]
+    fn one_key_a_cluster_namespace_port_and_local_port() {
+        let key = spec().key();
+        let same = [
+            Spec { by_up: false, ..spec() },
+            Spec { port_name: None, ..spec() },
+            Spec { owner: Owner { context: "renamed".to_owned(), ..owner() }, ..spec() },
+        ];
+        let other = [
+            Spec { owner: Owner { cluster: Some("uid-2".to_owned()), ..owner() }, ..spec() },
+            Spec { namespace: Namespace::parse("other").unwrap(), ..spec() },
+            Spec { service: ObjectName::parse("api").unwrap(), ..spec() },
+            Spec { port: 8080, ..spec() },
+            Spec { local_port: None, ..spec() },
+        ];
+        assert!(same.iter().all(|spec| spec.key() == key));
+        assert!(other.iter().all(|spec| spec.key() != key));
+        assert!(key.starts_with("web-80-"));
+    }
+
+    #[test]
+    fn an_owner_is_known_by_the_cluster_or_by_its_context() {
+        let elsewhere = Owner { kubeconfig: "/tmp/config".into(), ..owner() };
+        assert!(owner().is(&elsewhere), "the same cluster by another file");
+        assert!(owner().is(&Owner { cluster: Some("uid-2".to_owned()), ..owner() }), "made again");
+        assert!(owner().is(&Owner { cluster: None, ..owner() }), "it cannot be asked");
+        assert!(!owner().is(&Owner { cluster: None, ..elsewhere }));
+        assert!(!owner().is(&Owner { home: Namespace::parse("other").unwrap(), ..owner() }));
+        assert!(!owner().is(&Owner { project: ProjectName::parse("other").unwrap(), ..owner() }));
+    }
+
+    #[test]
+    fn a_forward_is_reused_for_what_it_was_made_for() {
+        assert!(spec().is_met_by(&Spec { by_up: false, ..spec() }));
+        assert!(!spec().is_met_by(&Spec { port_name: None, ..spec() }));
+        let other = Owner { cluster: Some("uid-2".to_owned()), ..owner() };
+        assert!(!spec().is_met_by(&Spec { owner: other, ..spec() }));
+    }
+
+    #[test]
+    fn urls_and_addresses() {
+        let url = "http://127.0.0.1:30081/".to_owned();
+        assert_eq!(record(spec(), 30081).url(), "127.0.0.1:30081");
+        assert_eq!(super::Record { url: Some(url.clone()), ..record(spec(), 30081) }.url(), url);
+        assert_eq!(record(spec(), 30081).missed(), Some(30080));
+        assert_eq!(record(spec(), 30080).missed(), None);
+    }
+}

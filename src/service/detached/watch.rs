@@ -1,0 +1,203 @@
+//! Whether what a forward leads to is still there, and the way to it after the API server or the cluster was restarted.
+
+use crate::limit;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::service::backend;
+use crate::service::forward::Forward;
+use k8s_openapi::api::core::v1;
+use kube::Api;
+use kube::Client;
+use std::fmt;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Between two looks at the cluster.
+    pub look: Duration,
+    /// How long something must be gone to count as gone: `replace --force` and `up --recreate` delete and make again.
+    pub confirm: Duration,
+    /// How long the API server may be out of reach: a cluster that is stopped and started again finds its forwards there.
+    pub unreachable: Duration,
+}
+
+/// What holds outside of tests; docs/reliability.md names it.
+pub const PACE: Pace = Pace {
+    look: Duration::from_secs(3),
+    confirm: Duration::from_secs(6),
+    unreachable: Duration::from_secs(600),
+};
+
+/// Why there is no client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotConnected {
+    /// The kubeconfig no longer has the context: the cluster was deleted.
+    NoContext,
+    /// It cannot be read or used now.
+    Unusable(String),
+}
+
+impl fmt::Display for NotConnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotConnected::NoContext => f.write_str("the kubeconfig does not have the cluster's context"),
+            NotConnected::Unusable(why) => f.write_str(why),
+        }
+    }
+}
+
+/// What a look has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Seen {
+    There,
+    Gone(Gone),
+    Unreachable(String),
+}
+
+/// Why a forward ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Gone {
+    /// The Service was deleted.
+    Service(Namespace, ObjectName),
+    /// The kubeconfig has no such context any more.
+    Context,
+    /// Behind the context is another cluster.
+    Cluster,
+    /// The API server was out of reach for so long.
+    Unreachable(Duration, String),
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Gone::Service(namespace, name) => {
+                write!(f, "the Service `{name}` in namespace `{namespace}` was deleted")
+            }
+            Gone::Context => f.write_str("the cluster's context is no longer in the kubeconfig"),
+            Gone::Cluster => f.write_str("the cluster was replaced by another one"),
+            Gone::Unreachable(time, why) => {
+                write!(f, "the API server did not answer for {} min: {why}", time.as_secs() / 60)
+            }
+        }
+    }
+}
+
+/// What is watched.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// Services without which the forward leads nowhere.
+    pub services: Vec<(Namespace, ObjectName)>,
+    /// The UID of the namespace kube-system, where it is known.
+    pub cluster: Option<String>,
+}
+
+/// Since when something is wrong: what was found is only believed when it lasts.
+#[derive(Debug, Default)]
+struct Since {
+    gone: Option<(Instant, Gone)>,
+    unreachable: Option<Instant>,
+}
+
+impl Since {
+    fn see(&mut self, seen: Seen, now: Instant, pace: Pace) -> Option<Gone> {
+        match seen {
+            Seen::There => *self = Since::default(),
+            // No cluster becomes another one and then itself again.
+            Seen::Gone(Gone::Cluster) => return Some(Gone::Cluster),
+            Seen::Gone(gone) => {
+                self.unreachable = None;
+                match &self.gone {
+                    Some((since, before)) if *before == gone => {
+                        return (now - *since >= pace.confirm).then_some(gone);
+                    }
+                    _ => self.gone = Some((now, gone)),
+                }
+            }
+            Seen::Unreachable(why) => {
+                let since = *self.unreachable.get_or_insert(now);
+                if now - since >= pace.unreachable {
+                    return Some(Gone::Unreachable(pace.unreachable, why));
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Looks after `forward` until what it leads to is gone. Where the API server cannot be reached, a new client is made of the
+/// kubeconfig, which minikube writes anew at each start, and `forward` uses it from then on.
+pub async fn watch(
+    forward: &Forward,
+    watched: &Watched,
+    connect: impl AsyncFn() -> Result<Client, NotConnected>,
+    pace: Pace,
+) -> Gone {
+    let mut since = Since::default();
+    let mut client: Option<Client> = Some(forward.client());
+    let mut is_known = false;
+    loop {
+        let seen = match &client {
+            Some(client) => look(client, watched, &mut is_known).await,
+            None => match connect().await {
+                Ok(new) => {
+                    is_known = false;
+                    let seen = look(&new, watched, &mut is_known).await;
+                    if seen == Seen::There {
+                        forward.use_client(new.clone());
+                    }
+                    client = Some(new);
+                    seen
+                }
+                Err(NotConnected::NoContext) => Seen::Gone(Gone::Context),
+                Err(NotConnected::Unusable(why)) => Seen::Unreachable(why),
+            },
+        };
+        if matches!(seen, Seen::Unreachable(_)) {
+            client = None;
+        }
+        if let Some(gone) = since.see(seen, Instant::now(), pace) {
+            return gone;
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pace.look) => {}
+            // A connection that failed is a reason to look at once, but not all the time.
+            () = forward.failed() => tokio::time::sleep(pace.look / 6).await,
+        }
+    }
+}
+
+/// One look. That it is the same cluster is asked once for each client: a connection leads to one API server.
+async fn look(client: &Client, watched: &Watched, is_known: &mut bool) -> Seen {
+    if !*is_known && let Some(wanted) = &watched.cluster {
+        match cluster_uid(client).await {
+            Ok(Some(uid)) if uid != *wanted => return Seen::Gone(Gone::Cluster),
+            Ok(_) => *is_known = true,
+            Err(error) => return Seen::Unreachable(backend::words(&error)),
+        }
+    }
+    for (namespace, name) in &watched.services {
+        let services: Api<v1::Service> = Api::namespaced(client.clone(), namespace.as_str());
+        match limit::read(services.get_opt(name.as_str())).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Seen::Gone(Gone::Service(namespace.clone(), name.clone())),
+            Err(error) => return Seen::Unreachable(backend::words(&error)),
+        }
+    }
+    Seen::There
+}
+
+/// The UID of the namespace kube-system, which stands for the cluster (no other object is in every cluster from its
+/// beginning to its end); `None` where this user may not read it.
+pub async fn cluster_uid(client: &Client) -> kube::Result<Option<String>> {
+    let namespaces: Api<v1::Namespace> = Api::all(client.clone());
+    match limit::read(namespaces.get_opt("kube-system")).await {
+        Ok(found) => Ok(found.and_then(|namespace| namespace.metadata.uid)),
+        Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

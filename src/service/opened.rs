@@ -1,0 +1,148 @@
+//! A forward that a run opens on the way to a URL: a process of its own where it must outlive the run, else in this one.
+
+use super::candidate::Candidate;
+use super::detached;
+use super::detached::Detached;
+use super::detached::Owner;
+use super::detached::Spec;
+use super::detached::watch::cluster_uid;
+use super::forward::Forward;
+use crate::event::EventKind;
+use crate::project::name::Namespace;
+use crate::project::name::ObjectName;
+use crate::run::Run;
+use kube::Client;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the API server may take to come to itself.
+const ASKING: Duration = Duration::from_secs(10);
+
+/// Between two requests to one that does not.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// A forward, and how long it lasts.
+#[derive(Debug)]
+pub enum Opened {
+    /// As long as this value: in a rehearsal, and while a Service is only asked.
+    Here(Forward),
+    /// Until it is ended.
+    Detached(Box<Detached>),
+}
+
+/// Which Service a forward leads to, and for what.
+pub(super) struct Wish<'a> {
+    pub(super) run: &'a Run,
+    pub(super) client: &'a Client,
+    /// Whose it is; `None` where it is not to outlive the run.
+    pub(super) owner: Option<&'a Owner>,
+    pub(super) candidate: &'a Candidate,
+    pub(super) namespace: &'a Namespace,
+    pub(super) service: &'a ObjectName,
+    pub(super) port: u16,
+    pub(super) port_name: Option<&'a str>,
+}
+
+impl Opened {
+    pub(super) async fn open(wish: Wish<'_>) -> io::Result<Opened> {
+        let Wish { run, client, owner, candidate, namespace, service, port, port_name } = wish;
+        let local_port = candidate.local_port;
+        let Some(owner) = owner else {
+            let forward = Forward::open(client, namespace, service, port_name, local_port).await?;
+            return Ok(Opened::Here(forward));
+        };
+        let spec = Spec {
+            owner: with_cluster(client, owner).await?,
+            opens: candidate.service.clone(),
+            namespace: namespace.clone(),
+            service: service.clone(),
+            port,
+            port_name: port_name.map(str::to_owned),
+            local_port,
+            by_up: true,
+        };
+        Ok(Opened::Detached(Box::new(detached::open(run, &spec).await?)))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        match self {
+            Opened::Here(forward) => forward.address(),
+            Opened::Detached(detached) => detached.address(),
+        }
+    }
+
+    /// The port that was wanted, if another program has it.
+    #[must_use]
+    pub fn missed(&self) -> Option<u16> {
+        match self {
+            Opened::Here(forward) => forward.missed(),
+            Opened::Detached(detached) => detached.missed(),
+        }
+    }
+
+    /// What last went wrong on the way to the pod, as the API server or the kubelet put it.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Opened::Here(forward) => forward.trouble(),
+            Opened::Detached(detached) => detached.trouble(),
+        }
+    }
+
+    /// The name of the files of a detached one.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Opened::Here(_) => None,
+            Opened::Detached(detached) => Some(detached.key()),
+        }
+    }
+
+    /// The one that this process holds.
+    #[must_use]
+    pub fn into_here(self) -> Option<Forward> {
+        match self {
+            Opened::Here(forward) => Some(forward),
+            Opened::Detached(_) => None,
+        }
+    }
+
+    /// Gives it up: what this run has started ends.
+    pub(super) async fn give_up(self) {
+        if let Opened::Detached(detached) = self {
+            detached.end_if_new().await;
+        }
+    }
+
+    /// Tells of one that stays, and remembers which URL has answered through it.
+    pub fn tell(&self, run: &Run, (service, port): (&ObjectName, u16), url: &str) {
+        let (pid, detached, reused) = match self {
+            Opened::Here(_) => (std::process::id(), false, false),
+            Opened::Detached(detached) => {
+                detached.answers_at(url);
+                (detached.pid(), true, detached.is_reused())
+            }
+        };
+        let service = service.to_string();
+        let address = self.address().to_string();
+        run.sink.tell(EventKind::Forwarded { service, port, address, pid, detached, reused });
+    }
+}
+
+/// An owner whose cluster is known by its UID, where this user may read that. A server that is busy is asked again.
+pub(super) async fn with_cluster(client: &Client, owner: &Owner) -> io::Result<Owner> {
+    let end = Instant::now() + ASKING;
+    loop {
+        match cluster_uid(client).await {
+            Ok(cluster) => return Ok(Owner { cluster, ..owner.clone() }),
+            Err(error) if Instant::now() > end => {
+                return Err(io::Error::other(super::backend::words(&error)));
+            }
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}

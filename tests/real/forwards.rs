@@ -1,0 +1,73 @@
+//! A port-forward in the background: through a new pod, an API server that restarts and a cluster that is stopped, until
+//! `down`. About four minutes.
+
+use crate::real::http;
+use crate::real::stage::Stage;
+use serde_json::Value;
+use std::time::Duration;
+use std::time::Instant;
+
+const PORT: u16 = 30980;
+
+#[test]
+#[ignore = "needs minikube"]
+fn a_forward_outlives_its_pod_the_api_server_and_the_cluster_and_ends_with_down() {
+    let stage = Stage::new("todo-forwards");
+    stage.edit(
+        "deploy.toml",
+        "[service.todo-frontend]\n",
+        &format!("[service.todo-frontend]\nlocal-port = {PORT}\n"),
+    );
+    // What a script does with the URL: it waits until nobody has the pipe any more.
+    let script = r#"url=$("$0" up) && echo "$url""#;
+    let program = Stage::program();
+    let output = stage.command("sh").args(["-c", script]).arg(&program).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("http://"));
+    let first = running(&stage);
+    answers("after `up`");
+
+    stage.kubectl(&["delete", "pods", "--all", "-n", "todo-chatbot", "--wait=false"]);
+    answers("after its pods were deleted");
+
+    stage.docker(&["exec", stage.node(), "pkill", "kube-apiserver"]);
+    answers("after the API server was killed");
+    assert_eq!(running(&stage)["pid"], first["pid"], "it is the same process all the time");
+
+    stage.minikube(&["stop"]);
+    let _ = stage.up();
+    answers("after the cluster was stopped and started");
+    let told = stage.todo(&["up"]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    assert_eq!(running(&stage)["address"], first["address"]);
+
+    assert_eq!(stage.todo(&["down"]).code, Some(0));
+    assert!(http::ask("GET", &url(), None).is_err(), "it answers after `down`");
+    assert_eq!(forwards(&stage), Vec::<Value>::new());
+}
+
+fn url() -> String {
+    format!("http://127.0.0.1:{PORT}/")
+}
+
+fn answers(when: &str) {
+    let until = Instant::now() + Duration::from_secs(90);
+    while !matches!(http::ask("GET", &url(), None), Ok((200, _))) {
+        assert!(Instant::now() < until, "{when} it does not answer");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn forwards(stage: &Stage) -> Vec<Value> {
+    let told = stage.todo(&["status", "--output", "json"]);
+    let status: Value = serde_json::from_str(&told.stdout).unwrap();
+    status["forwards"].as_array().cloned().unwrap_or_default()
+}
+
+/// The only one, which runs.
+fn running(stage: &Stage) -> Value {
+    let mut all = forwards(stage);
+    assert_eq!(all.len(), 1, "{all:?}");
+    assert_eq!(all[0]["running"], true, "{all:?}");
+    all.remove(0)
+}
