@@ -4,12 +4,7 @@ use crate::real::http;
 use crate::real::stage::Stage;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::BufRead;
-use std::io::BufReader;
-use std::io::Read;
 use std::path::Path;
-use std::process::Command;
-use std::process::Stdio;
 
 struct Example {
     folder: &'static str,
@@ -152,23 +147,9 @@ impl Visit<'_> {
         self.stage.todo(&all).code
     }
 
-    /// Runs `todo up` until it has printed the URL. An address on localhost that a forward holds would keep it running.
+    /// Runs `todo up`, and returns the URL that it printed.
     fn up(&self) -> String {
-        let mut command = self.stage.command(Stage::program());
-        command.args(["--file", &self.project, "up"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let told = std::thread::spawn(move || {
-            let mut told = String::new();
-            stderr.read_to_string(&mut told).map(|_| told)
-        });
-        let mut url = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
-        let _ = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-        let ended = child.wait().unwrap();
-        println!("{}{url}", told.join().unwrap().unwrap());
-        assert!(url.starts_with("http://"), "{ended}: {url:?}");
-        url.trim().to_owned()
+        self.stage.todo(&["--file", &self.project, "up"]).url()
     }
 
     /// Every object of the application and its version.
