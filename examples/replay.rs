@@ -6,7 +6,10 @@ use anyhow::Context;
 use std::time::Duration;
 use todo::event::Event;
 use todo::event::EventKind;
+use todo::event::Sink;
 use todo::report;
+use todo::report::Mode;
+use todo::report::output::Output;
 use todo::report::style::ColorFlag;
 use todo::report::style::Look;
 use todo::world::World;
@@ -35,5 +38,6 @@ async fn main() -> anyhow::Result<()> {
     }
     drop(tell);
     let _ = reporter.finish();
-    url.map_or(Ok(()), |url| Ok(report::answer(&url)?))
+    let output = Output::new(&Sink::new().0, Mode::Plain, look, look, None, false);
+    url.map_or(Ok(()), |url| output.url(&url).map_err(|fault| fault.error))
 }

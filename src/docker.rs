@@ -132,7 +132,7 @@ pub fn host(world: &World) -> anyhow::Result<Address> {
             .map(PathBuf::from)
             .or_else(|| world.home().map(|home| home.join(".docker")));
         return parse(text, certificates.filter(|_| tls))
-            .with_context(|| format!("{prefix}DOCKER_HOST is `{text}`"));
+            .with_context(|| format!("{prefix}DOCKER_HOST is `{}`", without_password(text)));
     }
     match context(world)? {
         Some(address) => Ok(address),
@@ -148,7 +148,8 @@ pub fn parse(text: &str, certificates: Option<PathBuf>) -> anyhow::Result<Addres
         "unix" => Ok(Address::Unix(PathBuf::from(rest))),
         "npipe" => Ok(Address::Pipe(rest.to_owned())),
         "tcp" | "http" | "https" => {
-            let at = rest.trim_end_matches('/');
+            // moby: client/options.go and url.Parse: a user and a password are passed over.
+            let at = rest.rsplit_once('@').map_or(rest, |(_, host)| host).trim_end_matches('/');
             anyhow::ensure!(!at.is_empty(), "it names no host");
             anyhow::ensure!(
                 scheme != "https" || certificates.is_some(),
@@ -164,9 +165,21 @@ pub fn parse(text: &str, certificates: Option<PathBuf>) -> anyhow::Result<Addres
                 .map_or_else(|| Address::Tcp(at.clone()), |folder| Address::Tls(at.clone(), folder)))
         }
         "ssh" => anyhow::bail!(
-            "an engine behind ssh cannot be driven; forward its socket: `ssh -L /tmp/docker.sock:/var/run/docker.sock {rest}` and DOCKER_HOST=unix:///tmp/docker.sock"
+            "an engine behind ssh cannot be driven; forward its socket: `ssh -L /tmp/docker.sock:/var/run/docker.sock {}` and DOCKER_HOST=unix:///tmp/docker.sock",
+            without_password(rest)
         ),
         other => anyhow::bail!("the scheme {other}:// is not one of unix://, tcp://, npipe://"),
+    }
+}
+
+/// An address, without the password that people put into it, with a scheme or not.
+fn without_password(address: &str) -> String {
+    let Some((before, host)) = address.rsplit_once('@') else { return address.to_owned() };
+    let (scheme, user) = before.split_once("://").map_or(("", before), |(scheme, user)| (scheme, user));
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    match user.split_once(':') {
+        Some((user, _)) => format!("{scheme}{separator}{user}:***@{host}"),
+        None => address.to_owned(),
     }
 }
 
@@ -226,6 +239,30 @@ mod tests {
         for bad in ["", "10.0.0.1:2375", "ftp://x", "ssh://me@x", "tcp://", "https://h:2376"] {
             assert!(parse(bad, None).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_never_shown() {
+        let shown = |text: &str| match parse(text, None) {
+            Ok(address) => address.to_string(),
+            Err(_) => format!("{:#}", host(&World::fake("/", [("DOCKER_HOST", text)])).unwrap_err()),
+        };
+        for text in [
+            "tcp://me:hunter2@10.0.0.1:2375",
+            "tcp://me:hunter2@10.0.0.1",
+            "tcp://me:hun/ter2@10.0.0.1",
+            "tcp://me:hunter2@[::1]:2375",
+            "http://:hunter2@10.0.0.1/",
+            "https://me:hunter2@10.0.0.1",
+            "ssh://me:hunter2@10.0.0.1",
+            "ftp://me:hunter2@10.0.0.1",
+            "me:hunter2@10.0.0.1:2375",
+        ] {
+            let shown = shown(text);
+            assert!(!shown.contains("hunter2") && !shown.contains("ter2"), "{text}: {shown}");
+        }
+        let address = parse("tcp://me:hunter2@10.0.0.1", None).unwrap();
+        assert_eq!(address, Address::Tcp("10.0.0.1:2375".to_owned()));
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! of this stream, so a recorded run can be shown again by any renderer.
 
 mod finding;
+mod redacted;
 mod sink;
-mod veil;
 
 pub use finding::Finding;
 pub use finding::Place;

@@ -24,13 +24,13 @@ mod outlook;
 pub mod plan;
 pub mod post_render;
 mod reach;
+pub(crate) mod redaction;
 pub mod rehearse;
 mod releases;
 pub mod restart;
 pub mod status;
 pub mod unlock;
 pub mod up;
-mod veil;
 
 use crate::fault::Fault;
 use crate::fault::Kind;

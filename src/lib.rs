@@ -41,6 +41,7 @@ pub mod plan;
 pub mod preflight;
 pub mod project;
 pub mod random;
+pub mod redact;
 pub mod rehearsal;
 pub mod relative;
 pub mod replace;

@@ -10,6 +10,7 @@ pub mod fold;
 pub mod json;
 pub mod listing;
 pub mod logs;
+pub mod output;
 pub mod status;
 pub mod style;
 pub mod table;
@@ -20,19 +21,14 @@ mod plain;
 
 use crate::event::Event;
 use crate::event::EventKind;
-use crate::event::Finding;
 use crate::fault::Fault;
 use crate::world::World;
 use bars::Bars;
-use fault::Page;
 use fold::Story;
 use fold::Summary;
 use json::Json;
 use plain::Plain;
 use std::io;
-use std::io::BufRead;
-use std::io::Read;
-use std::io::Write;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use std::time::Instant;
@@ -90,12 +86,16 @@ trait Renderer: Send {
     fn tick(&mut self, now_ms: u64);
     /// Nothing follows: whatever moves is cleared away.
     fn close(&mut self) -> &Story;
+    /// Why a part of the answer could not be written, where the events are the answer.
+    fn lost(&mut self) -> Option<io::Error> {
+        None
+    }
 }
 
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Reporter {
-    thread: Option<JoinHandle<Summary>>,
+    thread: Option<JoinHandle<(Summary, Option<io::Error>)>>,
 }
 
 /// Begins to draw the events of a run; `look` is that of standard error. Returns at once.
@@ -104,8 +104,8 @@ pub struct Reporter {
 pub fn start(mode: Mode, look: Look, verbose: bool, events: mpsc::UnboundedReceiver<Event>) -> Reporter {
     let renderer: Box<dyn Renderer> = match mode {
         Mode::Bars => Box::new(Bars::on_stderr(look)),
-        Mode::Plain => Box::new(Plain::new(look, verbose, io::stderr())),
-        Mode::Json => Box::new(Json::new(io::stdout())),
+        Mode::Plain => Box::new(Plain::new(look, verbose, output::stderr())),
+        Mode::Json => Box::new(Json::new(output::stdout())),
     };
     let thread = std::thread::Builder::new().name("report".to_owned()).spawn(move || draw(renderer, events));
     Reporter { thread: thread.ok() }
@@ -113,18 +113,24 @@ pub fn start(mode: Mode, look: Look, verbose: bool, events: mpsc::UnboundedRecei
 
 impl Reporter {
     /// Waits until the run's last event is drawn, or every [`crate::event::Sink`] dropped, and the live lines are gone.
-    #[must_use]
-    pub fn finish(self) -> Summary {
-        self.thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// When the events are the answer, and could not be written.
+    pub fn finish(self) -> crate::fault::Result<Summary> {
+        let (summary, error) = self.thread.and_then(|thread| thread.join().ok()).unwrap_or_default();
+        error.and_then(output::unwritten).map_or(Ok(summary), Err)
     }
 }
 
-fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Event>) -> Summary {
+fn draw(
+    mut renderer: Box<dyn Renderer>,
+    mut events: mpsc::UnboundedReceiver<Event>,
+) -> (Summary, Option<io::Error>) {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else {
         while let Some(event) = events.blocking_recv() {
             renderer.event(&event);
         }
-        return renderer.close().summary();
+        return ended(renderer);
     };
     runtime.block_on(async {
         // The run's own clock began a little before ours; the first event tells by how much.
@@ -148,34 +154,13 @@ fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Eve
             renderer.tick(now(ahead));
             tokio::time::sleep(BREATH).await;
         }
-        renderer.close().summary()
-    })
+    });
+    ended(renderer)
 }
 
-/// Writes the answer of a command (a URL, a table) to standard output. A reader who has left is no error.
-pub fn answer(text: &str) -> io::Result<()> {
-    lines(&mut io::stdout().lock(), std::iter::once(text.trim_end_matches('\n')))
-}
-
-/// Asks a question on standard error; only `y` and `yes` mean yes. Where nobody answers, no.
-pub fn ask(question: &str) -> io::Result<bool> {
-    let mut err = io::stderr().lock();
-    write!(err, "{} [y/N] ", style::clean(question)).and_then(|()| err.flush())?;
-    let mut line = String::new();
-    io::stdin().lock().take(ask::LONGEST).read_line(&mut line)?;
-    Ok(matches!(line.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
-/// Writes a finding to standard error, when the run's own telling has ended.
-pub fn warning(page: Page, finding: &Finding) -> io::Result<()> {
-    let text = fault::finding(page, finding);
-    lines(&mut io::stderr().lock(), text.iter().map(String::as_str))
-}
-
-/// Writes a fault to standard error, for failures before there are events.
-pub fn error(page: Page, fault: &Fault) -> io::Result<()> {
-    let text = fault::lines(page, &fault.causes(), &fault.findings, &fault.hints);
-    lines(&mut io::stderr().lock(), text.iter().map(String::as_str))
+fn ended(mut renderer: Box<dyn Renderer>) -> (Summary, Option<io::Error>) {
+    let summary = renderer.close().summary();
+    (summary, renderer.lost())
 }
 
 /// How wide the terminal of standard output is, or `None` if it is none: for [`table::table`].
@@ -195,14 +180,6 @@ pub fn failed(took_ms: u64, fault: &Fault) -> EventKind {
         causes: fault.causes(),
         findings: fault.findings.clone(),
         hints: fault.hints.clone(),
-    }
-}
-
-fn lines<'a>(out: &mut impl Write, text: impl IntoIterator<Item = &'a str>) -> io::Result<()> {
-    let written = text.into_iter().try_for_each(|line| writeln!(out, "{line}")).and_then(|()| out.flush());
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
     }
 }
 

@@ -24,6 +24,8 @@ use crate::project::locate::locate;
 use crate::project::name::Profile;
 use crate::report;
 use crate::report::Mode;
+use crate::report::output;
+use crate::report::output::Output;
 use crate::report::style::Look;
 use crate::run::Run;
 use crate::signal;
@@ -44,8 +46,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are answers (0), everything else is a mistake (2).
-            let _ = error.print();
-            return u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code());
+            let code = u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code());
+            return output::arguments(&error)
+                .map_or_else(|fault| unwritten(&bare(), &fault, code), |()| code);
         }
     };
     let world = match World::of_this_process() {
@@ -55,7 +58,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
                 Kind::Usage,
                 anyhow::Error::new(error).context("the current folder cannot be used"),
             );
-            let _ = report::error(report::fault::Page { look: Look::BARE, width: None }, &fault);
+            bare().fault(&fault);
             return fault.kind.exit_code();
         }
     };
@@ -79,6 +82,11 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let mode = report::pick(&world, global.output, global.verbose);
     let look = Look::pick(&world, global.color, world.stderr_is_terminal);
     let (sink, events) = Sink::new();
+    // Programs that are started get these addresses, and quote them when they fail.
+    world
+        .variables()
+        .filter_map(|(_, value)| value.to_str())
+        .for_each(|value| sink.redactor().hide_password_of(value));
     // Where the answer is one object, there is no story of how it was found.
     let told = matches!(
         cli.command,
@@ -94,59 +102,68 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
     let (asker, cancel) = Cancel::new();
     let reporter = Arc::new(Mutex::new(reporter));
-    let (told_by, drawn_by) = (sink.clone(), Arc::clone(&reporter));
+    let answer_look = Look::pick(&world, global.color, world.stdout_is_terminal);
+    let output = Output::new(&sink, mode, look, answer_look, report::width(&world), world.stdout_is_terminal);
+    let (told_by, drawn_by) = (output.clone(), Arc::clone(&reporter));
     // The process of a forward has no terminal that could be closed.
     let is_detached = matches!(cli.command, Command::ForwardProcess { .. });
     let on_hangup = if is_detached { Hangup::Ignored } else { Hangup::Ends };
-    let stuck = move |fault| tell_failure(&told_by, silent, &fault, &drawn_by);
+    // The process ends with this, whether or not somebody reads it.
+    let stuck = move |fault| drop(tell_failure(&told_by, silent, &fault, &drawn_by));
     signal::listen(asker, on_hangup, Handle::current(), stuck);
 
     let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
     let ended = command(&run, &cli).await;
-    let code = match &ended {
+    let (code, mut written) = match &ended {
         Ok(answer) => {
             let (took_ms, code, url) =
                 (sink.elapsed_ms(), answer.exit_code(), answer.url().map(str::to_owned));
             sink.tell(EventKind::RunFinished { took_ms, code, url });
-            code
+            (code, Ok(()))
         }
         Err(fault) => {
-            tell_failure(&sink, silent, fault, &reporter);
-            fault.kind.exit_code()
+            let written = tell_failure(&output, silent, fault, &reporter);
+            (fault.kind.exit_code(), written)
         }
     };
-    finish(&reporter);
+    written = written.and(finish(&reporter));
     if let Ok(answer) = ended {
-        let look = Look::pick(&world, global.color, world.stdout_is_terminal);
-        if let Some(fault) = answer.tell(&run, mode, look, report::width(&world)).await {
-            let look = Look::pick(&world, global.color, world.stderr_is_terminal);
-            let _ = report::error(report::fault::Page { look, width: None }, &fault);
-            return fault.kind.exit_code();
-        }
+        written = written.and(answer.tell(&run, mode, &output).await);
     }
-    code
+    written.map_or_else(|fault| unwritten(&output, &fault, code), |()| code)
+}
+
+/// The exit code of a run whose answer could not be written, or did not hold: it is no success.
+fn unwritten(output: &Output, fault: &Fault, code: u8) -> u8 {
+    output.fault(fault);
+    if code == 0 { fault.kind.exit_code() } else { code }
+}
+
+/// Where a fault is written before anything is known.
+fn bare() -> Output {
+    Output::new(&Sink::new().0, Mode::Plain, Look::BARE, Look::BARE, None, false)
 }
 
 type Drawing = Mutex<Option<report::Reporter>>;
 
 /// Tells how the run ended, and returns when that is drawn.
-fn tell_failure(sink: &Sink, silent: bool, fault: &Fault, reporter: &Drawing) {
-    let failed = sink.covered(report::failed(sink.elapsed_ms(), fault));
-    if silent {
-        let _ = report::answer(&report::json::line(&failed));
-    }
-    sink.tell(failed);
-    finish(reporter);
+fn tell_failure(output: &Output, silent: bool, fault: &Fault, reporter: &Drawing) -> Result<()> {
+    let written = output.failed(fault, silent);
+    written.and(finish(reporter))
 }
 
-fn finish(reporter: &Drawing) {
+fn finish(reporter: &Drawing) -> Result<()> {
     let reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let _ = reporter.map(report::Reporter::finish);
+    reporter.map_or(Ok(()), |reporter| reporter.finish().map(drop))
 }
 
 async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     // Offline: what is explained may be anybody's.
     if let Command::Explain { file } = &cli.command {
+        // In a project, what it says of its secrets counts; elsewhere there is none.
+        if let Ok(project) = project(run, cli) {
+            flow::redaction::project(run, &project);
+        }
         return flow::explain::explain(run, file).await;
     }
     if let Command::PostRender { images } = &cli.command {
@@ -160,6 +177,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         return flow::init::init(run, flags, cli.global.file.as_deref()).await;
     }
     let project = Arc::new(project(run, cli)?);
+    flow::redaction::project(run, &project);
     run.sink.tell(EventKind::RunStarted {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -194,15 +212,15 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
 }
 
 /// Asks whether lines are to be written into the hosts file, and writes them.
-async fn write_hosts(run: &Run, unwritten: &flow::hosts::Unwritten, look: Look) {
-    let question = unwritten.question(run);
-    let asked = tokio::task::spawn_blocking(move || report::ask(&question));
+async fn write_hosts(run: &Run, unwritten: &flow::hosts::Unwritten, output: &Output) {
+    let (question, asker) = (unwritten.question(run), output.clone());
+    let answer = tokio::task::spawn_blocking(move || asker.ask(&question));
     let yes = tokio::select! {
-        answer = asked => answer.is_ok_and(|answer| answer.unwrap_or(false)),
+        answer = answer => answer.unwrap_or(false),
         _ = run.cancel.stopped() => false,
     };
     if yes && let Err(finding) = unwritten.write(run) {
-        let _ = report::warning(report::fault::Page { look, width: None }, &finding);
+        output.warning(&finding);
     }
 }
 
@@ -262,49 +280,39 @@ impl Answer {
         }
     }
 
-    /// Writes it; returns why what it holds has ended by itself.
-    async fn tell(self, run: &Run, mode: Mode, look: Look, width: Option<usize>) -> Option<Fault> {
+    /// Writes it, and waits for what it holds; a hold that has ended by itself is a fault.
+    async fn tell(self, run: &Run, mode: Mode, output: &Output) -> Result<()> {
         match self {
-            Answer::Nothing => {}
-            Answer::Text(text) => {
-                let _ = report::answer(&text);
-            }
+            Answer::Nothing => Ok(()),
+            Answer::Text(text) => output.verbatim(&text),
             Answer::Url(open) => {
+                let mut written = Ok(());
                 if mode != Mode::Json {
-                    let _ = report::answer(&report::style::clean(&open.url));
+                    written = output.url(&open.url);
                     if let Some(unwritten) = &open.unwritten {
-                        write_hosts(run, unwritten, look).await;
+                        write_hosts(run, unwritten, output).await;
                     }
                 }
-                return open.hold(run).await;
+                match open.hold(run).await {
+                    Some(ended) => Err(ended),
+                    None => written,
+                }
             }
-            Answer::Listing(list) | Answer::Judged(list, _) => {
-                let _ = match mode {
-                    Mode::Json => report::answer(&report::json::line(&list.json)),
-                    _ => report::answer(&report::listing::listing(&list, look)),
-                };
-            }
+            Answer::Listing(list) | Answer::Judged(list, _) => output.listing(list),
             Answer::Logs(mut lines) => {
                 let several = lines.several();
-                let reader = report::logs::Reader { look, is_terminal: run.world.stdout_is_terminal };
                 loop {
                     let line = tokio::select! {
                         line = lines.next() => line,
                         _ = run.cancel.stopped() => None,
                     };
-                    let Some(line) = line else { break };
-                    if report::logs::tell(&line, several, mode, reader).is_err() {
-                        break;
+                    let Some(line) = line else { return Ok(()) };
+                    if !output.log(line, several)? {
+                        return Ok(());
                     }
                 }
             }
-            Answer::Status(status) => {
-                let _ = match mode {
-                    Mode::Json => report::answer(&report::json::line(&status)),
-                    _ => report::answer(&report::table::table(&status, look, width)),
-                };
-            }
+            Answer::Status(status) => output.status(&status),
         }
-        None
     }
 }

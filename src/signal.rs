@@ -4,6 +4,10 @@
 //! process at once, because a step that hangs must not be able to keep the user. So does the first one where nobody can be
 //! told: the run has one thread, and what computes or blocks there (a huge file, a disk that does not answer) hears of
 //! nothing. Such a run ends within a second; one that still answers is given the time that its clean-up takes.
+//! A signal that was ignored when the process began (`nohup`) stays ignored.
+
+#[cfg(unix)]
+mod ignored;
 
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -83,13 +87,18 @@ pub enum Hangup {
 ///
 /// On a thread of its own: a run that is held up by a reader of its output who does not read must still be ended.
 pub fn listen(asker: Asker, on_hangup: Hangup, work: Handle, stuck: impl FnOnce(Fault) + Send + 'static) {
+    // Before the first handler is there, and with it the old disposition gone.
+    #[cfg(unix)]
+    let ignored = ignored::Ignored::of_this_process();
+    #[cfg(windows)]
+    let ignored = NoneIgnored;
     let listening = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            let kind = next(on_hangup).await;
+            let kind = next(on_hangup, ignored).await;
             asker.ask(kind);
             tokio::select! {
-                kind = next(on_hangup) => insist(kind),
+                kind = next(on_hangup, ignored) => insist(kind),
                 () = until_stuck(&work, STUCK) => {
                     // Whoever draws may be stuck, too.
                     let (told, heard) = std::sync::mpsc::channel();
@@ -119,23 +128,37 @@ fn insist(kind: Kind) -> ! {
 }
 
 #[cfg(unix)]
-async fn next(on_hangup: Hangup) -> Kind {
+async fn next(on_hangup: Hangup, ignored: ignored::Ignored) -> Kind {
     use tokio::signal::unix::SignalKind;
     use tokio::signal::unix::signal;
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
-    else {
-        return std::future::pending().await;
+    let received = |kind: SignalKind| async move {
+        match (!ignored.contains(kind)).then(|| signal(kind)) {
+            Some(Ok(mut signal)) => signal.recv().await,
+            Some(Err(_)) | None => std::future::pending().await,
+        }
+    };
+    let hung_up = async {
+        if on_hangup == Hangup::Ignored {
+            // Without a handler of ours the signal may end the process.
+            let _handler = signal(SignalKind::hangup());
+            return std::future::pending().await;
+        }
+        received(SignalKind::hangup()).await;
     };
     tokio::select! {
-        _ = interrupt.recv() => Kind::Interrupted,
-        _ = terminate.recv() => Kind::Terminated,
-        _ = hangup.recv(), if on_hangup == Hangup::Ends => Kind::Terminated,
+        _ = received(SignalKind::interrupt()) => Kind::Interrupted,
+        _ = received(SignalKind::terminate()) => Kind::Terminated,
+        () = hung_up => Kind::Terminated,
     }
 }
 
+/// Windows tells nobody to ignore its events.
 #[cfg(windows)]
-async fn next(_on_hangup: Hangup) -> Kind {
+#[derive(Debug, Clone, Copy)]
+struct NoneIgnored;
+
+#[cfg(windows)]
+async fn next(_on_hangup: Hangup, _: NoneIgnored) -> Kind {
     use tokio::signal::windows;
     let (Ok(mut ctrl_c), Ok(mut ctrl_break), Ok(mut close)) =
         (windows::ctrl_c(), windows::ctrl_break(), windows::ctrl_close())

@@ -55,7 +55,11 @@ mod security {
     #[cfg(target_os = "linux")]
     mod inputs;
     #[cfg(unix)]
+    mod printed;
+    #[cfg(unix)]
     mod secrets;
+    #[cfg(unix)]
+    mod streams;
     mod tls;
 }
 mod tidy;

@@ -34,13 +34,14 @@ fn room(path: &Path) -> String {
 #[test]
 fn rooms_know_only_whom_they_may_know() {
     const GROUND: [&str; 2] = ["event", "fault"];
-    const GIVEN: [&str; 15] = [
+    const GIVEN: [&str; 16] = [
         "clock", "event", "fault", "file", "project", "manifest", "exec", "world", "run", "signal",
-        "nearest", "limit", "random", "relative", "replace",
+        "nearest", "limit", "random", "redact", "relative", "replace",
     ];
     let sibling = [&GIVEN[..], &["docker"]].concat();
     let may_know: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
-        ("event", vec!["fault"]),
+        ("event", vec!["fault", "redact"]),
+        ("redact", Vec::new()),
         ("fault", vec!["event"]),
         ("signal", GROUND.to_vec()),
         ("world", [&GROUND[..], &["clock"]].concat()),
@@ -189,6 +190,19 @@ fn the_readme_tells_every_exit_code() {
     let mut codes: Vec<u8> = Kind::ALL.iter().map(|kind| kind.exit_code()).chain([0, 3, 4]).collect();
     codes.sort_unstable();
     assert_eq!(told, codes);
+}
+
+#[test]
+fn one_file_writes_to_standard_output_and_standard_error() {
+    let writes = ["io::stdout()", "io::stderr()", "println!(", "print!(", "dbg!("];
+    for (path, text) in sources() {
+        // `world` asks whether they are terminals.
+        if path == Path::new("src/report/output.rs") || path == Path::new("src/world.rs") {
+            continue;
+        }
+        let found = writes.iter().find(|word| text.contains(*word));
+        assert!(found.is_none(), "{} says `{}`", path.display(), found.unwrap_or(&""));
+    }
 }
 
 /// Archives of engines and nodes are passed on as they are: what a name in one leads to is nobody's question here.

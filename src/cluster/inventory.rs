@@ -264,6 +264,12 @@ impl Inventory {
     }
 }
 
+/// The namespaces beside the project's own that a Secret which holds an inventory names.
+pub(crate) fn other_namespaces(secret: &Value) -> Vec<String> {
+    let names = secret["metadata"]["annotations"][NAMESPACES].as_str().unwrap_or_default();
+    names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
 /// Reads it back. A Secret of that name that is not ours, or of a newer `todo`, is an error.
 pub(crate) fn read(secret: Value, project: &ProjectName, namespace: &Namespace) -> anyhow::Result<Stored> {
     let metadata = &secret["metadata"];

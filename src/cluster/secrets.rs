@@ -1,26 +1,58 @@
-//! The Secrets of a project as the cluster has them: for commands that read none of the project's files, and yet show what its
-//! programs print.
+//! The Secrets that the project's pods may read, as the cluster has them: their values are hidden from what is shown.
 
+use crate::cluster::inventory;
 use crate::cluster::kind;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::patience;
+use crate::cluster::retry::persist_for;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
-use crate::event::Place;
+use crate::cluster::wire::Failure;
 use crate::event::Step;
 use crate::fault::Result;
-use crate::manifest::Object;
 use crate::run::Run;
+use serde_json::Value;
+use std::time::Duration;
 
-/// The project's Secrets in its namespace, but for those in which `todo` itself keeps something.
-pub async fn secrets(run: &Run, target: &Target, step: Step) -> Result<Vec<Object>> {
-    let (wire, kind, selector) = (target.wire(), kind::core("Secret"), target.selector());
+/// Types of Secrets that hold no values of programs: records of `todo` and of Helm, which are packed.
+const RECORDS: [&str; 2] = ["todo.dev/", "helm.sh/release"];
+
+/// Leaves out what is large and packed (revisions of `todo`, releases of Helm) before it is sent.
+const SELECTOR: &str = "owner!=helm,!todo.dev/revision";
+
+/// How long a server that cannot be read is asked again: whoever reads on says more of it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Every Secret in the project's namespaces: a pod reads those of its own namespace, whoever made them.
+pub async fn secrets(run: &Run, target: &Target, step: Step) -> Result<Vec<Value>> {
+    let mut found = listed(run, target, step, target.namespace.as_str()).await?;
+    let others: Vec<String> = found.iter().flat_map(inventory::other_namespaces).collect();
+    for namespace in others.iter().filter(|namespace| *namespace != target.namespace.as_str()) {
+        found.extend(listed(run, target, step, namespace).await?);
+    }
+    let is_record = |secret: &Value| {
+        let kind = secret["type"].as_str().unwrap_or_default();
+        RECORDS.iter().any(|record| kind.starts_with(record))
+    };
+    found.retain(|secret| !is_record(secret));
+    Ok(found)
+}
+
+async fn listed(run: &Run, target: &Target, step: Step, namespace: &str) -> Result<Vec<Value>> {
+    let (wire, kind) = (target.wire(), kind::core("Secret"));
     run.or_stopped(async {
-        let told = tell(run, step, "the project's Secrets");
-        let listed = persist(told, || wire.list(&kind, Some(target.namespace.as_str()), &selector)).await;
-        let listed =
-            listed.map_err(|failure| unreadable(failure, "cannot see which values are not to be shown"))?;
-        Ok(listed.into_iter().map(|secret| Object::made(secret, Place::file("the cluster"))).collect())
+        let waiting = tell(run, step, "the Secrets");
+        let short = |failure: &Failure| patience(failure).map(|patience| patience.min(PATIENCE));
+        let secrets = persist_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
+        let secrets =
+            secrets.map_err(|failure| unreadable(failure, "cannot see which values are not to be shown"))?;
+        // A list leaves the kind of its items out.
+        Ok(secrets.into_iter().map(|secret| with_kind(secret, "Secret")).collect())
     })
     .await
+}
+
+fn with_kind(mut object: Value, kind: &str) -> Value {
+    object["kind"] = kind.into();
+    object
 }

@@ -100,6 +100,7 @@ impl Target {
                 "if it is meant, name it in deploy.toml: `[target.NAME]` with `context = \"{context}\"`, and use `todo up --target NAME`"
             )));
         }
+        hide_credentials(run, &file);
         let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
         let mut config =
             Config::from_custom_kubeconfig(file, &options).await.or_fault(Kind::Minikube, doing)?;
@@ -144,6 +145,26 @@ impl Target {
 
     pub(crate) fn part_of(&self) -> String {
         inventory::id(&self.project, &self.namespace)
+    }
+}
+
+/// Hides what the entries of a kubeconfig log in with: servers and `exec` programs quote it when they fail.
+fn hide_credentials(run: &Run, file: &Kubeconfig) {
+    let Ok(entries) = serde_json::to_value(&file.auth_infos) else { return };
+    let users = entries.as_array().into_iter().flatten().map(|entry| &entry["user"]);
+    for user in users {
+        let own = ["token", "password", "client-key-data"].map(|field| &user[field]);
+        let provider = user["auth-provider"]["config"].as_object().into_iter().flatten();
+        let provider = provider.map(|(name, value)| (name.as_str(), value));
+        let environment = user["exec"]["env"].as_array().into_iter().flatten();
+        let environment = environment.map(|pair| (pair["name"].as_str().unwrap_or_default(), &pair["value"]));
+        let is_secret = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            ["token", "secret", "passw", "key"].iter().any(|part| name.contains(part))
+        };
+        let named = provider.chain(environment).filter(|(name, _)| is_secret(name));
+        let values = own.into_iter().chain(named.map(|(_, value)| value));
+        values.filter_map(serde_json::Value::as_str).for_each(|value| run.sink.hide(value.as_bytes()));
     }
 }
 

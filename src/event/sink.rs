@@ -8,7 +8,8 @@ use super::EventKind;
 use super::Finding;
 use super::Outcome;
 use super::Step;
-use super::veil::Veil;
+use super::redacted;
+use crate::redact::Redactor;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -17,7 +18,7 @@ use tokio::time::Instant;
 pub struct Sink {
     began: Instant,
     channel: mpsc::UnboundedSender<Event>,
-    veil: Veil,
+    redactor: Redactor,
 }
 
 impl Sink {
@@ -25,19 +26,32 @@ impl Sink {
     #[must_use]
     pub fn new() -> (Sink, mpsc::UnboundedReceiver<Event>) {
         let (channel, events) = mpsc::unbounded_channel();
-        (Sink { began: Instant::now(), channel, veil: Veil::default() }, events)
+        (Sink { began: Instant::now(), channel, redactor: Redactor::default() }, events)
     }
 
     /// Hides a secret value in everything that is told from now on.
     pub fn hide(&self, value: &[u8]) {
-        self.veil.hide(value);
+        self.redactor.hide(value);
+    }
+
+    /// What hides secret values: for everything that is printed and is no event.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// What would be told: without the values that are hidden.
     #[must_use]
     pub fn covered(&self, mut kind: EventKind) -> EventKind {
-        self.veil.cover(&mut kind);
+        redacted::event(&self.redactor, &mut kind);
         kind
+    }
+
+    /// The finding without the values that are hidden.
+    #[must_use]
+    pub fn covered_finding(&self, mut finding: Finding) -> Finding {
+        redacted::finding(&self.redactor, &mut finding);
+        finding
     }
 
     /// Tells what happened.

@@ -16,14 +16,14 @@ use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::flow::redaction;
 use crate::flow::up::healthy;
-use crate::flow::veil;
 use crate::run::Run;
 
 /// Applies a revision as it was, and waits until it is healthy.
 pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli::Wait) -> Result<()> {
     let Earlier { number, objects, left } = earlier;
-    veil::hide(run, &objects);
+    redaction::objects(run, &objects);
     let step = run.sink.step(Step::Apply);
     let mut applied = apply(run, target, objects, &ApplyOptions::default()).await?;
     applied.left = left;

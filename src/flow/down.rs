@@ -10,7 +10,6 @@ use crate::cluster::remove;
 use crate::cluster::remove::RemoveOptions;
 use crate::cluster::remove::Removed;
 use crate::cluster::rollout::Limits;
-use crate::cluster::secrets::secrets;
 use crate::cluster::target::Target;
 use crate::event::Finding;
 use crate::event::Outcome;
@@ -25,7 +24,7 @@ use crate::flow::hosts;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::reach::Site;
-use crate::flow::veil;
+use crate::flow::redaction;
 use crate::image;
 use crate::manifest::hook::Moment;
 use crate::minikube;
@@ -90,7 +89,7 @@ async fn take_away(run: &Run, project: &Project, site: &Site, flags: &cli::Down)
     let charts = !record.releases.is_empty();
     if charts {
         // What hooks print when they fail is told.
-        veil::hide(run, &secrets(run, &target, Step::Remove).await?);
+        redaction::cluster(run, &target, Step::Remove).await;
         begin(run, &target, site, &mut record, flags).await?;
     }
     let options = RemoveOptions { purge };

@@ -7,6 +7,7 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
 use crate::flow::Answer;
+use crate::flow::redaction;
 use crate::manifest::yaml::documents;
 use crate::report::listing::Listing;
 use crate::run::Run;
@@ -37,6 +38,7 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
         );
     }
     let objects: Vec<_> = documents.into_iter().map(|document| document.value).collect();
+    redaction::values_of(run, &objects);
     let verdicts = judged(&objects, run.world.clock.now());
     let rows = verdicts.iter().map(|one| {
         vec![one.object.to_string(), one.health.to_string(), one.reason.clone(), one.message.clone()]

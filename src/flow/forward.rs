@@ -12,6 +12,7 @@ use crate::flow::Open;
 use crate::flow::forwards;
 use crate::flow::open;
 use crate::flow::reach;
+use crate::flow::redaction;
 use crate::project::Project;
 use crate::run::Run;
 use crate::service::detached::watch::Watched;
@@ -28,6 +29,7 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
         flags.service.as_deref().map(|name| Wanted::parse(name, flags.ports.as_deref())).transpose()?;
     let site = reach::there(run, project).await?;
     let target = site.target(run, project).await?;
+    redaction::cluster(run, &target, Step::Service).await;
     let objects = match wanted {
         Some(_) => Vec::new(),
         None => open::deployed(run, &target).await?,

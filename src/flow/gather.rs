@@ -9,7 +9,7 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::check::needed_by_checks;
-use crate::flow::veil;
+use crate::flow::redaction;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
 use crate::manifest;
@@ -50,6 +50,8 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     let mut findings: Vec<Finding> = no_registry(project).into_iter().collect();
     let images = usable(images, &mut findings)?;
     let Written { objects, releases, warnings: of_values } = usable(written, &mut findings)?;
+    // Before anything is told of them.
+    redaction::objects(run, &objects);
     // The manifests say what a missing value is missed by.
     let values = {
         let needed = |secret: &ObjectName, key: &DataKey| {
@@ -90,7 +92,7 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
         run.sink.warn(warning.clone());
     }
     let hooks = plan.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
-    veil::hide(run, plan.objects.iter().chain(hooks));
+    redaction::objects(run, plan.objects.iter().chain(hooks));
     Ok(Gathered { plan, images })
 }
 

@@ -3,6 +3,7 @@
 use crate::cli;
 use crate::cluster::release;
 use crate::cluster::revision;
+use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -10,6 +11,7 @@ use crate::flow::Answer;
 use crate::flow::back;
 use crate::flow::hooks;
 use crate::flow::reach;
+use crate::flow::redaction;
 use crate::flow::up::limits;
 use crate::manifest::hook::Moment;
 use crate::project::Project;
@@ -20,6 +22,7 @@ use crate::run::Run;
 pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
     let target = reach::running(run, project).await?;
     let revisions = revision::history(run, &target).await?;
+    redaction::cluster(run, &target, Step::Preflight).await;
     let rows = revisions.iter().map(|one| {
         let made = one.created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         vec![one.number.to_string(), made, one.objects.to_string(), one.images.join(", ")]
@@ -36,6 +39,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
 /// Applies the objects of an earlier revision as they were then, and waits until they are healthy.
 pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Result<Answer> {
     let target = reach::running(run, project).await?;
+    redaction::cluster(run, &target, Step::Apply).await;
     let earlier = revision::earlier(run, &target, flags.revision).await?;
     let mut record = release::read(run, &target).await?;
     let limits = limits(&flags.wait);

@@ -13,8 +13,8 @@ use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::hosts;
 use crate::flow::reach;
+use crate::flow::redaction;
 use crate::flow::up;
-use crate::flow::veil;
 use crate::manifest::Object;
 use crate::project::Project;
 use crate::run::Run;
@@ -41,11 +41,12 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
 
 /// What the last good run applied: without a `[service]` the one to open is found among it.
 pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<Object>> {
+    redaction::cluster(run, target, Step::Service).await;
     let newest = revision::history(run, target).await?.first().map(|revision| revision.number);
     match newest {
         Some(number) => {
             let objects = revision::earlier(run, target, Some(number)).await?.objects;
-            veil::hide(run, &objects);
+            redaction::objects(run, &objects);
             Ok(objects)
         }
         None => Ok(Vec::new()),

@@ -6,6 +6,7 @@ use crate::cluster::compare::Comparison;
 use crate::cluster::compare::Difference;
 use crate::event::Finding;
 use crate::event::Severity;
+use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
@@ -17,6 +18,7 @@ use crate::flow::outlook::Outlook;
 use crate::flow::outlook::outlook;
 use crate::flow::reach;
 use crate::flow::reach::Now;
+use crate::flow::redaction;
 use crate::image::Looked;
 use crate::manifest::bind::Bound;
 use crate::project::Project;
@@ -44,6 +46,7 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
         return Ok(list(rows, json));
     };
     let target = site.target(run, project).await?;
+    redaction::cluster(run, &target, Step::Preflight).await;
     let releases = gathered.plan.releases;
     if let Err(fault) = hooks::owners(run, &target, &releases, false).await {
         let warnings = fault.findings.into_iter();

@@ -3,21 +3,20 @@
 use crate::cli;
 use crate::cluster::restart;
 use crate::cluster::rollout::rollout;
-use crate::cluster::secrets::secrets;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::reach;
+use crate::flow::redaction;
 use crate::flow::up::limits;
-use crate::flow::veil;
 use crate::project::Project;
 use crate::run::Run;
 
 /// Restarts workloads and waits until they are healthy again.
 pub async fn restart(run: &Run, project: &Project, flags: &cli::Restart) -> Result<Answer> {
     let target = reach::running(run, project).await?;
-    veil::hide(run, &secrets(run, &target, Step::Apply).await?);
+    redaction::cluster(run, &target, Step::Apply).await;
     let step = run.sink.step(Step::Apply);
     let restarted = restart::restart(run, &target, &flags.names).await?;
     step.finish(Outcome::Done, None);

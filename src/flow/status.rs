@@ -9,12 +9,14 @@ use crate::cluster::settle::ours;
 use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
 use crate::event::Finding;
+use crate::event::Step;
 use crate::fault::Result;
 use crate::flow;
 use crate::flow::Answer;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::reach::Site;
+use crate::flow::redaction;
 use crate::image;
 use crate::image::stored::Stored;
 use crate::minikube::Pause;
@@ -103,6 +105,7 @@ async fn inside(
 ) -> Result<()> {
     let target = site.target(run, project).await?;
     let inventory = ours(run, &target).await?.filter(Inventory::is_deployed);
+    redaction::cluster(run, &target, Step::Preflight).await;
     let helms = if project.sources.iter().any(Source::is_helms) {
         release::read(run, &target).await?.releases.into_values().flat_map(|one| one.objects).collect()
     } else {

@@ -32,8 +32,8 @@ use crate::flow::hosts;
 use crate::flow::ingress;
 use crate::flow::outlook::outlook;
 use crate::flow::reach::Site;
+use crate::flow::redaction;
 use crate::flow::releases;
-use crate::flow::veil;
 use crate::image;
 use crate::image::Built;
 use crate::image::Destination;
@@ -96,6 +96,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
     let changed = !applied.is_unchanged();
     let (limits, quiet) = (limits(&flags.wait), flags.helm.no_hooks);
+    redaction::cluster(run, &target, Step::Apply).await;
     let ended = async {
         let mut applied = rolled(run, &target, applied, released, &limits).await?;
         if course.has_leaving() {
@@ -205,7 +206,7 @@ async fn write(
     }
     let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
     run.or_stopped(generate(run, target, &project.secrets, &mut objects)).await?;
-    veil::hide(run, &objects);
+    redaction::objects(run, &objects);
     let charts = !releases.is_empty();
     let mut course = Course::default();
     if charts {

@@ -81,6 +81,12 @@ impl Credentials {
         };
         let configuration: Configuration =
             serde_json::from_slice(&text).with_context(|| format!("{} is not valid", file.display()))?;
+        for entry in configuration.auths.values() {
+            let Entry { auth, username: _, password, identitytoken } = entry;
+            for value in [auth, password, identitytoken] {
+                self.run.sink.hide(value.as_bytes());
+            }
+        }
         let login = self.login(&configuration, host).await?;
         if let Some(login) = &login {
             self.run.sink.hide(login.secret.expose());

@@ -3,6 +3,8 @@
 //! No message ever quotes a value. A key that must have one and has none is a mistake here, long before a pod waits for it;
 //! the example beside a .env file says what is missing from it, and what nobody has filled in.
 
+mod known;
+
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
@@ -17,6 +19,7 @@ use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
 use crate::relative::relative;
 use crate::world::World;
+pub use known::known;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::Path;

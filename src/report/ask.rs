@@ -3,12 +3,12 @@
 //! Never asked of a pipe: whoever calls has made sure that both ends are a terminal, and has an answer for when they are not.
 
 use crate::fault::Result;
+use crate::report::output;
 use crate::report::style::clean;
 use crate::run::Run;
 use std::fmt::Write as _;
 use std::io::BufRead;
 use std::io::Read;
-use std::io::Write;
 
 /// How long an answer may be, in bytes.
 pub(super) const LONGEST: u64 = 1 << 12;
@@ -38,9 +38,9 @@ pub async fn agree(run: &Run, question: &str) -> Result<bool> {
 }
 
 async fn line(run: &Run, prompt: &str) -> Result<String> {
-    let mut out = std::io::stderr().lock();
-    let _ = write!(out, "{prompt}").and_then(|()| out.flush());
-    drop(out);
+    let mut prompt = prompt.to_owned();
+    run.sink.redactor().sentence(&mut prompt);
+    let _ = output::prompt(&prompt);
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().take(LONGEST).read_line(&mut line).map(|_| line)
@@ -49,7 +49,7 @@ async fn line(run: &Run, prompt: &str) -> Result<String> {
         run.or_stopped(async { Ok(read.await.ok().and_then(std::io::Result::ok).unwrap_or_default()) }).await;
     if said.is_err() {
         // What is told next begins a line of its own.
-        let _ = writeln!(std::io::stderr());
+        let _ = output::prompt("\n");
     }
     said
 }

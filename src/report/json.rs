@@ -37,9 +37,10 @@ use super::fold::Story;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::fault::Kind;
-use crate::report::style::deceives;
+use crate::redact::is_deceptive;
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::io;
 use std::io::Write;
 
 /// `told` as one line of JSON. What a terminal would obey is written as `\uXXXX`, which means the same: people look at
@@ -47,12 +48,12 @@ use std::io::Write;
 #[must_use]
 pub fn line(told: &impl Serialize) -> String {
     let text = serde_json::to_string(told).unwrap_or_default();
-    if !text.contains(deceives) {
+    if !text.contains(is_deceptive) {
         return text;
     }
     let mut units = [0; 2];
     text.chars().fold(String::with_capacity(text.len() + 16), |mut line, letter| {
-        if deceives(letter) {
+        if is_deceptive(letter) {
             for unit in letter.encode_utf16(&mut units) {
                 let _ = write!(line, "\\u{unit:04x}");
             }
@@ -68,11 +69,13 @@ pub(super) struct Json<W> {
     out: W,
     story: Story,
     ended: bool,
+    /// The first reason why an event could not be written.
+    lost: Option<io::Error>,
 }
 
 impl<W: Write> Json<W> {
     pub(super) fn new(out: W) -> Self {
-        Json { out, story: Story::default(), ended: false }
+        Json { out, story: Story::default(), ended: false, lost: None }
     }
 
     fn line(&mut self, event: &Event) {
@@ -80,9 +83,11 @@ impl<W: Write> Json<W> {
             return;
         }
         self.ended = matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. });
-        let written = self.out.write_all((line(event) + "\n").as_bytes()).is_ok();
-        // Nobody listens any more: the run goes on, and what it tells goes nowhere.
-        let _ = written && self.out.flush().is_ok();
+        let written = self.out.write_all((line(event) + "\n").as_bytes()).and_then(|()| self.out.flush());
+        // The run goes on, and its end says that its events are incomplete.
+        if let Err(error) = written {
+            self.lost.get_or_insert(error);
+        }
     }
 }
 
@@ -111,6 +116,10 @@ impl<W: Write + Send> Renderer for Json<W> {
             self.event(&event);
         }
         &self.story
+    }
+
+    fn lost(&mut self) -> Option<io::Error> {
+        self.lost.take()
     }
 }
 

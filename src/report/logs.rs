@@ -1,4 +1,4 @@
-//! A line of the application's log on standard output: as it was printed, behind its pod's name where there are several,
+//! A line of the application's log for standard output: as it was printed, behind its pod's name where there are several,
 //! or as JSON.
 //!
 //! A terminal gets of it the text and the colours alone: whatever else an application prints would be obeyed there.
@@ -11,8 +11,6 @@ use crate::report::style::clean;
 use crate::report::style::coloured;
 use jiff::Timestamp;
 use serde::Serialize;
-use std::io;
-use std::io::Write;
 
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,13 +30,6 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// Writes one line at once. A reader who has left is an error, so that nobody reads on for him.
-pub fn tell(line: &LogLine, several: bool, mode: Mode, reader: Reader) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{}", shown(line, several, mode, reader))?;
-    out.flush()
-}
-
 /// Who reads standard output.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader {
@@ -48,7 +39,8 @@ pub struct Reader {
     pub is_terminal: bool,
 }
 
-fn shown(line: &LogLine, several: bool, mode: Mode, reader: Reader) -> String {
+/// The line as `reader` gets it.
+pub(super) fn shown(line: &LogLine, several: bool, mode: Mode, reader: Reader) -> String {
     if mode == Mode::Json {
         return json::line(line);
     }

@@ -3,6 +3,7 @@
 //! Colour only ever repeats what the words say. The order of those who decide about it: `--color`, then `NO_COLOR`
 //! (no-color.org), then `CLICOLOR_FORCE` and `CLICOLOR` (bixense.com/clicolors), then whether it is a terminal.
 
+use crate::redact::is_deceptive;
 use crate::world::Os;
 use crate::world::World;
 use console::AnsiCodeIterator;
@@ -165,19 +166,32 @@ pub fn columns(text: &str) -> usize {
 /// `text` as one line that cannot move the cursor: what others print may hold escape sequences, tabs and line ends.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    if !text.contains(deceives) {
+    if !text.contains(is_deceptive) {
         return text.to_owned();
     }
     let mut cleaned = String::with_capacity(text.len());
     for c in console::strip_ansi_codes(text.trim_end()).chars() {
         match c {
             '\t' => cleaned.push_str("    "),
-            '\n' | '\r' => cleaned.push(' '),
-            c if deceives(c) => {}
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => cleaned.push(' '),
+            c if is_deceptive(c) => {}
             c => cleaned.push(c),
         }
     }
     cleaned
+}
+
+/// A name of others, such as a file's, as one line: what a terminal would obey is written as Rust writes it (`\n`).
+#[must_use]
+pub fn name(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut name, letter| {
+        if is_deceptive(letter) {
+            name.extend(letter.escape_default());
+        } else {
+            name.push(letter);
+        }
+        name
+    })
 }
 
 /// `text` with its colours and nothing else that a terminal obeys, the last of them ended: what an application prints is
@@ -188,7 +202,7 @@ pub fn coloured(text: &str) -> String {
     let mut painted = false;
     for (piece, is_sequence) in AnsiCodeIterator::new(text) {
         if !is_sequence {
-            shown.extend(piece.chars().filter(|c| *c == '\t' || !deceives(*c)));
+            shown.extend(piece.chars().filter(|c| *c == '\t' || !is_deceptive(*c)));
         } else if is_colour(piece) {
             shown.push_str(piece);
             painted = true;
@@ -198,12 +212,6 @@ pub fn coloured(text: &str) -> String {
         shown.push_str("\x1b[0m");
     }
     shown
-}
-
-/// Whether a terminal obeys the letter instead of showing it, or shows what follows in another order (UAX #9).
-pub(crate) fn deceives(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// ECMA-48, 8.3.117: SGR.

@@ -133,7 +133,7 @@ fn by_trouble(
             let told = scene
                 .forward
                 .as_ref()
-                .map(|why| format!("\nthe forward was told: {why}"))
+                .map(|why| format!("; the forward was told: {why}"))
                 .unwrap_or_default();
             let mend = format!(
                 "nothing in the pod listens on port {target}, where `targetPort` leads: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{told}"

@@ -135,7 +135,7 @@ impl Stage {
         Stage::with(7, Arc::new(NoFaults)).await
     }
 
-    pub(super) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
+    pub(crate) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
         let cluster = Cluster::start(Settings {
             clock: Clock::starting_at(jiff::Timestamp::now()),
             seed,
@@ -156,7 +156,7 @@ impl Stage {
         Stage { project: Project::at(address), cluster, address, serving }
     }
 
-    pub(super) fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         self.project.write(name, text);
     }
 

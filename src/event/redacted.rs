@@ -1,0 +1,63 @@
+//! Which texts of events are redacted, and how: what others said, and sentences of our own.
+
+use crate::event::EventKind;
+use crate::event::Finding;
+use crate::redact::Redactor;
+
+/// Hides secret values in what an event shows.
+pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
+    let ours = |text: &mut String| redactor.sentence(text);
+    let others = |text: &mut String| redactor.quoted(text);
+    match kind {
+        // URLs and addresses are made of the cluster's address and of what deploy.toml says; scripts open them.
+        EventKind::RunStarted { .. }
+        | EventKind::StepStarted { .. }
+        | EventKind::StepFailed { .. }
+        | EventKind::Forwarded { .. }
+        | EventKind::RunFinished { .. } => {}
+        EventKind::ItemStarted { item, .. } => ours(item),
+        EventKind::Progress { item, doing, .. } => {
+            ours(item);
+            others(doing);
+        }
+        EventKind::Waiting { item, why, .. } => {
+            ours(item);
+            ours(why);
+        }
+        EventKind::Log { item, line, .. } => {
+            ours(item);
+            others(line);
+        }
+        EventKind::Warned { finding: warned } => finding(redactor, warned),
+        EventKind::ItemFinished { item, detail, .. } => {
+            ours(item);
+            detail.as_mut().map(ours);
+        }
+        EventKind::StepFinished { detail, .. } => {
+            detail.as_mut().map(ours);
+        }
+        EventKind::RunFailed { causes, findings, hints, .. } => {
+            causes.iter_mut().chain(hints).for_each(ours);
+            for found in findings {
+                finding(redactor, found);
+            }
+        }
+    }
+}
+
+/// Hides secret values in a finding.
+pub(super) fn finding(redactor: &Redactor, finding: &mut Finding) {
+    let Finding { severity: _, place, subject, message, evidence, mend } = finding;
+    for line in evidence {
+        redactor.quoted(line);
+    }
+    subject.iter_mut().chain(mend).chain([message]).for_each(|text| redactor.sentence(text));
+    if let Some(place) = place {
+        // A path that is no text is shown with signs in its place, and cannot be put together again.
+        let mut file = place.file.to_string_lossy().into_owned();
+        redactor.sentence(&mut file);
+        if file != place.file.to_string_lossy() {
+            place.file = file.into();
+        }
+    }
+}

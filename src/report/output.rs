@@ -1,0 +1,209 @@
+//! Standard output and standard error: no other file writes to them.
+//!
+//! Standard output is the answer. A reader that has closed it is no error (`todo status | head -1`), whatever else keeps it
+//! from being written is one, because a script would take a full disk for an empty answer.
+
+use super::Mode;
+use super::ask::LONGEST;
+use super::fault;
+use super::fault::Page;
+use super::json;
+use super::listing::Listing;
+use super::listing::listing;
+use super::logs;
+use super::logs::LogLine;
+use super::status::StatusReport;
+use super::style::Look;
+use super::style::clean;
+use super::table::table;
+use crate::event::Finding;
+use crate::event::Sink;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use std::io;
+use std::io::BufRead;
+use std::io::Read;
+use std::io::Write;
+
+/// Where answers and questions of a run are written; nothing passes without redaction.
+#[derive(Debug, Clone)]
+pub struct Output {
+    sink: Sink,
+    mode: Mode,
+    /// What standard error can show.
+    report_look: Look,
+    /// What standard output can show.
+    look: Look,
+    width: Option<usize>,
+    is_terminal: bool,
+}
+
+impl Output {
+    /// The output of a run, whose secret values `sink` knows. `report_look` is that of standard error, `look` and `width` are those of
+    /// standard output.
+    #[must_use]
+    pub fn new(
+        sink: &Sink,
+        mode: Mode,
+        report_look: Look,
+        look: Look,
+        width: Option<usize>,
+        is_terminal: bool,
+    ) -> Output {
+        Output { sink: sink.clone(), mode, report_look, look, width, is_terminal }
+    }
+
+    /// Writes a URL, as it is: it was made of the cluster's address and deploy.toml, and scripts open it.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn url(&self, url: &str) -> Result<()> {
+        answer(&clean(url))
+    }
+
+    /// Writes text for another program, as it is: Helm gets the manifests of a release back, Secrets included.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn verbatim(&self, text: &str) -> Result<()> {
+        answer(text)
+    }
+
+    /// Writes a list.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn listing(&self, mut list: Listing) -> Result<()> {
+        let redactor = self.sink.redactor();
+        if self.mode == Mode::Json {
+            redactor.json(&mut list.json);
+            return answer(&json::line(&list.json));
+        }
+        list.rows.iter_mut().flatten().for_each(|cell| redactor.sentence(cell));
+        answer(&listing(&list, self.look))
+    }
+
+    /// Writes what `todo status` found.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn status(&self, report: &StatusReport) -> Result<()> {
+        let report = self.sink.redactor().value(report);
+        let report = report.or_fault(Kind::Internal, || "cannot redact the status".to_owned())?;
+        match self.mode {
+            Mode::Json => answer(&json::line(&report)),
+            _ => answer(&table(&report, self.look, self.width)),
+        }
+    }
+
+    /// Writes one line of the application's log at once. Returns whether somebody still reads.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn log(&self, mut line: LogLine, several: bool) -> Result<bool> {
+        self.sink.redactor().quoted(&mut line.text);
+        let reader = logs::Reader { look: self.look, is_terminal: self.is_terminal };
+        let mut text = logs::shown(&line, several, self.mode, reader);
+        text.push('\n');
+        is_read(write(&mut io::stdout().lock(), &text))
+    }
+
+    /// Tells the end of a run that failed; where its events are told to nobody, the end is the answer.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn failed(&self, fault: &Fault, is_answer: bool) -> Result<()> {
+        let failed = self.sink.covered(super::failed(self.sink.elapsed_ms(), fault));
+        let written = if is_answer { answer(&json::line(&failed)) } else { Ok(()) };
+        self.sink.tell(failed);
+        written
+    }
+
+    /// Asks a question on standard error; only `y` and `yes` mean yes. Where nobody answers, no.
+    #[must_use]
+    pub fn ask(&self, question: &str) -> bool {
+        let mut question = question.to_owned();
+        self.sink.redactor().sentence(&mut question);
+        if prompt(&format!("{} [y/N] ", clean(&question))).is_err() {
+            return false;
+        }
+        let mut line = String::new();
+        let read = io::stdin().lock().take(LONGEST).read_line(&mut line);
+        read.is_ok() && matches!(line.trim().to_lowercase().as_str(), "y" | "yes")
+    }
+
+    /// Writes a finding to standard error, when the events of the run have ended.
+    pub fn warning(&self, finding: &Finding) {
+        let page = Page { look: self.report_look, width: None };
+        report(&fault::finding(page, &self.sink.covered_finding(finding.clone())));
+    }
+
+    /// Writes a fault to standard error, when the events of the run have ended.
+    pub fn fault(&self, fault: &Fault) {
+        let findings: Vec<Finding> =
+            fault.findings.iter().map(|finding| self.sink.covered_finding(finding.clone())).collect();
+        let redacted = |mut text: String| {
+            self.sink.redactor().sentence(&mut text);
+            text
+        };
+        let causes: Vec<String> = fault.causes().into_iter().map(redacted).collect();
+        let hints: Vec<String> = fault.hints.iter().cloned().map(redacted).collect();
+        report(&fault::lines(Page { look: self.report_look, width: None }, &causes, &findings, &hints));
+    }
+}
+
+/// Writes what clap says of the arguments: help and the version to standard output, mistakes to standard error.
+///
+/// # Errors
+/// When help or the version cannot be written.
+pub fn arguments(error: &clap::Error) -> Result<()> {
+    let written = error.print().and_then(|()| io::stdout().flush());
+    if error.use_stderr() { Ok(()) } else { is_read(written).map(drop) }
+}
+
+/// Writes a question to standard error; the answer follows on the same line.
+pub(super) fn prompt(text: &str) -> io::Result<()> {
+    write(&mut io::stderr().lock(), text)
+}
+
+/// The stream for the report of a run.
+pub(super) fn stderr() -> io::Stderr {
+    io::stderr()
+}
+
+/// The stream for the events of a run that a program reads.
+pub(super) fn stdout() -> io::Stdout {
+    io::stdout()
+}
+
+/// The fault of an answer that could not be written; `None` if only its reader has left.
+pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
+    (error.kind() != io::ErrorKind::BrokenPipe).then(|| {
+        Fault::new(Kind::Internal, error)
+            .context("cannot write to standard output")
+            .hint("its answer is lost: see that the file or device takes it, and run the command again")
+    })
+}
+
+fn answer(text: &str) -> Result<()> {
+    let text = format!("{}\n", text.trim_end_matches('\n'));
+    is_read(write(&mut io::stdout().lock(), &text)).map(drop)
+}
+
+/// A report that nobody can read is no reason to fail.
+fn report(lines: &[String]) {
+    let _ = write(&mut io::stderr().lock(), &(lines.join("\n") + "\n"));
+}
+
+fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+fn is_read(written: io::Result<()>) -> Result<bool> {
+    match written {
+        Ok(()) => Ok(true),
+        Err(error) => unwritten(error).map_or(Ok(false), Err),
+    }
+}
