@@ -119,6 +119,9 @@ pub struct Apply {
     /// Delete what is no longer wanted even if that is most of what there is; with --hosts, write without asking
     #[arg(short, long)]
     pub yes: bool,
+    /// Take over what is deployed already: from another folder under the same name, or by Helm, which then forgets its release
+    #[arg(long)]
+    pub adopt: bool,
 }
 
 /// Flags of `init`.
@@ -171,9 +174,6 @@ pub struct Up {
 /// Flags of `up` that only charts have a use for.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Helm {
-    /// Take over the objects of a release that Helm has installed, and make Helm forget it
-    #[arg(long)]
-    pub adopt: bool,
     /// Leave the charts' hooks out
     #[arg(long)]
     pub no_hooks: bool,
@@ -268,6 +268,9 @@ pub struct Down {
     /// Delete the volumes, too, and with them the data
     #[arg(long)]
     pub purge: bool,
+    /// Also what was deployed from another folder under the same name in the same namespace
+    #[arg(long)]
+    pub adopt: bool,
     /// Take our lines out of the hosts file, too
     #[arg(long)]
     pub hosts: bool,

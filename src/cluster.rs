@@ -26,6 +26,7 @@ pub mod explain;
 #[cfg(test)]
 mod fake_api;
 mod field;
+pub mod foreign;
 pub mod health;
 pub mod helm;
 pub mod hook;
@@ -40,6 +41,7 @@ mod migrate;
 mod namespace;
 mod once;
 pub mod order;
+pub mod owner;
 pub mod phase;
 mod refusal;
 pub mod release;

@@ -21,6 +21,7 @@ pub mod init;
 pub mod logs;
 pub mod open;
 mod outlook;
+mod owner;
 pub mod plan;
 pub mod post_render;
 mod reach;

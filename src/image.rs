@@ -47,7 +47,7 @@ use crate::fault::Result;
 use crate::image::survey::Surveyed;
 use crate::image::workshop::Workshop;
 use crate::project::name::ImageName;
-use crate::project::name::ProjectName;
+use crate::project::name::ImageOwner;
 use crate::run::Run;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -136,7 +136,7 @@ enum Ended {
 /// One fault of [`Kind::Image`] with a finding for each image that failed; what was under way is finished first.
 pub async fn make(
     run: &Run,
-    project: &ProjectName,
+    project: &ImageOwner,
     to: &Destination,
     surveyed: &[Surveyed],
 ) -> Result<Vec<Built>> {
@@ -176,7 +176,7 @@ pub async fn make(
 /// Says what `make` would do, without doing any of it.
 pub async fn look(
     run: &Run,
-    project: &ProjectName,
+    project: &ImageOwner,
     to: &Destination,
     surveyed: &[Surveyed],
 ) -> Result<Vec<Looked>> {

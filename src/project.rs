@@ -7,8 +7,11 @@ pub mod check;
 pub mod clear;
 pub mod dotenv;
 pub mod file;
+mod git;
 pub mod locate;
 pub mod name;
+pub mod origin;
+mod remote;
 pub mod secret;
 pub mod size;
 pub mod tracked;
@@ -17,6 +20,7 @@ pub mod values;
 use crate::event::Place;
 use name::DataKey;
 use name::ImageName;
+use name::ImageOwner;
 use name::Namespace;
 use name::ObjectName;
 use name::Profile;
@@ -55,6 +59,14 @@ pub struct Project {
     pub targets: BTreeMap<String, OtherCluster>,
     /// The one of them that this run is about (`--target`); `None` for the project's minikube.
     pub elsewhere: Option<OtherCluster>,
+}
+
+impl Project {
+    /// Whose its images are.
+    #[must_use]
+    pub fn image_owner(&self) -> ImageOwner {
+        ImageOwner::of(&self.name, &self.namespace)
+    }
 }
 
 /// `[minikube]`.

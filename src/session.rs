@@ -113,7 +113,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     signal::listen(asker, on_hangup, Handle::current(), stuck);
 
     let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
-    let ended = command(&run, &cli).await;
+    let ended = Box::pin(command(&run, &cli)).await;
     let (code, mut written) = match &ended {
         Ok(answer) => {
             let (took_ms, code, url) =
@@ -191,13 +191,13 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     let ended = match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
         Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
-        Command::Down(flags) => flow::down::down(run, &project, flags).await,
+        Command::Down(flags) => Box::pin(flow::down::down(run, &project, flags)).await,
         Command::Status => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,
         Command::Check => flow::check::check(run, &project).await,
         Command::Doctor => flow::doctor::doctor(run, &project).await,
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
-        Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
+        Command::Restart(flags) => Box::pin(flow::restart::restart(run, &project, flags)).await,
         Command::Open => flow::open::open(run, &project).await,
         Command::Forward(flags) => flow::forward::forward(run, &project, flags).await,
         Command::History => flow::history::history(run, &project).await,

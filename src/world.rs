@@ -42,10 +42,36 @@ pub struct World {
     pub os: Os,
     /// The program that runs, where the system can say.
     pub program: Option<PathBuf>,
+    /// What this machine is called in its network, up to the first dot.
+    pub machine: String,
     /// What time it is.
     pub clock: Clock,
     /// Who plays programs instead of starting them; `None` outside rehearsals.
     pub programs: Option<Arc<dyn Programs>>,
+}
+
+/// A name as a router appends its domain to it (`box.fritz.box`) is the same without.
+fn first_label(name: &str) -> String {
+    let label = name.trim().split('.').next().unwrap_or_default().to_lowercase();
+    if label.is_empty() { "unnamed".to_owned() } else { label }
+}
+
+/// `gethostname(2)`, as the kernel shows it.
+#[cfg(not(any(windows, target_os = "macos")))]
+fn machine() -> String {
+    let name = crate::file::read_text(Path::new("/proc/sys/kernel/hostname"), crate::file::TEXT);
+    first_label(&name.unwrap_or_default())
+}
+
+#[cfg(target_os = "macos")]
+fn machine() -> String {
+    first_label(&rustix::system::uname().nodename().to_string_lossy())
+}
+
+#[cfg(windows)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+fn machine() -> String {
+    first_label(&std::env::var("COMPUTERNAME").unwrap_or_default())
 }
 
 impl World {
@@ -59,6 +85,7 @@ impl World {
             environment: std::env::vars_os().collect(),
             folder: std::env::current_dir()?,
             program: std::env::current_exe().ok(),
+            machine: machine(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
@@ -87,6 +114,7 @@ impl World {
             stderr_is_terminal: false,
             os: Os::Linux,
             program: None,
+            machine: "box".to_owned(),
             clock: Clock::system(),
             programs: None,
         }

@@ -38,10 +38,12 @@ mod init;
 mod real;
 #[cfg(unix)]
 mod rehearsed {
+    mod damaged;
     mod failures;
     mod faults;
     mod kinds;
     mod life;
+    mod neighbours;
     mod rollouts;
     pub(crate) mod stage;
 }

@@ -20,6 +20,7 @@ mod http;
 mod ingress;
 mod kills;
 mod life;
+mod neighbours;
 mod profile;
 mod repairs;
 pub(crate) mod reports;

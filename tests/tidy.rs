@@ -44,7 +44,7 @@ fn rooms_know_only_whom_they_may_know() {
         ("redact", Vec::new()),
         ("fault", vec!["event"]),
         ("signal", GROUND.to_vec()),
-        ("world", [&GROUND[..], &["clock"]].concat()),
+        ("world", [&GROUND[..], &["clock", "file"]].concat()),
         ("run", vec!["event", "fault", "signal", "world"]),
         ("exec", vec!["event", "fault", "run", "signal", "world"]),
         ("docker", vec!["file", "world"]),

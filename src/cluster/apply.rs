@@ -9,6 +9,7 @@ use crate::cluster::decide::Decided;
 use crate::cluster::decide::Todo;
 use crate::cluster::decide::decide;
 use crate::cluster::inventory;
+use crate::cluster::inventory::Deployed;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::MADE_BY;
@@ -23,6 +24,7 @@ use crate::cluster::sequence::Writing;
 use crate::cluster::survey;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
+use crate::cluster::survey::recover;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
@@ -60,6 +62,8 @@ pub struct ApplyOptions {
     pub yes: bool,
     /// How long what others of the set depend on may take.
     pub limits: Limits,
+    /// `--adopt`: what another place has deployed under the same name becomes this one's.
+    pub adopt: bool,
     /// Charts come with the objects: the inventory has to say so before anything is written down about them.
     pub charts: bool,
 }
@@ -157,13 +161,14 @@ pub async fn apply(
         let (wanted, first) = (&prepared.wanted, first_inventory()?);
         let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
         let first_charts = options.charts && !knows_charts(survey.stored.as_ref());
-        if !writes(&decided) && prepared.later.is_empty() && !first_charts {
+        let record = survey.permit.record;
+        if !writes(&decided) && prepared.later.is_empty() && !first_charts && !record {
             if !lock::wait(run, &target.wire(), target, survey.lease.as_ref()).await? {
                 return Ok(unchanged(run, survey, decided, *options));
             }
             // Whoever held the lock may have changed what we looked at.
             (survey, decided) = plan(run, target, wanted, &first, *options).await?;
-            if !writes(&decided) {
+            if !writes(&decided) && !survey.permit.record {
                 return Ok(unchanged(run, survey, decided, *options));
             }
         }
@@ -200,6 +205,7 @@ pub(crate) async fn plan(
     if barrier::wait_for_dying_namespaces(run, target, wanted, &survey).await? {
         survey = survey::look(run, target, wanted).await?;
     }
+    survey::permit(target, &mut survey, wanted, options.adopt)?;
     let wanted = survey::followed(wanted, &survey, first);
     let count = wanted.len();
     let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
@@ -310,11 +316,17 @@ pub(crate) async fn store(
     run: &Run,
     target: &Target,
     wire: &Wire,
-    inventory: Inventory,
+    mut inventory: Inventory,
     before: Option<&Value>,
 ) -> fault::Result<Stored> {
     let kind = inventory::secrets();
     let namespace = Some(target.namespace.as_str());
+    if inventory.damage.take().is_some() {
+        recover::keep_aside(run, wire, target, before.unwrap_or(&Value::Null)).await?;
+    }
+    let deployed = Deployed::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
+    inventory.deployed =
+        Some(deployed.or_fault(fault::Kind::Internal, || "cannot write the inventory".to_owned())?);
     let secret = inventory
         .secret(&target.project, &target.namespace, before)
         .or_fault(fault::Kind::Internal, || "cannot write the inventory".to_owned())?;

@@ -74,12 +74,14 @@ pub async fn compare(
 ) -> fault::Result<Comparison> {
     run.or_stopped(async {
         let Prepared { wanted, later } = survey::prepare(run, target, objects).await?;
-        let survey = survey::look(run, target, &wanted).await?;
+        let mut survey = survey::look(run, target, &wanted).await?;
+        survey::permit(target, &mut survey, &wanted, options.adopt)?;
         let wanted = survey::followed(&wanted, &survey, &first_inventory()?);
         let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
         let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
         let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
-        let mut comparison = Comparison { refused, ..Comparison::default() };
+        let notes = survey.permit.note.iter().cloned().collect();
+        let mut comparison = Comparison { refused, notes, ..Comparison::default() };
         for one in decided {
             comparison.notes.extend(one.notes);
             let action = match one.todo {
@@ -115,7 +117,10 @@ pub async fn compare(
         let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
         let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
         let of = |id: ObjectId, action, why| Difference { id, place: None, action, fields: Vec::new(), why };
-        let go = unwanted.go.into_keys().map(|id| of(id, Action::Prune, None));
+        let go = unwanted
+            .go
+            .into_keys()
+            .map(|id| of(id, Action::Prune, Some("no manifest has it any more".to_owned())));
         let stay = unwanted.stay.into_iter().map(|(id, why)| of(id, Action::Keep, Some(why)));
         comparison.differences.extend(go.chain(stay));
         Ok(comparison)

@@ -7,11 +7,11 @@ use crate::cluster::conflict::Conflict;
 use crate::cluster::diff::meant;
 use crate::cluster::diff::names_secret;
 use crate::cluster::field;
+use crate::cluster::foreign::Sets;
 use crate::cluster::immutable;
 use crate::cluster::immutable::Recreate;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
-use crate::cluster::inventory::PART_OF;
 use crate::cluster::migrate;
 use crate::cluster::refusal;
 use crate::cluster::retry::OnTheWay;
@@ -35,7 +35,6 @@ use crate::run::Run;
 use futures::StreamExt;
 use futures::stream;
 use serde_json::Value;
-use serde_json::json;
 use std::collections::BTreeSet;
 
 /// How many times a conflict is decided anew before it counts as a fight.
@@ -85,6 +84,8 @@ pub(crate) struct Allowed {
 /// Whoever asks the server without writing.
 struct Asking<'a> {
     run: &'a Run,
+    target: &'a Target,
+    sets: Sets,
     wire: Wire,
     on_the_way: OnTheWay,
 }
@@ -108,8 +109,14 @@ pub(crate) async fn decide(
     allowed: Allowed,
 ) -> (Vec<Decided>, Vec<Finding>) {
     let autoscaled = autoscaled(&wanted);
-    let asking =
-        &Asking { run, wire: target.wire(), on_the_way: OnTheWay::among(wanted.iter().map(|w| &w.id)) };
+    let sets = Sets::of(target, &wanted, survey).await;
+    let asking = &Asking {
+        run,
+        target,
+        sets,
+        wire: target.wire(),
+        on_the_way: OnTheWay::among(wanted.iter().map(|w| &w.id)),
+    };
     let all: Vec<Result<Decided, Vec<Finding>>> = stream::iter(wanted)
         .map(|wanted| {
             let autoscaled = autoscaled.contains(&wanted.id.name);
@@ -231,7 +238,13 @@ async fn of_live(
         decided.live = Some(live);
         return Ok(decided);
     }
-    if let Some(finding) = belongs_to_others(&decided.wanted, &live).filter(|_| !allowed.force) {
+    let (target, sets) = (asking.target, &asking.sets);
+    if let Some(note) = sets.shared(target, &decided.wanted, &live, inventory).filter(|_| !allowed.force) {
+        decided.notes.extend(note);
+        decided.live = Some(live);
+        return Ok(decided);
+    }
+    if let Some(finding) = sets.conflict(target, &decided.wanted, &live).filter(|_| !allowed.force) {
         return Err(vec![finding]);
     }
     if !live["metadata"]["deletionTimestamp"].is_null() {
@@ -381,17 +394,4 @@ fn is_as_recorded(wanted: &Wanted, live: &Value, inventory: Option<&Inventory>) 
         && uid == uid_of(live)
         && *applied == inventory.applied(&wanted.object.value)
         && *fingerprint == inventory.fingerprint(live)
-}
-
-fn belongs_to_others(wanted: &Wanted, live: &Value) -> Option<Finding> {
-    let theirs = live["metadata"]["labels"][PART_OF].as_str()?;
-    if json!(theirs) == wanted.object.value["metadata"]["labels"][PART_OF] {
-        return None;
-    }
-    Some(
-        Finding::error(format!("it belongs to another set, `{theirs}`"))
-            .about(wanted.id.to_string())
-            .at(wanted.object.place.clone())
-            .mend("give it another name or namespace, or take it over: `todo up --force-conflicts`"),
-    )
 }

@@ -343,6 +343,10 @@ mod tests {
             client,
             namespace: crate::project::name::Namespace::parse("shop").unwrap(),
             project: crate::project::name::ProjectName::parse("shop").unwrap(),
+            origin: std::sync::Arc::new(crate::project::origin::Origin::of(
+                &crate::world::World::fake("/", [("A", "b")]),
+                std::path::Path::new("/shop/deploy.toml"),
+            )),
             clock: crate::clock::Clock::system(),
         };
         let run = crate::run::Run {

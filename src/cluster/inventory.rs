@@ -4,6 +4,9 @@
 //! exact only after a good one, so an interruption at any point leaves nothing that `down` would not find.
 //! The Secret is an ApplySet parent, too (KEP-3659), so that other tools see whose the objects are.
 
+pub(crate) mod deployed;
+mod read;
+
 use crate::cluster::diff::digest;
 use crate::cluster::diff::meant;
 use crate::cluster::kind;
@@ -12,14 +15,17 @@ use crate::manifest::ObjectId;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
 use crate::random;
-use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use deployed::Beside;
+pub use deployed::Deployed;
+use deployed::is_salt;
 use flate2::Compression;
-use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use kube::core::ApiResource;
+pub(crate) use read::Unreadable;
+pub(crate) use read::read;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
@@ -28,7 +34,6 @@ use sha2::Digest;
 use sha2::Sha256;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::io::Read;
 
 /// The label that says of an object whose it is (KEP-3659, as kubectl spells it).
 pub(crate) const PART_OF: &str = "applyset.kubernetes.io/part-of";
@@ -36,13 +41,19 @@ pub(crate) const PART_OF: &str = "applyset.kubernetes.io/part-of";
 /// The annotation of a namespace that `todo` made, and may therefore remove: the project's name.
 pub(crate) const MADE_BY: &str = "todo.dev/created-by";
 
-const ID: &str = "applyset.kubernetes.io/id";
-const TOOLING: &str = "applyset.kubernetes.io/tooling";
+/// The annotation of Secrets whose values were made at random: they belong to the data that they protect.
+pub const GENERATED: &str = "todo.dev/generated";
+
+/// The label of the Secret with the list.
+pub(crate) const ID: &str = "applyset.kubernetes.io/id";
+
+/// The type of that Secret, which nobody can change.
+const TYPE: &str = "todo.dev/inventory.v1";
+
+/// The annotation of that Secret that names the tool and its version.
+pub(crate) const TOOLING: &str = "applyset.kubernetes.io/tooling";
 const GROUP_KINDS: &str = "applyset.kubernetes.io/contains-group-kinds";
 const NAMESPACES: &str = "applyset.kubernetes.io/additional-namespaces";
-
-/// Decompressed, an inventory is a few hundred bytes an object.
-const LARGEST: u64 = 64 << 20;
 
 /// The list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -56,6 +67,12 @@ pub struct Inventory {
     pub(crate) charts: bool,
     /// Every object, in the order of their ids.
     pub entries: Vec<Entry>,
+    /// By whom and from where it was deployed, where that was written down.
+    #[serde(skip)]
+    pub deployed: Option<Deployed>,
+    /// Why the list had to be rebuilt, if it was: the Secret still is as it was found.
+    #[serde(skip)]
+    pub(crate) damage: Option<String>,
 }
 
 /// One object that we made, or may have made.
@@ -167,7 +184,40 @@ impl Inventory {
             settled: false,
             charts: false,
             entries: Vec::new(),
+            deployed: None,
+            damage: None,
         })
+    }
+
+    /// One that was rebuilt: `entries` is what was found.
+    pub(crate) fn rebuilt(
+        copy: deployed::Copy,
+        mut entries: Vec<Entry>,
+        damage: String,
+    ) -> anyhow::Result<Inventory> {
+        entries.sort_by(|a, b| a.id.cmp(&b.id));
+        entries.dedup_by(|a, b| a.id == b.id);
+        let salt = if is_salt(&copy.salt) { copy.salt } else { Inventory::new()?.salt };
+        let deployed = copy.deployed;
+        Ok(Inventory {
+            schema: 1,
+            salt,
+            settled: false,
+            charts: true,
+            entries,
+            deployed,
+            damage: Some(damage),
+        })
+    }
+
+    /// What a revision keeps of it.
+    pub(crate) fn copy(&self) -> deployed::Copy {
+        let adopted = self.entries.iter().filter(|entry| entry.adopted).map(|entry| entry.id.clone());
+        deployed::Copy {
+            salt: self.salt.clone(),
+            deployed: self.deployed.clone(),
+            adopted: adopted.collect(),
+        }
     }
 
     pub(crate) fn entry(&self, id: &ObjectId) -> Option<&Entry> {
@@ -248,9 +298,9 @@ impl Inventory {
             .filter(|other| *other != namespace.as_str())
             .collect();
         let joined = |texts: Vec<&str>| texts.join(",");
-        let mut secret = before.cloned().unwrap_or_else(|| {
+        let mut secret = before.filter(|before| !before.is_null()).cloned().unwrap_or_else(|| {
             json!({
-                "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/inventory.v1",
+                "apiVersion": "v1", "kind": "Secret", "type": TYPE,
                 "metadata": {"name": name(project), "namespace": namespace.as_str()},
             })
         });
@@ -260,6 +310,8 @@ impl Inventory {
         annotations[GROUP_KINDS] = json!(joined(group_kinds.iter().map(String::as_str).collect()));
         annotations[NAMESPACES] = json!(joined(others.into_iter().collect()));
         secret["data"] = json!({"inventory": data});
+        Beside { salt: Some(self.salt.clone()), deployed: self.deployed.clone() }
+            .write(&mut secret["data"])?;
         Ok(secret)
     }
 }
@@ -268,28 +320,6 @@ impl Inventory {
 pub(crate) fn other_namespaces(secret: &Value) -> Vec<String> {
     let names = secret["metadata"]["annotations"][NAMESPACES].as_str().unwrap_or_default();
     names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()
-}
-
-/// Reads it back. A Secret of that name that is not ours, or of a newer `todo`, is an error.
-pub(crate) fn read(secret: Value, project: &ProjectName, namespace: &Namespace) -> anyhow::Result<Stored> {
-    let metadata = &secret["metadata"];
-    let tooling = metadata["annotations"][TOOLING].as_str().unwrap_or_default();
-    anyhow::ensure!(
-        tooling.starts_with("todo/") && metadata["labels"][ID] == json!(id(project, namespace)),
-        "the Secret `{}` in the namespace `{namespace}` is not an inventory of `todo`",
-        name(project)
-    );
-    let data = secret["data"]["inventory"].as_str().unwrap_or_default();
-    let packed = STANDARD.decode(data).context("the inventory is not base64")?;
-    let mut text = String::new();
-    GzDecoder::new(packed.as_slice())
-        .take(LARGEST)
-        .read_to_string(&mut text)
-        .context("the inventory cannot be unpacked")?;
-    let mut inventory: Inventory = serde_json::from_str(&text).context("the inventory cannot be read")?;
-    anyhow::ensure!(inventory.schema == 1, "the inventory was written by a newer `todo` ({tooling})");
-    inventory.entries.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Stored { inventory, secret })
 }
 
 /// The kind of the Secret that holds it.
@@ -302,12 +332,8 @@ mod tests {
     use super::Entry;
     use super::Inventory;
     use super::apply_set_id;
-    use super::read;
     use crate::cluster::kind;
     use crate::manifest::ObjectId;
-    use crate::project::name::Namespace;
-    use crate::project::name::ProjectName;
-    use serde_json::json;
 
     fn entry(kind: &str, name: &str) -> Entry {
         let id = ObjectId {
@@ -329,30 +355,6 @@ mod tests {
             apply_set_id("my-set", "", "ApplySet", "company.com"),
             "applyset-rhp1a-HVAVT_dFgyEygyA1BEB82HPp2o10UiFTpqtAs-v1"
         );
-    }
-
-    #[test]
-    fn what_is_written_is_read_back_and_strangers_are_refused() {
-        let (project, namespace) = (ProjectName::parse("p").unwrap(), Namespace::parse("a").unwrap());
-        let mut inventory = Inventory::new().unwrap();
-        inventory.extend([entry("Secret", "s"), entry("ConfigMap", "c")]);
-        let secret = inventory.secret(&project, &namespace, None).unwrap();
-        assert_eq!(
-            secret["metadata"]["annotations"]["applyset.kubernetes.io/contains-group-kinds"],
-            "ConfigMap,Secret"
-        );
-        let stored = read(secret.clone(), &project, &namespace).unwrap();
-        assert_eq!(stored.inventory.entries, inventory.entries);
-        let body = json!({"a": 1});
-        assert_eq!(stored.inventory.applied(&body), inventory.applied(&body));
-        assert_ne!(Inventory::new().unwrap().applied(&body), inventory.applied(&body));
-
-        assert!(read(secret.clone(), &ProjectName::parse("q").unwrap(), &namespace).is_err());
-        let stranger = json!({"metadata": {"name": "todo.p"}, "data": {}});
-        assert!(read(stranger, &project, &namespace).is_err());
-        let mut broken = secret;
-        broken["data"]["inventory"] = json!("AAAA");
-        assert!(read(broken, &project, &namespace).is_err());
     }
 
     #[test]

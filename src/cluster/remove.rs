@@ -10,6 +10,7 @@ use crate::cluster::delete::is_controlled;
 use crate::cluster::delete::stuck;
 use crate::cluster::inventory;
 use crate::cluster::inventory::Entry;
+pub use crate::cluster::inventory::GENERATED;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::inventory::PART_OF;
@@ -18,12 +19,16 @@ use crate::cluster::kind;
 use crate::cluster::lock;
 use crate::cluster::lock::Held;
 use crate::cluster::namespace;
+use crate::cluster::owner;
+use crate::cluster::owner::Doing;
+use crate::cluster::owner::Known;
 use crate::cluster::refusal::annotation;
 use crate::cluster::retry::persist;
 use crate::cluster::revision;
 use crate::cluster::survey::Member;
 use crate::cluster::survey::id_of;
 use crate::cluster::survey::list;
+use crate::cluster::survey::recover;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
@@ -35,21 +40,19 @@ use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::OrFault;
 use crate::manifest::ObjectId;
 use crate::manifest::shared::Shared;
 use crate::run::Run;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The annotation of Secrets whose values were made at random: they belong to the data that they protect.
-pub const GENERATED: &str = "todo.dev/generated";
-
 /// What the user allows.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RemoveOptions {
     /// `--purge`: volumes and generated secrets, too.
     pub purge: bool,
+    /// `--adopt`: also what another place has deployed under the same name.
+    pub adopt: bool,
 }
 
 /// What was taken away, and what was not.
@@ -98,7 +101,7 @@ async fn everything(
     lock: &mut Option<Held>,
 ) -> fault::Result<Removed> {
     let wire = target.wire();
-    let (stored, home) = read(run, &wire, target).await?;
+    let (stored, home) = read(run, &wire, target, options.adopt).await?;
     let mut sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
     sorted.ground(grounds_stay);
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
@@ -117,7 +120,7 @@ async fn everything(
     if home.is_some() {
         *lock = Some(lock::take(run, &wire, target).await?);
         // What a run that was in our way has made is to go, too.
-        let (stored, home) = read(run, &wire, target).await?;
+        let (stored, home) = read(run, &wire, target, options.adopt).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
         sorted.ground(grounds_stay);
         remember(run, &wire, target, &mut sorted).await?;
@@ -153,7 +156,12 @@ async fn everything(
 }
 
 /// The inventory, and the namespace that it is in.
-async fn read(run: &Run, wire: &Wire, target: &Target) -> fault::Result<(Option<Stored>, Option<Value>)> {
+async fn read(
+    run: &Run,
+    wire: &Wire,
+    target: &Target,
+    adopt: bool,
+) -> fault::Result<(Option<Stored>, Option<Value>)> {
     let told = || tell(run, Step::Remove, "cluster");
     let (secrets, namespaces) = (inventory::secrets(), kind::core("Namespace"));
     let (home, name) = (target.namespace.as_str(), inventory::name(&target.project));
@@ -162,13 +170,13 @@ async fn read(run: &Run, wire: &Wire, target: &Target) -> fault::Result<(Option<
         persist(told(), || wire.get(&namespaces, None, home)),
     )
     .map_err(reading)?;
-    let stored = secret
-        .map(|secret| inventory::read(secret, &target.project, &target.namespace))
-        .transpose()
-        .or_fault(fault::Kind::Apply, || "cannot read what the project has in the cluster".to_owned())
-        .map_err(|fault| {
-            fault.hint(format!("if it is broken, delete it, and what is ours is found by its label: `kubectl -n {home} delete secret {name}`"))
-        })?;
+    let stored = match found {
+        Some(_) => recover::stored(run, wire, target, secret).await?,
+        None => None,
+    };
+    if let Some(stored) = &stored {
+        owner::permit(target, Known::of(&stored.inventory), None, adopt, Doing::Down)?;
+    }
     Ok((stored, found))
 }
 
@@ -242,7 +250,11 @@ async fn sort(
         if let Some(mark) = asks_to_stay(object) {
             sorted.keep(id, member, format!("`{mark}` says so"));
         } else if id.kind == "Namespace" && id.group.is_empty() {
-            let made = annotation(object, MADE_BY) == Some(target.project.as_str())
+            // Whichever project it was made for: the last one that leaves it takes it along.
+            let is_home = id.name == target.namespace.as_str();
+            let maker = annotation(object, MADE_BY);
+            let made = maker == Some(target.project.as_str())
+                || is_home && maker.is_some()
                 || entry.is_some() && !adopted && object["metadata"]["labels"][PART_OF] == target.part_of();
             if made {
                 sorted.namespaces.insert(id, member);
@@ -349,8 +361,14 @@ async fn remember(run: &Run, wire: &Wire, target: &Target, sorted: &mut Sorted) 
 /// Removes the inventory and the revisions, or writes down what was kept.
 async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fault::Result<()> {
     revision::forget(run, target, wire).await?;
+    if sorted.data.is_empty() {
+        recover::forget(run, wire, target).await?;
+    }
     let Some(stored) = &sorted.inventory else { return Ok(()) };
     let secret = &stored.secret;
+    if sorted.data.is_empty() && secret.is_null() {
+        return Ok(());
+    }
     if sorted.data.is_empty() {
         let (kind, home) = (inventory::secrets(), Some(target.namespace.as_str()));
         let name = inventory::name(&target.project);

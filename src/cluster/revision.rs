@@ -6,6 +6,7 @@
 mod shelf;
 
 use crate::cluster::apply::Applied;
+use crate::cluster::inventory::Inventory;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
 use crate::event::Finding;
@@ -28,6 +29,9 @@ use std::io::Read;
 
 /// How many revisions are kept.
 const KEPT: usize = 10;
+
+/// How many numbers are tried where Secrets of others have the names.
+const TRIED: u64 = 20;
 
 /// So much may be packed: more is no application's, and `todo` would not read it back either.
 const LARGEST: usize = 16 << 20;
@@ -72,7 +76,7 @@ pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>>
                 }
             };
             revisions.push(Revision {
-                number: payload.number,
+                number,
                 created: payload.created,
                 objects: payload.objects.len(),
                 images: images(&payload.objects),
@@ -115,11 +119,10 @@ pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::
                 if there.is_empty() { "none".into() } else { there.join(", ") }
             )));
         };
-        let payload = payload(&shelf, head).await.map_err(|fault| {
-            fault
-                .context(format!("cannot go back to revision {number}"))
-                .hint("go back to another: `todo history` lists them")
-        })?;
+        let payload = match payload(&shelf, head).await {
+            Ok(payload) => payload,
+            Err(fault) => return Err(damaged(&shelf, &heads, *number, fault).await),
+        };
         let place = Place::file(format!("revision {number}"));
         let objects = payload.objects.into_iter().map(|object| Object::made(object, place.clone()));
         let (left, objects) = objects.partition(|object| {
@@ -135,6 +138,7 @@ pub(crate) async fn record(
     run: &Run,
     target: &Target,
     wire: &Wire,
+    inventory: &Inventory,
     applied: &Applied,
     changed: bool,
 ) -> fault::Result<Option<u64>> {
@@ -169,8 +173,17 @@ pub(crate) async fn record(
     }
     let keep: Vec<u64> = heads.iter().rev().take(KEPT - 1).map(|(number, _)| *number).collect();
     shelf.keep_only(&keep).await?;
-    shelf.put(number, &packed).await?;
-    Ok(Some(number))
+    for number in number..number + TRIED {
+        // A Secret that has lost its labels is no revision, and still has its name.
+        if shelf.put(number, &packed, &inventory.copy()).await? {
+            return Ok(Some(number));
+        }
+    }
+    run.sink.warn(
+        Finding::warning(format!("the revision is not recorded: the names from `{number}` on are taken"))
+            .mend("see which Secrets have them: `kubectl get secrets`; delete those that nobody needs"),
+    );
+    Ok(None)
 }
 
 /// Removes every revision.
@@ -181,6 +194,19 @@ pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Re
 async fn payload(shelf: &Shelf<'_>, head: &Value) -> fault::Result<Payload> {
     let packed = shelf.get(head).await?;
     read(&packed).or_fault(fault::Kind::Apply, || "cannot read a revision".to_owned())
+}
+
+/// Says which revision can be gone back to instead of one that cannot be read.
+async fn damaged(shelf: &Shelf<'_>, heads: &[(u64, Value)], number: u64, fault: Fault) -> Fault {
+    let fault = fault.context(format!("cannot go back to revision {number}"));
+    for (earlier, head) in heads.iter().rev().filter(|(earlier, _)| *earlier < number) {
+        if payload(shelf, head).await.is_ok() {
+            return fault.hint(format!(
+                "the newest before it that can be read: `todo rollback {earlier}`; `todo history` lists all"
+            ));
+        }
+    }
+    fault.hint("go back to another: `todo history` lists them")
 }
 
 fn unreadable(number: u64, fault: &Fault) -> Finding {

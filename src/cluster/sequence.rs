@@ -106,6 +106,9 @@ impl Writing<'_> {
         }
         applied.stored =
             Some(superset(run, target, wire, &survey, first, wanted, self.options.charts).await?);
+        if let Some(note) = survey.permit.note.clone() {
+            run.sink.warn(note);
+        }
         applied.survey = survey;
         self.turns(wire, decided, applied).await
     }

@@ -18,6 +18,7 @@ use crate::cluster::revision;
 use crate::cluster::survey;
 use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Member;
+use crate::cluster::survey::recover;
 use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
@@ -207,8 +208,8 @@ async fn finish(
     // What a run before this one has written and not settled is in no revision yet.
     let changed = !applied.is_unchanged() || !pruned.is_empty() || !inventory.settled;
     // Before the list says that all is done: then nobody would record it any more.
-    let revision = revision::record(run, target, wire, applied, changed).await?;
     inventory.entries = entries;
+    let revision = revision::record(run, target, wire, &inventory, applied, changed).await?;
     inventory.settled = true;
     store(run, target, wire, inventory, before).await?;
     Ok(Settled { pruned, kept: candidates.stay, revision })
@@ -279,14 +280,14 @@ pub async fn ours(run: &Run, target: &Target) -> fault::Result<Option<Inventory>
             .map_err(|failure| unreadable(failure, "cannot read what the project has in the cluster"))
         })
         .await?;
-    let Some(secret) = secret else { return Ok(None) };
-    crate::cluster::inventory::read(secret, &target.project, &target.namespace)
-        .map(|stored| Some(stored.inventory))
-        .map_err(|error| {
-            Fault::new(fault::Kind::Apply, error)
-                .context("cannot read what the project has in the cluster")
-                .hint("`todo up` writes it anew")
-        })
+    let stored = run.or_stopped(recover::stored(run, &wire, target, secret)).await?;
+    Ok(stored.map(|stored| stored.inventory))
+}
+
+/// What to know about an inventory that was damaged, and that [`ours`] has rebuilt.
+#[must_use]
+pub fn damage(target: &Target, inventory: &Inventory) -> Option<Finding> {
+    recover::note(target, inventory)
 }
 
 #[cfg(test)]

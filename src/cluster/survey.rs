@@ -3,7 +3,10 @@
 //! Only reads. Objects are found by the label that says whose they are; those that do not carry it yet are asked for by
 //! name.
 
+pub(crate) mod recover;
+
 use crate::cluster::inventory;
+use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
@@ -11,6 +14,11 @@ use crate::cluster::kind;
 use crate::cluster::kind::Kinds;
 use crate::cluster::lock;
 use crate::cluster::order;
+use crate::cluster::owner;
+use crate::cluster::owner::Doing;
+use crate::cluster::owner::Known;
+use crate::cluster::owner::Permit;
+use crate::cluster::owner::Wants;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::retry::persist;
@@ -23,7 +31,6 @@ use crate::event::Finding;
 use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
-use crate::fault::OrFault;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::follow::Versions;
@@ -80,6 +87,8 @@ pub(crate) struct Survey {
     pub(crate) members: BTreeMap<ObjectId, Member>,
     /// What is wanted and there without our label.
     pub(crate) strangers: BTreeMap<ObjectId, Shared<Value>>,
+    /// What was allowed with what another place may have deployed.
+    pub(crate) permit: Permit,
 }
 
 impl Survey {
@@ -247,15 +256,10 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     };
     let lists = list(&wire, target, run, listed);
     let ((secret, lease, found), mut members) = tokio::try_join!(records, lists).map_err(reading)?;
-    let stored = secret
-        .map(|secret| inventory::read(secret, &target.project, &target.namespace))
-        .transpose()
-        .or_fault(fault::Kind::Apply, || "cannot read what the project has in the cluster".to_owned())
-        .map_err(|fault| {
-            fault.hint(format!(
-                "look at it: `kubectl -n {namespace} get secret {name} -o yaml`; if it is broken, delete it and run `todo up` again"
-            ))
-        })?;
+    let stored = match found {
+        Some(_) => recover::stored(run, &wire, target, secret).await?,
+        None => None,
+    };
     let before = stored.as_ref().map(|stored| stored.inventory.kinds()).unwrap_or_default();
     let mut more = Vec::new();
     for (key, kind) in before {
@@ -281,7 +285,28 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
         .await
         .map_err(reading)?;
     let strangers = found_by_name.into_iter().flatten().collect();
-    Ok(Survey { stored, lease, namespace: found, members, strangers })
+    Ok(Survey { stored, lease, namespace: found, members, strangers, permit: Permit::default() })
+}
+
+/// Allows a run that wants these objects, unless what is there was deployed from another place; `adopt` takes it over.
+pub(crate) fn permit(
+    target: &Target,
+    survey: &mut Survey,
+    wanted: &[Wanted],
+    adopt: bool,
+) -> fault::Result<()> {
+    let labelled: Vec<Entry>;
+    let known = match &survey.stored {
+        Some(stored) => Known::of(&stored.inventory),
+        None => {
+            let entry = |(id, member): (&ObjectId, &Member)| Entry::new(id.clone(), &member.kind);
+            labelled = survey.members.iter().map(entry).collect();
+            Known::labelled(&labelled)
+        }
+    };
+    let wants = Wants::of(wanted.iter().map(|wanted| &wanted.object));
+    survey.permit = owner::permit(target, known, Some(&wants), adopt, Doing::Up)?;
+    Ok(())
 }
 
 type Kind2 = (Option<String>, Kind);

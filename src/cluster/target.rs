@@ -16,6 +16,7 @@ use crate::file;
 use crate::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
+use crate::project::origin::Origin;
 use crate::run::Run;
 use kube::Client;
 use kube::Config;
@@ -24,6 +25,7 @@ use kube::config::Kubeconfig;
 use kube::config::NamedExtension;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection may take; the API server is on this machine or in its network.
@@ -41,6 +43,8 @@ pub struct Target {
     pub namespace: Namespace,
     /// Whose they are.
     pub project: ProjectName,
+    /// Where the project's files are.
+    pub origin: Arc<Origin>,
     /// What time it is here.
     pub clock: Clock,
 }
@@ -68,8 +72,9 @@ impl Target {
         context: &str,
         namespace: Namespace,
         project: ProjectName,
+        origin: Arc<Origin>,
     ) -> Result<Target, Fault> {
-        Target::guarded(run, kubeconfig, context, Guard::LocalMinikube, namespace, project).await
+        Target::guarded(run, kubeconfig, context, Guard::LocalMinikube, namespace, project, origin).await
     }
 
     /// As [`Target::connect`], for a context that may be any cluster if the project names it.
@@ -80,39 +85,10 @@ impl Target {
         guard: Guard,
         namespace: Namespace,
         project: ProjectName,
+        origin: Arc<Origin>,
     ) -> Result<Target, Fault> {
-        let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
-        file::check(kubeconfig, file::TEXT).or_fault(Kind::Minikube, doing)?;
-        let file = Kubeconfig::read_from(kubeconfig).or_fault(Kind::Minikube, doing)?;
-        if !file.contexts.iter().any(|entry| entry.name == context) {
-            return Err(Fault::message(
-                Kind::Minikube,
-                format!("{} has no context `{context}`", kubeconfig.display()),
-            )
-            .hint(format!("write it: `minikube update-context -p {context}`")));
-        }
-        if guard == Guard::LocalMinikube && !is_local_minikube(&file, context) {
-            return Err(Fault::message(
-                Kind::Usage,
-                format!("the context `{context}` is not a local minikube; nothing was sent to it"),
-            )
-            .hint(format!(
-                "if it is meant, name it in deploy.toml: `[target.NAME]` with `context = \"{context}\"`, and use `todo up --target NAME`"
-            )));
-        }
-        hide_credentials(run, &file);
-        let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
-        let mut config =
-            Config::from_custom_kubeconfig(file, &options).await.or_fault(Kind::Minikube, doing)?;
-        // Ours tell why they wait (`retry`); kube's wait in silence for minutes.
-        config.default_retry = false;
-        // A proxy of the environment is for the outside; it would not find a cluster on this machine.
-        if guard == Guard::LocalMinikube {
-            config.proxy_url = None;
-        }
-        config.connect_timeout = Some(CONNECT);
-        let client = Client::try_from(config).or_fault(Kind::Minikube, doing)?;
-        Ok(Target { client, namespace, project, clock: run.world.clock.clone() })
+        let client = client(run, kubeconfig, context, guard).await?;
+        Ok(Target { client, namespace, project, origin, clock: run.world.clock.clone() })
     }
 
     /// Asks by [`Target::client`], and again while the server stumbles; `item` is what waits meanwhile, `doing` what could
@@ -166,6 +142,41 @@ fn hide_credentials(run: &Run, file: &Kubeconfig) {
         let values = own.into_iter().chain(named.map(|(_, value)| value));
         values.filter_map(serde_json::Value::as_str).for_each(|value| run.sink.hide(value.as_bytes()));
     }
+}
+
+/// A connection to the cluster behind `context` of the file `kubeconfig`, if that is one that `guard` allows. Nothing is sent
+/// yet.
+pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -> Result<Client, Fault> {
+    let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
+    file::check(kubeconfig, file::TEXT).or_fault(Kind::Minikube, doing)?;
+    let file = Kubeconfig::read_from(kubeconfig).or_fault(Kind::Minikube, doing)?;
+    if !file.contexts.iter().any(|entry| entry.name == context) {
+        return Err(Fault::message(
+            Kind::Minikube,
+            format!("{} has no context `{context}`", kubeconfig.display()),
+        )
+        .hint(format!("write it: `minikube update-context -p {context}`")));
+    }
+    if guard == Guard::LocalMinikube && !is_local_minikube(&file, context) {
+        return Err(Fault::message(
+            Kind::Usage,
+            format!("the context `{context}` is not a local minikube; nothing was sent to it"),
+        )
+        .hint(format!(
+            "if it is meant, name it in deploy.toml: `[target.NAME]` with `context = \"{context}\"`, and use `todo up --target NAME`"
+        )));
+    }
+    hide_credentials(run, &file);
+    let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
+    let mut config = Config::from_custom_kubeconfig(file, &options).await.or_fault(Kind::Minikube, doing)?;
+    // Ours tell why they wait (`retry`); kube's wait in silence for minutes.
+    config.default_retry = false;
+    // A proxy of the environment is for the outside; it would not find a cluster on this machine.
+    if guard == Guard::LocalMinikube {
+        config.proxy_url = None;
+    }
+    config.connect_timeout = Some(CONNECT);
+    Client::try_from(config).or_fault(Kind::Minikube, doing)
 }
 
 /// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and an address that is not far away.

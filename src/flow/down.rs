@@ -4,6 +4,7 @@ use crate::cli;
 use crate::cluster::helm;
 use crate::cluster::helm::Where;
 use crate::cluster::hook;
+use crate::cluster::owner::Doing;
 use crate::cluster::release;
 use crate::cluster::release::Record;
 use crate::cluster::remove;
@@ -21,6 +22,7 @@ use crate::flow::Answer;
 use crate::flow::forwards;
 use crate::flow::hooks;
 use crate::flow::hosts;
+use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::reach::Site;
@@ -84,6 +86,7 @@ fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
 async fn take_away(run: &Run, project: &Project, site: &Site, flags: &cli::Down) -> Result<()> {
     let step = run.sink.step(Step::Remove);
     let target = site.target(run, project).await?;
+    let adopt = owner::check(run, project, &target, None, flags.adopt, Doing::Down).await?;
     let mut record = release::read(run, &target).await?;
     let purge = flags.purge;
     let charts = !record.releases.is_empty();
@@ -92,7 +95,7 @@ async fn take_away(run: &Run, project: &Project, site: &Site, flags: &cli::Down)
         redaction::cluster(run, &target, Step::Remove).await;
         begin(run, &target, site, &mut record, flags).await?;
     }
-    let options = RemoveOptions { purge };
+    let options = RemoveOptions { purge, adopt };
     let mut removed = Removed::default();
     if charts {
         removed = remove::remove_but_grounds(run, &target, &options).await?;
@@ -100,7 +103,7 @@ async fn take_away(run: &Run, project: &Project, site: &Site, flags: &cli::Down)
     }
     removed.removed.extend(remove::remove(run, &target, &options).await?.removed);
     if flags.purge {
-        image::remove_all(run, &project.name, &site.destination).await?;
+        image::remove_all(run, &project.image_owner(), &site.destination).await?;
     }
     let outcome = if removed.removed.is_empty() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, None);

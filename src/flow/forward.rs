@@ -1,6 +1,7 @@
 //! `todo forward`: a port of a Service on localhost, held until Ctrl-C, or in the background until it is ended.
 
 use crate::cli;
+use crate::cluster::owner::Doing;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Fault;
@@ -11,6 +12,7 @@ use crate::flow::Held;
 use crate::flow::Open;
 use crate::flow::forwards;
 use crate::flow::open;
+use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::redaction;
 use crate::project::Project;
@@ -32,7 +34,10 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
     redaction::cluster(run, &target, Step::Service).await;
     let objects = match wanted {
         Some(_) => Vec::new(),
-        None => open::deployed(run, &target).await?,
+        None => {
+            owner::check(run, project, &target, None, false, Doing::Using).await?;
+            open::deployed(run, &target).await?
+        }
     };
     let step = run.sink.step(Step::Service);
     let (client, namespace) = (&target.client, &target.namespace);

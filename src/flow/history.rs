@@ -1,6 +1,7 @@
 //! `todo history` and `todo rollback`: the revisions that ran well, and the way back to one.
 
 use crate::cli;
+use crate::cluster::owner::Doing;
 use crate::cluster::release;
 use crate::cluster::revision;
 use crate::event::Step;
@@ -10,6 +11,7 @@ use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::back;
 use crate::flow::hooks;
+use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::redaction;
 use crate::flow::up::limits;
@@ -21,6 +23,7 @@ use crate::run::Run;
 /// Lists the revisions, the newest first.
 pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
     let target = reach::running(run, project).await?;
+    owner::check(run, project, &target, None, false, Doing::Using).await?;
     let revisions = revision::history(run, &target).await?;
     redaction::cluster(run, &target, Step::Preflight).await;
     let rows = revisions.iter().map(|one| {
@@ -39,6 +42,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
 /// Applies the objects of an earlier revision as they were then, and waits until they are healthy.
 pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Result<Answer> {
     let target = reach::running(run, project).await?;
+    owner::check(run, project, &target, None, false, Doing::Using).await?;
     redaction::cluster(run, &target, Step::Apply).await;
     let earlier = revision::earlier(run, &target, flags.revision).await?;
     let mut record = release::read(run, &target).await?;

@@ -83,7 +83,7 @@ pub(crate) fn found(
         note("nobody can be asked here: `todo up --hosts --yes` writes it");
         return None;
     }
-    let unwritten = Unwritten { project: project.name.to_string(), entries };
+    let unwritten = Unwritten { project: project.image_owner().to_string(), entries };
     if !yes {
         return Some(unwritten);
     }
@@ -96,7 +96,8 @@ pub(crate) fn found(
 /// Takes the project's lines away, or tells that they are there.
 pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
     let path = run.world.hosts_file();
-    let name = project.name.as_str();
+    let owner = project.image_owner();
+    let name = owner.as_str();
     let lines = file::read_text(&path, file::TEXT).map_or(0, |text| hosts::ours(&text, name));
     if lines == 0 {
         return;

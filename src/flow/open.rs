@@ -1,5 +1,6 @@
 //! `todo open`: the URL, asked as `up` asks it, in the browser.
 
+use crate::cluster::owner::Doing;
 use crate::cluster::revision;
 use crate::cluster::target::Target;
 use crate::event::Finding;
@@ -12,6 +13,7 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::hosts;
+use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::redaction;
 use crate::flow::up;
@@ -25,6 +27,7 @@ use crate::world::World;
 pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     let site = reach::there(run, project).await?;
     let target = site.target(run, project).await?;
+    owner::check(run, project, &target, None, false, Doing::Using).await?;
     let objects = deployed(run, &target).await?;
     let proved = up::open(run, project, &target, &site, &objects, up::ANSWER).await?;
     let unwritten = hosts::found(run, project, &proved, false, false);

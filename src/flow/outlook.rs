@@ -45,7 +45,7 @@ pub(crate) async fn outlook(
     images: &[Surveyed],
     options: &ApplyOptions,
 ) -> Result<Outlook> {
-    let looked = image::look(run, &project.name, &site.destination, images).await?;
+    let looked = image::look(run, &project.image_owner(), &site.destination, images).await?;
     // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
     let unbuilt = |image: &Looked| format!("{} (to be built)", image.name);
     let references = looked

@@ -4,6 +4,8 @@ use crate::cluster::apply::ApplyOptions;
 use crate::cluster::compare::Action;
 use crate::cluster::compare::Comparison;
 use crate::cluster::compare::Difference;
+use crate::cluster::owner::Doing;
+use crate::cluster::owner::Wants;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::event::Step;
@@ -16,6 +18,7 @@ use crate::flow::hooks;
 use crate::flow::hooks::Course;
 use crate::flow::outlook::Outlook;
 use crate::flow::outlook::outlook;
+use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::redaction;
@@ -48,10 +51,13 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     let target = site.target(run, project).await?;
     redaction::cluster(run, &target, Step::Preflight).await;
     let releases = gathered.plan.releases;
-    if let Err(fault) = hooks::owners(run, &target, &releases, false).await {
+    let wants = Wants::of(&objects);
+    let adopt = owner::check(run, project, &target, Some(&wants), options.adopt, Doing::Up).await?;
+    if let Err(fault) = hooks::owners(run, &target, &releases, options.adopt).await {
         let warnings = fault.findings.into_iter();
         warnings.for_each(|finding| run.sink.warn(Finding { severity: Severity::Warning, ..finding }));
     }
+    let options = ApplyOptions { adopt, ..options };
     let ahead = outlook(run, project, &site, &target, objects, releases, &gathered.images, &options).await?;
     let Outlook { looked, bound, comparison, course } = ahead;
     if !comparison.refused.is_empty() {

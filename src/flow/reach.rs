@@ -1,6 +1,7 @@
 //! The cluster of a run, as what the other rooms ask for: the project's minikube, or the `[target]` that was named.
 
 use crate::cluster::context;
+use crate::cluster::target;
 use crate::cluster::target::Guard;
 use crate::cluster::target::Target;
 use crate::docker;
@@ -18,6 +19,7 @@ use crate::minikube::State;
 use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::Runtime;
+use crate::project::origin::Origin;
 use crate::run::Run;
 use crate::service::Reach;
 use crate::service::detached::Owner;
@@ -25,6 +27,7 @@ use crate::service::detached::watch::NotConnected;
 use kube::Client;
 use kube::config::Kubeconfig;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Where a cluster is, and how images and requests get there.
 #[derive(Debug)]
@@ -104,11 +107,13 @@ impl Site {
 
     /// The cluster's API server, and the project's place in it.
     pub(crate) async fn target(&self, run: &Run, project: &Project) -> Result<Target> {
+        let origin = Arc::new(Origin::of(&run.world, &project.file));
         let (namespace, project) = (project.namespace.clone(), project.name.clone());
         if let Some(Connection(client)) = &self.api {
-            return Ok(Target { client: client.clone(), namespace, project, clock: run.world.clock.clone() });
+            let (client, clock) = (client.clone(), run.world.clock.clone());
+            return Ok(Target { client, namespace, project, origin, clock });
         }
-        Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, project).await
+        Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, project, origin).await
     }
 }
 
@@ -144,9 +149,8 @@ pub(crate) async fn connect(run: &Run, owner: &Owner) -> std::result::Result<Cli
         return Err(NotConnected::NoContext);
     }
     let guard = if owner.minikube { Guard::LocalMinikube } else { Guard::Named };
-    let (home, project) = (owner.home.clone(), owner.project.clone());
-    let target = Target::guarded(run, &owner.kubeconfig, &owner.context, guard, home, project).await;
-    target.map(|target| target.client).map_err(|fault| unusable(fault.causes().join(": ")))
+    let client = target::client(run, &owner.kubeconfig, &owner.context, guard).await;
+    client.map_err(|fault| unusable(fault.causes().join(": ")))
 }
 
 /// What the cluster of a run is now.

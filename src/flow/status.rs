@@ -3,9 +3,9 @@
 use crate::cluster::health::Health;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::owner::Owner;
 use crate::cluster::phase::owns_pods;
 use crate::cluster::release;
-use crate::cluster::settle::ours;
 use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
 use crate::event::Finding;
@@ -13,6 +13,7 @@ use crate::event::Step;
 use crate::fault::Result;
 use crate::flow;
 use crate::flow::Answer;
+use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::reach::Site;
@@ -27,6 +28,7 @@ use crate::project::name::ImageName;
 use crate::report::status as told;
 use crate::report::status::ClusterStatus;
 use crate::report::status::ImageStatus;
+use crate::report::status::OtherProject;
 use crate::report::status::SCHEMA;
 use crate::report::status::ServiceStatus;
 use crate::report::status::StatusReport;
@@ -59,6 +61,7 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
         workloads: Vec::new(),
         services: Vec::new(),
         forwards: Vec::new(),
+        other: None,
     };
     let running = forwards(run, project, &mut report);
     let state = match reach::look(run, project).await? {
@@ -104,8 +107,17 @@ async fn inside(
     report: &mut StatusReport,
 ) -> Result<()> {
     let target = site.target(run, project).await?;
-    let inventory = ours(run, &target).await?.filter(Inventory::is_deployed);
+    let found = owner::find(run, project, &target, None).await?;
+    if let (Owner::Others, Some(there)) = (&found.owner, &found.inventory) {
+        report.other = Some(OtherProject {
+            origin: there.deployed.as_ref().map(|deployed| deployed.origin.to_string()),
+            last_written: there.deployed.as_ref().map(|deployed| deployed.last.to_string()),
+            objects: there.entries.len(),
+        });
+        return Ok(());
+    }
     redaction::cluster(run, &target, Step::Preflight).await;
+    let inventory = found.inventory.filter(Inventory::is_deployed);
     let helms = if project.sources.iter().any(Source::is_helms) {
         release::read(run, &target).await?.releases.into_values().flat_map(|one| one.objects).collect()
     } else {
@@ -116,9 +128,10 @@ async fn inside(
     }
     let entries = inventory.iter().flat_map(|inventory| &inventory.entries).chain(&helms);
     let objects: Vec<_> = entries.filter(|entry| !entry.kept).map(Entry::resource).collect();
+    let image_owner = project.image_owner();
     let (found, images, asked) = tokio::try_join!(
         status::status(run, &target, &objects),
-        image::stored(run, &project.name, &site.destination),
+        image::stored(run, &image_owner, &site.destination),
         service::ask(&target.client, &target.namespace, &site.reach, &project.services, &[], forwards),
     )?;
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {

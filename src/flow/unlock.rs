@@ -1,8 +1,10 @@
 //! `todo unlock`: gives back a lock whose owner is gone, for people who know that it is.
 
 use crate::cluster::lock;
+use crate::cluster::owner::Doing;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::owner;
 use crate::flow::reach;
 use crate::project::Project;
 use crate::report::listing::Listing;
@@ -12,6 +14,7 @@ use serde_json::json;
 /// Takes the project's lock away from whoever holds it.
 pub async fn unlock(run: &Run, project: &Project) -> Result<Answer> {
     let target = reach::running(run, project).await?;
+    owner::check(run, project, &target, None, false, Doing::Using).await?;
     let owner = lock::unlock(run, &target).await?;
     let rows = owner.iter().map(|owner| vec!["was held by".to_owned(), owner.to_string()]).collect();
     let json = json!({ "was_held_by": owner.map(|owner| json!({ "who": owner.who, "since": owner.since })) });

@@ -6,7 +6,10 @@ use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::awake::awake;
+use crate::cluster::foreign;
 use crate::cluster::hook;
+use crate::cluster::owner::Doing;
+use crate::cluster::owner::Wants;
 use crate::cluster::revision::history;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::rollout;
@@ -31,6 +34,7 @@ use crate::flow::hooks::Course;
 use crate::flow::hosts;
 use crate::flow::ingress;
 use crate::flow::outlook::outlook;
+use crate::flow::owner;
 use crate::flow::reach::Site;
 use crate::flow::redaction;
 use crate::flow::releases;
@@ -72,7 +76,10 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
         None => start(run, project).await?,
     };
     let target = site.target(run, project).await?;
-    let adopted = hooks::owners(run, &target, &plan.releases, flags.helm.adopt).await?;
+    let adopted = hooks::owners(run, &target, &plan.releases, flags.apply.adopt).await?;
+    let wants = Wants::of(&plan.objects);
+    let adopt = owner::check(run, project, &target, Some(&wants), flags.apply.adopt, Doing::Up).await?;
+    let flags = &cli::Up { apply: cli::Apply { adopt, ..flags.apply }, ..flags.clone() };
     let idle = async {
         let (objects, releases) = (plan.objects.clone(), plan.releases.clone());
         let options = options(flags.apply);
@@ -82,7 +89,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     };
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
     let (built, unasked, ()) = tokio::try_join!(
-        beside(build(run, project, &site.destination, &images), room::check(run, &target, &plan.objects)),
+        beside(build(run, project, &site.destination, &images), possible(run, &target, &plan.objects, flags)),
         check::before(run, project, &site, &plan.objects, idle),
         ingress::served(run, project, &target, &plan.objects),
     )?;
@@ -127,8 +134,8 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
 
 /// What the user allows.
 pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {
-    let cli::Apply { force_conflicts, recreate, prune_data, yes } = flags;
-    ApplyOptions { force_conflicts, recreate, prune_data, yes, ..ApplyOptions::default() }
+    let cli::Apply { force_conflicts, recreate, prune_data, yes, adopt } = flags;
+    ApplyOptions { force_conflicts, recreate, prune_data, yes, adopt, ..ApplyOptions::default() }
 }
 
 /// Everything of this machine and of the project's files, before anything outside is touched.
@@ -157,7 +164,7 @@ async fn start(run: &Run, project: &Project) -> Result<(Site, Option<Timestamp>)
 
 async fn build(run: &Run, project: &Project, to: &Destination, images: &[Surveyed]) -> Result<Vec<Built>> {
     let step = run.sink.step(Step::Image);
-    let built = image::make(run, &project.name, to, images).await?;
+    let built = image::make(run, &project.image_owner(), to, images).await?;
     step.finish(whole(built.iter().map(|image| image.outcome)), image::summary(&built));
     Ok(built)
 }
@@ -175,6 +182,15 @@ async fn beside(
     }
     let (images, ()) = tokio::try_join!(build, room)?;
     Ok(images)
+}
+
+/// Whether there is room for the objects, and none of them is another project's.
+async fn possible(run: &Run, target: &Target, objects: &[Object], flags: &cli::Up) -> Result<()> {
+    room::check(run, target, objects).await?;
+    if flags.apply.force_conflicts {
+        return Ok(());
+    }
+    Box::pin(foreign::check(run, target, objects)).await
 }
 
 /// What was written, by us and by Helm, and what is still to be done about the charts.
@@ -216,6 +232,9 @@ async fn write(
         objects.into_iter().partition(|object| releases::is_helms(&releases, object));
     let options = ApplyOptions { limits: limits(&flags.wait), charts, ..options(flags.apply) };
     if course.has_beginning() || !helms.is_empty() {
+        if !flags.apply.force_conflicts {
+            Box::pin(foreign::check(run, target, &objects)).await?;
+        }
         hook::ground(run, target).await?;
         let first: Vec<Object> =
             objects.iter().filter(|object| is_ground(project, object)).cloned().collect();
@@ -367,7 +386,7 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
             .flat_map(|image| [image.reference.clone(), image.tag.clone()])
             .chain(named)
             .collect();
-        image::sweep(run, &project.name, to, &keep).await
+        image::sweep(run, &project.image_owner(), to, &keep).await
     };
     if let Err(fault) = swept.await {
         let message = format!("old images stay for now: {}", fault.causes().join(": "));

@@ -4,8 +4,8 @@
 
 use crate::file;
 use crate::image::key::Inputs;
-use crate::project::name::ImageName;
-use crate::project::name::ProjectName;
+use crate::project::Image;
+use crate::project::name::ImageOwner;
 use crate::replace::private_folder;
 use crate::replace::replace;
 use crate::world::World;
@@ -29,7 +29,7 @@ pub struct Last {
 
 /// What is remembered of this image as built by the engine at `engine`; `None` if nothing is, or nothing readable.
 #[must_use]
-pub fn read(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<Last> {
+pub fn read(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<Last> {
     let text = file::read(&file(world, engine, project, image)?, file::INDEX).ok()?;
     let end = text.iter().position(|byte| *byte == b'\n')?;
     serde_json::from_slice(&text[end..]).ok()
@@ -37,7 +37,7 @@ pub fn read(world: &World, engine: &str, project: &ProjectName, image: &ImageNam
 
 /// The key of what is remembered. Reads the first line alone: a big context has a long list of inputs.
 #[must_use]
-pub fn key(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<String> {
+pub fn key(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<String> {
     let mut line = String::new();
     let file = file::open(&file(world, engine, project, image)?).ok()?;
     BufReader::with_capacity(64, file).take(64).read_line(&mut line).ok()?;
@@ -46,15 +46,22 @@ pub fn key(world: &World, engine: &str, project: &ProjectName, image: &ImageName
 }
 
 /// Remembers it. That it cannot be written is no reason to fail: only the next explanation suffers.
-pub fn write(world: &World, engine: &str, project: &ProjectName, image: &ImageName, key: &str, last: &Last) {
+pub fn write(world: &World, engine: &str, project: &ImageOwner, image: &Image, key: &str, last: &Last) {
     let Some(file) = file(world, engine, project, image) else { return };
     let Ok(inputs) = serde_json::to_string(last) else { return };
     let folder = file.parent().map_or(Ok(()), private_folder);
     let _ = folder.and_then(|()| replace(&file, format!("{key}\n{inputs}").as_bytes(), None));
 }
 
-fn file(world: &World, engine: &str, project: &ProjectName, image: &ImageName) -> Option<PathBuf> {
+/// By where the image is built from, too: another folder's project may have the same name, and an engine that was made
+/// again has the same address. What was built there is nothing to compare with.
+fn file(world: &World, engine: &str, project: &ImageOwner, image: &Image) -> Option<PathBuf> {
     let engine = blake3::hash(engine.as_bytes()).to_hex();
-    let name = format!("{}.json", image.as_str().replace('/', "%2F"));
+    let mut place = blake3::Hasher::new();
+    for path in [&image.context, &image.dockerfile] {
+        place.update(path.as_os_str().as_encoded_bytes()).update(b"\0");
+    }
+    let place = place.finalize().to_hex();
+    let name = format!("{}-{}.json", image.name.as_str().replace('/', "%2F"), &place[..12]);
     Some(world.cache_folder()?.join("images").join(project.as_str()).join(&engine[..12]).join(name))
 }

@@ -8,7 +8,7 @@ use crate::image::engine::Engine;
 use crate::image::sweep::of_project;
 use crate::image::tags;
 use crate::project::name::ImageName;
-use crate::project::name::ProjectName;
+use crate::project::name::ImageOwner;
 use crate::run::Run;
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct Stored {
 /// The newest image of each name that the engine has for `project`.
 pub async fn stored(
     run: &Run,
-    project: &ProjectName,
+    project: &ImageOwner,
     to: &Destination,
 ) -> Result<BTreeMap<ImageName, Stored>> {
     let doing = || format!("cannot list the images of the engine at {}", to.builder);

@@ -10,7 +10,7 @@ use crate::image::NodeStore;
 use crate::image::engine::Engine;
 use crate::image::node::Node;
 use crate::image::tags;
-use crate::project::name::ProjectName;
+use crate::project::name::ImageOwner;
 use crate::run::Run;
 use bollard::errors::Error;
 use bollard::models::ImageSummary;
@@ -40,7 +40,7 @@ pub struct Swept {
 /// last two of their name.
 pub async fn sweep(
     run: &Run,
-    project: &ProjectName,
+    project: &ImageOwner,
     to: &Destination,
     keep: &BTreeSet<String>,
 ) -> Result<Swept> {
@@ -48,12 +48,12 @@ pub async fn sweep(
 }
 
 /// Removes every image of this project that no container uses.
-pub async fn remove_all(run: &Run, project: &ProjectName, to: &Destination) -> Result<Swept> {
+pub async fn remove_all(run: &Run, project: &ImageOwner, to: &Destination) -> Result<Swept> {
     run.or_stopped(everywhere(project, to, &BTreeSet::new(), 0)).await
 }
 
 async fn everywhere(
-    project: &ProjectName,
+    project: &ImageOwner,
     to: &Destination,
     keep: &BTreeSet<String>,
     kept: usize,
@@ -90,7 +90,7 @@ async fn everywhere(
 async fn follow(
     builder: &Engine,
     node: &Node,
-    project: &ProjectName,
+    project: &ImageOwner,
     keep: &BTreeSet<String>,
 ) -> anyhow::Result<usize> {
     let kept: BTreeSet<String> =
@@ -111,7 +111,7 @@ async fn follow(
     Ok(removed)
 }
 
-pub(crate) async fn of_project(engine: &Engine, project: &ProjectName) -> Result<Vec<ImageSummary>, Error> {
+pub(crate) async fn of_project(engine: &Engine, project: &ImageOwner) -> Result<Vec<ImageSummary>, Error> {
     let filter = HashMap::from([("label".to_owned(), vec![format!("{}={project}", tags::PROJECT)])]);
     let options = ListImagesOptionsBuilder::default().filters(&filter).build();
     engine.client.list_images(Some(options)).await
@@ -119,7 +119,7 @@ pub(crate) async fn of_project(engine: &Engine, project: &ProjectName) -> Result
 
 async fn one(
     engine: &Engine,
-    project: &ProjectName,
+    project: &ImageOwner,
     keep: &BTreeSet<String>,
     kept: usize,
 ) -> Result<Swept, Error> {
@@ -174,7 +174,7 @@ async fn one(
 
 /// The images to remove: only such as carry a name of ours.
 fn doomed<'a>(
-    project: &ProjectName,
+    project: &ImageOwner,
     images: &'a [ImageSummary],
     keep: &BTreeSet<String>,
     used: &BTreeSet<String>,
@@ -200,7 +200,7 @@ fn doomed<'a>(
 }
 
 /// Whether we gave an image that name, here or for a registry.
-fn is_ours(project: &ProjectName, image: &ImageSummary, name: &str) -> bool {
+fn is_ours(project: &ImageOwner, image: &ImageSummary, name: &str) -> bool {
     let pushed = |label: &String| tags::is_pushed(label, &image.id, name);
     tags::ours(project, name).is_some() || image.labels.get(tags::IMAGE).is_some_and(pushed)
 }
@@ -208,7 +208,7 @@ fn is_ours(project: &ProjectName, image: &ImageSummary, name: &str) -> bool {
 /// The keys of images that stay, where there are many of them: all but those that `keep` names. At worst the next edit
 /// of that sort asks the builder, which has every step in its cache.
 fn surplus<'a>(
-    project: &ProjectName,
+    project: &ImageOwner,
     images: &'a [ImageSummary],
     keep: &BTreeSet<String>,
     doomed: &[&ImageSummary],
@@ -230,7 +230,7 @@ fn surplus<'a>(
 mod tests {
     use super::doomed;
     use super::surplus;
-    use crate::project::name::ProjectName;
+    use crate::project::name::ImageOwner;
     use bollard::models::ImageSummary;
     use std::collections::BTreeSet;
 
@@ -245,7 +245,7 @@ mod tests {
         let mut names: Vec<&str> = keys.iter().map(String::as_str).collect();
         names.extend(["todo.local/p/web:i-1", "mine:1"]);
         let images = [image("1", 1, &names), image("2", 2, &["todo.local/p/web:k-a"])];
-        let project = ProjectName::parse("p").unwrap();
+        let project = ImageOwner::parse("p").unwrap();
         let keep = BTreeSet::from([keys[4].clone()]);
         let removed = surplus(&project, &images, &keep, &[]);
         assert_eq!(removed.len(), 8);
@@ -270,7 +270,7 @@ mod tests {
             image("8", 0, &["todo.local/q/web:k-8"]),
             image("9", 0, &[]),
         ];
-        let project = ProjectName::parse("p").unwrap();
+        let project = ImageOwner::parse("p").unwrap();
         let keep = BTreeSet::from(["todo.local/p/web:i-1".to_owned()]);
         let used = BTreeSet::from(["2".to_owned()]);
         let ids = |kept| -> Vec<String> {

@@ -5,7 +5,7 @@
 //! The host `todo.local` exists nowhere: no engine can pull such a name from a stranger by mistake.
 
 use crate::project::name::ImageName;
-use crate::project::name::ProjectName;
+use crate::project::name::ImageOwner;
 use std::collections::BTreeMap;
 
 const HOST: &str = "todo.local";
@@ -18,7 +18,7 @@ pub const IMAGE: &str = "todo.image";
 
 /// `todo.local/PROJECT/IMAGE`.
 #[must_use]
-pub fn repository(project: &ProjectName, image: &ImageName) -> String {
+pub fn repository(project: &ImageOwner, image: &ImageName) -> String {
     format!("{HOST}/{project}/{image}")
 }
 
@@ -37,7 +37,7 @@ pub fn by_id(repository: &str, id: &str) -> String {
 
 /// Which image of the project a reference is of, if it is one that we made.
 #[must_use]
-pub fn ours<'a>(project: &ProjectName, reference: &'a str) -> Option<&'a str> {
+pub fn ours<'a>(project: &ImageOwner, reference: &'a str) -> Option<&'a str> {
     let rest =
         reference.strip_prefix(HOST)?.strip_prefix('/')?.strip_prefix(project.as_str())?.strip_prefix('/')?;
     let (image, tag) = rest.rsplit_once(':')?;
@@ -54,7 +54,7 @@ pub fn is_pushed(image: &str, id: &str, reference: &str) -> bool {
 
 /// The labels of every image of ours. Constant, because any other label would be another image.
 #[must_use]
-pub fn labels(project: &ProjectName, image: &ImageName) -> BTreeMap<String, String> {
+pub fn labels(project: &ImageOwner, image: &ImageName) -> BTreeMap<String, String> {
     BTreeMap::from([(PROJECT.to_owned(), project.to_string()), (IMAGE.to_owned(), image.to_string())])
 }
 
@@ -66,7 +66,7 @@ mod tests {
     use super::ours;
     use super::repository;
     use crate::project::name::ImageName;
-    use crate::project::name::ProjectName;
+    use crate::project::name::ImageOwner;
 
     #[test]
     fn what_we_pushed_says_its_own_name_and_id() {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn only_what_we_tagged_is_ours() {
-        let project = ProjectName::parse("shop").unwrap();
+        let project = ImageOwner::parse("shop").unwrap();
         let image = ImageName::parse("team/web").unwrap();
         let repository = repository(&project, &image);
         assert_eq!(

@@ -35,8 +35,9 @@ use crate::image::rebase;
 use crate::image::ship::Elsewhere;
 use crate::image::survey::Surveyed;
 use crate::image::tags;
+use crate::project::Image;
 use crate::project::name::ImageName;
-use crate::project::name::ProjectName;
+use crate::project::name::ImageOwner;
 use crate::run::Run;
 use bases::There;
 use bases::external;
@@ -60,7 +61,7 @@ const AT_ONCE: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Workshop<'a> {
     run: &'a Run,
-    project: &'a ProjectName,
+    project: &'a ImageOwner,
     to: &'a Destination,
     engine: Engine,
     elsewhere: Elsewhere,
@@ -80,7 +81,7 @@ impl<'a> Workshop<'a> {
     /// Connects, and looks at every base of every image, and at what they were last time, all at once.
     pub(crate) async fn open(
         run: &'a Run,
-        project: &'a ProjectName,
+        project: &'a ImageOwner,
         to: &'a Destination,
         surveyed: &[Surveyed],
     ) -> Result<Workshop<'a>> {
@@ -161,7 +162,7 @@ impl<'a> Workshop<'a> {
                 return self.unchanged(image, &facts, key, found, item).await;
             }
         }
-        let last = self.last(name);
+        let last = self.last(&image.image);
         let inputs = Inputs::of(image, &facts);
         let why = why(last.as_ref(), &inputs);
         item.progress(format!("building, because {}", why.join(", ")), None);
@@ -191,7 +192,7 @@ impl<'a> Workshop<'a> {
             &self.run.world,
             &self.engine.address.to_string(),
             self.project,
-            name,
+            &image.image,
             &key,
             &Last { inputs, id: id.clone(), size },
         );
@@ -224,7 +225,7 @@ impl<'a> Workshop<'a> {
         if !self.remembered.is_of(&name, &key) {
             let last = Last { inputs: Inputs::of(image, facts), id: found.id.clone(), size: found.size };
             let engine = self.engine.address.to_string();
-            last_inputs::write(&self.run.world, &engine, self.project, &name, &key, &last);
+            last_inputs::write(&self.run.world, &engine, self.project, &image.image, &key, &last);
         }
         let detail = budget::bytes(found.size);
         let tag = tags::by_key(&tags::repository(self.project, &name), &key);
@@ -274,7 +275,7 @@ impl<'a> Workshop<'a> {
         let found = self.find_by_key(&repository, &key).await.or_fault(Kind::Image, doing)?;
         let why = match found {
             Some(_) => Vec::new(),
-            None => why(self.last(&name).as_ref(), &Inputs::of(image, &facts)),
+            None => why(self.last(&image.image).as_ref(), &Inputs::of(image, &facts)),
         };
         let reference = found.as_ref().map(|found| tags::by_id(&self.deployed(&name), &found.id));
         Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })
@@ -381,7 +382,7 @@ impl<'a> Workshop<'a> {
         vec![Finding::error(message).mend("see whether it runs: `todo doctor`")]
     }
 
-    fn last(&self, name: &ImageName) -> Option<Last> {
-        last_inputs::read(&self.run.world, &self.engine.address.to_string(), self.project, name)
+    fn last(&self, image: &Image) -> Option<Last> {
+        last_inputs::read(&self.run.world, &self.engine.address.to_string(), self.project, image)
     }
 }

@@ -67,6 +67,11 @@ name!(
     ProjectName, is_label, "must be 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit"
 );
 name!(
+    /// Whose images they are, as their tags and labels have it: the project's name, and the namespace where that is another.
+    /// A name has no dot, so two projects never have the same one ([`ImageOwner::of`]).
+    ImageOwner, is_subdomain, "must be labels joined by dots"
+);
+name!(
     /// A minikube profile: what minikube accepts (`pkg/minikube/config/profile.go`: `ProfileNameValid`), 2 characters at least.
     Profile, is_profile, "must be at least 2 of a-z, A-Z, 0-9, - and ., beginning and ending with a letter or digit"
 );
@@ -82,6 +87,18 @@ name!(
     /// A key of a Secret or ConfigMap (`apimachinery: pkg/util/validation: IsConfigMapKey`).
     DataKey, is_data_key, "must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or .."
 );
+
+impl ImageOwner {
+    /// Of the project `name` in `namespace`. Projects of one name in two namespaces have their own images: what the one no
+    /// longer needs the other may still go back to.
+    #[must_use]
+    pub fn of(name: &ProjectName, namespace: &Namespace) -> ImageOwner {
+        if name.as_str() == namespace.as_str() {
+            return ImageOwner(name.to_string());
+        }
+        ImageOwner(format!("{name}.{namespace}"))
+    }
+}
 
 fn is_label(text: &str) -> bool {
     text.len() <= 63 && !text.contains('.') && is_subdomain(text)
@@ -123,9 +140,22 @@ fn is_data_key(text: &str) -> bool {
 mod tests {
     use super::DataKey;
     use super::ImageName;
+    use super::ImageOwner;
     use super::Namespace;
     use super::ObjectName;
     use super::Profile;
+    use super::ProjectName;
+
+    #[test]
+    fn two_projects_never_have_the_same_images() {
+        let of = |name: &str, namespace: &str| {
+            let (name, namespace) = (ProjectName::parse(name).unwrap(), Namespace::parse(namespace).unwrap());
+            ImageOwner::of(&name, &namespace).to_string()
+        };
+        assert_eq!(of("shop", "shop"), "shop");
+        assert_eq!(of("shop", "dev"), "shop.dev");
+        assert_ne!(of("shop", "dev"), of("dev", "shop"));
+    }
 
     #[test]
     fn names_are_what_their_owners_accept() {

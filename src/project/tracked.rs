@@ -6,6 +6,7 @@
 use crate::event::Finding;
 use crate::file;
 use crate::project::Project;
+use crate::project::git::git_folder;
 use crate::relative::shown;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -60,16 +61,6 @@ pub fn env_files(project: &Project) -> Vec<Finding> {
             ))
         })
         .collect()
-}
-
-/// `.git`, or what it names in a worktree or a submodule.
-fn git_folder(root: &Path) -> Option<PathBuf> {
-    let git = root.join(".git");
-    if git.is_dir() {
-        return Some(git);
-    }
-    let text = file::read_text(&git, file::TEXT).ok()?;
-    Some(root.join(text.strip_prefix("gitdir:")?.trim()))
 }
 
 /// The paths of an index. `None` if it is in a form that we do not know, such as one with longer digests.

@@ -31,6 +31,20 @@ pub struct StatusReport {
     /// The project's port-forwards that run in the background, or have ended unasked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forwards: Vec<ForwardStatus>,
+    /// Another project that is deployed under the same name in the same namespace; then nothing of this one is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherProject>,
+}
+
+/// A project that was deployed from another place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OtherProject {
+    /// From where, if that was written down.
+    pub origin: Option<String>,
+    /// When something of it was written last (RFC 3339).
+    pub last_written: Option<String>,
+    /// How many objects it has.
+    pub objects: usize,
 }
 
 /// All of it in one word.

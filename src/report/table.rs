@@ -6,6 +6,7 @@
 use super::status::ForwardStatus;
 use super::status::Health;
 use super::status::ImageStatus;
+use super::status::OtherProject;
 use super::status::ServiceStatus;
 use super::status::StatusReport;
 use super::status::Verdict;
@@ -31,6 +32,9 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
         clean(&cluster.state),
         clean(&reason)
     ));
+    if let Some(other) = &report.other {
+        lines.extend(wrap(&another(report, other), width));
+    }
     if !report.images.is_empty() {
         lines.push(String::new());
         lines.extend(grid(
@@ -73,6 +77,15 @@ fn headline(report: &StatusReport, look: Look) -> String {
     };
     let name = look.paint(Tone::Strong, &report.project);
     format!("{name} {} in namespace {}", look.paint(tone, word), report.namespace)
+}
+
+fn another(report: &StatusReport, other: &OtherProject) -> String {
+    let origin = other.origin.as_deref().unwrap_or("a place that was not written down");
+    let objects = if other.objects == 1 { "object" } else { "objects" };
+    clean(&format!(
+        "another project is deployed as `{}` in this namespace: {} {objects}, from {origin}; `todo plan` says what can be done",
+        report.project, other.objects
+    ))
 }
 
 fn images(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
@@ -273,6 +286,7 @@ mod tests {
                 reason: Some("no pod behind it is ready".to_owned()),
             }],
             forwards: Vec::new(),
+            other: None,
         }
     }
 

@@ -15,8 +15,8 @@ use std::sync::LazyLock;
 static DIGEST: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}\b").unwrap());
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\b127(\.\d+){3}\b").unwrap());
-/// The folder of an engine in the cache.
-static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"/[0-9a-f]{12}/").unwrap());
+/// The folder of an engine in the cache, and the file of an image, which is called after the folder of its context, too.
+static FOLDER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[/-][0-9a-f]{12}(/|\.json)").unwrap());
 
 /// What there is on a machine, by its names.
 pub(crate) type Left = BTreeMap<String, Value>;
@@ -64,6 +64,13 @@ fn text(text: &str) -> String {
 fn unpack(value: &mut Value) {
     if !value["type"].as_str().is_some_and(|kind| kind.starts_with("todo.dev/")) {
         return;
+    }
+    // By whom, from which folder and when it was deployed, the salt, and a copy of all that in each revision.
+    let is_revision = value["type"] == "todo.dev/revision.v1";
+    if let Some(data) = value["data"].as_object_mut() {
+        data.retain(|key, _| {
+            !matches!(key.as_str(), "salt" | "deployed") && !(is_revision && key == "inventory")
+        });
     }
     for packed in value["data"].as_object_mut().into_iter().flat_map(|data| data.values_mut()) {
         let Ok(bytes) = STANDARD.decode(packed.as_str().unwrap_or_default()) else { continue };

@@ -20,6 +20,7 @@ use todo::manifest::hook::Hook;
 use todo::manifest::hook::Moment;
 use todo::project::name::Namespace;
 use todo::project::name::ProjectName;
+use todo::project::origin::Origin;
 use todo::rehearsal::api::Api;
 use todo::rehearsal::serve::kubeconfig;
 use todo::rehearsal::serve::serve;
@@ -50,7 +51,8 @@ impl Stage {
         let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
-        let target = Target::connect(&run, &file, "mini", namespace, project).await.unwrap();
+        let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
+        let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
         tokio::spawn(end_jobs(api.clone()));
         Stage { api, run, target, _asker: asker }

@@ -25,7 +25,7 @@ use todo::event::EventKind;
 use todo::fault::Kind;
 use todo::manifest::Object;
 
-const PURGE: RemoveOptions = RemoveOptions { purge: true };
+const PURGE: RemoveOptions = RemoveOptions { purge: true, adopt: false };
 
 /// Whether somebody was told that he waits for `words`, since the last time.
 fn waited_for(lab: &mut Lab, words: &str) -> bool {

@@ -87,7 +87,10 @@ async fn a_namespace_with_something_of_others_stays() {
         json!({"apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "theirs", "namespace": "shop"}}),
     );
-    let removed = remove(&stage.run, &stage.target, &RemoveOptions { purge: true }).await.unwrap();
+    let removed =
+        remove(&stage.run, &stage.target, &RemoveOptions { purge: true, ..RemoveOptions::default() })
+            .await
+            .unwrap();
     let why = &removed.kept[0].1;
     assert!(why.contains("ConfigMap/theirs"), "{why}");
     assert!(stage.api.get(CONFIGS, "shop", "theirs").is_some());

@@ -7,6 +7,7 @@ use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use crate::cluster::shared::written;
 use serde_json::json;
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +26,7 @@ use todo::fault::Fault;
 use todo::manifest::Object;
 use todo::project::name::Namespace;
 use todo::project::name::ProjectName;
+use todo::project::origin::Origin;
 use todo::run::Run;
 use todo::signal::Cancel;
 use todo::world::World;
@@ -47,12 +49,14 @@ impl Lab {
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
+        let origin = Arc::new(Origin::of(&run.world, Path::new("/nowhere/deploy.toml")));
         let target = Target::connect(
             &run,
             &kubeconfig,
             &context,
             Namespace::parse(namespace).unwrap(),
             ProjectName::parse(namespace).unwrap(),
+            origin,
         )
         .await
         .unwrap();
@@ -194,11 +198,15 @@ async fn a_set_is_written_once_changed_where_it_differs_and_taken_away() {
     let uid = lab.kubectl(&["get", "pvc/data", "-o", "jsonpath={.metadata.uid}"]).await;
     lab.up(&objects).await;
     assert_eq!(uid, lab.kubectl(&["get", "pvc/data", "-o", "jsonpath={.metadata.uid}"]).await);
-    let removed = remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
+    let removed = remove(&lab.run, &lab.target, &RemoveOptions { purge: true, ..RemoveOptions::default() })
+        .await
+        .unwrap();
     assert_eq!(removed.kept, []);
     assert_eq!(lab.kubectl(&["get", "namespace", "clu-set", "--ignore-not-found"]).await, "");
     let began = Instant::now();
-    let removed = remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
+    let removed = remove(&lab.run, &lab.target, &RemoveOptions { purge: true, ..RemoveOptions::default() })
+        .await
+        .unwrap();
     eprintln!("down of nothing: {:?}", began.elapsed());
     assert_eq!((removed.removed, removed.kept), (vec![], vec![]));
 }
@@ -220,7 +228,9 @@ async fn what_kubectl_applied_becomes_ours_with_all_its_fields() {
     assert_eq!(lab.up(&[config("settings", json!({"a": "1"}))]).await, Vec::<String>::new());
 
     // The namespace was there before us, and stays.
-    let removed = remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
+    let removed = remove(&lab.run, &lab.target, &RemoveOptions { purge: true, ..RemoveOptions::default() })
+        .await
+        .unwrap();
     assert_eq!(removed.removed.len(), 1);
     assert_ne!(lab.kubectl(&["get", "namespace", "clu-csa", "--ignore-not-found"]).await, "");
     lab.kubectl(&["delete", "namespace", "clu-csa"]).await;
@@ -296,7 +306,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for() {
         waited |= format!("{event:?}").contains("it is being deleted");
     }
     assert!(waited);
-    remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
+    remove(&lab.run, &lab.target, &RemoveOptions { purge: true, ..RemoveOptions::default() }).await.unwrap();
 }
 
 #[tokio::test]
@@ -320,5 +330,5 @@ async fn two_hundred_objects_unchanged_are_only_read() {
     lab.up(&objects).await;
     lab.up(&objects).await;
     assert_eq!(lab.up(&objects).await, Vec::<String>::new());
-    remove(&lab.run, &lab.target, &RemoveOptions { purge: true }).await.unwrap();
+    remove(&lab.run, &lab.target, &RemoveOptions { purge: true, ..RemoveOptions::default() }).await.unwrap();
 }

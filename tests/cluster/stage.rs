@@ -19,6 +19,7 @@ use todo::fault::Fault;
 use todo::manifest::Object;
 use todo::project::name::Namespace;
 use todo::project::name::ProjectName;
+use todo::project::origin::Origin;
 use todo::rehearsal::api::Api;
 use todo::rehearsal::serve::Body;
 use todo::rehearsal::serve::kubeconfig;
@@ -65,7 +66,8 @@ impl Stage {
         let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
-        let target = Target::connect(&run, &file, "mini", namespace, project).await.unwrap();
+        let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
+        let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         Stage { api, run, target, events, _asker: asker }
     }
 
@@ -82,7 +84,9 @@ impl Stage {
     }
 
     pub(super) async fn down(&self, purge: bool) -> Vec<String> {
-        let removed = remove(&self.run, &self.target, &RemoveOptions { purge }).await.unwrap();
+        let removed = remove(&self.run, &self.target, &RemoveOptions { purge, ..RemoveOptions::default() })
+            .await
+            .unwrap();
         let gone = removed.removed.iter().map(|id| format!("Removed {id}"));
         gone.chain(removed.kept.iter().map(|(id, _)| format!("Kept {id}"))).collect()
     }

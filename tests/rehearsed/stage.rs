@@ -252,7 +252,12 @@ impl Project {
         let project = Arc::new(project);
         match &cli.command {
             Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
-            Command::Plan(_) => flow::plan::plan(run, &project, ApplyOptions::default()).await,
+            Command::Plan(flags) => {
+                let options = ApplyOptions { adopt: flags.adopt, ..ApplyOptions::default() };
+                flow::plan::plan(run, &project, options).await
+            }
+            Command::History => flow::history::history(run, &project).await,
+            Command::Unlock => flow::unlock::unlock(run, &project).await,
             Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
             Command::Down(flags) => flow::down::down(run, &project, flags).await,
             Command::Status => flow::status::status(run, &project).await,

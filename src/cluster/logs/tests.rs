@@ -15,6 +15,7 @@ use crate::event::Sink;
 use crate::fault::Kind;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
+use crate::project::origin::Origin;
 use crate::run::Run;
 use crate::signal::Cancel;
 use crate::world::World;
@@ -60,8 +61,9 @@ fn stage(pods: &[(&str, &str)]) -> (FakeApi, Run, Target, mpsc::UnboundedReceive
     let folder = std::env::temp_dir();
     let world = Arc::new(World::fake(&folder, Vec::<(&str, &str)>::new()));
     let clock = world.clock.clone();
+    let origin = Arc::new(Origin::of(&world, &folder.join("deploy.toml")));
     let run = Run { sink, cancel: Cancel::new().1, world, verbose: false };
-    (api, run, Target { client, namespace, project, clock }, events)
+    (api, run, Target { client, namespace, project, origin, clock }, events)
 }
 
 async fn read(mut logs: Logs) -> Vec<String> {

@@ -3,6 +3,9 @@
 //! Not what a revision is. The parts are written before the head and removed after it, so a head is always whole, and
 //! parts without one are what an interrupted run has left.
 
+use crate::cluster::inventory::deployed::Copy;
+use crate::cluster::inventory::deployed::REVISION as NUMBER;
+use crate::cluster::inventory::deployed::REVISION_OF as OF;
 use crate::cluster::kind;
 use crate::cluster::once;
 use crate::cluster::retry::persist;
@@ -31,8 +34,6 @@ use sha2::Sha256;
 /// A Secret holds 1 MiB (`core/v1: MaxSecretSize`), and etcd's request must hold it in base64.
 const LARGEST: usize = 900 << 10;
 
-const OF: &str = "todo.dev/revision-of";
-const NUMBER: &str = "todo.dev/revision";
 /// Of a part: which one, from 1. Of a head's annotations: how many.
 const PART: &str = "todo.dev/revision-part";
 
@@ -82,21 +83,26 @@ impl<'a> Shelf<'a> {
         }
     }
 
-    /// Puts a revision there: its parts first, then its head, which makes it one.
-    pub(super) async fn put(&self, number: u64, packed: &[u8]) -> fault::Result<()> {
+    /// Puts a revision there: its parts first, then its head, which makes it one. Returns whether its name was free.
+    pub(super) async fn put(&self, number: u64, packed: &[u8], copy: &Copy) -> fault::Result<bool> {
         let doing = "cannot record the revision";
         let pieces: Vec<&[u8]> = packed.chunks(LARGEST).collect();
-        let [first, rest @ ..] = pieces.as_slice() else { return Ok(()) };
+        let [first, rest @ ..] = pieces.as_slice() else { return Ok(true) };
         for (index, part) in rest.iter().enumerate() {
             let part = self.secret(number, Some(index + 1), part);
             self.create(&part).await.map_err(|failure| unreadable(failure, doing))?;
         }
         let mut head = self.secret(number, None, first);
+        copy.write(&mut head["data"])
+            .or_fault(Kind::Internal, || "cannot copy the inventory into the revision".to_owned())?;
         if !rest.is_empty() {
             head["metadata"]["annotations"][PART] = json!(rest.len().to_string());
             head["data"]["digest"] = json!(digest(packed));
         }
-        self.create(&head).await.map_err(|failure| unreadable(failure, doing))
+        match self.create(&head).await {
+            Err(failure) if failure.is_there() => Ok(false),
+            made => made.map(|()| true).map_err(|failure| unreadable(failure, doing)),
+        }
     }
 
     /// Removes everything but the revisions `keep`: old ones, and parts that an interrupted run has left.

@@ -21,6 +21,7 @@ use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
+use crate::project::origin::Origin;
 use crate::run::Run;
 use crate::signal::Asker;
 use crate::signal::Cancel;
@@ -56,6 +57,7 @@ fn stage() -> Stage {
         client,
         namespace: Namespace::parse("todo").unwrap(),
         project: ProjectName::parse("todo").unwrap(),
+        origin: Arc::new(Origin::of(&world, &folder.join("deploy.toml"))),
         clock: world.clock.clone(),
     };
     Stage { api, target, run: Run { sink, cancel, world, verbose: false }, events, asker }

@@ -109,6 +109,7 @@ mod tests {
     use crate::flow::hooks::Course;
     use crate::project::name::Namespace;
     use crate::project::name::ProjectName;
+    use crate::project::origin::Origin;
     use crate::rehearsal::api::Api;
     use crate::rehearsal::serve::kubeconfig;
     use crate::rehearsal::serve::serve;
@@ -146,7 +147,8 @@ mod tests {
         let world = Arc::new(World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]));
         let run = Run { sink, cancel, world, verbose: false };
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
-        let target = Target::connect(&run, &file, "mini", namespace, project).await.unwrap();
+        let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
+        let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
         let mut record = release::read(&run, &target).await.unwrap();
         record.releases.extend([deployed("old", None), deployed("helms", Some(3))]);

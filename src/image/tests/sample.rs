@@ -10,7 +10,7 @@ use crate::project::Image;
 use crate::project::Project;
 use crate::project::check::sample;
 use crate::project::name::ImageName;
-use crate::project::name::ProjectName;
+use crate::project::name::ImageOwner;
 use crate::run::Run;
 use crate::signal::Asker;
 use crate::signal::Cancel;
@@ -25,7 +25,7 @@ pub(super) struct Sample {
     pub(super) run: Run,
     pub(super) events: UnboundedReceiver<Event>,
     pub(super) asker: Asker,
-    pub(super) project: ProjectName,
+    pub(super) project: ImageOwner,
 }
 
 impl Sample {
@@ -43,7 +43,7 @@ impl Sample {
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
         let run = Run { sink, cancel, world: Arc::new(world), verbose: true };
-        Sample { folder, run, events, asker, project: ProjectName::parse(project).unwrap() }
+        Sample { folder, run, events, asker, project: ImageOwner::parse(project).unwrap() }
     }
 
     /// Writes files of an image's context.

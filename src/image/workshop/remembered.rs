@@ -6,8 +6,9 @@
 use crate::image::last_inputs;
 use crate::image::survey::Surveyed;
 use crate::image::tags;
+use crate::project::Image;
 use crate::project::name::ImageName;
-use crate::project::name::ProjectName;
+use crate::project::name::ImageOwner;
 use crate::world::World;
 use std::collections::BTreeMap;
 
@@ -20,17 +21,17 @@ impl Remembered {
     pub(super) fn read(
         world: &World,
         engine: &str,
-        project: &ProjectName,
+        project: &ImageOwner,
         surveyed: &[Surveyed],
     ) -> Remembered {
-        let names = surveyed.iter().map(|image| &image.image.name);
-        let key = |name: &ImageName| last_inputs::key(world, engine, project, name);
-        Remembered(names.filter_map(|name| Some((name.clone(), key(name)?))).collect())
+        let key = |image: &Image| last_inputs::key(world, engine, project, image);
+        let images = surveyed.iter().map(|image| &image.image);
+        Remembered(images.filter_map(|image| Some((image.name.clone(), key(image)?))).collect())
     }
 
     /// The tags to ask for. Not those of images that start from others of the project: they are built after them, and
     /// looked up then.
-    pub(super) fn tags(&self, project: &ProjectName, surveyed: &[Surveyed]) -> Vec<String> {
+    pub(super) fn tags(&self, project: &ImageOwner, surveyed: &[Surveyed]) -> Vec<String> {
         let first = surveyed.iter().filter(|image| image.needs.is_empty()).map(|image| &image.image.name);
         let tag = |name: &ImageName| Some(tags::by_key(&tags::repository(project, name), self.0.get(name)?));
         first.filter_map(tag).collect()

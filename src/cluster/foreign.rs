@@ -1,0 +1,154 @@
+//! Objects that another project, or another tool's ApplySet, has: the label says that, and the Secret with the same ID whose.
+//!
+//! The one object that two projects may share is the namespace that both are in: repositories that were made from one
+//! template all have it in their manifests. It stays as the first of them has written it, because both write under one
+//! field manager, and each would take away what the other one sets.
+
+use crate::cluster::inventory;
+use crate::cluster::inventory::Deployed;
+use crate::cluster::inventory::ID;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::PART_OF;
+use crate::cluster::inventory::TOOLING;
+use crate::cluster::inventory::deployed::Beside;
+use crate::cluster::survey;
+use crate::cluster::survey::Survey;
+use crate::cluster::survey::Wanted;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::fault;
+use crate::fault::Fault;
+use crate::manifest::Object;
+use crate::run::Run;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+/// The other sets that have something of what is wanted, by their IDs.
+#[derive(Debug, Default)]
+pub(crate) struct Sets(BTreeMap<String, Set>);
+
+/// Another set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Set {
+    /// In the words of a message.
+    Known(String),
+    /// Nobody has it any more.
+    Gone,
+    /// Who has it cannot be seen.
+    Unknown,
+}
+
+impl Sets {
+    /// Looks whose those of the objects are that are there and carry another label than ours.
+    pub(crate) async fn of(target: &Target, wanted: &[Wanted], survey: &Survey) -> Sets {
+        let ids: BTreeSet<&str> =
+            wanted.iter().filter_map(|one| another(target, survey.live(&one.id)?)).collect();
+        let mut sets = BTreeMap::new();
+        for id in ids {
+            sets.insert(id.to_owned(), look(target, id).await);
+        }
+        Sets(sets)
+    }
+
+    /// What is wrong with taking an object that another set has.
+    pub(crate) fn conflict(&self, target: &Target, wanted: &Wanted, live: &Value) -> Option<Finding> {
+        let id = another(target, live)?;
+        let (whose, mend) = match self.0.get(id) {
+            Some(Set::Gone) if is_namespace(wanted) => return None,
+            Some(Set::Known(whose)) => (
+                whose.clone(),
+                "take it out of the manifests, or give it another name here, or there; `todo up --force-conflicts` takes it over",
+            ),
+            Some(Set::Gone) => (
+                format!("a set that is no longer there (`{id}`)"),
+                "take it over: `todo up --force-conflicts`; or give it another name",
+            ),
+            Some(Set::Unknown) | None => (
+                format!("another set (`{id}`)"),
+                "give it another name or namespace, or take it over: `todo up --force-conflicts`",
+            ),
+        };
+        let place = wanted.object.place.clone();
+        Some(
+            Finding::error(format!("it belongs to {whose}"))
+                .about(wanted.id.to_string())
+                .at(place)
+                .mend(mend),
+        )
+    }
+
+    /// Whether it is the namespace that another project has, too; then what to know about that, if it is new.
+    pub(crate) fn shared(
+        &self,
+        target: &Target,
+        wanted: &Wanted,
+        live: &Value,
+        inventory: Option<&Inventory>,
+    ) -> Option<Vec<Finding>> {
+        let whose = match self.0.get(another(target, live)?) {
+            Some(Set::Known(whose)) if is_namespace(wanted) => whose,
+            _ => return None,
+        };
+        let known = inventory.is_some_and(|inventory| inventory.entry(&wanted.id).is_some());
+        let message =
+            format!("it belongs to {whose}, and stays as it is: two projects may be in one namespace");
+        let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+        let note = note.about(wanted.id.to_string()).at(wanted.object.place.clone());
+        Some(if known { Vec::new() } else { vec![note] })
+    }
+}
+
+fn is_namespace(wanted: &Wanted) -> bool {
+    wanted.id.group.is_empty() && wanted.id.kind == "Namespace"
+}
+
+/// The ID of the set that an object is of, if that is another one.
+fn another<'a>(target: &Target, live: &'a Value) -> Option<&'a str> {
+    live["metadata"]["labels"][PART_OF].as_str().filter(|id| *id != target.part_of())
+}
+
+async fn look(target: &Target, id: &str) -> Set {
+    let (wire, selector) = (target.wire(), format!("{ID}={id}"));
+    match wire.list(&inventory::secrets(), None, &selector).await {
+        Ok(secrets) => secrets.first().map_or(Set::Gone, |secret| Set::Known(whose(secret))),
+        Err(_) => Set::Unknown,
+    }
+}
+
+fn whose(secret: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (name, namespace) = (text(&secret["metadata"]["name"]), text(&secret["metadata"]["namespace"]));
+    let tooling = text(&secret["metadata"]["annotations"][TOOLING]);
+    match name.strip_prefix("todo.").filter(|_| tooling.starts_with("todo/")) {
+        None => format!("the ApplySet `Secret/{name}` in the namespace `{namespace}` ({tooling})"),
+        Some(project) => {
+            let from = Beside::of(secret)
+                .deployed
+                .map(|Deployed { origin, .. }| format!(", deployed from {origin}"))
+                .unwrap_or_default();
+            format!("the project `{project}` in the namespace `{namespace}`{from}")
+        }
+    }
+}
+
+/// Fails if another set has something of what is wanted, before anything is written or built.
+///
+/// # Errors
+/// [`fault::Kind::Apply`], with a finding for each object.
+pub async fn check(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<()> {
+    let prepared = survey::prepare(run, target, objects.to_vec()).await?;
+    let survey = survey::look(run, target, &prepared.wanted).await?;
+    let sets = Sets::of(target, &prepared.wanted, &survey).await;
+    let conflict = |one: &Wanted| {
+        let live = survey.live(&one.id)?;
+        if sets.shared(target, one, live, None).is_some() { None } else { sets.conflict(target, one, live) }
+    };
+    let findings: Vec<Finding> = prepared.wanted.iter().filter_map(conflict).collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let message = "objects of this project belong to another one; nothing was changed";
+    Err(Fault::message(fault::Kind::Apply, message).findings(findings))
+}

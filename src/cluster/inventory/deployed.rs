@@ -1,0 +1,125 @@
+//! Who has deployed a project, and what outlives a damaged inventory.
+//!
+//! In keys of their own beside the list, which is packed: whatever happens to the list, the salt of the project's digests
+//! is still there, and with it pods that read a ConfigMap or Secret stay as they are. Every revision has a copy, for an
+//! inventory that is lost.
+
+use crate::manifest::ObjectId;
+use crate::project::origin::Origin;
+use crate::random;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
+
+/// The key of the salt.
+const SALT: &str = "salt";
+
+/// The key of who has deployed it.
+const DEPLOYED: &str = "deployed";
+
+/// The label of a revision's Secrets: the project's name.
+pub(crate) const REVISION_OF: &str = "todo.dev/revision-of";
+
+/// The label of a revision's number.
+pub(crate) const REVISION: &str = "todo.dev/revision";
+
+/// The key of the copy in a revision.
+const COPY: &str = "inventory";
+
+/// By whom, from where and when a project was deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// Made at random at the first `up`, and kept for as long as the project is in the cluster.
+    pub id: String,
+    /// When that was.
+    pub first: Timestamp,
+    /// When something was written last.
+    pub last: Timestamp,
+    /// From where.
+    pub origin: Origin,
+}
+
+impl Deployed {
+    /// Now, from `origin`; `before` is what was known until now.
+    pub(crate) fn now(
+        before: Option<&Deployed>,
+        origin: &Origin,
+        now: Timestamp,
+    ) -> anyhow::Result<Deployed> {
+        let (id, first) = match before {
+            Some(before) => (before.id.clone(), before.first),
+            None => {
+                let mut id = [0; 8];
+                random::fill(&mut id)?;
+                (format!("{:016x}", u64::from_be_bytes(id)), now)
+            }
+        };
+        Ok(Deployed { id, first, last: now, origin: origin.clone() })
+    }
+}
+
+/// What the keys beside the list say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    pub(crate) salt: Option<String>,
+    pub(crate) deployed: Option<Deployed>,
+}
+
+impl Beside {
+    /// Reads them from the Secret of an inventory. What cannot be read is not there.
+    pub(crate) fn of(secret: &Value) -> Beside {
+        let decoded = |key: &str| STANDARD.decode(secret["data"][key].as_str()?).ok();
+        Beside {
+            salt: decoded(SALT).and_then(|salt| String::from_utf8(salt).ok()).filter(|salt| is_salt(salt)),
+            deployed: decoded(DEPLOYED).and_then(|deployed| serde_json::from_slice(&deployed).ok()),
+        }
+    }
+
+    /// Writes them beside the list.
+    pub(crate) fn write(&self, data: &mut Value) -> anyhow::Result<()> {
+        if let Some(salt) = &self.salt {
+            data[SALT] = json!(STANDARD.encode(salt));
+        }
+        if let Some(deployed) = &self.deployed {
+            data[DEPLOYED] = json!(STANDARD.encode(serde_json::to_vec(deployed)?));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a text is the base64 of 32 bytes.
+pub(crate) fn is_salt(salt: &str) -> bool {
+    STANDARD.decode(salt).is_ok_and(|bytes| bytes.len() == 32)
+}
+
+/// What a revision keeps of the inventory of its time.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Copy {
+    pub(crate) salt: String,
+    pub(crate) deployed: Option<Deployed>,
+    /// What was there before the project.
+    pub(crate) adopted: Vec<ObjectId>,
+}
+
+impl Copy {
+    /// Writes it into the data of a revision's Secret.
+    pub(crate) fn write(&self, data: &mut Value) -> anyhow::Result<()> {
+        data[COPY] = json!(STANDARD.encode(serde_json::to_vec(self)?));
+        Ok(())
+    }
+
+    /// The one of the newest revision that has one.
+    pub(crate) fn newest(revisions: &[Value]) -> Option<Copy> {
+        let number = |secret: &Value| secret["metadata"]["labels"][REVISION].as_str()?.parse::<u64>().ok();
+        let copies = revisions.iter().filter_map(|secret| {
+            let written = STANDARD.decode(secret["data"][COPY].as_str()?).ok()?;
+            let copy: Copy = serde_json::from_slice(&written).ok()?;
+            is_salt(&copy.salt).then_some((number(secret), copy))
+        });
+        copies.max_by_key(|(number, _)| *number).map(|(_, copy)| copy)
+    }
+}

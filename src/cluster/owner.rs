@@ -1,0 +1,261 @@
+//! Whose a deployed project is: this folder's, or another's of the same name in the same namespace.
+//!
+//! The name and the namespace alone do not say it: many repositories have the same ones. So nothing is written, pruned or
+//! removed before the place from which the project was deployed has been compared with this one. Pure, but for the
+//! question whether a file is still there.
+
+use crate::cluster::inventory::Deployed;
+use crate::cluster::inventory::Entry;
+use crate::cluster::inventory::Inventory;
+use crate::cluster::target::Target;
+use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
+use crate::fault;
+use crate::fault::Fault;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
+use crate::project::origin::Doubt;
+use crate::project::origin::Kinship;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// How many objects are named.
+const NAMED: usize = 4;
+
+/// The objects that a project wants, whatever namespace they go to.
+#[derive(Debug, Clone, Default)]
+pub struct Wants {
+    /// Group, kind and name.
+    names: BTreeSet<(String, String, String)>,
+    /// What the names of the claims begin with that its StatefulSets make.
+    claims: BTreeSet<String>,
+}
+
+impl Wants {
+    /// Of these objects.
+    #[must_use]
+    pub fn of<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Wants {
+        let mut wanted = Wants::default();
+        for object in objects {
+            wanted.add(object.group(), object.kind(), object.name());
+            if object.kind() == "StatefulSet" {
+                let templates = object.value["spec"]["volumeClaimTemplates"].as_array();
+                let templates = templates.into_iter().flatten();
+                let names = templates.filter_map(|template| template["metadata"]["name"].as_str());
+                wanted.claims.extend(names.map(|name| format!("{name}-{}-", object.name())));
+            }
+        }
+        wanted
+    }
+
+    /// One more.
+    pub fn add(&mut self, group: &str, kind: &str, name: &str) {
+        self.names.insert((group.to_owned(), kind.to_owned(), name.to_owned()));
+    }
+
+    fn has(&self, id: &ObjectId) -> bool {
+        let ordinal = |prefix: &String| id.name.strip_prefix(prefix.as_str())?.parse::<u32>().ok();
+        self.names.contains(&(id.group.clone(), id.kind.clone(), id.name.clone()))
+            || id.kind == "PersistentVolumeClaim"
+                && self.claims.iter().any(|prefix| ordinal(prefix).is_some())
+    }
+}
+
+/// Whose a project in the cluster is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owner {
+    /// This folder's.
+    Us {
+        /// Whether that has to be written down even where nothing else is to be written.
+        record: bool,
+        /// What to know about it.
+        note: Option<Finding>,
+    },
+    /// It depends on the objects that the project wants.
+    Undecided,
+    /// Another place's.
+    Others,
+}
+
+/// What is known of a project in the cluster.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Known<'a> {
+    pub(crate) deployed: Option<&'a Deployed>,
+    pub(crate) entries: &'a [Entry],
+    /// Whether there may be releases of Helm beside the objects.
+    pub(crate) charts: bool,
+}
+
+impl<'a> Known<'a> {
+    pub(crate) fn of(inventory: &'a Inventory) -> Known<'a> {
+        let charts = inventory.charts;
+        Known { deployed: inventory.deployed.as_ref(), entries: &inventory.entries, charts }
+    }
+
+    /// What carries the project's label, where there is no inventory.
+    pub(crate) fn labelled(entries: &'a [Entry]) -> Known<'a> {
+        Known { deployed: None, entries, charts: false }
+    }
+}
+
+/// Whose the project of an inventory is, as [`owner`] says it.
+#[must_use]
+pub fn of(target: &Target, inventory: &Inventory, wants: Option<&Wants>) -> Owner {
+    owner(target, Known::of(inventory), wants)
+}
+
+/// Whose it is; `wanted` is `None` where nobody has read what the project wants.
+pub(crate) fn owner(target: &Target, known: Known<'_>, wanted: Option<&Wants>) -> Owner {
+    let us = |record, note: Option<Finding>| Owner::Us { record, note };
+    if known.entries.is_empty() && !known.charts {
+        return us(false, None);
+    }
+    let by_objects = |record, note| match wanted {
+        None => Owner::Undecided,
+        Some(wanted) if is_mostly(known.entries, wanted) => us(record, note),
+        Some(_) => Owner::Others,
+    };
+    let Some(deployed) = known.deployed else { return by_objects(true, None) };
+    let note = |why| Some(from_now_on(target, known, why));
+    match deployed.origin.kinship(&target.origin, &|file: &Path| file.is_file()) {
+        Kinship::Same => us(false, None),
+        Kinship::Clone => us(false, note("another clone or worktree of the same repository")),
+        Kinship::Doubtful(Doubt::Moved) => by_objects(true, note("the project is no longer there")),
+        Kinship::Doubtful(Doubt::OtherFile) => by_objects(false, note("another file of the same folder")),
+        Kinship::Other => Owner::Others,
+    }
+}
+
+/// What to know where a project goes on from another place.
+fn from_now_on(target: &Target, known: Known<'_>, why: &str) -> Finding {
+    let message = format!(
+        "until now the project was deployed from {}, from now on from {}: {why}",
+        from(known),
+        target.origin
+    );
+    Finding { severity: Severity::Note, ..Finding::warning(message) }
+}
+
+/// Whether at least half of what is there is wanted. The namespace itself does not count: everybody in it may have it.
+fn is_mostly(entries: &[Entry], wanted: &Wants) -> bool {
+    let counted = || entries.iter().filter(|entry| entry.id.kind != "Namespace");
+    let all = counted().count();
+    2 * counted().filter(|entry| wanted.has(&entry.id)).count() >= all
+}
+
+/// What somebody wants to do with a project that may be another's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// `up`, or a plan of it.
+    Up,
+    /// `down`.
+    Down,
+    /// Anything else.
+    Using,
+}
+
+/// What was allowed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Permit {
+    /// Whether the place has to be written down even where nothing else is to be written.
+    pub(crate) record: bool,
+    /// What to know about it.
+    pub(crate) note: Option<Finding>,
+}
+
+/// Allows what is to be done with a project, or says whose it is. `adopt` takes it over.
+///
+/// # Errors
+/// [`fault::Kind::Apply`]: it belongs to another place, or nobody can say.
+pub(crate) fn permit(
+    target: &Target,
+    known: Known<'_>,
+    wanted: Option<&Wants>,
+    adopt: bool,
+    doing: Doing,
+) -> fault::Result<Permit> {
+    match owner(target, known, wanted) {
+        Owner::Us { record, note } => Ok(Permit { record, note }),
+        Owner::Undecided | Owner::Others if adopt => {
+            Ok(Permit { record: true, note: Some(from_now_on(target, known, "it is taken over")) })
+        }
+        Owner::Undecided | Owner::Others => Err(refused(target, known, doing)),
+    }
+}
+
+/// Says whose the project of an inventory is and what can be done.
+#[must_use]
+pub fn refused_by(target: &Target, inventory: &Inventory, doing: Doing) -> Fault {
+    refused(target, Known::of(inventory), doing)
+}
+
+fn refused(target: &Target, known: Known<'_>, doing: Doing) -> Fault {
+    let (project, home) = (&target.project, &target.namespace);
+    let done = match doing {
+        Doing::Up => "nothing was changed",
+        Doing::Down => "nothing was removed",
+        Doing::Using => "it is not this one",
+    };
+    let fault = Fault::message(
+        fault::Kind::Apply,
+        format!("another project is deployed as `{project}` in the namespace `{home}`; {done}"),
+    )
+    .findings([Finding::error(format!(
+        "`{project}` in the namespace `{home}` was deployed from {}, and this is {}",
+        from(known),
+        target.origin
+    ))
+    .at(Place::file(&target.origin.file))
+    .evidence(evidence(known))
+    .mend(format!("give this project a name of its own: `name = \"{}\"`", another_name(target)))])
+    .hint("two projects of different names can be in one namespace; another `namespace` keeps them apart");
+    match doing {
+        Doing::Up => fault.hint(
+            "if it is the same project in another place: `todo up --adopt` takes it over, and `todo plan --adopt` says what that would change",
+        ),
+        Doing::Down => fault.hint(
+            "to remove the other one, run `todo down` in its folder; if it is the same project in another place: `todo down --adopt`",
+        ),
+        Doing::Using => fault
+            .hint("if it is the same project in another place: `todo up --adopt` takes it over first"),
+    }
+}
+
+/// From where it was deployed, as far as that is known.
+fn from(known: Known<'_>) -> String {
+    match known.deployed {
+        Some(deployed) => deployed.origin.to_string(),
+        None => "a place that was not written down (by an earlier `todo`)".to_owned(),
+    }
+}
+
+fn evidence(known: Known<'_>) -> Vec<String> {
+    let names: Vec<String> = known.entries.iter().take(NAMED).map(|entry| entry.id.to_string()).collect();
+    let more = match known.entries.len() - names.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let kept = known.entries.iter().all(|entry| entry.kept);
+    let there = if kept { "kept there by `todo down`" } else { "deployed there" };
+    let when = known
+        .deployed
+        .map(|deployed| format!("last written {}", deployed.last.strftime("%Y-%m-%d %H:%M:%S UTC")));
+    when.into_iter().chain([format!("{there}: {}{more}", names.join(", "))]).collect()
+}
+
+/// Another name for this project, after its folder.
+fn another_name(target: &Target) -> String {
+    let folder = target.origin.folder.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let label: String = folder.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let label = label.trim_matches('-');
+    let label: String = label.chars().take(60).collect();
+    match label.trim_matches('-') {
+        "" => format!("{}-2", target.project),
+        label if label == target.project.as_str() => format!("{label}-2"),
+        label => label.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
