@@ -5,16 +5,23 @@
 //! Read [`ensure`], then `state` (what is there), `repair` (which remedy is next) and `start`.
 
 mod advice;
+mod api;
+mod broken;
 mod config;
+mod current;
 mod endpoint;
+mod entry;
 mod events;
 #[cfg(test)]
 mod garbled;
 mod inside;
 mod kubeconfig;
+mod kubelet;
 mod probe;
 mod program;
+mod ready;
 mod repair;
+mod reset;
 mod start;
 mod state;
 mod status;
@@ -22,7 +29,10 @@ mod stop;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+mod text;
 
+pub use broken::Unreadable;
+pub use broken::refusal;
 pub use inside::inside;
 pub use kubeconfig::path as kubeconfig;
 pub use probe::Connection;
@@ -35,7 +45,7 @@ use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Severity;
 use crate::event::Step;
-use crate::fault::Fault;
+use crate::exec::Call;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -43,12 +53,11 @@ use crate::project;
 use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::run::Run;
+use current::Before;
 use jiff::Timestamp;
-use kubeconfig::Before;
 use repair::Remedy;
 use state::Seen;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,6 +68,9 @@ pub const INGRESS: &str = "ingress";
 
 /// How long an API server may take after something was done about it.
 const AFTER: Duration = Duration::from_secs(30);
+
+/// How long an API server may take that the kubelet of its node starts again by itself: it crashed, or etcd did.
+const RECOVERY: Duration = Duration::from_secs(90);
 
 /// A profile that runs.
 #[derive(Debug, Clone)]
@@ -139,28 +151,18 @@ pub enum Break {
     },
     /// A node of several is down: its name.
     NodeDown(String),
-    /// The API server does not answer: why.
+    /// The API server does not answer, nor does the kubelet run that would start it: why.
     ApiDown(String),
-    /// The kubeconfig does not lead to it: why.
+    /// The node and its kubelet run, but the API server answers with trouble, a refusal, or not at all: why.
+    ApiFails(String),
+    /// The kubeconfig was read, and its entry is missing or does not lead to the API server: why.
     KubeconfigStale(String),
     /// A container of this name is somebody else's.
     Foreign(String),
-    /// minikube's own files about it cannot be read: why.
-    Unreadable(String),
-}
-
-impl fmt::Display for Break {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Break::ContainerGone { volume: true } => f.write_str("a node's container is gone"),
-            Break::ContainerGone { volume: false } => f.write_str("the node's container and volume are gone"),
-            Break::NodeDown(name) => write!(f, "the node `{name}` is down"),
-            Break::ApiDown(why) => write!(f, "the API server does not answer: {why}"),
-            Break::KubeconfigStale(why) => write!(f, "the kubeconfig does not lead to it: {why}"),
-            Break::Foreign(name) => write!(f, "the container `{name}` is not minikube's"),
-            Break::Unreadable(why) => f.write_str(why),
-        }
-    }
+    /// The kubeconfig's entry of this name is another cluster's: whose.
+    ForeignEntry(String),
+    /// A kubeconfig, or a file of minikube's own, cannot be read.
+    Unreadable(Unreadable),
 }
 
 /// What `wanted`'s profile is now. Changes nothing.
@@ -171,16 +173,36 @@ pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
             node.notes = config.differences(wanted);
             State::Running(node)
         }
-        (state, _) => state,
+        (state @ State::Broken(Break::Foreign(_) | Break::Unreadable(_)), _) => state,
+        // What would keep `up` from starting it is known before.
+        (state, _) => match kubeconfig::all(&run.world) {
+            Ok(_) => state,
+            Err(why) => State::Broken(Break::Unreadable(Unreadable::kubeconfig(why))),
+        },
     })
 }
 
-/// Brings `wanted`'s profile to run: made, started, unpaused or repaired, as it needs, and never deleted.
+/// Brings `wanted`'s profile to run: made, started, unpaused or repaired, as it needs, and never deleted or reset.
+///
+/// Only what is proved to be wrong is repaired, by the smallest means (`docs/reliability.md` has the table); what only may
+/// be wrong is a fault. kubectl's current context is the profile afterwards where there was none.
 ///
 /// Tells its progress as an item of [`Step::Minikube`].
 pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
     let item = run.sink.item(Step::Minikube, "minikube");
-    let (node, version) = converge(run, wanted, &item).await?;
+    let (mut node, version) = converge(run, wanted, &item).await?;
+    match current::choose(&run.world, &node.context) {
+        Ok(true) => item.log(format!("kubectl had no current context; now it is `{}`", node.context)),
+        Ok(false) => {}
+        Err(error) => node.notes.push(
+            Finding {
+                severity: Severity::Note,
+                ..Finding::warning(format!("kubectl has no current context: {error:#}"))
+            }
+            .about(format!("profile {}", node.profile))
+            .mend(format!("`kubectl config use-context {}`", node.context)),
+        ),
+    }
     item.finish(node.outcome, Some(format!("Kubernetes {version}")));
     Ok(node)
 }
@@ -188,8 +210,7 @@ pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
 /// Enables an addon of a profile that runs, and waits for its pods as long as minikube does.
 pub async fn enable(run: &Run, profile: &Profile, addon: &str) -> Result<()> {
     let call = program::call(run, profile, ["addons", "enable", addon])?;
-    let doing = format!("enable the addon `{addon}`");
-    call.output(run).await.map(drop).map_err(|error| program::fault(run, profile, &doing, error))
+    done(run, profile, &call, &format!("enable the addon `{addon}`")).await
 }
 
 async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Result<(Node, String)> {
@@ -202,12 +223,12 @@ async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Res
     let node_was = seen.container.clone();
     let (mut node, config) = loop {
         let remedy = match (seen.state, seen.config) {
-            (State::Running(node), Some(config)) if !seen.unfinished || repair::started(&tried) => {
+            (State::Running(node), Some(config)) if !seen.unfinished || repair::finished(&tried) => {
                 break (*node, config);
             }
             (state, config) => {
-                let remedy =
-                    repair::next(&state, seen.unfinished, &tried).ok_or_else(|| given_up(profile, &state))?;
+                let remedy = repair::next(&state, profile, seen.unfinished, &tried)
+                    .ok_or_else(|| broken::fault(profile, &state))?;
                 seen = Seen { state, config, ..seen };
                 remedy
             }
@@ -215,10 +236,11 @@ async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Res
         apply(run, wanted, remedy, &seen, &mut notes, item).await?;
         tried.push(remedy);
         item.waiting("the API server's answer");
-        seen = run.or_stopped(state::look(run, profile, AFTER)).await?;
+        let patience = if remedy == Remedy::Wait { RECOVERY } else { AFTER };
+        seen = run.or_stopped(state::look(run, profile, patience)).await?;
     };
     node.outcome = match tried.as_slice() {
-        [] => Outcome::Unchanged,
+        [] | [Remedy::Wait] => Outcome::Unchanged,
         _ if new => Outcome::Created,
         _ if seen.container != node_was => Outcome::Recreated,
         _ => Outcome::Changed,
@@ -245,12 +267,14 @@ async fn apply(
 ) -> Result<()> {
     let profile = &wanted.profile;
     let broken = |doing: &str| format!("cannot {doing} the profile `{profile}`");
-    let context = kubeconfig::path(&run.world).map(Before::of).transpose();
-    let context = context.or_fault(Kind::Prerequisite, || "cannot read the kubeconfig".to_owned());
+    ready::check(run, profile, remedy, seen)?;
+    let before = if remedy.is_minikubes() { Before::of(&run.world) } else { Ok(None) };
+    let before = before.or_fault(Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
+    let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
     let done = match remedy {
+        Remedy::Wait => Ok(()),
         Remedy::Thaw => {
             item.progress("unpausing the node", None);
-            let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
             match &seen.engine {
                 Some(engine) => {
                     repair::thaw(engine, &machines).await.or_fault(Kind::Minikube, || broken("unpause"))
@@ -261,42 +285,57 @@ async fn apply(
         Remedy::Unpause => {
             item.progress("unpausing Kubernetes", None);
             let call = program::call(run, profile, ["unpause", "-A", "-o", "json"])?;
-            let doing = format!("unpause the profile `{profile}`");
-            call.output(run).await.map(drop).map_err(|error| program::fault(run, profile, &doing, error))
+            done(run, profile, &call, &format!("unpause the profile `{profile}`")).await
         }
         Remedy::UpdateContext => {
             item.progress("writing the kubeconfig's entry", None);
             let call = program::call(run, profile, ["update-context"])?;
-            // What it cannot mend, `minikube start` can.
-            call.output(run).await.map(drop).or_else(|error| {
-                if error.stopped {
-                    Err(program::fault(run, profile, "write the kubeconfig", error))
-                } else {
-                    Ok(())
-                }
-            })
+            let doing = format!("write the kubeconfig's entry of the profile `{profile}`");
+            let stopped = || run.stopped().is_some();
+            let written = done(run, profile, &call, &doing).await;
+            written.map_err(|fault| if stopped() { fault } else { broken::entry_fault(profile, fault) })
+        }
+        Remedy::StartNode => {
+            let mut started = Ok(());
+            for name in machines.iter().skip(1) {
+                item.progress(format!("starting the node {name}"), None);
+                let call = program::call(run, profile, ["node", "start", name])?;
+                started = started.and(done(run, profile, &call, &format!("start the node `{name}`")).await);
+            }
+            started
+        }
+        Remedy::Finish => {
+            let mut enabled = Ok(());
+            for addon in config::DEFAULTS {
+                item.progress(format!("enabling the addon {addon}"), None);
+                enabled = enabled.and(enable(run, profile, addon).await);
+            }
+            enabled
         }
         Remedy::Create | Remedy::Start => {
-            let config = seen.config.as_ref();
-            let prepared = prepare(run, wanted, seen, notes).await;
-            if let Err(error) = &prepared {
-                let warning =
-                    Finding::warning(format!("the node could not be prepared for its start: {error:#}"));
-                let mend = "the start is tried all the same; it says more if it needed that";
-                run.sink.warn(warning.about(format!("profile {profile}")).mend(mend));
-            }
-            let fresh = prepared.unwrap_or(seen.container.is_none());
-            let docker = seen.engine.is_some();
-            start::start(run, wanted, config, docker, fresh, item).await.map(|found| notes.extend(found))
+            let fresh = prepare(run, wanted, seen, notes)
+                .await
+                .or_fault(Kind::Minikube, || broken("prepare the start of"))?;
+            let at = start::At {
+                existing: seen.config.as_ref(),
+                engine: seen.engine.as_ref(),
+                fresh,
+                keep: seen.has_data(),
+            };
+            start::start(run, wanted, at, item).await.map(|found| notes.extend(found))
         }
     };
     // A failed command may have switched the context as well as one that succeeded.
-    if let Ok(Some(before)) = context {
+    if let Some(before) = before {
         before
             .restore()
             .or_fault(Kind::Minikube, || "cannot restore the current kubectl context".to_owned())?;
     }
     done
+}
+
+async fn done(run: &Run, profile: &Profile, call: &Call, doing: &str) -> Result<()> {
+    call.output(run).await.map(drop).map_err(|error| program::fault(run, profile, doing, error))
 }
 
 /// What has to be done, or said, before a `minikube start`; returns whether it will make the node's container.
@@ -308,9 +347,11 @@ async fn prepare(
 ) -> anyhow::Result<bool> {
     let profile = &wanted.profile;
     let mut container = seen.container.as_deref();
+    // Only where no start has come to its end: what a container holds beside its volume goes with it.
     if let (Some(engine), Some(config), Some(home)) =
         (&seen.engine, &seen.config, run.world.minikube_folder())
         && container.is_some()
+        && seen.unfinished
         && repair::remove_unfinished(engine, &home, profile, config).await?
     {
         container = None;
@@ -333,26 +374,4 @@ async fn prepare(
         _ => {}
     }
     Ok(container.is_none())
-}
-
-fn given_up(profile: &Profile, state: &State) -> Fault {
-    let why = match state {
-        State::Running(_) => "it runs, but minikube does not remember it".to_owned(),
-        State::Absent => "minikube does not know it".to_owned(),
-        State::Stopped => "it is stopped".to_owned(),
-        State::Paused(_) => "it is paused".to_owned(),
-        State::Broken(broken) => broken.to_string(),
-    };
-    let fault =
-        Fault::message(Kind::Minikube, why).context(format!("cannot bring the profile `{profile}` to run"));
-    let anew = format!(
-        "make it anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
-    );
-    match state {
-        State::Broken(Break::Foreign(name)) => fault.hint(format!(
-            "name another `profile` in deploy.toml, or rename that container: `docker rename {name} {name}-mine`"
-        )),
-        State::Broken(Break::Unreadable(_)) => fault.hint(anew),
-        _ => fault.hint(format!("see what the node says: `minikube logs -p {profile} --length=50`")).hint(anew),
-    }
 }

@@ -42,6 +42,15 @@ pub fn beside(path: &Path, bytes: &[u8], like: Option<Permissions>) -> io::Resul
     }
 }
 
+/// Whether the file at `path` can be written, or made; changes nothing.
+pub fn writable(path: &Path) -> io::Result<()> {
+    if path.exists() {
+        return File::options().append(true).open(path).map(drop);
+    }
+    create(path)?;
+    std::fs::remove_file(path)
+}
+
 /// Creates a file that is not there yet, and follows no link to see; for its owner alone.
 pub fn create(path: &Path) -> io::Result<File> {
     let mut options = File::options();

@@ -11,6 +11,7 @@ use crate::nearest::nearest;
 use crate::world::Os;
 use crate::world::World;
 use kube::config::Kubeconfig;
+use kube::config::KubeconfigError;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -23,7 +24,15 @@ pub fn file(world: &World, context: &str) -> Result<PathBuf> {
     for path in files(world).into_iter().filter(|path| path.exists()) {
         let doing = || format!("cannot read the kubeconfig {}", path.display());
         file::check(&path, file::TEXT).or_fault(Kind::Usage, doing)?;
-        let file = Kubeconfig::read_from(&path).or_fault(Kind::Usage, doing)?;
+        // Its own text quotes the lines around the mistake, and with them credentials.
+        let file = Kubeconfig::read_from(&path).map_err(|error| match error {
+            KubeconfigError::Parse(error) => {
+                let at = error.location().map(|at| format!(": line {}, column {}", at.line(), at.column()));
+                anyhow::anyhow!("it is no valid YAML of a kubeconfig{}", at.unwrap_or_default())
+            }
+            other => other.into(),
+        });
+        let file = file.or_fault(Kind::Usage, doing)?;
         if file.contexts.iter().any(|entry| entry.name == context) {
             return Ok(path);
         }

@@ -1,16 +1,26 @@
 //! `todo doctor`: every prerequisite, whether or not the profile runs, each with the command that mends it.
 
+use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::dns;
+use crate::minikube;
 use crate::preflight;
 use crate::project::Project;
 use crate::report::listing::Listing;
 use crate::run::Run;
 use serde_json::json;
+
+/// What keeps `up` from using the profile, whether or not it runs. Where the engine cannot be asked, that is told already.
+async fn profile(run: &Run, project: &Project) -> Option<Finding> {
+    let state = minikube::look(run, &project.minikube).await.ok()?;
+    let fault = minikube::refusal(&project.minikube.profile, &state)?;
+    let finding = Finding { severity: Severity::Error, ..Finding::warning(fault.causes().join(": ")) };
+    Some(finding.mend(fault.hints.join("; ")))
+}
 
 /// Checks all of it; something that `up` cannot do without is a fault.
 pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
@@ -18,6 +28,9 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
         None => preflight::doctor(run, Some(project)).await,
         other => preflight::preflight(run, project, other.as_ref()).await?.findings,
     };
+    if project.elsewhere.is_none() {
+        findings.extend(profile(run, project).await);
+    }
     findings.extend(dns::findings(run, project).await);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Fault::message(Kind::Prerequisite, "something is missing that deploying needs")

@@ -66,6 +66,9 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
 /// What the project has in a cluster that cannot be asked. Only where that is nothing, nothing is said.
 fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
     let profile = &project.minikube.profile;
+    if let Some(fault) = minikube::refusal(profile, state) {
+        return Err(fault.context("nothing was deleted"));
+    }
     let way = "`todo up` wakes it, and then `todo down` takes the project away; `todo down --delete` deletes the whole cluster";
     let why = match state {
         State::Running(_) | State::Absent | State::Broken(Break::ContainerGone { volume: false }) => {

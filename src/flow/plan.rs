@@ -23,7 +23,10 @@ use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::redaction;
 use crate::image::Looked;
+use crate::manifest::Object;
 use crate::manifest::bind::Bound;
+use crate::minikube;
+use crate::minikube::State;
 use crate::project::Project;
 use crate::project::name::Namespace;
 use crate::report::listing::Listing;
@@ -35,18 +38,9 @@ use std::sync::Arc;
 pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let objects = gathered.plan.objects;
-    let Now::There(site) = reach::look(run, project).await? else {
-        let profile = project.minikube.profile.as_str();
-        let rows = std::iter::once(row("start", &format!("profile {profile}"), "", "it does not run"))
-            .chain(project.images.iter().map(|image| row("build", &format!("image {}", image.name), "", "")))
-            .chain(
-                objects
-                    .iter()
-                    .map(|object| row("create", &object.id().to_string(), &object.place.to_string(), "")),
-            );
-        let rows: Vec<Vec<String>> = rows.collect();
-        let json = json!({ "cluster": "start", "rows": rows });
-        return Ok(list(rows, json));
+    let site = match reach::look(run, project).await? {
+        Now::There(site) => site,
+        Now::Not(state) => return without_cluster(project, &objects, &state),
     };
     let target = site.target(run, project).await?;
     redaction::cluster(run, &target, Step::Preflight).await;
@@ -67,6 +61,28 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
         run.sink.warn(note.clone());
     }
     Ok(told(&project.namespace, &looked, &comparison, &course, &bound))
+}
+
+/// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
+fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Result<Answer> {
+    let profile = &project.minikube.profile;
+    if let Some(fault) = minikube::refusal(profile, state) {
+        return Err(fault);
+    }
+    let (what, why) = match state {
+        State::Broken(broken) => ("repair", broken.to_string()),
+        _ => ("start", "it does not run".to_owned()),
+    };
+    let rows: Vec<Vec<String>> = std::iter::once(row(what, &format!("profile {profile}"), "", &why))
+        .chain(project.images.iter().map(|image| row("build", &format!("image {}", image.name), "", "")))
+        .chain(
+            objects
+                .iter()
+                .map(|object| row("create", &object.id().to_string(), &object.place.to_string(), "")),
+        )
+        .collect();
+    let json = json!({ "cluster": what, "rows": rows });
+    Ok(list(rows, json))
 }
 
 fn told(

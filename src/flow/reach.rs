@@ -182,10 +182,15 @@ pub(crate) async fn running(run: &Run, project: &Project) -> Result<Target> {
 pub(crate) async fn there(run: &Run, project: &Project) -> Result<Site> {
     match look(run, project).await? {
         Now::There(site) => Ok(*site),
-        Now::Not(_) => {
+        Now::Not(state) => {
             let profile = &project.minikube.profile;
-            let message = format!("the profile `{profile}` does not run");
-            Err(Fault::message(Kind::Minikube, message).hint("`todo up` brings it to run"))
+            let why = match &state {
+                State::Broken(broken) => format!("the profile `{profile}` cannot be asked: {broken}"),
+                _ => format!("the profile `{profile}` does not run"),
+            };
+            Err(minikube::refusal(profile, &state).unwrap_or_else(|| {
+                Fault::message(Kind::Minikube, why).hint("`todo up` starts or repairs it")
+            }))
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::flow::reach::Site;
 use crate::flow::redaction;
 use crate::image;
 use crate::image::stored::Stored;
+use crate::minikube;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::project::Project;
@@ -71,6 +72,9 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
         }
         Now::Not(state) => state,
     };
+    if let Some(fault) = minikube::refusal(&project.minikube.profile, &state) {
+        return Err(fault);
+    }
     let (state, reason) = match state {
         // `look` had it answer.
         State::Running(_) => ("running", None),

@@ -7,16 +7,19 @@ use crate::event::Finding;
 use crate::event::Severity;
 use crate::file;
 use crate::minikube::INGRESS;
+use crate::minikube::text;
 use crate::project;
 use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::world::World;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::io;
 use std::net::IpAddr;
 use std::path::Path;
 use std::path::PathBuf;
+
+/// The addons of every profile, without which no volume claim is ever bound (`pkg/minikube/assets/addons.go`).
+pub(crate) const DEFAULTS: [&str; 2] = ["storage-provisioner", "default-storageclass"];
 
 /// What minikube remembers of a profile (`minikube: pkg/minikube/config/types.go`: `ClusterConfig`).
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -104,6 +107,11 @@ impl Config {
         let on =
             |name: &str| self.addons.as_ref().and_then(|addons| addons.get(name)).copied().unwrap_or(false);
         wanted.iter().map(String::as_str).filter(|name| *name != INGRESS && !on(name)).collect()
+    }
+
+    /// Whether no start has come to its end: the default addons are written down by its last step, on or off.
+    pub(crate) fn lacks_defaults(&self) -> bool {
+        DEFAULTS.iter().any(|name| self.addons.as_ref().is_none_or(|addons| !addons.contains_key(*name)))
     }
 
     /// Where the project asks for something else than this profile is, with what applies it.
@@ -203,13 +211,22 @@ pub(crate) fn folder(world: &World, profile: &Profile) -> Option<PathBuf> {
 }
 
 /// Reads what minikube remembers of `profile`; `None` if it knows no such profile.
-pub(crate) fn read(world: &World, profile: &Profile) -> io::Result<Option<Config>> {
-    let Some(folder) = folder(world, profile) else { return Ok(None) };
-    match file::read(&folder.join("config.json"), file::TEXT) {
-        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+///
+/// # Errors
+/// With path, line and column, where the file is there and cannot be read, or is no profile of minikube's.
+pub(crate) fn read(world: &World, profile: &Profile) -> Result<Option<Config>, String> {
+    let Some(path) = folder(world, profile).map(|folder| folder.join("config.json")) else { return Ok(None) };
+    let Some(text) = text::read(&path)? else { return Ok(None) };
+    let config: Config =
+        serde_json::from_str(&text).map_err(|error| format!("cannot read `{}`: {error}", path.display()))?;
+    // minikube writes it into every profile; without it the file says nothing about a cluster.
+    if config.driver.is_empty() {
+        return Err(format!(
+            "cannot read `{}`: it is no profile of minikube's: it lacks `Driver`",
+            path.display()
+        ));
     }
+    Ok(Some(config))
 }
 
 /// Whether the last `minikube start` of `profile` did not come to its end, though what it began may answer by now.

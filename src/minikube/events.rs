@@ -108,19 +108,22 @@ fn percent(fraction: &str) -> Option<u64> {
     fraction.parse::<f64>().ok().map(|fraction| (fraction * 100.0).clamp(0.0, 100.0) as u64)
 }
 
-/// Whether this text says that the cluster's objects were thrown away: the one way minikube tells it, in English, which
-/// is why it is run with `LC_ALL=C` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`).
-pub(crate) fn tells_reset(text: &str) -> bool {
+/// Whether this text says that `kubeadm reset` comes next, which deletes every object of the cluster: in English, which is why
+/// minikube is run with `LC_ALL=C` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`, which calls
+/// `DeleteCluster` after either line; before v1.33 the first was "Unable to restart cluster, will reset it").
+pub(crate) fn announces_reset(text: &str) -> bool {
     text.contains("will reset cluster")
+        || text.contains("will reset it")
+        || text.contains("initialization failed, will try again")
 }
 
 #[cfg(test)]
 mod tests {
     use super::Failure;
     use super::Told;
+    use super::announces_reset;
     use super::percent;
     use super::read;
-    use super::tells_reset;
 
     fn event(kind: &str, data: &str) -> Option<Told> {
         read(&format!(
@@ -187,7 +190,9 @@ mod tests {
 
     #[test]
     fn a_reset_is_recognised() {
-        assert!(tells_reset("Unable to restart control-plane node(s), will reset cluster: x"));
-        assert!(!tells_reset("initialization failed, will try again: x"));
+        assert!(announces_reset("Unable to restart control-plane node(s), will reset cluster: x"));
+        assert!(announces_reset("Unable to restart cluster, will reset it: x"));
+        assert!(announces_reset("initialization failed, will try again: x"));
+        assert!(!announces_reset("StartHost failed, but will try again: x"));
     }
 }

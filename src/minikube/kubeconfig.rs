@@ -1,205 +1,130 @@
-//! The user's kubeconfig: the profile's entry in it, and the current context, which stays what it was.
+//! The user's kubeconfig files: which there are, what they say, and whether minikube can read and write them, too.
 //!
-//! Not written by us, but for one line: `minikube update-context` switches the current context without being asked, and
-//! putting it back by text keeps what no parser of ours knows.
+//! kubectl merges every file that `KUBECONFIG` names, and so does `minikube start` when it asks the API server
+//! (`minikube: pkg/kapi/kapi.go`: `ClientConfig`). One that cannot be read makes it reset a healthy cluster
+//! (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`; tried with v1.38.1), so all of them are read first.
 
-use crate::file;
-use crate::replace::replace;
+use crate::minikube::text;
 use crate::world::Os;
 use crate::world::World;
-use anyhow::Context as _;
 use kube::config::Kubeconfig;
-use std::io;
+use kube::config::KubeconfigError;
 use std::path::Path;
 use std::path::PathBuf;
 
-const KEY: &str = "current-context:";
-
-/// The file that minikube writes: the first that `KUBECONFIG` names, else `~/.kube/config`
-/// (`minikube: pkg/minikube/kubeconfig/kubeconfig.go`: `PathFromEnv`).
-pub fn path(world: &World) -> Option<PathBuf> {
+/// Every file that `KUBECONFIG` names, in its order, else `~/.kube/config`.
+pub(crate) fn paths(world: &World) -> Vec<PathBuf> {
     let separator = if world.os == Os::Windows { ';' } else { ':' };
-    world
-        .var("KUBECONFIG")
-        .into_iter()
-        .flat_map(|list| list.split(separator))
-        .find(|entry| !entry.is_empty())
-        .map(|entry| world.absolute(Path::new(entry)))
-        .or_else(|| world.home().map(|home| home.join(".kube").join("config")))
+    let named = world.var("KUBECONFIG").into_iter().flat_map(|list| list.split(separator));
+    let named = named.filter(|entry| !entry.is_empty()).map(|entry| world.absolute(Path::new(entry)));
+    let named: Vec<PathBuf> = named.collect();
+    if named.is_empty() {
+        return world.home().map(|home| home.join(".kube").join("config")).into_iter().collect();
+    }
+    named
 }
 
-/// Reads it; `None` if there is none.
-pub(crate) fn read(path: &Path) -> anyhow::Result<Option<Kubeconfig>> {
-    match std::fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Ok(file) if file.len() == 0 => return Ok(None),
-        _ => {}
-    }
-    let read = || -> anyhow::Result<Kubeconfig> {
-        file::check(path, file::TEXT)?;
-        Ok(Kubeconfig::read_from(path)?)
+/// The file that minikube writes: the first (`minikube: pkg/minikube/kubeconfig/kubeconfig.go`: `PathFromEnv`).
+pub fn path(world: &World) -> Option<PathBuf> {
+    paths(world).into_iter().next()
+}
+
+/// The file that has the context of that name: the first, as kubectl reads them; else that which minikube writes.
+pub(crate) fn of_context(world: &World, context: &str) -> Option<PathBuf> {
+    let has = |path: &PathBuf| {
+        read(path).ok().flatten().is_some_and(|file| file.contexts.iter().any(|named| named.name == context))
     };
-    read().map(Some).with_context(|| format!("cannot read `{}`", path.display()))
+    paths(world).into_iter().find(has).or_else(|| path(world))
 }
 
-/// The API server of the context of that name.
-pub(crate) fn server<'a>(kubeconfig: &'a Kubeconfig, context: &str) -> Option<&'a str> {
-    let context = kubeconfig.contexts.iter().find(|named| named.name == context)?.context.as_ref()?;
-    let user = context.user.as_deref()?;
-    kubeconfig.auth_infos.iter().find(|named| named.name == user)?;
-    let cluster = kubeconfig.clusters.iter().find(|named| named.name == context.cluster)?;
-    cluster.cluster.as_ref()?.server.as_deref()
-}
-
-/// What the file says about the current context, to be put back after a program that switches it.
-#[derive(Debug)]
-pub(crate) struct Before {
-    path: PathBuf,
-    current: String,
-    line: Option<String>,
-}
-
-impl Before {
-    /// Remembers it.
-    pub(crate) fn of(path: PathBuf) -> anyhow::Result<Before> {
-        let current = read(&path)?.and_then(|kubeconfig| kubeconfig.current_context).unwrap_or_default();
-        let text = file::read_text(&path, file::TEXT).unwrap_or_default();
-        let line = text.lines().find(|line| line.starts_with(KEY)).map(str::to_owned);
-        Ok(Before { path, current, line })
-    }
-
-    /// Puts it back if it changed; nothing else in the file is touched.
-    pub(crate) fn restore(&self) -> anyhow::Result<()> {
-        let Some(now) = read(&self.path)? else { return Ok(()) };
-        if now.current_context.as_deref().unwrap_or_default() == self.current {
-            return Ok(());
+/// Every file that is there, with what it says.
+///
+/// # Errors
+/// As [`read`], of the first that cannot be read.
+pub(crate) fn all(world: &World) -> Result<Vec<(PathBuf, Kubeconfig)>, String> {
+    let mut found = Vec::new();
+    for path in paths(world) {
+        if let Some(kubeconfig) = read(&path)? {
+            found.push((path, kubeconfig));
         }
-        let text = file::read_text(&self.path, file::TEXT)?;
-        let edited = self.edited(&text);
-        let after = Kubeconfig::from_yaml(&edited)?;
-        anyhow::ensure!(
-            after.current_context.as_deref().unwrap_or_default() == self.current
-                && after.clusters.len() == now.clusters.len()
-                && after.contexts.len() == now.contexts.len()
-                && after.auth_infos.len() == now.auth_infos.len(),
-            "the current context of `{}` is not on a line of its own",
-            self.path.display()
-        );
-        write(&self.path, &edited).with_context(|| format!("cannot write `{}`", self.path.display()))
     }
+    Ok(found)
+}
 
-    fn edited(&self, text: &str) -> String {
-        let quoted = || format!("{KEY} {}", serde_json::Value::from(self.current.as_str()));
-        let wanted = self.line.clone().filter(|line| says(line, &self.current)).unwrap_or_else(quoted);
-        let mut found = false;
-        let mut edited: String = text
-            .split_inclusive('\n')
-            .map(|line| {
-                if !found && line.starts_with(KEY) {
-                    found = true;
-                    let end = &line[line.trim_end_matches(['\n', '\r']).len()..];
-                    format!("{wanted}{end}")
-                } else {
-                    line.to_owned()
-                }
-            })
-            .collect();
-        if !found {
-            if !edited.is_empty() && !edited.ends_with('\n') {
-                edited.push('\n');
-            }
-            edited.push_str(&wanted);
-            edited.push('\n');
+/// Reads one; `None` if there is none, or an empty file, which kubectl and minikube read as one without entries.
+///
+/// # Errors
+/// With path, line and column, where it is no kubeconfig that kubectl could read.
+pub(crate) fn read(path: &Path) -> Result<Option<Kubeconfig>, String> {
+    let Some(text) = text::read(path)?.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let shown = path.display();
+    let kubeconfig =
+        Kubeconfig::read_from(path).map_err(|error| format!("cannot read `{shown}`: {}", problem(&error)))?;
+    for (key, value, must) in
+        [("kind", &kubeconfig.kind, "Config"), ("apiVersion", &kubeconfig.api_version, "v1")]
+    {
+        if let Some(value) = value.as_deref().filter(|value| *value != must) {
+            let line = text.lines().position(|line| line.starts_with(key)).map_or(1, |index| index + 1);
+            return Err(format!(
+                "cannot read `{shown}`: line {line}: it is no kubeconfig: `{key}` is `{value}`, not `{must}`"
+            ));
         }
-        edited
+    }
+    Ok(Some(kubeconfig))
+}
+
+/// What is wrong, and where. Without the lines around it and without texts of the file, which may be credentials.
+fn problem(error: &KubeconfigError) -> String {
+    let KubeconfigError::Parse(error) = error else { return error.to_string() };
+    let told = error.without_snippet().to_string();
+    let mut parts = told.lines().next().unwrap_or_default().split('"');
+    let mut why = parts.next().unwrap_or_default().to_owned();
+    for (index, part) in parts.enumerate() {
+        why.push_str(if index % 2 == 0 { "\"…\"" } else { part });
+    }
+    match error.location() {
+        Some(at) if !why.contains("line ") => format!("line {}, column {}: {why}", at.line(), at.column()),
+        _ => why,
     }
 }
 
-fn says(line: &str, current: &str) -> bool {
-    Kubeconfig::from_yaml(line)
-        .is_ok_and(|alone| alone.current_context.as_deref().unwrap_or_default() == current)
+/// Whether minikube can read all of them.
+///
+/// # Errors
+/// Why not. It reads the file that it writes only with `kind` and `apiVersion` (`kubeconfig.go`: `decode`), which kubectl
+/// does not ask for.
+pub(crate) fn readable_by_minikube(world: &World) -> Result<(), String> {
+    let all = all(world)?;
+    let first = path(world);
+    match all.iter().find(|(path, _)| Some(path) == first.as_ref()) {
+        Some((path, file)) if file.kind.is_none() || file.api_version.is_none() => Err(format!(
+            "minikube cannot read `{}`: it lacks `apiVersion: v1` or `kind: Config`",
+            path.display()
+        )),
+        _ => Ok(()),
+    }
 }
 
-/// Replaces the file that `path` leads to, which keeps its permissions.
-fn write(path: &Path, text: &str) -> io::Result<()> {
-    let target = std::fs::canonicalize(path)?;
-    replace(&target, text.as_bytes(), Some(std::fs::metadata(&target)?.permissions()))
+/// Whether minikube, which is about to write the profile's entry, can read all of them and write the first.
+///
+/// # Errors
+/// Why not.
+pub(crate) fn fit_for_minikube(world: &World) -> Result<(), String> {
+    readable_by_minikube(world)?;
+    let Some(first) = path(world) else { return Ok(()) };
+    // minikube makes its folder, too.
+    let folder = first.parent().map_or(Ok(()), std::fs::create_dir_all);
+    folder
+        .and_then(|()| crate::replace::writable(&first))
+        .map_err(|error| format!("cannot write `{}`: {error}", first.display()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Before;
+    use super::fit_for_minikube;
     use super::path;
     use super::read;
-    use super::server;
     use crate::world::World;
-
-    const MINE: &str = "\
-apiVersion: v1
-clusters:
-- cluster: {server: 'https://192.168.49.2:8443', surprising-field: 1}
-  name: mini
-contexts:
-- context: {cluster: mini, user: mini}
-  name: mini
-# a remark
-current-context: 'work'   # mine
-kind: Config
-users:
-- name: mini
-  user: {}
-";
-
-    #[test]
-    fn the_current_context_is_put_back_and_nothing_else_is_touched() {
-        for (before, after) in [
-            (MINE.to_owned(), MINE.replace("'work'   # mine", "mini")),
-            (MINE.replace("current-context: 'work'   # mine\n", ""), MINE.replace("'work'   # mine", "mini")),
-        ] {
-            let folder = tempfile::tempdir().unwrap();
-            let file = folder.path().join("config");
-            std::fs::write(&file, &before).unwrap();
-            let remembered = Before::of(file.clone()).unwrap();
-            std::fs::write(&file, &after).unwrap();
-            remembered.restore().unwrap();
-            let now = std::fs::read_to_string(&file).unwrap();
-            if before.contains("work") {
-                assert_eq!(now, before);
-            } else {
-                assert_eq!(now, after.replace("current-context: mini", "current-context: \"\""));
-            }
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_link_stays_a_link_and_secrets_stay_secret() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let (file, link) = (folder.path().join("real"), folder.path().join("link"));
-        std::fs::write(&file, MINE).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        let remembered = Before::of(link.clone()).unwrap();
-        std::fs::write(&file, MINE.replace("'work'   # mine", "mini")).unwrap();
-        remembered.restore().unwrap();
-        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), MINE);
-    }
-
-    #[test]
-    fn an_entry_counts_when_its_context_cluster_and_user_are_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("config");
-        std::fs::write(&file, MINE).unwrap();
-        let whole = read(&file).unwrap().unwrap();
-        assert_eq!(server(&whole, "mini"), Some("https://192.168.49.2:8443"));
-        assert_eq!(server(&whole, "work"), None);
-        std::fs::write(&file, MINE.replace("- name: mini\n  user", "- name: other\n  user")).unwrap();
-        assert_eq!(server(&read(&file).unwrap().unwrap(), "mini"), None);
-        assert!(read(&folder.path().join("none")).unwrap().is_none());
-    }
 
     #[test]
     fn the_file_is_the_one_that_minikube_writes() {
@@ -209,5 +134,52 @@ users:
             let world = World::fake("/w", [("HOME", "/h"), ("KUBECONFIG", variable)]);
             assert_eq!(path(&world), Some(file.into()), "{variable}");
         }
+    }
+
+    #[test]
+    fn what_is_no_kubeconfig_is_told_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config");
+        for (text, place) in [
+            ("{{{{ not yaml", "line 1"),
+            ("apiVersion: v1\nkind: Config\nclusters: [\n", "line "),
+            ("apiVersion: v1\nkind: Config\nclusters: many\n", "line 3"),
+            ("apiVersion: v1\nkind: Deployment\n", "line 2"),
+            ("apiVersion: v2\nkind: Config\n", "line 1"),
+            ("apiVersion: v1\nkind: Config\ncontexts:\n\t- a\n", "line "),
+            ("just words", "line 1"),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let why = read(&file).unwrap_err();
+            assert!(why.contains(place) && why.contains(&file.display().to_string()), "{text:?}: {why}");
+        }
+        std::fs::write(&file, "").unwrap();
+        assert!(read(&file).unwrap().is_none());
+        for text in [
+            "users:\n- name: a\n  user: {token: s3cret\n",
+            "users:\n- user: {token: a}\n  name: [s3cret]\n- s3cret\n",
+            "users: s3cret\n",
+        ] {
+            std::fs::write(&file, text).unwrap();
+            let why = read(&file).unwrap_err();
+            assert!(!why.contains("s3cret") && why.contains("line "), "{why}");
+        }
+    }
+
+    #[test]
+    fn minikube_gets_only_files_that_it_can_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let world = World::fake(folder.path(), [("KUBECONFIG", "new/a:b")]);
+        fit_for_minikube(&world).unwrap();
+        assert!(!folder.path().join("new/a").exists(), "nothing is left");
+        for (text, fit) in [("kind: Config\n", true), ("kind: [\n", false)] {
+            std::fs::write(folder.path().join("b"), text).unwrap();
+            assert_eq!(fit_for_minikube(&world).is_ok(), fit, "{text}");
+        }
+        std::fs::write(folder.path().join("b"), "").unwrap();
+        std::fs::write(folder.path().join("new/a"), "kind: Config\n").unwrap();
+        assert!(fit_for_minikube(&world).is_err());
+        std::fs::write(folder.path().join("new/a"), "kind: Config\napiVersion: v1\n").unwrap();
+        fit_for_minikube(&world).unwrap();
     }
 }

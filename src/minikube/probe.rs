@@ -33,27 +33,84 @@ impl fmt::Debug for Connection {
     }
 }
 
-/// Asks until it answers or `patience` ends; then the last reason why not.
+/// Why there is no answer to work with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// Nothing came back: whether an API server runs is not known from here.
+    Silent(String),
+    /// An API server is there, but in trouble: it answered with something else than what it was asked.
+    Failing(String),
+    /// It knows who asks, and grants too few rights: no damage, somebody's choice.
+    Forbidden(String),
+    /// Something is there and does not take these certificates: status 401, or no TLS.
+    Refused(String),
+}
+
+impl Unanswered {
+    /// The reason.
+    pub(crate) fn why(self) -> String {
+        match self {
+            Unanswered::Silent(why)
+            | Unanswered::Failing(why)
+            | Unanswered::Forbidden(why)
+            | Unanswered::Refused(why) => why,
+        }
+    }
+}
+
+/// Asks until it answers or `patience` ends; then the last reason why not. A refusal does not change by asking again.
 pub(crate) async fn answers(
     kubeconfig: Kubeconfig,
     context: &str,
     patience: Duration,
-) -> Result<Connection, String> {
-    let client = client(kubeconfig, context).await?;
+) -> Result<Connection, Unanswered> {
+    let client = client(kubeconfig, context).await.map_err(Unanswered::Refused)?;
     let (deadline, one) = (Instant::now() + patience, ListParams::default().limit(1));
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let nodes = Api::<Node>::all(client.clone());
         let why = match tokio::time::timeout(left.min(ONE), nodes.list_metadata(&one)).await {
             Ok(Ok(_)) => return Ok(Connection(client)),
-            Ok(Err(error)) => innermost(&error),
-            Err(_) => "it does not answer".to_owned(),
+            Ok(Err(error)) => classified(&error),
+            Err(_) => Unanswered::Silent("it does not answer".to_owned()),
         };
-        if Instant::now() + PAUSE >= deadline {
+        let is_final = matches!(why, Unanswered::Refused(_) | Unanswered::Forbidden(_));
+        if is_final || Instant::now() + PAUSE >= deadline {
             return Err(why);
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+fn classified(error: &kube::Error) -> Unanswered {
+    let why = innermost(error);
+    match error {
+        kube::Error::Api(status) => {
+            let why = format!("it answers with status {}: {why}", status.code);
+            match status.code {
+                401 => Unanswered::Refused(why),
+                403 => Unanswered::Forbidden(why),
+                _ => Unanswered::Failing(why),
+            }
+        }
+        kube::Error::SerdeError(_) => Unanswered::Failing(format!("its answer cannot be read: {why}")),
+        _ if is_of_tls(error) => Unanswered::Refused(why),
+        _ => Unanswered::Silent(why),
+    }
+}
+
+/// Whether a TLS peer was there, and the two could not agree. rustls's errors come inside of those of input and output.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let inner = inner.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if inner.is_some() || error.is::<rustls::Error>() {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 async fn client(kubeconfig: Kubeconfig, context: &str) -> Result<Client, String> {

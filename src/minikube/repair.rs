@@ -1,7 +1,8 @@
 //! From whatever state the profile is in to one that runs: which remedy comes next, and those that need no minikube.
 //!
-//! Never a deletion. Each remedy is tried once; what it does not mend is `minikube start`'s, and what that does not mend
-//! ends the run.
+//! Never a deletion, and each remedy once. A `minikube start` is for what is shown not to run: in a cluster that runs it may
+//! end in `kubeadm reset` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`). What a smaller remedy does not
+//! repair ends the run.
 
 use crate::minikube::Break;
 use crate::minikube::Pause;
@@ -33,32 +34,52 @@ pub(crate) enum Remedy {
     Unpause,
     /// `minikube update-context`.
     UpdateContext,
+    /// The kubelet starts its API server again.
+    Wait,
+    /// `minikube node start` of every node but the first.
+    StartNode,
+    /// The addons that every start ends with.
+    Finish,
     /// `minikube start` of what is there.
     Start,
 }
 
-/// Whether a `minikube start` is among the remedies that were tried.
-pub(crate) fn started(tried: &[Remedy]) -> bool {
-    tried.iter().any(|remedy| matches!(remedy, Remedy::Create | Remedy::Start))
+impl Remedy {
+    /// Whether minikube does it, which may write the kubeconfig.
+    pub(crate) fn is_minikubes(self) -> bool {
+        !matches!(self, Remedy::Thaw | Remedy::Wait)
+    }
+}
+
+/// Whether a profile whose last start was interrupted has been brought to its end.
+pub(crate) fn finished(tried: &[Remedy]) -> bool {
+    tried.iter().any(|remedy| matches!(remedy, Remedy::Create | Remedy::Start | Remedy::Finish))
 }
 
 /// The next remedy for `state` after those that were tried; `None` if none is left.
 ///
-/// One whose last start is `unfinished` needs another, whatever else it needs; one that runs is only asked about then.
-pub(crate) fn next(state: &State, unfinished: bool, tried: &[Remedy]) -> Option<Remedy> {
-    let first = match state {
-        State::Broken(Break::Foreign(_) | Break::Unreadable(_)) => return None,
-        State::Absent => return Some(Remedy::Create).filter(|_| tried.is_empty()),
-        State::Paused(Pause::Container) => Remedy::Thaw,
-        State::Paused(Pause::Kubernetes) => Remedy::Unpause,
-        State::Broken(Break::KubeconfigStale(_)) if !unfinished => Remedy::UpdateContext,
-        State::Running(_)
-        | State::Stopped
-        | State::Broken(
-            Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_) | Break::KubeconfigStale(_),
-        ) => Remedy::Start,
+/// Where even the first start is `unfinished`, it may go on if nothing smaller helps: nobody was ever given that cluster.
+/// A profile that runs is only asked about then.
+pub(crate) fn next(state: &State, profile: &Profile, unfinished: bool, tried: &[Remedy]) -> Option<Remedy> {
+    let remedies: &[Remedy] = match state {
+        State::Broken(Break::Foreign(_) | Break::ForeignEntry(_) | Break::Unreadable(_)) => &[],
+        State::Absent if !tried.is_empty() => &[],
+        State::Absent => &[Remedy::Create],
+        State::Paused(Pause::Container) => &[Remedy::Thaw],
+        State::Paused(Pause::Kubernetes) => &[Remedy::Unpause],
+        // Its entry is written last, and the certificates before it.
+        State::Broken(Break::KubeconfigStale(_)) if unfinished => &[Remedy::Start],
+        State::Broken(Break::KubeconfigStale(_)) => &[Remedy::UpdateContext],
+        State::Broken(Break::ApiFails(_)) if unfinished => &[Remedy::Wait, Remedy::Start],
+        State::Broken(Break::ApiFails(_)) => &[Remedy::Wait],
+        State::Broken(Break::NodeDown(name)) if name != profile.as_str() => &[Remedy::StartNode],
+        State::Running(_) => &[Remedy::Finish],
+        State::Stopped
+        | State::Broken(Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_)) => {
+            &[Remedy::Start]
+        }
     };
-    [first, Remedy::Start].into_iter().find(|remedy| !tried.contains(remedy))
+    remedies.iter().copied().find(|remedy| !tried.contains(remedy))
 }
 
 /// Lets every one of these containers run on that is paused.
@@ -89,7 +110,7 @@ pub(crate) async fn remove_unfinished(
     let nodes = config.nodes.as_deref().unwrap_or_default();
     let mut removed = false;
     for (index, name) in config.machines(profile).iter().enumerate() {
-        let key = home.join("machines").join(name).join("id_rsa").exists();
+        let key = home.join("machines").join(name).join("id_rsa").try_exists()?;
         let address = nodes.get(index).is_some_and(|node| !node.ip.is_empty());
         if key && address {
             continue;
@@ -136,7 +157,8 @@ pub(crate) async fn forget_settings(
     Ok(false)
 }
 
-async fn has(engine: &Docker, container: &str, path: &str) -> anyhow::Result<bool> {
+/// Whether a container, running or not, has a file or folder.
+pub(crate) async fn has(engine: &Docker, container: &str, path: &str) -> anyhow::Result<bool> {
     let options = ContainerArchiveInfoOptionsBuilder::default().path(path).build();
     match engine.get_container_archive_info(container, Some(options)).await {
         Ok(_) => Ok(true),
@@ -206,35 +228,53 @@ mod tests {
     use crate::minikube::Break;
     use crate::minikube::Pause;
     use crate::minikube::State;
+    use crate::minikube::Unreadable;
+    use crate::project::name::Profile;
+
+    fn all_of(state: &State, unfinished: bool) -> Vec<Remedy> {
+        let profile = Profile::parse("mini").unwrap();
+        let mut tried = Vec::new();
+        while let Some(remedy) = next(state, &profile, unfinished, &tried) {
+            tried.push(remedy);
+        }
+        tried
+    }
 
     #[test]
-    fn the_mildest_remedy_comes_first_and_none_twice() {
-        let stale = State::Broken(Break::KubeconfigStale(String::new()));
-        let down = State::Broken(Break::ApiDown(String::new()));
-        let gone = State::Broken(Break::ContainerGone { volume: true });
-        for (state, tried, expected) in [
-            (&State::Absent, vec![], Some(Remedy::Create)),
-            (&State::Absent, vec![Remedy::Create], None),
-            (&State::Stopped, vec![], Some(Remedy::Start)),
-            (&State::Stopped, vec![Remedy::Thaw], Some(Remedy::Start)),
-            (&State::Paused(Pause::Container), vec![], Some(Remedy::Thaw)),
-            (&State::Paused(Pause::Kubernetes), vec![Remedy::Thaw], Some(Remedy::Unpause)),
-            (&State::Paused(Pause::Kubernetes), vec![Remedy::Thaw, Remedy::Unpause], Some(Remedy::Start)),
-            (&stale, vec![], Some(Remedy::UpdateContext)),
-            (&stale, vec![Remedy::UpdateContext], Some(Remedy::Start)),
-            (&stale, vec![Remedy::UpdateContext, Remedy::Start], None),
-            (&stale, vec![Remedy::Start], Some(Remedy::UpdateContext)),
-            (&down, vec![Remedy::Create], Some(Remedy::Start)),
-            (&gone, vec![Remedy::Start], None),
-            (&State::Broken(Break::Foreign("mini".to_owned())), vec![], None),
-            (&State::Broken(Break::Unreadable(String::new())), vec![], None),
+    fn a_start_is_for_what_does_not_run_and_each_remedy_is_tried_once() {
+        let stale = || State::Broken(Break::KubeconfigStale(String::new()));
+        let fails = || State::Broken(Break::ApiFails(String::new()));
+        let file = Unreadable { why: String::new(), help: Vec::new() };
+        for (state, unfinished, remedies) in [
+            (State::Absent, false, vec![Remedy::Create]),
+            (State::Stopped, false, vec![Remedy::Start]),
+            (State::Paused(Pause::Container), false, vec![Remedy::Thaw]),
+            (State::Paused(Pause::Kubernetes), false, vec![Remedy::Unpause]),
+            (stale(), false, vec![Remedy::UpdateContext]),
+            (stale(), true, vec![Remedy::Start]),
+            (fails(), false, vec![Remedy::Wait]),
+            (fails(), true, vec![Remedy::Wait, Remedy::Start]),
+            (State::Broken(Break::ApiDown(String::new())), false, vec![Remedy::Start]),
+            (State::Broken(Break::NodeDown("mini".to_owned())), false, vec![Remedy::Start]),
+            (State::Broken(Break::NodeDown("mini-m02".to_owned())), false, vec![Remedy::StartNode]),
+            (State::Broken(Break::ContainerGone { volume: true }), false, vec![Remedy::Start]),
+            (State::Broken(Break::Foreign("mini".to_owned())), false, vec![]),
+            (State::Broken(Break::ForeignEntry(String::new())), false, vec![]),
+            (State::Broken(Break::Unreadable(file)), true, vec![]),
         ] {
-            assert_eq!(next(state, false, &tried), expected, "{state:?} after {tried:?}");
+            assert_eq!(all_of(&state, unfinished), remedies, "{state:?}, unfinished: {unfinished}");
         }
+    }
+
+    #[test]
+    fn what_a_remedy_leads_to_has_its_own() {
+        let profile = Profile::parse("mini").unwrap();
+        let next = |state, tried: &[Remedy]| next(&state, &profile, false, tried);
+        assert_eq!(next(State::Stopped, &[Remedy::Thaw]), Some(Remedy::Start));
         assert_eq!(
-            next(&stale, true, &[]),
-            Some(Remedy::Start),
-            "a start that did not end left no entry either"
+            next(State::Broken(Break::ApiDown(String::new())), &[Remedy::Create]),
+            Some(Remedy::Start)
         );
+        assert_eq!(next(State::Absent, &[Remedy::Start]), None);
     }
 }

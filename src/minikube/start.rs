@@ -19,30 +19,49 @@ use crate::minikube::config::Config;
 use crate::minikube::events;
 use crate::minikube::events::Told;
 use crate::minikube::program;
+use crate::minikube::reset;
 use crate::project;
 use crate::project::Runtime;
 use crate::run::Run;
+use bollard::Docker;
+use std::cell::OnceCell;
 use std::net::Ipv4Addr;
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How often the downloads are looked at, which minikube tells about on a terminal only.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Starts the profile; `existing` is what minikube remembers of it, `fresh` whether its node will be made (again).
+/// From what a profile is started.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At<'a> {
+    /// What minikube remembers of it.
+    pub(crate) existing: Option<&'a Config>,
+    /// The engine that its nodes run in, if it answers.
+    pub(crate) engine: Option<&'a Docker>,
+    /// Whether its node will be made (again).
+    pub(crate) fresh: bool,
+    /// Whether it holds what a reset would delete.
+    pub(crate) keep: bool,
+}
+
+/// Starts the profile, and returns what is worth knowing.
 ///
-/// Returns what is worth knowing.
+/// # Errors
+/// minikube's own reason; or that it announced a reset of a cluster to [`At::keep`], before which it is stopped.
 pub(crate) async fn start(
     run: &Run,
     wanted: &project::Minikube,
-    existing: Option<&Config>,
-    docker: bool,
-    fresh: bool,
+    at: At<'_>,
     item: &OpenItem,
 ) -> Result<Vec<Finding>> {
+    let At { existing, engine, fresh, keep } = at;
+    let docker = engine.is_some();
     let profile = &wanted.profile;
-    let mut notes = in_effect(run).map(|note| note.about(format!("profile {profile}"))).into_iter().collect();
+    let mut notes: Vec<Finding> =
+        in_effect(run).map(|note| note.about(format!("profile {profile}"))).into_iter().collect();
     let driver = driver(run, wanted, existing, docker);
     if driver.as_deref() == Some("docker") && !docker {
         // minikube would call it a wrong usage (exit code 14).
@@ -56,6 +75,7 @@ pub(crate) async fn start(
     let call = program::call(run, profile, ["start", "-o", "json", "--interactive=false", "--keep-context"])?
         .args(arguments(wanted, existing, driver.as_deref(), &publish));
     let mut step = (None, None);
+    let (announced, heard) = (OnceCell::new(), Notify::new());
     let work = call.lines(run, |stream, line| {
         // Standard error is free text, klog's errors among it, in every mode (minikube#22466).
         let told = if stream == Stream::Out { events::read(line) } else { None };
@@ -69,7 +89,14 @@ pub(crate) async fn start(
                 let amount = percent.map(|done| Amount { done, total: Some(100), unit: Unit::Percent });
                 item.progress(format!("downloading {what}"), amount);
             }
-            Some(Told::Text(text)) if events::tells_reset(&text) => notes.push(reset(wanted, text)),
+            Some(Told::Text(text)) if events::announces_reset(&text) => {
+                if keep {
+                    let _ = announced.set(text);
+                    heard.notify_one();
+                } else {
+                    notes.push(lost(wanted, text));
+                }
+            }
             Some(Told::Text(text)) => item.log(text),
             Some(Told::Warning(text)) => {
                 let mend = "minikube goes on; should something be missing later, this is why";
@@ -79,11 +106,19 @@ pub(crate) async fn start(
             None => {}
         }
     });
+    // Whichever of them is not the first is dropped at once, and minikube with it killed.
     let done = tokio::select! {
-        done = work => done,
+        done = work => Some(done),
+        () = heard.notified() => None,
         never = watch_downloads(run, item) => match never {},
     };
-    done.map_err(|error| program::fault(run, profile, &format!("start the profile `{profile}`"), error))?;
+    if let Some(text) = announced.into_inner() {
+        return Err(reset::prevented(&run.world, engine, profile, &text).await);
+    }
+    if let Some(Err(error)) = done {
+        let fault = program::fault(run, profile, &format!("start the profile `{profile}`"), error);
+        return Err(fault.findings(notes));
+    }
     Ok(notes)
 }
 
@@ -111,11 +146,18 @@ fn arguments(
     let runtime = existing.and_then(|existing| existing.runtime().ok()).unwrap_or(wanted.runtime);
     flag("driver", driver.map(str::to_owned));
     flag("container-runtime", Some(word(runtime).to_owned()));
+    // Else MINIKUBE_KUBERNETES_VERSION, or minikube's own settings, would up- or downgrade it.
+    flag(
+        "kubernetes-version",
+        match existing {
+            Some(existing) => Some(existing.kubernetes.version.clone()).filter(|version| !version.is_empty()),
+            None => wanted.kubernetes.clone(),
+        },
+    );
     if existing.is_none() {
         flag("cpus", wanted.cpus.map(|cpus| cpus.to_string()));
         flag("memory", wanted.memory_mib.map(|mib| format!("{mib}mb")));
         flag("disk-size", wanted.disk_mib.map(|mib| format!("{mib}mb")));
-        flag("kubernetes-version", wanted.kubernetes.clone());
         flag("nodes", Some(wanted.nodes).filter(|nodes| *nodes > 1).map(|nodes| nodes.to_string()));
     }
     let addons = existing.map_or_else(
@@ -183,7 +225,7 @@ fn in_effect(run: &Run) -> Option<Finding> {
         .then(|| note.mend("`unset` what should not count; deploy.toml comes before all of them"))
 }
 
-fn reset(wanted: &project::Minikube, text: String) -> Finding {
+fn lost(wanted: &project::Minikube, text: String) -> Finding {
     Finding::warning(
         "minikube could not restart the control plane and reset the cluster: all objects in it are gone",
     )

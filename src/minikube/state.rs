@@ -14,12 +14,14 @@ use crate::minikube::Node;
 use crate::minikube::NodeEngine;
 use crate::minikube::Pause;
 use crate::minikube::State;
+use crate::minikube::api;
+use crate::minikube::broken::Unreadable;
 use crate::minikube::config;
 use crate::minikube::config::Config;
 use crate::minikube::endpoint;
 use crate::minikube::kubeconfig;
-use crate::minikube::probe;
-use crate::minikube::probe::Connection;
+use crate::minikube::kubelet;
+use crate::minikube::probe::Unanswered;
 use crate::minikube::status;
 use crate::project::Runtime;
 use crate::project::name::Profile;
@@ -41,6 +43,9 @@ pub(crate) const BRIEF: Duration = Duration::from_secs(3);
 
 /// Before that, nothing is wrong with an API server.
 const AT_ONCE: Duration = Duration::from_millis(300);
+
+/// How long `minikube status` may take: it asks a silent API server for 15 seconds (`kverify/api_server.go`).
+const STATUS: Duration = Duration::from_secs(40);
 
 /// The label that minikube gives a node's container: the profile (`pkg/drivers/kic/oci/types.go`).
 const LABEL: &str = "name.minikube.sigs.k8s.io";
@@ -67,9 +72,9 @@ pub(crate) struct Seen {
 pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Result<Seen> {
     let remembered = match config::read(&run.world, profile) {
         Ok(remembered) => remembered,
-        Err(error) => {
-            let why = format!("minikube's own file about it cannot be read: {error}");
-            return Ok(Seen::bare(State::Broken(Break::Unreadable(why)), None));
+        Err(why) => {
+            let file = Unreadable::config(why, profile);
+            return Ok(Seen::bare(State::Broken(Break::Unreadable(file)), None));
         }
     };
     let Some(config) = remembered else {
@@ -85,23 +90,44 @@ pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Re
         )));
     }
     let mut seen = if config.driver == "docker" {
-        containers(run, profile, config, patience).await?
+        Box::pin(containers(run, profile, config, patience)).await?
     } else {
-        machine(run, profile, config, patience).await?
+        Box::pin(machine(run, profile, config, patience)).await?
     };
     seen.begun = config::folder(&run.world, profile).is_some_and(|folder| folder.join("client.crt").exists());
-    seen.unfinished = config::is_unfinished(&run.world, profile);
+    seen.unfinished = seen.config.as_ref().is_some_and(Config::lacks_defaults)
+        && config::is_unfinished(&run.world, profile);
     Ok(seen)
 }
 
 /// A profile that minikube does not know may have left a volume, which a new one will take over.
+///
+/// Nor is a container of that name free to be replaced: `minikube start` deletes one that it does not remember, however
+/// healthy the cluster in it (`pkg/drivers/kic/kic.go`: `Create`), and it may be remembered in another `MINIKUBE_HOME`.
 async fn absent(run: &Run, profile: &Profile) -> Result<Seen> {
     let mut seen = Seen::bare(State::Absent, None);
     if let Ok((_, engine)) = reach::reach(&run.world).await {
+        let node = inspect(&engine, profile.as_str()).await;
+        let node = node.or_fault(Kind::Minikube, || format!("cannot inspect the container `{profile}`"))?;
+        if let Some(node) = node {
+            let file = config::folder(&run.world, profile).unwrap_or_default().join("config.json");
+            seen.state = State::Broken(if is_of(&node, profile) {
+                Break::Unreadable(Unreadable::forgotten(&file, profile))
+            } else {
+                Break::Foreign(profile.to_string())
+            });
+            seen.container = node.id;
+        }
         seen.volume = engine.inspect_volume(profile.as_str()).await.is_ok();
         seen.engine = Some(engine);
     }
     Ok(seen)
+}
+
+/// Whether minikube made this container for the profile.
+fn is_of(node: &ContainerInspectResponse, profile: &Profile) -> bool {
+    let labels = node.config.as_ref().and_then(|config| config.labels.as_ref());
+    labels.is_some_and(|labels| labels.get(LABEL).is_some_and(|of| of == profile.as_str()))
 }
 
 /// Nodes that are containers of the host's engine.
@@ -125,7 +151,7 @@ async fn containers(run: &Run, profile: &Profile, config: Config, patience: Dura
     seen.volume = first.is_some() || engine.inspect_volume(profile.as_str()).await.is_ok();
     seen.state = match standing(profile, &nodes) {
         Some(state) => state,
-        None => running(run, profile, &config, host, nodes, patience).await?,
+        None => running(run, profile, &config, (host, &engine), nodes, patience).await?,
     };
     if let State::Broken(Break::ContainerGone { volume }) = &mut seen.state {
         *volume = seen.volume;
@@ -150,8 +176,7 @@ fn standing(profile: &Profile, nodes: &[(String, Option<ContainerInspectResponse
         let Some(node) = found else {
             return Some(State::Broken(Break::ContainerGone { volume: false }));
         };
-        let labels = node.config.as_ref().and_then(|config| config.labels.as_ref());
-        if labels.is_none_or(|labels| labels.get(LABEL).is_none_or(|of| of != profile.as_str())) {
+        if !is_of(node, profile) {
             return Some(State::Broken(Break::Foreign(name.clone())));
         }
     }
@@ -176,7 +201,7 @@ async fn running(
     run: &Run,
     profile: &Profile,
     config: &Config,
-    host: docker::Address,
+    (host, engine): (docker::Address, &Docker),
     nodes: Vec<(String, Option<ContainerInspectResponse>)>,
     patience: Duration,
 ) -> Result<State> {
@@ -201,18 +226,44 @@ async fn running(
     node.started = started;
     // Whether it is paused is known long before an API server that is paused has been given up.
     let reached = tokio::select! {
-        reached = reachable(&node, &api, patience) => reached,
+        reached = api::reach(&run.world, &node, &api, patience) => reached,
         true = paused(node.docker.clone()) => return Ok(State::Paused(Pause::Kubernetes)),
     };
-    Ok(match reached {
+    match reached {
         Ok(api) => {
             node.api = Some(api);
-            State::Running(Box::new(node))
+            Ok(State::Running(Box::new(node)))
         }
-        Err(Break::ApiDown(why)) if runtime != Runtime::Docker => {
-            status::ask(run, profile).await?.unwrap_or(State::Broken(Break::ApiDown(why)))
-        }
-        Err(broken) => State::Broken(broken),
+        Err(Ok(broken)) => Ok(State::Broken(broken)),
+        Err(Err(Unanswered::Silent(why))) => silent(run, profile, engine, why, patience).await,
+        Err(Err(other)) => Ok(State::Broken(Break::ApiFails(other.why()))),
+    }
+}
+
+/// An API server of which nothing is heard: down, if no kubelet runs that would start it again.
+///
+/// What the engine does not say, minikube is asked for. That takes it seconds, so not where there is no `patience`.
+async fn silent(
+    run: &Run,
+    profile: &Profile,
+    engine: &Docker,
+    why: String,
+    patience: Duration,
+) -> Result<State> {
+    let kubelet = kubelet::kubelet_runs(engine, profile.as_str()).await;
+    if kubelet == Some(true) || kubelet.is_none() && patience.is_zero() {
+        return Ok(State::Broken(Break::ApiFails(why)));
+    }
+    let told = if patience.is_zero() {
+        None
+    } else {
+        tokio::time::timeout(STATUS, status::ask(run, profile)).await.ok().transpose()?.flatten()
+    };
+    Ok(match (kubelet, told) {
+        // It knows what is paused also where the node's engine cannot be asked.
+        (_, Some(paused @ State::Paused(_))) => paused,
+        (Some(_), _) | (None, Some(State::Broken(Break::ApiDown(_)))) => State::Broken(Break::ApiDown(why)),
+        (None, _) => State::Broken(Break::ApiFails(why)),
     })
 }
 
@@ -239,11 +290,12 @@ async fn machine(run: &Run, profile: &Profile, config: Config, patience: Duratio
         config.address().map(|ip| SocketAddr::new(ip, config.api_port())).into_iter().collect();
     api.extend(shared_address(&config));
     let mut node = draft(run, profile, &config, host, engines, BTreeMap::new(), config.address())?;
-    let state = match reachable(&node, &api, patience).await {
+    let state = match api::reach(&run.world, &node, &api, patience).await {
         Ok(api) => {
             node.api = Some(api);
             State::Running(Box::new(node))
         }
+        Err(Ok(broken)) if !matches!(broken, Break::KubeconfigStale(_)) => State::Broken(broken),
         Err(_) => status::ask(run, profile).await?.unwrap_or_else(|| State::Running(Box::new(node))),
     };
     Ok(Seen::bare(state, Some(config)))
@@ -264,7 +316,7 @@ fn draft(
     published: BTreeMap<u16, SocketAddr>,
     address: Option<IpAddr>,
 ) -> Result<Node> {
-    let kubeconfig = kubeconfig::path(&run.world)
+    let kubeconfig = kubeconfig::of_context(&run.world, profile.as_str())
         .ok_or_else(|| Fault::message(Kind::Prerequisite, "there is no home folder for a kubeconfig"))
         .map_err(|fault| fault.hint("name one: `export KUBECONFIG=/some/file`"))?;
     let unrouted = endpoint::unrouted(&run.world, &config.driver, &host);
@@ -285,28 +337,6 @@ fn draft(
         outcome: Outcome::Unchanged,
         notes: Vec::new(),
     })
-}
-
-/// The way to the API server, or what is wrong with it.
-async fn reachable(
-    node: &Node,
-    api: &[SocketAddr],
-    patience: Duration,
-) -> std::result::Result<Connection, Break> {
-    let stale = |why: String| Err(Break::KubeconfigStale(why));
-    let path = node.kubeconfig.display();
-    let kubeconfig = match kubeconfig::read(&node.kubeconfig) {
-        Ok(Some(kubeconfig)) => kubeconfig,
-        Ok(None) => return stale(format!("`{path}` does not exist")),
-        Err(error) => return stale(format!("{error:#}")),
-    };
-    let Some(server) = kubeconfig::server(&kubeconfig, &node.context) else {
-        return stale(format!("`{path}` has no entry `{}`", node.context));
-    };
-    if !endpoint::leads_to(server, api) {
-        return stale(format!("the entry `{}` of `{path}` leads to {server}", node.context));
-    }
-    probe::answers(kubeconfig, &node.context, patience).await.map_err(Break::ApiDown)
 }
 
 /// Whether `minikube pause` stopped the API server, which the node's own engine knows. Not asked where the API server
@@ -333,6 +363,12 @@ fn home(run: &Run) -> Result<PathBuf> {
 }
 
 impl Seen {
+    /// Whether a reset of the cluster would lose something: an earlier start came to its end, and what it wrote is there.
+    pub(crate) fn has_data(&self) -> bool {
+        let container = self.config.as_ref().is_none_or(|config| config.driver == "docker");
+        !self.unfinished && if container { self.volume } else { self.begun }
+    }
+
     fn bare(state: State, config: Option<Config>) -> Seen {
         Seen { state, config, container: None, volume: false, engine: None, begun: false, unfinished: false }
     }

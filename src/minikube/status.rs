@@ -57,10 +57,12 @@ pub(super) fn read(stdout: &str, code: Option<i32>) -> Option<State> {
             other => State::Broken(Break::KubeconfigStale(format!("minikube calls it {other}"))),
         },
         ("Running", api, kubelet) => {
-            State::Broken(Break::ApiDown(format!("the API server is {api}, the kubelet {kubelet}")))
+            let why = format!("the API server is {api}, the kubelet {kubelet}");
+            // A kubelet that runs starts it again by itself.
+            State::Broken(if kubelet == "Running" { Break::ApiFails(why) } else { Break::ApiDown(why) })
         }
         ("Nonexistent", ..) => State::Broken(Break::ContainerGone { volume: true }),
-        (host, ..) => State::Broken(Break::NodeDown(host.to_owned())),
+        (host, ..) => State::Broken(Break::ApiFails(format!("minikube calls its machine {host}"))),
     })
 }
 
@@ -97,6 +99,10 @@ mod tests {
         assert!(matches!(
             of("Running", "Stopped", "Stopped", "Configured", 2),
             Some(State::Broken(Break::ApiDown(_)))
+        ));
+        assert!(matches!(
+            of("Running", "Running", "Stopped", "Configured", 2),
+            Some(State::Broken(Break::ApiFails(_)))
         ));
         let gone = of("Nonexistent", "Nonexistent", "Nonexistent", "Nonexistent", 7);
         assert!(matches!(gone, Some(State::Broken(Break::ContainerGone { .. }))));

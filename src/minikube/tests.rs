@@ -1,6 +1,7 @@
 //! The room against a fake engine, a fake API server and a fake minikube.
 
 mod bench;
+mod proof;
 
 use crate::event::EventKind;
 use crate::event::Outcome;
@@ -102,21 +103,17 @@ async fn a_stale_kubeconfig_is_written_anew_and_the_current_context_stays() {
 }
 
 #[tokio::test]
-async fn what_update_context_cannot_mend_a_start_does() {
-    let bench = Bench::running().await;
-    let entry = bench.kubeconfig();
-    std::fs::remove_file(bench.path("kubeconfig")).unwrap();
-    bench.write("right", &entry);
-    bench.on("update-context", "", 1);
-    bench.on("start", "cp \"$HERE/right\" \"$HERE/kubeconfig\"", 0);
-    bench.ensure().await.unwrap();
-    assert_eq!(
-        bench.calls(),
-        [
-            "update-context -p mini",
-            "start -o json --interactive=false --keep-context -p mini --driver=docker --container-runtime=docker",
-        ]
-    );
+async fn an_entry_that_update_context_cannot_write_is_an_error_and_starts_nothing() {
+    for lost in ["", "apiVersion: v1\nkind: Config\ncurrent-context: work\n"] {
+        let bench = Bench::running().await;
+        bench.write("kubeconfig", lost);
+        bench.on("update-context", "", 1);
+        let fault = bench.ensure().await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Minikube);
+        assert!(!fault.hints.concat().contains("delete"), "{:?}", fault.hints);
+        assert_eq!(bench.calls(), ["update-context -p mini"]);
+        assert_eq!(bench.kubeconfig(), lost);
+    }
 }
 
 #[tokio::test]
@@ -164,20 +161,23 @@ async fn a_node_that_lost_what_kubeadm_made_is_configured_anew_and_a_whole_one_i
 }
 
 #[tokio::test]
-async fn a_container_that_minikube_did_not_finish_is_made_again_on_its_volume() {
+async fn a_container_whose_first_start_did_not_end_is_made_again_on_its_volume() {
     let config = ".minikube/profiles/mini/config.json";
-    for keyless in [true, false] {
+    for (keyless, finished) in [(true, false), (false, false), (true, true)] {
         let bench = Bench::running().await;
         if keyless {
             std::fs::remove_file(bench.path(".minikube/machines/mini/id_rsa")).unwrap();
         } else {
             bench.write(config, &bench.read(config).replace("192.168.49.2", ""));
         }
+        if !finished {
+            bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
+        }
         bench.container("exited");
         bench.write("volume", "");
         bench.on("start", &bench.runs(), 0);
         bench.ensure().await.unwrap();
-        assert_eq!(bench.engine_saw("DELETE /containers/mini").len(), 1);
+        assert_eq!(bench.engine_saw("DELETE /containers/mini").len(), usize::from(!finished));
         assert!(bench.engine_saw("DELETE /volumes").is_empty());
     }
 }
@@ -191,13 +191,26 @@ async fn a_profile_that_runs_keeps_its_container_even_without_minikubes_key() {
 }
 
 #[tokio::test]
-async fn a_start_that_did_not_end_is_started_again_though_its_api_server_answers() {
+async fn a_first_start_that_did_not_end_is_finished_without_another_if_its_api_server_answers() {
     let bench = Bench::running().await;
-    bench.write(".minikube/profiles/mini/events.json", "{\"data\":{\"name\":\"Initial Minikube Setup\"}}\n");
+    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
     assert!(matches!(bench.look().await.unwrap(), State::Running(_)));
     assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Changed);
-    assert_eq!(bench.calls().len(), 1);
-    assert!(bench.calls()[0].starts_with("start "));
+    assert_eq!(
+        bench.calls(),
+        ["addons enable storage-provisioner -p mini", "addons enable default-storageclass -p mini"]
+    );
+}
+
+#[tokio::test]
+async fn a_later_start_that_did_not_end_changes_nothing_of_what_runs() {
+    let bench = Bench::running().await;
+    let config = ".minikube/profiles/mini/config.json";
+    let addons = r#""Addons":{"storage-provisioner":true,"default-storageclass":false}"#;
+    bench.write(config, &bench.read(config).replace(r#""Addons":null"#, addons));
+    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
+    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Unchanged);
+    assert!(bench.calls().is_empty());
 }
 
 #[tokio::test]
@@ -211,12 +224,32 @@ async fn data_that_went_with_the_volume_is_not_passed_over() {
 }
 
 #[tokio::test]
-async fn a_reset_of_the_cluster_is_not_passed_over() {
+async fn minikube_is_killed_before_a_reset_that_it_announces() {
+    for processes in ["/sbin/init", "/sbin/init\nsudo env PATH=/x:/y kubeadm reset --cri-socket /x --force"] {
+        let bench = Bench::running().await;
+        bench.container("exited");
+        bench.write("processes", processes);
+        bench.on("start", &format!("{}\nsleep 60\ntouch \"$HERE/went-on\"", bench::RESET), 0);
+        let fault = bench.ensure().await.unwrap_err();
+        assert_eq!(fault.kind, Kind::Minikube);
+        assert!(fault.causes().concat().contains("is there as it was"), "{:?}", fault.causes());
+        assert!(!bench.path("went-on").exists());
+        assert_eq!(bench.engine_saw("POST /containers/mini/kill").is_empty(), processes == "/sbin/init");
+    }
+}
+
+#[tokio::test]
+async fn a_reset_of_a_cluster_that_was_never_finished_is_told() {
     let bench = Bench::running().await;
     bench.container("exited");
+    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
     bench.on("start", &format!("{}\n{}", bench::RESET, bench.runs()), 0);
     let node = bench.ensure().await.unwrap();
     assert!(node.notes[0].message.contains("all objects in it are gone"), "{:?}", node.notes);
+    bench.container("exited");
+    bench.on("start", bench::RESET, 80);
+    let fault = bench.ensure().await.unwrap_err();
+    assert_eq!(fault.findings.len(), 1, "a start that fails tells it, too: {:?}", fault.findings);
 }
 
 #[tokio::test]

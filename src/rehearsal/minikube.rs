@@ -301,6 +301,9 @@ impl Minikube {
         }
         if let Some(container) = inner.host.store().containers.get_mut(profile) {
             container.lost.clear();
+            container.processes = vec![format!(
+                "/var/lib/minikube/binaries/{KUBERNETES}/kubelet --config=/var/lib/kubelet/config.yaml"
+            )];
         }
         files::kubeconfig(inner, profile, arguments.flag("keep-context") != Some("true")).map_err(|_| 80)?;
         self.at("BOOTED control plane", true, printer).await?;
@@ -327,7 +330,9 @@ impl Minikube {
             Some(_) => ("Stopped", 7),
         };
         let kubeconfig = if code == 0 { "Configured" } else { word };
-        printer.out(&json!({"Name": profile, "Host": word, "Kubelet": word, "APIServer": word, "Kubeconfig": kubeconfig, "Worker": false}).to_string());
+        let stopped = code == 0 && !self.0.booted.load(Ordering::Relaxed);
+        let (inside, code) = if stopped { ("Stopped", 2) } else { (word, code) };
+        printer.out(&json!({"Name": profile, "Host": word, "Kubelet": inside, "APIServer": inside, "Kubeconfig": kubeconfig, "Worker": false}).to_string());
         if code == 0 { Ok(()) } else { Err(code) }
     }
 
@@ -441,6 +446,7 @@ impl Minikube {
                 }}},
             });
         }
+        container.processes.clear();
         let now = inner.clock.now().to_string();
         container.inspected["State"] =
             json!({"Status": status, "Running": status == "running", "StartedAt": now});

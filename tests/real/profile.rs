@@ -205,6 +205,10 @@ async fn whatever_happened_to_the_profile_it_runs_again_with_its_data() {
     bench.ensured(Outcome::Changed).await;
     still_there();
 
+    bench.sh("docker exec todo-mini sh -c 'docker rm -f $(docker ps -q --filter name=k8s_kube-apiserver)'");
+    bench.ensured(Outcome::Unchanged).await;
+    still_there();
+
     bench.sh("docker rm -f todo-mini");
     assert!(matches!(bench.state().await, State::Broken(minikube::Break::ContainerGone { volume: true })));
     let node = bench.ensured(Outcome::Recreated).await;

@@ -120,6 +120,16 @@ impl Stage {
         run(self.command("docker").args(arguments));
     }
 
+    /// Runs a script in the node, as root.
+    pub(crate) fn node_runs(&self, script: &str) {
+        self.docker(&["exec", self.profile, "sh", "-c", script]);
+    }
+
+    /// What tells this cluster from one that was reset: the UID of its oldest namespace.
+    pub(crate) fn cluster(&self) -> String {
+        self.kubectl(&["get", "namespace", "kube-system", "-o", "jsonpath={.metadata.uid}"])
+    }
+
     /// The node's container, which is called like the profile.
     pub(crate) fn node(&self) -> &str {
         self.profile

@@ -34,8 +34,11 @@ END"#;
 /// A failure with its reason.
 pub(super) const OUT_OF_MEMORY: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"advice":"Give it more","exitcode":"23","issues":"","message":"Docker has 1000MB of memory","name":"RSRC_NEW","url":""}}'"#;
 
-/// What minikube says before it throws every object away.
+/// What minikube says before it deletes every object.
 pub(super) const RESET: &str = r#"echo '{"specversion":"1.0","type":"io.k8s.sigs.minikube.error","data":{"message":"Unable to restart control-plane node(s), will reset cluster: <no value>"}}'"#;
+
+/// The events of a start that did not come to its end.
+pub(super) const BEGUN: &str = "{\"data\":{\"name\":\"Initial Minikube Setup\"}}\n";
 
 pub(super) struct Bench {
     folder: tempfile::TempDir,
@@ -67,7 +70,7 @@ impl Bench {
         let engine = Arc::new(Mutex::new(Vec::new()));
         serve_engine(&socket, here.clone(), Arc::clone(&engine));
         let bench = Bench { folder, engine, told: RefCell::new(told), run, asker, wanted };
-        let api = serve_api(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let api = serve_api(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap(), here.clone());
         bench.write("api", &api.to_string());
         bench.write("kubeconfig", "apiVersion: v1\nkind: Config\ncurrent-context: work\n");
         let script =
@@ -80,11 +83,32 @@ impl Bench {
     /// The same with a profile that runs.
     pub(super) async fn running() -> Bench {
         let bench = Bench::absent().await;
-        let script = bench.runs();
-        let mut sh = crate::exec::Call::new("/bin/sh").args(["-ec", script.as_str()]);
-        sh = sh.env("HERE", bench.folder.path());
-        sh.output(&bench.run).await.unwrap();
+        bench.sh(&bench.runs()).await;
         bench
+    }
+
+    /// Runs a script in which `HERE` is the folder.
+    pub(super) async fn sh(&self, script: &str) {
+        let sh = crate::exec::Call::new("/bin/sh").args(["-ec", script]).env("HERE", self.folder.path());
+        sh.output(&self.run).await.unwrap();
+    }
+
+    /// From now on `KUBECONFIG` names these files of the folder.
+    pub(super) fn kubeconfig_is(&mut self, names: &str) {
+        let files: Vec<String> = names.split(':').map(|name| self.path(name).display().to_string()).collect();
+        let mine = Arc::clone(&self.run.world);
+        let variables = mine.variables().map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let variables = variables.chain([("KUBECONFIG".into(), files.join(":").into())]);
+        self.run.world = Arc::new(World::fake(self.folder.path(), variables.collect::<Vec<_>>()));
+    }
+
+    /// From now on nobody listens where the API server did.
+    pub(super) fn silence(&self) {
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        for file in ["container.json", "kubeconfig"] {
+            self.write(file, &self.read(file).replace(&self.read("api"), &port));
+        }
     }
 
     /// A script that makes the profile run: its container, its config.json and its kubeconfig entry.
@@ -110,6 +134,7 @@ impl Bench {
              echo '{container}' >\"$HERE/container.json\"
              touch \"$HERE/.minikube/profiles/mini/client.crt\"
              echo '{config}' >\"$HERE/.minikube/profiles/mini/config.json\"
+             for file in ca.crt ca.key; do echo '-----BEGIN -----' >\"$HERE/.minikube/$file\"; done
              cat >\"$HERE/kubeconfig\" <<END
 apiVersion: v1
 clusters:
@@ -189,7 +214,7 @@ END"
 }
 
 /// A Docker engine whose one container is `container.json`, whose volume is there if `volume` is, and whose container
-/// lacks every file if there is a file `lost`.
+/// lacks every file if there is a file `lost`. What runs in it stands in `processes`; without that, a kubelet.
 fn serve_engine(socket: &Path, here: PathBuf, saw: Arc<Mutex<Vec<String>>>) {
     fake::serve(socket, move |request| {
         saw.lock().unwrap().push(request.to_owned());
@@ -206,6 +231,11 @@ fn engine(here: &Path, request: &str) -> (u16, String) {
         "GET /volumes/mini" => file("volume").map_or_else(none, |_| {
             (200, r#"{"Name":"mini","Driver":"local","Mountpoint":"","Labels":{},"Scope":"local","Options":null}"#.to_owned())
         }),
+        "GET /containers/mini/top" => {
+            let lines = file("processes").unwrap_or_else(|| "/var/lib/minikube/binaries/v1.35.1/kubelet --config=x".to_owned());
+            let processes: Vec<_> = lines.lines().map(|line| ["1", line]).collect();
+            (200, json!({"Titles": ["PID", "CMD"], "Processes": processes}).to_string())
+        }
         "POST /containers/mini/unpause" => {
             let text = file("container.json").unwrap_or_default().replace("paused", "running");
             std::fs::write(here.join("container.json"), text).unwrap();
@@ -222,22 +252,30 @@ fn engine(here: &Path, request: &str) -> (u16, String) {
             std::fs::remove_file(here.join("container.json")).unwrap();
             (204, String::new())
         }
-        "DELETE /containers/empty" => (204, String::new()),
+        "DELETE /containers/empty" | "POST /containers/mini/kill" => (204, String::new()),
         "DELETE /images/sha256:empty" => (200, "[]".to_owned()),
         _ => (400, format!(r#"{{"message":"unexpected: {request}"}}"#)),
     }
 }
 
-/// An API server that has a list of nodes; its port.
-fn serve_api(listener: tokio::net::TcpListener) -> u16 {
+/// An API server that has a list of nodes, or answers with the status in the file `status`; its port.
+fn serve_api(listener: tokio::net::TcpListener, here: PathBuf) -> u16 {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
-            tokio::spawn(fake::exchange(socket, |request| match request {
-                "GET /api/v1/nodes" => {
+            let status = std::fs::read_to_string(here.join("status")).ok();
+            let status = status.and_then(|text| text.trim().parse::<u16>().ok());
+            tokio::spawn(fake::exchange(socket, move |request| {
+                match (request, status) {
+                (_, Some(code)) => (
+                    code,
+                    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "no", "reason": "x", "code": code}).to_string(),
+                ),
+                ("GET /api/v1/nodes", None) => {
                     (200, r#"{"kind":"NodeList","apiVersion":"v1","metadata":{},"items":[]}"#.to_owned())
                 }
                 _ => (404, "{}".to_owned()),
+            }
             }));
         }
     });

@@ -77,6 +77,16 @@ impl Engine {
                         said(404, &json!({"message": format!("get {name}: no such volume")}))
                     }));
                 }
+                if let Some(name) = asked.between("/containers/", "/top") {
+                    return Ok(match self.store().containers.get(name) {
+                        Some(container) => {
+                            let processes: Vec<_> =
+                                container.processes.iter().map(|line| ["1", line]).collect();
+                            Some(said(200, &json!({"Titles": ["PID", "CMD"], "Processes": processes})))
+                        }
+                        None => missing(name),
+                    });
+                }
                 let Some(name) = asked.between("/containers/", "/json") else { return Ok(None) };
                 match self.store().containers.get(name) {
                     Some(container) => Some(said(200, &container.inspected)),

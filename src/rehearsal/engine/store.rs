@@ -39,6 +39,8 @@ pub(crate) struct Container {
     pub(crate) written: BTreeSet<String>,
     /// Files that it lacks.
     pub(crate) lost: BTreeSet<String>,
+    /// What runs in it, as the engine lists it.
+    pub(crate) processes: Vec<String>,
 }
 
 /// A file as the engine remembers it from the build before.

@@ -58,6 +58,8 @@ pub(super) fn machine(inner: &Inner, profile: &str) -> io::Result<()> {
 /// The CA, and the certificates of the user: for Docker and for Kubernetes.
 pub(super) fn certificates(inner: &Inner, profile: &str) -> io::Result<()> {
     inner.seal.write(&inner.home.join("certs"), ["ca.pem", "cert.pem", "key.pem"])?;
+    // Of every profile; their keys are not kept in a rehearsal.
+    inner.seal.write(&inner.home, ["ca.crt", "proxy-client-ca.crt", "ca.key"])?;
     inner.seal.write(&folder(inner, profile), ["ca.crt", "client.crt", "client.key"])
 }
 
@@ -66,6 +68,8 @@ pub(super) fn kubeconfig(inner: &Inner, profile: &str, switch: bool) -> io::Resu
     let folder = folder(inner, profile);
     let file = |name: &str| json!(folder.join(name).display().to_string());
     let before = file::read_text(&inner.kubeconfig, file::TEXT).unwrap_or_default();
+    // minikube ends with an error where it cannot read what is there.
+    kube::config::Kubeconfig::from_yaml(&before).map_err(io::Error::other)?;
     let before = before.lines().find_map(|line| line.strip_prefix("current-context: ")).unwrap_or("\"\"");
     let current = if switch { profile } else { before };
     let text = format!(
@@ -74,7 +78,7 @@ pub(super) fn kubeconfig(inner: &Inner, profile: &str, switch: bool) -> io::Resu
          name: {profile}\ncontexts:\n- context:\n    cluster: {profile}\n    namespace: default\n    user: {profile}\n  \
          name: {profile}\ncurrent-context: {current}\nkind: Config\nusers:\n- name: {profile}\n  user:\n    \
          client-certificate: {certificate}\n    client-key: {key}\n",
-        authority = file("ca.crt"),
+        authority = json!(inner.home.join("ca.crt").display().to_string()),
         version = super::VERSION,
         api = inner.api,
         certificate = file("client.crt"),

@@ -1,0 +1,164 @@
+//! What can be wrong with a profile, in words: the same for every command, each with what can be done about it.
+//!
+//! `minikube delete` is named last and only where a cluster is of no use any more: most of these leave it healthy.
+
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::minikube::Break;
+use crate::minikube::State;
+use crate::project::name::Profile;
+use std::fmt;
+use std::path::Path;
+
+/// A file that has to be read and cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which, where in it, and why.
+    pub why: String,
+    /// What to do.
+    pub help: Vec<String>,
+}
+
+impl Unreadable {
+    /// A kubeconfig.
+    pub(crate) fn kubeconfig(why: String) -> Unreadable {
+        let help = "correct the file, or move it away; `todo up` then writes the profile's entry, and nothing else is lost";
+        Unreadable { why, help: vec![help.to_owned()] }
+    }
+
+    /// What minikube remembers of the profile.
+    pub(crate) fn config(why: String, profile: &Profile) -> Unreadable {
+        let help = format!(
+            "restore the file from a backup; without it minikube cannot go on with the cluster. The last resort: `minikube delete -p {profile}` deletes the cluster with its data, then `todo up` makes a new one"
+        );
+        Unreadable { why, help: vec![help] }
+    }
+
+    /// A node that runs or rests, and of which minikube remembers nothing: `path` is missing.
+    pub(crate) fn forgotten(path: &Path, profile: &Profile) -> Unreadable {
+        let why = format!(
+            "`{}` does not exist, but the engine has the node's container `{profile}`; a start would replace it",
+            path.display()
+        );
+        let help = vec![
+            "if the profile belongs to another MINIKUBE_HOME, export that; or restore the file from a backup"
+                .to_owned(),
+            "or name another `profile` in deploy.toml".to_owned(),
+            format!(
+                "if nobody needs the cluster in it: `minikube delete -p {profile}` deletes it with its data"
+            ),
+        ];
+        Unreadable { why, help }
+    }
+
+    /// A certificate or key of minikube's own.
+    pub(crate) fn certificate(path: &Path, why: String, profile: &Profile) -> Unreadable {
+        let shown = path.display();
+        let of_authority = path.file_name().is_some_and(|name| name == "ca.crt");
+        let help = if of_authority {
+            format!("the node has a copy: `docker cp {profile}:/var/lib/minikube/certs/ca.crt {shown}`")
+        } else {
+            format!(
+                "`minikube stop -p {profile}`, then `todo up`: its start makes a new one, and the data in the cluster stays"
+            )
+        };
+        Unreadable { why, help: vec![help] }
+    }
+}
+
+impl fmt::Display for Break {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Break::ContainerGone { volume: true } => f.write_str("a node's container is gone"),
+            Break::ContainerGone { volume: false } => f.write_str("the node's container and volume are gone"),
+            Break::NodeDown(name) => write!(f, "the node `{name}` is down"),
+            Break::ApiDown(why) => {
+                write!(f, "the API server does not answer, and no kubelet runs in the node: {why}")
+            }
+            Break::ApiFails(why) => {
+                write!(f, "the node runs, but its API server gives no usable answer: {why}")
+            }
+            Break::KubeconfigStale(why) => write!(f, "the kubeconfig does not lead to it: {why}"),
+            Break::Foreign(name) => write!(f, "the container `{name}` is not minikube's"),
+            Break::ForeignEntry(why) => {
+                write!(f, "the kubeconfig's entry of this name belongs to another cluster: {why}")
+            }
+            Break::Unreadable(file) => f.write_str(&file.why),
+        }
+    }
+}
+
+impl Break {
+    /// Whether `todo up` does nothing about it, so that every command ends with the same fault.
+    pub(crate) fn is_for_the_user(&self) -> bool {
+        matches!(self, Break::Foreign(_) | Break::ForeignEntry(_) | Break::Unreadable(_))
+    }
+
+    fn help(&self, profile: &Profile) -> Vec<String> {
+        let logs = format!("see what the node says: `minikube logs -p {profile} --length=50`");
+        match self {
+            Break::Foreign(name) => vec![format!(
+                "name another `profile` in deploy.toml, or rename that container: `docker rename {name} {name}-mine`"
+            )],
+            Break::ForeignEntry(_) => vec![format!(
+                "name another `profile` in deploy.toml, or give the entry's cluster, user and context another name in the file: minikube would replace all that are called `{profile}`"
+            )],
+            Break::Unreadable(file) => file.help.clone(),
+            Break::KubeconfigStale(_) => vec![without_entry(profile)],
+            Break::ApiFails(_) => vec![
+                logs,
+                format!(
+                    "if it does not recover, restart it with its data: `minikube stop -p {profile}`, then `todo up`"
+                ),
+            ],
+            _ => vec![
+                logs,
+                format!(
+                    "if nothing else helps: `minikube delete -p {profile}` deletes the cluster with its data, then `todo up` makes a new one"
+                ),
+            ],
+        }
+    }
+}
+
+/// How an entry that cannot be corrected is written anew.
+pub(crate) fn without_entry(profile: &Profile) -> String {
+    format!(
+        "the cluster was left as it is; remove its entry, and `todo up` writes a new one: `kubectl config delete-context {profile}; kubectl config delete-user {profile}; kubectl config delete-cluster {profile}`"
+    )
+}
+
+/// A `fault` of writing the entry of a cluster that runs: what helps has nothing to do with the cluster.
+pub(crate) fn entry_fault(profile: &Profile, fault: Fault) -> Fault {
+    let fault = Fault { hints: Vec::new(), ..fault };
+    fault.hint(format!(
+        "the cluster was left as it is; see why its entry cannot be written: `minikube update-context -p {profile}`"
+    ))
+}
+
+/// The fault of a profile that is in `state` and is not brought to run.
+pub(crate) fn fault(profile: &Profile, state: &State) -> Fault {
+    let (why, help) = match state {
+        State::Broken(broken) => (broken.to_string(), broken.help(profile)),
+        State::Running(_) => ("it runs, but minikube does not remember it".to_owned(), Vec::new()),
+        State::Absent => ("minikube does not know it".to_owned(), Vec::new()),
+        State::Stopped => ("it is stopped".to_owned(), Vec::new()),
+        State::Paused(_) => ("it is paused".to_owned(), Vec::new()),
+    };
+    let help = if help.is_empty() {
+        vec![format!("see what the node says: `minikube logs -p {profile} --length=50`")]
+    } else {
+        help
+    };
+    let fault = Fault::message(Kind::Minikube, why).context(format!("cannot use the profile `{profile}`"));
+    help.into_iter().fold(fault, Fault::hint)
+}
+
+/// The fault of a state that `todo up` does not repair, and which every command therefore ends with; else `None`.
+#[must_use]
+pub fn refusal(profile: &Profile, state: &State) -> Option<Fault> {
+    match state {
+        State::Broken(broken) if broken.is_for_the_user() => Some(fault(profile, state)),
+        _ => None,
+    }
+}

@@ -1,0 +1,78 @@
+//! Before a profile is repaired: what would make it overwrite somebody else's entry, or reset a cluster.
+//!
+//! `minikube start` of an existing cluster asks its API server through the kubeconfig, all files merged. If they cannot be
+//! read, or the entry names certificates that cannot, it resets the cluster without having asked anything
+//! (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`; tried with v1.38.1).
+
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::minikube::Break;
+use crate::minikube::State;
+use crate::minikube::api::Own;
+use crate::minikube::broken;
+use crate::minikube::broken::Unreadable;
+use crate::minikube::current;
+use crate::minikube::entry;
+use crate::minikube::kubeconfig;
+use crate::minikube::repair::Remedy;
+use crate::minikube::state::Seen;
+use crate::minikube::text;
+use crate::project::name::Profile;
+use crate::run::Run;
+
+/// Fails where minikube had better not be run; corrects the paths of certificates that have moved.
+pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -> Result<()> {
+    let refuse = |broken: Break| Err(broken::fault(profile, &State::Broken(broken)));
+    let fit = if remedy.is_minikubes() {
+        kubeconfig::fit_for_minikube(&run.world)
+    } else {
+        kubeconfig::all(&run.world).map(drop)
+    };
+    if let Err(why) = fit {
+        return refuse(Break::Unreadable(Unreadable::kubeconfig(why)));
+    }
+    if !matches!(remedy, Remedy::Create | Remedy::Start | Remedy::UpdateContext) {
+        return Ok(());
+    }
+    let files = kubeconfig::all(&run.world).unwrap_or_default();
+    let first = kubeconfig::path(&run.world);
+    let written = files.iter().find(|(path, _)| Some(path) == first.as_ref());
+    if let Some((path, kubeconfig)) = written
+        && let Some(why) = entry::of_somebody_else(kubeconfig, profile.as_str())
+    {
+        return refuse(Break::ForeignEntry(format!("`{}`: {why}", path.display())));
+    }
+    let Some(own) = Own::of(&run.world, profile) else { return Ok(()) };
+    if remedy != Remedy::UpdateContext && seen.has_data() {
+        // Without its authority, minikube makes another one, which neither this cluster nor any other profile knows.
+        let key = own.authority.with_extension("key");
+        for path in [&own.authority, &key] {
+            if let Some(why) = entry::unusable(path) {
+                return refuse(Break::Unreadable(Unreadable::certificate(path, why, profile)));
+            }
+        }
+    }
+    for (path, kubeconfig) in &files {
+        let Some(entry) = entry::of(kubeconfig, profile.as_str()) else { continue };
+        let unusable = entry.unusable_file_of_others(&own.named());
+        // What a stale entry names was refused, or is gone.
+        if unusable.is_none() && remedy != Remedy::UpdateContext {
+            continue;
+        }
+        let failed = || {
+            let why = unusable.as_deref().unwrap_or("its certificates are refused");
+            format!("the entry `{profile}` of `{}` cannot be used: {why}", path.display())
+        };
+        let text = text::read(path).map_err(|why| Fault::message(Kind::Minikube, why))?.unwrap_or_default();
+        let Some(edited) = entry::with_files(&text, profile.as_str(), &own.named()) else {
+            if unusable.is_none() {
+                continue;
+            }
+            return Err(Fault::message(Kind::Minikube, failed()).hint(broken::without_entry(profile)));
+        };
+        current::write(path, &edited).or_fault(Kind::Minikube, failed)?;
+    }
+    Ok(())
+}
