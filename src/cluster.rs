@@ -27,6 +27,7 @@ pub mod explain;
 mod fake_api;
 mod field;
 pub mod foreign;
+mod gone;
 pub mod health;
 pub mod helm;
 pub mod hook;

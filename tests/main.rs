@@ -41,6 +41,7 @@ mod rehearsed {
     mod damaged;
     mod failures;
     mod faults;
+    mod held;
     mod kinds;
     mod life;
     mod neighbours;

@@ -26,3 +26,4 @@ mod repairs;
 pub(crate) mod reports;
 mod rollouts;
 mod stage;
+mod trials;

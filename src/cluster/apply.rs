@@ -43,10 +43,6 @@ use crate::run::Run;
 use kube::core::ApiResource;
 use serde_json::Value;
 use serde_json::json;
-use std::time::Duration;
-
-/// How long a namespace, or an object that is to be made again, may take to go.
-pub(crate) const GONE: Duration = Duration::from_secs(5 * 60);
 
 /// What the user allows, how long they wait, and what else is deployed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -202,7 +198,8 @@ pub(crate) async fn plan(
 ) -> fault::Result<(Survey, Vec<Decided>)> {
     let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
     let mut survey = survey::look(run, target, wanted).await?;
-    if barrier::wait_for_dying_namespaces(run, target, wanted, &survey).await? {
+    let limit = options.limits.no_progress;
+    if barrier::wait_for_dying_namespaces(run, target, wanted, &survey, limit).await? {
         survey = survey::look(run, target, wanted).await?;
     }
     survey::permit(target, &mut survey, wanted, options.adopt)?;

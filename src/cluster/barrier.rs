@@ -4,10 +4,11 @@
 
 use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
-use crate::cluster::apply::GONE;
 use crate::cluster::apply::refusals;
 use crate::cluster::decide::Decided;
 use crate::cluster::decide::Todo;
+use crate::cluster::gone::gone;
+use crate::cluster::gone::stuck;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::kind;
 use crate::cluster::phase::Phase;
@@ -68,12 +69,13 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
     Ok(())
 }
 
-/// Waits for namespaces that somebody is deleting. Returns whether there was one.
+/// Waits for namespaces that somebody is deleting, for each at most for `limit`. Returns whether there was one.
 pub(crate) async fn wait_for_dying_namespaces(
     run: &Run,
     target: &Target,
     wanted: &[Wanted],
     survey: &Survey,
+    limit: Duration,
 ) -> fault::Result<bool> {
     let wire = target.wire();
     let live = wanted.iter().filter(|w| w.id.kind == "Namespace").filter_map(|w| survey.live(&w.id));
@@ -84,18 +86,22 @@ pub(crate) async fn wait_for_dying_namespaces(
     dying.dedup_by_key(|namespace| uid_of(namespace));
     for namespace in &dying {
         let name = namespace["metadata"]["name"].as_str().unwrap_or_default();
-        tell(run, Step::Apply, &format!("Namespace/{name}"))("it is being deleted".to_owned());
-        let fits = |seen: Option<&Value>| seen.is_none_or(|seen| uid_of(seen) != uid_of(namespace));
-        let (seen, ok) = until(&wire, &kind::core("Namespace"), None, name, GONE, fits)
+        let waiting = tell(run, Step::Apply, &format!("Namespace/{name}"));
+        waiting("it is being deleted".to_owned());
+        let id = ObjectId {
+            group: String::new(),
+            kind: "Namespace".to_owned(),
+            namespace: None,
+            name: name.to_owned(),
+        };
+        let left = gone(&wire, &kind::core("Namespace"), &id, uid_of(namespace), limit, waiting)
             .await
             .map_err(|failure| unreadable(failure, "cannot wait for a namespace that is being deleted"))?;
-        if !ok {
-            return Err(Fault::message(
-                fault::Kind::Apply,
-                format!("the namespace `{name}` is being deleted, and does not go"),
-            )
-            .findings(crate::cluster::remove::stuck_namespace(name, seen.as_ref()))
-            .hint(format!("see what remains in it: `kubectl get namespace {name} -o yaml`")));
+        if let Some(seen) = left {
+            let message = format!("the namespace `{name}` is being deleted, and does not go");
+            return Err(Fault::message(fault::Kind::Apply, message)
+                .findings([stuck(&id, &seen)])
+                .hint("run `todo up` again when it is gone"));
         }
     }
     Ok(!dying.is_empty())

@@ -3,6 +3,9 @@
 //! Every deletion names the UID, so an object that somebody has made anew under the same name is not touched.
 //! Finalizers are explained, never removed.
 
+use crate::cluster::gone::GONE;
+use crate::cluster::gone::gone;
+use crate::cluster::gone::stuck;
 use crate::cluster::order::Order;
 use crate::cluster::order::Turn;
 use crate::cluster::phase::owns_pods;
@@ -11,7 +14,6 @@ use crate::cluster::retry::persist;
 use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Member;
 use crate::cluster::survey::uid_of;
-use crate::cluster::until::until;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
@@ -26,12 +28,6 @@ use futures::StreamExt;
 use futures::stream;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::time::Duration;
-
-/// How long one object may take to go.
-const GONE: Duration = Duration::from_secs(5 * 60);
 
 /// Deletes `doomed` and waits until all of it is gone, one phase after the other.
 pub(crate) async fn delete(
@@ -86,29 +82,22 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
             id.name
         ))
     };
-    let stays =
-        persist(|why| item.waiting(why), || wire.delete(&member.kind, namespace, &id.name, uid, propagation))
-            .await
-            .map_err(refused)?;
+    // One that is being deleted already goes in the way that whoever deletes it has chosen.
+    let stays = !member.object["metadata"]["deletionTimestamp"].is_null()
+        || persist(
+            |why| item.waiting(why),
+            || wire.delete(&member.kind, namespace, &id.name, uid, propagation),
+        )
+        .await
+        .map_err(refused)?;
     if stays {
         item.waiting("until it is gone");
-        let shown = Mutex::new(String::new());
-        let fits = |seen: Option<&Value>| {
-            let Some(seen) = seen.filter(|seen| uid_of(seen) == uid) else { return true };
-            let held = holders(seen);
-            let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
-            if !held.is_empty() && held != *shown {
-                item.waiting(format!("until it is gone; it is held by {held}"));
-                *shown = held;
-            }
-            false
-        };
-        let (seen, gone) =
-            persist(|why| item.waiting(why), || until(wire, &member.kind, namespace, &id.name, GONE, fits))
-                .await
-                .map_err(refused)?;
-        if !gone {
-            return Err(stuck(id, seen.as_ref()));
+        let left = persist(
+            |why| item.waiting(why),
+            || gone(wire, &member.kind, id, uid, GONE, |held| item.waiting(held)),
+        );
+        if let Some(seen) = left.await.map_err(refused)? {
+            return Err(stuck(id, &seen));
         }
     }
     item.finish(Outcome::Removed, None);
@@ -117,38 +106,6 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
 
 fn flag(namespace: Option<&str>) -> String {
     namespace.map_or(String::new(), |namespace| format!("-n {namespace} "))
-}
-
-/// The finalizers that only somebody else than Kubernetes' own garbage collector takes away.
-fn holders(seen: &Value) -> String {
-    let finalizers =
-        seen["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let foreign: Vec<&str> =
-        finalizers.filter(|name| !matches!(*name, "foregroundDeletion" | "orphan" | "kubernetes")).collect();
-    foreign.join(", ")
-}
-
-/// Why an object does not go.
-pub(crate) fn stuck(id: &ObjectId, seen: Option<&Value>) -> Finding {
-    let seen = seen.unwrap_or(&Value::Null);
-    let finalizers: Vec<&str> =
-        seen["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let since = seen["metadata"]["deletionTimestamp"].as_str().unwrap_or("now");
-    let conditions = seen["status"]["conditions"].as_array().into_iter().flatten();
-    let why = conditions
-        .filter(|condition| condition["status"] == "True")
-        .filter_map(|condition| condition["message"].as_str().map(str::to_owned));
-    let message = if finalizers.is_empty() {
-        format!("it is being deleted since {since}, and does not go")
-    } else {
-        format!("it is being deleted since {since}, and waits for {}", finalizers.join(", "))
-    };
-    let (namespace, kind) = (flag(id.namespace.as_deref()), id.kind.to_lowercase());
-    Finding::error(message).about(id.to_string()).evidence(why).mend(format!(
-        "start what answers to these finalizers; only if it is gone for good: \
-         `kubectl {namespace}patch {kind}/{} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'`",
-        id.name
-    ))
 }
 
 /// Whether an object asks to stay when it is no longer wanted, in the words of any tool that people come from.
@@ -183,8 +140,6 @@ pub(crate) fn is_controlled(object: &Value) -> bool {
 mod tests {
     use super::asks_to_stay;
     use super::is_controlled;
-    use super::stuck;
-    use crate::manifest::ObjectId;
     use serde_json::json;
 
     #[test]
@@ -208,19 +163,5 @@ mod tests {
             &json!({"kind": "Pod", "metadata": {"ownerReferences": [{"controller": true}]}})
         ));
         assert!(!is_controlled(&json!({"kind": "Pod", "metadata": {"ownerReferences": [{"uid": "1"}]}})));
-    }
-
-    #[test]
-    fn finalizers_are_named_with_the_command_that_nobody_should_need() {
-        let id = ObjectId {
-            group: String::new(),
-            kind: "Secret".into(),
-            namespace: Some("a".into()),
-            name: "s".into(),
-        };
-        let finding =
-            stuck(&id, Some(&json!({"metadata": {"finalizers": ["x.io/y"], "deletionTimestamp": "t"}})));
-        assert!(finding.message.contains("x.io/y"));
-        assert!(finding.mend.unwrap().contains("kubectl -n a patch secret/s"));
     }
 }

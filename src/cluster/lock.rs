@@ -9,6 +9,7 @@ use crate::cluster::kind;
 use crate::cluster::once;
 use crate::cluster::retry::patience;
 use crate::cluster::retry::persist_for;
+use crate::cluster::survey;
 use crate::cluster::survey::tell;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
@@ -345,7 +346,5 @@ fn nonce() -> u32 {
 }
 
 fn unreadable(failure: Failure) -> Fault {
-    Fault::new(fault::Kind::Apply, failure)
-        .context("cannot lock the project")
-        .hint("look at the cluster: `minikube status`")
+    survey::unreadable(failure, "cannot lock the project")
 }

@@ -136,22 +136,8 @@ fn mend(object: &Object, status: &Status) -> String {
     {
         return mend;
     }
-    if says("exceeded quota") {
-        return format!(
-            "ask for less, or raise the quota: `kubectl{namespace} describe resourcequota` shows what is used"
-        );
-    }
-    if says("violates PodSecurity") {
-        return "tighten the pod's `securityContext` as the message says, or relax the namespace's label \
-                `pod-security.kubernetes.io/enforce`"
-            .to_owned();
-    }
-    if says("denied the request") {
-        return "a policy of the cluster forbids it: change the manifest as the message says".to_owned();
-    }
-    if says("failed calling webhook") {
-        return "the webhook's own pods do not answer: look at its Service and pods, or delete its configuration"
-            .to_owned();
+    if let Some(remedy) = remedy(status, object.namespace()) {
+        return remedy;
     }
     if status.code == 403 {
         let kind = object.kind().to_lowercase();
@@ -163,6 +149,31 @@ fn mend(object: &Object, status: &Status) -> String {
         return "install what it needs first, or correct its apiVersion and kind".to_owned();
     }
     "correct it in the manifest".to_owned()
+}
+
+/// What to do where others of the cluster decide what is allowed: quotas, policies, webhooks. `None` if it is none of these.
+pub(crate) fn remedy(status: &Status, namespace: Option<&str>) -> Option<String> {
+    let says = |words: &str| status.message.contains(words);
+    if says("exceeded quota") {
+        let of = namespace.map_or("--all-namespaces".to_owned(), |namespace| format!("-n {namespace}"));
+        return Some(format!(
+            "ask for less, or raise the quota: `kubectl describe resourcequota {of}` shows what is used"
+        ));
+    }
+    let remedy = if says("because it is being terminated") {
+        "somebody deletes the namespace: `todo up` waits until it is gone, and makes it anew"
+    } else if says("violates PodSecurity") {
+        "tighten the pod's `securityContext` as the message says, or relax the namespace's label \
+         `pod-security.kubernetes.io/enforce`"
+    } else if says("denied the request") {
+        "a policy of the cluster forbids it: change what the message says, or ask whoever has set the policy"
+    } else if says("failed calling webhook") {
+        "the webhook does not answer: see where `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml` \
+         sends it and start what is there, or delete its configuration if that is left over"
+    } else {
+        return None;
+    };
+    Some(remedy.to_owned())
 }
 
 /// What to do about a claim whose size the server refuses (`kubernetes: ValidatePersistentVolumeClaimUpdate`, and the

@@ -7,7 +7,6 @@ use crate::cluster::apply::store;
 use crate::cluster::delete::asks_to_stay;
 use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
-use crate::cluster::delete::stuck;
 use crate::cluster::inventory;
 use crate::cluster::inventory::Entry;
 pub use crate::cluster::inventory::GENERATED;
@@ -16,6 +15,7 @@ use crate::cluster::inventory::MADE_BY;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::kind;
+use crate::cluster::live;
 use crate::cluster::lock;
 use crate::cluster::lock::Held;
 use crate::cluster::namespace;
@@ -36,7 +36,6 @@ use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
-use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
@@ -117,7 +116,8 @@ async fn everything(
         }
         return Ok(sorted.said(run, Vec::new(), grounds_stay));
     }
-    if home.is_some() {
+    // Nothing new can be written to a namespace that is being deleted, a lock as little as anything else.
+    if home.as_ref().is_some_and(|home| !live::is_terminating(home)) {
         *lock = Some(lock::take(run, &wire, target).await?);
         // What a run that was in our way has made is to go, too.
         let (stored, home) = read(run, &wire, target, options.adopt).await?;
@@ -134,6 +134,10 @@ async fn everything(
 
     let mut namespaces = BTreeMap::new();
     for (id, member) in std::mem::take(&mut sorted.namespaces) {
+        if live::is_terminating(&member.object) {
+            namespaces.insert(id, member);
+            continue;
+        }
         match namespace::why_it_stays(run, &wire, target, &member.object, &sorted.kept).await? {
             Some(why) => sorted.kept.push((id, why)),
             None => {
@@ -242,9 +246,12 @@ async fn sort(
         let object = &member.object;
         let entry = stored.and_then(|stored| stored.inventory.entry(&id));
         let adopted = entry.is_some_and(|entry| entry.adopted);
-        if is_controlled(object)
-            || !object["metadata"]["deletionTimestamp"].is_null() && id.kind != "Namespace"
-        {
+        if is_controlled(object) {
+            continue;
+        }
+        // What is being deleted already is waited for, whoever deletes it: nothing can keep it.
+        if live::is_terminating(object) && id.kind != "Namespace" {
+            sorted.go.insert(id, member);
             continue;
         }
         if let Some(mark) = asks_to_stay(object) {
@@ -393,10 +400,4 @@ async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fau
     inventory.settled = true;
     store(run, target, wire, inventory, Some(secret)).await?;
     Ok(())
-}
-
-/// Why a namespace does not go.
-pub(crate) fn stuck_namespace(name: &str, seen: Option<&Value>) -> Vec<Finding> {
-    let id = ObjectId { group: String::new(), kind: "Namespace".into(), namespace: None, name: name.into() };
-    vec![stuck(&id, seen)]
 }

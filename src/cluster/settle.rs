@@ -13,6 +13,7 @@ use crate::cluster::diff::meant;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::kind;
+use crate::cluster::live;
 use crate::cluster::lock;
 use crate::cluster::revision;
 use crate::cluster::survey;
@@ -72,22 +73,23 @@ pub(crate) fn unwanted(
     for (id, member) in members {
         let object = &member.object;
         // The same object may be served by two groups.
-        if wanted.contains(id)
-            || uids.contains(uid_of(object))
-            || is_controlled(object)
-            || !object["metadata"]["deletionTimestamp"].is_null()
-        {
+        if wanted.contains(id) || uids.contains(uid_of(object)) || is_controlled(object) {
             continue;
         }
         let adopted = inventory.and_then(|inventory| inventory.entry(id)).is_some_and(|entry| entry.adopted);
-        if let Some(mark) = asks_to_stay(object) {
-            unwanted.stay.push((id.clone(), format!("`{mark}` says so")));
+        let stays = if let Some(mark) = asks_to_stay(object) {
+            Some(format!("`{mark}` says so"))
         } else if let Some(why) = holds_data(object).filter(|_| !prune_data) {
-            unwanted.stay.push((id.clone(), why.to_owned()));
-        } else if adopted && !prune_data {
-            unwanted.stay.push((id.clone(), "it was there before the project".to_owned()));
+            Some(why.to_owned())
         } else {
-            unwanted.go.insert(id.clone(), member.clone());
+            (adopted && !prune_data).then(|| "it was there before the project".to_owned())
+        };
+        match stays {
+            // What an earlier run has begun to delete is waited for, so that what holds it is named each time.
+            None => drop(unwanted.go.insert(id.clone(), member.clone())),
+            // Nothing keeps what somebody else deletes.
+            Some(_) if live::is_terminating(object) => {}
+            Some(why) => unwanted.stay.push((id.clone(), why)),
         }
     }
     unwanted
@@ -322,6 +324,8 @@ mod tests {
         marked["metadata"]["annotations"]["helm.sh/resource-policy"] = json!("keep");
         let mut dying = of("ConfigMap", "dying");
         dying["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        let mut dying_data = of("PersistentVolumeClaim", "dying-data");
+        dying_data["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         let objects = [
             of("ConfigMap", "old"),
             of("ConfigMap", "wanted"),
@@ -331,6 +335,7 @@ mod tests {
             of("EndpointSlice", "slice"),
             marked,
             dying,
+            dying_data,
         ];
         let mut inventory = Inventory::new().unwrap();
         let adopted = id_of(&objects[3]);
@@ -348,7 +353,7 @@ mod tests {
             let stay: Vec<String> = found.stay.iter().map(|(id, _)| id.name.clone()).collect();
             (go.join(" "), stay.join(" "))
         };
-        assert_eq!(names(false), ("old".to_owned(), "adopted marked data".to_owned()));
-        assert_eq!(names(true), ("adopted old data".to_owned(), "marked".to_owned()));
+        assert_eq!(names(false), ("dying old".to_owned(), "adopted marked data".to_owned()));
+        assert_eq!(names(true), ("adopted dying old data dying-data".to_owned(), "marked".to_owned()));
     }
 }

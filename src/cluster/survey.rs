@@ -21,6 +21,7 @@ use crate::cluster::owner::Permit;
 use crate::cluster::owner::Wants;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
+use crate::cluster::refusal;
 use crate::cluster::retry::persist;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
@@ -368,10 +369,14 @@ pub(crate) fn tell(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<>
 
 /// A fault of a request that is about no object in particular.
 pub(crate) fn unreadable(failure: Failure, doing: &'static str) -> Fault {
-    let hint = match failure.status().map(|status| status.code) {
-        Some(401) => "the API server does not know us: `minikube update-context` writes its entry anew",
-        Some(403) => "get the right to do it: `kubectl auth can-i --list` shows what is allowed",
-        _ => "look at the cluster: `minikube status`, and `todo up` again",
-    };
+    let remedy = failure.status().and_then(|status| refusal::remedy(status, None));
+    let hint = remedy.unwrap_or_else(|| {
+        let hint = match failure.status().map(|status| status.code) {
+            Some(401) => "the API server does not know us: `minikube update-context` writes its entry anew",
+            Some(403) => "get the right to do it: `kubectl auth can-i --list` shows what is allowed",
+            _ => "look at the cluster: `minikube status`, and `todo up` again",
+        };
+        hint.to_owned()
+    });
     Fault::new(fault::Kind::Apply, failure).context(doing).hint(hint)
 }

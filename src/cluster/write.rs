@@ -3,19 +3,20 @@
 //! Whether, is decided already (`decide`). What fails on the way back from a deletion brings the old object back.
 
 use crate::cluster::apply::AppliedObject;
-use crate::cluster::apply::GONE;
 use crate::cluster::apply::done;
 use crate::cluster::apply::is_unlabelled;
 use crate::cluster::apply::made_by_us;
 use crate::cluster::decide::Decided;
 use crate::cluster::decide::Todo;
 use crate::cluster::diff::meant;
+use crate::cluster::gone::GONE;
+use crate::cluster::gone::gone;
+use crate::cluster::gone::stuck;
 use crate::cluster::refusal;
 use crate::cluster::retry::OnTheWay;
 use crate::cluster::retry::persist;
 use crate::cluster::retry::persist_for;
 use crate::cluster::survey::uid_of;
-use crate::cluster::until::until;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::How;
 use crate::cluster::wire::MANAGER;
@@ -37,9 +38,7 @@ pub(crate) async fn write_one(
     let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
     let result = match one.todo {
         Todo::Recreate(propagation) => recreate(&item, wire, on_the_way, &one, propagation).await,
-        _ => send(&item, wire, on_the_way, &one)
-            .await
-            .map_err(|failure| refusal::findings(&one.wanted.object, &failure)),
+        _ => send(&item, wire, on_the_way, &one).await,
     };
     let after = result?;
     let outcome = match one.todo {
@@ -55,37 +54,45 @@ pub(crate) async fn write_one(
     Ok(done(one.wanted, outcome, one.live, after.into(), one.body, false))
 }
 
-async fn send(item: &OpenItem, wire: &Wire, on_the_way: &OnTheWay, one: &Decided) -> Result<Value, Failure> {
+async fn send(
+    item: &OpenItem,
+    wire: &Wire,
+    on_the_way: &OnTheWay,
+    one: &Decided,
+) -> Result<Value, Vec<Finding>> {
     let (kind, namespace) = (&one.wanted.kind, one.wanted.namespace());
     let name = &one.wanted.id.name;
     let tell = |why: String| item.waiting(why);
+    let refused = |failure: &Failure| refusal::findings(&one.wanted.object, failure);
     if one.todo == Todo::Create
         && let Some(dying) = &one.live
     {
         item.waiting("the old one is being deleted");
-        gone(wire, one, uid_of(dying)).await?;
+        leaves(item, wire, one, dying).await?;
     }
     if let Some(patch) = &one.migrate {
         match persist(tell, || wire.json_patch(kind, namespace, name, patch)).await {
             // Somebody has written since: the fields stay with their old manager until the next run.
-            Err(failure) if !failure.is_conflict() => return Err(failure),
+            Err(failure) if !failure.is_conflict() => return Err(refused(&failure)),
             _ => {}
         }
     }
     let how = How { dry_run: false, force: one.force };
     let patience = |failure: &Failure| on_the_way.patience(failure);
-    persist_for(patience, tell, || wire.apply(kind, namespace, MANAGER, &one.body, how)).await
+    persist_for(patience, tell, || wire.apply(kind, namespace, MANAGER, &one.body, how))
+        .await
+        .map_err(|failure| refused(&failure))
 }
 
-/// Waits until the object with this UID is gone.
-async fn gone(wire: &Wire, one: &Decided, uid: &str) -> Result<(), Failure> {
-    let fits = |seen: Option<&Value>| seen.is_none_or(|seen| uid_of(seen) != uid);
-    match until(wire, &one.wanted.kind, one.wanted.namespace(), &one.wanted.id.name, GONE, fits).await? {
-        (_, true) => Ok(()),
-        (seen, false) => Err(Failure::Unreachable(format!(
-            "the old one does not go; its finalizers are {}",
-            seen.map_or(Value::Null, |seen| seen["metadata"]["finalizers"].clone())
-        ))),
+/// Waits until the old object is gone.
+async fn leaves(item: &OpenItem, wire: &Wire, one: &Decided, old: &Value) -> Result<(), Vec<Finding>> {
+    let waiting = |held: String| item.waiting(held);
+    let left = gone(wire, &one.wanted.kind, &one.wanted.id, uid_of(old), GONE, waiting)
+        .await
+        .map_err(|failure| refusal::findings(&one.wanted.object, &failure))?;
+    match left {
+        None => Ok(()),
+        Some(seen) => Err(vec![stuck(&one.wanted.id, &seen).at(one.wanted.object.place.clone())]),
     }
 }
 
@@ -100,7 +107,7 @@ async fn recreate(
     let object = &one.wanted.object;
     let (kind, namespace, name) = (&one.wanted.kind, one.wanted.namespace(), &one.wanted.id.name);
     let refused = |failure: Failure| refusal::findings(object, &failure);
-    let Some(live) = &one.live else { return send(item, wire, on_the_way, one).await.map_err(refused) };
+    let Some(live) = &one.live else { return send(item, wire, on_the_way, one).await };
     // The server judges a new object before it looks whether the name is taken: "already exists" means that it is good.
     let asked = preflight(&one.body);
     match persist(|why| item.waiting(why), || wire.create(kind, namespace, &asked, true)).await {
@@ -112,7 +119,7 @@ async fn recreate(
     persist(|why| item.waiting(why), || wire.delete(kind, namespace, name, uid_of(live), propagation))
         .await
         .map_err(refused)?;
-    gone(wire, one, uid_of(live)).await.map_err(refused)?;
+    leaves(item, wire, one, live).await?;
     let how = How { dry_run: false, force: true };
     match persist(|why| item.waiting(why), || wire.apply(kind, namespace, MANAGER, &one.body, how)).await {
         Ok(after) => Ok(after),

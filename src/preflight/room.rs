@@ -91,22 +91,45 @@ fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
     Some(finding.mend(format!("make room, for example: `{command}`")))
 }
 
-/// The kernel's limit of file watchers, of which each node takes about 40: beyond it kubelets of further nodes die with
-/// "inotify_init: too many open files".
-pub(super) fn watches(facts: &Facts) -> Option<Finding> {
-    let limit = file::read_text("/proc/sys/fs/inotify/max_user_instances".as_ref(), file::TEXT).ok()?;
+/// How many inotify instances a node takes: systemd, the engine, the kubelet and the programs of its pods.
+const INSTANCES: usize = 40;
+
+/// How many files the kernel lets each user watch at least, unless somebody has set less (`inotify(7)`, since Linux 5.11).
+const WATCHES: usize = 8192;
+
+/// The kernel's limits of file watchers. Beyond them systemd of a new node ends, kubelets of further nodes die with
+/// "inotify_init: too many open files", and programs that watch files fail with "no space left on device".
+pub(super) fn watches(facts: &Facts) -> Vec<Finding> {
     if !facts.local {
-        return None;
+        return Vec::new();
     }
-    too_few_watches(limit.trim().parse().ok()?, facts.nodes)
+    let limit = |name: &str| {
+        let text = file::read_text(Path::new("/proc/sys/fs/inotify").join(name).as_path(), file::TEXT).ok()?;
+        text.trim().parse().ok()
+    };
+    let instances = limit("max_user_instances").and_then(|limit| too_few_instances(limit, facts.nodes));
+    instances.into_iter().chain(limit("max_user_watches").and_then(too_few_watches)).collect()
 }
 
-fn too_few_watches(limit: usize, nodes: usize) -> Option<Finding> {
-    (nodes >= 2 && limit < 40 * (nodes + 1)).then(|| {
+fn too_few_instances(limit: usize, nodes: usize) -> Option<Finding> {
+    let running = match nodes {
+        0 => "for a node of minikube".to_owned(),
+        1 => "besides the node of minikube that runs already".to_owned(),
+        nodes => format!("besides the {nodes} nodes of minikube that run already"),
+    };
+    (limit < INSTANCES * (nodes + 1)).then(|| {
+        Finding::warning(format!("the kernel allows {limit} inotify instances, which are few {running}")).mend(
+            "`sudo sysctl fs.inotify.max_user_instances=1024`, or stop a profile that you do not need: `minikube profile list`",
+        )
+    })
+}
+
+fn too_few_watches(limit: usize) -> Option<Finding> {
+    (limit < WATCHES).then(|| {
         Finding::warning(format!(
-            "the kernel allows {limit} inotify instances, few for {nodes} nodes of minikube that run already"
+            "the kernel lets a user watch {limit} files by inotify, which are few for a node of minikube"
         ))
-        .mend("`sudo sysctl fs.inotify.max_user_instances=1024`, or stop a profile that you do not need: `minikube profile list`")
+        .mend("`sudo sysctl fs.inotify.max_user_watches=524288`")
     })
 }
 
@@ -114,6 +137,7 @@ fn too_few_watches(limit: usize, nodes: usize) -> Option<Finding> {
 mod tests {
     use super::check;
     use super::tight;
+    use super::too_few_instances;
     use super::too_few_watches;
     use crate::event::Severity;
     use crate::preflight::engine::Facts;
@@ -160,7 +184,11 @@ mod tests {
 
     #[test]
     fn many_nodes_need_many_watches() {
-        assert!(too_few_watches(128, 0).is_none() && too_few_watches(128, 1).is_none());
-        assert!(too_few_watches(128, 3).is_some() && too_few_watches(1024, 3).is_none());
+        for (limit, nodes, few) in
+            [(128, 0, false), (128, 1, false), (128, 3, true), (1024, 3, false), (39, 0, true), (64, 1, true)]
+        {
+            assert_eq!(too_few_instances(limit, nodes).is_some(), few, "{limit} {nodes}");
+        }
+        assert!(too_few_watches(65536).is_none() && too_few_watches(100).is_some());
     }
 }

@@ -16,6 +16,8 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 pub(crate) struct Stage {
     folder: TempDir,
     profile: &'static str,
+    /// The cluster is somebody else's, and stays.
+    lent: bool,
 }
 
 /// What a run of `todo` told, how long it took and how much memory it held at the most.
@@ -37,7 +39,7 @@ impl Stage {
 
     /// These files and folders of the repository as they are committed or edited here, and no cluster.
     pub(crate) fn of(profile: &'static str, parts: &[&str]) -> Stage {
-        let stage = Stage { folder: tempfile::tempdir().unwrap(), profile };
+        let stage = Stage { folder: tempfile::tempdir().unwrap(), profile, lent: false };
         let files = run(Command::new("git").arg("ls-files").args(parts).current_dir(ROOT));
         for file in files.lines().filter(|file| Path::new(ROOT).join(file).is_file()) {
             let to = stage.path(file);
@@ -45,6 +47,18 @@ impl Stage {
             std::fs::copy(Path::new(ROOT).join(file), to).unwrap();
         }
         stage.delete_cluster();
+        stage
+    }
+
+    /// The files of one folder of the repository, and no cluster; or, where it is `lent`, the one that runs.
+    pub(crate) fn in_cluster(profile: &'static str, folder: &str, lent: bool) -> Stage {
+        let stage = Stage { folder: tempfile::tempdir().unwrap(), profile, lent };
+        copy(&Path::new(ROOT).join(folder), &stage.path(""));
+        if lent {
+            stage.minikube(&["update-context"]);
+        } else {
+            stage.delete_cluster();
+        }
         stage
     }
 
@@ -135,6 +149,13 @@ impl Stage {
         self.profile
     }
 
+    /// The address at which the cluster reaches this machine.
+    pub(crate) fn gateway(&self) -> String {
+        let format = "{{(index .IPAM.Config 0).Gateway}}";
+        let address = run(self.command("docker").args(["network", "inspect", self.profile, "-f", format]));
+        address.trim().to_owned()
+    }
+
     /// What kubectl prints for this profile.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
         run(self.command("kubectl").args(["--context", self.profile]).args(arguments))
@@ -150,7 +171,12 @@ impl Stage {
 
     /// Objects of the application's namespace.
     pub(crate) fn objects(&self, kinds: &str) -> Vec<Value> {
-        let list = self.kubectl(&["get", kinds, "-n", "todo-chatbot", "-o", "json"]);
+        self.objects_in("todo-chatbot", kinds)
+    }
+
+    /// Objects of a namespace.
+    pub(crate) fn objects_in(&self, namespace: &str, kinds: &str) -> Vec<Value> {
+        let list = self.kubectl(&["get", kinds, "-n", namespace, "-o", "json"]);
         serde_json::from_str::<Value>(&list).unwrap()["items"].as_array().unwrap().clone()
     }
 
@@ -182,7 +208,8 @@ impl Stage {
         run(self.command("sh").args(["-c", &how]));
     }
 
-    fn delete_cluster(&self) {
+    /// Deletes the cluster and everything in it.
+    pub(crate) fn delete_cluster(&self) {
         let deleted = self.command("minikube").args(["delete", "-p", self.profile]).output().unwrap();
         assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
     }
@@ -190,6 +217,9 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
+        if self.lent {
+            return;
+        }
         let deleted = self.command("minikube").args(["delete", "-p", self.profile]).output();
         if !deleted.is_ok_and(|output| output.status.success()) {
             println!("the profile {} could not be deleted", self.profile);
@@ -214,6 +244,19 @@ impl Told {
         assert_eq!(self.stdout, "", "the answer of a failure is empty");
         for word in words {
             assert!(self.stderr.contains(word), "{word:?} is not in:\n{}", self.stderr);
+        }
+    }
+}
+
+/// Copies a folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::rehearsal::kinds;
 use crate::rehearsal::request::text;
 use serde_json::Value;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What every namespace has a copy of, so that pods can tell the API server from others.
@@ -21,7 +22,7 @@ const FURNISHING: Duration = Duration::from_millis(30);
 const CLEARING: Duration = Duration::from_millis(500);
 
 /// What a namespace that goes says about how it goes, beside what is left in it.
-const GOES_WELL: [(&str, &str, &str); 4] = [
+const GOES_WELL: [(&str, &str, &str); 3] = [
     ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
     (
         "NamespaceDeletionGroupVersionParsingFailure",
@@ -33,8 +34,11 @@ const GOES_WELL: [(&str, &str, &str); 4] = [
         "ContentDeleted",
         "All content successfully deleted, may be waiting on finalization",
     ),
-    ("NamespaceFinalizersRemaining", "ContentHasNoFinalizers", "All content-preserving finalizers finished"),
 ];
+
+/// What it says where nothing in it has finalizers, and before those that are there.
+const NOT_HELD: &str = "All content-preserving finalizers finished";
+const HELD: &str = "Some content in the namespace has finalizers remaining: ";
 
 /// Looks at one namespace.
 pub(super) fn look(hand: &mut Hand<'_>, name: &str) {
@@ -108,5 +112,22 @@ fn empty(hand: &mut Hand<'_>, mut namespace: Value) {
     for (kind, reason, message) in GOES_WELL {
         set_condition(&mut namespace, kind, false, reason, message, &stamp);
     }
+    let holders = holders(&left);
+    let (reason, message) = match holders.as_str() {
+        "" => ("ContentHasNoFinalizers", NOT_HELD.to_owned()),
+        holders => ("SomeFinalizersRemain", format!("{HELD}{holders}")),
+    };
+    let kind = "NamespaceFinalizersRemaining";
+    set_condition(&mut namespace, kind, !holders.is_empty(), reason, &message, &stamp);
     hand.keep(namespace);
+}
+
+/// The finalizers of these objects, each with how many have it.
+fn holders(objects: &[Value]) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for finalizer in objects.iter().flat_map(|object| object["metadata"]["finalizers"].as_array()).flatten() {
+        *counts.entry(text(finalizer)).or_default() += 1;
+    }
+    let told = counts.iter().map(|(name, count)| format!("{name} in {count} resource instances"));
+    told.collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,76 @@
+//! The node's Docker engine and the API server restarted at each stage of `up` and `down`.
+
+use crate::real::trials::disturbed::disturbed;
+use crate::real::trials::disturbed::says;
+use crate::real::trials::shelf::Shelf;
+use crate::real::trials::table::play;
+use crate::real::trials::table::sample;
+use crate::real::trials::table::trial;
+
+/// What is restarted in the node: its name, and the command. The kubelet starts the API server again.
+const RESTARTED: [(&str, &str); 2] = [
+    ("engine", "systemctl restart docker"),
+    ("api", "docker kill $(docker ps --quiet --filter name=k8s_kube-apiserver)"),
+];
+
+/// Each stage of a run by the event that it begins with.
+const OF_UP: [(&str, &str); 8] = [
+    ("preflight", r#""event":"step-started","step":"preflight""#),
+    ("minikube", r#""event":"step-started","step":"minikube""#),
+    ("image", r#""event":"step-started","step":"image""#),
+    ("building", r#""event":"log","step":"image""#),
+    ("apply", r#""event":"step-started","step":"apply""#),
+    ("writing", r#""event":"item-finished","step":"apply""#),
+    ("rollout", r#""event":"step-started","step":"rollout""#),
+    ("service", r#""event":"step-started","step":"service""#),
+];
+
+const OF_DOWN: [(&str, &str); 3] = [
+    ("begin", r#""event":"step-started","step":"remove""#),
+    ("deleting", r#""event":"item-started","step":"remove""#),
+    ("deleted", r#""event":"item-finished","step":"remove""#),
+];
+
+#[test]
+#[ignore = "needs minikube"]
+fn whatever_restarts_in_the_node_the_next_up_ends_well() {
+    let mut trials = Vec::new();
+    for (what, command) in RESTARTED {
+        for (stage, event) in OF_UP {
+            let name = format!("restart/{what}/up/{stage}");
+            let play = move |shelf: &Shelf| during_up(shelf, command, event);
+            trials.push(if (what, stage) == ("api", "rollout") {
+                sample(name, play)
+            } else {
+                trial(name, play)
+            });
+        }
+        for (stage, event) in OF_DOWN {
+            for (way, arguments) in [("down", &["down"][..]), ("purge", &["down", "--purge"][..])] {
+                let name = format!("restart/{what}/{way}/{stage}");
+                trials.push(trial(name, move |shelf| during_down(shelf, command, event, arguments)));
+            }
+        }
+    }
+    play(trials);
+}
+
+fn in_node(shelf: &Shelf, command: &str) {
+    shelf.stage.docker(&["exec", shelf.stage.node(), "sh", "-c", command]);
+}
+
+fn during_up(shelf: &Shelf, command: &str, event: &str) {
+    shelf.write_note("kept");
+    shelf.edit();
+    let ended = disturbed(&shelf.stage, &["up"], &says(event), |_| in_node(shelf, command));
+    assert!(ended.after.is_some(), "{event} never came");
+    shelf.recovers_with("kept");
+}
+
+fn during_down(shelf: &Shelf, command: &str, event: &str, arguments: &[&str]) {
+    shelf.write_note("kept");
+    let ended = disturbed(&shelf.stage, arguments, &says(event), |_| in_node(shelf, command));
+    assert!(ended.after.is_some(), "{event} never came");
+    shelf.goes(arguments);
+    if arguments.contains(&"--purge") { shelf.recovers() } else { shelf.recovers_with("kept") }
+}

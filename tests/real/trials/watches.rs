@@ -1,0 +1,47 @@
+//! A machine that allows few inotify instances or watches: minikube's node does not start, or what is in it.
+//!
+//! The limits are the whole machine's, so these are made only where they are named: `TODO_TRIALS=watches`.
+
+use crate::real::stage::Stage;
+use crate::real::trials::shelf::FOLDER;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// A limit of the kernel that is given back at the end.
+struct Limit {
+    file: PathBuf,
+    before: String,
+}
+
+impl Limit {
+    fn set(name: &str, value: u32) -> Limit {
+        let file = Path::new("/proc/sys/fs/inotify").join(name);
+        let before = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, value.to_string()).unwrap();
+        Limit { file, before }
+    }
+}
+
+impl Drop for Limit {
+    fn drop(&mut self) {
+        std::fs::write(&self.file, &self.before).unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs minikube, and changes limits of the machine"]
+fn few_inotify_instances_and_watches_are_named() {
+    let chosen = std::env::var("TODO_TRIALS").unwrap_or_default();
+    for (name, value) in [("max_user_instances", 2), ("max_user_watches", 20)] {
+        if !chosen.split(',').any(|one| one == "watches" || one == format!("watches/{name}")) {
+            continue;
+        }
+        println!("== watches/{name}");
+        let stage = Stage::in_cluster("todo-watches", FOLDER, false);
+        let limit = Limit::set(name, value);
+        let told = stage.todo(&["up"]);
+        drop(limit);
+        told.failed_with(20, &["inotify", name]);
+        stage.up();
+    }
+}
