@@ -3,6 +3,7 @@
 //! Not a framework of steps: what a step needs is what the step before returned. The flows alone know the order, and
 //! turn what one room says into what the next one asks for; the rooms never know one another.
 
+mod alive;
 mod back;
 pub mod check;
 mod dns;

@@ -140,6 +140,15 @@ fn a_rollout_of_one_replica_ends_with_the_nodes_url() {
 }
 
 #[test]
+fn a_node_that_stops_at_any_moment_is_named_and_the_next_up_starts_it() {
+    let calms = calms(&PROJECTS[1..2], &Course::ALL);
+    let trials = ordered(&calms, order::happenings);
+    let stops = trials.into_iter().filter(|trial| trial.to_string().contains("/node-stop/"));
+    let sample: Vec<Trial> = stops.step_by(5).collect();
+    none_failed(tried("node stops", &sample).failed);
+}
+
+#[test]
 fn the_projects_have_everything_that_chance_makes() {
     let folder = tempfile::tempdir().unwrap();
     let mut written = String::new();

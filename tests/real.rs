@@ -15,6 +15,7 @@ mod examples;
 mod failures;
 mod fidelity;
 mod forwards;
+mod harm;
 mod helm;
 mod http;
 mod ingress;

@@ -17,6 +17,7 @@ pub mod newest;
 pub mod pod;
 pub mod probe;
 pub mod quantity;
+pub mod restarted;
 pub mod scheduling;
 pub mod service;
 pub mod signal;

@@ -52,12 +52,16 @@ pub(crate) fn conflicts(status: &Status) -> Vec<Conflict> {
         .collect()
 }
 
+/// Whether a manager stands for a person, or for a tool that is used by hand.
+pub(crate) fn is_person(manager: &str) -> bool {
+    PEOPLE.iter().any(|tool| manager.to_lowercase().starts_with(&tool.to_lowercase()))
+}
+
 /// Decides. `autoscaled` says that an autoscaler of the set targets the object.
 pub(crate) fn decide(conflicts: Vec<Conflict>, autoscaled: bool, force: bool) -> Decision {
     let mut decision = Decision::default();
     for conflict in conflicts {
-        let person =
-            PEOPLE.iter().any(|tool| conflict.manager.to_lowercase().starts_with(&tool.to_lowercase()));
+        let person = is_person(&conflict.manager);
         let scaled = conflict.subresource.as_deref() == Some("scale") && !person;
         if conflict.field == ".spec.replicas" && (autoscaled || scaled) {
             decision.leave.push(conflict);

@@ -43,7 +43,7 @@ pub(crate) fn remove(object: &mut Value, field: &str) {
     }
 }
 
-fn parts(field: &str) -> Vec<String> {
+pub(crate) fn parts(field: &str) -> Vec<String> {
     let mut parts = Vec::new();
     let mut rest = field;
     while !rest.is_empty() {

@@ -198,7 +198,9 @@ impl Judge {
 
     /// A judge of one look: what the objects say of times and repetitions has to do.
     pub fn of_dump(subjects: Vec<Subject>, now: Timestamp) -> Judge {
-        Judge { dump: true, ..Judge::new(subjects, Limits::default(), now) }
+        let mut judge = Judge { dump: true, ..Judge::new(subjects, Limits::default(), now) };
+        judge.crashes.dump = true;
+        judge
     }
 
     /// Takes a look, and says how well each object is, in the order in which they were given.
@@ -319,11 +321,11 @@ impl Judge {
             && judgement.health == Health::Progressing
             && slow
             && snapshot.nodes.is_none();
-        if judgement.health == Health::Ready && subject.changed {
-            let live = live.clone();
-            return self.stays_up(&live, judgement, now, snapshot);
+        let changed = subject.changed;
+        match judgement.health {
+            Health::Ready => self.stays_up(live, judgement, changed, now, snapshot),
+            _ => judgement,
         }
-        judgement
     }
 }
 

@@ -3,8 +3,8 @@
 //! The shell round the [`judge`](crate::cluster::judge): it brings the objects and the clock, tells what the judge says,
 //! and fetches the logs and numbers that it asks for. It never concludes anything itself.
 //!
-//! If nothing was written and everything is healthy already, nothing is asked at all: the
-//! comparison has just read everything.
+//! If nothing was written and everything is healthy already, only the pods are listed: the comparison has just read
+//! everything else, but what a workload says of its pods may be a moment old, and says nothing of their restarts.
 
 mod evidence;
 mod feed;
@@ -125,13 +125,13 @@ fn known(applied: &Applied) -> Snapshot {
 
 /// As [`rollout`], as a part of another step.
 pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<Rolled> {
-    let mut feed = Feed::start(target, applied);
+    let mut snapshot = known(applied);
+    let mut feed = Feed::start(target, applied, &mut snapshot);
     let mut evidence = Evidence::new(target);
     let mut items = Items::open(&run.sink, applied);
     let (epoch, began) = (run.world.clock.now(), Instant::now());
     let clock = || epoch.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
     let mut judge = judge_of(applied, limits, clock());
-    let mut snapshot = known(applied);
     loop {
         tokio::select! {
             more = feed.next(&mut snapshot, BREATH) => match more {

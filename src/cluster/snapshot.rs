@@ -61,6 +61,8 @@ pub struct Snapshot {
     owned: HashMap<String, BTreeSet<ObjectId>>,
     happenings: HashMap<String, BTreeMap<String, Happening>>,
     complete: BTreeSet<(String, String, Option<String>)>,
+    /// Lists that were asked for and are not there yet.
+    awaited: BTreeSet<(String, String, Option<String>)>,
     /// The nodes, once somebody asked for them.
     pub nodes: Option<Vec<Value>>,
     /// All pods of the cluster, once somebody asked for them: who takes what of a node.
@@ -144,7 +146,24 @@ impl Snapshot {
         for object in objects {
             self.put(object);
         }
+        self.expect_no_more(group, kind, namespace);
         self.complete.insert((group.to_owned(), kind.to_owned(), namespace.map(str::to_owned)));
+    }
+
+    /// A list of this kind and namespace was asked for.
+    pub fn expect(&mut self, group: &str, kind: &str, namespace: Option<&str>) {
+        self.awaited.insert((group.to_owned(), kind.to_owned(), namespace.map(str::to_owned)));
+    }
+
+    /// The list that was asked for will not come: this user may not read it.
+    pub fn expect_no_more(&mut self, group: &str, kind: &str, namespace: Option<&str>) {
+        self.awaited.remove(&(group.to_owned(), kind.to_owned(), namespace.map(str::to_owned)));
+    }
+
+    /// Whether a list of this kind in this namespace is still to come.
+    pub fn awaits(&self, group: &str, kind: &str, namespace: &str) -> bool {
+        let namespace = Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty());
+        self.awaited.contains(&(group.to_owned(), kind.to_owned(), namespace))
     }
 
     /// Whether the list that would hold this object was read to its end.

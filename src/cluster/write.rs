@@ -140,7 +140,7 @@ async fn recreate(
 }
 
 /// What to ask the server about while the old object still holds its ports and address.
-fn preflight(body: &Value) -> Value {
+pub(crate) fn preflight(body: &Value) -> Value {
     let mut body = body.clone();
     if body["kind"] == "Service" {
         if let Some(spec) = body["spec"].as_object_mut() {

@@ -19,6 +19,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::alive::while_up;
 use crate::flow::forwards;
 use crate::flow::hooks;
 use crate::flow::hosts;
@@ -45,7 +46,11 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
     match reach::look(run, project).await? {
         // With the cluster goes everything in it.
         _ if flags.delete => {}
-        Now::There(site) => take_away(run, project, &site, flags).await?,
+        Now::There(site) => {
+            let target = site.target(run, project).await?;
+            let work = take_away(run, project, &site, &target, flags);
+            while_up(run, project, &target, Box::pin(work)).await?;
+        }
         Now::Not(state) => out_of_reach(run, project, &state)?,
     }
     forwards::end(run, project, None).await?;
@@ -86,25 +91,30 @@ fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
     Err(Fault::message(Kind::Minikube, why).context("nothing was taken away").hint(way))
 }
 
-async fn take_away(run: &Run, project: &Project, site: &Site, flags: &cli::Down) -> Result<()> {
+async fn take_away(
+    run: &Run,
+    project: &Project,
+    site: &Site,
+    target: &Target,
+    flags: &cli::Down,
+) -> Result<()> {
     let step = run.sink.step(Step::Remove);
-    let target = site.target(run, project).await?;
-    let adopt = owner::check(run, project, &target, None, flags.adopt, Doing::Down).await?;
-    let mut record = release::read(run, &target).await?;
+    let adopt = owner::check(run, project, target, None, flags.adopt, Doing::Down).await?;
+    let mut record = release::read(run, target).await?;
     let purge = flags.purge;
     let charts = !record.releases.is_empty();
     if charts {
         // What hooks print when they fail is told.
-        redaction::cluster(run, &target, Step::Remove).await;
-        begin(run, &target, site, &mut record, flags).await?;
+        redaction::cluster(run, target, Step::Remove).await;
+        begin(run, target, site, &mut record, flags).await?;
     }
     let options = RemoveOptions { purge, adopt };
     let mut removed = Removed::default();
     if charts {
-        removed = remove::remove_but_grounds(run, &target, &options).await?;
-        end(run, &target, record, flags).await?;
+        removed = remove::remove_but_grounds(run, target, &options).await?;
+        end(run, target, record, flags).await?;
     }
-    removed.removed.extend(remove::remove(run, &target, &options).await?.removed);
+    removed.removed.extend(remove::remove(run, target, &options).await?.removed);
     if flags.purge {
         image::remove_all(run, &project.image_owner(), &site.destination).await?;
     }

@@ -4,11 +4,13 @@ use crate::cli;
 use crate::cluster::owner::Doing;
 use crate::cluster::release;
 use crate::cluster::revision;
+use crate::cluster::target::Target;
 use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::alive::while_up;
 use crate::flow::back;
 use crate::flow::hooks;
 use crate::flow::owner;
@@ -44,18 +46,22 @@ pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Re
     let target = reach::running(run, project).await?;
     owner::check(run, project, &target, None, false, Doing::Using).await?;
     redaction::cluster(run, &target, Step::Apply).await;
-    let earlier = revision::earlier(run, &target, flags.revision).await?;
-    let mut record = release::read(run, &target).await?;
+    while_up(run, project, &target, Box::pin(back_to(run, &target, flags))).await
+}
+
+async fn back_to(run: &Run, target: &Target, flags: &cli::Rollback) -> Result<Answer> {
+    let earlier = revision::earlier(run, target, flags.revision).await?;
+    let mut record = release::read(run, target).await?;
     let limits = limits(&flags.wait);
     let moments = [Moment::PreRollback, Moment::PostRollback];
-    hooks::remember(run, &target, &mut record, &moments).await?;
-    hooks::recorded(run, &target, &record, moments[0], &limits).await?;
-    back::to(run, &target, earlier, &flags.wait).await?;
-    hooks::recorded(run, &target, &record, moments[1], &limits).await?;
+    hooks::remember(run, target, &mut record, &moments).await?;
+    hooks::recorded(run, target, &record, moments[0], &limits).await?;
+    back::to(run, target, earlier, &flags.wait).await?;
+    hooks::recorded(run, target, &record, moments[1], &limits).await?;
     if !record.releases.is_empty() {
         // What is deployed now is not what the last `up` has deployed: the next one is an upgrade.
         record.releases.values_mut().for_each(|deployed| deployed.digest = None);
-        release::write(run, &target, &record).await?;
+        release::write(run, target, &record).await?;
     }
     Ok(Answer::Nothing)
 }

@@ -8,6 +8,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::alive::while_up;
 use crate::flow::owner;
 use crate::flow::reach;
 use crate::flow::redaction;
@@ -19,11 +20,14 @@ use crate::run::Run;
 pub async fn restart(run: &Run, project: &Project, flags: &cli::Restart) -> Result<Answer> {
     let target = reach::running(run, project).await?;
     owner::check(run, project, &target, None, false, Doing::Using).await?;
-    redaction::cluster(run, &target, Step::Apply).await;
-    let step = run.sink.step(Step::Apply);
-    let restarted = restart::restart(run, &target, &flags.names).await?;
-    step.finish(Outcome::Done, None);
-    let ended = rollout(run, &target, &restarted, &limits(&flags.wait)).await;
-    restarted.release().await;
-    ended.map(|_| Answer::Nothing)
+    let work = async {
+        redaction::cluster(run, &target, Step::Apply).await;
+        let step = run.sink.step(Step::Apply);
+        let restarted = restart::restart(run, &target, &flags.names).await?;
+        step.finish(Outcome::Done, None);
+        let ended = rollout(run, &target, &restarted, &limits(&flags.wait)).await;
+        restarted.release().await;
+        ended.map(|_| Answer::Nothing)
+    };
+    while_up(run, project, &target, Box::pin(work)).await
 }

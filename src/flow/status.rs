@@ -10,6 +10,7 @@ use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
 use crate::event::Finding;
 use crate::event::Step;
+use crate::cluster::target::Target;
 use crate::fault::Result;
 use crate::flow;
 use crate::flow::Answer;
@@ -158,6 +159,14 @@ async fn inside(
         .map(|image| stored(&image.name, images.get(&image.name), run.world.clock.now()))
         .collect();
     Ok(())
+}
+
+/// Whether everything that the project has in the cluster is well now.
+pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
+    let Some(inventory) = ours(run, target).await? else { return Ok(false) };
+    let entries = inventory.entries.iter().filter(|entry| !entry.kept);
+    let objects: Vec<_> = entries.map(Entry::resource).collect();
+    Ok(status::status(run, target, &objects).await?.iter().all(well))
 }
 
 /// A paused workload is what its manifest asks for, or `up` would not have ended well.

@@ -24,6 +24,7 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::Open;
+use crate::flow::alive::while_up;
 use crate::flow::back;
 use crate::flow::check;
 use crate::flow::gather::Gathered;
@@ -38,6 +39,7 @@ use crate::flow::owner;
 use crate::flow::reach::Site;
 use crate::flow::redaction;
 use crate::flow::releases;
+use crate::flow::status::is_well;
 use crate::image;
 use crate::image::Built;
 use crate::image::Destination;
@@ -69,66 +71,81 @@ const BUILDING: Duration = Duration::from_millis(300);
 
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
-    let Gathered { plan, images } = prepare(run, project).await?;
-    check::early(run, project, &plan.objects).await?;
+    let gathered = prepare(run, project).await?;
+    check::early(run, project, &gathered.plan.objects).await?;
     let (site, started) = match &project.elsewhere {
         Some(other) => (Site::of_target(run, other)?, None),
         None => start(run, project).await?,
     };
     let target = site.target(run, project).await?;
-    let adopted = hooks::owners(run, &target, &plan.releases, flags.apply.adopt).await?;
+    let deployed = deploy(run, project, flags, gathered, &site, &target, started);
+    while_up(run, project, &target, Box::pin(deployed)).await
+}
+
+/// Everything that needs the cluster.
+async fn deploy(
+    run: &Run,
+    project: &Arc<Project>,
+    flags: &cli::Up,
+    gathered: Gathered,
+    site: &Site,
+    target: &Target,
+    started: Option<Timestamp>,
+) -> Result<Answer> {
+    let Gathered { plan, images } = gathered;
+    let adopted = hooks::owners(run, target, &plan.releases, flags.apply.adopt).await?;
     let wants = Wants::of(&plan.objects);
-    let adopt = owner::check(run, project, &target, Some(&wants), flags.apply.adopt, Doing::Up).await?;
+    let adopt = owner::check(run, project, target, Some(&wants), flags.apply.adopt, Doing::Up).await?;
     let flags = &cli::Up { apply: cli::Apply { adopt, ..flags.apply }, ..flags.clone() };
     let idle = async {
         let (objects, releases) = (plan.objects.clone(), plan.releases.clone());
         let options = options(flags.apply);
-        let ahead = outlook(run, project, &site, &target, objects, releases, &images, &options).await;
-        // Who cannot tell goes on, and says why where it matters.
-        ahead.is_ok_and(|ahead| ahead.is_nothing())
+        let ahead = outlook(run, project, site, target, objects, releases, &images, &options).await;
+        // Who cannot tell goes on, and says why where it matters. What is unchanged and broken will be waited for.
+        ahead.is_ok_and(|ahead| ahead.is_nothing()) && is_well(run, target).await.is_ok_and(|well| well)
     };
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
     let (built, unasked, ()) = tokio::try_join!(
-        beside(build(run, project, &site.destination, &images), possible(run, &target, &plan.objects, flags)),
-        check::before(run, project, &site, &plan.objects, idle),
-        ingress::served(run, project, &target, &plan.objects),
+        beside(build(run, project, &site.destination, &images), possible(run, target, &plan.objects, flags)),
+        check::before(run, project, site, &plan.objects, idle),
+        ingress::served(run, project, target, &plan.objects),
     )?;
     if let Some(started) = started {
-        awake(run, &target, started).await?;
+        awake(run, target, started).await?;
     }
-    let written = write(run, project, &site, &target, plan, &built, adopted, flags).await?;
+    let written = write(run, project, site, target, plan, &built, adopted, flags).await?;
     let Written { applied, released, mut course, releases } = written;
     let objects: Vec<Object> =
         applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();
     let helms: Vec<_> = released.iter().map(|one| (one.id.clone(), one.resource.clone())).collect();
     let changed = !applied.is_unchanged();
     let (limits, quiet) = (limits(&flags.wait), flags.helm.no_hooks);
-    redaction::cluster(run, &target, Step::Apply).await;
+    redaction::cluster(run, target, Step::Apply).await;
     let ended = async {
-        let mut applied = rolled(run, &target, applied, released, &limits).await?;
+        let mut applied = rolled(run, target, applied, released, &limits).await?;
         if course.has_leaving() {
             applied.unlock().await;
-            course.leave(run, &target, &limits, quiet).await?;
+            course.leave(run, target, &limits, quiet).await?;
         }
-        settle(run, &target, applied).await
+        settle(run, target, applied).await
     };
     if let Err(mut fault) = ended.await {
         if unasked && fault.kind == Kind::Rollout {
-            fault = fault.findings(check::late(run, project, &site, &objects).await);
+            fault = fault.findings(check::late(run, project, site, &objects).await);
         }
-        return Err(if flags.rollback { back::after(run, &target, fault, &flags.wait).await } else { fault });
+        return Err(if flags.rollback { back::after(run, target, fault, &flags.wait).await } else { fault });
     }
-    course.left(run, &target, &limits, quiet).await?;
-    course.end(run, &target, &limits, &helms).await?;
-    let opened = open(run, project, &target, &site, &objects, answer_within(&flags.wait)).await;
-    let proved = if changed { listened(run, &target, &objects, opened).await? } else { opened? };
+    course.left(run, target, &limits, quiet).await?;
+    course.end(run, target, &limits, &helms).await?;
+    let opened = open(run, project, target, site, &objects, answer_within(&flags.wait)).await;
+    let proved = if changed { listened(run, target, &objects, opened).await? } else { opened? };
     origins(run, project, &proved, &objects);
     let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
-    check::after(run, project, &site, &objects).await?;
+    check::after(run, project, site, &objects).await?;
     if run.verbose {
-        releases::tell_notes(run, project, &site, &releases).await;
+        releases::tell_notes(run, project, site, &releases).await;
     }
-    sweep(run, project, &target, &site.destination, &built).await;
+    sweep(run, project, target, &site.destination, &built).await;
     Ok(answer(&proved, unwritten))
 }
 

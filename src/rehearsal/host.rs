@@ -50,6 +50,9 @@ const THEIRS: [&str; 4] = ["DOCKER_", "MINIKUBE_", "KUBE", "HELM_"];
 /// How long nothing of the node listens while its engine restarts.
 const RESTART: Duration = Duration::from_secs(3);
 
+/// How soon after its start the ports of a node that had ended listen again.
+const REOPENS: Duration = Duration::from_millis(20);
+
 /// What a machine is made of.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -74,6 +77,8 @@ pub struct Host {
     outer: Engine,
     node: Engine,
     cluster: Cluster,
+    profile: String,
+    minikube: Minikube,
     events: Vec<Event>,
     doors: Arc<Mutex<Vec<Door>>>,
     reopen: Reopen,
@@ -136,7 +141,12 @@ impl Host {
         let cluster = Cluster::start(cluster::Settings {
             clock: clock.clone(),
             seed,
-            nodes: vec![cluster::Node { name: profile, cpus: 8, memory: 16_384, address: node_address }],
+            nodes: vec![cluster::Node {
+                name: profile.clone(),
+                cpus: 8,
+                memory: 16_384,
+                address: node_address,
+            }],
             images: Arc::new(node.clone()),
             faults: Arc::new(gate.clone()),
         });
@@ -188,7 +198,7 @@ impl Host {
         std::fs::write(at("hosts"), "127.0.0.1 localhost\n")?;
         let mut world = rehearsed(real, &folder.path, front.address);
         world.clock = clock.clone();
-        world.programs = Some(Arc::new(minikube));
+        world.programs = Some(Arc::new(minikube.clone()));
         let doors = Arc::new(Mutex::new(vec![front, docker, api]));
         let running = pace.run(speed);
         Ok(Host {
@@ -199,6 +209,8 @@ impl Host {
             outer,
             node,
             cluster,
+            profile,
+            minikube,
             events,
             doors,
             reopen,
@@ -282,22 +294,41 @@ impl Host {
             What::ClockJump(seconds) => self.clock.set_by(*seconds),
             What::ImageVanish(pattern) => self.node.lose(pattern),
             What::NodeFull => self.cluster.fill(),
-            What::EngineRestart => {
-                self.doors.lock().unwrap_or_else(PoisonError::into_inner).truncate(1);
-                self.node.restart();
-                let (doors, reopen) = (Arc::clone(&self.doors), self.reopen.clone());
-                // It comes back whatever becomes of the run.
-                tokio::spawn(async move {
-                    tokio::time::sleep(RESTART).await;
-                    if let Ok(opened) = reopen.doors().await {
-                        doors.lock().unwrap_or_else(PoisonError::into_inner).extend(opened);
-                    }
-                });
+            // It comes back whatever becomes of the run.
+            What::EngineRestart => self.shut_until(tokio::time::sleep(RESTART)),
+            What::NodeStop => {
+                if self.minikube.kill_node(&self.profile) {
+                    let (minikube, profile) = (self.minikube.clone(), self.profile.clone());
+                    self.shut_until(async move {
+                        while !minikube.runs(&profile) {
+                            tokio::time::sleep(REOPENS).await;
+                        }
+                    });
+                }
             }
             What::Edit { path, patch } => self.ask("PATCH", path, patch.clone()),
             What::Delete { path } => self.ask("DELETE", path, Value::Null),
             What::SecondRun => {}
         }
+    }
+
+    /// Nothing of the node listens until then; what is connected to it breaks.
+    fn shut_until(&self, then: impl Future<Output = ()> + Send + 'static) {
+        self.doors.lock().unwrap_or_else(PoisonError::into_inner).truncate(1);
+        self.node.restart();
+        let (doors, reopen) = (Arc::downgrade(&self.doors), self.reopen.clone());
+        tokio::spawn(async move {
+            then.await;
+            // A host that is gone has no ports.
+            if doors.strong_count() > 0
+                && let Ok(opened) = reopen.doors().await
+                && let Some(doors) = doors.upgrade()
+            {
+                let mut doors = doors.lock().unwrap_or_else(PoisonError::into_inner);
+                doors.truncate(1);
+                doors.extend(opened);
+            }
+        });
     }
 
     fn ask(&self, method: &str, path: &str, body: Value) {

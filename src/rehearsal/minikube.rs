@@ -259,12 +259,17 @@ impl Minikube {
         let events = files::Events::begin(inner, profile);
         let known = self.config(profile);
         let here = self.inspected(profile);
-        let running = here.as_ref().is_some_and(|node| node["State"]["Status"] == "running");
+        let running = self.runs(profile);
         let step = async |index: u32, name: &str, message: &str, millis: u64| {
             printer.step(index, name, message);
             events.tell(name);
             let course = self.at(&format!("STEP {name}"), false, printer).await;
+            let ran = self.runs(profile);
             tokio::time::sleep(Duration::from_millis(millis)).await;
+            if ran && !self.runs(profile) {
+                printer.failed("GUEST_PROVISION", 80, "the container of the node has ended");
+                return Err(80);
+            }
             course
         };
         step(0, "Initial Minikube Setup", &format!("minikube {VERSION} in a rehearsal"), 200).await?;
@@ -372,6 +377,21 @@ impl Minikube {
         self.at(&format!("ENABLED {name}"), true, printer).await?;
         printer.text(&format!("The '{name}' addon is enabled"));
         Ok(())
+    }
+
+    /// The node's container ends, as by `docker kill`; returns whether it ran.
+    pub(crate) fn kill_node(&self, profile: &str) -> bool {
+        let ran = self.runs(profile);
+        if ran {
+            self.off();
+            self.contain(profile, None, "exited");
+        }
+        ran
+    }
+
+    /// Whether the node's container runs.
+    pub(crate) fn runs(&self, profile: &str) -> bool {
+        self.inspected(profile).is_some_and(|node| node["State"]["Status"] == "running")
     }
 
     fn off(&self) {

@@ -160,6 +160,8 @@ pub enum What {
     Kill,
     /// The node's engine restarts: connections break, and for a while neither it nor the API server listens.
     EngineRestart,
+    /// The node's container ends, as by `docker kill`: nothing of it listens until minikube starts it again.
+    NodeStop,
     /// The images whose names this describes are gone from the node.
     ImageVanish(Pattern),
     /// The clock is put forward by so many seconds, or back.

@@ -140,6 +140,12 @@ impl Memory {
         }
         let key = (at.collection.clone(), at.namespace.clone(), at.name.clone());
         if self.objects.contains_key(&key) {
+            // Whether a name is taken is seen when an object is stored; before that it is looked at (`registry/generic`).
+            if ask.query.contains_key("dryRun")
+                && let Err(refused) = self.write(&at, ask, None, ask.body.clone())
+            {
+                return refused;
+            }
             let message = format!("{} \"{}\" already exists", at.plural, at.name);
             return Answer::Json(409, about(&at, failure(409, "AlreadyExists", &message, &Value::Null)));
         }

@@ -106,6 +106,8 @@ pub(crate) struct Calm {
     pub(crate) calls: Vec<(Party, String)>,
     /// How many of them changed something.
     pub(crate) effects: u64,
+    /// How long it took.
+    pub(crate) took: Duration,
     /// What there is after the run.
     pub(crate) after: BTreeMap<String, Value>,
     /// What there is after an `up` then.
@@ -120,7 +122,9 @@ impl Calm {
         course.lead(&mut stage, folder).await?;
         let before = stage.host.gate().effects();
         let _ = stage.host.gate().asked();
+        let began = tokio::time::Instant::now();
         stage.well(course.line()).await?;
+        let took = began.elapsed();
         let (calls, effects) = (stage.host.gate().asked(), stage.host.gate().effects() - before);
         let after = stage.left().await;
         let wanted = if course.takes_down() {
@@ -130,6 +134,6 @@ impl Calm {
             after.clone()
         };
         stage.is_decent()?;
-        Ok(Calm { namespace: made.namespace, calls, effects, after, wanted, report: stage.report })
+        Ok(Calm { namespace: made.namespace, calls, effects, took, after, wanted, report: stage.report })
     }
 }

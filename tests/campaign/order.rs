@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
+use todo::fault::Kind;
 use todo::rehearsal::scenario::Party;
 use todo::rehearsal::scenario::Pattern;
 use todo::rehearsal::scenario::Scenario;
@@ -37,14 +38,18 @@ const WAYS: [(&str, &str); 9] = [
 ];
 
 /// What can happen at any effect.
-const EVENTS: [(&str, &str); 6] = [
+const EVENTS: [(&str, &str); 7] = [
     ("engine-restart", "\"engine-restart\""),
+    ("node-stop", "\"node-stop\""),
     ("image-vanish", "\"image-vanish\""),
     ("clock-forward", "\"clock-jump\"\nby = 7200"),
     ("clock-back", "\"clock-jump\"\nby = -7200"),
     ("second-run", "\"second-run\""),
     ("delete", "\"delete\"\nobject = \"/apis/apps/v1/namespaces/NAMESPACE/deployments/front\""),
 ];
+
+/// How much longer than in peace a run may take whose node stops.
+const NAMED: Duration = Duration::from_secs(15);
 
 /// Not what is never ready: without a liveness probe nobody makes such a pod anew, and no `up` is meant to.
 const TROUBLES: [&str; 3] = ["crash", "evict", "out-of-memory"];
@@ -209,6 +214,14 @@ impl fmt::Display for Order {
     }
 }
 
+/// Whether a run that did not end well says that it is for the node.
+fn is_named(ended: &Ended) -> Result<(), String> {
+    match ended {
+        Ended::Badly(fault) if fault.kind != Kind::Minikube => Err(fault.causes().join(": ")),
+        _ => Ok(()),
+    }
+}
+
 /// Takes the name of a trial apart: its seed, its course and its blow.
 pub(crate) fn named(name: &str) -> (u64, Course, Blow) {
     let mut parts = name.splitn(3, '/');
@@ -236,7 +249,9 @@ impl Order {
         stage.host.disturb(scenario);
         let line = course.line();
         let kill = if let Blow::Kill(effect) = blow { Some(*effect) } else { None };
+        let began = tokio::time::Instant::now();
         let ended = stage.run(line, kill).await;
+        let took = began.elapsed();
         if let Ended::Hung = ended {
             return Err(format!("the disturbed `{line}` hangs\n{}", stage.end_of_story()));
         }
@@ -251,6 +266,17 @@ impl Order {
                     alike(&calm.after, left, blow).map_err(|why| {
                         format!("the disturbed `{line}` says that all is well, and it is not:\n{why}")
                     })?;
+                }
+            }
+            Blow::Event { what: "node-stop", .. } => {
+                is_named(&ended)
+                    .map_err(|why| format!("`{line}` does not name the node that has stopped: {why}"))?;
+                if *course != Course::First && took > calm.took + NAMED {
+                    return Err(format!("it takes {took:?} to name the node that has stopped"));
+                }
+                if course.takes_down() {
+                    // What is in a cluster that is stopped stays there until it runs.
+                    stage.well("up").await?;
                 }
             }
             // A container that has crashed is judged by that until its next start.

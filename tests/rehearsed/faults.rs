@@ -4,12 +4,15 @@ use crate::rehearsed::stage::Stage;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
+use todo::flow::Answer;
 use todo::rehearsal::cluster::fault::ApiCall;
 use todo::rehearsal::cluster::fault::ApiFault;
 use todo::rehearsal::cluster::fault::ContainerStart;
 use todo::rehearsal::cluster::fault::Faults;
 use todo::rehearsal::cluster::fault::PodFault;
 use todo::rehearsal::request::Ask;
+use todo::report::status::Verdict;
+use tokio::time::Instant;
 
 const PROJECT: &str = "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n";
 
@@ -162,4 +165,109 @@ async fn a_node_that_others_have_filled_is_told_with_who_they_are_and_serves_aga
     };
     let _ = stage.cluster.api().answer(&gone);
     assert_eq!(stage.todo(&["up"]).await.code, 0);
+}
+
+/// A program that ends after two seconds, with nothing that says when it is ready.
+const CRASHES: &str = r#"apiVersion: apps/v1
+kind: Deployment
+metadata: { name: crash }
+spec:
+  selector: { matchLabels: { app: crash } }
+  template:
+    metadata: { labels: { app: crash } }
+    spec: { containers: [{ name: c, image: "busybox:1.36", command: [sh, -c, "echo gone; sleep 2; exit 3"] }] }
+"#;
+
+#[tokio::test(start_paused = true)]
+async fn a_container_that_crashes_every_other_second_is_green_at_no_moment() {
+    let stage = shop(todo::rehearsal::cluster::fault::NoFaults).await;
+    let manifest = "manifests/crash.yaml";
+    for (name, text) in
+        [("it fails", CRASHES.to_owned()), ("it ends well", CRASHES.replace("exit 3", "exit 0"))]
+    {
+        stage.write(manifest, &text);
+        let told = stage.todo(&["up"]).await;
+        assert_eq!(told.code, 50, "{name}: {told:#?}");
+        for pause in [0, 700, 1300, 300, 11_000, 9_000, 23_000, 1_100, 41_000] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            let looked = stage.todo(&["status"]).await;
+            let Some(Answer::Status(report)) = &looked.answer else { panic!("{looked:#?}") };
+            assert_ne!(report.verdict, Verdict::Ready, "{name}: {report:#?}");
+            let told = stage.todo(&["up"]).await;
+            assert_eq!(told.code, 50, "{name}, {pause} ms later: {told:#?}");
+            assert!(told.report.contains("| gone"), "{name}: {}", told.report);
+        }
+    }
+    stage.write(manifest, &CRASHES.replace("sleep 2; exit 3", "sleep infinity"));
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let told = stage.todo(&["up"]).await;
+    assert_eq!((told.code, told.took < Duration::from_secs(1)), (0, true), "{told:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_that_stays_the_only_one_is_forgotten() {
+    let stage = shop(First(1, PodFault::Crash { code: 1, lines: vec!["oops".to_owned()] })).await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    let told = stage.todo(&["up"]).await;
+    assert_eq!((told.code, told.took < Duration::from_secs(1)), (0, true), "{told:#?}");
+}
+
+/// The API server answers nobody from one moment after the first call to another.
+struct Silent {
+    from: Duration,
+    to: Duration,
+    began: Mutex<Option<Instant>>,
+}
+
+impl Silent {
+    fn between(from: u64, to: u64) -> Silent {
+        Silent { from: Duration::from_secs(from), to: Duration::from_secs(to), began: Mutex::new(None) }
+    }
+}
+
+impl Faults for Silent {
+    fn api(&self, _call: &ApiCall) -> Option<ApiFault> {
+        let elapsed = self.began.lock().unwrap().get_or_insert_with(Instant::now).elapsed();
+        (self.from <= elapsed && elapsed < self.to).then_some(ApiFault::Hang)
+    }
+}
+
+/// What is ready only after a minute.
+fn slow() -> String {
+    let probe = "ports: [{ containerPort: 8080 }], readinessProbe: { tcpSocket: { port: 8080 }, initialDelaySeconds: 60 }";
+    WEB.replace("ports: [{ containerPort: 8080 }]", probe)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_silent_for_a_while_is_waited_for_and_one_that_stays_silent_is_named() {
+    let stage = shop(Silent::between(10, 50)).await;
+    stage.write("manifests/web.yaml", &slow());
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+
+    let stage = shop(Silent::between(10, 100_000)).await;
+    stage
+        .write("manifests/web.yaml", &slow().replace("initialDelaySeconds: 60", "initialDelaySeconds: 6000"));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 40, "{told:#?}");
+    assert!(told.report.contains("has not answered for 120 s"), "{}", told.report);
+    assert!((120..150).contains(&told.took.as_secs()), "{:?}", told.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_whose_kubelet_no_longer_reports_is_named() {
+    let stage = shop(First(99, PodFault::NotReady)).await;
+    let unreported = async {
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let mut node = stage.cluster.api().get("api/v1/nodes", "", "mini").unwrap();
+        for condition in node["status"]["conditions"].as_array_mut().unwrap() {
+            condition["status"] = "Unknown".into();
+        }
+        stage.cluster.api().put("api/v1/nodes", node);
+    };
+    let (told, ()) = tokio::join!(stage.todo(&["up"]), unreported);
+    assert_eq!(told.code, 20, "{told:#?}");
+    assert!(told.report.contains("the kubelet of `mini` has stopped reporting"), "{}", told.report);
+    assert!((50..60).contains(&told.took.as_secs()), "{:?}", told.took);
 }

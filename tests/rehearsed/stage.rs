@@ -108,12 +108,16 @@ impl Drop for Stage {
 /// A folder with a project, and what `todo` does with it in the cluster at an address.
 pub(crate) struct Project {
     pub(crate) folder: TempDir,
-    engine: JoinHandle<()>,
+    engine: Engine,
+    clock: Clock,
 }
 
-impl Drop for Project {
+/// The engine's task, which ends with it.
+struct Engine(JoinHandle<()>);
+
+impl Drop for Engine {
     fn drop(&mut self) {
-        self.engine.abort();
+        self.0.abort();
     }
 }
 
@@ -136,8 +140,9 @@ impl Stage {
     }
 
     pub(crate) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
+        let clock = Clock::starting_at(jiff::Timestamp::now());
         let cluster = Cluster::start(Settings {
-            clock: Clock::starting_at(jiff::Timestamp::now()),
+            clock: clock.clone(),
             seed,
             nodes: vec![Node { name: "mini".into(), cpus: 2, memory: 4096, address: [127, 77, 0, 1].into() }],
             images: Arc::new(Store::default()),
@@ -153,7 +158,8 @@ impl Stage {
                 tokio::spawn(async move { served.serve(stream).await });
             }
         });
-        Stage { project: Project::at(address), cluster, address, serving }
+        let project = Project { clock, ..Project::at(address) };
+        Stage { project, cluster, address, serving }
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -175,7 +181,7 @@ impl Project {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig("mini", address)).unwrap();
         let engine = tokio::spawn(engine(UnixListener::bind(folder.path().join("docker.sock")).unwrap()));
-        Project { folder, engine }
+        Project { folder, engine: Engine(engine), clock: Clock::system() }
     }
 
     /// Writes a file of the project.
@@ -214,7 +220,8 @@ impl Project {
             ("USER", "kim"),
             ("HOSTNAME", "box"),
         ];
-        let world = World::fake(self.folder.path(), variables);
+        let mut world = World::fake(self.folder.path(), variables);
+        world.clock = self.clock.clone();
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
         let ended = tokio::time::timeout(LONGEST, Box::pin(self.flow(&run, arguments))).await;
         let took = began.elapsed();

@@ -34,6 +34,13 @@ pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
     }
 }
 
+/// Whether the pods of a workload are still to be listed, or what leads to them.
+pub fn are_awaited(workload: &Value, around: &Snapshot) -> bool {
+    let namespace = live::namespace(workload);
+    let sets = live::kind(workload) == "Deployment" && around.awaits("apps", "ReplicaSet", namespace);
+    sets || around.awaits("", "Pod", namespace)
+}
+
 /// The newest ReplicaSet of a Deployment: the one of the Deployment's own revision, else the highest.
 pub fn replica_set<'a>(deployment: &'a Value, around: &'a Snapshot) -> Option<&'a Value> {
     let revision = live::annotation(deployment, REVISION);

@@ -39,8 +39,7 @@ pub fn symptoms(pod: &Value, around: &Snapshot) -> Vec<Symptom> {
 
 /// Every container's status with what it is for: init containers first, as they run.
 pub fn containers(pod: &Value) -> impl Iterator<Item = (&Value, Purpose)> {
-    let restart = live::text(pod, "/spec/restartPolicy");
-    let main = if matches!(restart, "" | "Always") { Purpose::Serve } else { Purpose::Finish };
+    let main = purpose(pod);
     let init = live::list(pod, "/status/initContainerStatuses").iter().map(move |status| {
         // An init container that is always restarted is a sidecar (KEP-753).
         let sidecar = live::list(pod, "/spec/initContainers").iter().any(|written| {
@@ -50,6 +49,14 @@ pub fn containers(pod: &Value) -> impl Iterator<Item = (&Value, Purpose)> {
         (status, if sidecar { Purpose::Serve } else { Purpose::Finish })
     });
     init.chain(live::list(pod, "/status/containerStatuses").iter().map(move |status| (status, main)))
+}
+
+/// What the containers of a pod are for, its init containers aside.
+pub fn purpose(pod: &Value) -> Purpose {
+    match live::text(pod, "/spec/restartPolicy") {
+        "" | "Always" => Purpose::Serve,
+        _ => Purpose::Finish,
+    }
 }
 
 /// Pods that their controller replaces: their end says nothing about what runs in them.

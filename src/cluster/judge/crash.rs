@@ -6,7 +6,9 @@
 use crate::cluster::blame::Exit;
 use crate::cluster::blame::container;
 use crate::cluster::blame::container::Purpose;
+use crate::cluster::blame::restarted::Restarted;
 use crate::cluster::live;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -38,14 +40,30 @@ pub(super) struct Crashes {
     runs: HashMap<(String, String), Vec<Run>>,
     tails: HashMap<String, Vec<String>>,
     ready_at: HashMap<(String, String), i64>,
+    /// The restarts at the first look.
+    first: HashMap<(String, String), i64>,
+    /// When each run, by its container and restarts, was first seen.
+    seen: HashMap<(String, String, i64), Timestamp>,
+    /// Whether there will be no other look, so that only the clocks of the cluster tell how long something runs.
+    pub(super) dump: bool,
 }
 
 impl Crashes {
     /// Looks at one container's status; tells the logs that would be needed.
-    pub(super) fn look(&mut self, pod: &Value, status: &Value, purpose: Purpose, calm: bool) -> Vec<LogNeed> {
+    pub(super) fn look(
+        &mut self,
+        pod: &Value,
+        status: &Value,
+        purpose: Purpose,
+        calm: bool,
+        now: Timestamp,
+    ) -> Vec<LogNeed> {
         let name = live::text(status, "/name");
         let key = (live::uid(pod).to_owned(), name.to_owned());
-        if live::flag(status, "/ready") && status.pointer("/state/running").is_some() {
+        let runs = live::flag(status, "/ready") && status.pointer("/state/running").is_some();
+        let unproved = runs && self.unproved(pod, status, purpose, now).is_some();
+        self.first.entry(key.clone()).or_insert_with(|| live::count(status, "/restartCount"));
+        if runs && !unproved {
             // Without a probe "ready" only says that it was started: that proves nothing about the next second.
             if is_probed(pod, name) && !self.ready_at.contains_key(&key) {
                 self.runs.remove(&key);
@@ -74,6 +92,30 @@ impl Crashes {
         // Older runs' logs are gone from the node.
         let mut wanted: Vec<LogNeed> = wanted.collect();
         wanted.split_off(wanted.len().saturating_sub(2))
+    }
+
+    /// The restart of a container that runs now, unless its run has lasted long enough.
+    ///
+    /// A readiness probe that passes proves a run, too, if the runs before it were seen to end before it ever passed.
+    pub(super) fn unproved(
+        &mut self,
+        pod: &Value,
+        status: &Value,
+        purpose: Purpose,
+        now: Timestamp,
+    ) -> Option<Restarted> {
+        let restarted = Restarted::of(pod, status, purpose)?;
+        let key = (live::uid(pod).to_owned(), restarted.container.clone());
+        let run = (key.0.clone(), key.1.clone(), restarted.exit.restarts);
+        let seen = *self.seen.entry(run).or_insert(now);
+        // Of a run that begins in the future one look cannot tell how long it has lasted.
+        if !restarted.is_recent(seen, now) || self.dump && restarted.began > now {
+            return None;
+        }
+        let was_ready = self.ready_at.get(&key).is_some_and(|at| *at < restarted.exit.restarts);
+        let seen_from_its_first_run = self.first.get(&key) == Some(&0);
+        let proved = is_probed(pod, &restarted.container) && seen_from_its_first_run && !was_ready;
+        (!proved).then_some(restarted)
     }
 
     /// Takes in the last lines of a run.
@@ -111,8 +153,9 @@ impl Crashes {
 }
 
 fn is_probed(pod: &Value, container: &str) -> bool {
-    live::list(pod, "/spec/containers")
+    ["/spec/containers", "/spec/initContainers"]
         .iter()
+        .flat_map(|field| live::list(pod, field))
         .any(|written| live::text(written, "/name") == container && written.get("readinessProbe").is_some())
 }
 
@@ -137,7 +180,10 @@ fn shape(lines: &[String]) -> Vec<String> {
 mod tests {
     use super::Crashes;
     use crate::cluster::blame::container::Purpose::Serve;
+    use jiff::Timestamp;
     use serde_json::json;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn status(run: u32, restarts: u32, code: i64) -> serde_json::Value {
         json!({"name": "web", "ready": false, "restartCount": restarts,
@@ -152,11 +198,11 @@ mod tests {
     fn two_runs_that_end_alike_in_the_calm_repeat() {
         let pod = json!({"metadata": {"uid": "p", "name": "web-1", "namespace": "todo"}});
         let mut crashes = Crashes::default();
-        let needs = crashes.look(&pod, &status(1, 0, 1), Serve, false);
+        let needs = crashes.look(&pod, &status(1, 0, 1), Serve, false, NOW);
         assert_eq!((needs.len(), needs[0].previous), (1, false));
         crashes.tail("docker://1".to_owned(), lines("12:00:01 pid 7: no"));
         assert!(!crashes.repeats("p", "web", 2));
-        crashes.look(&pod, &status(2, 1, 1), Serve, true);
+        crashes.look(&pod, &status(2, 1, 1), Serve, true, NOW);
         assert!(!crashes.repeats("p", "web", 2), "the log of the second run is not known yet");
         crashes.tail("docker://2".to_owned(), lines("12:00:11 pid 19: no"));
         assert!(crashes.repeats("p", "web", 2));
@@ -168,9 +214,9 @@ mod tests {
         let pod = json!({"metadata": {"uid": "p"}});
         for (code, text, calm) in [(2, "no", true), (1, "yes", true), (1, "no", false)] {
             let mut crashes = Crashes::default();
-            crashes.look(&pod, &status(1, 0, 1), Serve, true);
+            crashes.look(&pod, &status(1, 0, 1), Serve, true, NOW);
             crashes.tail("docker://1".to_owned(), lines("no"));
-            crashes.look(&pod, &status(2, 1, code), Serve, calm);
+            crashes.look(&pod, &status(2, 1, code), Serve, calm, NOW);
             crashes.tail("docker://2".to_owned(), lines(text));
             assert!(!crashes.repeats("p", "web", 2), "{code} {text} {calm}");
         }
@@ -181,12 +227,13 @@ mod tests {
         let pod = json!({"metadata": {"uid": "p"},
                          "spec": {"containers": [{"name": "web", "readinessProbe": {}}]}});
         let mut crashes = Crashes::default();
-        crashes.look(&pod, &status(1, 4, 1), Serve, true);
+        crashes.look(&pod, &status(1, 4, 1), Serve, true, NOW);
         crashes.look(
             &pod,
             &json!({"name": "web", "ready": true, "restartCount": 5, "state": {"running": {}}}),
             Serve,
             true,
+            NOW,
         );
         assert_eq!(crashes.restarts("p", "web", 6), 1);
         assert!(crashes.last_lines("p", "web").is_empty());

@@ -75,7 +75,7 @@ impl Judge {
         let mut needs = Vec::new();
         for pod in newest::pods(live, snapshot) {
             for (status, purpose) in blame::pod::containers(pod) {
-                needs.extend(self.crashes.look(pod, status, purpose, calm));
+                needs.extend(self.crashes.look(pod, status, purpose, calm, now));
             }
         }
         needs

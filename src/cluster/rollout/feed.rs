@@ -43,7 +43,7 @@ enum Message {
     Put(Value),
     Gone(ObjectId),
     Trouble(String),
-    Forbidden(String),
+    Forbidden(ApiResource, Option<String>),
 }
 
 /// All watches of one rollout; they end with it.
@@ -53,11 +53,12 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Starts the watches that judging `applied` takes.
-    pub(super) fn start(target: &Target, applied: &Applied) -> Feed {
+    /// Starts the watches that judging `applied` takes; `snapshot` then knows which lists are to come.
+    pub(super) fn start(target: &Target, applied: &Applied, snapshot: &mut Snapshot) -> Feed {
         let (tell, messages) = mpsc::channel(256);
         let mut watches = JoinSet::new();
         for ((_, _, namespace), (resource, names)) in sources(applied) {
+            snapshot.expect(&resource.group, &resource.kind, namespace.as_deref());
             let client = target.client.clone();
             watches.spawn(follow(client, resource, namespace, names, tell.clone()));
         }
@@ -148,7 +149,8 @@ async fn follow(
             Ok(watcher::Event::Apply(object)) => Message::Put(plain(object, &resource)),
             Ok(watcher::Event::Delete(object)) => Message::Gone(live::id(&plain(object, &resource))),
             Err(error) if is_forbidden(&error) => {
-                if tell.send(Message::Forbidden(resource.plural.clone())).await.is_ok() {
+                let forbidden = Message::Forbidden(resource.clone(), namespace.clone());
+                if tell.send(forbidden).await.is_ok() {
                     drop(changes);
                     poll(&api, &resource, namespace.as_ref(), &names, &tell).await;
                 }
@@ -224,7 +226,10 @@ fn take_in(message: Message, snapshot: &mut Snapshot) -> News {
         Message::Put(object) => snapshot.put(object),
         Message::Gone(id) => snapshot.remove(&id),
         Message::Trouble(why) => return News::Trouble(why),
-        Message::Forbidden(what) => return News::Forbidden(what),
+        Message::Forbidden(resource, namespace) => {
+            snapshot.expect_no_more(&resource.group, &resource.kind, namespace.as_deref());
+            return News::Forbidden(resource.plural);
+        }
     }
     News::Update
 }

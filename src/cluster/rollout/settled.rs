@@ -1,8 +1,16 @@
 //! The look at a cluster in which nothing was written: at what the comparison has read, and usually that is all.
 
 use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::blame::container::Purpose;
+use crate::cluster::blame::pod::containers;
+use crate::cluster::blame::pod::purpose;
+use crate::cluster::blame::restarted;
 use crate::cluster::health::Health;
+use crate::cluster::judge::Judge;
 use crate::cluster::judge::limits::Limits;
+use crate::cluster::live;
+use crate::cluster::phase::owns_pods;
 use crate::cluster::rollout::Rolled;
 use crate::cluster::rollout::judge_of;
 use crate::cluster::rollout::known;
@@ -12,8 +20,14 @@ use crate::cluster::rollout::warnings;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::fault::Result;
+use crate::limit;
+use crate::manifest::ObjectId;
+use jiff::SignedDuration;
+use jiff::Timestamp;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
+use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Everything is healthy already, or `None`: then it has to be watched.
 pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) -> Result<Option<Rolled>> {
@@ -24,32 +38,71 @@ pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) ->
     }
     let now = target.clock.now();
     let mut judge = judge_of(applied, limits, now);
-    let verdicts = judge.observe(now, &snapshot);
-    let content = judge
-        .judgements()
-        .all(|(_, judgement)| judgement.soft || matches!(judgement.health, Health::Ready | Health::Paused));
-    if !content {
+    let looked = judge.observe(now, &snapshot);
+    if !content(&judge) {
         return Ok(None);
     }
-    let mut found = warnings(&judge, applied, &snapshot);
-    if found
-        .iter()
-        .any(|finding| finding.subject.as_deref().is_some_and(|subject| subject.starts_with("Service/")))
-    {
-        // Pods may come from kinds that were not listed: look before crying.
-        add_pods(target, applied, &mut snapshot).await;
-        found = warnings(&judge, applied, &snapshot);
+    // A workload counts a pod that was started again as ready: whether it stays up is seen only in the pods.
+    let verdicts = match add_pods(target, applied, &mut snapshot).await {
+        0 => looked,
+        _ if unproved(applied, &snapshot, limits, target.clock.now()) => return Ok(None),
+        _ => judge.observe(now, &snapshot),
+    };
+    if !content(&judge) {
+        return Ok(None);
     }
-    Ok(Some(Rolled { verdicts, warnings: found }))
+    Ok(Some(Rolled { verdicts, warnings: warnings(&judge, applied, &snapshot) }))
 }
 
-async fn add_pods(target: &Target, applied: &Applied, snapshot: &mut Snapshot) {
+fn content(judge: &Judge) -> bool {
+    judge
+        .judgements()
+        .all(|(_, judgement)| judgement.soft || matches!(judgement.health, Health::Ready | Health::Paused))
+}
+
+/// Whether a pod of the set is not ready after all, or was started so recently that it has to be watched.
+fn unproved(applied: &Applied, snapshot: &Snapshot, limits: &Limits, now: Timestamp) -> bool {
+    let stability = SignedDuration::try_from(limits.stability).unwrap_or(SignedDuration::MAX);
+    let started_just_now = |status: &Value| {
+        let began = live::moment(status, "/state/running/startedAt");
+        began.is_some_and(|began| now.duration_since(began) < stability)
+    };
+    let mut pods = snapshot
+        .all()
+        .filter(|(id, pod)| id.kind == "Pod" && id.group.is_empty() && !live::is_terminating(pod));
+    pods.any(|(id, pod)| {
+        let serves = live::text(pod, "/status/phase") == "Running" && purpose(pod) == Purpose::Serve;
+        (restarted::is_recent(pod, now)
+            || serves && !live::holds(pod, "Ready")
+            || containers(pod).any(|(status, _)| started_just_now(status)))
+            && applied.objects.iter().any(|object| leads_to(object, id, pod))
+    })
+}
+
+/// Whether the pod is this object, or its selector chooses the pod.
+fn leads_to(object: &AppliedObject, id: &ObjectId, pod: &Value) -> bool {
+    if !owns_pods(&object.id.group, &object.id.kind) || object.id.namespace != id.namespace {
+        return object.id == *id;
+    }
+    let labels = object.after["spec"]["selector"]["matchLabels"].as_object();
+    let label = |key: &String| &pod["metadata"]["labels"][key];
+    labels.is_none_or(|labels| labels.iter().all(|(key, value)| label(key) == value))
+}
+
+/// Lists the pods where the set has, or leads to, any; returns in how many namespaces. What may not be listed is left out.
+async fn add_pods(target: &Target, applied: &Applied, snapshot: &mut Snapshot) -> usize {
     let pods = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"));
-    let homes: std::collections::BTreeSet<&String> =
-        applied.objects.iter().filter_map(|object| object.id.namespace.as_ref()).collect();
+    let has_pods = |object: &&AppliedObject| {
+        owns_pods(&object.id.group, &object.id.kind) || matches!(object.id.kind.as_str(), "Pod" | "Service")
+    };
+    let homes: BTreeSet<&String> =
+        applied.objects.iter().filter(has_pods).filter_map(|object| object.id.namespace.as_ref()).collect();
+    let mut listed = 0;
     for namespace in homes {
-        if let Ok(objects) = read(target, &pods, Some(namespace)).await {
+        if let Ok(objects) = limit::read(read(target, &pods, Some(namespace))).await {
             snapshot.replace("", "Pod", Some(namespace), objects);
+            listed += 1;
         }
     }
+    listed
 }

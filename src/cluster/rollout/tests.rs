@@ -126,13 +126,13 @@ fn applied(outcome: Outcome) -> Applied {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_untouched_set_that_was_read_as_healthy_is_not_asked_for_again() {
+async fn an_untouched_set_that_was_read_as_healthy_is_asked_for_its_pods_alone() {
     let mut stage = stage();
     let mut read = applied(Outcome::Unchanged);
     read.objects[0].after = deployment(2, 2, 1).into();
     let began = Instant::now();
     let rolled = stage.start(read, Limits::default()).await.unwrap().unwrap();
-    assert_eq!(stage.api.requests(), [""; 0]);
+    assert_eq!(stage.api.requests(), [format!("GET {PODS}")]);
     assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
     assert_eq!(rolled.verdicts[0].health, Health::Ready);
     let told = stage.told();
@@ -140,6 +140,72 @@ async fn an_untouched_set_that_was_read_as_healthy_is_not_asked_for_again() {
         matches!(told.last(), Some(EventKind::StepFinished { outcome: Outcome::Unchanged, .. })),
         "{told:?}"
     );
+}
+
+/// Its container has started again this many seconds ago, after a run of two seconds that failed.
+fn restarted(seconds: i64) -> Value {
+    let ago = |seconds: i64| (jiff::Timestamp::now() - jiff::SignedDuration::from_secs(seconds)).to_string();
+    let mut pod = pod(5, &json!({"running": {"startedAt": ago(seconds)}}));
+    let status = &mut pod["status"];
+    status["containerStatuses"][0]["ready"] = json!(true);
+    status["containerStatuses"][0]["lastState"] = json!({"terminated": {"exitCode": 3, "reason": "Error",
+        "containerID": "four", "startedAt": ago(seconds + 12), "finishedAt": ago(seconds + 10)}});
+    status["conditions"] = json!([{"type": "Ready", "status": "True"}]);
+    pod
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_untouched_set_that_crashes_in_between_is_not_healthy() {
+    let stage = stage();
+    let mut read = applied(Outcome::Unchanged);
+    read.objects[0].after = deployment(2, 2, 1).into();
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+    stage.api.put(SETS, replica_set());
+    stage.api.put(PODS, restarted(4));
+    stage.api.log("web-1-a", "no database\n");
+    let rolling = stage.start(read, Limits::default());
+    stage.api.watched(PODS).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!rolling.is_finished());
+    stage.api.put(DEPLOYMENTS, deployment(2, 2, 0));
+    stage
+        .api
+        .put(PODS, pod(5, &json!({"terminated": {"exitCode": 3, "reason": "Error", "containerID": "five"}})));
+    let fault = rolling.await.unwrap().unwrap_err();
+    assert_eq!(fault.kind, Kind::Rollout);
+    assert_eq!(fault.findings[0].subject.as_deref(), Some("Deployment/web"));
+    assert_eq!(fault.findings[0].evidence, ["no database"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_untouched_set_that_crashed_and_stays_up_is_healthy_in_the_end() {
+    for (ago, watches) in [(4, true), (3600, false)] {
+        let stage = stage();
+        let mut read = applied(Outcome::Unchanged);
+        read.objects[0].after = deployment(2, 2, 1).into();
+        stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+        stage.api.put(SETS, replica_set());
+        stage.api.put(PODS, restarted(ago));
+        let began = Instant::now();
+        let rolled = stage.start(read, Limits::default()).await.unwrap().unwrap();
+        assert_eq!(rolled.verdicts[0].health, Health::Ready);
+        let took = began.elapsed().as_secs();
+        assert_eq!(took >= 5, watches, "{took}");
+        assert!(took < 8, "{took}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_agrees_with_up_about_what_crashed_a_moment_ago() {
+    for (ago, health) in [(4, Health::Progressing), (3600, Health::Ready)] {
+        let stage = stage();
+        stage.api.put(DEPLOYMENTS, deployment(2, 2, 1));
+        stage.api.put(SETS, replica_set());
+        stage.api.put(PODS, restarted(ago));
+        let there = applied(Outcome::Unchanged).objects.remove(0);
+        let statuses = status(&stage.run, &stage.target, &[(there.id, there.resource)]).await.unwrap();
+        assert_eq!(statuses[0].health, health, "{ago} s ago");
+    }
 }
 
 #[tokio::test(start_paused = true)]

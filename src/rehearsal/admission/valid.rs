@@ -82,6 +82,14 @@ fn workload(object: &Value) -> Vec<Cause> {
         }
     }
     wrong.extend(pod(&template, "spec.template.spec"));
+    if spec["strategy"]["type"] == "Recreate" && !spec["strategy"]["rollingUpdate"].is_null() {
+        let message = "Forbidden: may not be specified when strategy `type` is 'Recreate'".to_owned();
+        wrong.push(Cause {
+            field: "spec.strategy.rollingUpdate".to_owned(),
+            reason: "FieldValueForbidden",
+            message,
+        });
+    }
     wrong
 }
 
@@ -106,6 +114,10 @@ fn pod(spec: &Value, at: &str) -> Vec<Cause> {
         .flatten()
         .filter_map(|volume| volume["name"].as_str())
         .collect();
+    for (index, volume) in spec["volumes"].as_array().into_iter().flatten().enumerate() {
+        let what = "may not specify more than 1 volume type";
+        wrong.extend(several(volume, &VOLUMES, &format!("{at}.volumes[{index}]"), what));
+    }
     let mut names = BTreeSet::new();
     for field in ["initContainers", "containers"] {
         for (index, container) in spec[field].as_array().into_iter().flatten().enumerate() {
@@ -119,6 +131,17 @@ fn pod(spec: &Value, at: &str) -> Vec<Cause> {
             }
             if container["image"].as_str().unwrap_or_default().trim().is_empty() {
                 wrong.push(Cause::required(format!("{at}.image"), ""));
+            }
+            for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
+                let what = "may not specify more than 1 handler type";
+                wrong.extend(several(&container[probe], &HANDLERS, &format!("{at}.{probe}"), what));
+            }
+            for (index, variable) in container["env"].as_array().into_iter().flatten().enumerate() {
+                let value = variable["value"].as_str().unwrap_or_default();
+                if !value.is_empty() && variable["valueFrom"].is_object() {
+                    let why = "may not be specified when `value` is not empty";
+                    wrong.push(Cause::invalid(format!("{at}.env[{index}].valueFrom"), "\"\"", why));
+                }
             }
             for (index, mount) in container["volumeMounts"].as_array().into_iter().flatten().enumerate() {
                 let name = mount["name"].as_str().unwrap_or_default();
@@ -141,6 +164,24 @@ fn pod(spec: &Value, at: &str) -> Vec<Cause> {
         }
     }
     wrong
+}
+
+/// The handlers of a probe, in the order in which the server looks at them.
+const HANDLERS: [&str; 4] = ["exec", "httpGet", "tcpSocket", "grpc"];
+
+/// The commonest sources of a volume, in that order.
+const VOLUMES: [&str; 7] =
+    ["emptyDir", "hostPath", "secret", "persistentVolumeClaim", "configMap", "projected", "downwardAPI"];
+
+/// All but the first of the `fields` that `object` has, of which it may have one.
+fn several(object: &Value, fields: &[&str], at: &str, what: &str) -> Vec<Cause> {
+    let there = fields.iter().filter(|field| !object[**field].is_null()).skip(1);
+    let cause = |field: &&str| Cause {
+        field: format!("{at}.{field}"),
+        reason: "FieldValueForbidden",
+        message: format!("Forbidden: {what}"),
+    };
+    there.map(cause).collect()
 }
 
 fn service(object: &Value) -> Vec<Cause> {

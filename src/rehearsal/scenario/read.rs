@@ -209,6 +209,7 @@ fn event(section: Section<'_, '_>) -> Option<Event> {
         let (meant, used): (Option<What>, &[&str]) = match does.value {
             "kill" => (Some(What::Kill), &[]),
             "engine-restart" => (Some(What::EngineRestart), &[]),
+            "node-stop" => (Some(What::NodeStop), &[]),
             "image-vanish" => (Some(What::ImageVanish(Pattern::from(image))), &["image"]),
             "clock-jump" => {
                 need("by", "seconds, below 0 for back");
@@ -228,7 +229,7 @@ fn event(section: Section<'_, '_>) -> Option<Event> {
             }
             _ => {
                 let known =
-                    "kill, engine-restart, image-vanish, clock-jump, node-full, second-run, edit, delete";
+                    "kill, engine-restart, node-stop, image-vanish, clock-jump, node-full, second-run, edit, delete";
                 unknown(&section, &does, known);
                 return None;
             }

@@ -1,0 +1,105 @@
+//! Fields of other managers beside those of the manifest, which the API server refuses together.
+//!
+//! The manifest is at fault only where the server refuses it as a new object, too.
+
+use crate::cluster::conflict::is_person;
+use crate::cluster::decide::Asking;
+use crate::cluster::decide::Decided;
+use crate::cluster::decide::Todo;
+use crate::cluster::decide::is_final;
+use crate::cluster::diff::names_secret;
+use crate::cluster::leftover;
+use crate::cluster::leftover::Leftover;
+use crate::cluster::write::preflight;
+use crate::event::Finding;
+use crate::event::Severity;
+use kube::core::Status;
+use serde_json::Value;
+use serde_json::json;
+
+/// The fields that are in the way, if that is why the server refuses the object.
+pub(super) async fn found(
+    asking: &Asking<'_>,
+    decided: &Decided,
+    live: &Value,
+    status: &Status,
+) -> Option<Vec<Leftover>> {
+    if status.code != 422 {
+        return None;
+    }
+    let found = leftover::leftovers(&decided.body, live, status);
+    if found.is_empty() {
+        return None;
+    }
+    // A name that is taken is noticed only after the object was found to be valid.
+    let (kind, namespace) = (&decided.wanted.kind, decided.wanted.namespace());
+    let alone = asking.wire.create(kind, namespace, &preflight(&decided.body), true).await;
+    alone.err().is_none_or(|failure| !is_final(&failure)).then_some(found)
+}
+
+/// Lets them go with the write, or tells whose they are. What nobody has set is a default, and goes unasked.
+pub(super) fn release(
+    decided: &mut Decided,
+    live: &Value,
+    status: &Status,
+    found: &[Leftover],
+    force: bool,
+) -> Result<(), Vec<Finding>> {
+    let theirs = || found.iter().filter(|leftover| !leftover.managers.is_empty());
+    if !force && theirs().next().is_some() {
+        return Err(theirs().map(|leftover| told(decided, leftover, status)).collect());
+    }
+    let object = &decided.wanted.object;
+    let notes: Vec<Finding> = theirs()
+        .map(|leftover| {
+            let message = format!("`{}` of {} is removed", leftover.field(), whose(leftover));
+            let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+            note.about(object.id().to_string()).at(object.place_of(&leftover.beside).clone())
+        })
+        .collect();
+    decided.notes.extend(notes);
+    decided.migrate = leftover::claim(live, decided.migrate.as_ref(), found);
+    decided.todo = Todo::Change;
+    Ok(())
+}
+
+fn whose(leftover: &Leftover) -> String {
+    format!("`{}`", leftover.managers.join("`, `"))
+}
+
+fn told(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding {
+    let object = &decided.wanted.object;
+    let field = leftover.field();
+    let quiet = object.kind() == "Secret" || names_secret(&field);
+    let said = status
+        .details
+        .iter()
+        .flat_map(|details| &details.causes)
+        .map(|cause| format!("`{}`: {}", cause.field, cause.message));
+    let evidence: Vec<String> = if quiet { Vec::new() } else { said.collect() };
+    Finding::error(format!(
+        "`{field}` was set by {}, and the API server refuses it together with what the manifest sets",
+        whose(leftover)
+    ))
+    .about(object.id().to_string())
+    .at(object.place_of(&leftover.beside).clone())
+    .evidence(evidence)
+    .mend(format!(
+        "let it be removed: `todo up --force-conflicts`; or remove it yourself: `{}`",
+        undo(decided, leftover)
+    ))
+}
+
+/// The command that takes the field out.
+fn undo(decided: &Decided, leftover: &Leftover) -> String {
+    let id = &decided.wanted.id;
+    let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
+    let object = format!("{}/{}", id.kind.to_lowercase(), id.name);
+    if let Some(variable) =
+        leftover.variable().filter(|_| leftover.managers.iter().all(|manager| is_person(manager)))
+    {
+        return format!("kubectl{namespace} set env {object} {variable}-");
+    }
+    let patch = json!([{"op": "remove", "path": leftover.pointer()}]);
+    format!("kubectl{namespace} patch {object} --type=json -p '{patch}'")
+}

@@ -1,0 +1,66 @@
+//! Fields that the manifest and another manager both set: left, taken over, or for the user to decide.
+
+use crate::cluster::conflict;
+use crate::cluster::conflict::Conflict;
+use crate::cluster::decide::Decided;
+use crate::cluster::diff::names_secret;
+use crate::cluster::field;
+use crate::cluster::refusal;
+use crate::event::Finding;
+use serde_json::Value;
+
+pub(super) fn resolve(
+    decided: &mut Decided,
+    conflicts: Vec<Conflict>,
+    live: &Value,
+    autoscaled: bool,
+    force: bool,
+) -> Result<(), Vec<Finding>> {
+    let decision = conflict::decide(conflicts, autoscaled, force);
+    let object = &decided.wanted.object;
+    let at = |field: &str| object.place_of(&field::pointer(&object.value, field)).clone();
+    if !decision.stop.is_empty() {
+        return Err(decision
+            .stop
+            .iter()
+            .map(|conflict| {
+                let shown = |value: &Value| {
+                    let found = value.pointer(&field::pointer(value, &conflict.field));
+                    found.map_or("nothing".to_owned(), |found| refusal::masked(object, &found.to_string()))
+                };
+                let secret = object.kind() == "Secret"
+                    || conflict.field.contains("env[") && names_secret(&conflict.field);
+                let values = if secret {
+                    Vec::new()
+                } else {
+                    vec![format!("now: {}", shown(live)), format!("wanted: {}", shown(&object.value))]
+                };
+                Finding::error(format!("`{}` belongs to `{}`", conflict.field, conflict.manager))
+                    .about(object.id().to_string())
+                    .at(at(&conflict.field))
+                    .evidence(values)
+                    .mend("take the field out of the manifest, or take it over: `todo up --force-conflicts`")
+            })
+            .collect());
+    }
+    for conflict in &decision.leave {
+        field::remove(&mut decided.body, &conflict.field);
+    }
+    // Force is for the whole request, so what is left to others goes out first.
+    decided.force = decision.leave.is_empty() && !decision.take.is_empty() || decided.force;
+    let note = |conflict: &Conflict, what: &str| {
+        let mut note = Finding::warning(format!("`{}` {what} `{}`", conflict.field, conflict.manager));
+        note.severity = crate::event::Severity::Note;
+        note.about(object.id().to_string()).at(at(&conflict.field))
+    };
+    let left = decision.leave.iter().map(|conflict| note(conflict, "is left to"));
+    let taken: Vec<Finding> = if decision.leave.is_empty() {
+        decision.take.iter().map(|conflict| note(conflict, "is taken over from")).collect()
+    } else {
+        // They come up again in the next round.
+        Vec::new()
+    };
+    let notes: Vec<Finding> = left.chain(taken).collect();
+    decided.notes.extend(notes);
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! Work beside which the cluster is observed, so that a node that dies meanwhile is named at once.
+//!
+//! Nothing of the work itself notices that: watches, builds and requests over a connection whose other end is gone are
+//! silent for minutes. So the API server is asked every two seconds, and where it does not answer, minikube's state is
+//! looked at: a node that has stopped ends the run, an API server that restarts is waited for. Of a `[target]` only the
+//! API server can be asked.
+
+use crate::cluster::pulse::Pulse;
+use crate::cluster::pulse::pulse;
+use crate::cluster::target::Target;
+use crate::event::OpenItem;
+use crate::event::OpenStep;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::minikube;
+use crate::minikube::Break;
+use crate::minikube::Pause;
+use crate::minikube::State;
+use crate::project::Project;
+use crate::run::Run;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long between two questions. A run that takes less asks none.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// After how long a silence is told.
+const WORTH_TELLING: Duration = Duration::from_secs(3);
+
+/// How long an API server may be silent while its node runs: a restart takes half a minute, on a busy machine more.
+const SILENCE: Duration = Duration::from_secs(120);
+
+/// How long minikube's state may be unknown beside that: where Docker itself is gone, its nodes are, too.
+const UNKNOWN: Duration = Duration::from_secs(20);
+
+/// How long the only nodes may stay without a report once Kubernetes has noticed, which takes it 50 s.
+const UNREPORTED: Duration = Duration::from_secs(30);
+
+/// Does `work` for as long as there is a cluster to do it in.
+///
+/// # Errors
+/// Those of the work; [`Kind::Minikube`] where the node has stopped, its kubelet no longer reports, or its API server stays
+/// silent ([`Kind::Apply`] for a `[target]`).
+pub(crate) async fn while_up<T>(
+    run: &Run,
+    project: &Project,
+    target: &Target,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    let ended = tokio::select! {
+        biased;
+        ended = work => ended,
+        fault = observe(run, project, target) => return Err(fault),
+    };
+    match ended {
+        // A build or a request may have noticed first that its other end is gone.
+        Err(fault) if may_come_from_the_node(fault.kind) => match stopped(run, project).await {
+            Ok(Some(named)) => Err(caused(named, fault)),
+            _ => Err(fault),
+        },
+        ended => ended,
+    }
+}
+
+const fn may_come_from_the_node(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::Prerequisite | Kind::Minikube | Kind::Image | Kind::Apply | Kind::Rollout | Kind::Service
+    )
+}
+
+/// The named fault, with what the work said as its deeper cause.
+fn caused(named: Fault, by: Fault) -> Fault {
+    let hints = named.hints;
+    Fault { hints, ..Fault::new(named.kind, by.error).context(named.error) }
+}
+
+/// Ends when there is no cluster any more.
+async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
+    let mut api = Silence::new("API server");
+    let mut nodes = Silence::new("node");
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        match pulse(target).await {
+            Pulse::Answers { silent, .. } if silent.is_empty() => {
+                api.ends("answers again");
+                nodes.ends("reports again");
+            }
+            Pulse::Answers { silent, all } => {
+                api.ends("answers again");
+                let names = format!("`{}`", silent.join("`, `"));
+                let lasted = nodes.lasts();
+                nodes.tell(
+                    run,
+                    format!("the kubelet of {names} has stopped reporting: what is said of its pods may be out of date"),
+                );
+                if all && lasted >= UNREPORTED {
+                    return unreported(project, &names, &silent[0]);
+                }
+            }
+            Pulse::Silent(why) => {
+                let lasted = api.lasts();
+                let node = match stopped(run, project).await {
+                    Ok(Some(fault)) => return fault,
+                    Err(fault) if lasted >= UNKNOWN => return fault,
+                    Ok(None) if lasted >= SILENCE => return silent(project, &why),
+                    Ok(None) if project.elsewhere.is_none() => "; its node runs",
+                    _ => "",
+                };
+                if lasted >= WORTH_TELLING {
+                    api.tell(run, format!("it does not answer ({why}){node}, so it is asked again"));
+                }
+            }
+        }
+    }
+}
+
+/// Something that has stopped answering, as it is told.
+struct Silence {
+    item: &'static str,
+    since: Option<Instant>,
+    told: Option<(OpenStep, OpenItem)>,
+}
+
+impl Silence {
+    fn new(item: &'static str) -> Silence {
+        Silence { item, since: None, told: None }
+    }
+
+    /// How long it has lasted; it begins with the first call.
+    fn lasts(&mut self) -> Duration {
+        self.since.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    fn tell(&mut self, run: &Run, why: String) {
+        let (_, item) = self
+            .told
+            .get_or_insert_with(|| (run.sink.step(Step::Minikube), run.sink.item(Step::Minikube, self.item)));
+        item.waiting(why);
+    }
+
+    fn ends(&mut self, how: &str) {
+        self.since = None;
+        if let Some((step, item)) = self.told.take() {
+            item.finish(Outcome::Done, Some(how.to_owned()));
+            step.finish(Outcome::Unchanged, Some(format!("the {} {how}", self.item)));
+        }
+    }
+}
+
+/// Why there is no cluster any more, if minikube's state says so.
+async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
+    if project.elsewhere.is_some() {
+        return Ok(None);
+    }
+    let profile = &project.minikube.profile;
+    let (what, hint) = match minikube::look(run, &project.minikube).await? {
+        State::Stopped => (format!("the node of the profile `{profile}` has stopped"), "starts it"),
+        State::Absent => (format!("the profile `{profile}` was deleted"), "makes it again"),
+        State::Paused(Pause::Container) => {
+            (format!("the node of the profile `{profile}` was paused"), "continues it")
+        }
+        State::Paused(Pause::Kubernetes) => {
+            (format!("the Kubernetes of the profile `{profile}` was paused"), "continues it")
+        }
+        State::Broken(Break::NodeDown(name)) => {
+            (format!("the node `{name}` of the profile `{profile}` has stopped"), "starts it")
+        }
+        State::Broken(Break::ContainerGone { .. }) => {
+            (format!("a node's container of the profile `{profile}` was removed"), "makes it again")
+        }
+        State::Broken(Break::Foreign(name)) => (
+            format!("the container `{name}` is no longer a node of the profile `{profile}`"),
+            "says what to do",
+        ),
+        // An API server that is silent may be restarting, and its entry being written.
+        State::Running(_) | State::Broken(_) => return Ok(None),
+    };
+    let fault = Fault::message(Kind::Minikube, format!("{what} during the run"));
+    Ok(Some(fault.hint(format!("`todo up` {hint}: what is done already stays as it is"))))
+}
+
+/// The API server stays silent while its node runs.
+fn silent(project: &Project, why: &str) -> Fault {
+    let seconds = SILENCE.as_secs();
+    match &project.elsewhere {
+        Some(other) => {
+            let context = &other.context;
+            let message =
+                format!("the API server of the context `{context}` has not answered for {seconds} s");
+            Fault::message(Kind::Apply, why.to_owned()).context(message).hint(format!(
+                "see whether it can be reached: `kubectl --context {context} get nodes`, then run this again"
+            ))
+        }
+        None => {
+            let profile = &project.minikube.profile;
+            let message = format!(
+                "the API server of the profile `{profile}` has not answered for {seconds} s, though its node runs"
+            );
+            Fault::message(Kind::Minikube, why.to_owned()).context(message).hint(format!(
+                "see why: `minikube logs -p {profile} --length=50`; `todo up` repairs what it can"
+            ))
+        }
+    }
+}
+
+/// No node reports any more, so nothing that is said of pods is true.
+fn unreported(project: &Project, names: &str, first: &str) -> Fault {
+    let fault = Fault::message(Kind::Minikube, format!("the kubelet of {names} has stopped reporting"));
+    match &project.elsewhere {
+        Some(other) => {
+            fault.hint(format!("see why: `kubectl --context {} describe node {first}`", other.context))
+        }
+        None => {
+            let profile = &project.minikube.profile;
+            fault
+                .hint(format!(
+                    "see why: `minikube ssh -p {profile} -n {first} -- sudo journalctl -u kubelet -n 50`"
+                ))
+                .hint(format!(
+                    "restart it: `minikube ssh -p {profile} -n {first} -- sudo systemctl restart kubelet`"
+                ))
+        }
+    }
+}
