@@ -45,11 +45,11 @@ async fn build(folder: &Path) -> Value {
     let run = Run { sink, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
     let project = load(&folder.join("deploy.toml")).unwrap();
     if run.world.var("TODO_BENCH_CLEAN").is_some() {
-        image::remove_all(&run, &project.name, &to).await.unwrap();
+        image::remove_all(&run, &project.image_owner(), &to).await.unwrap();
         return Value::Null;
     }
     let surveyed = survey(&run, &project).unwrap();
-    let built = image::make(&run, &project.name, &to, &surveyed).await;
+    let built = image::make(&run, &project.image_owner(), &to, &surveyed).await;
     let built = built.unwrap_or_else(|fault| panic!("{:?}: {:?}", fault.causes(), fault.findings));
     drop(run);
     let mut told = Vec::new();

@@ -7,8 +7,6 @@ mod fields;
 
 use crate::cluster::conflict;
 use crate::cluster::diff::meant;
-use crate::cluster::diff::names_secret;
-use crate::cluster::field;
 use crate::cluster::foreign::Sets;
 use crate::cluster::immutable;
 use crate::cluster::immutable::Recreate;

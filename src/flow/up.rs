@@ -113,7 +113,7 @@ async fn deploy(
     if let Some(started) = started {
         awake(run, target, started).await?;
     }
-    let written = write(run, project, site, target, plan, &built, adopted, flags).await?;
+    let written = Box::pin(write(run, project, site, target, plan, &built, adopted, flags)).await?;
     let Written { applied, released, mut course, releases } = written;
     let objects: Vec<Object> =
         applied.objects.iter().chain(&released).map(|applied| applied.object.clone()).collect();

@@ -104,7 +104,8 @@ pub(super) fn watches(facts: &Facts) -> Vec<Finding> {
         return Vec::new();
     }
     let limit = |name: &str| {
-        let text = file::read_text(Path::new("/proc/sys/fs/inotify").join(name).as_path(), file::TEXT).ok()?;
+        let text =
+            file::read_text(Path::new("/proc/sys/fs/inotify").join(name).as_path(), file::TEXT).ok()?;
         text.trim().parse().ok()
     };
     let instances = limit("max_user_instances").and_then(|limit| too_few_instances(limit, facts.nodes));

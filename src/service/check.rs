@@ -222,7 +222,7 @@ impl Asker<'_, '_> {
                 }
                 match check.from {
                     From::Host => judge(from_here(url, expect).await, expect),
-                    From::Cluster => judge(self.from_node(url, expect).await, expect),
+                    From::Cluster => judge(self.node_answer(url, expect).await, expect),
                 }
             }
             Probe::Tcp(address) => match address.rsplit_once(':') {
@@ -266,7 +266,7 @@ impl Asker<'_, '_> {
     }
 
     /// Asks as [`from_here`] does, but through the node, so that both follow the same redirects.
-    async fn from_node(&self, url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
+    async fn node_answer(&self, url: &str, expect: &Expect) -> Result<Answer, NoAnswer> {
         let mut question = question(url)?;
         let mut answer = self.by_node(inside::get(&question.url(), LIMIT)).await?;
         let redirects = if follows(expect) { http::REDIRECTS } else { 0 };

@@ -69,7 +69,7 @@ fn unpack(value: &mut Value) {
     let is_revision = value["type"] == "todo.dev/revision.v1";
     if let Some(data) = value["data"].as_object_mut() {
         data.retain(|key, _| {
-            !matches!(key.as_str(), "salt" | "deployed") && !(is_revision && key == "inventory")
+            !(matches!(key.as_str(), "salt" | "deployed") || is_revision && key == "inventory")
         });
     }
     for packed in value["data"].as_object_mut().into_iter().flat_map(|data| data.values_mut()) {

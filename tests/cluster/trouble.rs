@@ -16,6 +16,7 @@ use std::time::Duration;
 use todo::cluster::apply::ApplyOptions;
 use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
+use todo::cluster::remove::RemoveOptions;
 use todo::fault::Kind;
 use todo::rehearsal::api::Api;
 use todo::rehearsal::request::Answer;
@@ -216,7 +217,7 @@ async fn what_holds_an_object_back_is_told_while_it_is_waited_for_and_in_the_end
     let mut held = config("held", json!({}));
     held.value["metadata"]["finalizers"] = json!(["zoo.io/keeper"]);
     stage.up(&[held]).await;
-    let removing = todo::cluster::remove::RemoveOptions { purge: true, ..RemoveOptions::default() };
+    let removing = RemoveOptions { purge: true, ..RemoveOptions::default() };
     let fault = todo::cluster::remove::remove(&stage.run, &stage.target, &removing).await.unwrap_err();
     assert!(fault.findings[0].message.contains("zoo.io/keeper"), "{fault:?}");
     assert!(fault.findings[0].mend.as_ref().unwrap().contains("finalizers"), "{fault:?}");

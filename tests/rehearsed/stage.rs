@@ -108,7 +108,7 @@ impl Drop for Stage {
 /// A folder with a project, and what `todo` does with it in the cluster at an address.
 pub(crate) struct Project {
     pub(crate) folder: TempDir,
-    engine: Engine,
+    _engine: Engine,
     clock: Clock,
 }
 
@@ -181,7 +181,7 @@ impl Project {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("kubeconfig"), kubeconfig("mini", address)).unwrap();
         let engine = tokio::spawn(engine(UnixListener::bind(folder.path().join("docker.sock")).unwrap()));
-        Project { folder, engine: Engine(engine), clock: Clock::system() }
+        Project { folder, _engine: Engine(engine), clock: Clock::system() }
     }
 
     /// Writes a file of the project.

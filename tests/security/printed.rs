@@ -43,8 +43,8 @@ fn manifests() -> String {
 fn forms(value: &str) -> Vec<String> {
     let json = serde_json::to_string(value).unwrap();
     let (one, rest) = value.split_at(7);
-    let percent: String = value.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let go: String = value.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    let percent = each_byte(value, "%").to_uppercase();
+    let go = each_byte(value, "\\x");
     vec![
         value.to_owned(),
         json.clone(),
@@ -65,6 +65,11 @@ fn forms(value: &str) -> Vec<String> {
     ]
 }
 
+/// Each byte of `value` in hexadecimal, after `prefix`.
+fn each_byte(value: &str, prefix: &str) -> String {
+    value.bytes().fold(String::new(), |text, byte| text + prefix + &format!("{byte:02x}"))
+}
+
 /// What no output may have of a value, however it is written: it is looked for in the text, and in what the text decodes to.
 fn leaks(text: &str, value: &str) -> Option<String> {
     let json = serde_json::to_string(value).unwrap();
@@ -72,8 +77,8 @@ fn leaks(text: &str, value: &str) -> Option<String> {
         let text = STANDARD.encode([&[0; 2][..offset], value.as_bytes()].concat());
         text[4..text.len() - 4].to_owned()
     };
-    let percent: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let go: String = value.bytes().map(|byte| format!("\\x{byte:02x}")).collect();
+    let percent = each_byte(value, "%");
+    let go = each_byte(value, "\\x");
     let visible = console::strip_ansi_codes(text).replace(['\r', '\x07', '\n'], "");
     let needles = [
         value[..12].to_owned(),

@@ -143,6 +143,8 @@ mod tests {
         json!(STANDARD.encode(gzip.finish().unwrap()))
     }
 
+    type Change<'a> = &'a dyn Fn(&mut Value);
+
     #[test]
     fn what_is_written_is_read_back() {
         let ((project, namespace), (inventory, secret)) = (names(), stored());
@@ -182,7 +184,6 @@ mod tests {
         let half = json!(STANDARD.encode(&half[..half.len() / 2]));
         let salt = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
         let json = |text: &str| list(packed(text));
-        type Change<'a> = &'a dyn Fn(&mut Value);
         let table: [(&str, Change<'_>, &str); 17] = [
             ("untouched", &|_| {}, "read"),
             ("empty", &list(json!("")), "damaged"),

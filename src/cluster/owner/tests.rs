@@ -1,3 +1,5 @@
+//! Whose a project is, by place and by objects, and what a refusal says.
+
 use super::Doing;
 use super::Known;
 use super::Owner;

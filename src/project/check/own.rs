@@ -111,6 +111,10 @@ fn probe(section: &Section<'_, '_>) -> Option<Probe> {
 fn url(text: &str) -> Result<String, &'static str> {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
     let rest = rest.ok_or("a URL begins with `http://` or `https://`")?;
+    // What comes before an `@` may be a password: `probe` refuses it without repeating it.
+    if authority(text).contains('@') {
+        return Ok(text.to_owned());
+    }
     if rest.is_empty()
         || rest.starts_with(['/', '?', '#'])
         || text.contains(|letter: char| letter.is_whitespace() || letter.is_control())
@@ -259,6 +263,9 @@ mod tests {
         }
         assert!(read("url = \"http://a/\\nurl = b\"").is_err(), "a line of its own");
         // What stands there may be a password, so it is not repeated.
-        assert_eq!(read("url = 'http://me:hunter2@a/'").unwrap_err(), ["`[check]` has a user in its `url`"]);
+        for url in ["http://me:hunter2@a/", "http://me:hunter 2@a/", "http://me:hunter2@/"] {
+            let told = read(&format!("url = '{url}'")).unwrap_err();
+            assert_eq!(told, ["`[check]` has a user in its `url`"], "{url}");
+        }
     }
 }

@@ -1,3 +1,5 @@
+//! Tables of places, and of what they have to do with one another.
+
 use super::Doubt;
 use super::Kinship;
 use super::Origin;

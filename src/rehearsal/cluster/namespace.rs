@@ -125,7 +125,8 @@ fn empty(hand: &mut Hand<'_>, mut namespace: Value) {
 /// The finalizers of these objects, each with how many have it.
 fn holders(objects: &[Value]) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for finalizer in objects.iter().flat_map(|object| object["metadata"]["finalizers"].as_array()).flatten() {
+    for finalizer in objects.iter().filter_map(|object| object["metadata"]["finalizers"].as_array()).flatten()
+    {
         *counts.entry(text(finalizer)).or_default() += 1;
     }
     let told = counts.iter().map(|(name, count)| format!("{name} in {count} resource instances"));

@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn nothing_of_a_url_reaches_the_shell() {
         let script = get("http://a/?q=\"$(reboot)\\", LIMIT);
-        let (_, config) = script.split_once("<<'END'\n").unwrap();
+        let (_, config) = script.split_once(">\"$body\"\n").unwrap();
         assert!(config.starts_with("url = \"http://a/?q=\\\"$(reboot)\\\\\"\nEND\n"), "{config}");
     }
 

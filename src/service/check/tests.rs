@@ -253,7 +253,7 @@ async fn the_node_and_this_machine_come_to_the_same_end_and_ask_nobody_else() {
         }
         .boxed()
     };
-    let globbed = "/g{a,b,c}[1-3]?q={x}\"'$(reboot)";
+    let globbed = "/g{a,b,c}[1-3]?q={x}'$(reboot)";
     for (path, contains, outcome, asks) in [
         ("/other", None, Outcome::Done, 1),
         ("/relative-to-scheme", None, Outcome::Done, 1),

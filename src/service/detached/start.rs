@@ -8,8 +8,8 @@ use super::store::Entry;
 use super::store::Store;
 use crate::exec::Background;
 use crate::exec::Call;
+use crate::file;
 use crate::run::Run;
-use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
@@ -152,7 +152,7 @@ fn start(run: &Run, store: &Store, key: &str, spec: &Spec) -> io::Result<Backgro
 }
 
 fn said(store: &Store, key: &str) -> String {
-    let log = fs::read(store.log_path(key)).unwrap_or_default();
+    let log = file::read(&store.log_path(key), file::TEXT).unwrap_or_default();
     let log = String::from_utf8_lossy(&log);
     let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
     lines[lines.len().saturating_sub(TAIL)..].join("; ")

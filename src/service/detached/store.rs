@@ -5,6 +5,7 @@
 
 use super::Owner;
 use super::Record;
+use crate::file;
 use crate::replace::private_folder;
 use crate::replace::replace;
 use crate::world::World;
@@ -231,7 +232,7 @@ impl Store {
 
     /// The record, if it can be read; one of another version may not be.
     fn record(&self, key: &str) -> Option<Box<Record>> {
-        serde_json::from_slice(&fs::read(self.file(key, RECORD)).ok()?).ok()
+        serde_json::from_slice(&file::read(&self.file(key, RECORD), file::TEXT).ok()?).ok()
     }
 
     fn clean(&self, key: &str) -> io::Result<()> {

@@ -49,10 +49,12 @@ async fn the_url_of_a_port_that_speaks_tls_is_https_however_it_refuses_plain_htt
     }
 }
 
+type Answers = fn() -> Reply;
+
 #[tokio::test]
 async fn what_an_application_says_over_plain_http_is_its_answer() {
     // What it answers, and what is expected of it.
-    let table: [(fn() -> Reply, Option<u16>); 4] = [
+    let table: [(Answers, Option<u16>); 4] = [
         (|| fake::text(400, "which user?"), None),
         (|| fake::text(400, "which user?"), Some(400)),
         // It passes on what another server has told it.

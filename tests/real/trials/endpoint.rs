@@ -61,7 +61,7 @@ pub(crate) fn registry(answers: Answers) -> u16 {
 }
 
 /// How a webhook judges.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Judges {
     /// After so long.
     pub(crate) after: Duration,

@@ -44,7 +44,7 @@ fn what_others_forbid_is_named_and_what_they_change_is_left() {
 fn quota(shelf: &Shelf, hard: &str) {
     shelf.applies(&json!({"apiVersion": "v1", "kind": "ResourceQuota",
         "metadata": {"name": QUOTA, "namespace": NAMESPACE}, "spec": {"hard": {hard: "0"}}}));
-    shelf.until("the quota counts", || {
+    Shelf::until("the quota counts", || {
         shelf
             .stage
             .objects_in(NAMESPACE, "resourcequotas")

@@ -181,7 +181,7 @@ impl Shelf {
 
     /// Waits until something holds that takes care of itself, and fails after a minute.
     #[track_caller]
-    pub(crate) fn until(&self, what: &str, holds: impl Fn() -> bool) {
+    pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
         let end = Instant::now() + Duration::from_secs(60);
         while !holds() {
             assert!(Instant::now() < end, "{what}: not within a minute");
