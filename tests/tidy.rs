@@ -43,7 +43,7 @@ fn rooms_know_only_whom_they_may_know() {
         ("event", vec!["fault", "redact"]),
         ("redact", Vec::new()),
         ("fault", vec!["event"]),
-        ("signal", GROUND.to_vec()),
+        ("signal", [&GROUND[..], &["file"]].concat()),
         ("world", [&GROUND[..], &["clock", "file"]].concat()),
         ("run", vec!["event", "fault", "signal", "world"]),
         ("exec", vec!["event", "fault", "run", "signal", "world"]),

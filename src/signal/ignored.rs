@@ -1,6 +1,8 @@
 //! Which signals this process was started to ignore: `nohup` ignores SIGHUP, a shell without job control SIGINT for what it
 //! starts in the background (POSIX, `nohup` and "Asynchronous Lists"). A handler of ours would undo that.
 
+use crate::file;
+use std::path::Path;
 use tokio::signal::unix::SignalKind;
 
 /// The signals that were ignored when the process began.
@@ -19,7 +21,7 @@ impl Ignored {
         if !cfg!(target_os = "linux") {
             return Ignored { mask: bit(SignalKind::hangup()) };
         }
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let status = file::read_text(Path::new("/proc/self/status"), file::TEXT).unwrap_or_default();
         Ignored { mask: mask(&status) }
     }
 
