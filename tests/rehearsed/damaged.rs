@@ -39,7 +39,7 @@ spec:
     spec:
       terminationGracePeriodSeconds: 1
       containers:
-        - {{name: web, image: 'busybox:1.36', command: [sleep, '1000'], envFrom: [{{secretRef: {{name: keys}}}}]}}
+        - {{name: web, image: 'nginx:1', envFrom: [{{secretRef: {{name: keys}}}}]}}
 "
     )
 }

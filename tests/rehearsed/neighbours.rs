@@ -40,8 +40,7 @@ spec:
       terminationGracePeriodSeconds: 1
       containers:
         - name: web
-          image: busybox:1.36
-          command: [sleep, '1000']
+          image: nginx:1
           envFrom: [{{configMapRef: {{name: {letter}-1}}}}, {{secretRef: {{name: {letter}-keys}}}}]
 "
     )
