@@ -175,8 +175,8 @@ pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
         }
         (state @ State::Broken(Break::Foreign(_) | Break::Unreadable(_)), _) => state,
         // What would keep `up` from starting it is known before.
-        (state, _) => match kubeconfig::all(&run.world) {
-            Ok(_) => state,
+        (state, _) => match kubeconfig::readable_by_minikube(&run.world) {
+            Ok(()) => state,
             Err(why) => State::Broken(Break::Unreadable(Unreadable::kubeconfig(why))),
         },
     })
