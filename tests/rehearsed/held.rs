@@ -99,7 +99,7 @@ async fn a_namespace_that_is_being_deleted_is_waited_for_and_what_holds_it_is_na
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let _ = namespaces.delete("shop", &DeleteParams::default()).await.unwrap();
     names(&stage.todo(&["up"]).await, &["`shop`", NEVER]);
-    names(&stage.todo(&["down"]).await, &["Namespace/shop", NEVER]);
+    names(&stage.todo(&["down"]).await, &["ConfigMap/held", NEVER]);
     free(&client, "held").await;
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
