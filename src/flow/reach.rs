@@ -93,9 +93,11 @@ impl Site {
         })
     }
 
-    /// How this machine reaches its ports, with forwards that outlive the run unless it is a rehearsal.
+    /// How this machine reaches its ports, with forwards that outlive the run: unless it is a rehearsal, or the system does
+    /// not say which program this is, to start it for them.
     pub(crate) fn reach(&self, run: &Run, project: &Project) -> Reach {
-        let owner = run.world.programs.is_none().then(|| self.owner(project));
+        let may_start = run.world.programs.is_none() && run.world.program.is_some();
+        let owner = may_start.then(|| self.owner(project));
         Reach { owner, ..self.reach.clone() }
     }
 

@@ -227,11 +227,12 @@ impl Prover<'_> {
             }
             let held = proved.local.as_ref().unwrap_or(&proved.url);
             forward.tell(self.run, (&candidate.service, candidate.port.number), held);
-            if forward.key().is_some() {
-                notes.push(format!(
+            notes.push(match forward.key() {
+                Some(_) => format!(
                     "{held} is a port-forward, which runs in the background until `todo down` or `todo forward --stop`"
-                ));
-            }
+                ),
+                None => format!("{held} is a port-forward, which ends with this command"),
+            });
         }
         if let (Some(front), Way::Forward) = (&candidate.ingress, way) {
             notes.push(format!(
