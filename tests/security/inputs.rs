@@ -247,7 +247,7 @@ fn a_killed_rehearsal_leaves_nothing_once_another_has_run() {
     let tmp = place.path("tmp");
     let mut killed = Command::new(env!("CARGO_BIN_EXE_todo"))
         // Its time goes so slowly that it is still there when it is killed.
-        .args(["rehearse", "--speed", "0.01"])
+        .args(["rehearse", "--speed", "0.1"])
         .env_clear()
         .env("HOME", place.path("home"))
         .env("TMPDIR", &tmp)
