@@ -308,3 +308,17 @@ async fn status_asks_once_and_says_why_not() {
     assert_eq!((asked.answers, asked.url), (false, Some(format!("http://{shut}/"))));
     assert_eq!(asked.why.as_deref(), Some("the pod behind it is not ready"));
 }
+
+#[tokio::test]
+async fn the_url_of_a_port_that_speaks_tls_is_https_for_up_and_for_status() {
+    let at = fake::tls_server(|| Reply::Close, || None, || fake::text(200, "")).await;
+    let (cluster, candidate) = (cluster(true).await, candidate(Some(200), None));
+    let (result, _) = proved(&candidate, &published(at), &cluster, LONG).await;
+    let found = result.unwrap();
+    assert_eq!(found.url, format!("https://{at}/"));
+    assert!(found.notes.iter().any(|note| note.contains("`appProtocol: https`")), "{:?}", found.notes);
+
+    let pace = Pace { limit: Duration::from_secs(5), ..PACE };
+    let asked = super::once(&cluster, &namespace(), &published(at), &candidate, &[], pace).await;
+    assert_eq!((asked.answers, asked.url), (true, Some(format!("https://{at}/"))));
+}

@@ -1,10 +1,13 @@
 //! What a NodePort does while the pods behind it are replaced, and what `todo` makes of it.
 
 use crate::rehearsed::stage::Stage;
+use serde_json::Value;
+use serde_json::json;
 use std::time::Duration;
 use todo::event::Sink;
 use todo::project::check::load;
 use todo::project::name::Namespace;
+use todo::rehearsal::request::Ask;
 use todo::run::Run;
 use todo::service::Proved;
 use todo::service::Reach;
@@ -21,7 +24,7 @@ const PROJECT: &str =
     "name = \"web\"\nnamespace = \"web\"\n\n[[manifests]]\npath = \"manifests\"\n\n[service.web]\n";
 
 /// One pod behind a NodePort of its own for each test: they have one address.
-fn web(run: u32, strategy: &str, node_port: u16) -> String {
+fn web(node_port: u16) -> String {
     format!(
         r"apiVersion: v1
 kind: Service
@@ -33,7 +36,6 @@ kind: Deployment
 metadata: {{ name: web }}
 spec:
   replicas: 1
-  strategy: {{ type: {strategy} }}
   selector: {{ matchLabels: {{ app: web }} }}
   template:
     metadata: {{ labels: {{ app: web }} }}
@@ -42,16 +44,46 @@ spec:
         - name: web
           image: nginx:1
           ports: [{{ containerPort: 8080 }}]
-          env: [{{ name: RUN, value: '{run}' }}]
 "
     )
 }
 
-async fn up(stage: &Stage, run: u32, strategy: &str, node_port: u16) {
+async fn deployed(node_port: u16) -> Stage {
+    let stage = Stage::new().await;
     stage.write("deploy.toml", PROJECT);
-    stage.write("manifests/web.yaml", &web(run, strategy, node_port));
+    stage.write("manifests/web.yaml", &web(node_port));
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
+    stage
+}
+
+/// Changes the Deployment as `kubectl patch` does.
+fn patch(stage: &Stage, spec: Value) {
+    let ask = Ask {
+        method: "PATCH".to_owned(),
+        path: "/apis/apps/v1/namespaces/web/deployments/web".to_owned(),
+        query: [("fieldManager".to_owned(), "kubectl".to_owned())].into(),
+        content: "application/merge-patch+json".to_owned(),
+        body: json!({ "spec": spec }),
+    };
+    let _ = stage.cluster.api().answer(&ask);
+}
+
+/// Replaces the pod, and waits until the Deployment says that it is done.
+async fn roll(stage: &Stage, run: u32) {
+    patch(stage, json!({"template": {"metadata": {"annotations": {"run": run.to_string()}}}}));
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let deployment = stage.cluster.api().get("apis/apps/v1/deployments", "web", "web").unwrap();
+        let status = &deployment["status"];
+        let counts = ["replicas", "updatedReplicas", "availableReplicas"].map(|count| status[count] == 1);
+        let seen = status["observedGeneration"] == deployment["metadata"]["generation"];
+        if seen && counts == [true; 3] {
+            return;
+        }
+        assert!(Instant::now() < until, "{status}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Asks for the URL as `up` does on a node whose address can be reached.
@@ -87,44 +119,49 @@ async fn meets(node_port: u16) -> &'static str {
 
 #[tokio::test(start_paused = true)]
 async fn a_rollout_of_one_replica_never_loses_the_nodes_address() {
-    for (strategy, node_port) in [("RollingUpdate", 30131), ("Recreate", 30132)] {
-        let stage = Stage::new().await;
-        for run in 1..=25 {
-            up(&stage, run, strategy, node_port).await;
-            let proved = url(&stage).await;
-            let wanted = format!("http://127.77.0.1:{node_port}/");
-            assert_eq!((proved.url, proved.notes), (wanted, Vec::new()), "{strategy} {run}");
-            assert!(proved.forward.is_none(), "{strategy} {run}");
+    let node_port = 30131;
+    let stage = deployed(node_port).await;
+    let mut gaps = 0;
+    for run in 1..=25 {
+        roll(&stage, run).await;
+        // The worst moment to ask is the one at which the old pod has gone.
+        let until = Instant::now() + Duration::from_millis(1_500);
+        let mut met = meets(node_port).await;
+        while met == "an answer" && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            met = meets(node_port).await;
         }
+        gaps += u32::from(met != "an answer");
+        let proved = url(&stage).await;
+        let wanted = format!("http://127.77.0.1:{node_port}/");
+        assert_eq!((proved.url, proved.notes), (wanted, Vec::new()), "{run}");
+        assert!(proved.forward.is_none(), "{run}");
     }
+    assert!(gaps > 0, "kube-proxy's delay is not rehearsed");
 }
 
 /// `kubernetes: pkg/proxy/iptables`: rules are written at most once a second.
 #[tokio::test(start_paused = true)]
 async fn a_node_port_follows_its_pods_as_late_as_kube_proxy() {
-    let (stage, node_port) = (Stage::new().await, 30133);
+    let node_port = 30133;
+    let stage = deployed(node_port).await;
     let mut met = Vec::new();
     for run in 1..=10 {
-        up(&stage, run, "RollingUpdate", node_port).await;
-        let began = Instant::now();
-        loop {
-            let now = meets(node_port).await;
-            met.push(now);
-            // Two answers in a row from one pod: the one before has gone by then.
-            if now == "an answer" && began.elapsed() > Duration::from_secs(1) {
-                break;
-            }
-            assert!(began.elapsed() < Duration::from_secs(3), "{met:?}");
+        roll(&stage, run).await;
+        let until = Instant::now() + Duration::from_secs(2);
+        while Instant::now() < until {
+            met.push(meets(node_port).await);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        assert_eq!(met.last(), Some(&"an answer"), "{met:?}");
     }
-    assert!(met.contains(&"an answer") && met.contains(&"a refusal"), "{met:?}");
-    #[cfg(target_os = "linux")]
-    assert!(met.contains(&"nothing"), "{met:?}");
+    let lost = if cfg!(target_os = "linux") { "nothing" } else { "a refusal" };
+    assert!(met.contains(&lost), "{met:?}");
     // Without a pod the rules reject.
-    let none = web(11, "RollingUpdate", node_port).replace("replicas: 1", "replicas: 0");
-    stage.write("manifests/web.yaml", &none);
-    let _ = stage.todo(&["up"]).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    assert_eq!(meets(node_port).await, "a refusal");
+    patch(&stage, json!({"replicas": 0}));
+    let until = Instant::now() + Duration::from_secs(5);
+    while meets(node_port).await != "a refusal" {
+        assert!(Instant::now() < until);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -283,3 +283,12 @@ async fn the_node_and_this_machine_come_to_the_same_end_and_ask_nobody_else() {
     }
     assert_eq!(*strangers.lock().unwrap(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_page_that_is_asked_without_tls_where_that_is_spoken_is_told_as_such() {
+    let plain = || fake::text(400, "Client sent an HTTP request to an HTTPS server.\n");
+    let at = fake::tls_server(plain, || None, || fake::text(200, "")).await;
+    let finding = once(&url(format!("http://{at}/"), None, None)).await.finding.unwrap();
+    assert!(finding.mend.as_ref().is_some_and(|mend| mend.contains("`https://`")), "{finding:?}");
+    assert_eq!(once(&url(format!("https://{at}/"), None, None)).await.outcome, Outcome::Done);
+}
