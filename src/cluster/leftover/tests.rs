@@ -1,3 +1,5 @@
+//! What earlier runs have left in a namespace, and whose it is.
+
 #![expect(clippy::needless_pass_by_value, reason = "values are written where they are given")]
 
 use super::Leftover;

@@ -1,3 +1,5 @@
+//! Containers that crash now and then: when a workload counts as steady.
+
 use crate::cluster::health::Health;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
