@@ -215,7 +215,7 @@ impl Lane {
         };
         tokio::select! {
             moved = down => if moved.is_ok_and(|bytes| bytes > 0) { self.told(None) },
-            () = up => {}
+            () = up => self.told(None),
             why = failed => self.told(Some(why)),
         }
         let _ = to_client.shutdown().await;
