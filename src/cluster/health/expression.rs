@@ -160,7 +160,7 @@ mod tests {
                 (0..depth).map(|level| format!("status.l.all(v{level}, ")).collect::<Vec<_>>().concat();
             format!("{open}{innermost}{}", ")".repeat(depth))
         };
-        let doubled = format!("size({}) > 0", ["status.text"; 200].join(" + "));
+        let doubled = format!("size({}) > 0", ["status.text"; 100].join(" + "));
         let cases = [
             (nested(1, "v0 > 0"), Ok(true)),
             (nested(2, "v0 + v1 == 2"), Ok(true)),

@@ -1,4 +1,4 @@
-//! What earlier runs have left in a namespace, and whose it is.
+//! Fields that another client has left, in objects as an API server sends them.
 
 #![expect(clippy::needless_pass_by_value, reason = "values are written where they are given")]
 
