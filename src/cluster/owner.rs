@@ -119,7 +119,8 @@ pub(crate) fn owner(target: &Target, known: Known<'_>, wanted: Option<&Wants>) -
     let Some(deployed) = known.deployed else { return by_objects(true, None) };
     let note = |why| Some(from_now_on(target, known, why));
     match deployed.origin.kinship(&target.origin, &|file: &Path| file.is_file()) {
-        Kinship::Same => us(false, None),
+        // A folder that has become a repository, or has another remote, is written down: its clones are told by that.
+        Kinship::Same => us(deployed.origin != *target.origin, None),
         Kinship::Clone => us(false, note("another clone or worktree of the same repository")),
         Kinship::Doubtful(Doubt::Moved) => by_objects(true, note("the project is no longer there")),
         Kinship::Doubtful(Doubt::OtherFile) => by_objects(false, note("another file of the same folder")),
