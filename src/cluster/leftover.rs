@@ -97,6 +97,10 @@ pub(crate) fn leftovers(body: &Value, live: &Value, status: &Status) -> Vec<Left
 
 fn of_cause(entries: &[Value], root: Place<'_>, parts: &[String], message: &str) -> Vec<Leftover> {
     let Some((last, above)) = parts.split_last() else { return Vec::new() };
+    // What names an object is never in the way, and most of what is beside it is the server's own.
+    if matches!(parts[0].as_str(), "metadata" | "status") {
+        return Vec::new();
+    }
     let mut places = vec![root];
     let mut strangers = Vec::new();
     for part in above {
@@ -106,8 +110,8 @@ fn of_cause(entries: &[Value], root: Place<'_>, parts: &[String], message: &str)
         let named =
             |place: &&Place<'_>| place.body.is_none() && is_named(&place.live[last.as_str()], message);
         strangers.extend(places.iter().filter(named).filter_map(|place| leftover(entries, place)));
-        places.retain(|place| place.body.is_some());
     }
+    places.retain(|place| place.body.is_some());
     let itself: Vec<Leftover> = places
         .iter()
         .filter(|place| !has(place.body, last))

@@ -237,11 +237,10 @@ impl Memory {
         let before = owners(&next, |entry| entry["manager"] == manager && entry["operation"] == "Apply");
         let before = before.into_iter().flat_map(|(_, owned)| owned).collect::<BTreeSet<Path>>();
         fieldset::merge(&mut next, &ask.body, "");
-        let mut gone: Vec<&Path> = before
+        // An item goes before its fields: without those that are its keys it is not found.
+        let gone = before
             .difference(&wanted)
-            .filter(|path| !others.iter().any(|(_, owned)| owned.iter().any(|o| o.starts_with(path))))
-            .collect();
-        gone.sort_by_key(|path| std::cmp::Reverse(path.len()));
+            .filter(|path| !others.iter().any(|(_, owned)| owned.iter().any(|o| o.starts_with(path))));
         for path in gone {
             fieldset::remove(&mut next, path);
         }

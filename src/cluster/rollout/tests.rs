@@ -149,7 +149,7 @@ fn restarted(seconds: i64) -> Value {
     let status = &mut pod["status"];
     status["containerStatuses"][0]["ready"] = json!(true);
     status["containerStatuses"][0]["lastState"] = json!({"terminated": {"exitCode": 3, "reason": "Error",
-        "containerID": "four", "startedAt": ago(seconds + 12), "finishedAt": ago(seconds + 10)}});
+        "containerID": "four", "startedAt": ago(seconds + 13), "finishedAt": ago(seconds + 11)}});
     status["conditions"] = json!([{"type": "Ready", "status": "True"}]);
     pod
 }
