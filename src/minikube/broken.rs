@@ -54,12 +54,13 @@ impl Unreadable {
     /// A certificate or key of minikube's own.
     pub(crate) fn certificate(path: &Path, why: String, profile: &Profile) -> Unreadable {
         let shown = path.display();
-        let of_authority = path.file_name().is_some_and(|name| name == "ca.crt");
-        let help = if of_authority {
-            format!("the node has a copy: `docker cp {profile}:/var/lib/minikube/certs/ca.crt {shown}`")
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // minikube copies both to its nodes (`pkg/minikube/bootstrapper/certs.go`: `SetupCerts`).
+        let help = if matches!(&*name, "ca.crt" | "ca.key") {
+            format!("the node has a copy: `docker cp {profile}:/var/lib/minikube/certs/{name} {shown}`")
         } else {
             format!(
-                "`minikube stop -p {profile}`, then `todo up`: its start makes a new one, and the data in the cluster stays"
+                "remove `{shown}`, then `minikube stop -p {profile}` and `todo up`: its start makes a new one, and the data in the cluster stays"
             )
         };
         Unreadable { why, help: vec![help] }

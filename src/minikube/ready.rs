@@ -1,8 +1,8 @@
 //! Before a profile is repaired: what would make it overwrite somebody else's entry, or reset a cluster.
 //!
 //! `minikube start` of an existing cluster asks its API server through the kubeconfig, all files merged. If they cannot be
-//! read, or the entry names certificates that cannot, it resets the cluster without having asked anything
-//! (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`; tried with v1.38.1).
+//! read (tried with v1.38.1), or the entry names certificates that cannot (so its source says), it resets the cluster
+//! without having asked anything (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`).
 
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -53,6 +53,15 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -
                 return refuse(Break::Unreadable(Unreadable::certificate(path, why, profile)));
             }
         }
+    }
+    // A certificate that is not valid is made anew with its key, but a key beside a valid one is kept, whatever it holds
+    // (`pkg/minikube/bootstrapper/certs.go`: `isValid`), and nothing can be asked with it.
+    if remedy == Remedy::Start
+        && seen.has_data()
+        && own.key.exists()
+        && let Some(why) = entry::unusable(&own.key)
+    {
+        return refuse(Break::Unreadable(Unreadable::certificate(&own.key, why, profile)));
     }
     for (path, kubeconfig) in &files {
         let Some(entry) = entry::of(kubeconfig, profile.as_str()) else { continue };

@@ -2,8 +2,8 @@
 //!
 //! Between the announcement and `kubeadm reset` lies the start of one program in the node, so minikube is killed at once
 //! (SIGKILL: it must not go on) and, should `kubeadm reset` be at work already, the node with it, as by a power cut: etcd's
-//! data is on the volume, and the next start finds it. kubeadm first reads the cluster's configuration and drains what it is
-//! about to remove, which takes it longer than this takes.
+//! data is on the volume, and the next start finds it. kubeadm reads the cluster's configuration before it deletes anything;
+//! whether that was enough is looked at afterwards, and told.
 
 use crate::fault::Fault;
 use crate::fault::Kind;

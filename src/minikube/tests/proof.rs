@@ -126,6 +126,16 @@ async fn an_authority_that_is_missing_is_not_made_anew_under_a_cluster() {
 }
 
 #[tokio::test]
+async fn a_key_that_is_none_is_told_before_a_start_that_would_keep_it() {
+    let bench = Bench::running().await;
+    bench.container("exited");
+    bench.write(".minikube/profiles/mini/client.key", "garbage");
+    let fault = bench.ensure().await.unwrap_err();
+    assert!(fault.causes().concat().contains("client.key"), "{:?}", fault.causes());
+    assert!(bench.calls().is_empty());
+}
+
+#[tokio::test]
 async fn an_entry_of_another_cluster_is_not_overwritten() {
     let foreign = "apiVersion: v1\nkind: Config\nclusters:\n- name: mini\n  cluster: {server: 'https://prod.example.com'}\ncontexts:\n- name: mini\n  context: {cluster: mini, user: mini}\nusers:\n- name: mini\n  user: {token: t}\n";
     for bench in [Bench::running().await, Bench::absent().await] {
