@@ -321,12 +321,18 @@ pub(crate) async fn store(
     if inventory.damage.take().is_some() {
         recover::keep_aside(run, wire, target, before.unwrap_or(&Value::Null)).await?;
     }
-    let deployed = Deployed::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
-    inventory.deployed =
-        Some(deployed.or_fault(fault::Kind::Internal, || "cannot write the inventory".to_owned())?);
-    let secret = inventory
-        .secret(&target.project, &target.namespace, before)
-        .or_fault(fault::Kind::Internal, || "cannot write the inventory".to_owned())?;
+    let doing = || "cannot write the inventory".to_owned();
+    let made = |inventory: &Inventory| {
+        inventory.secret(&target.project, &target.namespace, before).or_fault(fault::Kind::Internal, doing)
+    };
+    let mut secret = made(&inventory)?;
+    let same_place = inventory.deployed.as_ref().is_some_and(|known| known.origin == *target.origin);
+    // What says the same as before keeps the time of the last change: the server writes nothing then.
+    if !same_place || before.is_none_or(|before| before["data"] != secret["data"]) {
+        let deployed = Deployed::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
+        inventory.deployed = Some(deployed.or_fault(fault::Kind::Internal, doing)?);
+        secret = made(&inventory)?;
+    }
     let told = tell(run, Step::Apply, "inventory");
     let written = once::put(wire, &kind, namespace, &secret, told)
         .await
