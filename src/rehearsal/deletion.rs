@@ -38,7 +38,9 @@ impl Memory {
             self.forget(&key);
             return None;
         }
-        if dying && (grace > 0 || at.plural != "pods") {
+        // Marked with no time left already: what holds it is waited for, and nothing changes.
+        let marked = live["metadata"]["deletionGracePeriodSeconds"] == 0;
+        if dying && (grace > 0 || at.plural != "pods" || marked) {
             return Some(live.clone());
         }
         let mut next = live.clone();
