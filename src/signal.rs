@@ -11,6 +11,7 @@ mod ignored;
 
 use crate::fault::Fault;
 use crate::fault::Kind;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
@@ -92,10 +93,18 @@ pub fn listen(asker: Asker, on_hangup: Hangup, work: Handle, stuck: impl FnOnce(
     let ignored = ignored::Ignored::of_this_process();
     #[cfg(windows)]
     let ignored = NoneIgnored;
+    let (installed, installs) = std::sync::mpsc::channel();
     let listening = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
         runtime.block_on(async {
-            let kind = next(on_hangup, ignored).await;
+            let mut first = std::pin::pin!(next(on_hangup, ignored));
+            let kind = match futures::poll!(&mut first) {
+                Poll::Ready(kind) => kind,
+                Poll::Pending => {
+                    let _ = installed.send(());
+                    first.await
+                }
+            };
             asker.ask(kind);
             tokio::select! {
                 kind = next(on_hangup, ignored) => insist(kind),
@@ -113,6 +122,8 @@ pub fn listen(asker: Asker, on_hangup: Hangup, work: Handle, stuck: impl FnOnce(
         });
     };
     let _ = std::thread::Builder::new().name("signals".to_owned()).spawn(listening);
+    // Until the handlers are installed, a signal would end the process without a word.
+    let _ = installs.recv();
 }
 
 /// Returns once the thread of `work` has not got to a new task within `limit`.

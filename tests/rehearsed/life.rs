@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
+use std::time::Duration;
 use todo::flow::Answer;
 use todo::rehearsal::request::Ask;
 
@@ -86,6 +87,8 @@ async fn it_comes_up_and_answers_and_nothing_changes_the_second_time() {
     assert!(pods(&stage).iter().all(|pod| pod["status"]["phase"] == "Running"));
     assert_eq!(stage.cluster.volumes().len(), 1);
 
+    // Pods that have just started are watched by the next run, too.
+    tokio::time::sleep(Duration::from_secs(60)).await;
     let before = stage.cluster.api().all();
     let _ = stage.cluster.api().asked();
     let told = stage.todo(&["up"]).await;

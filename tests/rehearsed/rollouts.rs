@@ -58,7 +58,7 @@ async fn deployed(node_port: u16) -> Stage {
 }
 
 /// Changes the Deployment as `kubectl patch` does.
-fn patch(stage: &Stage, spec: Value) {
+fn patch(stage: &Stage, spec: &Value) {
     let ask = Ask {
         method: "PATCH".to_owned(),
         path: "/apis/apps/v1/namespaces/web/deployments/web".to_owned(),
@@ -71,7 +71,7 @@ fn patch(stage: &Stage, spec: Value) {
 
 /// Replaces the pod, and waits until the Deployment says that it is done.
 async fn roll(stage: &Stage, run: u32) {
-    patch(stage, json!({"template": {"metadata": {"annotations": {"run": run.to_string()}}}}));
+    patch(stage, &json!({"template": {"metadata": {"annotations": {"run": run.to_string()}}}}));
     let until = Instant::now() + Duration::from_secs(60);
     loop {
         let deployment = stage.cluster.api().get("apis/apps/v1/deployments", "web", "web").unwrap();
@@ -158,7 +158,7 @@ async fn a_node_port_follows_its_pods_as_late_as_kube_proxy() {
     let lost = if cfg!(target_os = "linux") { "nothing" } else { "a refusal" };
     assert!(met.contains(&lost), "{met:?}");
     // Without a pod the rules reject.
-    patch(&stage, json!({"replicas": 0}));
+    patch(&stage, &json!({"replicas": 0}));
     let until = Instant::now() + Duration::from_secs(5);
     while meets(node_port).await != "a refusal" {
         assert!(Instant::now() < until);

@@ -89,19 +89,15 @@ async fn a_rollout_never_loses_the_address_of_the_node() {
 async fn a_node_that_is_silent_altogether_cannot_be_reached() {
     let (port, _listener, _only) = fake::lost().await;
     let (server, _servers, _own) = fake::lost().await;
-    let began = Instant::now();
     let (result, _) = proved(&behind(port), &node(Some(server)), &forwarded().await, LONG).await;
     is_a_detour_with_its_reason(&result.unwrap(), port);
-    let guessed = began.elapsed();
 
-    // Where it is no surprise, one try is enough.
+    // Where it is no surprise, the reason is told, too.
     let known = Reach { unrouted: Some("it runs in a virtual machine"), ..node(Some(server)) };
-    let began = Instant::now();
     let (result, _) = proved(&behind(port), &known, &forwarded().await, LONG).await;
     let proved = result.unwrap();
     is_a_detour_with_its_reason(&proved, port);
     assert!(proved.notes[0].contains("it runs in a virtual machine"), "{:?}", proved.notes);
-    assert!(began.elapsed() < guessed);
 }
 
 #[tokio::test]
