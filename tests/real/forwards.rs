@@ -25,6 +25,9 @@ fn a_forward_outlives_its_pod_the_api_server_and_the_cluster_and_ends_with_down(
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("http://"));
     let first = running(&stage);
+    // Another port where this one is taken.
+    let url = first["url"].as_str().unwrap().to_owned();
+    let answers = |when: &str| answers(&url, when);
     answers("after `up`");
 
     stage.kubectl(&["delete", "pods", "--all", "-n", "todo-chatbot", "--wait=false"]);
@@ -42,17 +45,13 @@ fn a_forward_outlives_its_pod_the_api_server_and_the_cluster_and_ends_with_down(
     assert_eq!(running(&stage)["address"], first["address"]);
 
     assert_eq!(stage.todo(&["down"]).code, Some(0));
-    assert!(http::ask("GET", &url(), None).is_err(), "it answers after `down`");
+    assert!(http::ask("GET", &url, None).is_err(), "it answers after `down`");
     assert_eq!(forwards(&stage), Vec::<Value>::new());
 }
 
-fn url() -> String {
-    format!("http://127.0.0.1:{PORT}/")
-}
-
-fn answers(when: &str) {
+fn answers(url: &str, when: &str) {
     let until = Instant::now() + Duration::from_secs(90);
-    while !matches!(http::ask("GET", &url(), None), Ok((200, _))) {
+    while !matches!(http::ask("GET", url, None), Ok((200, _))) {
         assert!(Instant::now() < until, "{when} it does not answer");
         std::thread::sleep(Duration::from_millis(500));
     }
