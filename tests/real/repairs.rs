@@ -110,8 +110,9 @@ fn nothing_is_started_for_a_file_that_cannot_be_read(stage: &Stage) {
 }
 
 fn all_fail(stage: &Stage, file: &Path) {
+    let shown = file.parent().unwrap().canonicalize().unwrap().join(file.file_name().unwrap());
     for command in ["up", "status", "plan", "down"] {
-        stage.todo(&[command]).failed_with(20, &[file.to_str().unwrap()]);
+        stage.todo(&[command]).failed_with(20, &[shown.to_str().unwrap()]);
     }
 }
 
