@@ -99,7 +99,7 @@ impl<'a> Known<'a> {
     }
 }
 
-/// Whose the project of an inventory is, as [`owner`] says it.
+/// Whose the project of an inventory is, as `owner` says it.
 #[must_use]
 pub fn of(target: &Target, inventory: &Inventory, wants: Option<&Wants>) -> Owner {
     owner(target, Known::of(inventory), wants)

@@ -13,7 +13,7 @@ pub(super) const STEPS: u64 = 1_000_000;
 /// How many bytes of text cost one step.
 const BYTES: usize = 10;
 
-/// A rule takes more than [`STEPS`] steps for this object.
+/// A rule takes more than `STEPS` steps for this object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooExpensive;
 
