@@ -16,6 +16,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
@@ -191,13 +192,8 @@ impl Call {
             return self.watch(run, playing, each).await;
         }
         let _known = run.world.programs.as_ref().map(|programs| programs.really(&self.program));
-        let mut command = tokio::process::Command::new(&self.program);
+        let mut command = tokio::process::Command::from(self.completed(run, Command::new(&self.program)));
         command
-            .args(&self.arguments)
-            .env_clear()
-            .envs(run.world.variables())
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.folder.as_ref().unwrap_or(&run.world.folder))
             .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -271,27 +267,31 @@ impl Call {
         }
     }
 
-    /// Starts it as a process that runs on when this one has ended. It inherits no standard stream: it reads nothing,
-    /// standard output goes nowhere, standard error to `log`. Nor, on Unix, the descriptors 3 to 9, which callers such as
-    /// `flock` and test runners leave open to what they start, and wait for. It calls [`new_session`] itself.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
-    pub fn detach(&self, run: &Run, log: File) -> std::io::Result<Background> {
-        let mut command = if cfg!(unix) && Path::new(SHELL).exists() {
-            let mut shell = std::process::Command::new(SHELL);
-            shell.args(["-c", WITHOUT_DESCRIPTORS]).arg(&self.program);
-            shell
-        } else {
-            std::process::Command::new(&self.program)
-        };
+    /// `command` with the arguments, the environment and the working directory of this call.
+    fn completed(&self, run: &Run, mut command: Command) -> Command {
         command
             .args(&self.arguments)
             .env_clear()
             .envs(run.world.variables())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .current_dir(self.folder.as_ref().unwrap_or(&run.world.folder))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log);
+            .current_dir(self.folder.as_ref().unwrap_or(&run.world.folder));
+        command
+    }
+
+    /// Starts it as a process that runs on when this one has ended. It inherits no standard stream: it reads nothing,
+    /// standard output goes nowhere, standard error to `log`. Nor, on Unix, the descriptors 3 to 9, which callers such as
+    /// `flock` and test runners leave open to what they start, and wait for. It calls [`new_session`] itself.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
+    pub fn detach(&self, run: &Run, log: File) -> std::io::Result<Background> {
+        let command = if cfg!(unix) && Path::new(SHELL).exists() {
+            let mut shell = Command::new(SHELL);
+            shell.args(["-c", WITHOUT_DESCRIPTORS]).arg(&self.program);
+            shell
+        } else {
+            Command::new(&self.program)
+        };
+        let mut command = self.completed(run, command);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         #[cfg(windows)]
         {
             use std::os::windows::process::CommandExt;
