@@ -68,7 +68,7 @@ pub enum Command {
     Check,
     /// Try `up` on a cluster inside this process: nothing is needed, started, built or changed outside of it
     Rehearse(Rehearse),
-    /// Check everything that `up` needs of this machine, each with the command that mends it
+    /// Check everything that `up` needs of this machine, each with the command that fixes it
     Doctor,
     /// Show what the application prints, the lines of several pods in the order of time
     Logs(Logs),

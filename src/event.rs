@@ -18,7 +18,7 @@ pub use sink::OpenStep;
 pub use sink::Sink;
 
 /// The version of the event stream, told in its first line. Fields are only ever added within a version.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// One thing that happened, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

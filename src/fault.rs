@@ -81,7 +81,7 @@ pub struct Fault {
     pub kind: Kind,
     /// The chain of causes; the outermost says what we were doing.
     pub error: anyhow::Error,
-    /// All that is wrong, each with its place and mend, where there is more to say than one chain.
+    /// All that is wrong, each with its place and help, where there is more to say than one chain.
     pub findings: Vec<Finding>,
     /// What the reader can do now; commands in backticks are to be pasted.
     pub hints: Vec<String>,

@@ -200,7 +200,7 @@ pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
                 ..Finding::warning(format!("kubectl has no current context: {error:#}"))
             }
             .about(format!("profile {}", node.profile))
-            .mend(format!("`kubectl config use-context {}`", node.context)),
+            .help(format!("`kubectl config use-context {}`", node.context)),
         ),
     }
     item.finish(node.outcome, Some(format!("Kubernetes {version}")));
@@ -360,12 +360,12 @@ async fn prepare(
     match (&seen.state, &seen.engine) {
         (State::Broken(Break::ContainerGone { volume: false }), _) if seen.begun => notes.push(about(
             Finding::warning("the node's volume is gone with its container: the cluster is a new one, without the data that it held")
-                .mend("what this project deploys is applied again; restore its data from a backup"),
+                .help("what this project deploys is applied again; restore its data from a backup"),
         )),
         (State::Absent, Some(engine)) if seen.volume => {
             let message = "an earlier cluster of this name left its volume; the new one takes it over, with the data in it";
             let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
-            notes.push(about(note.mend(format!("to begin without it: `minikube delete -p {profile}`, then `todo up`"))));
+            notes.push(about(note.help(format!("to begin without it: `minikube delete -p {profile}`, then `todo up`"))));
             repair::forget_settings(engine, None, profile.as_str()).await?;
         }
         (State::Broken(_) | State::Stopped, Some(engine)) if seen.volume => {

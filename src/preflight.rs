@@ -1,4 +1,4 @@
-//! Every prerequisite, before anything is touched: all that is missing, each with its place and the command that mends it.
+//! Every prerequisite, before anything is touched: all that is missing, each with its place and the command that fixes it.
 //!
 //! Not a gate for its own sake: what a run will not need is not asked for. A profile that runs needs no minikube, and one
 //! that exists has its memory already. [`doctor`] asks for everything.
@@ -80,7 +80,7 @@ pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
 async fn builder(run: &Run) -> Vec<Finding> {
     match reach::reach(&run.world).await {
         Ok((address, _)) => engine::open(&address).into_iter().collect(),
-        Err(error) => vec![Finding::error(error.to_string()).mend(error.mend())],
+        Err(error) => vec![Finding::error(error.to_string()).help(error.help())],
     }
 }
 

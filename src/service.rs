@@ -180,7 +180,7 @@ async fn end_unwanted(run: &Run, reach: &Reach, wanted: impl Fn(&Record) -> bool
     let (Some(owner), Some(store)) = (&reach.owner, Store::of(&run.world)) else { return };
     let note = |message: String, help: &str| {
         let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
-        run.sink.warn(note.mend(help));
+        run.sink.warn(note.help(help));
     };
     let listed = match store.list(owner) {
         Ok(listed) => listed,

@@ -77,7 +77,7 @@ fn without_a_project_it_says_where_it_looked_and_what_to_do() {
     assert_eq!(
         told.stderr,
         "error: there is no deploy.toml in PLACE or above it\n\
-         hint: go to the project's folder, or name the file: `todo up --file path/to/deploy.toml`\n"
+         help: go to the project's folder, or name the file: `todo up --file path/to/deploy.toml`\n"
     );
 }
 
@@ -124,7 +124,7 @@ spec:
         "`A` of `[secret.s]` has no value",
         "Deployment/web needs it (k8s/web.yaml:14:56)",
         "check db needs it (deploy.toml:6:1)",
-        "mend: add `A=…` to .env",
+        "help: add `A=…` to .env",
     ] {
         assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
     }
@@ -158,7 +158,7 @@ fn the_projects_checks_are_asked_again_as_a_table_and_for_programs() {
     assert!(
         told.stderr.contains("error: check database: what `DATABASE_URL` of the Secret `s` names refuses")
     );
-    assert!(told.stderr.contains("  --> deploy.toml:8:1\n  mend: "), "{}", told.stderr);
+    assert!(told.stderr.contains("  --> deploy.toml:8:1\n  help: "), "{}", told.stderr);
 
     let json = place.todo(&["check", "--output", "json"]);
     assert_eq!((json.code, json.stderr.as_str()), (Some(10), ""));
@@ -190,7 +190,7 @@ fn a_misspelt_key_is_told_with_its_place_and_what_was_meant() {
     assert_eq!(
         told.stderr,
         "error: deploy.toml cannot be used as it is\n\n\
-         error: `namespce` is not a key of deploy.toml\n  --> deploy.toml:1:1\n  mend: did you mean `namespace`?\n"
+         error: `namespce` is not a key of deploy.toml\n  --> deploy.toml:1:1\n  help: did you mean `namespace`?\n"
     );
 }
 

@@ -179,9 +179,9 @@ fn the_projects_have_everything_that_chance_makes() {
     }
 }
 
-/// What trials have found, and what was mended since.
+/// What trials have found, and what was fixed since.
 #[test]
-fn what_trials_have_found_stays_mended() {
+fn what_trials_have_found_stays_fixed() {
     let found = [
         // Killed between its last object and its revision: `todo history` lacked what was deployed.
         "7/first/kill/22",

@@ -136,7 +136,7 @@ pub(crate) async fn barrier(run: &Run, wire: &Wire, applied: &Applied) -> fault:
                 .about(object.id.to_string())
                 .at(object.object.place.clone())
                 .evidence(why)
-                .mend("correct its names and versions");
+                .help("correct its names and versions");
             return Err(refusals(vec![finding], applied.objects.len()));
         }
         served(wire, &object.object).await?;
@@ -214,7 +214,7 @@ pub(crate) async fn brought(
             Finding::error(message)
                 .about(object.id().to_string())
                 .at(object.place_of("/kind").clone())
-                .mend("look at the operator's log, correct `apiVersion` and `kind`, or add the CRD to the manifests")
+                .help("look at the operator's log, correct `apiVersion` and `kind`, or add the CRD to the manifests")
         });
         Err(refusals(findings.collect(), applied.objects.len() + later.len()))
     };
@@ -252,7 +252,7 @@ pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> faul
                 let finding = Finding::error(format!("Service/{name}, which it calls, has no ready pod"))
                     .about(one.wanted.id.to_string())
                     .at(one.wanted.object.place.clone())
-                    .mend(format!("see why: `kubectl -n {namespace} get pods`"));
+                    .help(format!("see why: `kubectl -n {namespace} get pods`"));
                 return Err(refusals(vec![finding], these.len()));
             }
         }

@@ -115,7 +115,7 @@ struct BlameCase {
     field: Option<String>,
     #[serde(default)]
     evidence: Vec<String>,
-    mend: Option<String>,
+    help: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -294,7 +294,7 @@ fn check_finding(name: &str, case: &BlameCase, judge: &Judge, snapshot: &Snapsho
     for line in &case.evidence {
         assert!(finding.evidence.contains(line), "{name}: {line} is not in {:#?}", finding.evidence);
     }
-    if let Some(mend) = &case.mend {
-        assert_eq!(finding.mend.as_ref(), Some(mend), "{name}");
+    if let Some(help) = &case.help {
+        assert_eq!(finding.help.as_ref(), Some(help), "{name}");
     }
 }

@@ -294,7 +294,7 @@ async fn of_live(
         Finding::error("somebody else keeps changing the fields that the manifest sets")
             .about(decided.wanted.id.to_string())
             .at(decided.wanted.object.place.clone())
-            .mend("find out who: `kubectl get --show-managed-fields -o yaml`"),
+            .help("find out who: `kubectl get --show-managed-fields -o yaml`"),
     ])
 }
 
@@ -314,7 +314,7 @@ fn of_immutable(
         Recreate::OnRequest => Err(refusal::findings(object, failure)
             .into_iter()
             .map(|finding| {
-                finding.mend(
+                finding.help(
                     "let it be deleted and made again: annotate it with `todo.dev/recreate: \"true\"`, or once: `todo up --recreate`",
                 )
             })
@@ -322,7 +322,7 @@ fn of_immutable(
         Recreate::Never => Err(refusal::findings(object, failure)
             .into_iter()
             .map(|finding| {
-                finding.mend(format!(
+                finding.help(format!(
                     "give it another name, or write what it is now: `kubectl get {}/{} -o yaml`; it is never made again, because what is in it would be gone",
                     object.kind().to_lowercase(),
                     object.name()

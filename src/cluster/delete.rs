@@ -75,7 +75,7 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
         if owns_pods(&id.group, &id.kind) { Propagation::Foreground } else { Propagation::Background };
     let (namespace, uid) = (id.namespace.as_deref(), uid_of(&member.object));
     let refused = |failure: Failure| {
-        Finding::error(failure.to_string()).about(id.to_string()).mend(format!(
+        Finding::error(failure.to_string()).about(id.to_string()).help(format!(
             "try it by hand: `kubectl {}delete {}/{}`",
             flag(namespace),
             id.kind.to_lowercase(),

@@ -55,7 +55,7 @@ impl Sets {
     /// What is wrong with taking an object that another set has.
     pub(crate) fn conflict(&self, target: &Target, wanted: &Wanted, live: &Value) -> Option<Finding> {
         let id = another(target, live)?;
-        let (whose, mend) = match self.0.get(id) {
+        let (whose, help) = match self.0.get(id) {
             Some(Set::Gone) if is_namespace(wanted) => return None,
             Some(Set::Known(whose)) => (
                 whose.clone(),
@@ -75,7 +75,7 @@ impl Sets {
             Finding::error(format!("it belongs to {whose}"))
                 .about(wanted.id.to_string())
                 .at(place)
-                .mend(mend),
+                .help(help),
         )
     }
 

@@ -93,7 +93,7 @@ pub(crate) fn stuck(id: &ObjectId, seen: &Value) -> Finding {
     } else {
         format!("it is being deleted since {since}, and waits for {held}")
     };
-    Finding::error(message).about(id.to_string()).evidence(why).mend(way_out(id))
+    Finding::error(message).about(id.to_string()).evidence(why).help(way_out(id))
 }
 
 fn way_out(id: &ObjectId) -> String {
@@ -129,7 +129,7 @@ mod tests {
         let seen = json!({"metadata": {"finalizers": ["x.io/y"], "deletionTimestamp": "t"}});
         let finding = stuck(&id("Secret", Some("a"), "s"), &seen);
         assert!(finding.message.contains("x.io/y"));
-        assert!(finding.mend.unwrap().contains("kubectl -n a patch secret/s"));
+        assert!(finding.help.unwrap().contains("kubectl -n a patch secret/s"));
     }
 
     #[test]
@@ -164,6 +164,6 @@ mod tests {
              "message": "Some content in the namespace has finalizers remaining: x.io/y in 1 resource instances"}]}});
         let finding = stuck(&id("Namespace", None, "shop"), &seen);
         assert!(finding.message.contains("x.io/y"), "{}", finding.message);
-        assert!(finding.mend.unwrap().contains("-n shop"));
+        assert!(finding.help.unwrap().contains("-n shop"));
     }
 }

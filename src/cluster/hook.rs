@@ -212,18 +212,18 @@ fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
     let (told, hint) = match moment {
         Moment::PreInstall | Moment::PreUpgrade => (
             "failed, and nothing of the release was applied",
-            "mend it and run `todo up` again: its hooks run again; `todo up --no-hooks` leaves them out",
+            "fix it and run `todo up` again: its hooks run again; `todo up --no-hooks` leaves them out",
         ),
         Moment::PreDelete => (
             "failed, and nothing was taken away",
-            "mend it and run the same command again; with `--no-hooks` it leaves the hooks out",
+            "fix it and run the same command again; with `--no-hooks` it leaves the hooks out",
         ),
         Moment::PostDelete => {
             ("failed", "run the same command again; with `--no-hooks` it leaves the hooks out")
         }
-        Moment::PreRollback | Moment::PostRollback => ("failed", "mend it, or run `todo up` to go forward"),
+        Moment::PreRollback | Moment::PostRollback => ("failed", "fix it, or run `todo up` to go forward"),
         Moment::PostInstall | Moment::PostUpgrade => {
-            ("failed; what it belongs to runs", "mend it and run `todo up` again: the hooks run again")
+            ("failed; what it belongs to runs", "fix it and run `todo up` again: the hooks run again")
         }
     };
     fault.context(format!("{name} {told}")).hint(hint)

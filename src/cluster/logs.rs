@@ -96,7 +96,7 @@ pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
     let sources = run.or_stopped(find(target, &ids, &ask)).await?;
     if sources.is_empty() {
         let none = Finding::warning("no pod is there whose log could be read");
-        run.sink.warn(none.mend("`todo status` says why"));
+        run.sink.warn(none.help("`todo status` says why"));
     }
     let (tell, lines) = mpsc::channel(256);
     let mut reading = JoinSet::new();
@@ -169,7 +169,7 @@ async fn past(run: &Run, target: &Target, ask: &Ask, sources: Vec<Source>) -> Re
                 other => anyhow::Error::new(other).root_cause().to_string(),
             };
             let told = Finding::warning(format!("it has no log: {why}"));
-            run.sink.warn(told.about(format!("Pod/{}", source.pod)).mend("`todo status` says how it is"));
+            run.sink.warn(told.about(format!("Pod/{}", source.pod)).help("`todo status` says how it is"));
         }
         all.extend(lines);
     }

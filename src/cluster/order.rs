@@ -112,18 +112,18 @@ fn misspelt(id: &ObjectId, object: &Object, ids: &[ObjectId]) -> Vec<Finding> {
         for one in references(text) {
             match Reference::parse(one) {
                 None => findings.push(
-                    about(name, format!("`{one}` in `{name}` names no object")).mend("write `Kind/name`"),
+                    about(name, format!("`{one}` in `{name}` names no object")).help("write `Kind/name`"),
                 ),
                 Some(reference) if !ids.iter().any(|other| reference.means(id, other)) => findings.push(
                     about(name, format!("it depends on `{one}`, which no manifest of the project has"))
-                        .mend("correct the name, or add the manifest"),
+                        .help("correct the name, or add the manifest"),
                 ),
                 Some(_) => {}
             }
         }
     }
     if let Some(text) = annotation(&object.value, WAVE).filter(|text| text.trim().parse::<i64>().is_err()) {
-        findings.push(about(WAVE, format!("`{text}` in `{WAVE}` is no number")).mend("write a whole number"));
+        findings.push(about(WAVE, format!("`{text}` in `{WAVE}` is no number")).help("write a whole number"));
     }
     findings
 }
@@ -134,7 +134,7 @@ fn circle(cycle: &[ObjectId], places: &[(&ObjectId, &Object)]) -> Finding {
         |id: &ObjectId| places.iter().find(|(other, _)| *other == id).map(|(_, object)| order_of(object));
     let mut finding = Finding::error(format!("they wait for one another: {}", names.join(" → ")))
         .evidence(cycle.iter().filter_map(|id| Some(format!("{id} at {}", at(id)?))))
-        .mend("take one of these dependencies out");
+        .help("take one of these dependencies out");
     if let Some(first) = cycle.first() {
         finding = finding.about(first.to_string());
         if let Some(place) = at(first) {

@@ -15,10 +15,10 @@ use serde_json::Value;
 
 /// What is wrong with `object`, one finding for each field that the server names.
 pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
-    let about = |field: &str, message: &str, mend: String| {
+    let about = |field: &str, message: &str, help: String| {
         let pointer = field::pointer(&object.value, field);
         let place = object.place_of(&pointer).clone();
-        Finding::error(masked(object, message)).about(object.id().to_string()).at(place).mend(mend)
+        Finding::error(masked(object, message)).about(object.id().to_string()).at(place).help(help)
     };
     let Failure::Refused(status) = failure else {
         return vec![about("", &failure.to_string(), "look at the cluster: `minikube status`".to_owned())];
@@ -42,7 +42,7 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
             .collect();
     }
     if object.kind() == "Secret" && is_malformed(status) {
-        return vec![about("data", &status.message, mend(object, status))];
+        return vec![about("data", &status.message, help(object, status))];
     }
     let causes: Vec<_> = status
         .details
@@ -51,13 +51,13 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
         .filter(|cause| !cause.field.is_empty() && !cause.field.starts_with('<'))
         .collect();
     if causes.is_empty() {
-        return vec![about("", &status.message, mend(object, status))];
+        return vec![about("", &status.message, help(object, status))];
     }
     causes
         .into_iter()
         .map(|cause| {
             let message = format!("`{}`: {}", cause.field, short(&cause.message));
-            about(&cause.field, &message, mend(object, status))
+            about(&cause.field, &message, help(object, status))
         })
         .collect()
 }
@@ -125,16 +125,16 @@ fn strip_indices(path: &str) -> String {
         .collect()
 }
 
-fn mend(object: &Object, status: &Status) -> String {
+fn help(object: &Object, status: &Status) -> String {
     let says = |words: &str| status.message.contains(words);
     let namespace = object.namespace().map_or(String::new(), |namespace| format!(" -n {namespace}"));
     if says("illegal base64 data") {
         return "values under `data` are base64; write plain text under `stringData`".to_owned();
     }
     if object.kind() == "PersistentVolumeClaim"
-        && let Some(mend) = resized(object, &status.message)
+        && let Some(help) = resized(object, &status.message)
     {
-        return mend;
+        return help;
     }
     if let Some(remedy) = remedy(status, object.namespace()) {
         return remedy;
@@ -304,14 +304,14 @@ mod tests {
         let shrunk = json!({"code": 422, "reason": "Invalid", "message": "PersistentVolumeClaim \"data\" is invalid: spec.resources.requests.storage: Forbidden: field can not be less than status.capacity",
             "details": {"causes": [{"field": "spec.resources.requests.storage", "message": "Forbidden: field can not be less than status.capacity"}]}});
         let other = json!({"code": 403, "reason": "Forbidden", "message": "persistentvolumeclaims \"data\" is forbidden: User \"kim\" cannot patch"});
-        for (status, mend) in [
+        for (status, help) in [
             (grown, "a claim grows only if its StorageClass has `allowVolumeExpansion: true`"),
             (shrunk, "a claim cannot shrink: write the size that it has (`kubectl -n shop get pvc data`)"),
             (other, "get the right to do it"),
         ] {
             let status: Status = serde_json::from_value(status).unwrap();
             let found = findings(&claim, &Failure::Refused(status.boxed()));
-            assert!(found[0].mend.as_ref().unwrap().starts_with(mend), "{found:?}");
+            assert!(found[0].help.as_ref().unwrap().starts_with(help), "{found:?}");
         }
     }
 

@@ -167,7 +167,7 @@ pub(crate) async fn record(
     if packed.len() > LARGEST {
         run.sink.warn(
             Finding::warning(format!("the objects are too large for a revision: {} MiB packed", packed.len() >> 20))
-                .mend("move large ConfigMaps into an image or a volume; until then there is no way back by `todo rollback`"),
+                .help("move large ConfigMaps into an image or a volume; until then there is no way back by `todo rollback`"),
         );
         return Ok(None);
     }
@@ -181,7 +181,7 @@ pub(crate) async fn record(
     }
     run.sink.warn(
         Finding::warning(format!("the revision is not recorded: the names from `{number}` on are taken"))
-            .mend("see which Secrets have them: `kubectl get secrets`; delete those that nobody needs"),
+            .help("see which Secrets have them: `kubectl get secrets`; delete those that nobody needs"),
     );
     Ok(None)
 }
@@ -211,7 +211,7 @@ async fn damaged(shelf: &Shelf<'_>, heads: &[(u64, Value)], number: u64, fault: 
 
 fn unreadable(number: u64, fault: &Fault) -> Finding {
     Finding::warning(format!("there is no way back to revision {number}: {}", fault.causes().join(": ")))
-        .mend("use another; it goes when ten newer ones are there")
+        .help("use another; it goes when ten newer ones are there")
 }
 
 fn pack(payload: &Payload) -> anyhow::Result<Vec<u8>> {

@@ -193,7 +193,7 @@ fn warnings(judge: &Judge, applied: &Applied, snapshot: &Snapshot) -> Vec<Findin
 
 fn forbidden(what: &str) -> Finding {
     Finding::warning(format!("this user may not watch {what}: they are asked for every 2 s, or left out"))
-        .mend(format!("grant the verbs `list` and `watch` on {what} to see why a pod does not start"))
+        .help(format!("grant the verbs `list` and `watch` on {what} to see why a pod does not start"))
 }
 
 fn broken(findings: Vec<Finding>, applied: &Applied) -> Fault {

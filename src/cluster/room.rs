@@ -118,10 +118,10 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
         );
         let holders = held.iter().take(NAMED).map(|(held, who)| format!("{who} has {}", show(*held)));
         let key = if resource == "cpu" { "cpus" } else { "memory" };
-        let mend = format!(
+        let help = format!(
             "ask for less, stop what you do not need, or give minikube more: `{key}` under [minikube]"
         );
-        found.push(Finding::warning(told).evidence(holders).mend(mend));
+        found.push(Finding::warning(told).evidence(holders).help(help));
     }
     found
 }
@@ -182,11 +182,11 @@ fn taken(objects: &[Object], seen: &Seen, home: &str, part_of: &str) -> Vec<Find
             let told = format!(
                 "the nodePort {number} is taken by `Service/{name}` in namespace `{namespace}`{whose}"
             );
-            let mend = format!(
+            let help = format!(
                 "choose another, or leave `nodePort` out to be given one; or `kubectl -n {namespace} delete service {name}`"
             );
             let place = object.place_of(&pointer).clone();
-            found.push(Finding::error(told).about(object.id().to_string()).at(place).mend(mend));
+            found.push(Finding::error(told).about(object.id().to_string()).at(place).help(help));
         }
     }
     found
@@ -279,7 +279,7 @@ mod tests {
             if told {
                 let message = "the nodePort 30080 is taken by `Service/page` in namespace `shop`";
                 assert_eq!(found[0].message, message);
-                assert!(found[0].mend.as_ref().unwrap().contains("`kubectl -n shop delete service page`"));
+                assert!(found[0].help.as_ref().unwrap().contains("`kubectl -n shop delete service page`"));
             }
         }
         let mut going = service("shop", "page", 30080, "TCP");

@@ -184,7 +184,7 @@ async fn finish(
         )
         .findings([Finding::error("most of the project would go")
             .evidence(names)
-            .mend("if that is meant: `todo up --yes`")])
+            .help("if that is meant: `todo up --yes`")])
         .hint("check that all manifests are there; if it is meant: `todo up --yes`"));
     }
     let pruned = delete(run, wire, Step::Apply, candidates.go).await?;

@@ -154,7 +154,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
                 ))
                 .about(object.id().to_string())
                 .at(object.place_of("/kind").clone())
-                .mend(
+                .help(
                     "correct `apiVersion` and `kind`, or install the CRD that defines it first; if an operator of the project brings it: annotate it with `todo.dev/depends-on: Deployment/OPERATOR`",
                 ),
             );
@@ -167,7 +167,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
                 Finding::error(format!("`{id}` is also written at {}", other.object.place))
                     .about(id.to_string())
                     .at(object.place.clone())
-                    .mend("keep one of them"),
+                    .help("keep one of them"),
             );
             continue;
         }

@@ -129,10 +129,10 @@ async fn recreate(
             findings.push(match back {
                 Ok(_) => Finding::warning("the old one is there again")
                     .about(one.wanted.id.to_string())
-                    .mend("correct the manifest and run `todo up` again"),
+                    .help("correct the manifest and run `todo up` again"),
                 Err(why) => Finding::error(format!("the old one could not be brought back: {why}"))
                     .about(one.wanted.id.to_string())
-                    .mend("correct the manifest and run `todo up` again"),
+                    .help("correct the manifest and run `todo up` again"),
             });
             Err(findings)
         }

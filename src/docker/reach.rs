@@ -67,7 +67,7 @@ impl std::error::Error for Unreachable {}
 impl Unreachable {
     /// What to do about it, with commands in backticks.
     #[must_use]
-    pub fn mend(&self) -> String {
+    pub fn help(&self) -> String {
         let start = match self.os {
             Os::Linux => "start it: `sudo systemctl start docker`",
             Os::MacOs => "start it: `open -a Docker`",
@@ -189,7 +189,7 @@ mod tests {
         let told = async |host: &str| {
             let world = World::fake("/", [("DOCKER_HOST", host), ("HOME", "/nobody")]);
             let fault = reach(&world).await.err().unwrap();
-            format!("{fault}; {}", fault.mend())
+            format!("{fault}; {}", fault.help())
         };
         assert!(told(&at).await.starts_with("no Docker engine listens at `unix://"));
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -211,13 +211,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_a_variable_the_mend_starts_the_machines_engine() {
+    async fn without_a_variable_the_help_starts_the_machines_engine() {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path().to_str().unwrap();
         let mut world = World::fake("/", [("HOME", home), ("DOCKER_CONTEXT", "")]);
         world.os = crate::world::Os::Windows;
         // On this platform a pipe cannot be opened at all, which is the same to the user.
         let fault = reach(&world).await.err().unwrap();
-        assert!(fault.mend().contains("Docker Desktop"), "{fault}");
+        assert!(fault.help().contains("Docker Desktop"), "{fault}");
     }
 }

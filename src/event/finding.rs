@@ -63,7 +63,7 @@ pub struct Finding {
     /// What shows it: the last log lines, the events, the neighbouring lines.
     pub evidence: Vec<String>,
     /// What to do; a command in backticks is to be pasted.
-    pub mend: Option<String>,
+    pub help: Option<String>,
 }
 
 impl Finding {
@@ -84,7 +84,7 @@ impl Finding {
             subject: None,
             message: message.into(),
             evidence: Vec::new(),
-            mend: None,
+            help: None,
         }
     }
 
@@ -111,8 +111,8 @@ impl Finding {
 
     /// Says what to do.
     #[must_use]
-    pub fn mend(mut self, mend: impl Into<String>) -> Self {
-        self.mend = Some(mend.into());
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
         self
     }
 }

@@ -47,11 +47,11 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
 
 /// Hides secret values in a finding.
 pub(super) fn finding(redactor: &Redactor, finding: &mut Finding) {
-    let Finding { severity: _, place, subject, message, evidence, mend } = finding;
+    let Finding { severity: _, place, subject, message, evidence, help } = finding;
     for line in evidence {
         redactor.quoted(line);
     }
-    subject.iter_mut().chain(mend).chain([message]).for_each(|text| redactor.sentence(text));
+    subject.iter_mut().chain(help).chain([message]).for_each(|text| redactor.sentence(text));
     if let Some(place) = place {
         // A path that is no text is shown with signs in its place, and cannot be put together again.
         let mut file = place.file.to_string_lossy().into_owned();

@@ -52,7 +52,7 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
     let why = fault.causes().join(": ");
     run.sink.warn(
         Finding::warning(format!("{why}: going back to revision {number}"))
-            .mend("what failed is told at the end"),
+            .help("what failed is told at the end"),
     );
     let back = async {
         let earlier = revision::earlier(run, target, Some(number)).await?;
@@ -70,8 +70,7 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
 /// Both ends: why the rollout failed, and why the way back did.
 fn stuck(fault: Fault, what: &str, why: Fault) -> Fault {
     let causes = why.causes().join(": ");
-    let told =
-        Finding::error(format!("{what}: {causes}")).mend("mend what is broken and run `todo up` again");
+    let told = Finding::error(format!("{what}: {causes}")).help("fix what is broken and run `todo up` again");
     let mut fault = fault.findings([told]).findings(why.findings);
     fault.hints.extend(why.hints);
     fault

@@ -77,13 +77,13 @@ fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
     match (seen.here, seen.node) {
         (Some(false), Some(false) | None) => {
             let told = format!("this machine finds no address for `{NAME}`, where most images come from");
-            findings.push(Finding::warning(told).mend(
+            findings.push(Finding::warning(told).help(
                 "see its network and its DNS servers; behind a proxy set HTTPS_PROXY. What is built already runs without",
             ));
         }
         (_, Some(false)) => {
             let told = format!("the node finds no address for `{NAME}`, though this machine does");
-            findings.push(Finding::warning(told).mend(format!(
+            findings.push(Finding::warning(told).help(format!(
                 "a VPN or a firewall that came after the node's start is the usual cause: `minikube stop -p {profile}`, then `todo up`; see also `minikube ssh -p {profile} -- cat /etc/resolv.conf`"
             )));
         }
@@ -91,7 +91,7 @@ fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
     }
     if seen.pods == Some(0) {
         let told = "the cluster's DNS has no pod that is ready: pods find no Service by its name";
-        findings.push(Finding::warning(told).mend(
+        findings.push(Finding::warning(told).help(
             "see why: `kubectl -n kube-system describe pods -l k8s-app=kube-dns`, and `kubectl -n kube-system logs -l k8s-app=kube-dns`",
         ));
     }
@@ -125,7 +125,7 @@ mod tests {
             assert_eq!(found.len(), told.len(), "{seen:?}: {found:?}");
             for (finding, told) in found.iter().zip(told) {
                 assert!(finding.message.starts_with(told), "{seen:?}: {found:?}");
-                assert!(finding.mend.is_some());
+                assert!(finding.help.is_some());
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `todo doctor`: every prerequisite, whether or not the profile runs, each with the command that mends it.
+//! `todo doctor`: every prerequisite, whether or not the profile runs, each with the command that fixes it.
 
 use crate::event::Finding;
 use crate::event::Severity;
@@ -19,7 +19,7 @@ async fn profile(run: &Run, project: &Project) -> Option<Finding> {
     let state = minikube::look(run, &project.minikube).await.ok()?;
     let fault = minikube::refusal(&project.minikube.profile, &state)?;
     let finding = Finding { severity: Severity::Error, ..Finding::warning(fault.causes().join(": ")) };
-    Some(finding.mend(fault.hints.join("; ")))
+    Some(finding.help(fault.hints.join("; ")))
 }
 
 /// Checks all of it; something that `up` cannot do without is a fault.
@@ -39,8 +39,8 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
     let json = json!({ "findings": findings });
     let rows = findings.into_iter().map(|finding| {
         let word = if finding.severity == Severity::Warning { "warning" } else { "note" };
-        let mend = finding.mend.map(|mend| format!(" ({mend})")).unwrap_or_default();
-        vec![word.to_owned(), format!("{}{mend}", finding.message)]
+        let help = finding.help.map(|help| format!(" ({help})")).unwrap_or_default();
+        vec![word.to_owned(), format!("{}{help}", finding.message)]
     });
     Ok(Answer::Listing(Listing {
         header: Vec::new(),

@@ -82,7 +82,7 @@ fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
         State::Stopped => {
             let asleep =
                 format!("the profile `{profile}` is stopped: what the project has in it stays there");
-            run.sink.warn(Finding::warning(asleep).mend(way));
+            run.sink.warn(Finding::warning(asleep).help(way));
             return Ok(());
         }
         State::Paused(_) => format!("the profile `{profile}` is paused"),

@@ -76,7 +76,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
             Err(error) => findings.push(
                 Finding::error(format!("the port-forward {} does not end: {error}", one.record.address))
                     .about(format!("Service/{}", one.record.spec.service))
-                    .mend(format!(
+                    .help(format!(
                         "end its process, which was {}, and run the command again",
                         one.record.pid
                     )),

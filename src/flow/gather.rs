@@ -107,7 +107,7 @@ fn no_registry(project: &Project) -> Option<Finding> {
     Some(
         Finding::error(message)
             .at(target.place.clone())
-            .mend("add `registry = \"ghcr.io/ACCOUNT\"`, one that its nodes may pull from"),
+            .help("add `registry = \"ghcr.io/ACCOUNT\"`, one that its nodes may pull from"),
     )
 }
 

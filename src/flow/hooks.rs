@@ -70,7 +70,7 @@ pub(crate) async fn owners(
             "Helm has a release `{name}` in `{namespace}` already: revision {}, {}",
             found.revision, found.status
         );
-        findings.push(Finding::error(told).about(format!("release {name}")).at(release.place.clone()).mend(
+        findings.push(Finding::error(told).about(format!("release {name}")).at(release.place.clone()).help(
             "take it over: `todo up --adopt`; or leave it to Helm: `mode = \"release\"` beside `chart`",
         ));
     }
@@ -89,13 +89,13 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
     for (kind, name) in found.objects.iter().filter(|one| !has(one)) {
         let told =
             format!("Helm's release `{}` had it, and the chart makes it no longer", release.chart.release);
-        let mend = format!(
+        let help = format!(
             "delete it if nobody needs it: `kubectl -n {} delete {}/{name}`",
             release.namespace,
             kind.to_lowercase()
         );
         run.sink.warn(
-            Finding::warning(told).about(format!("{kind}/{name}")).at(release.place.clone()).mend(mend),
+            Finding::warning(told).about(format!("{kind}/{name}")).at(release.place.clone()).help(help),
         );
     }
 }

@@ -39,7 +39,7 @@ impl Unwritten {
     fn refused(&self, path: &Path, os: Os, error: &io::Error) -> Finding {
         let file = path.display();
         let mark = hosts::mark(&self.project);
-        let mend = if os == Os::Windows {
+        let help = if os == Os::Windows {
             "run `todo up --hosts --yes` in a terminal of an administrator".to_owned()
         } else {
             let stale =
@@ -49,7 +49,7 @@ impl Unwritten {
             let lines: Vec<String> = self.entries.iter().map(|entry| format!("'{entry} {mark}'")).collect();
             format!("`{first}printf '%s\\n' {} | sudo tee -a {file}`", lines.join(" "))
         };
-        Finding::warning(format!("cannot write {file}: {error}")).mend(mend)
+        Finding::warning(format!("cannot write {file}: {error}")).help(help)
     }
 }
 
@@ -67,11 +67,11 @@ pub(crate) fn found(
         return None;
     }
     let file = run.world.hosts_file();
-    let note = |mend: &str| {
+    let note = |help: &str| {
         for entry in &entries {
             let told = format!("browsers find {} once `{entry}` is a line of {}", entry.host, file.display());
             let note = Finding { severity: Severity::Note, ..Finding::warning(told) };
-            run.sink.warn(note.mend(mend));
+            run.sink.warn(note.help(help));
         }
     };
     if !write {
@@ -106,13 +106,13 @@ pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
     if !remove {
         let note = Finding::warning(format!("{file} still has {lines} of our lines"));
         let note = Finding { severity: Severity::Note, ..note };
-        run.sink.warn(note.mend("`todo down --hosts` takes them away"));
+        run.sink.warn(note.help("`todo down --hosts` takes them away"));
     } else if let Err(error) = change(&path, |text| hosts::without(text, name)) {
-        let mend = match run.world.os {
+        let help = match run.world.os {
             Os::Windows => "run `todo down --hosts` in a terminal of an administrator".to_owned(),
             _ => format!("`sudo sed -i.old '/{}$/d' {file}`", hosts::mark(name)),
         };
-        run.sink.warn(Finding::warning(format!("cannot write {file}: {error}")).mend(mend));
+        run.sink.warn(Finding::warning(format!("cannot write {file}: {error}")).help(help));
     }
 }
 

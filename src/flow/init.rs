@@ -52,7 +52,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
         let fault =
             Fault::message(Kind::Usage, format!("{} cannot be read", way.title)).findings(way.broken.clone());
         return Err(others(
-            fault.hint("nothing was written: mend them, then `todo init` again"),
+            fault.hint("nothing was written: fix them, then `todo init` again"),
             &survey,
             way,
         ));
@@ -84,8 +84,8 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
             .findings(findings)
     })?;
     write(run, flags, &root, &path, &text, &proposal)?;
-    for (told, mend) in &proposal.notes {
-        note(run, told.clone(), mend.clone());
+    for (told, help) in &proposal.notes {
+        note(run, told.clone(), help.clone());
     }
     let objects = rendered.unwrap_or_else(|| objects(way, &proposal));
     judge(run, &project, &objects);
@@ -288,8 +288,8 @@ fn others(fault: Fault, survey: &Survey, way: &Way) -> Fault {
     })
 }
 
-fn note(run: &Run, told: String, mend: String) {
-    run.sink.warn(Finding { severity: Severity::Note, ..Finding::warning(told) }.mend(mend));
+fn note(run: &Run, told: String, help: String) {
+    run.sink.warn(Finding { severity: Severity::Note, ..Finding::warning(told) }.help(help));
 }
 
 /// What was written, and what `up` would do with it.

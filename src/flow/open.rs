@@ -69,7 +69,7 @@ async fn browse(run: &Run, url: &str) -> Result<()> {
     match shown {
         Ok(_) => step.finish(Outcome::Done, Some("opened".to_owned())),
         Err(why) => {
-            run.sink.warn(Finding::warning(format!("{url} is not opened: {why}")).mend("open it yourself"));
+            run.sink.warn(Finding::warning(format!("{url} is not opened: {why}")).help("open it yourself"));
             step.finish(Outcome::Skipped, None);
         }
     }

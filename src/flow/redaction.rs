@@ -65,8 +65,8 @@ pub(crate) async fn cluster(run: &Run, target: &Target, step: Step) {
         Err(fault) => {
             let why = fault.causes().pop().unwrap_or_default();
             let message = format!("the Secrets of namespace `{}` cannot be read: {why}", target.namespace);
-            let mend = "values of them may be shown where programs print them; with the right to list Secrets they are hidden";
-            run.sink.warn(Finding::warning(message).mend(mend));
+            let help = "values of them may be shown where programs print them; with the right to list Secrets they are hidden";
+            run.sink.warn(Finding::warning(message).help(help));
         }
     }
 }

@@ -185,7 +185,7 @@ mod tests {
             begins_anew(stopped).hints,
             ["nothing of a rehearsal is kept: `todo rehearse` begins anew"]
         );
-        let failed = Fault::message(Kind::Image, "no rule to make target").hint("mend the Dockerfile");
-        assert_eq!(begins_anew(failed).hints, ["mend the Dockerfile"]);
+        let failed = Fault::message(Kind::Image, "no rule to make target").hint("fix the Dockerfile");
+        assert_eq!(begins_anew(failed).hints, ["fix the Dockerfile"]);
     }
 }

@@ -70,7 +70,7 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
                 Finding::error(told)
                     .about(hook.object.id().to_string())
                     .at(place)
-                    .mend("use Helm 4, or leave `mode = \"release\"` out: then `todo` runs the hooks")
+                    .help("use Helm 4, or leave `mode = \"release\"` out: then `todo` runs the hooks")
             }));
         }
     }

@@ -97,7 +97,7 @@ fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Reco
         Ok(listed) => listed,
         Err(fault) => {
             run.sink
-                .warn(Finding::warning(fault.causes().join(": ")).mend("see whether this user may read it"));
+                .warn(Finding::warning(fault.causes().join(": ")).help("see whether this user may read it"));
             return Vec::new();
         }
     };

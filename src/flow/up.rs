@@ -407,7 +407,7 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     };
     if let Err(fault) = swept.await {
         let message = format!("old images stay for now: {}", fault.causes().join(": "));
-        run.sink.warn(Finding::warning(message).mend("the next `todo up` tries again"));
+        run.sink.warn(Finding::warning(message).help("the next `todo up` tries again"));
     }
 }
 

@@ -29,7 +29,7 @@ pub fn check(surveyed: &Surveyed, size: u64, history: &[ImageHistoryResponseItem
         .about(format!("image {}", surveyed.image.name))
         .at(surveyed.image.place.clone())
         .evidence(largest)
-        .mend("make the layers above smaller (a smaller base, a multi-stage build, caches removed in the same RUN), or raise `max-size`");
+        .help("make the layers above smaller (a smaller base, a multi-stage build, caches removed in the same RUN), or raise `max-size`");
     Some(finding)
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn values(image: &Surveyed, world: &World) -> Result<SecretStore, Vec
                         "the build secret `{id}` is in the variable `{variable}`, which is not set"
                     ))
                     .at(place)
-                    .mend(format!("`export {variable}=…`")),
+                    .help(format!("`export {variable}=…`")),
                 ),
             },
             BuildSecret::File(file) => match file::read(file, file::TEXT) {
@@ -42,7 +42,7 @@ pub(crate) fn values(image: &Surveyed, world: &World) -> Result<SecretStore, Vec
                         file.display()
                     ))
                     .at(place)
-                    .mend("write the file, or name another one in deploy.toml"),
+                    .help("write the file, or name another one in deploy.toml"),
                 ),
             },
         }

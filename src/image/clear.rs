@@ -15,7 +15,7 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
                 let told =
                     format!("`{name}` looks like a secret, and stays in the image for everybody who has it");
                 let finding = Finding::warning(told).at(surveyed.place(instruction.first));
-                found.push(finding.mend(mend(&name)));
+                found.push(finding.help(help(&name)));
             }
         }
     }
@@ -23,13 +23,13 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
         if look(name, value) == Some(Clear::Secret) {
             let told =
                 format!("the build argument `{name}` looks like a secret, and stays in the image's history");
-            found.push(Finding::warning(told).at(surveyed.image.place.clone()).mend(mend(name)));
+            found.push(Finding::warning(told).at(surveyed.image.place.clone()).help(help(name)));
         }
     }
     found
 }
 
-fn mend(name: &str) -> String {
+fn help(name: &str) -> String {
     let id = name.to_lowercase();
     format!(
         "mount it where it is needed: `RUN --mount=type=secret,id={id} …` and `secrets.{id} = {{ env = \"{name}\" }}` \

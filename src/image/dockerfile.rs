@@ -103,7 +103,7 @@ impl Dockerfile {
     /// Understands a Dockerfile, or says everything that is wrong with it.
     pub fn parse(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> Result<Dockerfile, Vec<Wrong>> {
         if text.trim_ascii().is_empty() {
-            return Err(vec![Wrong::at(0, "the Dockerfile is empty").mend("begin with `FROM image`")]);
+            return Err(vec![Wrong::at(0, "the Dockerfile is empty").help("begin with `FROM image`")]);
         }
         let read = lines::read(&String::from_utf8_lossy(&text));
         let mut reader = Reader::new(ask, read.escape, read.wrong);

@@ -20,7 +20,7 @@ const SHOWN: usize = 20;
 /// What to tell about a build that failed.
 #[must_use]
 pub fn finding(image: &Surveyed, broken: &Broken) -> Finding {
-    let Cause { message, mend, line } = cause::of(image, broken);
+    let Cause { message, help, line } = cause::of(image, broken);
     let instruction = match line {
         Some(line) => at_line(image, line),
         None => broken.step.as_deref().and_then(|step| image.dockerfile.step(step)).cloned(),
@@ -33,7 +33,7 @@ pub fn finding(image: &Surveyed, broken: &Broken) -> Finding {
         .at(image.place(line.unwrap_or(0)))
         .evidence(excerpt.unwrap_or_default())
         .evidence(broken.output[skip..].iter().cloned())
-        .mend(mend.unwrap_or_else(|| "`todo up -v` shows everything that the build prints".to_owned()))
+        .help(help.unwrap_or_else(|| "`todo up -v` shows everything that the build prints".to_owned()))
 }
 
 /// The instruction on a line, or the line alone where none is (a comment).

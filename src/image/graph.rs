@@ -80,7 +80,7 @@ fn cycle(surveyed: &[Surveyed], needs: &[Vec<usize>], done: &[bool]) -> Fault {
         Finding::error(format!("`{}` is built from `{}`", from.image.name, to.image.name))
             .about(from.subject())
             .at(from.place(line))
-            .mend(format!(
+            .help(format!(
                 "start from another image, or rename `{}` if that is not the image of the project",
                 to.image.name
             ))

@@ -84,7 +84,7 @@ pub(crate) async fn deliver(
     pushed.await.map_err(|error| {
         let why = format!("{error:#}");
         Finding::error(format!("the image did not reach the registry `{registry}`: {why}"))
-            .mend(advice::mend(registry, &why))
+            .help(advice::help(registry, &why))
     })
 }
 

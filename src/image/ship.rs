@@ -85,7 +85,7 @@ impl Elsewhere {
             };
             done.err().map(|error| {
                 Finding::error(format!("the image did not reach {node}: {error:#}"))
-                    .mend("see whether the node runs (`minikube status`), then run it again")
+                    .help("see whether the node runs (`minikube status`), then run it again")
             })
         });
         let failed: Vec<Finding> = join_all(shipped).await.into_iter().flatten().collect();

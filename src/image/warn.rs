@@ -92,7 +92,7 @@ fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
         };
         let evidence = if paths.len() > 2 { shown(&paths) } else { Vec::new() };
         let finding = Finding::warning(message).at(surveyed.place(line)).evidence(evidence);
-        finding.mend(format!("add `{first}` to `{}`", surveyed.ignore_file()))
+        finding.help(format!("add `{first}` to `{}`", surveyed.ignore_file()))
     });
     told.collect()
 }
@@ -136,7 +136,7 @@ fn links_that_lead_out(surveyed: &Surveyed) -> Option<Finding> {
         Vec::new()
     };
     let finding = Finding::warning(message).at(surveyed.image.place.clone()).evidence(evidence);
-    Some(finding.mend("copy what is needed into the context, or set `context` to a folder that holds both"))
+    Some(finding.help("copy what is needed into the context, or set `context` to a folder that holds both"))
 }
 
 fn heavy_context(surveyed: &Surveyed) -> Option<Finding> {
@@ -151,8 +151,8 @@ fn heavy_context(surveyed: &Surveyed) -> Option<Finding> {
     let finding = Finding::warning(message).at(surveyed.image.place.clone()).evidence(evidence);
     let ignore = surveyed.ignore_file();
     Some(match heavy.first() {
-        Some((path, _)) => finding.mend(format!("if the image does not need `{path}`, add it to `{ignore}`")),
-        None => finding.mend(format!("add what the image does not need to `{ignore}`")),
+        Some((path, _)) => finding.help(format!("if the image does not need `{path}`, add it to `{ignore}`")),
+        None => finding.help(format!("add what the image does not need to `{ignore}`")),
     })
 }
 
@@ -205,7 +205,7 @@ fn backslashes(surveyed: &Surveyed) -> Vec<Finding> {
             let place = Place { line: rule.line, ..Place::file(&surveyed.ignore_path) };
             Finding::warning(format!("`\\` in `{}` does not separate folders", rule.pattern))
                 .at(place)
-                .mend(format!("write `{}`", rule.pattern.replace('\\', "/")))
+                .help(format!("write `{}`", rule.pattern.replace('\\', "/")))
         })
         .collect()
 }
@@ -225,8 +225,8 @@ fn arguments(surveyed: &Surveyed) -> Vec<Finding> {
             let message = format!("the Dockerfile declares no build argument `{name}`");
             let finding = Finding::warning(message).at(surveyed.image.place.clone());
             match nearest(name, declared.iter().map(String::as_str)) {
-                Some(meant) => finding.mend(format!("write `{meant}`, which it declares")),
-                None => finding.mend(format!("add `ARG {name}` to `{}`, or remove it", surveyed.place(0))),
+                Some(meant) => finding.help(format!("write `{meant}`, which it declares")),
+                None => finding.help(format!("add `ARG {name}` to `{}`, or remove it", surveyed.place(0))),
             }
         })
         .collect()
@@ -239,15 +239,15 @@ fn secret_mounts(surveyed: &Surveyed) -> Vec<Finding> {
         let message = format!("no `RUN` that is needed mounts the secret `{id}`");
         let finding = Finding::warning(message).at(surveyed.image.place.clone());
         match nearest(id, ids()) {
-            Some(meant) => finding.mend(format!("write `{meant}`, which the Dockerfile mounts")),
-            None => finding.mend(format!("mount it: `RUN --mount=type=secret,id={id} …`")),
+            Some(meant) => finding.help(format!("write `{meant}`, which the Dockerfile mounts")),
+            None => finding.help(format!("mount it: `RUN --mount=type=secret,id={id} …`")),
         }
     });
     let absent =
         mounts.iter().filter(|mount| !mount.required && !given.contains_key(&mount.id)).map(|mount| {
             Finding::warning(format!("the secret `{}` is not given, so this `RUN` goes without it", mount.id))
                 .at(surveyed.place(mount.line))
-                .mend(format!("set `secrets.{} = {{ env = \"…\" }}` of the image in deploy.toml", mount.id))
+                .help(format!("set `secrets.{} = {{ env = \"…\" }}` of the image in deploy.toml", mount.id))
         });
     unused.chain(absent).collect()
 }
@@ -269,7 +269,7 @@ fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {
             Some(
                 Finding::warning(message)
                     .at(surveyed.place(base.line))
-                    .mend(format!("name a version: `{name}:…`")),
+                    .help(format!("name a version: `{name}:…`")),
             )
         })
         .collect()
@@ -278,7 +278,7 @@ fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {
 fn syntax_line(surveyed: &Surveyed) -> Option<Finding> {
     let (reference, line) = surveyed.dockerfile.syntax.as_ref()?;
     let finding = note(format!("`# syntax={reference}` asks a registry at every build, and fails offline"));
-    Some(finding.at(surveyed.place(*line)).mend("remove the line if the build works without it"))
+    Some(finding.at(surveyed.place(*line)).help("remove the line if the build works without it"))
 }
 
 fn root(surveyed: &Surveyed) -> Option<Finding> {
@@ -298,7 +298,7 @@ fn root(surveyed: &Surveyed) -> Option<Finding> {
         return None;
     }
     let finding = note(format!("no `USER`: the container runs as whoever `{base}` says, mostly root"));
-    Some(finding.at(surveyed.place(line)).mend("end the last stage with `USER 1000`"))
+    Some(finding.at(surveyed.place(line)).help("end the last stage with `USER 1000`"))
 }
 
 #[cfg(test)]

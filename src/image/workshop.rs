@@ -172,16 +172,16 @@ impl<'a> Workshop<'a> {
             let message = format!(
                 "the Dockerfile mounts the secret `{id}`, which deploy.toml does not declare: the step ran without it"
             );
-            let mend = format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{name}]`");
+            let help = format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{name}]`");
             self.run.sink.warn(
                 Finding::warning(message)
                     .about(format!("image {name}"))
                     .at(image.image.place.clone())
-                    .mend(mend),
+                    .help(help),
             );
         }
         let found = self.find(&recipe.tag).await?.ok_or_else(|| {
-            vec![Finding::error("the engine lost the image right after the build").mend("run it again")]
+            vec![Finding::error("the engine lost the image right after the build").help("run it again")]
         })?;
         let reference = self.named(name, &found).await?;
         self.within_budget(image, &found).await?;
@@ -316,14 +316,14 @@ impl<'a> Workshop<'a> {
                     "the engine at {} has no BuildKit: every build sends and compares everything",
                     self.to.builder
                 );
-                self.run.sink.warn(Finding::warning(message).mend("Docker 20.10 or newer builds faster"));
+                self.run.sink.warn(Finding::warning(message).help("Docker 20.10 or newer builds faster"));
             }
             if let Some(id) = image.image.secrets.keys().next() {
                 let message = format!(
                     "the build secret `{id}` needs BuildKit, which the engine at {} has not",
                     self.to.builder
                 );
-                return Err(vec![Finding::error(message).mend("use Docker 20.10 or newer")]);
+                return Err(vec![Finding::error(message).help("use Docker 20.10 or newer")]);
             }
             made = classic::build(&self.engine.dialer, recipe, item, self.run.verbose).await;
         }
@@ -379,7 +379,7 @@ impl<'a> Workshop<'a> {
     fn engine_failed(&self, error: impl Into<anyhow::Error>) -> Vec<Finding> {
         let error = error.into();
         let message = format!("the engine at {} failed: {error:#}", self.to.builder);
-        vec![Finding::error(message).mend("see whether it runs: `todo doctor`")]
+        vec![Finding::error(message).help("see whether it runs: `todo doctor`")]
     }
 
     fn last(&self, image: &Image) -> Option<Last> {

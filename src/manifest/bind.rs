@@ -85,7 +85,7 @@ impl Bound {
         let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
         let places =
             pulls.iter().map(|change| format!("{}: `{}` in {}", change.id, change.image, change.place));
-        Some(finding.at(first.place.clone()).evidence(places).mend("nothing has to be done"))
+        Some(finding.at(first.place.clone()).evidence(places).help("nothing has to be done"))
     }
 }
 
@@ -170,17 +170,17 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
             }
             let told =
                 format!("`{foreign}` is not the image `{last}` that is built here: the node would pull it");
-            let mend = format!(
+            let help = format!(
                 "if it is the same, write `[image.\"{path}\"]` instead of `[image.{last}]` ({}), or `{last}` here",
                 image.place
             );
-            found.push(Finding::warning(told).about(format!("image {last}")).at(place.clone()).mend(mend));
+            found.push(Finding::warning(told).about(format!("image {last}")).at(place.clone()).help(help));
         }
     }
     for rule in rules.iter().filter(|rule| !objects.iter().any(|object| object.kind() == rule.kind)) {
         let told = format!("no manifest has an object of kind `{}`", rule.kind);
         found.push(
-            Finding::warning(told).at(rule.place.clone()).mend("correct `kind`, or remove the [[binding]]"),
+            Finding::warning(told).at(rule.place.clone()).help("correct `kind`, or remove the [[binding]]"),
         );
     }
     let unnamed = images.iter().filter(|image| !named.ours.contains_key(&image.name));
@@ -192,8 +192,8 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
         let meant = nearest(name, named.foreign.iter().map(|(foreign, _)| repository(foreign)));
         let at = named.foreign.iter().find(|(foreign, _)| Some(repository(foreign)) == meant);
         match at {
-            Some((foreign, place)) => finding.mend(format!("write `{name}` instead of `{foreign}` in {place}")),
-            None => finding.mend(format!(
+            Some((foreign, place)) => finding.help(format!("write `{name}` instead of `{foreign}` in {place}")),
+            None => finding.help(format!(
                 "write `image: {name}` in a pod template, name its field in a [[binding]], or remove [image.{name}]"
             )),
         }
@@ -342,7 +342,7 @@ mod tests {
             let found = unused(&objects, &[], images);
             found
                 .into_iter()
-                .map(|f| format!("{} {} → {}", f.place.unwrap(), f.message, f.mend.unwrap()))
+                .map(|f| format!("{} {} → {}", f.place.unwrap(), f.message, f.help.unwrap()))
                 .collect()
         };
         assert_eq!(
@@ -388,7 +388,7 @@ mod tests {
         let found = unused(&objects, &[], &[image("todo-backend")]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(
-            (found[0].message.as_str(), found[0].mend.as_deref().unwrap()),
+            (found[0].message.as_str(), found[0].help.as_deref().unwrap()),
             (
                 "`ghcr.io/acme/todo-backend:v1` is not the image `todo-backend` that is built here: the node would pull it",
                 "if it is the same, write `[image.\"ghcr.io/acme/todo-backend\"]` instead of `[image.todo-backend]` (deploy.toml:3:8), or `todo-backend` here"

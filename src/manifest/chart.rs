@@ -196,7 +196,7 @@ pub(crate) async fn build_dependencies(
             let lines: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
             let said = lines.iter().rev().find_map(|line| line.strip_prefix("Error: "));
             let said = said.or(lines.last().copied()).unwrap_or("it says nothing").to_owned();
-            let mend =
+            let help =
                 if said.contains("no repository definition for") || said.contains("no cached repository") {
                     let url = said
                         .split_whitespace()
@@ -212,7 +212,7 @@ pub(crate) async fn build_dependencies(
                 "cannot build the dependencies of the chart `{shown}` ({}): {said}",
                 missing.join(", ")
             );
-            Ok(Some(Finding::error(told).at(place.clone()).mend(mend)))
+            Ok(Some(Finding::error(told).at(place.clone()).help(help)))
         }
     }
 }

@@ -137,10 +137,10 @@ impl Hook {
         let annotation = |name: &str| object.value["metadata"]["annotations"][name].as_str();
         let words =
             |text: &str| -> Vec<String> { text.split(',').map(|word| word.trim().to_lowercase()).collect() };
-        let wrong = |name: &str, told: String, mend: String| {
+        let wrong = |name: &str, told: String, help: String| {
             let pointer = format!("/metadata/annotations/{}", name.replace('/', "~1"));
             let place = object.place_of(&pointer).clone();
-            Some(Err(Box::new(Finding::error(told).about(object.id().to_string()).at(place).mend(mend))))
+            Some(Err(Box::new(Finding::error(told).about(object.id().to_string()).at(place).help(help))))
         };
         let mut moments = BTreeSet::new();
         for word in words(annotation(HOOK)?) {
@@ -150,18 +150,18 @@ impl Hook {
                 None if word.starts_with("test") => {}
                 None => {
                     let names = Moment::ALL.map(Moment::as_str);
-                    let mend = match nearest(&word, names) {
+                    let help = match nearest(&word, names) {
                         Some(meant) => format!("did you mean `{meant}`?"),
                         None => format!("Helm knows {} and test", names.join(", ")),
                     };
-                    return wrong(HOOK, format!("`{word}` is no moment of a Helm hook"), mend);
+                    return wrong(HOOK, format!("`{word}` is no moment of a Helm hook"), help);
                 }
             }
         }
         let weight = annotation(WEIGHT).map_or(Ok(0), |text| text.trim().parse());
         let Ok(weight) = weight else {
-            let mend = "write a whole number in quotes, such as \"-5\"".to_owned();
-            return wrong(WEIGHT, "the weight of this Helm hook is no number".to_owned(), mend);
+            let help = "write a whole number in quotes, such as \"-5\"".to_owned();
+            return wrong(WEIGHT, "the weight of this Helm hook is no number".to_owned(), help);
         };
         let mut policies = BTreeSet::new();
         for word in annotation(POLICY).map(words).unwrap_or_default().iter().filter(|word| !word.is_empty()) {
@@ -170,8 +170,8 @@ impl Hook {
                 "hook-succeeded" => Policy::Succeeded,
                 "hook-failed" => Policy::Failed,
                 _ => {
-                    let mend = "Helm knows before-hook-creation, hook-succeeded and hook-failed".to_owned();
-                    return wrong(POLICY, format!("`{word}` is no delete policy of a Helm hook"), mend);
+                    let help = "Helm knows before-hook-creation, hook-succeeded and hook-failed".to_owned();
+                    return wrong(POLICY, format!("`{word}` is no delete policy of a Helm hook"), help);
                 }
             });
         }
@@ -226,7 +226,7 @@ mod tests {
     fn parted(texts: &[String]) -> (Vec<String>, Vec<Hook>, Vec<String>) {
         let (plain, hooks, found) = part(objects(&texts.concat()));
         let names = plain.iter().map(|object| object.name().to_owned()).collect();
-        let told = found.iter().map(|f| format!("{} → {}", f.message, f.mend.as_ref().unwrap())).collect();
+        let told = found.iter().map(|f| format!("{} → {}", f.message, f.help.as_ref().unwrap())).collect();
         (names, hooks, told)
     }
 

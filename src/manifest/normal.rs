@@ -1,4 +1,4 @@
-//! One object, made fit for server-side apply: every rule here mends or names what would otherwise go wrong there.
+//! One object, made fit for server-side apply: every rule here fixes or names what would otherwise go wrong there.
 //!
 //! Not defaulting: quantities, defaults and the order of lists stay as written, and the server's dry run compares them.
 //! What an export brought along (`status`, `resourceVersion`) goes, because the server would take it
@@ -97,7 +97,7 @@ fn secret(object: &mut Object) -> Vec<Finding> {
             found.push(
                 finding
                     .at(place)
-                    .mend("write it as it is under `stringData`, or encode it with `base64 -w0`"),
+                    .help("write it as it is under `stringData`, or encode it with `base64 -w0`"),
             );
         }
     }
@@ -161,7 +161,7 @@ fn texts(object: &Object) -> Vec<Finding> {
                 "`{}` must be text and is {is} in YAML",
                 path.trim_start_matches('/')
             ));
-            Some(finding.at(object.place_of(&pointer).clone()).mend("put the value in quotes"))
+            Some(finding.at(object.place_of(&pointer).clone()).help("put the value in quotes"))
         })
         .collect()
 }
@@ -220,7 +220,7 @@ fn unique(
                 ));
                 let finding = finding.at(object.place_of(&pointer).clone());
                 found
-                    .push(finding.mend(format!("keep one of the two in `{}`", list.trim_start_matches('/'))));
+                    .push(finding.help(format!("keep one of the two in `{}`", list.trim_start_matches('/'))));
             } else {
                 seen.insert(key, pointer);
             }

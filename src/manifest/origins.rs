@@ -70,7 +70,7 @@ pub fn unlisted(objects: &[Object], page: Page<'_>) -> Vec<Finding> {
         let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
         note.about(list.object.id().to_string())
             .at(list.place)
-            .mend(format!("add {origin} to it, unless the page asks through its own address only{keep}"))
+            .help(format!("add {origin} to it, unless the page asks through its own address only{keep}"))
     };
     lists(objects).into_iter().filter(|list| elsewhere(list) && lacks(list)).map(told).collect()
 }

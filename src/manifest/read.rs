@@ -82,7 +82,7 @@ pub fn duplicates(objects: &[Object], namespace: Option<&Namespace>) -> Vec<Find
         if let Some(known) = first.get(&id) {
             let told = format!("`{id}` is defined twice, first in {}", known.place);
             let finding = Finding::error(told).about(id.to_string()).at(object.place.clone());
-            found.push(finding.mend("keep one of them, or give it another name or namespace"));
+            found.push(finding.help("keep one of them, or give it another name or namespace"));
         } else {
             first.insert(id, object);
         }
@@ -93,7 +93,7 @@ pub fn duplicates(objects: &[Object], namespace: Option<&Namespace>) -> Vec<Find
 fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
     let shown = shown(root, path);
     let unreadable = |error: std::io::Error| -> Box<Finding> {
-        Finding::error(format!("cannot read `{shown}`: {error}")).mend("check its permissions").into()
+        Finding::error(format!("cannot read `{shown}`: {error}")).help("check its permissions").into()
     };
     if path.is_dir() {
         let mut files = Vec::new();
@@ -106,8 +106,8 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         files.sort();
         if files.is_empty() {
             let told = format!("the folder `{shown}` has no .yaml, .yml or .json files");
-            let mend = format!("to read its sub-folders, too, write `{shown}/**/*.yaml`");
-            return Err(Finding::error(told).mend(mend).into());
+            let help = format!("to read its sub-folders, too, write `{shown}/**/*.yaml`");
+            return Err(Finding::error(told).help(help).into());
         }
         return Ok(files);
     }
@@ -120,8 +120,8 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         let files: Vec<_> = files.into_iter().filter(|file| !any || is_manifest(file)).collect();
         if files.is_empty() {
             let told = format!("no file matches `{shown}`");
-            let mend = "`*` stays within one folder; `**/` goes into sub-folders";
-            return Err(Finding::error(told).mend(mend).into());
+            let help = "`*` stays within one folder; `**/` goes into sub-folders";
+            return Err(Finding::error(told).help(help).into());
         }
         return Ok(files);
     }
@@ -134,13 +134,13 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         .collect();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let meant = nearest(&name, siblings.iter().map(String::as_str));
-    let mend = match meant {
+    let help = match meant {
         Some(meant) => {
             format!("did you mean `{}`?", slashed(&Path::new(&shown).with_file_name(meant)).display())
         }
         None => "the path starts at the folder of deploy.toml".to_owned(),
     };
-    Err(Finding::error(format!("`{shown}` does not exist")).mend(mend).into())
+    Err(Finding::error(format!("`{shown}` does not exist")).help(help).into())
 }
 
 fn is_manifest(file: &Path) -> bool {
@@ -154,13 +154,13 @@ fn is_hidden(file: &Path) -> bool {
 fn text(file: &Path, shown: &Path) -> Result<String, Box<Finding>> {
     let bytes = file::read(file, file::OBJECTS).map_err(|error| {
         let finding = Finding::error(format!("cannot read it: {error}")).at(Place::file(shown));
-        Box::new(finding.mend(file::advice(&error)))
+        Box::new(finding.help(file::advice(&error)))
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
         let place = Place { file: shown.to_owned(), line, column: 0 };
-        Finding::error("this is not UTF-8").at(place).mend("save the file as UTF-8").into()
+        Finding::error("this is not UTF-8").at(place).help("save the file as UTF-8").into()
     })
 }
 
@@ -246,10 +246,10 @@ mod tests {
         paths.iter().map(source).collect()
     }
 
-    /// Each finding as `file:line:column message → mend`.
+    /// Each finding as `file:line:column message → help`.
     fn told(found: &[Finding]) -> Vec<String> {
         let place = |finding: &Finding| finding.place.as_ref().unwrap().to_string().replace('\\', "/");
-        let one = |f: &Finding| format!("{} {} → {}", place(f), f.message, f.mend.as_ref().unwrap());
+        let one = |f: &Finding| format!("{} {} → {}", place(f), f.message, f.help.as_ref().unwrap());
         found.iter().map(one).collect()
     }
 
@@ -355,7 +355,7 @@ mod tests {
         }
         assert!(
             parse("replicaCount: 1\n", Path::new("k/values.yaml")).1[0]
-                .mend
+                .help
                 .as_ref()
                 .unwrap()
                 .contains("Helm")

@@ -137,7 +137,7 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
         if releases[..index].iter().any(|other| (&other.chart.release, &other.namespace) == name) {
             let told = format!("the release `{}` is named twice", release.chart.release);
             found.push(
-                Finding::error(told).at(release.place.clone()).mend("give one of them another `release`"),
+                Finding::error(told).at(release.place.clone()).help("give one of them another `release`"),
             );
         }
     }
@@ -146,21 +146,21 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
 
 /// What is named and is not there, or is no YAML.
 fn missing(root: &Path, source: &Source) -> Vec<Finding> {
-    let lacks = |path: &Path, what: &str, mend: &str| {
+    let lacks = |path: &Path, what: &str, help: &str| {
         let told = format!("`{}` {what}", shown(root, path));
-        Finding::error(told).at(source.place.clone()).mend(mend)
+        Finding::error(told).at(source.place.clone()).help(help)
     };
     match &source.kind {
         SourceKind::Path(_) => Vec::new(),
         SourceKind::Kustomize(folder) if kustomize::file(folder).is_some() => Vec::new(),
         SourceKind::Kustomize(folder) => {
-            let mend = "name the folder of an overlay; plain manifests are a `path`";
-            vec![lacks(folder, "has no kustomization.yaml", mend)]
+            let help = "name the folder of an overlay; plain manifests are a `path`";
+            vec![lacks(folder, "has no kustomization.yaml", help)]
         }
         SourceKind::Chart(chart) => {
             let no_chart = (!chart.folder.join("Chart.yaml").is_file()).then(|| {
-                let mend = "name the folder of a chart; plain manifests are a `path`";
-                lacks(&chart.folder, "has no Chart.yaml", mend)
+                let help = "name the folder of a chart; plain manifests are a `path`";
+                lacks(&chart.folder, "has no Chart.yaml", help)
             });
             let values = chart.values.iter().flat_map(|file| match file::read_text(file, file::OBJECTS) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -183,12 +183,12 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
 /// What is wrong with a values file: Helm names neither its line nor, at times, the file.
 fn values(text: &str, file: &Path) -> Vec<Finding> {
     let (documents, mut found) = yaml::documents(text, file);
-    let mend = "a values file is a mapping: `key: value`";
+    let help = "a values file is a mapping: `key: value`";
     found.extend(
         documents
             .iter()
             .filter(|one| !one.value.is_object())
-            .map(|one| Finding::error("these are no values for a chart").at(one.place.clone()).mend(mend)),
+            .map(|one| Finding::error("these are no values for a chart").at(one.place.clone()).help(help)),
     );
     found
 }
@@ -341,7 +341,7 @@ mod tests {
         let finding = &fault.findings[0];
         assert_eq!(finding.place.as_ref().unwrap().to_string(), "k8s/a.yaml:3");
         assert!(finding.message.ends_with("in File: a.yaml"), "{}", finding.message);
-        assert_eq!(finding.mend.as_ref().unwrap().split(' ').nth(4), Some("`kubectl"));
+        assert_eq!(finding.help.as_ref().unwrap().split(' ').nth(4), Some("`kubectl"));
     }
 
     #[tokio::test]

@@ -60,7 +60,7 @@ pub(crate) struct Entry {
 pub(crate) struct Wrong {
     pub(crate) at: At,
     pub(crate) told: Cow<'static, str>,
-    pub(crate) mend: &'static str,
+    pub(crate) help: &'static str,
 }
 
 impl Node {
@@ -105,7 +105,7 @@ struct Flattening<'a> {
 impl Flattening<'_> {
     fn value(&mut self, node: &Node, depth: usize, aliased: bool) -> Result<Value, Wrong> {
         if depth > DEPTH {
-            return Err(wrong(node.at, "this nests too deep", "no Kubernetes object does; mend the file"));
+            return Err(wrong(node.at, "this nests too deep", "no Kubernetes object does; fix the file"));
         }
         if aliased {
             self.spend(node.at)?;
@@ -154,8 +154,8 @@ impl Flattening<'_> {
                 _ => Vec::new(),
             };
             if sources.is_empty() || sources.iter().any(|source| !matches!(source.body, Body::Mapping(_))) {
-                let mend = "give it an alias of a mapping: `<<: *name`";
-                return Err(wrong(merge.at, "`<<` merges a mapping or a list of mappings", mend));
+                let help = "give it an alias of a mapping: `<<: *name`";
+                return Err(wrong(merge.at, "`<<` merges a mapping or a list of mappings", help));
             }
             for source in sources {
                 let Body::Mapping(merged) = &source.body else { continue };
@@ -168,8 +168,8 @@ impl Flattening<'_> {
                         None => all.push(entry),
                         Some(known) if known < own && before(all[known].at, merge.at) => {
                             let told = format!("`{}` stands before the `<<` that brings it, too", entry.key);
-                            let mend = "write `<<` first: kubectl takes the last of the two, kustomize the written one";
-                            return Err(wrong(all[known].at, told, mend));
+                            let help = "write `<<` first: kubectl takes the last of the two, kustomize the written one";
+                            return Err(wrong(all[known].at, told, help));
                         }
                         Some(_) => {}
                     }
@@ -188,8 +188,8 @@ impl Flattening<'_> {
     }
 }
 
-fn wrong(at: At, told: impl Into<Cow<'static, str>>, mend: &'static str) -> Wrong {
-    Wrong { at, told: told.into(), mend }
+fn wrong(at: At, told: impl Into<Cow<'static, str>>, help: &'static str) -> Wrong {
+    Wrong { at, told: told.into(), help }
 }
 
 fn before(one: At, other: At) -> bool {

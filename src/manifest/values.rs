@@ -54,8 +54,8 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
                 let told = format!(
                     "`set.{key}` looks like a secret; everybody on this machine can read Helm's arguments"
                 );
-                let mend = "write it into a values file that git does not have, and name that in `values`";
-                found.push(Finding::warning(told).at(source.place.clone()).mend(mend));
+                let help = "write it into a values file that git does not have, and name that in `values`";
+                found.push(Finding::warning(told).at(source.place.clone()).help(help));
             }
         }
         let files = chart.values.iter().cloned().chain([chart.folder.join("values.yaml")]);
@@ -85,8 +85,8 @@ fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
                 } else {
                     format!("`{key}` looks like a secret in clear")
                 };
-                let mend = "move it into a values file of its own that git does not have (.gitignore), and name that in `values`";
-                found.push(Finding::warning(told).at(place.clone()).mend(mend));
+                let help = "move it into a values file of its own that git does not have (.gitignore), and name that in `values`";
+                found.push(Finding::warning(told).at(place.clone()).help(help));
             }
         }
     }
@@ -103,8 +103,8 @@ fn random(root: &Path, chart: &Chart) -> Option<Finding> {
     let (function, place) = first(root, chart, &RANDOM)?;
     let told =
         format!("`{function}` gives another value at every `todo up`, and whatever reads it starts again");
-    let mend = "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
-    Some(Finding::warning(told).at(place).mend(mend))
+    let help = "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
+    Some(Finding::warning(told).at(place).help(help))
 }
 
 /// The first template that wants to know what is in the cluster: here a chart is rendered before one is looked at, and
@@ -117,9 +117,9 @@ fn blind(root: &Path, chart: &Chart) -> Option<Finding> {
             "`.Release.{word}` never changes: the chart is rendered as a first installation each time"
         ),
     };
-    let mend = "if its objects depend on that, let Helm install it: `mode = \"release\"` beside `chart`";
+    let help = "if its objects depend on that, let Helm install it: `mode = \"release\"` beside `chart`";
     let note = Finding { severity: Severity::Note, ..Finding::warning(told) };
-    Some(note.at(place).mend(mend))
+    Some(note.at(place).help(help))
 }
 
 /// Where a template uses one of `words` first. What a chart only says to people does not count.

@@ -68,7 +68,7 @@ pub fn documents(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
                 reader.complain(
                     At { line: error.line(), column: error.column() },
                     format!("this is not JSON: {told}"),
-                    "mend it, or name the file `.yaml` if it is YAML",
+                    "fix it, or name the file `.yaml` if it is YAML",
                 );
                 return (reader.read, reader.found);
             }
@@ -291,23 +291,23 @@ impl<'a> Reader<'a> {
                         *key = Some(Key { at: node.at, name, merges });
                     }
                     Err(told) => {
-                        let mend = if node.is_collection() {
+                        let help = if node.is_collection() {
                             "quote the value if it is text; if the file is a Helm template, name its chart with `chart = …`"
                         } else {
                             "put the key in quotes"
                         };
-                        wrong = Some((told.to_owned(), mend));
+                        wrong = Some((told.to_owned(), help));
                         *key = Some(Key { at: node.at, name: String::new(), merges: false });
                     }
                 },
             },
         }
-        if let Some((told, mend)) = wrong {
+        if let Some((told, help)) = wrong {
             let at = match self.open.last() {
                 Some(Open::Mapping { key: Some(key), .. }) => key.at,
                 _ => self.origin,
             };
-            self.complain(at, told, mend);
+            self.complain(at, told, help);
         }
     }
 
@@ -321,22 +321,22 @@ impl<'a> Reader<'a> {
             Ok((value, places)) => {
                 self.read.push(Document { value, place: root.at.in_file(self.file), places });
             }
-            Err(wrong) => self.complain(wrong.at, wrong.told, wrong.mend),
+            Err(wrong) => self.complain(wrong.at, wrong.told, wrong.help),
         }
     }
 
-    fn complain(&mut self, at: At, told: impl Into<String>, mend: impl Into<String>) {
-        self.found.push(Finding::error(told).at(at.in_file(self.file)).mend(mend));
+    fn complain(&mut self, at: At, told: impl Into<String>, help: impl Into<String>) {
+        self.found.push(Finding::error(told).at(at.in_file(self.file)).help(help));
     }
 
     fn syntax(&mut self, error: &ScanError, text: &str) {
         let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
-        let mend = if line.contains("{{") {
+        let help = if line.contains("{{") {
             "this is a template, not YAML: name its chart with `chart = …` instead of `path = …`"
         } else {
             advice(error.kind())
         };
-        self.complain(self.at(error.marker()), format!("this is not YAML: {}", error.kind()), mend);
+        self.complain(self.at(error.marker()), format!("this is not YAML: {}", error.kind()), help);
     }
 }
 
@@ -348,7 +348,7 @@ fn advice(kind: &ErrorKind) -> &'static str {
         | ErrorKind::TabNotAllowed
         | ErrorKind::TabInPlainScalar
         | ErrorKind::TabAtBlockScalarStart => "indent with blanks; YAML takes no tabs",
-        ErrorKind::MappingValueNotAllowed => "quote the text if it contains `: `, or mend the indentation",
+        ErrorKind::MappingValueNotAllowed => "quote the text if it contains `: `, or fix the indentation",
         ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => "close the quote",
         ErrorKind::UnexpectedCharacter { .. } => "quote a text that begins with `@`, a backquote or `%`",
         ErrorKind::UnclosedFlowCollection { .. }
@@ -367,7 +367,7 @@ fn advice(kind: &ErrorKind) -> &'static str {
         | ErrorKind::MappingKeyNotAllowed => {
             "compare the indentation with the lines above; a key needs `: ` after it"
         }
-        _ => "mend the YAML here or just above",
+        _ => "fix the YAML here or just above",
     }
 }
 

@@ -127,7 +127,7 @@ impl Config {
             let Some(asked) = asked.filter(|asked| has != 0 && *asked != has) else { return };
             let message = format!("the profile has {has}{unit} {what}, deploy.toml asks for {asked}{unit}");
             let severity = if has < asked { Severity::Warning } else { Severity::Note };
-            found.push(Finding { severity, ..Finding::warning(message) }.mend(anew(key)));
+            found.push(Finding { severity, ..Finding::warning(message) }.help(anew(key)));
         };
         amount("cpus", "CPUs", self.cpus, wanted.cpus.map(i64::from), "");
         amount(
@@ -149,12 +149,12 @@ impl Config {
         if let Some(driver) = wanted.driver.as_deref().filter(|driver| !same_driver(driver, &self.driver)) {
             let message =
                 format!("the profile has the driver `{}`, deploy.toml asks for `{driver}`", self.driver);
-            found.push(Finding::warning(message).mend(anew("driver")));
+            found.push(Finding::warning(message).help(anew("driver")));
         }
         if let Some(version) = wanted.kubernetes.as_deref().filter(|version| !self.is_kubernetes(version)) {
             let has = &self.kubernetes.version;
             found.push(
-                Finding::warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).mend(
+                Finding::warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).help(
                     format!(
                         "to a newer version: `minikube start -p {profile} --kubernetes-version={version} --keep-context`; to an older one only anew: `minikube delete -p {profile}`, then `todo up`"
                     ),
@@ -166,12 +166,12 @@ impl Config {
             let message =
                 format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
             let severity = Severity::Note;
-            found.push(Finding { severity, ..Finding::warning(message) }.mend(anew("runtime")));
+            found.push(Finding { severity, ..Finding::warning(message) }.help(anew("runtime")));
         }
         let nodes = self.nodes.as_ref().map_or(1, Vec::len);
         if nodes != wanted.nodes as usize && wanted.nodes != 0 {
             let message = format!("the profile has {nodes} node(s), deploy.toml asks for {}", wanted.nodes);
-            let (severity, mend) = if nodes < wanted.nodes as usize {
+            let (severity, help) = if nodes < wanted.nodes as usize {
                 (Severity::Warning, format!("`minikube node add -p {profile}` adds one"))
             } else {
                 (
@@ -181,7 +181,7 @@ impl Config {
                     ),
                 )
             };
-            found.push(Finding { severity, ..Finding::warning(message) }.mend(mend));
+            found.push(Finding { severity, ..Finding::warning(message) }.help(help));
         }
         for finding in &mut found {
             finding.subject = Some(format!("profile {profile}"));

@@ -66,8 +66,8 @@ pub(crate) async fn start(
     if driver.as_deref() == Some("docker") && !docker {
         // minikube would call it a wrong usage (exit code 14).
         reach::reach(&run.world).await.map_err(|error| {
-            let mend = error.mend();
-            Fault::new(Kind::Prerequisite, error).hint(mend)
+            let help = error.help();
+            Fault::new(Kind::Prerequisite, error).hint(help)
         })?;
     }
     let container = matches!(driver.as_deref(), Some("docker" | "podman"));
@@ -99,8 +99,8 @@ pub(crate) async fn start(
             }
             Some(Told::Text(text)) => item.log(text),
             Some(Told::Warning(text)) => {
-                let mend = "minikube goes on; should something be missing later, this is why";
-                run.sink.warn(Finding::warning(text).about(format!("profile {profile}")).mend(mend));
+                let help = "minikube goes on; should something be missing later, this is why";
+                run.sink.warn(Finding::warning(text).about(format!("profile {profile}")).help(help));
             }
             Some(Told::Failed(failure)) => item.log(failure.message),
             None => {}
@@ -194,7 +194,7 @@ fn ports(wanted: &project::Minikube, existing: Option<&Config>, notes: &mut Vec<
         match TcpListener::bind((Ipv4Addr::LOCALHOST, *port)) {
             Ok(_) => ports.push(binding),
             Err(error) => notes.push(
-                Finding::warning(format!("port {port} of this machine is not published: {error}")).mend(format!(
+                Finding::warning(format!("port {port} of this machine is not published: {error}")).help(format!(
                     "see who has it: `ss -ltnp 'sport = :{port}'`; or name another `local-port` in deploy.toml"
                 )),
             ),
@@ -222,7 +222,7 @@ fn in_effect(run: &Run) -> Option<Finding> {
     let message = format!("minikube also follows the environment: {}", names.join(", "));
     let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
     (!names.is_empty())
-        .then(|| note.mend("`unset` what should not count; deploy.toml comes before all of them"))
+        .then(|| note.help("`unset` what should not count; deploy.toml comes before all of them"))
 }
 
 fn lost(wanted: &project::Minikube, text: String) -> Finding {
@@ -231,7 +231,7 @@ fn lost(wanted: &project::Minikube, text: String) -> Finding {
     )
     .about(format!("profile {}", wanted.profile))
     .evidence([text])
-    .mend("what this project deploys is applied again; deploy the rest again too")
+    .help("what this project deploys is applied again; deploy the rest again too")
 }
 
 /// Tells what lies half-downloaded in minikube's cache; never ends.

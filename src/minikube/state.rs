@@ -133,8 +133,8 @@ fn is_of(node: &ContainerInspectResponse, profile: &Profile) -> bool {
 /// Nodes that are containers of the host's engine.
 async fn containers(run: &Run, profile: &Profile, config: Config, patience: Duration) -> Result<Seen> {
     let (host, engine) = reach::reach(&run.world).await.map_err(|error| {
-        let mend = error.mend();
-        Fault::new(Kind::Prerequisite, error).hint(mend)
+        let help = error.help();
+        Fault::new(Kind::Prerequisite, error).hint(help)
     })?;
     let machines = config.machines(profile);
     let inspected = join_all(machines.iter().map(|name| inspect(&engine, name))).await;

@@ -219,7 +219,7 @@ async fn data_that_went_with_the_volume_is_not_passed_over() {
     std::fs::remove_file(bench.path("container.json")).unwrap();
     bench.on("start", &bench.runs(), 0);
     let node = bench.ensure().await.unwrap();
-    assert!(node.notes[0].message.contains("volume is gone") && node.notes[0].mend.is_some());
+    assert!(node.notes[0].message.contains("volume is gone") && node.notes[0].help.is_some());
     assert!(bench.engine_saw("PUT").is_empty());
 }
 
@@ -303,7 +303,7 @@ async fn a_profile_that_differs_from_the_project_says_so_and_how_to_apply_it() {
         ]
     );
     assert!(
-        node.notes.iter().all(|note| note.mend.as_deref().is_some_and(|mend| mend.contains("`minikube ")))
+        node.notes.iter().all(|note| note.help.as_deref().is_some_and(|help| help.contains("`minikube ")))
     );
     bench.wanted.kubernetes = Some("v1.35".to_owned());
     assert_eq!(bench.ensure().await.unwrap().notes.len(), 3);

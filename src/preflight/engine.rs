@@ -80,7 +80,7 @@ pub(super) fn missing(
             None => Finding::error(error.to_string()),
         },
     };
-    Some(finding.mend(error.mend()))
+    Some(finding.help(error.help()))
 }
 
 /// What it means that others can listen to what is said to the engine.
@@ -89,8 +89,8 @@ pub(super) fn open(address: &Address) -> Option<Finding> {
         "the Docker engine at `{address}` is on another machine and has no TLS: whoever is on the way reads what it is sent, \
          build secrets and logins too, and can start what they like"
     );
-    let mend = "give it certificates and set `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`, or forward its socket by `ssh -L`";
-    address.is_open().then(|| Finding::warning(message).mend(mend))
+    let help = "give it certificates and set `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`, or forward its socket by `ssh -L`";
+    address.is_open().then(|| Finding::warning(message).help(help))
 }
 
 /// What the engine has.
@@ -155,7 +155,7 @@ mod tests {
             told.message.contains("`tcp://10.0.0.1:2375`") && told.message.contains("has no TLS"),
             "{told:?}"
         );
-        assert!(told.mend.is_some());
+        assert!(told.help.is_some());
         assert_eq!(open(&Address::Tcp("127.0.0.1:2375".to_owned())), None);
     }
 }

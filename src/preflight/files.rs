@@ -42,14 +42,14 @@ fn context(project: &Project, image: &Image) -> Option<Finding> {
     let path = short(project, &image.context);
     if image.context.is_file() {
         return Some(
-            Finding::error(format!("the context `{path}` is a file")).mend("name the folder that it lies in"),
+            Finding::error(format!("the context `{path}` is a file")).help("name the folder that it lies in"),
         );
     }
     match std::fs::read_dir(&image.context) {
         Ok(_) => None,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(
             Finding::error(format!("there is no context `{path}`"))
-                .mend("name the folder that the image is built from: `context = …`"),
+                .help("name the folder that the image is built from: `context = …`"),
         ),
         Err(error) => Some(unreadable(&image.context, &error)),
     }
@@ -62,17 +62,17 @@ fn dockerfile(project: &Project, image: &Image) -> Option<Finding> {
     }
     if path.is_dir() {
         let message = format!("the dockerfile `{}` is a folder", short(project, path));
-        return Some(Finding::error(message).mend("name the file: `dockerfile = …`"));
+        return Some(Finding::error(message).help("name the file: `dockerfile = …`"));
     }
     match file::open(path) {
         Ok(_) => None,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let near = like_it(path);
-            let mend = near.map_or_else(
+            let help = near.map_or_else(
                 || "write it, or say where it is: `dockerfile = …`".to_owned(),
                 |near| format!("or is it this one? `dockerfile = \"{}\"`", short(project, &near)),
             );
-            Some(Finding::error(format!("there is no Dockerfile `{}`", short(project, path))).mend(mend))
+            Some(Finding::error(format!("there is no Dockerfile `{}`", short(project, path))).help(help))
         }
         Err(error) => Some(unreadable(path, &error)),
     }
@@ -101,14 +101,14 @@ fn secrets(world: &World, project: &Project, image: &Image) -> Vec<Finding> {
             Finding::error(format!(
                 "the build secret `{id}` comes from the variable `{name}`, which is not set"
             ))
-            .mend(format!("set it: `export {name}=…`"))
+            .help(format!("set it: `export {name}=…`"))
         }),
         BuildSecret::File(path) => file::open(path).err().map(|error| {
             let path = short(project, path);
             Finding::error(format!(
                 "the build secret `{id}` comes from `{path}`, which cannot be read: {error}"
             ))
-            .mend("write that file, or name another one")
+            .help("write that file, or name another one")
         }),
     };
     image.secrets.iter().filter_map(lacks).collect()
@@ -122,7 +122,7 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
             open.map(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => {
                     Finding::error(format!("there are no manifests at `{}`", short(project, path)))
-                        .mend("name a file, a folder or a glob: `path = …`")
+                        .help("name a file, a folder or a glob: `path = …`")
                 }
                 _ => unreadable(path, &error),
             })
@@ -132,17 +132,17 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
             (!there).then(|| {
                 let folder = short(project, folder);
                 Finding::error(format!("there is no kustomization in `{folder}`"))
-                    .mend("name the folder of a `kustomization.yaml`: `kustomize = …`")
+                    .help("name the folder of a `kustomization.yaml`: `kustomize = …`")
             })
         }
         SourceKind::Chart(chart) => {
             if !chart.folder.join("Chart.yaml").is_file() {
                 let message = format!("there is no chart in `{}`", short(project, &chart.folder));
-                return Some(Finding::error(message).mend("name the folder of a `Chart.yaml`: `chart = …`"));
+                return Some(Finding::error(message).help("name the folder of a `Chart.yaml`: `chart = …`"));
             }
             let missing = chart.values.iter().find(|path| !path.is_file())?;
             let message = format!("there is no values file `{}`", short(project, missing));
-            Some(Finding::error(message).mend("write it, or take it out of `values`"))
+            Some(Finding::error(message).help("write it, or take it out of `values`"))
         }
     }
 }
@@ -155,7 +155,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Finding {
     let path = path.display();
     let finding = Finding::error(format!("`{path}` cannot be read: {error}"));
     if error.kind() == std::io::ErrorKind::InvalidInput {
-        return finding.mend(file::advice(error));
+        return finding.help(file::advice(error));
     }
-    finding.mend(format!("see who may: `ls -ld {path}`; let this user: `chmod -R u+rX {path}`"))
+    finding.help(format!("see who may: `ls -ld {path}`; let this user: `chmod -R u+rX {path}`"))
 }

@@ -58,14 +58,14 @@ fn update(os: Os) -> &'static str {
 pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     let os = run.world.os;
     let Some(program) = exec::find(&run.world, "minikube") else {
-        return Some(Finding::error("minikube is not on the PATH").mend(install(os)));
+        return Some(Finding::error("minikube is not on the PATH").help(install(os)));
     };
     let call = Call::new(&program).args(["version", "-o", "json"]).env("LC_ALL", "C").read_only();
     let text = match call.output(run).await {
         Ok(output) => output.stdout,
         Err(error) => {
             let message = format!("`{}` does not run: {error}", program.display());
-            return Some(Finding::error(message).mend(install(os)));
+            return Some(Finding::error(message).help(install(os)));
         }
     };
     let printed = text.lines().find_map(|line| serde_json::from_str::<Printed>(line).ok());
@@ -78,12 +78,12 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
         }),
         Some(_) => Some(
             Finding::error(format!("minikube {name} is too old: {major}.{minor} is the oldest that works"))
-                .mend(update(os)),
+                .help(update(os)),
         ),
         // A build of somebody's own may call itself anything.
         None => Some(
             Finding::warning(format!("`{}` says no version that can be read", program.display()))
-                .mend(update(os)),
+                .help(update(os)),
         ),
     }
 }
@@ -93,7 +93,7 @@ pub(super) fn docker(world: &World) -> Option<Finding> {
     let found = exec::find(world, "docker");
     found.is_none().then(|| {
         Finding::error("`docker` is not on the PATH, and minikube calls it")
-            .mend("install it: https://docs.docker.com/engine/install")
+            .help("install it: https://docs.docker.com/engine/install")
     })
 }
 
@@ -101,7 +101,7 @@ pub(super) fn docker(world: &World) -> Option<Finding> {
 pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in &project.sources {
-        let (any, mend) = match source.kind {
+        let (any, help) = match source.kind {
             SourceKind::Path(_) => continue,
             SourceKind::Kustomize(_) => (
                 &["kustomize", "kubectl", "minikube"][..],
@@ -111,7 +111,7 @@ pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
         };
         if any.iter().all(|name| exec::find(world, name).is_none()) {
             let message = format!("`{}` is not on the PATH, and renders this", any.join("` or `"));
-            findings.push(Finding::error(message).at(source.place.clone()).mend(mend));
+            findings.push(Finding::error(message).at(source.place.clone()).help(help));
         }
     }
     findings
@@ -122,7 +122,7 @@ pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Fin
     let source = project.sources.iter().find(|source| matches!(source.kind, SourceKind::Chart(_)))?;
     let program = exec::find(&run.world, "helm")?;
     let update = "update it: https://helm.sh/docs/intro/install";
-    let at = |finding: Finding| finding.at(source.place.clone()).mend(update);
+    let at = |finding: Finding| finding.at(source.place.clone()).help(update);
     match chart::version(run, &program).await {
         Ok(Some(version)) if version < chart::OLDEST => {
             let told = format!("Helm {version} is too old: {} is the oldest that works", chart::OLDEST);

@@ -21,9 +21,9 @@ const DISK_EXISTING: u64 = 1 << 30;
 /// CPUs and memory, for a node that is to be made. With `MINIKUBE_FORCE` minikube tries anyway, and so do we.
 pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut wrong = |message: String, mend: &str| {
+    let mut wrong = |message: String, help: &str| {
         let finding = if forced { Finding::warning(message) } else { Finding::error(message) };
-        found.push(finding.about("minikube").mend(mend));
+        found.push(finding.about("minikube").help(help));
     };
     let give = if facts.desktop {
         "give Docker Desktop more: Settings → Resources; or ask for less"
@@ -34,8 +34,8 @@ pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> V
     if cpus < CPUS {
         wrong(format!("a node needs {CPUS} CPUs, deploy.toml asks for {cpus}"), "`cpus = 2` in deploy.toml");
     } else if facts.cpus != 0 && cpus > facts.cpus {
-        let mend = format!("{give}: `cpus` in deploy.toml");
-        wrong(format!("deploy.toml asks for {cpus} CPUs, the Docker engine has {}", facts.cpus), &mend);
+        let help = format!("{give}: `cpus` in deploy.toml");
+        wrong(format!("deploy.toml asks for {cpus} CPUs, the Docker engine has {}", facts.cpus), &help);
     }
     match memory {
         Some(memory) if memory < MEMORY => {
@@ -43,12 +43,12 @@ pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> V
             wrong(message, "`memory = \"2g\"` in deploy.toml, or more");
         }
         Some(memory) if facts.memory != 0 && memory > facts.memory => {
-            let mend = format!("{give}: `memory` in deploy.toml");
+            let help = format!("{give}: `memory` in deploy.toml");
             let message = format!(
                 "deploy.toml asks for {memory} MiB of memory, the Docker engine has {} MiB",
                 facts.memory
             );
-            wrong(message, &mend);
+            wrong(message, &help);
         }
         _ if facts.memory != 0 && facts.memory < MEMORY => {
             let message =
@@ -61,7 +61,7 @@ pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> V
                 asked.nodes, facts.memory
             ))
             .about("minikube")
-            .mend("fewer `nodes` or less `memory` in deploy.toml"),
+            .help("fewer `nodes` or less `memory` in deploy.toml"),
         ),
         _ => {}
     }
@@ -88,7 +88,7 @@ fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
         (true, ..DISK_SOON) | (false, ..DISK_EXISTING) => Finding::warning(message),
         _ => return None,
     };
-    Some(finding.mend(format!("make room, for example: `{command}`")))
+    Some(finding.help(format!("make room, for example: `{command}`")))
 }
 
 /// How many inotify instances a node takes: systemd, the engine, the kubelet and the programs of its pods.
@@ -119,7 +119,7 @@ fn too_few_instances(limit: usize, nodes: usize) -> Option<Finding> {
         nodes => format!("besides the {nodes} nodes of minikube that run already"),
     };
     (limit < INSTANCES * (nodes + 1)).then(|| {
-        Finding::warning(format!("the kernel allows {limit} inotify instances, which are few {running}")).mend(
+        Finding::warning(format!("the kernel allows {limit} inotify instances, which are few {running}")).help(
             "`sudo sysctl fs.inotify.max_user_instances=1024`, or stop a profile that you do not need: `minikube profile list`",
         )
     })
@@ -130,7 +130,7 @@ fn too_few_watches(limit: usize) -> Option<Finding> {
         Finding::warning(format!(
             "the kernel lets a user watch {limit} files by inotify, which are few for a node of minikube"
         ))
-        .mend("`sudo sysctl fs.inotify.max_user_watches=524288`")
+        .help("`sudo sysctl fs.inotify.max_user_watches=524288`")
     })
 }
 
@@ -170,7 +170,7 @@ mod tests {
         assert!(check(&Minikube { cpus: Some(64), ..unspecific() }, &Facts::default(), false).is_empty());
         let small = Facts { cpus: 2, memory: 1000, desktop: true, ..Facts::default() };
         let found = check(&unspecific(), &small, false);
-        assert!(found[0].mend.as_deref().unwrap().contains("Docker Desktop"));
+        assert!(found[0].help.as_deref().unwrap().contains("Docker Desktop"));
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl Machine {
     /// The errors, and the kind of the fault that they are.
     async fn errors(&self) -> (Kind, Vec<String>) {
         let fault = self.check().await.unwrap_err();
-        assert!(fault.findings.iter().all(|finding| finding.mend.is_some()), "{:?}", fault.findings);
+        assert!(fault.findings.iter().all(|finding| finding.help.is_some()), "{:?}", fault.findings);
         (fault.kind, errors(&fault.findings))
     }
 }
@@ -166,7 +166,7 @@ async fn mistakes_of_the_project_alone_are_the_users() {
     machine.write("docker/web/Dockerfile.prod", "");
     let fault = machine.check().await.unwrap_err();
     assert_eq!(
-        fault.findings[0].mend.as_deref(),
+        fault.findings[0].help.as_deref(),
         Some("or is it this one? `dockerfile = \"docker/web/Dockerfile.prod\"`")
     );
 }

@@ -48,7 +48,7 @@ pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
     for entry in &reader.entries {
         if let Some(known) = first.insert(&entry.key, &entry.place) {
             let told = format!("`{}` is there twice, first in line {}", entry.key, known.line);
-            reader.found.push(Finding::error(told).at(entry.place.clone()).mend("keep one of the two"));
+            reader.found.push(Finding::error(told).at(entry.place.clone()).help("keep one of the two"));
         }
     }
     let Reader { found, entries, .. } = reader;
@@ -65,7 +65,7 @@ pub fn read_bytes(bytes: &[u8], file: &Path) -> Result<Dotenv, Vec<Finding>> {
         Err(error) => {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             let place = Place { file: file.to_owned(), line, column: 0 };
-            Err(vec![Finding::error("this is not UTF-8").at(place).mend("save the file as UTF-8")])
+            Err(vec![Finding::error("this is not UTF-8").at(place).help("save the file as UTF-8")])
         }
     }
 }
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
             // The line may be a value that was pasted without its key: not even its first word is shown.
             let finding = Finding::error("this line has no `=`").at(place);
             self.found.push(
-                finding.mend("write KEY=VALUE, or `#` before a comment; quote a value of several lines"),
+                finding.help("write KEY=VALUE, or `#` before a comment; quote a value of several lines"),
             );
             self.skip(after);
             return;
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
             Err(why) => {
                 let finding =
                     Finding::error(format!("what stands before the `=` is no key: it {why}")).at(place);
-                self.found.push(finding.mend("write KEY=VALUE, without blanks inside the key"));
+                self.found.push(finding.help("write KEY=VALUE, without blanks inside the key"));
                 self.skip(after);
                 return;
             }
@@ -122,8 +122,8 @@ impl<'a> Reader<'a> {
         let Some(read) = read else { return };
         if read.contains("${") && !value.starts_with('\'') {
             let finding = Finding::warning(format!("the value of `{key}` is taken as it is, with its `${{`"));
-            let mend = "write the value out, or put it in single quotes: variables are not expanded";
-            self.found.push(finding.at(place.clone()).mend(mend));
+            let help = "write the value out, or put it in single quotes: variables are not expanded";
+            self.found.push(finding.at(place.clone()).help(help));
         }
         self.entries.push(Entry { key, value: Secret::new(read), place });
     }
@@ -142,8 +142,8 @@ impl<'a> Reader<'a> {
                     let tail = rest.trim_start();
                     if !tail.is_empty() && !tail.starts_with('#') {
                         let told = format!("something follows the closing quote of `{key}`");
-                        let mend = "put a backslash before a quote inside double quotes, or use single quotes around it";
-                        self.found.push(Finding::error(told).at(place.clone()).mend(mend));
+                        let help = "put a backslash before a quote inside double quotes, or use single quotes around it";
+                        self.found.push(Finding::error(told).at(place.clone()).help(help));
                     }
                     self.line += lines;
                     self.skip(after);
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
             }
         }
         let finding = Finding::error(format!("the quote of `{key}` is never closed")).at(place.clone());
-        self.found.push(finding.mend(format!("end the value with {quote}")));
+        self.found.push(finding.help(format!("end the value with {quote}")));
         // Whether the next lines are keys or the value nobody can say: go on with the next line.
         let after = self.rest.split_once('\n').map_or("", |(_, after)| after);
         self.skip(after);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn told(found: &[Finding]) -> Vec<String> {
-        assert!(found.iter().all(|finding| finding.mend.is_some()));
+        assert!(found.iter().all(|finding| finding.help.is_some()));
         found
             .iter()
             .map(|finding| format!("{} {}", finding.place.as_ref().unwrap(), finding.message))

@@ -63,7 +63,7 @@ impl<'a> Reading<'a> {
                     Some(twice) => {
                         let first = twice.first.map(|at| format!(": first at {}", reading.place(&(at..at))));
                         let told = format!("`{}` stands twice{}", twice.name, first.unwrap_or_default());
-                        Finding::error(told).mend(twice.mend)
+                        Finding::error(told).help(twice.help)
                     }
                 },
             };
@@ -126,9 +126,9 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     /// Notes a mistake about the section as a whole, with what to do.
-    pub fn lacks(&self, what: impl fmt::Display, mend: impl Into<String>) {
+    pub fn lacks(&self, what: impl fmt::Display, help: impl Into<String>) {
         let subject = if self.name.is_empty() { "the file".to_owned() } else { format!("`[{}]`", self.name) };
-        self.reading.note(Finding::error(format!("{subject} {what}")).at(self.place.clone()).mend(mend));
+        self.reading.note(Finding::error(format!("{subject} {what}")).at(self.place.clone()).help(help));
     }
 
     /// A text.
@@ -327,8 +327,8 @@ impl<'r, 'a> Section<'r, 'a> {
             let mistake =
                 Finding::error(format!("`{}` is not a key of {file}", self.path(written))).at(place);
             self.reading.note(match nearest(written, asked.iter().copied()) {
-                Some(meant) => mistake.mend(format!("did you mean `{meant}`?")),
-                None => mistake.mend(format!("known here: {}", asked.join(", "))),
+                Some(meant) => mistake.help(format!("did you mean `{meant}`?")),
+                None => mistake.help(format!("known here: {}", asked.join(", "))),
             });
         }
     }

@@ -56,7 +56,7 @@ pub fn env_files(project: &Project) -> Vec<Finding> {
         .map(|(file, place)| {
             let name = shown(&project.root, file);
             let told = format!("git has `{name}`, and with it every secret that is in it");
-            Finding::warning(told).at(place.clone()).mend(format!(
+            Finding::warning(told).at(place.clone()).help(format!(
                 "`git rm --cached {name}`, write it into .gitignore, and get new values: the old ones are in the history"
             ))
         })

@@ -111,22 +111,22 @@ impl Reading<'_> {
                         "cannot read `{name}`, which is `{key}` of `[secret.{}]`: {error}",
                         spec.name
                     );
-                    let mend = "put the file there, or name another in `files`";
+                    let help = "put the file there, or name another in `files`";
                     let needed = (self.known.needed)(&spec.name, key);
                     self.mistakes
-                        .push(Finding::error(told).at(spec.place.clone()).evidence(needed).mend(mend));
+                        .push(Finding::error(told).at(spec.place.clone()).evidence(needed).help(help));
                 }
             }
         }
         let empty = |key: &&DataKey| values.get(*key).is_none_or(|value| value.expose().is_empty());
         for key in spec.keys.iter().filter(empty) {
-            let mend = match file {
+            let help = match file {
                 Some(file) => format!("add `{key}=…` to {}", self.relative(file).display()),
                 None => format!("set the environment variable `{key}`"),
             };
             let mistake = Finding::error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
             let needed = (self.known.needed)(&spec.name, key);
-            self.mistakes.push(mistake.at(spec.place.clone()).evidence(needed).mend(mend));
+            self.mistakes.push(mistake.at(spec.place.clone()).evidence(needed).help(help));
         }
         self.places.push(places);
         // An empty optional value would look like a value to the program that gets it.
@@ -161,13 +161,13 @@ impl Reading<'_> {
                 return Some(Dotenv::default());
             }
             Err(error) => {
-                let mend = if error.kind() == ErrorKind::NotFound {
+                let help = if error.kind() == ErrorKind::NotFound {
                     format!("make it: `KEY=value`, a line each; {}", self.example(file))
                 } else {
                     "see that it is a file that you may read".to_owned()
                 };
                 let mistake = Finding::error(format!("cannot read `{}`: {error}", name.display()));
-                self.mistakes.push(mistake.at(place.clone()).mend(mend));
+                self.mistakes.push(mistake.at(place.clone()).help(help));
                 return None;
             }
         };
@@ -210,14 +210,14 @@ impl Reading<'_> {
                 }
                 None => continue,
             };
-            told.push(Finding::warning(words).at(entry.place.clone()).mend("write the real value"));
+            told.push(Finding::warning(words).at(entry.place.clone()).help("write the real value"));
         }
         if let Some((example, from)) = example.filter(|_| all && !there.entries.is_empty()) {
             for entry in example.entries {
                 if !there.entries.iter().any(|known| known.key == entry.key) {
                     let words = format!("`{}` is in {from} but not in {named}", entry.key);
-                    let mend = format!("add `{}=…` to {named}, or take it out of {from}", entry.key);
-                    told.push(Finding::warning(words).at(entry.place).mend(mend));
+                    let help = format!("add `{}=…` to {named}, or take it out of {from}", entry.key);
+                    told.push(Finding::warning(words).at(entry.place).help(help));
                 }
             }
         }
@@ -317,11 +317,11 @@ mod tests {
         assert!(absent[0].message.contains("cannot read `.env`"), "{absent:?}");
         std::fs::write(folder.path().join(".env.example"), "A=\n").unwrap();
         let absent = values(folder.path(), section, &[]).unwrap_err();
-        assert!(absent[0].mend.as_deref().unwrap().contains("`cp .env.example .env`"), "{absent:?}");
+        assert!(absent[0].help.as_deref().unwrap().contains("`cp .env.example .env`"), "{absent:?}");
         std::fs::write(folder.path().join(".env"), "A=\n").unwrap();
         let empty = values(folder.path(), section, &[]).unwrap_err();
         assert_eq!(empty.len(), 2, "{empty:?}");
-        assert_eq!(empty[1].mend.as_deref(), Some("add `B=…` to .env"));
+        assert_eq!(empty[1].help.as_deref(), Some("add `B=…` to .env"));
         assert_eq!(empty[1].evidence, ["s/B is needed"]);
     }
 

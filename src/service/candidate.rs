@@ -141,16 +141,16 @@ fn one(
             .iter()
             .filter_map(|(service, _)| Some(format!("`{}`", service.metadata.name.as_ref()?)))
             .collect();
-        let mend = if others.is_empty() {
+        let help = if others.is_empty() {
             "the manifests hold no Service: write one, or remove this entry".to_owned()
         } else {
             format!("the manifests hold {}", others.join(", "))
         };
-        return Err(Finding::error(format!("there is no Service `{name}`")).mend(mend));
+        return Err(Finding::error(format!("there is no Service `{name}`")).help(help));
     };
     let port = best_port(service).ok_or_else(|| {
         Finding::error(format!("the Service `{name}` has no TCP port that could be opened"))
-            .mend("give it a port in `spec.ports`, or open another Service")
+            .help("give it a port in `spec.ports`, or open another Service")
     })?;
     let behind =
         ingresses.iter().find_map(|(ingress, _)| front(ingress, name)).filter(|_| port.node_port.is_none());

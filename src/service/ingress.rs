@@ -116,10 +116,10 @@ fn decide(asking: &[Asking], wanted: bool, classes: &[IngressClass], pods: &[Pod
             None => {
                 let told =
                     "it names no class, and the cluster has no default one: no controller will serve it";
-                let mend = format!("write `ingressClassName: {}`", names[0]);
+                let help = format!("write `ingressClassName: {}`", names[0]);
                 let finding =
                     Finding::error(told).about(format!("Ingress/{}", one.name)).at(one.place.clone());
-                need.unserved.push((one.name.clone(), finding.mend(mend)));
+                need.unserved.push((one.name.clone(), finding.help(help)));
             }
         }
     }
@@ -129,7 +129,7 @@ fn decide(asking: &[Asking], wanted: bool, classes: &[IngressClass], pods: &[Pod
 }
 
 fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
-    let mend = match names {
+    let help = match names {
         [] => format!(
             "write `ingressClassName: {CLASS}`, for which `todo` enables minikube's addon, or install the controller of `{class}` first"
         ),
@@ -144,7 +144,7 @@ fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
     Finding::error(format!("nobody in the cluster serves the Ingress class `{class}`"))
         .about(format!("Ingress/{}", one.name))
         .at(one.place.clone())
-        .mend(mend)
+        .help(help)
 }
 
 fn is_ready(pod: &Pod) -> bool {
@@ -234,7 +234,7 @@ fn refused(pod: &Pod) -> Option<Finding> {
             Finding::error(format!("the image `{image}` cannot be pulled: {reason}"))
                 .about(format!("Pod/{name} in {NAMESPACE}"))
                 .evidence(waiting.message.iter().map(|message| message.trim().to_owned()))
-                .mend(format!(
+                .help(format!(
                     "give the node a network or a proxy; or bring the image: `minikube image load {}`",
                     image.split('@').next().unwrap_or(image)
                 ))
@@ -306,7 +306,7 @@ mod tests {
                 None => {
                     let (name, finding) = &found.unserved[0];
                     assert_eq!((name.as_str(), found.addon), ("web", false), "{asks:?}");
-                    assert!(finding.place.is_some() && finding.mend.is_some());
+                    assert!(finding.place.is_some() && finding.help.is_some());
                 }
             }
         }
@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(finding.evidence, ["dial tcp: lookup registry.k8s.io: no such host"]);
         assert!(
             finding
-                .mend
+                .help
                 .as_ref()
                 .unwrap()
                 .contains("`minikube image load registry.k8s.io/ingress-nginx/controller:v1.14.3`")

@@ -108,7 +108,7 @@ fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
         .about(door.object.id().to_string())
         .at(place.clone())
         .evidence([format!("Pod/{pod} refuses connections on {port}")])
-        .mend(format!(
+        .help(format!(
             "set `targetPort` to the port that the program listens on, or make it listen on 0.0.0.0:{port}"
         ))
 }

@@ -274,7 +274,7 @@ impl Prover<'_> {
         Opened::open(wish).await.map_err(|error| {
             Finding::error(format!("there is no port-forward to it: {error}"))
                 .about(format!("Service/{}", candidate.service))
-                .mend("see whether this user may listen on 127.0.0.1 and write into the folder for state (`XDG_STATE_HOME`)")
+                .help("see whether this user may listen on 127.0.0.1 and write into the folder for state (`XDG_STATE_HOME`)")
         })
     }
 

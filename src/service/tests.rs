@@ -170,7 +170,7 @@ async fn a_wrong_answer_that_stays_is_a_fault_long_before_the_time_is_up() {
         assert_eq!(fault.kind.exit_code(), 60);
         assert_eq!(fault.findings[0].message, format!("`http://{at}/` {message}"));
         assert_eq!(fault.findings[0].evidence, ["nothing here"]);
-        assert!(fault.findings[0].mend.is_some());
+        assert!(fault.findings[0].help.is_some());
     }
 }
 

@@ -170,7 +170,7 @@ async fn every_refusal_of_a_set_comes_at_once_with_its_place() {
     });
     let fault = stage.try_up(&set(), ApplyOptions::default()).await.unwrap_err();
     assert_eq!((fault.kind, fault.findings.len()), (Kind::Apply, 2));
-    assert!(fault.findings.iter().all(|f| f.place.is_some() && f.mend.is_some()));
+    assert!(fault.findings.iter().all(|f| f.place.is_some() && f.help.is_some()));
     assert_eq!(stage.labelled(), BTreeSet::new());
 }
 
@@ -256,7 +256,7 @@ async fn a_job_is_made_again_and_a_deployment_only_on_request() {
     let mut web = deployment(1);
     web.value["spec"]["template"]["spec"]["containers"][0]["image"] = json!("2");
     let fault = stage.try_up(&[job("2"), web.clone()], ApplyOptions::default()).await.unwrap_err();
-    assert!(fault.findings[0].mend.as_ref().unwrap().contains("todo.dev/recreate"));
+    assert!(fault.findings[0].help.as_ref().unwrap().contains("todo.dev/recreate"));
     web.value["metadata"]["annotations"]["todo.dev/recreate"] = json!("true");
     let old = uid(DEPLOYMENTS, "web");
     assert_eq!(stage.up(&[job("2"), web]).await, ["Recreated Deployment/web"]);

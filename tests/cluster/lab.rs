@@ -53,7 +53,7 @@ async fn a_stateful_set_is_made_again_around_its_pods_and_its_claims_go_with_pur
     let (set, pod) = (uid("statefulset/db").await, uid("pod/db-0").await);
 
     let fault = lab.try_up(&[database("Parallel")], ApplyOptions::default()).await.unwrap_err();
-    assert!(fault.findings[0].mend.as_ref().unwrap().contains("--recreate"), "{fault:?}");
+    assert!(fault.findings[0].help.as_ref().unwrap().contains("--recreate"), "{fault:?}");
     let recreate = ApplyOptions { recreate: true, ..ApplyOptions::default() };
     assert_eq!(lab.try_up(&[database("Parallel")], recreate).await.unwrap(), ["Recreated StatefulSet/db"]);
     assert_ne!(uid("statefulset/db").await, set);

@@ -135,7 +135,7 @@ async fn an_object_whose_kind_an_operator_of_the_set_brings_is_written_after_it(
 async fn a_kind_that_nobody_brings_is_told_at_once_or_when_the_operator_is_up_without_it() {
     let stage = Stage::without_sockets().await;
     let fault = stage.try_up(&[mouse()], ApplyOptions::default()).await.unwrap_err();
-    assert!(fault.findings[0].mend.as_ref().unwrap().contains("todo.dev/depends-on"), "{fault:?}");
+    assert!(fault.findings[0].help.as_ref().unwrap().contains("todo.dev/depends-on"), "{fault:?}");
     assert!(stage.asked().iter().all(|line| line.starts_with("GET")));
 
     let _controllers = controllers(&stage.api, None);

@@ -157,7 +157,7 @@ async fn a_webhook_is_waited_for_longer_where_its_pods_are_on_the_way() {
     let began = Instant::now();
     let fault = stage.try_up(&[deployment(1)], ApplyOptions::default()).await.unwrap_err();
     assert!(
-        fault.findings[0].mend.as_ref().unwrap().contains("validatingwebhookconfigurations"),
+        fault.findings[0].help.as_ref().unwrap().contains("validatingwebhookconfigurations"),
         "{fault:?}"
     );
     assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
@@ -223,7 +223,7 @@ async fn what_holds_an_object_back_is_told_while_it_is_waited_for_and_in_the_end
     let removing = RemoveOptions { purge: true, ..RemoveOptions::default() };
     let fault = todo::cluster::remove::remove(&stage.run, &stage.target, &removing).await.unwrap_err();
     assert!(fault.findings[0].message.contains("zoo.io/keeper"), "{fault:?}");
-    assert!(fault.findings[0].mend.as_ref().unwrap().contains("finalizers"), "{fault:?}");
+    assert!(fault.findings[0].help.as_ref().unwrap().contains("finalizers"), "{fault:?}");
     assert!(stage.waited_for("it is held by zoo.io/keeper"));
 }
 

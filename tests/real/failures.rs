@@ -67,5 +67,5 @@ fn every_failure_is_named_within_seconds() {
     assert!(stage.since_youngest_pod() < SOON);
     std::fs::write(stage.path(backend), &text).unwrap();
 
-    assert_eq!(http::get(&stage.up()).0, 200, "mended, it comes up");
+    assert_eq!(http::get(&stage.up()).0, 200, "fixed, it comes up");
 }

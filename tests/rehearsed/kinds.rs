@@ -93,7 +93,9 @@ async fn every_kind_of_workload_comes_up_and_is_unchanged_then() {
     assert_eq!(get(&stage, "api/v1/resourcequotas", "quota")["status"]["used"]["pods"], "3");
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
-    assert!(told.done.iter().all(|one| one.starts_with("Unchanged")), "{told:#?}");
+    // Pods that have just started are watched by the next run, too, which writes nothing.
+    let written = |one: &&String| !one.starts_with("Unchanged") && !one.starts_with("Ready");
+    assert_eq!(told.done.iter().filter(written).count(), 0, "{told:#?}");
 
     stage.write("manifests/all.yaml", &ALL.replace("postgres:16", "nginx:2").replace("nginx:1", "nginx:2"));
     let told = stage.todo(&["up"]).await;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Advice {
     /// What to do.
-    pub mend: &'static str,
+    pub help: &'static str,
     /// Fields of the container.
     pub fields: &'static [&'static str],
 }
@@ -23,42 +23,42 @@ static TABLE: LazyLock<Vec<(Regex, Advice)>> = LazyLock::new(|| {
         (
             "exec format error",
             Advice {
-                mend: "the program is built for another CPU: build the image for the node's platform",
+                help: "the program is built for another CPU: build the image for the node's platform",
                 fields: &["image"],
             },
         ),
         (
             "read-only file ?system",
             Advice {
-                mend: "mount an `emptyDir` where the program writes, or drop `readOnlyRootFilesystem`",
+                help: "mount an `emptyDir` where the program writes, or drop `readOnlyRootFilesystem`",
                 fields: &["securityContext/readOnlyRootFilesystem", "volumeMounts"],
             },
         ),
         (
             "permission denied|operation not permitted",
             Advice {
-                mend: "the user that it runs as may not do this: see `securityContext` and who owns the files in the image",
+                help: "the user that it runs as may not do this: see `securityContext` and who owns the files in the image",
                 fields: &["securityContext/runAsUser", "securityContext", "volumeMounts"],
             },
         ),
         (
             "address already in use",
             Advice {
-                mend: "another container of the pod listens on that port: give one of them another",
+                help: "another container of the pod listens on that port: give one of them another",
                 fields: &["ports"],
             },
         ),
         (
             r"ModuleNotFoundError|no module named|cannot find (module|package)|ERR_MODULE_NOT_FOUND|ClassNotFoundException",
             Advice {
-                mend: "the image lacks what the program imports: see what its Dockerfile installs and copies, then `todo up`",
+                help: "the image lacks what the program imports: see what its Dockerfile installs and copies, then `todo up`",
                 fields: &["image"],
             },
         ),
         (
             r"connection refused|no such host|name or service not known|host not found in upstream|getaddrinfo|\bECONNREFUSED\b|\bENOTFOUND\b",
             Advice {
-                mend: "it gives up on something that it cannot reach: see its name and port, and whether the program should wait for it",
+                help: "it gives up on something that it cannot reach: see its name and port, and whether the program should wait for it",
                 fields: &["env", "envFrom"],
             },
         ),

@@ -16,7 +16,7 @@ pub struct Failing {
     /// The fields of the container that it is about, best first.
     pub fields: Vec<String>,
     /// What to do.
-    pub mend: String,
+    pub help: String,
     /// What shows it beside the kubelet's sentence.
     pub evidence: Option<String>,
 }
@@ -32,10 +32,10 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
         let name = if name.is_empty() { String::new() } else { format!("/{name}") };
         vec![format!("{probe}/{way}{name}"), format!("{probe}/{way}"), probe.to_owned()]
     };
-    let told = |what: String, field: Vec<String>, mend: &str| Failing {
+    let told = |what: String, field: Vec<String>, help: &str| Failing {
         what,
         fields: field,
-        mend: mend.to_owned(),
+        help: help.to_owned(),
         evidence: None,
     };
     if let Some(port) = REFUSED.captures(said) {
@@ -51,7 +51,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
     if let Some(status) = STATUS.captures(said) {
         let path = live::text(manifest, &format!("{at}/{probe}/httpGet/path"));
         let path = if path.is_empty() { "/" } else { path };
-        let (field, mend) = match &status[1] {
+        let (field, help) = match &status[1] {
             "404" | "405" => (field("path"), "let the probe ask a path that the program has"),
             "401" | "403" => (field("path"), "let the probe ask a path that needs no login"),
             status if status.starts_with('3') => {
@@ -59,7 +59,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
             }
             _ => (field(""), "see in the log why the program answers so"),
         };
-        return told(format!("it answers {} to its `{probe}` at `{path}`", &status[1]), field, mend);
+        return told(format!("it answers {} to its `{probe}` at `{path}`", &status[1]), field, help);
     }
     let slow = ["context deadline exceeded", "Client.Timeout", "timed out", "i/o timeout"];
     if slow.iter().any(|sign| said.contains(sign)) {
@@ -70,7 +70,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
             "see in the log what keeps the program busy, or raise the probe's `timeoutSeconds`",
         );
     }
-    let mend = match way {
+    let help = match way {
         "exec" => "correct the probe's command, or see in the log what the program waits for",
         _ => "correct the probe's port and path, or see in the log what the program waits for",
     };
@@ -79,7 +79,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
         ..told(
             format!("its `{probe}` does not succeed"),
             field(if way == "exec" { "command" } else { "port" }),
-            mend,
+            help,
         )
     }
 }

@@ -28,7 +28,7 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
             .about(live::id(service).to_string())
             .at(applied.place_of("/spec/selector").clone())
             .evidence(labels_there(namespace, around))
-            .mend("give the selector the labels of the pod template that it is meant for"),
+            .help("give the selector the labels of the pod template that it is meant for"),
     )
 }
 

@@ -39,7 +39,7 @@ pub struct Told {
     /// What shows it, beside the log and the cluster's sentence.
     pub evidence: Vec<String>,
     /// What to do.
-    pub mend: String,
+    pub help: String,
 }
 
 /// Lines of a log that a finding shows at most.
@@ -48,7 +48,7 @@ pub const TAIL: usize = 20;
 /// The whole finding.
 pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
     let told = tell(symptom, scene);
-    let mut finding = Finding::error(told.message).about(live::id(scene.subject).to_string()).mend(told.mend);
+    let mut finding = Finding::error(told.message).about(live::id(scene.subject).to_string()).help(told.help);
     if let Some(applied) = scene.applied {
         finding = finding.at(applied.place_of(told.pointer.as_deref().unwrap_or_default()).clone());
     }
@@ -157,6 +157,6 @@ impl Scene<'_> {
     }
 }
 
-fn told(message: impl Into<String>, pointer: Option<String>, mend: impl Into<String>) -> Told {
-    Told { message: message.into(), pointer, evidence: Vec::new(), mend: mend.into() }
+fn told(message: impl Into<String>, pointer: Option<String>, help: impl Into<String>) -> Told {
+    Told { message: message.into(), pointer, evidence: Vec::new(), help: help.into() }
 }

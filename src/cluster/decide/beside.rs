@@ -84,7 +84,7 @@ fn told(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding {
     .about(object.id().to_string())
     .at(object.place_of(&leftover.beside).clone())
     .evidence(evidence)
-    .mend(format!(
+    .help(format!(
         "let it be removed: `todo up --force-conflicts`; or remove it yourself: `{}`",
         undo(decided, leftover)
     ))

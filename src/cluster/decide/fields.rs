@@ -39,7 +39,7 @@ pub(super) fn resolve(
                     .about(object.id().to_string())
                     .at(at(&conflict.field))
                     .evidence(values)
-                    .mend("take the field out of the manifest, or take it over: `todo up --force-conflicts`")
+                    .help("take the field out of the manifest, or take it over: `todo up --force-conflicts`")
             })
             .collect());
     }

@@ -40,7 +40,7 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     of(Judgement::ready("AllNodesReady", ready_of(ready, wanted)))
 }
 
-/// The nodes that are not ready and whose pod of this set is not either: nothing that is deployed mends them.
+/// The nodes that are not ready and whose pod of this set is not either: nothing that is deployed fixes them.
 fn away<'a>(object: &Value, known: Known<'a>) -> Vec<&'a str> {
     let Some(around) = known.around else { return Vec::new() };
     let nodes = around.nodes.as_deref().unwrap_or_default();

@@ -95,7 +95,7 @@ impl Judge {
         for cause in any {
             finding.evidence.push(cause.message);
             finding.evidence.extend(cause.evidence);
-            finding.mend = cause.mend;
+            finding.help = cause.help;
             finding.place = cause.place.or(finding.place);
         }
         vec![finding]
@@ -207,10 +207,10 @@ fn plain(track: &Track) -> Finding {
         "OwnRule" | "RuleTooExpensive" => object.place_of("/metadata/annotations/todo.dev~1ready"),
         _ => &object.place,
     };
-    Finding::error(track.judgement.message.clone()).about(id.to_string()).at(place.clone()).mend(mend(track))
+    Finding::error(track.judgement.message.clone()).about(id.to_string()).at(place.clone()).help(help(track))
 }
 
-fn mend(track: &Track) -> String {
+fn help(track: &Track) -> String {
     let id = &track.subject.id;
     let kind = id.kind.to_lowercase();
     let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();

@@ -145,7 +145,7 @@ pub(crate) fn note(target: &Target, inventory: &Inventory) -> Option<Finding> {
     let message = format!(
         "the inventory of the project (Secret `{name}` in the namespace `{home}`) is damaged: {why}; {count} {objects} of the project were found by their label instead"
     );
-    Some(Finding::warning(message).mend(
+    Some(Finding::warning(message).help(
         "the next `todo up` writes it again, and keeps the damaged one in a Secret beside it; claims that a StatefulSet has made and a `todo down` has left carry no label: `kubectl get pvc`",
     ))
 }
@@ -176,7 +176,7 @@ pub(crate) async fn keep_aside(
         _ => {}
     }
     let message = format!("the damaged inventory is kept in the Secret `{name}` in the namespace `{home}`");
-    run.sink.warn(Finding::warning(message).mend(format!(
+    run.sink.warn(Finding::warning(message).help(format!(
         "delete it when nobody needs it: `kubectl -n {home} delete secret {name}`; `todo down` does it, too"
     )));
     Ok(())

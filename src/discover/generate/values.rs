@@ -250,11 +250,11 @@ impl<'a> Values<'a> {
         }
         let list = missing.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
         let env = self.survey.env_files.iter().find(|env| env.path == file && !env.there);
-        let mend = match env.and_then(|env| env.example.as_deref()) {
+        let help = match env.and_then(|env| env.example.as_deref()) {
             Some(example) => format!("`cp {example} {file}` and fill it in, before `todo up`"),
             None => format!("write a line `KEY=value` for each into `{file}`, before `todo up`"),
         };
-        proposal.notes.push((format!("`{file}` has to give {list}"), mend));
+        proposal.notes.push((format!("`{file}` has to give {list}"), help));
     }
 }
 

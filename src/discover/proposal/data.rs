@@ -91,7 +91,7 @@ fn secret(survey: &Survey, name: String, why: String, mut one: Wanted, both: boo
     let env_file = env.map_or_else(|| ".env".to_owned(), |env| env.path.clone());
     if !keys.is_empty() && !env.is_some_and(|env| env.there) {
         let list = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let mend = match env.and_then(|env| env.example.as_deref()) {
+        let help = match env.and_then(|env| env.example.as_deref()) {
             Some(example) => format!("`cp {example} {env_file}` and fill it in, before `todo up`"),
             None => format!(
                 "write `{env_file}` with a line `KEY=value` for each, or set them in the environment, before `todo up`"
@@ -99,7 +99,7 @@ fn secret(survey: &Survey, name: String, why: String, mut one: Wanted, both: boo
         };
         proposal
             .notes
-            .push((format!("`{env_file}` is not there yet; the Secret `{name}` takes {list} from it"), mend));
+            .push((format!("`{env_file}` is not there yet; the Secret `{name}` takes {list} from it"), help));
     }
     proposal.secrets.push(Secret {
         name,

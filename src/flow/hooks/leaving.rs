@@ -57,8 +57,8 @@ impl Course {
         for deployed in self.record.releases.values().filter(|one| one.helm.is_some()) {
             if self.gone.contains(&format!("{}/{}", deployed.namespace, deployed.name)) {
                 let told = format!("deploy.toml no longer has Helm's release `{}`; it stays", deployed.name);
-                let mend = format!("`helm uninstall {} --namespace {}`", deployed.name, deployed.namespace);
-                run.sink.warn(Finding::warning(told).about(format!("release {}", deployed.name)).mend(mend));
+                let help = format!("`helm uninstall {} --namespace {}`", deployed.name, deployed.namespace);
+                run.sink.warn(Finding::warning(told).about(format!("release {}", deployed.name)).help(help));
             }
         }
         if quiet {

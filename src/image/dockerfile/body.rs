@@ -43,7 +43,7 @@ impl Dockerfile {
                     Some(found) => self.need(found, wrong),
                     None if source.contains('$') => wrong.push(
                         Wrong::at(instruction.first, format!("`{source}` is not expanded here"))
-                            .mend("give it a stage of its own: `FROM … AS name`, then `--from=name`"),
+                            .help("give it a stage of its own: `FROM … AS name`, then `--from=name`"),
                     ),
                     None if source == "scratch" => {}
                     None => self.bases.push(Base { reference: source, line: instruction.first }),

@@ -30,18 +30,18 @@ pub struct Wrong {
     /// What is wrong.
     pub message: String,
     /// What to do.
-    pub mend: Option<String>,
+    pub help: Option<String>,
 }
 
 impl Wrong {
     /// Something wrong at a line.
     pub(crate) fn at(line: usize, message: impl Into<String>) -> Wrong {
-        Wrong { line, message: message.into(), mend: None }
+        Wrong { line, message: message.into(), help: None }
     }
 
     /// Says what to do.
-    pub(crate) fn mend(mut self, mend: impl Into<String>) -> Wrong {
-        self.mend = Some(mend.into());
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Wrong {
+        self.help = Some(help.into());
         self
     }
 }
@@ -96,7 +96,7 @@ pub(crate) fn read(text: &str) -> Lines {
                 Some((index, _)) => last = index + 1,
                 None => lines.wrong.push(
                     Wrong::at(index + 1, format!("the here-document `{name}` has no end"))
-                        .mend(format!("end it with a line that is just `{name}`")),
+                        .help(format!("end it with a line that is just `{name}`")),
                 ),
             }
         }
@@ -124,7 +124,7 @@ impl Lines {
             ("escape", "`") => self.escape = '`',
             ("escape", value) => self.wrong.push(
                 Wrong::at(number, format!("`{value}` cannot be the escape character"))
-                    .mend("use `# escape=\\` or `` # escape=` ``"),
+                    .help("use `# escape=\\` or `` # escape=` ``"),
             ),
             ("check", _) => {}
             _ => return false,

@@ -73,17 +73,17 @@ impl<'a> Reader<'a> {
             if !KEYWORDS.contains(&keyword.as_str()) {
                 let wrong = Wrong::at(*first, format!("unknown instruction `{keyword}`"));
                 self.wrong.push(match nearest(keyword, KEYWORDS) {
-                    Some(meant) => wrong.mend(format!("write `{meant}`")),
-                    None => wrong.mend("end the line before it with `\\` if it belongs to that"),
+                    Some(meant) => wrong.help(format!("write `{meant}`")),
+                    None => wrong.help("end the line before it with `\\` if it belongs to that"),
                 });
             } else if rest.is_empty() && !matches!(keyword.as_str(), "CMD" | "ENTRYPOINT" | "RUN" | "SHELL") {
                 self.wrong.push(
-                    Wrong::at(*first, format!("`{keyword}` says nothing")).mend("write what it is for"),
+                    Wrong::at(*first, format!("`{keyword}` says nothing")).help("write what it is for"),
                 );
             } else if matches!(keyword.as_str(), "COPY" | "ADD") && lines::list(rest).len() < 2 {
                 self.wrong.push(
                     Wrong::at(*first, format!("`{keyword} {rest}` has no destination"))
-                        .mend(format!("write `{keyword} {rest} .`")),
+                        .help(format!("write `{keyword} {rest} .`")),
                 );
             }
         }
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
                 keyword if global && KEYWORDS.contains(&keyword) => {
                     self.wrong.push(
                         Wrong::at(instruction.first, format!("`{keyword}` stands before the first `FROM`"))
-                            .mend("begin with `FROM image`; only `ARG` may come before it"),
+                            .help("begin with `FROM image`; only `ARG` may come before it"),
                     );
                     return;
                 }
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
                 _ => {
                     self.wrong.push(
                         Wrong::at(line, format!("`FROM {}` is not understood", instruction.rest))
-                            .mend("write `FROM image` or `FROM image AS name`"),
+                            .help("write `FROM image` or `FROM image AS name`"),
                     );
                     continue;
                 }
@@ -159,7 +159,7 @@ impl<'a> Reader<'a> {
             self.stages.push(Stage { name, base, parent, body: at + 1..at + 1, line, needed: false });
         }
         if self.stages.is_empty() && self.wrong.is_empty() {
-            self.wrong.push(Wrong::at(0, "the Dockerfile has no `FROM`").mend("begin with `FROM image`"));
+            self.wrong.push(Wrong::at(0, "the Dockerfile has no `FROM`").help("begin with `FROM image`"));
         }
     }
 
@@ -182,14 +182,14 @@ impl<'a> Reader<'a> {
                         .join(" and ");
                     self.wrong.push(if let Some(name) = expanded.unset.first() {
                         let inside = self.arguments.contains(name) && !self.ask.args.contains_key(name);
-                        let mend = if inside {
+                        let help = if inside {
                             format!("give it a default before the first `FROM` (`ARG {name}=…`), or set it in `args` of the image in deploy.toml")
                         } else {
                             format!("declare it before the first `FROM`: `ARG {name}=…`")
                         };
-                        Wrong::at(line, format!("`FROM {word}` names no image: {names} has no value")).mend(mend)
+                        Wrong::at(line, format!("`FROM {word}` names no image: {names} has no value")).help(help)
                     } else {
-                        Wrong::at(line, format!("`FROM {word}` names no image")).mend("write `FROM image:tag`")
+                        Wrong::at(line, format!("`FROM {word}` names no image")).help("write `FROM image:tag`")
                     });
                 }
                 expanded.text
@@ -206,9 +206,9 @@ impl<'a> Reader<'a> {
             let names: Vec<&str> = self.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
             let wrong = Wrong::at(0, format!("the Dockerfile has no stage `{target}`"));
             self.wrong.push(match (nearest(&name, names.iter().copied()), names.as_slice()) {
-                (Some(meant), _) => wrong.mend(format!("set `target = \"{meant}\"`")),
-                (None, []) => wrong.mend("remove `target`, or name a stage: `FROM image AS name`"),
-                (None, names) => wrong.mend(format!("set `target` to one of `{}`", names.join("`, `"))),
+                (Some(meant), _) => wrong.help(format!("set `target = \"{meant}\"`")),
+                (None, []) => wrong.help("remove `target`, or name a stage: `FROM image AS name`"),
+                (None, names) => wrong.help(format!("set `target` to one of `{}`", names.join("`, `"))),
             });
         }
         found

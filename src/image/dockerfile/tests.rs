@@ -66,7 +66,7 @@ fn every_mistake_is_told_with_its_line() {
     }
     assert_eq!(wrong("FROM a\nCPOY a b\nRNU x").len(), 2);
     let target = parse("FROM a AS builder", Some("bulider"), &[]).unwrap_err();
-    assert_eq!(target[0].mend.as_deref(), Some("set `target = \"builder\"`"));
+    assert_eq!(target[0].help.as_deref(), Some("set `target = \"builder\"`"));
 }
 
 #[test]

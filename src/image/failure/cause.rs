@@ -9,13 +9,13 @@ use regex::Regex;
 /// What happened, what to do about it, and the line where that is better known than from the step.
 pub(super) struct Cause {
     pub(super) message: String,
-    pub(super) mend: Option<String>,
+    pub(super) help: Option<String>,
     pub(super) line: Option<usize>,
 }
 
 impl Cause {
-    fn new(message: impl Into<String>, mend: impl Into<String>) -> Cause {
-        Cause { message: message.into(), mend: Some(mend.into()), line: None }
+    fn new(message: impl Into<String>, help: impl Into<String>) -> Cause {
+        Cause { message: message.into(), help: Some(help.into()), line: None }
     }
 
     fn at(mut self, line: Option<usize>) -> Cause {
@@ -81,7 +81,7 @@ pub(super) fn of(image: &Surveyed, broken: &Broken) -> Cause {
         .or_else(|| base(image, broken, said))
         .or_else(|| copied(image, broken, said))
         .or_else(|| ran(broken, said))
-        .unwrap_or_else(|| Cause { message: plain(said), mend: None, line: None })
+        .unwrap_or_else(|| Cause { message: plain(said), help: None, line: None })
 }
 
 /// A `# syntax=` line makes the engine fetch a frontend from a registry at each build.
@@ -107,7 +107,7 @@ fn parse(said: &str) -> Option<Cause> {
     let pattern = Regex::new(r"(?i)dockerfile parse error(?: on)? line (\d+): (.*)").ok()?;
     if let Some(found) = pattern.captures(said) {
         let line = found[1].parse().ok();
-        return Some(Cause::new(found[2].trim(), "mend the line").at(line));
+        return Some(Cause::new(found[2].trim(), "fix the line").at(line));
     }
     let pattern = Regex::new(r"target stage [^\w]*([\w.-]+)[^\w]* could not be found").ok()?;
     let found = pattern.captures(said)?;
@@ -192,11 +192,11 @@ fn copied(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
         let same_name = entry.path.rsplit('/').next() == path.rsplit('/').next();
         entry.path.eq_ignore_ascii_case(path) || same_name
     });
-    let mend = match alike {
+    let help = match alike {
         Some(entry) => format!("did you mean `{}`?", entry.path),
         None => format!("sources of COPY start at the context, `{}`", image.context.root.display()),
     };
-    Some(Cause::new(format!("`{path}` is not in the context"), mend))
+    Some(Cause::new(format!("`{path}` is not in the context"), help))
 }
 
 /// A RUN that ended with something else than 0.
@@ -215,17 +215,17 @@ fn ran(broken: &Broken, said: &str) -> Option<Cause> {
     let output = || broken.output.iter().rev();
     let printed = |words: &str| output().any(|line| line.contains(words));
     if let Some((_, file)) = NO_LOCK.iter().find(|(words, _)| printed(words)) {
-        let mend =
+        let help =
             format!("commit `{file}`, COPY it before this step, and see that .dockerignore lets it through");
-        return Some(Cause::new(format!("{message}: `{file}` is missing or out of date"), mend));
+        return Some(Cause::new(format!("{message}: `{file}` is missing or out of date"), help));
     }
     if NO_NETWORK.iter().any(|words| printed(words)) {
-        let mend = "steps of a build reach the network through the engine: check its DNS, VPN and proxy (`HTTPS_PROXY` as a build argument)";
-        return Some(Cause::new(format!("{message}: it has no way to the network"), mend));
+        let help = "steps of a build reach the network through the engine: check its DNS, VPN and proxy (`HTTPS_PROXY` as a build argument)";
+        return Some(Cause::new(format!("{message}: it has no way to the network"), help));
     }
     if printed("exec format error") || said.contains("exec format error") {
-        let mend = "the base is for another processor: set `platform`, or use a base for this one";
-        return Some(Cause::new(format!("{message}: it cannot run on this engine's processor"), mend));
+        let help = "the base is for another processor: set `platform`, or use a base for this one";
+        return Some(Cause::new(format!("{message}: it cannot run on this engine's processor"), help));
     }
     match code.as_deref() {
         Some("137") => Some(Cause::new(
@@ -240,7 +240,7 @@ fn ran(broken: &Broken, said: &str) -> Option<Cause> {
             format!("{message}: the file is not executable"),
             "make it executable (`chmod +x`, and `git update-index --chmod=+x` on Windows)",
         )),
-        _ => Some(Cause { message, mend: None, line: None }),
+        _ => Some(Cause { message, help: None, line: None }),
     }
 }
 

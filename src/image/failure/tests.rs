@@ -19,12 +19,12 @@ fn broken(step: &str, error: &str, output: &[&str]) -> Broken {
 
 /// What engines of 20.10 and 28.5 say, and what is made of it.
 #[test]
-fn causes_are_recognised_with_their_line_and_mend() {
+fn causes_are_recognised_with_their_line_and_help() {
     let run = "[deps 2/2] RUN --mount=type=cache,target=/c     pip install -r requirements.txt";
     let exit =
         "process \"/bin/sh -c pip install -r requirements.txt\" did not complete successfully: exit code: 1";
     let old_exit = "executor failed running [/bin/sh -c pip install -r requirements.txt]: exit code: 137";
-    for (step, error, output, line, message, mend) in [
+    for (step, error, output, line, message, help) in [
         (
             run,
             exit,
@@ -91,13 +91,13 @@ fn causes_are_recognised_with_their_line_and_mend() {
             "",
             6,
             "unknown instruction: CPY",
-            "mend",
+            "fix the line",
         ),
     ] {
         let image = surveyed("web", DOCKERFILE, &[]);
         let found = finding(&image, &broken(step, error, &[output]));
         assert!(found.message.contains(message), "{step} / {error} / {output}: {}", found.message);
-        assert!(found.mend.as_ref().is_some_and(|found| found.contains(mend)), "{error}: {:?}", found.mend);
+        assert!(found.help.as_ref().is_some_and(|found| found.contains(help)), "{error}: {:?}", found.help);
         assert_eq!(found.place.as_ref().unwrap().line, line, "{error}");
         let marked =
             found.evidence.iter().any(|shown| shown.starts_with('>') && shown.contains(&format!("{line} |")));
@@ -118,7 +118,7 @@ fn a_file_that_the_ignore_file_drops_is_told_with_the_line_that_drops_it() {
         found.message,
         "`a.txt` is there, but `*.txt` in `web/.dockerignore:2` keeps it out of the context"
     );
-    assert!(found.mend.unwrap().contains("`!a.txt`"));
+    assert!(found.help.unwrap().contains("`!a.txt`"));
 }
 
 #[test]
@@ -128,5 +128,5 @@ fn a_changed_file_and_an_undeclared_secret_come_before_what_they_led_to() {
     let changed = Broken { changed: Some("a.txt: changed while building".to_owned()), ..base.clone() };
     assert_eq!(finding(&image, &changed).message, "a.txt: changed while building");
     let undeclared = Broken { undeclared: ["npm".to_owned()].into(), ..base };
-    assert!(finding(&image, &undeclared).mend.unwrap().contains("npm = {"));
+    assert!(finding(&image, &undeclared).help.unwrap().contains("npm = {"));
 }

@@ -1,7 +1,7 @@
 //! What to do when a registry does not take an image, by what the engine says about it.
 
 /// The command or the setting that helps.
-pub(super) fn mend(registry: &str, why: &str) -> String {
+pub(super) fn help(registry: &str, why: &str) -> String {
     let why = why.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
     if says(&["unauthorized", "authentication required", "no basic auth", "denied", "401", "403"]) {
@@ -25,7 +25,7 @@ pub(super) fn mend(registry: &str, why: &str) -> String {
         "see whether its name is right (`registry` of the target in deploy.toml) and whether it runs"
             .to_owned()
     } else if says(&["docker-credential-", "docker configuration"]) {
-        format!("mend the Docker configuration, or log in again: `docker login {registry}`")
+        format!("fix the Docker configuration, or log in again: `docker login {registry}`")
     } else {
         "see what the registry has against it, then run it again".to_owned()
     }
@@ -33,7 +33,7 @@ pub(super) fn mend(registry: &str, why: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::mend;
+    use super::help;
 
     #[test]
     fn each_refusal_has_its_way_out() {
@@ -49,9 +49,9 @@ mod tests {
             ),
             ("blob upload invalid", "run it again"),
         ] {
-            let mend = mend("r.example", why);
-            assert!(mend.contains(word), "{why}: {mend}");
+            let help = help("r.example", why);
+            assert!(help.contains(word), "{why}: {help}");
         }
-        assert!(mend("docker.io", "denied").ends_with("`docker login`"));
+        assert!(help("docker.io", "denied").ends_with("`docker login`"));
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn same_names(images: &[Image]) -> Vec<Finding> {
             ))
             .at(image.place.clone())
             .about(format!("image {}", image.name))
-            .mend("give one of them another name")
+            .help("give one of them another name")
         })
         .collect()
 }
@@ -45,7 +45,7 @@ pub(super) fn same_names(images: &[Image]) -> Vec<Finding> {
 /// A secret that is empty would be silently absent from the build.
 pub(super) fn missing_build_secrets(image: &Image, world: &World) -> Vec<Finding> {
     let missing = image.secrets.iter().filter_map(|(id, secret)| {
-        let (why, mend) = match secret {
+        let (why, help) = match secret {
             BuildSecret::Env(name) if world.var_os(name).is_some() => return None,
             BuildSecret::Env(name) => {
                 (format!("`{name}` is not set or empty"), format!("set it first: `export {name}=…`"))
@@ -64,7 +64,7 @@ pub(super) fn missing_build_secrets(image: &Image, world: &World) -> Vec<Finding
         Some(
             Finding::error(format!("the build secret `{id}` has no value: {why}"))
                 .at(image.place.clone())
-                .mend(mend),
+                .help(help),
         )
     });
     missing.collect()
@@ -72,7 +72,7 @@ pub(super) fn missing_build_secrets(image: &Image, world: &World) -> Vec<Finding
 
 pub(super) fn no_context(image: &Image, shown: &Path, error: Option<io::Error>) -> Finding {
     let shown = shown.display();
-    let (message, mend) = match error {
+    let (message, help) = match error {
         None => (
             format!("the context `{shown}` is a file"),
             "set `context` to the folder that the Dockerfile copies from".to_owned(),
@@ -87,20 +87,20 @@ pub(super) fn no_context(image: &Image, shown: &Path, error: Option<io::Error>) 
             format!("allow it: `chmod u+rx {shown}`"),
         ),
     };
-    Finding::error(message).at(image.place.clone()).mend(mend)
+    Finding::error(message).at(image.place.clone()).help(help)
 }
 
 pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io::Error) -> Finding {
     let file = shown.display();
     if path.is_dir() {
-        let mend = format!("set `dockerfile = \"{}\"`", slashed(&shown.join("Dockerfile")).display());
+        let help = format!("set `dockerfile = \"{}\"`", slashed(&shown.join("Dockerfile")).display());
         return Finding::error(format!("the Dockerfile `{file}` is a folder"))
             .at(image.place.clone())
-            .mend(mend);
+            .help(help);
     }
     if error.kind() != io::ErrorKind::NotFound {
         let message = format!("the Dockerfile `{file}` cannot be read: {}", plain(error));
-        return Finding::error(message).at(image.place.clone()).mend(allow(&file.to_string(), error));
+        return Finding::error(message).at(image.place.clone()).help(allow(&file.to_string(), error));
     }
     let listed = path.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let names = listed.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -110,7 +110,7 @@ pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io
     };
     let mut others: Vec<String> = names.filter(is_one).collect();
     others.sort();
-    let mend = match others.first() {
+    let help = match others.first() {
         Some(other) => {
             format!(
                 "set `dockerfile = \"{}\"`, which exists",
@@ -119,13 +119,13 @@ pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io
         }
         None => "write it, or set `dockerfile` to where it is".to_owned(),
     };
-    Finding::error(format!("the Dockerfile `{file}` does not exist")).at(image.place.clone()).mend(mend)
+    Finding::error(format!("the Dockerfile `{file}` does not exist")).at(image.place.clone()).help(help)
 }
 
 pub(super) fn dockerfile(shown: &Path, mistakes: Vec<Wrong>) -> Vec<Finding> {
-    let told = mistakes.into_iter().map(|Wrong { line, message, mend }| {
+    let told = mistakes.into_iter().map(|Wrong { line, message, help }| {
         let finding = Finding::error(message).at(Place { line, ..Place::file(shown) });
-        finding.mend(mend.unwrap_or_else(|| "correct the line".to_owned()))
+        finding.help(help.unwrap_or_else(|| "correct the line".to_owned()))
     });
     told.collect()
 }
@@ -135,13 +135,13 @@ pub(super) fn ignore(shown: &Path, bad: BadIgnore) -> Vec<Finding> {
         BadIgnore::Unreadable(error) => {
             let file = shown.display();
             let finding = Finding::error(format!("`{file}` cannot be read: {}", plain(&error)));
-            vec![finding.at(Place::file(shown)).mend(allow(&file.to_string(), &error))]
+            vec![finding.at(Place::file(shown)).help(allow(&file.to_string(), &error))]
         }
         BadIgnore::Rules(rules) => {
             let told = rules.into_iter().map(|BadRule { line, pattern, reason }| {
                 Finding::error(format!("the pattern `{pattern}` {reason}"))
                     .at(Place { line, ..Place::file(shown) })
-                    .mend("correct it, or put `\\` before a character that is meant as it is")
+                    .help("correct it, or put `\\` before a character that is meant as it is")
             });
             told.collect()
         }
@@ -155,11 +155,11 @@ pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) 
     };
     let ignore_file = ignore_file.display();
     let mut found = Vec::new();
-    let mut add = |paths: &[&str], finding: Finding, mend: &str| {
+    let mut add = |paths: &[&str], finding: Finding, help: &str| {
         let evidence = if paths.len() > 1 { shown(paths) } else { Vec::new() };
-        let mend =
-            format!("{mend}, or add {} to `{ignore_file}`", if paths.len() > 1 { "them" } else { "it" });
-        found.push(finding.at(image.place.clone()).evidence(evidence).mend(mend));
+        let help =
+            format!("{help}, or add {} to `{ignore_file}`", if paths.len() > 1 { "them" } else { "it" });
+        found.push(finding.at(image.place.clone()).evidence(evidence).help(help));
     };
     let unreadable = paths(|kind| matches!(kind, ProblemKind::Unreadable(_)));
     let first = problems.iter().find_map(|problem| match &problem.kind {
@@ -241,24 +241,24 @@ fn missing_source(surveyed: &Surveyed, source: &str, root: &Path) -> Finding {
         let file = surveyed.ignore_file();
         let message =
             format!("`{source}` is kept out of the build by `{}` ({file}:{})", rule.pattern, rule.line);
-        return Finding::error(message).mend(format!("add `!{source}` at the end of `{file}`"));
+        return Finding::error(message).help(format!("add `!{source}` at the end of `{file}`"));
     }
     let shown = relative(root, context).display().to_string();
     let shown = if shown.is_empty() { "." } else { shown.as_str() };
     let finding = Finding::error(format!("`{source}` is not in the context `{shown}`"));
     let inside = Path::new(source).strip_prefix(shown).ok().and_then(Path::to_str);
     if let Some(inside) = inside.filter(|inside| surveyed.context.entry(inside).is_some()) {
-        return finding.mend(format!("write `{inside}`: paths start at the context"));
+        return finding.help(format!("write `{inside}`: paths start at the context"));
     }
     let folder = source.rfind('/').map_or("", |end| &source[..=end]);
     let siblings = surveyed.context.entries.iter().map(|entry| entry.path.as_str());
     let siblings = siblings.filter(|path| path.strip_prefix(folder).is_some_and(|name| !name.contains('/')));
     match nearest(source, siblings) {
-        Some(meant) => finding.mend(format!("write `{meant}`")),
-        None if root.join(source).exists() => finding.mend(format!(
+        Some(meant) => finding.help(format!("write `{meant}`")),
+        None if root.join(source).exists() => finding.help(format!(
             "it is beside deploy.toml: copy it to `{shown}`, or set `context` to a folder that holds it"
         )),
-        None => finding.mend(format!("make it, or correct the path: it starts at `{shown}`")),
+        None => finding.help(format!("make it, or correct the path: it starts at `{shown}`")),
     }
 }
 
@@ -272,7 +272,7 @@ pub(super) fn required_secrets(surveyed: &Surveyed) -> Vec<Finding> {
             let id = &mount.id;
             let finding =
                 Finding::error(format!("this `RUN` requires the secret `{id}`, which is not given"));
-            finding.at(surveyed.place(mount.line)).mend(match nearest(id, given.keys().map(String::as_str)) {
+            finding.at(surveyed.place(mount.line)).help(match nearest(id, given.keys().map(String::as_str)) {
                 Some(meant) => format!("write `id={meant}`, which deploy.toml gives"),
                 None => format!("set `secrets.{id} = {{ env = \"…\" }}` of the image in deploy.toml"),
             })

@@ -106,7 +106,7 @@ fn told(findings: &[Finding]) -> Vec<String> {
         .iter()
         .map(|found| {
             let place = found.place.as_ref().map(ToString::to_string).unwrap_or_default();
-            format!("{place}: {} => {}", found.message, found.mend.as_deref().unwrap_or("NOTHING"))
+            format!("{place}: {} => {}", found.message, found.help.as_deref().unwrap_or("NOTHING"))
         })
         .collect()
 }

@@ -258,8 +258,8 @@ async fn a_private_registry_gets_images_once_and_gives_them_to_builds() {
         .await;
     sample.run.world = std::sync::Arc::new(World::fake("/", [("HOME", "/nobody")]));
     let fault = image::make(&sample.run, &sample.project, &to, &sample.survey(&["api"])).await.unwrap_err();
-    let mend = fault.findings[0].mend.clone().unwrap_or_default();
-    assert!(mend.contains("docker login"), "{fault:?}");
+    let help = fault.findings[0].help.clone().unwrap_or_default();
+    assert!(help.contains("docker login"), "{fault:?}");
 }
 
 /// Beside the engine, TODO_TEST_NODE: a container of the host's engine whose containerd is a node's.

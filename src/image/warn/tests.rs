@@ -12,7 +12,7 @@ use crate::project::BuildSecret;
 fn told(surveyed: &Surveyed) -> Vec<String> {
     let found = warnings(surveyed).into_iter();
     found
-        .map(|found| format!("{}: {} => {}", found.place.unwrap(), found.message, found.mend.unwrap()))
+        .map(|found| format!("{}: {} => {}", found.place.unwrap(), found.message, found.help.unwrap()))
         .collect()
 }
 
@@ -68,7 +68,7 @@ fn a_heavy_context_is_told_with_what_makes_it_heavy() {
     assert_eq!(found.message, "the context has 192 MB in 5 files");
     assert_eq!(found.evidence, ["  170 MB  data/raw/2024", "   20 MB  dist/a"]);
     assert_eq!(
-        found.mend.unwrap(),
+        found.help.unwrap(),
         "if the image does not need `data/raw/2024`, add it to `web/.dockerignore`"
     );
 }

@@ -74,7 +74,7 @@ fn missing_object(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Fi
         elsewhere.filter(|object| set.namespace(object) == set.namespace(from)).map(Object::name).collect();
     let provided = set.facts.provided.iter().filter(|provided| provided.kind == reference.kind);
     let known = here.into_iter().chain(provided.map(|provided| provided.name.as_str()));
-    let mend = match (nearest(reference.name, known), reference.kind) {
+    let help = match (nearest(reference.name, known), reference.kind) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, ConfigKind::Secret) => format!(
             "make it from a .env file with [secret.{}] in deploy.toml, or write `optional: true`",
@@ -91,7 +91,7 @@ fn missing_object(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Fi
         "the {kind} `{}` is not in the project; the pods wait for it unless the cluster has it",
         reference.name
     );
-    Finding::warning(told).mend(mend)
+    Finding::warning(told).help(help)
 }
 
 fn missing_key(keys: &Keys, reference: &Reference<'_>) -> Option<Finding> {
@@ -102,16 +102,16 @@ fn missing_key(keys: &Keys, reference: &Reference<'_>) -> Option<Finding> {
     let (kind, name) = (reference.kind.as_str(), reference.name);
     if keys.perhaps.contains(key) {
         let told = format!("`{key}` is optional in [secret.{name}], but no pod starts without it");
-        let mend = format!("write `optional: true` beside the key, or name it in `keys` of [secret.{name}]");
-        return Some(Finding::warning(told).mend(mend));
+        let help = format!("write `optional: true` beside the key, or name it in `keys` of [secret.{name}]");
+        return Some(Finding::warning(told).help(help));
     }
     let all = || keys.there.iter().chain(&keys.perhaps).map(String::as_str);
-    let mend = match nearest(key, all()) {
+    let help = match nearest(key, all()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None if all().next().is_none() => "it has no keys at all".to_owned(),
         None => format!("its keys are {}", listed(all())),
     };
-    Some(Finding::error(format!("the {kind} `{name}` has no key `{key}`")).mend(mend))
+    Some(Finding::error(format!("the {kind} `{name}` has no key `{key}`")).help(help))
 }
 
 /// Values that are secrets and stand open, and values that nobody has filled in.
@@ -153,14 +153,14 @@ fn literal(name: &str, value: &str) -> Option<Finding> {
         Clear::Secret => {
             let told =
                 format!("`{name}` looks like a secret, and everybody who may read this object can read it");
-            let mend = "put it into a .env file that git does not have, name it in a [secret.NAME] of deploy.toml, and use `secretKeyRef`";
-            Some(Finding::warning(told).mend(mend))
+            let help = "put it into a .env file that git does not have, name it in a [secret.NAME] of deploy.toml, and use `secretKeyRef`";
+            Some(Finding::warning(told).help(help))
         }
     }
 }
 
 fn placeholder(name: &str) -> Finding {
-    Finding::warning(format!("the value of `{name}` looks like a placeholder")).mend("write the real value")
+    Finding::warning(format!("the value of `{name}` looks like a placeholder")).help("write the real value")
 }
 
 /// Beginnings of variables that a frontend's build takes up: in the browser only what was there then counts.
@@ -195,10 +195,10 @@ pub(super) fn of_builds(set: &Set<'_>) -> Vec<Finding> {
             let all = listed(names.iter().map(|(_, name)| *name));
             let told = format!("{all}: what the browser gets was fixed when `{ours}` was built, not here");
             let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
-            let mend = format!(
+            let help = format!(
                 "give it to the build, too: `args = {{ {first} = \"…\" }}` under [image.{ours}], and `ARG {first}` in its Dockerfile"
             );
-            found.push(at(object, pointer, finding).mend(mend));
+            found.push(at(object, pointer, finding).help(help));
         }
     }
     found

@@ -122,19 +122,19 @@ fn finding(set: &Set<'_>, who: &str, path: &str, writes: bool) -> Option<Finding
             "{who} `{path}` of the node, with the socket of its container runtime: who uses that controls the node"
         );
         return Some(
-            Finding::warning(told).mend("leave it out unless the program is there to manage containers"),
+            Finding::warning(told).help("leave it out unless the program is there to manage containers"),
         );
     }
     if writes && (either(&RUNS) || either(&KERNEL)) {
         let told = format!("{who} `{path}` of the node and may write there: as root it controls the node");
-        let mend = "mount only the folder that it needs, with `readOnly: true`";
-        return Some(Finding::warning(told).mend(mend));
+        let help = "mount only the folder that it needs, with `readOnly: true`";
+        return Some(Finding::warning(told).help(help));
     }
     if either(&KEYS) {
         let told = format!(
             "{who} `{path}` of the node, where credentials of the cluster are: a program that reads them can use them"
         );
-        return Some(Finding::warning(told).mend("mount only the folder that it needs"));
+        return Some(Finding::warning(told).help("mount only the folder that it needs"));
     }
     let within = |list: &[&str]| list.iter().any(|other| is_within(path, other));
     if within(&KEPT) || within(&SYSTEM) || !set.facts.minikube {
@@ -147,12 +147,12 @@ fn finding(set: &Set<'_>, who: &str, path: &str, writes: bool) -> Option<Finding
             "{who} `{path}` of the node, not of this machine; minikube promises to keep only what is below `/data` over a stop, and `minikube delete` deletes that, too"
         )
     };
-    let mend = if writes {
+    let help = if writes {
         "for data take a PersistentVolumeClaim, or a path below `/data`; files of this machine get there with `minikube mount`"
     } else {
         "files of this machine get there with `minikube mount`, or into the image with `COPY`"
     };
-    Some(Finding { severity: Severity::Note, ..Finding::warning(told) }.mend(mend))
+    Some(Finding { severity: Severity::Note, ..Finding::warning(told) }.help(help))
 }
 
 /// `/var/run//x/` as `/run/x`: the former is a link to the latter on every node of minikube.

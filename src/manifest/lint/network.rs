@@ -30,13 +30,13 @@ pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
             let Some(number) = port["nodePort"].as_u64().filter(|number| *number != 0) else { continue };
             if !NODE_PORTS.contains(&number) {
                 let told = format!("the nodePort {number} is not between 30000 and 32767");
-                let mend = "choose one of these, or leave `nodePort` out to be given one";
-                found.push(at(service, &pointer, Finding::error(told)).mend(mend));
+                let help = "choose one of these, or leave `nodePort` out to be given one";
+                found.push(at(service, &pointer, Finding::error(told)).help(help));
             }
             if matches!(service.value["spec"]["type"].as_str(), None | Some("ClusterIP")) {
                 let told = format!("the nodePort {number} needs a Service of type NodePort");
                 found.push(
-                    at(service, &pointer, Finding::error(told)).mend("write `type: NodePort`, or remove it"),
+                    at(service, &pointer, Finding::error(told)).help("write `type: NodePort`, or remove it"),
                 );
             }
             // Node ports are the cluster's, whatever the namespace; TCP and UDP do not meet.
@@ -46,7 +46,7 @@ pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
                 let told = format!("the nodePort {number} is taken by `{}` in {place}", first.id());
                 let finding = at(service, &pointer, Finding::error(told));
                 found.push(
-                    finding.mend("give one of the two another, or leave `nodePort` out to be given one"),
+                    finding.help("give one of the two another, or leave `nodePort` out to be given one"),
                 );
             } else {
                 taken.insert(key, (service, pointer));
@@ -110,13 +110,13 @@ fn nothing_selected(selector: &Map<String, Value>, near: &[(&Object, PodTemplate
     };
     let best = near.iter().max_by_key(|(_, template)| common(template.labels()));
     match best.and_then(|(object, template)| Some((object, template.labels().as_object()?))) {
-        Some((object, labels)) => finding.mend(format!(
+        Some((object, labels)) => finding.help(format!(
             "make the selector and the template's labels equal: `{}` has {}",
             object.id(),
             pairs(labels)
         )),
         None => finding
-            .mend("no pod template of this namespace has labels: add them under `template.metadata.labels`"),
+            .help("no pod template of this namespace has labels: add them under `template.metadata.labels`"),
     }
 }
 
@@ -136,14 +136,14 @@ fn no_port(asks: &str, target: &Value, containers: &[Container<'_>], who: &str) 
     let numbers: Vec<u64> = declared.iter().filter_map(|port| port["containerPort"].as_u64()).collect();
     match target {
         Value::String(name) if !names.contains(&name.as_str()) => {
-            let mend = match (nearest(name, names.iter().copied()), name.parse::<u16>()) {
+            let help = match (nearest(name, names.iter().copied()), name.parse::<u16>()) {
                 (Some(meant), _) => format!("did you mean `{meant}`?"),
                 (None, Ok(number)) => format!("write {number} without quotes"),
                 (None, Err(_)) if names.is_empty() => format!("add `name: {name}` to the container's port"),
                 (None, Err(_)) => format!("its ports are {}", listed(names)),
             };
             Some(
-                Finding::error(format!("{asks} a port named `{name}`, which {who} does not have")).mend(mend),
+                Finding::error(format!("{asks} a port named `{name}`, which {who} does not have")).help(help),
             )
         }
         Value::Number(number)
@@ -153,7 +153,7 @@ fn no_port(asks: &str, target: &Value, containers: &[Container<'_>], who: &str) 
             let told = format!("{asks} the port {number}, which {who} does not declare");
             Some(
                 Finding::warning(told)
-                    .mend(format!("it declares {all}: write that, or declare {number}, too")),
+                    .help(format!("it declares {all}: write that, or declare {number}, too")),
             )
         }
         _ => None,
@@ -282,7 +282,7 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
         let all = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let told = format!("`{}` is asked at port {asked}, which `{}` does not have", url.host, service.id());
         return Some(
-            Finding::warning(told).mend(format!("its ports are {all} ({})", service.place_of("/spec/ports"))),
+            Finding::warning(told).help(format!("its ports are {all} ({})", service.place_of("/spec/ports"))),
         );
     }
     let here: Vec<&Object> =
@@ -291,13 +291,13 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
         return None;
     }
     let names = here.iter().map(|service| service.name());
-    let mend = match nearest(name, names.clone()) {
+    let help = match nearest(name, names.clone()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None if here.is_empty() => "the project has no Service; a pod is reached through one".to_owned(),
         None => format!("the project's Services are {}", listed(names)),
     };
     let told = format!("`{}` is no Service of the project", url.host);
-    Some(Finding::warning(told).mend(mend))
+    Some(Finding::warning(told).help(help))
 }
 
 pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
@@ -320,12 +320,12 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
             let Some(name) = service["name"].as_str() else { continue };
             let names: Vec<&str> = set.core("Service").map(Object::name).collect();
             let Some(known) = set.find("Service", set.namespace(object), name) else {
-                let mend = match nearest(name, names.iter().copied()) {
+                let help = match nearest(name, names.iter().copied()) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the project's Services are {}", listed(names)),
                 };
                 let told = format!("`{name}` is no Service of the project");
-                found.push(at(object, &format!("{pointer}/service/name"), Finding::warning(told)).mend(mend));
+                found.push(at(object, &format!("{pointer}/service/name"), Finding::warning(told)).help(help));
                 continue;
             };
             let wanted = &service["port"];
@@ -336,7 +336,7 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
             if !fits {
                 let told = format!("`{}` does not have the port that this Ingress sends to", known.id());
                 let finding = at(object, &format!("{pointer}/service/port"), Finding::error(told));
-                found.push(finding.mend(format!("its ports are in {}", known.place_of("/spec/ports"))));
+                found.push(finding.help(format!("its ports are in {}", known.place_of("/spec/ports"))));
             }
         }
     }

@@ -38,8 +38,8 @@ fn told(found: &[Finding]) -> Vec<String> {
             Severity::Warning => "warning",
             Severity::Note => "note",
         };
-        let (line, mend) = (finding.place.as_ref().unwrap().line, finding.mend.as_ref().unwrap());
-        format!("{line}: {severity}: {} → {mend}", finding.message)
+        let (line, help) = (finding.place.as_ref().unwrap().line, finding.help.as_ref().unwrap());
+        format!("{line}: {severity}: {} → {help}", finding.message)
     };
     found.iter().map(one).collect()
 }

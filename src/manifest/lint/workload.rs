@@ -30,8 +30,8 @@ pub(super) fn labels(set: &Set<'_>) -> Vec<Finding> {
                     format!("the selector asks for `{label}`, which the pod template's labels do not have");
                 let pointer = below("/spec/selector/matchLabels", key);
                 let labels = object.place_of(&format!("{}/metadata/labels", template.pointer));
-                let mend = format!("write the same label under `template.metadata.labels` ({labels})");
-                found.push(at(object, &pointer, Finding::error(told)).mend(mend));
+                let help = format!("write the same label under `template.metadata.labels` ({labels})");
+                found.push(at(object, &pointer, Finding::error(told)).help(help));
             }
         }
     }
@@ -57,35 +57,35 @@ pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
                 if names().any(|known| known == name) {
                     continue;
                 }
-                let mend = match nearest(name, names()) {
+                let help = match nearest(name, names()) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None if names().next().is_none() => {
                         "the pod has no volumes: add it under `volumes`".to_owned()
                     }
                     None => format!("its volumes are {}", listed(names())),
                 };
-                let finding = Finding::error(format!("the pod has no volume `{name}`")).mend(mend);
+                let finding = Finding::error(format!("the pod has no volume `{name}`")).help(help);
                 found.push(at(object, &format!("{}/volumeMounts/{index}/name", container.pointer), finding));
             }
         }
         for (pointer, name) in template.claims() {
             if set.find("PersistentVolumeClaim", set.namespace(object), name).is_none() {
                 let claims = set.core("PersistentVolumeClaim").map(Object::name);
-                let mend = match nearest(name, claims) {
+                let help = match nearest(name, claims) {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => "add a PersistentVolumeClaim of that name to the manifests".to_owned(),
                 };
                 let told = format!(
                     "the claim `{name}` is not in the project; the pods wait for it unless the cluster has it"
                 );
-                found.push(at(object, &pointer, Finding::warning(told)).mend(mend));
+                found.push(at(object, &pointer, Finding::warning(told)).help(help));
             }
         }
         if let Some(pointer) = owned_by_another(&template, !claimed.is_empty()) {
             let told = "the pod is not root and has no fsGroup: on storage that honours owners it cannot write to its claim";
             let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
-            let mend = "add `fsGroup` with the user's group to the pod's securityContext";
-            found.push(at(object, &pointer, finding).mend(mend));
+            let help = "add `fsGroup` with the user's group to the pod's securityContext";
+            found.push(at(object, &pointer, finding).help(help));
         }
     }
     found
@@ -112,12 +112,12 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
         let told = format!(
             "minikube has no storage class `{class}`; the claim waits for it unless the cluster has it"
         );
-        let mend = if addon {
+        let help = if addon {
             format!("write `addons = [\"{}\"]` under [minikube]", ADDON.1)
         } else {
             format!("leave `storageClassName` out, or write `{STANDARD}`, which minikube has")
         };
-        found.push(at(object, &format!("{pointer}/storageClassName"), Finding::warning(told)).mend(mend));
+        found.push(at(object, &format!("{pointer}/storageClassName"), Finding::warning(told)).help(help));
     };
     for object in set.core("PersistentVolumeClaim") {
         check(object, "/spec".to_owned(), &object.value["spec"]);
@@ -154,11 +154,11 @@ pub(super) fn writers(set: &Set<'_>) -> Vec<Finding> {
             let told =
                 format!("{replicas} replicas share one volume with an SQLite database, which has one writer");
             let finding = at(object, "/spec/replicas", Finding::warning(told));
-            found.push(finding.mend("write `replicas: 1` and `strategy: {type: Recreate}`"));
+            found.push(finding.help("write `replicas: 1` and `strategy: {type: Recreate}`"));
         } else if object.kind() == "Deployment" && replicas == 1 && spec["strategy"]["type"] != "Recreate" {
             let told = "during an update two pods have the SQLite database open, which has one writer";
             let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
-            found.push(at(object, "/spec/strategy", finding).mend("write `strategy: {type: Recreate}`"));
+            found.push(at(object, "/spec/strategy", finding).help("write `strategy: {type: Recreate}`"));
         }
     }
     found
@@ -203,9 +203,9 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                     let value = &resources[part][what];
                     if !value.is_null() && thousandths(value).is_none() {
                         let told = format!("this is no amount of {what}");
-                        let mend =
+                        let help =
                             if what == "cpu" { "write `500m` or `2`" } else { "write `256Mi` or `1Gi`" };
-                        found.push(at(object, &pointer(part), Finding::error(told)).mend(mend));
+                        found.push(at(object, &pointer(part), Finding::error(told)).help(help));
                     }
                 }
                 let (request, limit) =
@@ -216,7 +216,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                     let told = format!("the {what} request is larger than the limit");
                     let finding = at(object, &pointer("requests"), Finding::error(told));
                     found.push(
-                        finding.mend(format!("raise the limit ({})", object.place_of(&pointer("limits")))),
+                        finding.help(format!("raise the limit ({})", object.place_of(&pointer("limits")))),
                     );
                 }
                 // A limit alone is the request, too.
@@ -229,7 +229,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                         shown(what, node(what).unwrap_or(0))
                     );
                     let finding = at(object, &pointer("requests"), Finding::warning(told));
-                    found.push(finding.mend(grow(what)));
+                    found.push(finding.help(grow(what)));
                 }
                 pod = if container.init { needs.max(pod) } else { pod + needs };
             }
@@ -247,7 +247,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
             let told = format!(
                 "all pods together ask for {sum} {what}, and the node has {has}, of which Kubernetes takes some"
             );
-            found.push(at(object, &format!("{pointer}/spec"), Finding::warning(told)).mend(grow(what)));
+            found.push(at(object, &format!("{pointer}/spec"), Finding::warning(told)).help(grow(what)));
         }
     }
     found
@@ -293,18 +293,18 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
             if let Some(meant) = nearest(repository, ours()) {
                 let told = format!("`{image}` is no image of the project");
                 found.push(
-                    at(object, &pointer, Finding::warning(told)).mend(format!("did you mean `{meant}`?")),
+                    at(object, &pointer, Finding::warning(told)).help(format!("did you mean `{meant}`?")),
                 );
             } else if container.value["imagePullPolicy"] == "Never" {
                 let told = format!(
                     "nothing brings `{image}` to the node: it is no image of the project, and its pull policy is Never"
                 );
-                let mend = format!("remove `imagePullPolicy`, or build it with [image.{repository}]");
-                found.push(at(object, &pointer, Finding::warning(told)).mend(mend));
+                let help = format!("remove `imagePullPolicy`, or build it with [image.{repository}]");
+                found.push(at(object, &pointer, Finding::warning(told)).help(help));
             } else if !image.contains('@') && matches!(image.strip_prefix(repository), Some("" | ":latest")) {
                 let told = format!("`{image}` is another image tomorrow");
                 found.push(
-                    at(object, &pointer, Finding::warning(told)).mend("name a tag that stays, or a digest"),
+                    at(object, &pointer, Finding::warning(told)).help("name a tag that stays, or a digest"),
                 );
             }
         }
@@ -319,7 +319,7 @@ pub(super) fn autoscalers(set: &Set<'_>) -> Vec<Finding> {
         if !set.facts.addons.iter().any(|addon| addon == "metrics-server") {
             let told = "an autoscaler does nothing without metrics, and deploy.toml asks for none";
             let finding = at(object, "/spec", Finding::warning(told));
-            found.push(finding.mend("write `addons = [\"metrics-server\"]` under [minikube]"));
+            found.push(finding.help("write `addons = [\"metrics-server\"]` under [minikube]"));
         }
         let target = &object.value["spec"]["scaleTargetRef"];
         let (kind, name) =
@@ -327,12 +327,12 @@ pub(super) fn autoscalers(set: &Set<'_>) -> Vec<Finding> {
         let same = |other: &&Object| other.kind() == kind && set.namespace(other) == set.namespace(object);
         if !set.objects.iter().filter(same).any(|other| other.name() == name) {
             let names = set.objects.iter().filter(same).map(Object::name);
-            let mend = match nearest(name, names.clone()) {
+            let help = match nearest(name, names.clone()) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("name a {kind} of the project"),
             };
             let told = format!("`{kind}/{name}` is not in the project");
-            found.push(at(object, "/spec/scaleTargetRef/name", Finding::warning(told)).mend(mend));
+            found.push(at(object, "/spec/scaleTargetRef/name", Finding::warning(told)).help(help));
         }
     }
     found

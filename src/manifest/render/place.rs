@@ -62,8 +62,8 @@ pub(super) fn told(error: &ExecError, root: &Path, source: &Source) -> Finding {
     });
     let said = said.or(lines.last().copied()).map_or("it says nothing", str::trim);
     let place = place_in(said, root, source).unwrap_or_else(|| source.place.clone());
-    let mend = format!("see it whole with `{}`", error.command);
-    Finding::error(format!("cannot render {}: {said}", what(root, source))).at(place).mend(mend)
+    let help = format!("see it whole with `{}`", error.command);
+    Finding::error(format!("cannot render {}: {said}", what(root, source))).at(place).help(help)
 }
 
 /// The file, line and column in Helm's messages (`template: web/templates/a.yaml:12:20: …`, `parse error at

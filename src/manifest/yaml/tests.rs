@@ -20,7 +20,7 @@ fn values(text: &str) -> Vec<Value> {
 /// Each finding of `text` as `line:column message`.
 fn wrong(text: &str) -> Vec<String> {
     let (_, found) = documents(text, Path::new("a.yaml"));
-    assert!(found.iter().all(|finding| finding.mend.is_some()), "{found:#?}");
+    assert!(found.iter().all(|finding| finding.help.is_some()), "{found:#?}");
     found
         .iter()
         .map(|finding| {
@@ -173,7 +173,7 @@ fn what_is_not_a_value_is_refused_where_it_stands() {
         assert!(told[0].starts_with(&format!("{line}:")), "{text:?} {told:?}");
     }
     let (_, found) = documents("v: {{ .Values.x }}\n", Path::new("a.yaml"));
-    assert!(found[0].mend.as_ref().unwrap().contains("chart = "));
+    assert!(found[0].help.as_ref().unwrap().contains("chart = "));
 }
 
 #[test]

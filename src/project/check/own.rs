@@ -42,12 +42,12 @@ pub(super) fn own_check(section: Section<'_, '_>) -> Option<Check> {
     }
     let from = from.map_or(From::Host, |at| at.value);
     if from == From::Host && probe.as_ref().is_some_and(names_the_host) {
-        let mend = "add `from = \"cluster\"`; from this machine it is `localhost`";
-        section.lacks(format!("asks `{HOST}`, a name that only the cluster knows"), mend);
+        let help = "add `from = \"cluster\"`; from this machine it is `localhost`";
+        section.lacks(format!("asks `{HOST}`, a name that only the cluster knows"), help);
     }
     if from == From::Cluster && probe.as_ref().is_some_and(is_loopback) {
-        let mend = format!("write `{HOST}` if this machine is meant");
-        section.lacks("asks `localhost` of the cluster, which is the node itself", mend);
+        let help = format!("write `{HOST}` if this machine is meant");
+        section.lacks("asks `localhost` of the cluster, which is the node itself", help);
     }
     let check = probe.map(|probe| Check {
         name: name.unwrap_or_default(),

@@ -102,8 +102,8 @@ pub(super) fn binding(section: Section<'_, '_>) -> Option<Binding> {
         }),
         _ => {
             if !section.has("kind") || !section.has("path") {
-                let mend = "write both: `kind = \"Function\"` and `path = \"spec.image\"`";
-                section.lacks("needs `kind` and `path`", mend);
+                let help = "write both: `kind = \"Function\"` and `path = \"spec.image\"`";
+                section.lacks("needs `kind` and `path`", help);
             }
             None
         }

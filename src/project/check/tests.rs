@@ -13,8 +13,8 @@ fn mistakes(text: &str) -> Vec<String> {
     let findings = check(Path::new("/p/deploy.toml"), text).map(|_| ()).unwrap_err();
     let tell = |finding: crate::event::Finding| {
         let place = finding.place.unwrap();
-        let mend = finding.mend.map(|mend| format!(" [{mend}]")).unwrap_or_default();
-        format!("{place}: {}{mend}", finding.message)
+        let help = finding.help.map(|help| format!(" [{help}]")).unwrap_or_default();
+        format!("{place}: {}{help}", finding.message)
     };
     findings.into_iter().map(tell).collect()
 }

@@ -13,7 +13,7 @@ pub(super) struct Twice {
     /// Where it begins first.
     pub(super) first: Option<usize>,
     /// What to do.
-    pub(super) mend: String,
+    pub(super) help: String,
 }
 
 /// What stands at `span` and stood before; `None` for a consequence of another.
@@ -28,15 +28,15 @@ pub(super) fn twice(text: &str, span: &Range<usize>) -> Option<Twice> {
     }
     if let Some(name) = header(line) {
         let first = before.iter().find(|(_, line)| header(line).as_ref() == Some(&name));
-        let mend = format!("write all of its keys below one `[{name}]`, or give the other a name of its own");
-        return Some(Twice { name: format!("[{name}]"), first: first.map(|(at, _)| *at), mend });
+        let help = format!("write all of its keys below one `[{name}]`, or give the other a name of its own");
+        return Some(Twice { name: format!("[{name}]"), first: first.map(|(at, _)| *at), help });
     }
     let name = plain(&text[span.clone()]);
     let own = before.iter().rev().take_while(|(_, line)| header(line).is_none());
     let same = |line: &str| line.split_once('=').is_some_and(|(key, _)| plain(key) == name);
     let first = own.filter(|(_, line)| same(line)).last().map(|(at, _)| *at);
     let of_its_own_line = text[start..span.start].trim().is_empty();
-    (first.is_some() || !of_its_own_line).then(|| Twice { name, first, mend: "keep one of them".to_owned() })
+    (first.is_some() || !of_its_own_line).then(|| Twice { name, first, help: "keep one of them".to_owned() })
 }
 
 /// The name in a line `[name]` or `[[name]]`, however it is spaced and quoted.

@@ -23,7 +23,7 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 /// Where every mistake is looked up that has no better advice.
-const MEND: &str = "docs/rehearsal.md lists what a scenario may say";
+const HELP: &str = "docs/rehearsal.md lists what a scenario may say";
 
 pub(super) fn read(file: &Path, text: &str) -> Result<Scenario, Vec<Finding>> {
     let (reading, table) = Reading::begin(file, text);
@@ -38,14 +38,14 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Scenario, Vec<Finding>> {
     if mistakes.is_empty() {
         return Ok(scenario);
     }
-    let advised = |mistake: Finding| if mistake.mend.is_some() { mistake } else { mistake.mend(MEND) };
+    let advised = |mistake: Finding| if mistake.help.is_some() { mistake } else { mistake.help(HELP) };
     Err(mistakes.into_iter().map(advised).collect())
 }
 
 /// A text that must be there.
 fn needed<'r>(section: &Section<'r, '_>, key: &'static str) -> Option<At<&'r str>> {
     if !section.has(key) {
-        section.lacks(format_args!("has no `{key}`"), MEND);
+        section.lacks(format_args!("has no `{key}`"), HELP);
     }
     section.text(key)
 }
@@ -181,7 +181,7 @@ fn event(section: Section<'_, '_>) -> Option<Event> {
     let time = seconds(&section);
     let effect = section.integer("effect", 0..=u32::MAX);
     if section.has("seconds") == section.has("effect") {
-        section.lacks("must say either `seconds` or `effect`: when it happens", MEND);
+        section.lacks("must say either `seconds` or `effect`: when it happens", HELP);
     }
     let when = time.map(When::At).or_else(|| effect.map(|at| When::Effect(at.value.into())));
     let image = section.text("image").map_or("*", |at| at.value);
@@ -249,7 +249,7 @@ mod tests {
 
     fn parsed(text: &str) -> Result<Scenario, Vec<String>> {
         read(Path::new("bad.toml"), text).map_err(|mistakes| {
-            assert!(mistakes.iter().all(|mistake| mistake.mend.is_some()), "{mistakes:?}");
+            assert!(mistakes.iter().all(|mistake| mistake.help.is_some()), "{mistakes:?}");
             let told = |place: &Option<crate::event::Place>| place.as_ref().unwrap().to_string();
             mistakes.iter().map(|mistake| format!("{} {}", told(&mistake.place), mistake.message)).collect()
         })

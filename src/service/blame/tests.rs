@@ -118,12 +118,12 @@ fn advised(none: NoAnswer, address: &str, tls: bool, forward: Option<&str>) -> S
     let at = format!("{address}:30080");
     let question = Question { connect: at.clone(), authority: at, tls, path: "/".to_owned() };
     let scene = Scene { forward: forward.map(str::to_owned), ..backends(1, 0) };
-    finding(&candidate(), &question, &Trouble::None(none), &scene, &objects()).mend.unwrap()
+    finding(&candidate(), &question, &Trouble::None(none), &scene, &objects()).help.unwrap()
 }
 
 #[test]
 fn nothing_listens_only_where_somebody_was_refused() {
-    let nothing = |mend: &str| mend.starts_with("nothing in the pod listens");
+    let nothing = |help: &str| help.starts_with("nothing in the pod listens");
     let node = "192.168.49.2";
     assert!(nothing(&advised(NoAnswer::Refused, node, false, None)));
     assert!(nothing(&advised(NoAnswer::Closed, "127.0.0.1", false, Some("connect: connection refused"))));
@@ -137,7 +137,7 @@ fn nothing_listens_only_where_somebody_was_refused() {
 #[test]
 fn a_port_that_speaks_tls_is_told_with_the_line_for_its_service() {
     for (none, tls) in [(NoAnswer::Tls("an alert".to_owned()), false), (NoAnswer::Closed, true)] {
-        let mend = advised(none, "192.168.49.2", tls, None);
-        assert!(mend.contains("`appProtocol: https`") && mend.contains("speaks TLS"), "{mend}");
+        let help = advised(none, "192.168.49.2", tls, None);
+        assert!(help.contains("`appProtocol: https`") && help.contains("speaks TLS"), "{help}");
     }
 }

@@ -174,7 +174,7 @@ fn every_declared_service_that_cannot_be_opened_is_told_at_once() {
     let findings = candidates(&[declared("wbe"), declared("none")], &objects, &Live::default()).unwrap_err();
     assert_eq!(findings.len(), 2);
     assert_eq!(findings[0].message, "there is no Service `wbe`");
-    assert_eq!(findings[0].mend.as_deref(), Some("the manifests hold `web`, `none`"));
+    assert_eq!(findings[0].help.as_deref(), Some("the manifests hold `web`, `none`"));
     assert!(findings.iter().all(|finding| finding.place.as_ref().is_some_and(|place| place.line == 7)));
 }
 

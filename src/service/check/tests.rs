@@ -103,7 +103,7 @@ async fn what_fails_says_what_where_and_what_to_do() {
     assert_eq!(finding.message, format!("`{at}` refuses connections"));
     assert_eq!(finding.subject.as_deref(), Some("check it"));
     assert_eq!(finding.place.unwrap().to_string(), "deploy.toml:9:1");
-    assert_eq!((finding.severity, finding.mend.is_some()), (Severity::Error, true));
+    assert_eq!((finding.severity, finding.help.is_some()), (Severity::Error, true));
 
     let optional = Check { required: false, ..check(Probe::Tcp(at.to_string())) };
     assert_eq!(once(&optional).await.finding.unwrap().severity, Severity::Warning);
@@ -151,7 +151,7 @@ async fn the_node_asks_where_the_cluster_is_to_ask() {
     let (checked, _) = asked(&check, None, Some(&inside), None, &[], false).await;
     let finding = checked.finding.unwrap();
     assert_eq!(finding.message, "`host.minikube.internal:11434` refuses connections, asked from the node");
-    assert!(finding.mend.unwrap().contains("listen on all interfaces"));
+    assert!(finding.help.unwrap().contains("listen on all interfaces"));
 
     let (checked, _) = asked(&check, None, None, None, &[], false).await;
     assert_eq!(checked.said, "cannot be reached: the cluster does not run");
@@ -289,6 +289,6 @@ async fn a_page_that_is_asked_without_tls_where_that_is_spoken_is_told_as_such()
     let plain = || fake::text(400, "Client sent an HTTP request to an HTTPS server.\n");
     let at = fake::tls_server(plain, || None, || fake::text(200, "")).await;
     let finding = once(&url(format!("http://{at}/"), None, None)).await.finding.unwrap();
-    assert!(finding.mend.as_ref().is_some_and(|mend| mend.contains("`https://`")), "{finding:?}");
+    assert!(finding.help.as_ref().is_some_and(|help| help.contains("`https://`")), "{finding:?}");
     assert_eq!(once(&url(format!("https://{at}/"), None, None)).await.outcome, Outcome::Done);
 }

@@ -45,22 +45,22 @@ pub(super) fn finding(check: &Check, trouble: &Trouble) -> Finding {
     if let Trouble::Wrong(answer, _) = trouble {
         finding = finding.evidence(first_line(&answer.body));
     }
-    finding.mend(mend(check, trouble))
+    finding.help(help(check, trouble))
 }
 
-fn mend(check: &Check, trouble: &Trouble) -> String {
+fn help(check: &Check, trouble: &Trouble) -> String {
     let on_this_machine = match &check.probe {
         Probe::Http { url: text, .. } | Probe::Tcp(text) => text.contains("host.minikube.internal"),
         Probe::TcpOf { .. } | Probe::Service { .. } => false,
     };
     match trouble {
-        Trouble::Unasked(_) => "mend this check".to_owned(),
-        Trouble::Service(_) => "see `todo status`; or mend `path`, `status` and `contains` of this check".to_owned(),
+        Trouble::Unasked(_) => "fix this check".to_owned(),
+        Trouble::Service(_) => "see `todo status`; or help `path`, `status` and `contains` of this check".to_owned(),
         Trouble::Wrong(answer, _) if tls::says_so(answer) => {
             "the port speaks TLS: write `https://` in the URL of this check".to_owned()
         }
         Trouble::Wrong(..) => {
-            "is it the right program, and does it have this page? Mend that, or `status` and `contains` of this check".to_owned()
+            "is it the right program, and does it have this page? Fix that, or `status` and `contains` of this check".to_owned()
         }
         Trouble::None(NoAnswer::Tls(_)) => "the port speaks TLS: ask `https://…`, and see what its program logs of the handshake".to_owned(),
         Trouble::None(NoAnswer::Garbled(_)) => "is it `http` or `https` there?".to_owned(),

@@ -133,7 +133,7 @@ async fn an_address_is_not_given_up_while_the_program_does_not_listen_yet() {
     let (result, _) = self::proved(&behind(shut), &node(None), &client, PACE.detour * 3).await;
     let finding = &result.unwrap_err().findings[0];
     assert!(finding.message.starts_with(&format!("`http://{shut}/` ")), "{finding:?}");
-    assert!(finding.mend.as_ref().is_some_and(|mend| mend.contains("connection refused")), "{finding:?}");
+    assert!(finding.help.as_ref().is_some_and(|help| help.contains("connection refused")), "{finding:?}");
 }
 
 #[tokio::test]

@@ -200,7 +200,7 @@ pub(super) fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 fn host_path(written: &Value, named: &str, at: &str) -> Told {
     let path = live::text(written, &format!("{at}/path"));
     let kind = live::text(written, &format!("{at}/type"));
-    let mend = match kind {
+    let help = match kind {
         "Directory" | "File" => format!(
             "a `hostPath` is a path of the node, not of this machine: make it there, or write `type: {kind}OrCreate`, or use a claim"
         ),
@@ -210,7 +210,7 @@ fn host_path(written: &Value, named: &str, at: &str) -> Told {
     told(
         format!("{named} asks for `{path}` of the node to be a {kind}, which it is not"),
         Some(format!("{at}/path")),
-        mend,
+        help,
     )
 }
 

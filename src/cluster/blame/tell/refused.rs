@@ -37,7 +37,7 @@ pub(super) fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 /// plugin/pkg/admission/resourcequota/controller.go`), told as one would say it.
 fn quota(symptom: &Symptom, scene: &Scene<'_>, spec: &str) -> Told {
     let said = after(&symptom.message, "exceeded quota: ");
-    let mend = "ask for less, raise the quota, or remove what else uses it";
+    let help = "ask for less, raise the quota, or remove what else uses it";
     let parts = said.split_once(", requested: ").and_then(|(name, rest)| {
         let (requested, rest) = rest.split_once(", used: ")?;
         let (used, limited) = rest.split_once(", limited: ")?;
@@ -48,7 +48,7 @@ fn quota(symptom: &Symptom, scene: &Scene<'_>, spec: &str) -> Told {
     });
     let Some((name, resource, requested, used, limited)) = parts else {
         let message = format!("a ResourceQuota of the namespace forbids its pods: {said}");
-        return told(message, Some(format!("{spec}/containers")), mend);
+        return told(message, Some(format!("{spec}/containers")), help);
     };
     let asked = resource.strip_prefix("requests.").unwrap_or(&resource);
     told(
@@ -57,7 +57,7 @@ fn quota(symptom: &Symptom, scene: &Scene<'_>, spec: &str) -> Told {
         ),
         asking(scene.written(), asked.strip_prefix("limits.").unwrap_or(asked))
             .or_else(|| Some(format!("{spec}/containers"))),
-        mend,
+        help,
     )
 }
 

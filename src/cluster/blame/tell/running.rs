@@ -56,7 +56,7 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 scene.field(symptom, &fields(&failing)),
                 format!(
                     "{}; a program that is slow to start needs `initialDelaySeconds` or a `startupProbe`",
-                    failing.mend
+                    failing.help
                 ),
             );
             told.evidence.extend(failing.evidence);
@@ -68,7 +68,7 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             let mut told = told(
                 format!("{who} runs, but {}", failing.what),
                 scene.field(symptom, &fields(&failing)),
-                failing.mend,
+                failing.help,
             );
             told.evidence.extend(failing.evidence);
             told
@@ -98,17 +98,17 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 (_, Some(advice)) => advice.fields,
                 _ => &[],
             };
-            let mend = match (symptom.signal, advice) {
+            let help = match (symptom.signal, advice) {
                 (Signal::CrashCommand, _) => {
                     "its shell does not find or may not run a command: correct it, or install it in the image"
                 }
-                (_, Some(advice)) => advice.mend,
+                (_, Some(advice)) => advice.help,
                 (_, None) if scene.tail.is_empty() => {
                     "it says nothing before it ends: start it by hand, `kubectl run -it`, to see more"
                 }
                 (_, None) => "the last lines of its log say why",
             };
-            told(format!("{who} {ended}{often}"), scene.field(symptom, fields), mend)
+            told(format!("{who} {ended}{often}"), scene.field(symptom, fields), help)
         }
     }
 }
