@@ -4,10 +4,12 @@
 //! kubelet's message, the name that minikube gives a step). Everything that is shown, and the final summary, is a fold
 //! of this stream, so a recorded run can be shown again by any renderer.
 
+mod code;
 mod finding;
 mod redacted;
 mod sink;
 
+pub use code::Code;
 pub use finding::Finding;
 pub use finding::Place;
 pub use finding::Severity;
@@ -237,6 +239,8 @@ pub enum EventKind {
         took_ms: u64,
         /// What sort of failure.
         kind: crate::fault::Kind,
+        /// What the failure is called.
+        reason: Code,
         /// The exit code.
         code: u8,
         /// What we were doing, then why it failed, outermost first.

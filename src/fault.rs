@@ -4,6 +4,7 @@
 //! their own where somebody decides by them, and turn them into a [`Fault`] at their door.
 //! The exit code belongs to the [`Kind`], so two failures with one code are, for a script, the same failure.
 
+use crate::event::Code;
 use crate::event::Finding;
 use serde::Deserialize;
 use serde::Serialize;
@@ -79,6 +80,8 @@ impl Kind {
 pub struct Fault {
     /// Decides the exit code.
     pub kind: Kind,
+    /// What it is called.
+    pub code: Code,
     /// The chain of causes; the outermost says what we were doing.
     pub error: anyhow::Error,
     /// All that is wrong, each with its place and help, where there is more to say than one chain.
@@ -87,15 +90,27 @@ pub struct Fault {
     pub hints: Vec<String>,
 }
 
-impl Fault {
-    /// A fault of `kind` caused by `error`, without hints.
-    pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
-        Fault { kind, error: error.into(), findings: Vec::new(), hints: Vec::new() }
+impl Code {
+    /// A failure of `kind` that says `message`, with no deeper cause.
+    pub fn fault(self, kind: Kind, message: impl Into<String>) -> Fault {
+        self.caused_by(kind, anyhow::Error::msg(message.into()))
     }
 
-    /// A fault of `kind` that says `message`, with no deeper cause.
+    /// A failure of `kind` that `error` is the cause of.
+    pub fn caused_by(self, kind: Kind, error: impl Into<anyhow::Error>) -> Fault {
+        Fault { kind, code: self, error: error.into(), findings: Vec::new(), hints: Vec::new() }
+    }
+}
+
+impl Fault {
+    /// A fault of `kind` caused by `error`, without a code.
+    pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
+        Code::Unnamed.caused_by(kind, error)
+    }
+
+    /// A fault of `kind` that says `message`, without a code.
     pub fn message(kind: Kind, message: impl Into<String>) -> Self {
-        Fault::new(kind, anyhow::Error::msg(message.into()))
+        Code::Unnamed.fault(kind, message)
     }
 
     /// Adds a next step.
@@ -136,16 +151,18 @@ impl Fault {
 pub trait OrFault<T> {
     /// The value, or a fault of `kind` whose message says what we were doing.
     fn or_fault(self, kind: Kind, doing: impl FnOnce() -> String) -> Result<T>;
+
+    /// The same with what the failure is called.
+    fn or_coded(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T>;
 }
 
 impl<T, E: Into<anyhow::Error>> OrFault<T> for std::result::Result<T, E> {
     fn or_fault(self, kind: Kind, doing: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|error| Fault {
-            kind,
-            error: error.into().context(doing()),
-            findings: Vec::new(),
-            hints: Vec::new(),
-        })
+        self.or_coded(Code::Unnamed, kind, doing)
+    }
+
+    fn or_coded(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| code.caused_by(kind, error.into().context(doing())))
     }
 }
 

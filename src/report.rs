@@ -176,6 +176,7 @@ pub fn failed(took_ms: u64, fault: &Fault) -> EventKind {
     EventKind::RunFailed {
         took_ms,
         kind: fault.kind,
+        reason: fault.code,
         code: fault.kind.exit_code(),
         causes: fault.causes(),
         findings: fault.findings.clone(),

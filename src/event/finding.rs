@@ -2,6 +2,7 @@
 //!
 //! Not an error that travels (`fault`) but what one says, and what a warning says that ends nothing.
 
+use super::Code;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
@@ -52,6 +53,8 @@ pub enum Severity {
 /// One thing that is wrong, or worth knowing: where, what, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
+    /// What it is called.
+    pub code: Code,
     /// Whether it ends the run.
     pub severity: Severity,
     /// Where it is written, if it is written somewhere.
@@ -66,19 +69,37 @@ pub struct Finding {
     pub help: Option<String>,
 }
 
-impl Finding {
+impl Code {
     /// Something that ends the run.
-    pub fn error(message: impl Into<String>) -> Self {
-        Finding::new(Severity::Error, message)
+    pub fn error(self, message: impl Into<String>) -> Finding {
+        Finding::new(self, Severity::Error, message)
     }
 
     /// Something worth knowing.
-    pub fn warning(message: impl Into<String>) -> Self {
-        Finding::new(Severity::Warning, message)
+    pub fn warning(self, message: impl Into<String>) -> Finding {
+        Finding::new(self, Severity::Warning, message)
     }
 
-    fn new(severity: Severity, message: impl Into<String>) -> Self {
+    /// A fact that explains what happens.
+    pub fn note(self, message: impl Into<String>) -> Finding {
+        Finding::new(self, Severity::Note, message)
+    }
+}
+
+impl Finding {
+    /// Something that ends the run, without a code.
+    pub fn error(message: impl Into<String>) -> Self {
+        Code::Unnamed.error(message)
+    }
+
+    /// Something worth knowing, without a code.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Code::Unnamed.warning(message)
+    }
+
+    fn new(code: Code, severity: Severity, message: impl Into<String>) -> Self {
         Finding {
+            code,
             severity,
             place: None,
             subject: None,

@@ -47,7 +47,7 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
 
 /// Hides secret values in a finding.
 pub(super) fn finding(redactor: &Redactor, finding: &mut Finding) {
-    let Finding { severity: _, place, subject, message, evidence, help } = finding;
+    let Finding { code: _, severity: _, place, subject, message, evidence, help } = finding;
     for line in evidence {
         redactor.quoted(line);
     }

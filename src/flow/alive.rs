@@ -75,7 +75,7 @@ const fn may_come_from_the_node(kind: Kind) -> bool {
 /// The named fault, with what the work said as its deeper cause.
 fn caused(named: Fault, by: Fault) -> Fault {
     let hints = named.hints;
-    Fault { hints, ..Fault::new(named.kind, by.error).context(named.error) }
+    Fault { hints, ..named.code.caused_by(named.kind, by.error).context(named.error) }
 }
 
 /// Ends when there is no cluster any more.

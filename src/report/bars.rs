@@ -174,12 +174,12 @@ fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
             })
             .into_iter()
             .collect(),
-        EventKind::RunFailed { kind, causes, findings, hints, .. } => {
+        EventKind::RunFailed { kind, reason, causes, findings, hints, .. } => {
             let mut lines = failed_lines(story, *kind, look, width);
             if !findings.is_empty() && !lines.is_empty() {
                 lines.push(String::new());
             }
-            lines.extend(fault::lines(Page { look, width: Some(width) }, causes, findings, hints));
+            lines.extend(fault::lines(Page { look, width: Some(width) }, *reason, causes, findings, hints));
             lines
         }
         _ => Vec::new(),

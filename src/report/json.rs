@@ -21,19 +21,21 @@
 //! | `step-finished` | `step`, `took_ms`, `outcome`, `detail`? |
 //! | `step-failed` | `step`, `took_ms` |
 //! | `run-finished` | `took_ms`, `code`, `url`? |
-//! | `run-failed` | `took_ms`, `kind`, `code`, `causes`, `findings`, `hints` |
+//! | `run-failed` | `took_ms`, `kind`, `reason`, `code`, `causes`, `findings`, `hints` |
 //!
 //! `step`: `preflight`, `minikube`, `image`, `apply`, `rollout`, `service`, `check`, `remove`. `check` may come twice:
 //! before `apply` and after `service`.
 //! `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`, `built`, `removed`, `kept`, `ready`, `failed`.
 //! `unit`: `bytes`, `steps`, `replicas`, `percent`.
 //! `kind`: `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`, `terminated`.
-//! `finding` and each of `findings`: `{severity, place?: {file, line, column}, subject?, message, evidence, help?}` with `severity`
+//! `reason` of a failure and `code` of a finding: one of the words of docs/findings.md. `code` of `run-finished` and `run-failed` is the exit code.
+//! `finding` and each of `findings`: `{code, severity, place?: {file, line, column}, subject?, message, evidence, help?}` with `severity`
 //! one of `error`, `warning`, `note`; `line` and `column` count from 1, 0 means the file or the line as a whole; `evidence` is a list of lines.
 //! `causes` begins with what was being done and ends with why it failed; `hints` are next steps, commands in backticks.
 
 use super::Renderer;
 use super::fold::Story;
+use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::fault::Kind;
@@ -107,6 +109,7 @@ impl<W: Write + Send> Renderer for Json<W> {
                 kind: EventKind::RunFailed {
                     took_ms: at_ms,
                     kind: Kind::Internal,
+                    reason: Code::InternalError,
                     code: Kind::Internal.exit_code(),
                     causes: vec!["the run ended without saying how".to_owned()],
                     findings: Vec::new(),
@@ -127,9 +130,9 @@ impl<W: Write + Send> Renderer for Json<W> {
 mod tests {
     use super::Json;
     use crate::event::Amount;
+    use crate::event::Code;
     use crate::event::Event;
     use crate::event::EventKind;
-    use crate::event::Finding;
     use crate::event::Outcome;
     use crate::event::Place;
     use crate::event::SCHEMA;
@@ -161,7 +164,8 @@ mod tests {
     const NAMES: usize = 13;
 
     fn samples() -> Vec<EventKind> {
-        let finding = Finding::warning("`latest` moves")
+        let finding = Code::ImageTagMutable
+            .warning("`latest` moves")
             .about("image web")
             .at(Place { file: "docker/web/Dockerfile".into(), line: 1, column: 6 })
             .evidence(["FROM node:latest".to_owned()])
@@ -214,6 +218,7 @@ mod tests {
             EventKind::RunFailed {
                 took_ms: 9_000,
                 kind: Kind::Rollout,
+                reason: Code::CrashLoop,
                 code: 50,
                 causes: vec!["cannot roll out todo-chatbot".to_owned()],
                 findings: vec![finding],

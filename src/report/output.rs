@@ -150,7 +150,13 @@ impl Output {
         };
         let causes: Vec<String> = fault.causes().into_iter().map(redacted).collect();
         let hints: Vec<String> = fault.hints.iter().cloned().map(redacted).collect();
-        report(&fault::lines(Page { look: self.report_look, width: None }, &causes, &findings, &hints));
+        report(&fault::lines(
+            Page { look: self.report_look, width: None },
+            fault.code,
+            &causes,
+            &findings,
+            &hints,
+        ));
     }
 }
 

@@ -127,9 +127,9 @@ impl<W: Write> Plain<W> {
                     self.line(&with(text, None, *took_ms, 0));
                 }
             }
-            EventKind::RunFailed { kind, causes, findings, hints, .. } => {
+            EventKind::RunFailed { kind, reason, causes, findings, hints, .. } => {
                 self.failed_steps(*kind, at);
-                for line in fault::lines(self.page(), causes, findings, hints) {
+                for line in fault::lines(self.page(), *reason, causes, findings, hints) {
                     self.line(&line);
                 }
             }

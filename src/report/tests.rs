@@ -110,7 +110,7 @@ fn faults_read_the_same_in_a_terminal_and_in_a_log() {
     let terminal = InMemoryTerm::new(60, 200);
     play(&mut Bars::on(FULL, &terminal), RUNS[2].1, &[], |_, _| {});
     let log = plain(RUNS[2].1, false);
-    let fault = &log[log.find("error:").unwrap()..];
+    let fault = &log[log.find("error[").unwrap()..];
     assert!(terminal.contents().ends_with(fault.trim_end()), "{}", terminal.contents());
 }
 

@@ -240,11 +240,12 @@ impl Project {
         match ended {
             Ok(answer) => Told { code: 0, report: warnings.join("\n"), done, took, answer: Some(answer) },
             Err(fault) => {
-                let EventKind::RunFailed { causes, findings, hints, .. } = covers.covered(failed(0, &fault))
+                let EventKind::RunFailed { reason, causes, findings, hints, .. } =
+                    covers.covered(failed(0, &fault))
                 else {
                     panic!("{fault:?}")
                 };
-                let report = lines(page, &causes, &findings, &hints).join("\n");
+                let report = lines(page, reason, &causes, &findings, &hints).join("\n");
                 Told { code: fault.kind.exit_code(), report, done, took, answer: None }
             }
         }
