@@ -34,6 +34,7 @@ pub mod status;
 pub mod unlock;
 pub mod up;
 
+use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::report::listing::Listing;
@@ -90,7 +91,7 @@ impl Open {
         let gone = watch::watch(&forward, &watched, async || reach::connect(run, &owner).await, watch::PACE);
         tokio::select! {
             gone = gone => Some(
-                Fault::message(Kind::Service, gone.to_string())
+                Code::PortForwardEnded.fault(Kind::Service, gone.to_string())
                     .context(format!("the port-forward {} has ended", forward.address()))
                     .hint("`todo up` brings the application back; then `todo forward` again"),
             ),

@@ -40,10 +40,10 @@ pub use stop::delete;
 pub use stop::stop;
 
 use crate::docker;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
-use crate::event::Severity;
 use crate::event::Step;
 use crate::exec::Call;
 use crate::fault::Kind;
@@ -195,10 +195,7 @@ pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
         Ok(true) => item.log(format!("kubectl had no current context; now it is `{}`", node.context)),
         Ok(false) => {}
         Err(error) => node.notes.push(
-            Finding {
-                severity: Severity::Note,
-                ..Finding::warning(format!("kubectl has no current context: {error:#}"))
-            }
+            Code::KubectlContextNotSet.note(format!("kubectl has no current context: {error:#}"))
             .about(format!("profile {}", node.profile))
             .help(format!("`kubectl config use-context {}`", node.context)),
         ),
@@ -269,7 +266,7 @@ async fn apply(
     let broken = |doing: &str| format!("cannot {doing} the profile `{profile}`");
     ready::check(run, profile, remedy, seen)?;
     let before = if remedy.is_minikubes() { Before::of(&run.world) } else { Ok(None) };
-    let before = before.or_fault(Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
+    let before = before.or_coded(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
     let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
     let done = match remedy {
         Remedy::Wait => Ok(()),
@@ -277,7 +274,7 @@ async fn apply(
             item.progress("unpausing the node", None);
             match &seen.engine {
                 Some(engine) => {
-                    repair::thaw(engine, &machines).await.or_fault(Kind::Minikube, || broken("unpause"))
+                    repair::thaw(engine, &machines).await.or_coded(Code::MinikubeFailed, Kind::Minikube, || broken("unpause"))
                 }
                 None => Ok(()),
             }
@@ -315,7 +312,7 @@ async fn apply(
         Remedy::Create | Remedy::Start => {
             let fresh = prepare(run, wanted, seen, notes)
                 .await
-                .or_fault(Kind::Minikube, || broken("prepare the start of"))?;
+                .or_coded(Code::MinikubeFailed, Kind::Minikube, || broken("prepare the start of"))?;
             let at = start::At {
                 existing: seen.config.as_ref(),
                 engine: seen.engine.as_ref(),
@@ -329,7 +326,7 @@ async fn apply(
     if let Some(before) = before {
         before
             .restore()
-            .or_fault(Kind::Minikube, || "cannot restore the current kubectl context".to_owned())?;
+            .or_coded(Code::KubeconfigNotWritable, Kind::Minikube, || "cannot restore the current kubectl context".to_owned())?;
     }
     done
 }
@@ -359,12 +356,12 @@ async fn prepare(
     let about = |finding: Finding| finding.about(format!("profile {profile}"));
     match (&seen.state, &seen.engine) {
         (State::Broken(Break::ContainerGone { volume: false }), _) if seen.begun => notes.push(about(
-            Finding::warning("the node's volume is gone with its container: the cluster is a new one, without the data that it held")
+            Code::MinikubeClusterReset.warning("the node's volume is gone with its container: the cluster is a new one, without the data that it held")
                 .help("what this project deploys is applied again; restore its data from a backup"),
         )),
         (State::Absent, Some(engine)) if seen.volume => {
             let message = "an earlier cluster of this name left its volume; the new one takes it over, with the data in it";
-            let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+            let note = Code::MinikubeVolumeReused.note(message);
             notes.push(about(note.help(format!("to begin without it: `minikube delete -p {profile}`, then `todo up`"))));
             repair::forget_settings(engine, None, profile.as_str()).await?;
         }

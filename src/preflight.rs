@@ -13,9 +13,9 @@ mod room;
 mod tests;
 
 use crate::docker::reach;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::project;
@@ -59,7 +59,7 @@ pub async fn preflight(run: &Run, project: &Project, other: Option<&OtherCluster
         1 => "something is missing that deploying needs".to_owned(),
         _ => format!("{errors} things are missing that deploying needs"),
     };
-    Err(Fault::message(kind, message).findings(findings))
+    Err(Code::PrerequisiteMissing.fault(kind, message).findings(findings))
 }
 
 /// Everything that this machine has and lacks for `todo`, and for `project` if there is one.
@@ -80,7 +80,7 @@ pub async fn doctor(run: &Run, project: Option<&Project>) -> Vec<Finding> {
 async fn builder(run: &Run) -> Vec<Finding> {
     match reach::reach(&run.world).await {
         Ok((address, _)) => engine::open(&address).into_iter().collect(),
-        Err(error) => vec![Finding::error(error.to_string()).help(error.help())],
+        Err(error) => vec![Code::DockerUnreachable.error(error.to_string()).help(error.help())],
     }
 }
 

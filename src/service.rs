@@ -26,8 +26,7 @@ mod opened;
 mod prover;
 mod tls;
 
-use crate::event::Finding;
-use crate::event::Severity;
+use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -179,7 +178,7 @@ pub async fn prove(
 async fn end_unwanted(run: &Run, reach: &Reach, wanted: impl Fn(&Record) -> bool) {
     let (Some(owner), Some(store)) = (&reach.owner, Store::of(&run.world)) else { return };
     let note = |message: String, help: &str| {
-        let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+        let note = Code::PortForwardNotEnded.note(message);
         run.sink.warn(note.help(help));
     };
     let listed = match store.list(owner) {
@@ -216,7 +215,7 @@ pub async fn ask(
 pub async fn ready(client: &Client, namespace: &Namespace, service: &ObjectName) -> Result<usize> {
     let found = backend::look(client, namespace, service, None).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
-    Ok(found.or_fault(Kind::Service, || format!("cannot see what is behind the Service `{service}`"))?.ready)
+    Ok(found.or_coded(Code::ClusterUnreadable, Kind::Service, || format!("cannot see what is behind the Service `{service}`"))?.ready)
 }
 
 async fn find(
@@ -232,7 +231,7 @@ async fn find(
         live.ingresses = listed(client, namespace, "Ingresses").await?;
     }
     candidates(declared, objects, &live).map_err(|findings| {
-        Fault::message(Kind::Service, "what is to be opened is not there").findings(findings)
+        Code::ServiceNotFound.fault(Kind::Service, "what is to be opened is not there").findings(findings)
     })
 }
 
@@ -258,7 +257,7 @@ where
         if !passes || Instant::now() + PACE.pause > end {
             let why = anyhow::anyhow!(backend::words(&error));
             let doing = format!("cannot list the {what} of namespace `{namespace}`");
-            return Err(Fault::new(Kind::Service, why.context(doing))
+            return Err(Code::ClusterUnreadable.caused_by(Kind::Service, why.context(doing))
                 .hint("look at the cluster: `minikube status`, and `todo up` again"));
         }
         tokio::time::sleep(PACE.pause).await;

@@ -7,6 +7,7 @@ use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::expand;
 use crate::crash;
+use crate::event::Code;
 use crate::event::EventKind;
 use crate::event::SCHEMA;
 use crate::event::Sink;
@@ -54,7 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let world = match World::of_this_process() {
         Ok(world) => Arc::new(world),
         Err(error) => {
-            let fault = Fault::new(
+            let fault = Code::DirectoryInaccessible.caused_by(
                 Kind::Usage,
                 anyhow::Error::new(error).context("the current folder cannot be used"),
             );
@@ -241,7 +242,7 @@ fn project(run: &Run, cli: &Cli) -> Result<Project> {
     let mut project = load(&path)?;
     if let Some(name) = &cli.global.profile {
         project.minikube.profile =
-            Profile::parse(name).or_fault(Kind::Usage, || format!("`{name}` is no name of a profile"))?;
+            Profile::parse(name).or_coded(Code::ProfileNameInvalid, Kind::Usage, || format!("`{name}` is no name of a profile"))?;
     }
     if let Some(name) = &cli.global.target {
         project.elsewhere = Some(target(&project, name)?);
@@ -254,7 +255,7 @@ fn target(project: &Project, name: &str) -> Result<OtherCluster> {
         return Ok(target.clone());
     }
     let known: Vec<&str> = project.targets.keys().map(String::as_str).collect();
-    let fault = Fault::message(Kind::Usage, format!("deploy.toml has no `[target.{name}]`"));
+    let fault = Code::TargetUnknown.fault(Kind::Usage, format!("deploy.toml has no `[target.{name}]`"));
     Err(match (nearest(name, known.iter().copied()), known.as_slice()) {
         (Some(meant), _) => fault.hint(format!("did you mean `--target {meant}`?")),
         (None, []) => fault.hint(format!(

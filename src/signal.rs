@@ -9,6 +9,7 @@
 #[cfg(unix)]
 mod ignored;
 
+use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use std::task::Poll;
@@ -71,7 +72,7 @@ impl Cancel {
 
 fn fault(kind: Kind) -> Fault {
     let message = if kind == Kind::Terminated { "terminated" } else { "interrupted" };
-    Fault::message(kind, message)
+    Code::Interrupted.fault(kind, message)
 }
 
 /// What a process does when its terminal is closed (SIGHUP).

@@ -8,6 +8,7 @@
 use crate::cluster::pulse::Pulse;
 use crate::cluster::pulse::pulse;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::OpenItem;
 use crate::event::OpenStep;
 use crate::event::Outcome;
@@ -179,7 +180,7 @@ async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
         // An API server that is silent may be restarting, and its entry being written.
         State::Running(_) | State::Broken(_) => return Ok(None),
     };
-    let fault = Fault::message(Kind::Minikube, format!("{what} during the run"));
+    let fault = Code::NodeStopped.fault(Kind::Minikube, format!("{what} during the run"));
     Ok(Some(fault.hint(format!("`todo up` {hint}: what is done already stays as it is"))))
 }
 
@@ -191,7 +192,7 @@ fn silent(project: &Project, why: &str) -> Fault {
             let context = &other.context;
             let message =
                 format!("the API server of the context `{context}` has not answered for {seconds} s");
-            Fault::message(Kind::Apply, why.to_owned()).context(message).hint(format!(
+            Code::ClusterUnreachable.fault(Kind::Apply, why.to_owned()).context(message).hint(format!(
                 "see whether it can be reached: `kubectl --context {context} get nodes`, then run this again"
             ))
         }
@@ -200,7 +201,7 @@ fn silent(project: &Project, why: &str) -> Fault {
             let message = format!(
                 "the API server of the profile `{profile}` has not answered for {seconds} s, though its node runs"
             );
-            Fault::message(Kind::Minikube, why.to_owned()).context(message).hint(format!(
+            Code::ClusterUnreachable.fault(Kind::Minikube, why.to_owned()).context(message).hint(format!(
                 "see why: `minikube logs -p {profile} --length=50`; `todo up` repairs what it can"
             ))
         }
@@ -209,7 +210,7 @@ fn silent(project: &Project, why: &str) -> Fault {
 
 /// No node reports any more, so nothing that is said of pods is true.
 fn unreported(project: &Project, names: &str, first: &str) -> Fault {
-    let fault = Fault::message(Kind::Minikube, format!("the kubelet of {names} has stopped reporting"));
+    let fault = Code::KubeletNotReporting.fault(Kind::Minikube, format!("the kubelet of {names} has stopped reporting"));
     match &project.elsewhere {
         Some(other) => {
             fault.hint(format!("see why: `kubectl --context {} describe node {first}`", other.context))

@@ -10,7 +10,7 @@ use crate::cluster::revision;
 use crate::cluster::revision::Earlier;
 use crate::cluster::target::Target;
 use crate::cluster::unstick::unstick;
-use crate::event::Finding;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Fault;
@@ -51,7 +51,7 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
     };
     let why = fault.causes().join(": ");
     run.sink.warn(
-        Finding::warning(format!("{why}: going back to revision {number}"))
+        Code::RollingBack.warning(format!("{why}: going back to revision {number}"))
             .help("what failed is told at the end"),
     );
     let back = async {
@@ -70,7 +70,7 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
 /// Both ends: why the rollout failed, and why the way back did.
 fn stuck(fault: Fault, what: &str, why: Fault) -> Fault {
     let causes = why.causes().join(": ");
-    let told = Finding::error(format!("{what}: {causes}")).help("fix what is broken and run `todo up` again");
+    let told = Code::RollbackFailed.error(format!("{what}: {causes}")).help("fix what is broken and run `todo up` again");
     let mut fault = fault.findings([told]).findings(why.findings);
     fault.hints.extend(why.hints);
     fault

@@ -1,9 +1,9 @@
 //! The project's own checks: as part of `todo up`, and again by `todo check`.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -107,7 +107,7 @@ async fn part(
         When::After => (Kind::Service, "the application does not do what the project's checks ask of it"),
     };
     let fault =
-        Fault::message(kind, message).findings(broken.into_iter().filter_map(|one| one.finding.clone()));
+        Code::CheckFailed.fault(kind, message).findings(broken.into_iter().filter_map(|one| one.finding.clone()));
     Err(fault.hint("`todo check` asks again; a check that the project can do without has `required = false`"))
 }
 

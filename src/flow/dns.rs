@@ -1,6 +1,7 @@
 //! Whether names are found: by this machine, by the node, and by pods. For `todo doctor`, because a run that builds
 //! nothing new needs none of it.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::flow::reach;
 use crate::flow::reach::Now;
@@ -77,13 +78,13 @@ fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
     match (seen.here, seen.node) {
         (Some(false), Some(false) | None) => {
             let told = format!("this machine finds no address for `{NAME}`, where most images come from");
-            findings.push(Finding::warning(told).help(
+            findings.push(Code::DnsLookupFailed.warning(told).help(
                 "see its network and its DNS servers; behind a proxy set HTTPS_PROXY. What is built already runs without",
             ));
         }
         (_, Some(false)) => {
             let told = format!("the node finds no address for `{NAME}`, though this machine does");
-            findings.push(Finding::warning(told).help(format!(
+            findings.push(Code::NodeDnsBroken.warning(told).help(format!(
                 "a VPN or a firewall that came after the node's start is the usual cause: `minikube stop -p {profile}`, then `todo up`; see also `minikube ssh -p {profile} -- cat /etc/resolv.conf`"
             )));
         }
@@ -91,7 +92,7 @@ fn judge(seen: Seen, profile: &str) -> Vec<Finding> {
     }
     if seen.pods == Some(0) {
         let told = "the cluster's DNS has no pod that is ready: pods find no Service by its name";
-        findings.push(Finding::warning(told).help(
+        findings.push(Code::ClusterDnsNotReady.warning(told).help(
             "see why: `kubectl -n kube-system describe pods -l k8s-app=kube-dns`, and `kubectl -n kube-system logs -l k8s-app=kube-dns`",
         ));
     }

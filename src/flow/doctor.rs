@@ -1,8 +1,8 @@
 //! `todo doctor`: every prerequisite, whether or not the profile runs, each with the command that fixes it.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -18,7 +18,7 @@ use serde_json::json;
 async fn profile(run: &Run, project: &Project) -> Option<Finding> {
     let state = minikube::look(run, &project.minikube).await.ok()?;
     let fault = minikube::refusal(&project.minikube.profile, &state)?;
-    let finding = Finding { severity: Severity::Error, ..Finding::warning(fault.causes().join(": ")) };
+    let finding = Finding { severity: Severity::Error, ..Code::MinikubeProfileBroken.warning(fault.causes().join(": ")) };
     Some(finding.help(fault.hints.join("; ")))
 }
 
@@ -33,7 +33,7 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
     }
     findings.extend(dns::findings(run, project).await);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return Err(Fault::message(Kind::Prerequisite, "something is missing that deploying needs")
+        return Err(Code::PrerequisiteMissing.fault(Kind::Prerequisite, "something is missing that deploying needs")
             .findings(findings));
     }
     let json = json!({ "findings": findings });

@@ -12,10 +12,9 @@ use crate::cluster::remove::RemoveOptions;
 use crate::cluster::remove::Removed;
 use crate::cluster::rollout::Limits;
 use crate::cluster::target::Target;
-use crate::event::Finding;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -40,7 +39,7 @@ use crate::run::Run;
 pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Answer> {
     if let Some(other) = project.elsewhere.as_ref().filter(|_| flags.stop || flags.delete) {
         let message = format!("the target `{}` is no minikube that could be stopped or deleted", other.name);
-        return Err(Fault::message(Kind::Usage, message)
+        return Err(Code::TargetNotMinikube.fault(Kind::Usage, message)
             .hint("leave `--stop` and `--delete` away; `--purge` deletes the project's volumes, too"));
     }
     match reach::look(run, project).await? {
@@ -82,13 +81,13 @@ fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
         State::Stopped => {
             let asleep =
                 format!("the profile `{profile}` is stopped: what the project has in it stays there");
-            run.sink.warn(Finding::warning(asleep).help(way));
+            run.sink.warn(Code::ProfileNotRunning.warning(asleep).help(way));
             return Ok(());
         }
         State::Paused(_) => format!("the profile `{profile}` is paused"),
         State::Broken(why) => format!("the profile `{profile}` cannot be asked: {why}"),
     };
-    Err(Fault::message(Kind::Minikube, why).context("nothing was taken away").hint(way))
+    Err(Code::ProfileNotRunning.fault(Kind::Minikube, why).context("nothing was taken away").hint(way))
 }
 
 async fn take_away(

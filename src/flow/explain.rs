@@ -1,7 +1,7 @@
 //! `todo explain FILE`: health and blame of objects that somebody dumped with `kubectl get … -o yaml`. Offline.
 
 use crate::cluster::explain::explain as judged;
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -18,7 +18,7 @@ use std::path::Path;
 pub async fn explain(run: &Run, path: &Path) -> Result<Answer> {
     let (of, path) = (run.clone(), path.to_owned());
     let judging = tokio::task::spawn_blocking(move || judge(&of, &path));
-    run.or_stopped(async { judging.await.or_fault(Kind::Internal, || "the judging broke".to_owned())? }).await
+    run.or_stopped(async { judging.await.or_coded(Code::InternalError, Kind::Internal, || "the judging broke".to_owned())? }).await
 }
 
 fn judge(run: &Run, path: &Path) -> Result<Answer> {
@@ -28,13 +28,13 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
         (file::read_text(&run.world.absolute(path), file::OBJECTS), path)
     };
     let text =
-        text.or_fault(Kind::Usage, || format!("cannot read `{}`", file.display())).map_err(|fault| {
+        text.or_coded(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display())).map_err(|fault| {
             fault.hint("name a file, or pipe the objects in: `kubectl get all -o yaml | todo explain -`")
         })?;
     let (documents, mistakes) = documents(&text, file);
     if !mistakes.is_empty() {
         return Err(
-            Fault::message(Kind::Usage, format!("`{}` cannot be read", file.display())).findings(mistakes)
+            Code::ObjectsUnreadable.fault(Kind::Usage, format!("`{}` cannot be read", file.display())).findings(mistakes)
         );
     }
     let objects: Vec<_> = documents.into_iter().map(|document| document.value).collect();
@@ -48,6 +48,6 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
         rows: rows.collect(),
         nothing: "no objects that have a health",
         json: serde_json::to_value(&verdicts)
-            .or_fault(Kind::Internal, || "cannot write the verdicts".to_owned())?,
+            .or_coded(Code::InternalError, Kind::Internal, || "cannot write the verdicts".to_owned())?,
     }))
 }

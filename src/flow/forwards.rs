@@ -1,10 +1,9 @@
 //! The project's port-forwards in the background: their process, their list, their end.
 
-use crate::event::Finding;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::exec;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -21,7 +20,7 @@ use crate::service::detached::process;
 pub async fn process(run: &Run, spec: &str) -> Result<()> {
     exec::new_session();
     let doing = || "`todo up` and `todo forward --detach` start this command themselves".to_owned();
-    let spec: Spec = serde_json::from_str(spec).or_fault(Kind::Usage, doing)?;
+    let spec: Spec = serde_json::from_str(spec).or_coded(Code::PortForwardFailed, Kind::Usage, doing)?;
     let owner = spec.owner.clone();
     process::serve(run, &store(run)?, spec, async || reach::connect(run, &owner).await).await
 }
@@ -33,7 +32,7 @@ pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
     let owner = reach::owner(run, project)?;
     store
         .list(&owner)
-        .or_fault(Kind::Service, || format!("cannot use the folder {}", store.folder().display()))
+        .or_coded(Code::PortForwardFailed, Kind::Service, || format!("cannot use the folder {}", store.folder().display()))
 }
 
 /// One as `status` shows it.
@@ -74,7 +73,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
         match store.end(&one.key).await {
             Ok(()) => item.finish(Outcome::Removed, None),
             Err(error) => findings.push(
-                Finding::error(format!("the port-forward {} does not end: {error}", one.record.address))
+                Code::PortForwardNotEnded.error(format!("the port-forward {} does not end: {error}", one.record.address))
                     .about(format!("Service/{}", one.record.spec.service))
                     .help(format!(
                         "end its process, which was {}, and run the command again",
@@ -84,7 +83,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
         }
     }
     if !findings.is_empty() {
-        return Err(Fault::message(Kind::Service, "not every port-forward has ended").findings(findings));
+        return Err(Code::PortForwardNotEnded.fault(Kind::Service, "not every port-forward has ended").findings(findings));
     }
     step.finish(Outcome::Done, None);
     Ok(listed.len())
@@ -92,7 +91,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
 
 fn store(run: &Run) -> Result<Store> {
     Store::of(&run.world).ok_or_else(|| {
-        Fault::message(Kind::Prerequisite, "there is no home folder for what outlasts a run")
+        Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for what outlasts a run")
             .hint("name one: `export XDG_STATE_HOME=/some/folder`")
     })
 }

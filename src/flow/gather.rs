@@ -3,6 +3,7 @@
 
 use crate::cluster::judge::annotation;
 use crate::cluster::order;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -105,7 +106,7 @@ fn no_registry(project: &Project) -> Option<Finding> {
         target.name
     );
     Some(
-        Finding::error(message)
+        Code::TargetWithoutRegistry.error(message)
             .at(target.place.clone())
             .help("add `registry = \"ghcr.io/ACCOUNT\"`, one that its nodes may pull from"),
     )
@@ -130,7 +131,7 @@ fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String
 }
 
 fn unusable() -> Fault {
-    Fault::message(Kind::Usage, "the project cannot be deployed as it is")
+    Code::ProjectInvalid.fault(Kind::Usage, "the project cannot be deployed as it is")
 }
 
 /// Keeps what one reader found wrong for the report on all; what is no finding ends the run at once.
@@ -153,5 +154,5 @@ async fn blocking<T: Send + 'static>(
     let (of, project) = (run.clone(), Arc::clone(project));
     let done = tokio::task::spawn_blocking(move || work(&of, &project));
     let broke = || "a reader of the project's files broke".to_owned();
-    run.or_stopped(async { done.await.or_fault(Kind::Internal, broke)? }).await
+    run.or_stopped(async { done.await.or_coded(Code::InternalError, Kind::Internal, broke)? }).await
 }

@@ -5,6 +5,7 @@
 
 use crate::cluster::remove::GENERATED;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -42,7 +43,7 @@ pub(crate) async fn generate(
                 let value = match kept {
                     Some(value) => value,
                     None => random(*length)
-                        .or_fault(Kind::Internal, || format!("cannot make a value for `{key}`"))?,
+                        .or_coded(Code::InternalError, Kind::Internal, || format!("cannot make a value for `{key}`"))?,
                 };
                 object.value["data"][key.as_str()] = Value::from(STANDARD.encode(value));
             }

@@ -5,6 +5,7 @@ use crate::cluster::owner::Doing;
 use crate::cluster::release;
 use crate::cluster::revision;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -37,7 +38,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
         rows: rows.collect(),
         nothing: "no revision yet: `todo up` makes the first",
         json: serde_json::to_value(&revisions)
-            .or_fault(Kind::Internal, || "cannot write the history".to_owned())?,
+            .or_coded(Code::InternalError, Kind::Internal, || "cannot write the history".to_owned())?,
     }))
 }
 

@@ -13,8 +13,7 @@ use crate::cluster::release::Deployed;
 use crate::cluster::release::Record;
 use crate::cluster::rollout::Limits;
 use crate::cluster::target::Target;
-use crate::event::Finding;
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::Object;
@@ -70,7 +69,7 @@ pub(crate) async fn owners(
             "Helm has a release `{name}` in `{namespace}` already: revision {}, {}",
             found.revision, found.status
         );
-        findings.push(Finding::error(told).about(format!("release {name}")).at(release.place.clone()).help(
+        findings.push(Code::HelmReleaseOwned.error(told).about(format!("release {name}")).at(release.place.clone()).help(
             "take it over: `todo up --adopt`; or leave it to Helm: `mode = \"release\"` beside `chart`",
         ));
     }
@@ -78,7 +77,7 @@ pub(crate) async fn owners(
         return Ok(adopted);
     }
     let message = "a release of Helm's is in the way; nothing was changed";
-    Err(Fault::message(Kind::Apply, message).findings(findings))
+    Err(Code::HelmReleaseOwned.fault(Kind::Apply, message).findings(findings))
 }
 
 /// What Helm has made and the chart no longer makes would be nobody's when Helm has forgotten it.
@@ -95,7 +94,7 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
             kind.to_lowercase()
         );
         run.sink.warn(
-            Finding::warning(told).about(format!("{kind}/{name}")).at(release.place.clone()).help(help),
+            Code::HelmReleaseLeftover.warning(told).about(format!("{kind}/{name}")).at(release.place.clone()).help(help),
         );
     }
 }

@@ -1,5 +1,6 @@
 //! The hosts file: the names of Ingresses that nobody but the cluster knows, written on request and taken away again.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::Result;
@@ -49,7 +50,7 @@ impl Unwritten {
             let lines: Vec<String> = self.entries.iter().map(|entry| format!("'{entry} {mark}'")).collect();
             format!("`{first}printf '%s\\n' {} | sudo tee -a {file}`", lines.join(" "))
         };
-        Finding::warning(format!("cannot write {file}: {error}")).help(help)
+        Code::HostsFileNotWritable.warning(format!("cannot write {file}: {error}")).help(help)
     }
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn found(
     let note = |help: &str| {
         for entry in &entries {
             let told = format!("browsers find {} once `{entry}` is a line of {}", entry.host, file.display());
-            let note = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            let note = Code::HostsFileMissingEntry.note(told);
             run.sink.warn(note.help(help));
         }
     };
@@ -104,7 +105,7 @@ pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
     }
     let file = path.display();
     if !remove {
-        let note = Finding::warning(format!("{file} still has {lines} of our lines"));
+        let note = Code::HostsFileLeftover.warning(format!("{file} still has {lines} of our lines"));
         let note = Finding { severity: Severity::Note, ..note };
         run.sink.warn(note.help("`todo down --hosts` takes them away"));
     } else if let Err(error) = change(&path, |text| hosts::without(text, name)) {
@@ -112,7 +113,7 @@ pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
             Os::Windows => "run `todo down --hosts` in a terminal of an administrator".to_owned(),
             _ => format!("`sudo sed -i.old '/{}$/d' {file}`", hosts::mark(name)),
         };
-        run.sink.warn(Finding::warning(format!("cannot write {file}: {error}")).help(help));
+        run.sink.warn(Code::HostsFileNotWritable.warning(format!("cannot write {file}: {error}")).help(help));
     }
 }
 

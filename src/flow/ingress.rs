@@ -1,10 +1,10 @@
 //! The controller that the project's Ingresses need: there, enabled, or told to be missing, before they are applied.
 
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Severity;
 use crate::event::Step;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::Object;
@@ -34,7 +34,7 @@ pub(crate) async fn served(run: &Run, project: &Project, target: &Target, object
     if !broken.is_empty() {
         let message = "the application is to be opened through an Ingress that nobody serves";
         let findings = broken.into_iter().map(|(_, finding)| finding);
-        let fault = Fault::message(Kind::Prerequisite, message).findings(findings);
+        let fault = Code::IngressControllerMissing.fault(Kind::Prerequisite, message).findings(findings);
         return Err(fault.hint("or open a Service with a NodePort: name it in deploy.toml, `[service.NAME]`"));
     }
     // Addons are minikube's; in a target's cluster a controller is its owner's affair.

@@ -3,12 +3,11 @@
 use crate::cluster::owner::Doing;
 use crate::cluster::revision;
 use crate::cluster::target::Target;
-use crate::event::Finding;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::exec;
 use crate::exec::Call;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -35,7 +34,7 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {
-            return Err(Fault::message(Kind::Service, "the project has no Service that people open")
+            return Err(Code::ServiceNotDeclared.fault(Kind::Service, "the project has no Service that people open")
                 .hint("name one in deploy.toml: `[service.NAME]`"));
         }
     }
@@ -69,7 +68,7 @@ async fn browse(run: &Run, url: &str) -> Result<()> {
     match shown {
         Ok(_) => step.finish(Outcome::Done, Some("opened".to_owned())),
         Err(why) => {
-            run.sink.warn(Finding::warning(format!("{url} is not opened: {why}")).help("open it yourself"));
+            run.sink.warn(Code::BrowserNotOpened.warning(format!("{url} is not opened: {why}")).help("open it yourself"));
             step.finish(Outcome::Skipped, None);
         }
     }

@@ -6,10 +6,10 @@ use crate::cluster::compare::Comparison;
 use crate::cluster::compare::Difference;
 use crate::cluster::owner::Doing;
 use crate::cluster::owner::Wants;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::event::Step;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -55,7 +55,7 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     let ahead = outlook(run, project, &site, &target, objects, releases, &gathered.images, &options).await?;
     let Outlook { looked, bound, comparison, course } = ahead;
     if !comparison.refused.is_empty() {
-        return Err(Fault::message(Kind::Apply, "the cluster would refuse it").findings(comparison.refused));
+        return Err(Code::ObjectsRefused.fault(Kind::Apply, "the cluster would refuse it").findings(comparison.refused));
     }
     for note in &comparison.notes {
         run.sink.warn(note.clone());

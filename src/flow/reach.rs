@@ -5,7 +5,7 @@ use crate::cluster::target;
 use crate::cluster::target::Guard;
 use crate::cluster::target::Target;
 use crate::docker;
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -81,7 +81,7 @@ impl Site {
         let kubeconfig = context::file(&run.world, &other.context)
             .map_err(|fault| fault.context(format!("the target `{}` cannot be used", other.name)))?;
         let builder = docker::host(&run.world)
-            .or_fault(Kind::Prerequisite, || "the Docker engine is named wrongly".to_owned())?;
+            .or_coded(Code::DockerHostInvalid, Kind::Prerequisite, || "the Docker engine is named wrongly".to_owned())?;
         Ok(Site {
             kubeconfig,
             context: other.context.clone(),
@@ -125,7 +125,7 @@ pub(crate) fn owner(run: &Run, project: &Project) -> Result<Owner> {
         return Ok(Site::of_target(run, other)?.owner(project));
     }
     let kubeconfig = minikube::kubeconfig(&run.world).ok_or_else(|| {
-        Fault::message(Kind::Prerequisite, "there is no home folder for a kubeconfig")
+        Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for a kubeconfig")
             .hint("name one: `export KUBECONFIG=/some/file`")
     })?;
     Ok(owner_by(project, kubeconfig, project.minikube.profile.to_string(), true))
@@ -188,7 +188,7 @@ pub(crate) async fn there(run: &Run, project: &Project) -> Result<Site> {
                 _ => format!("the profile `{profile}` does not run"),
             };
             Err(minikube::refusal(profile, &state).unwrap_or_else(|| {
-                Fault::message(Kind::Minikube, why).hint("`todo up` starts or repairs it")
+                Code::ProfileNotRunning.fault(Kind::Minikube, why).hint("`todo up` starts or repairs it")
             }))
         }
     }

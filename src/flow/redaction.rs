@@ -3,7 +3,7 @@
 
 use crate::cluster::secrets::secrets;
 use crate::cluster::target::Target;
-use crate::event::Finding;
+use crate::event::Code;
 use crate::event::Step;
 use crate::manifest::Object;
 use crate::project::Project;
@@ -66,7 +66,7 @@ pub(crate) async fn cluster(run: &Run, target: &Target, step: Step) {
             let why = fault.causes().pop().unwrap_or_default();
             let message = format!("the Secrets of namespace `{}` cannot be read: {why}", target.namespace);
             let help = "values of them may be shown where programs print them; with the right to list Secrets they are hidden";
-            run.sink.warn(Finding::warning(message).help(help));
+            run.sink.warn(Code::SecretsUnreadable.warning(message).help(help));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! ends with what a real `up` would need that is missing here.
 
 use crate::cli;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::event::Sink;
@@ -41,7 +42,7 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
     };
     let host = Host::open(&run.world, settings)
         .await
-        .or_fault(Kind::Internal, || "cannot set the rehearsal up".to_owned())
+        .or_coded(Code::RehearsalFailed, Kind::Internal, || "cannot set the rehearsal up".to_owned())
         .map_err(|fault| {
             fault.hint("see whether this user may write into the temporary folder (`TMPDIR`)")
         })?;
@@ -76,10 +77,10 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
 
 fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
     let text = file::read_text(&run.world.absolute(file), file::TEXT)
-        .or_fault(Kind::Usage, || format!("cannot read `{}`", file.display()))
+        .or_coded(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
     Scenario::read(file, &text).map_err(|mistakes| {
-        Fault::message(Kind::Usage, format!("`{}` is no scenario", file.display())).findings(mistakes)
+        Code::ScenarioInvalid.fault(Kind::Usage, format!("`{}` is no scenario", file.display())).findings(mistakes)
     })
 }
 
@@ -124,7 +125,7 @@ fn rehearsable(project: &Project) -> (Project, Vec<Finding>) {
 }
 
 fn note(message: String) -> Finding {
-    Finding { severity: Severity::Note, ..Finding::warning(message) }
+    Code::RehearsalNote.note(message)
 }
 
 /// What stops a real run leaves something to go on from; a rehearsal keeps nothing.
@@ -136,7 +137,7 @@ fn begins_anew(fault: Fault) -> Fault {
 }
 
 fn killed() -> Fault {
-    Fault::message(Kind::Interrupted, "the scenario killed the run")
+    Code::RehearsalKilled.fault(Kind::Interrupted, "the scenario killed the run")
         .hint("a real `todo up` would go on from here")
 }
 

@@ -10,7 +10,7 @@ use crate::cluster::settle::ours;
 use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
 use crate::cluster::target::Target;
-use crate::event::Finding;
+use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow;
@@ -97,7 +97,7 @@ fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Reco
         Ok(listed) => listed,
         Err(fault) => {
             run.sink
-                .warn(Finding::warning(fault.causes().join(": ")).help("see whether this user may read it"));
+                .warn(Code::PortForwardsUnreadable.warning(fault.causes().join(": ")).help("see whether this user may read it"));
             return Vec::new();
         }
     };

@@ -16,9 +16,9 @@ use crate::cluster::rollout::rollout;
 use crate::cluster::room;
 use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
-use crate::event::Severity;
 use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::Result;
@@ -341,7 +341,7 @@ pub(crate) async fn open(
     let proved = service::prove(run, client, namespace, &reach, &project.services, objects, deadline).await?;
     for one in &proved {
         for note in &one.notes {
-            let note = Finding { severity: Severity::Note, ..Finding::warning(note.as_str()) };
+            let note = Code::ServiceNote.note(note.as_str());
             run.sink.warn(note.about(format!("Service/{}", one.service)));
         }
     }
@@ -407,7 +407,7 @@ async fn sweep(run: &Run, project: &Project, target: &Target, to: &Destination, 
     };
     if let Err(fault) = swept.await {
         let message = format!("old images stay for now: {}", fault.causes().join(": "));
-        run.sink.warn(Finding::warning(message).help("the next `todo up` tries again"));
+        run.sink.warn(Code::ImageCleanupFailed.warning(message).help("the next `todo up` tries again"));
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! `minikube delete` is named last and only where a cluster is of no use any more: most of these leave it healthy.
 
+use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::minikube::Break;
@@ -151,7 +152,7 @@ pub(crate) fn fault(profile: &Profile, state: &State) -> Fault {
     } else {
         help
     };
-    let fault = Fault::message(Kind::Minikube, why).context(format!("cannot use the profile `{profile}`"));
+    let fault = Code::MinikubeProfileBroken.fault(Kind::Minikube, why).context(format!("cannot use the profile `{profile}`"));
     help.into_iter().fold(fault, Fault::hint)
 }
 

@@ -3,6 +3,7 @@
 //! Not what runs: the file outlives the node. Changed flags of an existing profile are ignored by `minikube start` with
 //! a warning at most (`cmd/minikube/cmd/start.go`: `updateExistingConfigFromFlags`), so the difference is told here.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::file;
@@ -127,7 +128,7 @@ impl Config {
             let Some(asked) = asked.filter(|asked| has != 0 && *asked != has) else { return };
             let message = format!("the profile has {has}{unit} {what}, deploy.toml asks for {asked}{unit}");
             let severity = if has < asked { Severity::Warning } else { Severity::Note };
-            found.push(Finding { severity, ..Finding::warning(message) }.help(anew(key)));
+            found.push(Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(anew(key)));
         };
         amount("cpus", "CPUs", self.cpus, wanted.cpus.map(i64::from), "");
         amount(
@@ -149,12 +150,12 @@ impl Config {
         if let Some(driver) = wanted.driver.as_deref().filter(|driver| !same_driver(driver, &self.driver)) {
             let message =
                 format!("the profile has the driver `{}`, deploy.toml asks for `{driver}`", self.driver);
-            found.push(Finding::warning(message).help(anew("driver")));
+            found.push(Code::ProfileSettingsDiffer.warning(message).help(anew("driver")));
         }
         if let Some(version) = wanted.kubernetes.as_deref().filter(|version| !self.is_kubernetes(version)) {
             let has = &self.kubernetes.version;
             found.push(
-                Finding::warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).help(
+                Code::ProfileSettingsDiffer.warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).help(
                     format!(
                         "to a newer version: `minikube start -p {profile} --kubernetes-version={version} --keep-context`; to an older one only anew: `minikube delete -p {profile}`, then `todo up`"
                     ),
@@ -166,7 +167,7 @@ impl Config {
             let message =
                 format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
             let severity = Severity::Note;
-            found.push(Finding { severity, ..Finding::warning(message) }.help(anew("runtime")));
+            found.push(Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(anew("runtime")));
         }
         let nodes = self.nodes.as_ref().map_or(1, Vec::len);
         if nodes != wanted.nodes as usize && wanted.nodes != 0 {
@@ -181,7 +182,7 @@ impl Config {
                     ),
                 )
             };
-            found.push(Finding { severity, ..Finding::warning(message) }.help(help));
+            found.push(Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(help));
         }
         for finding in &mut found {
             finding.subject = Some(format!("profile {profile}"));

@@ -3,9 +3,9 @@
 //! By `minikube ssh` and not `docker exec`, because that works for virtual machines, too. The script goes in by standard
 //! input; for that the system's `ssh` is asked for, since minikube's own client begins a terminal and repeats its input.
 
+use crate::event::Code;
 use crate::exec;
 use crate::exec::Call;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::minikube::config;
@@ -23,12 +23,12 @@ pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String
     let call = if driver.as_deref() == Some("none") {
         // The node is this machine.
         let bash = exec::find(&run.world, "bash")
-            .ok_or_else(|| Fault::message(Kind::Prerequisite, "bash is not on the PATH"))?;
+            .ok_or_else(|| Code::ProgramNotFound.fault(Kind::Prerequisite, "bash is not on the PATH"))?;
         Call::new(bash).args(["-s"])
     } else {
         if exec::find(&run.world, "ssh").is_none() {
             let fault =
-                Fault::message(Kind::Prerequisite, "`ssh` is not on the PATH, and only it asks the node");
+                Code::ProgramNotFound.fault(Kind::Prerequisite, "`ssh` is not on the PATH, and only it asks the node");
             return Err(fault.hint("install an OpenSSH client"));
         }
         program::call(run, profile, ["ssh", "--native-ssh=false"])?.args(["--", "bash", "-s"])
@@ -40,7 +40,7 @@ pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String
         }
         Err(_) => {
             let why = format!("no answer within {} s", PATIENCE.as_secs());
-            Err(Fault::message(Kind::Minikube, why).context(format!("cannot {doing}")))
+            Err(Code::NodeCommandFailed.fault(Kind::Minikube, why).context(format!("cannot {doing}")))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `minikube` itself, called so that it answers in English, asks nothing and concerns one profile.
 
+use crate::event::Code;
 use crate::exec;
 use crate::exec::Call;
 use crate::exec::ExecError;
@@ -22,7 +23,7 @@ pub(crate) fn call<const N: usize>(run: &Run, profile: &Profile, arguments: [&st
             Os::MacOs => "`brew install minikube`",
             Os::Windows => "`winget install Kubernetes.minikube`",
         };
-        Fault::message(Kind::Prerequisite, "minikube is not on the PATH").hint(format!("install it: {get}"))
+        Code::ProgramNotFound.fault(Kind::Prerequisite, "minikube is not on the PATH").hint(format!("install it: {get}"))
     })?;
     Ok(Call::new(program)
         .args(arguments)
@@ -53,5 +54,5 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
     if !message.is_empty() {
         chain = anyhow::Error::msg(message).context(chain.to_string());
     }
-    hints.into_iter().fold(Fault::new(kind, chain).context(format!("cannot {doing}")), Fault::hint)
+    hints.into_iter().fold(Code::MinikubeFailed.caused_by(kind, chain).context(format!("cannot {doing}")), Fault::hint)
 }

@@ -4,7 +4,7 @@
 //! read (tried with v1.38.1), or the entry names certificates that cannot (so its source says), it resets the cluster
 //! without having asked anything (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `restartPrimaryControlPlane`).
 
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -74,14 +74,14 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -
             let why = unusable.as_deref().unwrap_or("its certificates are refused");
             format!("the entry `{profile}` of `{}` cannot be used: {why}", path.display())
         };
-        let text = text::read(path).map_err(|why| Fault::message(Kind::Minikube, why))?.unwrap_or_default();
+        let text = text::read(path).map_err(|why| Code::KubeconfigInvalid.fault(Kind::Minikube, why))?.unwrap_or_default();
         let Some(edited) = entry::with_files(&text, profile.as_str(), &own.named()) else {
             if unusable.is_none() {
                 continue;
             }
-            return Err(Fault::message(Kind::Minikube, failed()).hint(broken::without_entry(profile)));
+            return Err(Code::KubeconfigInvalid.fault(Kind::Minikube, failed()).hint(broken::without_entry(profile)));
         };
-        current::write(path, &edited).or_fault(Kind::Minikube, failed)?;
+        current::write(path, &edited).or_coded(Code::KubeconfigNotWritable, Kind::Minikube, failed)?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 //! data is on the volume, and the next start finds it. kubeadm reads the cluster's configuration before it deletes anything;
 //! whether that was enough is looked at afterwards, and told.
 
+use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::minikube::kubelet;
@@ -48,7 +49,7 @@ pub(crate) async fn prevented(
         None => "minikube was stopped; whether the cluster's data is still there could not be seen",
     };
     let log = world.minikube_folder().unwrap_or_default().join("logs").join("lastStart.txt");
-    Fault::message(Kind::Minikube, format!("minikube announced a reset of the cluster, which deletes every object in it: {announced}"))
+    Code::MinikubeResetPrevented.fault(Kind::Minikube, format!("minikube announced a reset of the cluster, which deletes every object in it: {announced}"))
         .context(left)
         .context(format!("cannot start the profile `{profile}`"))
         .hint(format!("minikube's log says why it could not restart it: `{}`", log.display()))

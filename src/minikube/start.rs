@@ -5,12 +5,11 @@
 
 use crate::docker::reach;
 use crate::event::Amount;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
-use crate::event::Severity;
 use crate::event::Unit;
 use crate::exec::Stream;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::minikube::INGRESS;
@@ -67,7 +66,7 @@ pub(crate) async fn start(
         // minikube would call it a wrong usage (exit code 14).
         reach::reach(&run.world).await.map_err(|error| {
             let help = error.help();
-            Fault::new(Kind::Prerequisite, error).hint(help)
+            Code::DockerUnreachable.caused_by(Kind::Prerequisite, error).hint(help)
         })?;
     }
     let container = matches!(driver.as_deref(), Some("docker" | "podman"));
@@ -100,7 +99,7 @@ pub(crate) async fn start(
             Some(Told::Text(text)) => item.log(text),
             Some(Told::Warning(text)) => {
                 let help = "minikube goes on; should something be missing later, this is why";
-                run.sink.warn(Finding::warning(text).about(format!("profile {profile}")).help(help));
+                run.sink.warn(Code::MinikubeWarning.warning(text).about(format!("profile {profile}")).help(help));
             }
             Some(Told::Failed(failure)) => item.log(failure.message),
             None => {}
@@ -194,7 +193,7 @@ fn ports(wanted: &project::Minikube, existing: Option<&Config>, notes: &mut Vec<
         match TcpListener::bind((Ipv4Addr::LOCALHOST, *port)) {
             Ok(_) => ports.push(binding),
             Err(error) => notes.push(
-                Finding::warning(format!("port {port} of this machine is not published: {error}")).help(format!(
+                Code::PortNotPublished.warning(format!("port {port} of this machine is not published: {error}")).help(format!(
                     "see who has it: `ss -ltnp 'sport = :{port}'`; or name another `local-port` in deploy.toml"
                 )),
             ),
@@ -220,13 +219,13 @@ fn in_effect(run: &Run) -> Option<Finding> {
         .filter(|name| !name.starts_with("MINIKUBE_EXISTING_") && !name.starts_with("MINIKUBE_ACTIVE_"))
         .collect();
     let message = format!("minikube also follows the environment: {}", names.join(", "));
-    let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+    let note = Code::MinikubeEnvironment.note(message);
     (!names.is_empty())
         .then(|| note.help("`unset` what should not count; deploy.toml comes before all of them"))
 }
 
 fn lost(wanted: &project::Minikube, text: String) -> Finding {
-    Finding::warning(
+    Code::MinikubeClusterReset.warning(
         "minikube could not restart the control plane and reset the cluster: all objects in it are gone",
     )
     .about(format!("profile {}", wanted.profile))

@@ -4,8 +4,8 @@
 
 use crate::docker;
 use crate::docker::reach;
+use crate::event::Code;
 use crate::event::Outcome;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -81,7 +81,7 @@ pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Re
         return absent(run, profile).await;
     };
     if let Err(runtime) = config.runtime() {
-        return Err(Fault::message(
+        return Err(Code::ContainerRuntimeUnsupported.fault(
             Kind::Minikube,
             format!("the profile `{profile}` has the container runtime `{runtime}`, into which no image can be brought"),
         )
@@ -108,7 +108,7 @@ async fn absent(run: &Run, profile: &Profile) -> Result<Seen> {
     let mut seen = Seen::bare(State::Absent, None);
     if let Ok((_, engine)) = reach::reach(&run.world).await {
         let node = inspect(&engine, profile.as_str()).await;
-        let node = node.or_fault(Kind::Minikube, || format!("cannot inspect the container `{profile}`"))?;
+        let node = node.or_coded(Code::DockerRequestFailed, Kind::Minikube, || format!("cannot inspect the container `{profile}`"))?;
         if let Some(node) = node {
             let file = config::folder(&run.world, profile).unwrap_or_default().join("config.json");
             seen.state = State::Broken(if is_of(&node, profile) {
@@ -134,7 +134,7 @@ fn is_of(node: &ContainerInspectResponse, profile: &Profile) -> bool {
 async fn containers(run: &Run, profile: &Profile, config: Config, patience: Duration) -> Result<Seen> {
     let (host, engine) = reach::reach(&run.world).await.map_err(|error| {
         let help = error.help();
-        Fault::new(Kind::Prerequisite, error).hint(help)
+        Code::DockerUnreachable.caused_by(Kind::Prerequisite, error).hint(help)
     })?;
     let machines = config.machines(profile);
     let inspected = join_all(machines.iter().map(|name| inspect(&engine, name))).await;
@@ -142,7 +142,7 @@ async fn containers(run: &Run, profile: &Profile, config: Config, patience: Dura
     for (name, found) in machines.iter().zip(inspected) {
         nodes.push((
             name.clone(),
-            found.or_fault(Kind::Minikube, || format!("cannot inspect the container `{name}`"))?,
+            found.or_coded(Code::DockerRequestFailed, Kind::Minikube, || format!("cannot inspect the container `{name}`"))?,
         ));
     }
     let first = nodes.first().and_then(|(_, found)| found.as_ref());
@@ -317,7 +317,7 @@ fn draft(
     address: Option<IpAddr>,
 ) -> Result<Node> {
     let kubeconfig = kubeconfig::of_context(&run.world, profile.as_str())
-        .ok_or_else(|| Fault::message(Kind::Prerequisite, "there is no home folder for a kubeconfig"))
+        .ok_or_else(|| Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for a kubeconfig"))
         .map_err(|fault| fault.hint("name one: `export KUBECONFIG=/some/file`"))?;
     let unrouted = endpoint::unrouted(&run.world, &config.driver, &host);
     Ok(Node {
@@ -357,7 +357,7 @@ async fn paused(docker: Option<docker::Address>) -> bool {
 
 fn home(run: &Run) -> Result<PathBuf> {
     run.world.minikube_folder().ok_or_else(|| {
-        Fault::message(Kind::Prerequisite, "there is no home folder for minikube")
+        Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for minikube")
             .hint("name one: `export MINIKUBE_HOME=/some/folder`")
     })
 }

@@ -1,13 +1,13 @@
 //! `minikube stop` and `minikube delete`, only where there is something to stop or delete.
 
 use crate::event::Amount;
+use crate::event::Code;
 use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
 use crate::exec::Call;
 use crate::exec::Stream;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -40,7 +40,7 @@ pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
             if let (Some(engine), Some(config)) = (&seen.engine, &seen.config) {
                 repair::thaw(engine, &config.machines(profile))
                     .await
-                    .or_fault(Kind::Minikube, || format!("cannot stop the profile `{profile}`"))?;
+                    .or_coded(Code::MinikubeFailed, Kind::Minikube, || format!("cannot stop the profile `{profile}`"))?;
             }
         }
         _ => {}
@@ -61,7 +61,7 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
         return Ok(Outcome::Unchanged);
     }
     if let State::Broken(Break::Foreign(name)) = &seen.state {
-        return Err(Fault::message(
+        return Err(Code::ContainerNameTaken.fault(
             Kind::Minikube,
             format!("the container `{name}` is not minikube's and stays"),
         )
@@ -96,6 +96,6 @@ async fn nothing_left(engine: &Docker, profile: &Profile) -> Result<()> {
         return Ok(());
     }
     let what = if container { "the container" } else { "the volume" };
-    Err(Fault::message(Kind::Minikube, format!("minikube left {what} `{name}` behind"))
+    Err(Code::MinikubeDeleteIncomplete.fault(Kind::Minikube, format!("minikube left {what} `{name}` behind"))
         .hint(format!("remove it: `docker rm -fv {name}; docker volume rm {name}`")))
 }

@@ -2,8 +2,8 @@
 
 use crate::docker::Address;
 use crate::docker::reach::Unreachable;
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::exec;
 use crate::file;
 use crate::project;
@@ -71,13 +71,13 @@ pub(super) fn missing(
         programs.iter().find(|name| exec::find(world, name).is_some())
     };
     let finding = match driver {
-        Some("docker") => Finding::error(error.to_string()),
+        Some("docker") => Code::DockerUnreachable.error(error.to_string()),
         Some(_) => return None,
         None => match other() {
-            Some(name) => Finding::warning(format!(
+            Some(name) => Code::DockerUnreachable.warning(format!(
                 "{error}; minikube may choose another driver, since `{name}` is here"
             )),
-            None => Finding::error(error.to_string()),
+            None => Code::DockerUnreachable.error(error.to_string()),
         },
     };
     Some(finding.help(error.help()))
@@ -90,7 +90,7 @@ pub(super) fn open(address: &Address) -> Option<Finding> {
          build secrets and logins too, and can start what they like"
     );
     let help = "give it certificates and set `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`, or forward its socket by `ssh -L`";
-    address.is_open().then(|| Finding::warning(message).help(help))
+    address.is_open().then(|| Code::DockerUnencrypted.warning(message).help(help))
 }
 
 /// What the engine has.
@@ -139,7 +139,7 @@ impl Facts {
         let message = format!(
             "Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes} node(s) of minikube running"
         );
-        Finding { severity: Severity::Note, ..Finding::warning(message) }
+        Code::DockerFound.note(message)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The programs that a run starts: minikube, docker for minikube's sake, and those that render manifests.
 
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::exec;
 use crate::exec::Call;
 use crate::manifest::chart;
@@ -58,14 +58,14 @@ fn update(os: Os) -> &'static str {
 pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     let os = run.world.os;
     let Some(program) = exec::find(&run.world, "minikube") else {
-        return Some(Finding::error("minikube is not on the PATH").help(install(os)));
+        return Some(Code::ProgramNotFound.error("minikube is not on the PATH").help(install(os)));
     };
     let call = Call::new(&program).args(["version", "-o", "json"]).env("LC_ALL", "C").read_only();
     let text = match call.output(run).await {
         Ok(output) => output.stdout,
         Err(error) => {
             let message = format!("`{}` does not run: {error}", program.display());
-            return Some(Finding::error(message).help(install(os)));
+            return Some(Code::ProgramNotRunnable.error(message).help(install(os)));
         }
     };
     let printed = text.lines().find_map(|line| serde_json::from_str::<Printed>(line).ok());
@@ -74,15 +74,15 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     match Version::parse(&name) {
         Some(version) if version >= OLDEST => told.then(|| {
             let message = format!("minikube {name} at `{}`", program.display());
-            Finding { severity: Severity::Note, ..Finding::warning(message) }
+            Code::ProgramFound.note(message)
         }),
         Some(_) => Some(
-            Finding::error(format!("minikube {name} is too old: {major}.{minor} is the oldest that works"))
+            Code::ProgramTooOld.error(format!("minikube {name} is too old: {major}.{minor} is the oldest that works"))
                 .help(update(os)),
         ),
         // A build of somebody's own may call itself anything.
         None => Some(
-            Finding::warning(format!("`{}` says no version that can be read", program.display()))
+            Code::ProgramVersionUnknown.warning(format!("`{}` says no version that can be read", program.display()))
                 .help(update(os)),
         ),
     }
@@ -92,7 +92,7 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
 pub(super) fn docker(world: &World) -> Option<Finding> {
     let found = exec::find(world, "docker");
     found.is_none().then(|| {
-        Finding::error("`docker` is not on the PATH, and minikube calls it")
+        Code::ProgramNotFound.error("`docker` is not on the PATH, and minikube calls it")
             .help("install it: https://docs.docker.com/engine/install")
     })
 }
@@ -111,7 +111,7 @@ pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
         };
         if any.iter().all(|name| exec::find(world, name).is_none()) {
             let message = format!("`{}` is not on the PATH, and renders this", any.join("` or `"));
-            findings.push(Finding::error(message).at(source.place.clone()).help(help));
+            findings.push(Code::ProgramNotFound.error(message).at(source.place.clone()).help(help));
         }
     }
     findings
@@ -126,17 +126,17 @@ pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Fin
     match chart::version(run, &program).await {
         Ok(Some(version)) if version < chart::OLDEST => {
             let told = format!("Helm {version} is too old: {} is the oldest that works", chart::OLDEST);
-            Some(at(Finding::error(told)))
+            Some(at(Code::ProgramTooOld.error(told)))
         }
         Ok(Some(version)) => told.then(|| {
             let message = format!("Helm {version} at `{}`", program.display());
-            Finding { severity: Severity::Note, ..Finding::warning(message) }
+            Code::ProgramFound.note(message)
         }),
         Ok(None) => {
-            Some(at(Finding::warning(format!("`{}` says no version that can be read", program.display()))))
+            Some(at(Code::ProgramVersionUnknown.warning(format!("`{}` says no version that can be read", program.display()))))
         }
         Err(error) if error.stopped => None,
-        Err(error) => Some(at(Finding::error(format!("`{}` does not run: {error}", program.display())))),
+        Err(error) => Some(at(Code::ProgramNotRunnable.error(format!("`{}` does not run: {error}", program.display())))),
     }
 }
 

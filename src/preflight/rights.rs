@@ -1,7 +1,7 @@
 //! Who runs this, what they may write, and which proxies stand in the way.
 
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::world::Os;
 use crate::world::World;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) fn forced(world: &World) -> bool {
 /// minikube refuses its docker driver to root (`cmd/minikube/cmd/start.go`: `validateUser`).
 pub(super) fn root(world: &World) -> Option<Finding> {
     (is_root() && !forced(world)).then(|| {
-        Finding::error("minikube's docker driver is not for root").help(
+        Code::MinikubeAsRoot.error("minikube's docker driver is not for root").help(
             "run this as a user who may use Docker (`sudo usermod -aG docker $USER`), or insist: `export MINIKUBE_FORCE=true`",
         )
     })
@@ -32,7 +32,7 @@ pub(super) fn folders(world: &World) -> Vec<Finding> {
         if folder.exists() && !is_writable(&folder) {
             let message = format!("`{}` may not be written by this user", folder.display());
             let owner = folder.display();
-            found.push(Finding::error(message).help(match world.os {
+            found.push(Code::DirectoryNotWritable.error(message).help(match world.os {
                 Os::Windows => "make it writable in its properties".to_owned(),
                 _ => format!("take it back: `sudo chown -R $USER {owner} && chmod -R u+rwX {owner}`"),
             }));
@@ -57,7 +57,7 @@ pub(super) fn proxies(world: &World) -> Vec<Finding> {
         host.contains("127.0.0.1") || host.contains("localhost")
     }) {
         found.push(
-            Finding::warning(format!("`{name}` names a proxy of this machine, which the node cannot reach")).help(
+            Code::ProxyUnreachable.warning(format!("`{name}` names a proxy of this machine, which the node cannot reach")).help(
                 "name it by an address that the node reaches, such as `host.minikube.internal`, in the Docker engine of the node",
             ),
         );
@@ -66,7 +66,7 @@ pub(super) fn proxies(world: &World) -> Vec<Finding> {
     if !set.is_empty() && !spared.contains("192.168.") && spared != "*" {
         let message = "a proxy is set, and `NO_PROXY` does not spare the node: other tools will not reach it";
         found.push(
-            Finding { severity: Severity::Note, ..Finding::warning(message) }
+            Code::NoProxyIncomplete.note(message)
                 .help(format!("`export NO_PROXY=$NO_PROXY,{NODES},10.96.0.0/12,127.0.0.1`")),
         );
     }

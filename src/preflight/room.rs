@@ -1,5 +1,6 @@
 //! CPUs, memory, disk and kernel limits against what a new node needs.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::file;
 use crate::preflight::engine::Facts;
@@ -22,7 +23,7 @@ const DISK_EXISTING: u64 = 1 << 30;
 pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut wrong = |message: String, help: &str| {
-        let finding = if forced { Finding::warning(message) } else { Finding::error(message) };
+        let finding = if forced { Code::DockerTooSmall.warning(message) } else { Code::DockerTooSmall.error(message) };
         found.push(finding.about("minikube").help(help));
     };
     let give = if facts.desktop {
@@ -56,7 +57,7 @@ pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> V
             wrong(message, give);
         }
         Some(memory) if facts.memory != 0 && memory * u64::from(asked.nodes) > facts.memory => found.push(
-            Finding::warning(format!(
+            Code::DockerTooSmall.warning(format!(
                 "{} nodes of {memory} MiB are more than the {} MiB of the Docker engine",
                 asked.nodes, facts.memory
             ))
@@ -84,8 +85,8 @@ pub(super) fn disk(facts: &Facts, world: &World, new: bool) -> Vec<Finding> {
 fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
     let message = format!("{} MiB are free at `{}`", free >> 20, place.display());
     let finding = match (new, free) {
-        (true, ..DISK) => Finding::error(format!("{message}; a new node needs {} MiB", DISK >> 20)),
-        (true, ..DISK_SOON) | (false, ..DISK_EXISTING) => Finding::warning(message),
+        (true, ..DISK) => Code::DiskSpaceLow.error(format!("{message}; a new node needs {} MiB", DISK >> 20)),
+        (true, ..DISK_SOON) | (false, ..DISK_EXISTING) => Code::DiskSpaceLow.warning(message),
         _ => return None,
     };
     Some(finding.help(format!("make room, for example: `{command}`")))
@@ -119,7 +120,7 @@ fn too_few_instances(limit: usize, nodes: usize) -> Option<Finding> {
         nodes => format!("besides the {nodes} nodes of minikube that run already"),
     };
     (limit < INSTANCES * (nodes + 1)).then(|| {
-        Finding::warning(format!("the kernel allows {limit} inotify instances, which are few {running}")).help(
+        Code::InotifyLimitLow.warning(format!("the kernel allows {limit} inotify instances, which are few {running}")).help(
             "`sudo sysctl fs.inotify.max_user_instances=1024`, or stop a profile that you do not need: `minikube profile list`",
         )
     })
@@ -127,7 +128,7 @@ fn too_few_instances(limit: usize, nodes: usize) -> Option<Finding> {
 
 fn too_few_watches(limit: usize) -> Option<Finding> {
     (limit < WATCHES).then(|| {
-        Finding::warning(format!(
+        Code::InotifyLimitLow.warning(format!(
             "the kernel lets a user watch {limit} files by inotify, which are few for a node of minikube"
         ))
         .help("`sudo sysctl fs.inotify.max_user_watches=524288`")

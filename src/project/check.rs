@@ -3,8 +3,8 @@
 //! Not a look at the disk: whether a context or a .env file is there is for those who read it. The rules that need
 //! two sections (a port twice, a name twice) stand at the end.
 
+use crate::event::Code;
 use crate::event::Finding;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
@@ -39,12 +39,12 @@ const MIB: u64 = 1 << 20;
 pub fn load(path: &Path) -> Result<Project> {
     let text = file::read_text(path, file::TEXT).map_err(|error| {
         let message = format!("cannot read {}", path.display());
-        Fault::new(Kind::Usage, anyhow::Error::new(error).context(message))
+        Code::FileUnreadable.caused_by(Kind::Usage, anyhow::Error::new(error).context(message))
             .hint("name another file with `--file`, or go to the project's folder")
     })?;
     check(path, &text).map_err(|mistakes| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Fault::message(Kind::Usage, format!("{name} cannot be used as it is")).findings(mistakes)
+        Code::DeployTomlInvalid.fault(Kind::Usage, format!("{name} cannot be used as it is")).findings(mistakes)
     })
 }
 

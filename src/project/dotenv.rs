@@ -3,6 +3,7 @@
 //! Not a shell: nothing is expanded. `$` in a value is a `$`, because the same file read by two programs must not mean
 //! two secrets; where a reader may have hoped for more (`${OTHER}`), a warning says so. No message ever quotes a value.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
@@ -48,7 +49,7 @@ pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
     for entry in &reader.entries {
         if let Some(known) = first.insert(&entry.key, &entry.place) {
             let told = format!("`{}` is there twice, first in line {}", entry.key, known.line);
-            reader.found.push(Finding::error(told).at(entry.place.clone()).help("keep one of the two"));
+            reader.found.push(Code::EnvDuplicateKey.error(told).at(entry.place.clone()).help("keep one of the two"));
         }
     }
     let Reader { found, entries, .. } = reader;
@@ -65,7 +66,7 @@ pub fn read_bytes(bytes: &[u8], file: &Path) -> Result<Dotenv, Vec<Finding>> {
         Err(error) => {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             let place = Place { file: file.to_owned(), line, column: 0 };
-            Err(vec![Finding::error("this is not UTF-8").at(place).help("save the file as UTF-8")])
+            Err(vec![Code::NotUtf8.error("this is not UTF-8").at(place).help("save the file as UTF-8")])
         }
     }
 }
@@ -93,7 +94,7 @@ impl<'a> Reader<'a> {
         let place = self.place(whole.chars().count() - text.chars().count() + 1);
         let Some((key, value)) = text.split_once('=') else {
             // The line may be a value that was pasted without its key: not even its first word is shown.
-            let finding = Finding::error("this line has no `=`").at(place);
+            let finding = Code::EnvSyntax.error("this line has no `=`").at(place);
             self.found.push(
                 finding.help("write KEY=VALUE, or `#` before a comment; quote a value of several lines"),
             );
@@ -104,7 +105,7 @@ impl<'a> Reader<'a> {
             Ok(key) => key,
             Err(why) => {
                 let finding =
-                    Finding::error(format!("what stands before the `=` is no key: it {why}")).at(place);
+                    Code::EnvSyntax.error(format!("what stands before the `=` is no key: it {why}")).at(place);
                 self.found.push(finding.help("write KEY=VALUE, without blanks inside the key"));
                 self.skip(after);
                 return;
@@ -121,7 +122,7 @@ impl<'a> Reader<'a> {
         };
         let Some(read) = read else { return };
         if read.contains("${") && !value.starts_with('\'') {
-            let finding = Finding::warning(format!("the value of `{key}` is taken as it is, with its `${{`"));
+            let finding = Code::EnvNotExpanded.warning(format!("the value of `{key}` is taken as it is, with its `${{`"));
             let help = "write the value out, or put it in single quotes: variables are not expanded";
             self.found.push(finding.at(place.clone()).help(help));
         }
@@ -143,7 +144,7 @@ impl<'a> Reader<'a> {
                     if !tail.is_empty() && !tail.starts_with('#') {
                         let told = format!("something follows the closing quote of `{key}`");
                         let help = "put a backslash before a quote inside double quotes, or use single quotes around it";
-                        self.found.push(Finding::error(told).at(place.clone()).help(help));
+                        self.found.push(Code::EnvSyntax.error(told).at(place.clone()).help(help));
                     }
                     self.line += lines;
                     self.skip(after);
@@ -160,7 +161,7 @@ impl<'a> Reader<'a> {
                 _ => value.push(letter),
             }
         }
-        let finding = Finding::error(format!("the quote of `{key}` is never closed")).at(place.clone());
+        let finding = Code::EnvSyntax.error(format!("the quote of `{key}` is never closed")).at(place.clone());
         self.found.push(finding.help(format!("end the value with {quote}")));
         // Whether the next lines are keys or the value nobody can say: go on with the next line.
         let after = self.rest.split_once('\n').map_or("", |(_, after)| after);

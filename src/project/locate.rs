@@ -1,6 +1,6 @@
 //! Where deploy.toml is: in the folder we stand in, or in the nearest one above it.
 
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::world::World;
@@ -18,7 +18,7 @@ pub fn locate(world: &World, asked: Option<&Path>) -> Result<PathBuf> {
     }
     let found = world.folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file());
     found.ok_or_else(|| {
-        Fault::message(Kind::Usage, format!("there is no {NAME} in {} or above it", world.folder.display()))
+        Code::DeployTomlNotFound.fault(Kind::Usage, format!("there is no {NAME} in {} or above it", world.folder.display()))
             .hint(format!("go to the project's folder, or name the file: `todo up --file path/to/{NAME}`"))
     })
 }

@@ -3,6 +3,7 @@
 //! Reads git's index (`gitformat-index(5)`, versions 2 to 4) and starts no program: git may not be installed, and the
 //! answer is one file away. What cannot be read is not judged.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::file;
 use crate::project::Project;
@@ -56,7 +57,7 @@ pub fn env_files(project: &Project) -> Vec<Finding> {
         .map(|(file, place)| {
             let name = shown(&project.root, file);
             let told = format!("git has `{name}`, and with it every secret that is in it");
-            Finding::warning(told).at(place.clone()).help(format!(
+            Code::SecretInGit.warning(told).at(place.clone()).help(format!(
                 "`git rm --cached {name}`, write it into .gitignore, and get new values: the old ones are in the history"
             ))
         })

@@ -5,6 +5,7 @@
 
 mod known;
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
@@ -114,7 +115,7 @@ impl Reading<'_> {
                     let help = "put the file there, or name another in `files`";
                     let needed = (self.known.needed)(&spec.name, key);
                     self.mistakes
-                        .push(Finding::error(told).at(spec.place.clone()).evidence(needed).help(help));
+                        .push(Code::SecretFileUnreadable.error(told).at(spec.place.clone()).evidence(needed).help(help));
                 }
             }
         }
@@ -124,7 +125,7 @@ impl Reading<'_> {
                 Some(file) => format!("add `{key}=…` to {}", self.relative(file).display()),
                 None => format!("set the environment variable `{key}`"),
             };
-            let mistake = Finding::error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
+            let mistake = Code::SecretValueMissing.error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
             let needed = (self.known.needed)(&spec.name, key);
             self.mistakes.push(mistake.at(spec.place.clone()).evidence(needed).help(help));
         }
@@ -166,7 +167,7 @@ impl Reading<'_> {
                 } else {
                     "see that it is a file that you may read".to_owned()
                 };
-                let mistake = Finding::error(format!("cannot read `{}`: {error}", name.display()));
+                let mistake = Code::EnvFileMissing.error(format!("cannot read `{}`: {error}", name.display()));
                 self.mistakes.push(mistake.at(place.clone()).help(help));
                 return None;
             }
@@ -210,14 +211,14 @@ impl Reading<'_> {
                 }
                 None => continue,
             };
-            told.push(Finding::warning(words).at(entry.place.clone()).help("write the real value"));
+            told.push(Code::SecretPlaceholder.warning(words).at(entry.place.clone()).help("write the real value"));
         }
         if let Some((example, from)) = example.filter(|_| all && !there.entries.is_empty()) {
             for entry in example.entries {
                 if !there.entries.iter().any(|known| known.key == entry.key) {
                     let words = format!("`{}` is in {from} but not in {named}", entry.key);
                     let help = format!("add `{}=…` to {named}, or take it out of {from}", entry.key);
-                    told.push(Finding::warning(words).at(entry.place).help(help));
+                    told.push(Code::EnvKeyMissing.warning(words).at(entry.place).help(help));
                 }
             }
         }

@@ -16,6 +16,7 @@ use super::status::StatusReport;
 use super::style::Look;
 use super::style::clean;
 use super::table::table;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Sink;
 use crate::fault::Fault;
@@ -91,7 +92,7 @@ impl Output {
     /// When standard output cannot be written.
     pub fn status(&self, report: &StatusReport) -> Result<()> {
         let report = self.sink.redactor().value(report);
-        let report = report.or_fault(Kind::Internal, || "cannot redact the status".to_owned())?;
+        let report = report.or_coded(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
         match self.mode {
             Mode::Json => answer(&json::line(&report)),
             _ => answer(&table(&report, self.look, self.width)),
@@ -187,7 +188,7 @@ pub(super) fn stdout() -> io::Stdout {
 /// The fault of an answer that could not be written; `None` if only its reader has left.
 pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
     (error.kind() != io::ErrorKind::BrokenPipe).then(|| {
-        Fault::new(Kind::Internal, error)
+        Code::OutputNotWritable.caused_by(Kind::Internal, error)
             .context("cannot write to standard output")
             .hint("its answer is lost: see that the file or device takes it, and run the command again")
     })

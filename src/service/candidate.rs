@@ -5,6 +5,7 @@
 
 use super::Reach;
 use super::http::Question;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
@@ -146,10 +147,10 @@ fn one(
         } else {
             format!("the manifests hold {}", others.join(", "))
         };
-        return Err(Finding::error(format!("there is no Service `{name}`")).help(help));
+        return Err(Code::ServiceNotFound.error(format!("there is no Service `{name}`")).help(help));
     };
     let port = best_port(service).ok_or_else(|| {
-        Finding::error(format!("the Service `{name}` has no TCP port that could be opened"))
+        Code::ServicePortNotFound.error(format!("the Service `{name}` has no TCP port that could be opened"))
             .help("give it a port in `spec.ports`, or open another Service")
     })?;
     let behind =

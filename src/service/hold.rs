@@ -3,7 +3,6 @@
 //! Nothing is asked through it: what speaks no HTTP has no answer that could be judged. Whether pods are behind it is
 //! looked up instead, and where there are none yet, a connection waits for one.
 
-use super::Fault;
 use super::Kind;
 use super::Namespace;
 use super::ObjectName;
@@ -19,8 +18,8 @@ use super::detached::Spec;
 use super::forward::Forward;
 use super::opened::Opened;
 use super::opened::with_cluster;
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::fault::OrFault;
 use crate::limit;
 use crate::manifest::Object;
@@ -57,9 +56,9 @@ impl Wanted {
         };
         let bare = name.strip_prefix("svc/").or_else(|| name.strip_prefix("service/")).unwrap_or(name);
         let service = ObjectName::parse(bare).map_err(anyhow::Error::new);
-        let service = service.or_fault(Kind::Usage, || format!("`{text}` names no Service and port"))?;
+        let service = service.or_coded(Code::ForwardArgumentInvalid, Kind::Usage, || format!("`{text}` names no Service and port"))?;
         if port.as_ref().is_some_and(String::is_empty) {
-            let fault = Fault::message(Kind::Usage, format!("`{text}` names no port after the colon"));
+            let fault = Code::ForwardArgumentInvalid.fault(Kind::Usage, format!("`{text}` names no port after the colon"));
             return Err(fault.hint(format!("write `todo forward {name}:8000`, or only `{name}`")));
         }
         let mut local = None;
@@ -70,7 +69,7 @@ impl Wanted {
             };
             local = here.map(str::parse::<u16>).transpose().ok().flatten().filter(|port| *port > 0);
             if (here.is_some() && local.is_none()) || there.is_empty() || port.is_some() {
-                let fault = Fault::message(Kind::Usage, format!("`{text} {ports}` does not say which ports"));
+                let fault = Code::ForwardArgumentInvalid.fault(Kind::Usage, format!("`{text} {ports}` does not say which ports"));
                 return Err(
                     fault.hint(format!("write `todo forward {name} 8080:80`: here, and of the Service"))
                 );
@@ -133,7 +132,7 @@ pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result
     let forward = Forward::open(client, namespace, &lead.service, name, Some(lead.local)).await;
     let forward = forward
         .map_err(anyhow::Error::new)
-        .or_fault(Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+        .or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
     with_notes(client, namespace, lead, Opened::Here(forward)).await
 }
 
@@ -145,7 +144,7 @@ pub async fn detach(
     lead: &Lead,
 ) -> Result<(Opened, Vec<Finding>)> {
     let doing = || format!("there is no port-forward to the Service `{}`", lead.service);
-    let owner = with_cluster(client, owner).await.or_fault(Kind::Service, doing)?;
+    let owner = with_cluster(client, owner).await.or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
     let namespace = owner.home.clone();
     let spec = Spec {
         owner,
@@ -157,7 +156,7 @@ pub async fn detach(
         local_port: Some(lead.local),
         by_up: false,
     };
-    let detached = detached::open(run, &spec).await.or_fault(Kind::Service, doing)?;
+    let detached = detached::open(run, &spec).await.or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
     with_notes(client, &namespace, lead, Opened::Detached(Box::new(detached))).await
 }
 
@@ -170,7 +169,7 @@ async fn with_notes(
 ) -> Result<(Opened, Vec<Finding>)> {
     let mut notes = Vec::new();
     let mut note = |words: String| {
-        let note = Finding { severity: Severity::Note, ..Finding::warning(words) };
+        let note = Code::PortForwardNote.note(words);
         notes.push(note.about(format!("Service/{}", lead.service)));
     };
     if let Some(missed) = forward.missed() {
@@ -194,7 +193,7 @@ async fn opened(
 ) -> Result<Wanted> {
     let first = super::find(client, namespace, declared, objects).await?.into_iter().next();
     let first = first.ok_or_else(|| {
-        Fault::message(Kind::Service, "the project has no Service that people open")
+        Code::ServiceNotDeclared.fault(Kind::Service, "the project has no Service that people open")
             .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
     })?;
     Ok(Wanted { service: first.service, port: Some(first.port.number.to_string()), local: None })
@@ -205,12 +204,12 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
     let found = limit::read(services.list(&ListParams::default())).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     let doing = || format!("cannot list the Services of namespace `{namespace}`");
-    let all = found.or_fault(Kind::Service, doing)?.items;
+    let all = found.or_coded(Code::ClusterUnreadable, Kind::Service, doing)?.items;
     let name = wanted.service.as_str();
     let names = || all.iter().filter_map(|service| service.metadata.name.as_deref());
     let Some(service) = all.iter().find(|service| service.metadata.name.as_deref() == Some(name)) else {
         let fault =
-            Fault::message(Kind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
+            Code::ServiceNotFound.fault(Kind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
         return Err(match nearest(name, names()) {
             Some(meant) => fault.hint(format!("did you mean `todo forward {meant}`?")),
             None if names().next().is_none() => fault.hint("`todo up` makes the project's"),
@@ -224,9 +223,9 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
     let port = port.ok_or_else(|| {
         let fault = match &wanted.port {
             Some(called) => {
-                Fault::message(Kind::Service, format!("the Service `{name}` has no TCP port `{called}`"))
+                Code::ServicePortNotFound.fault(Kind::Service, format!("the Service `{name}` has no TCP port `{called}`"))
             }
-            None => Fault::message(Kind::Service, format!("the Service `{name}` has no TCP port")),
+            None => Code::ServicePortNotFound.fault(Kind::Service, format!("the Service `{name}` has no TCP port")),
         };
         let has: Vec<String> = ports(service)
             .map(|(_, port)| match &port.name {

@@ -5,6 +5,7 @@
 //! believed but tried, when the URL is proved.
 
 use super::backend;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::fault::Fault;
@@ -118,7 +119,7 @@ fn decide(asking: &[Asking], wanted: bool, classes: &[IngressClass], pods: &[Pod
                     "it names no class, and the cluster has no default one: no controller will serve it";
                 let help = format!("write `ingressClassName: {}`", names[0]);
                 let finding =
-                    Finding::error(told).about(format!("Ingress/{}", one.name)).at(one.place.clone());
+                    Code::IngressClassMissing.error(told).about(format!("Ingress/{}", one.name)).at(one.place.clone());
                 need.unserved.push((one.name.clone(), finding.help(help)));
             }
         }
@@ -141,7 +142,7 @@ fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
             )
         }
     };
-    Finding::error(format!("nobody in the cluster serves the Ingress class `{class}`"))
+    Code::IngressControllerMissing.error(format!("nobody in the cluster serves the Ingress class `{class}`"))
         .about(format!("Ingress/{}", one.name))
         .at(one.place.clone())
         .help(help)
@@ -173,7 +174,7 @@ pub async fn admits(client: &Client, tell: impl Fn(String)) -> Result<()> {
             "the Ingress controller's webhook has no endpoint yet"
         };
         if Instant::now() + PAUSE >= until {
-            return Err(Fault::message(Kind::Minikube, why)
+            return Err(Code::IngressControllerNotReady.fault(Kind::Minikube, why)
                 .hint(format!("see why: `kubectl -n {NAMESPACE} describe pods`")));
         }
         tell(why.to_owned());
@@ -211,7 +212,7 @@ async fn refused_for(client: &Client, pause: Duration, lasting: Duration) -> Fau
             None => since = None,
             Some(finding) if since.get_or_insert_with(Instant::now).elapsed() >= lasting => {
                 let message = "minikube's addon `ingress` cannot come up: its image cannot be pulled";
-                return Fault::message(Kind::Minikube, message).findings([finding]).hint(
+                return Code::IngressControllerNotReady.fault(Kind::Minikube, message).findings([finding]).hint(
                     "or put another controller in its place, after `minikube addons disable ingress` and, for what an addon that never came up leaves behind, `kubectl delete --ignore-not-found namespace/ingress-nginx ingressclass/nginx validatingwebhookconfiguration/ingress-nginx-admission`: where somebody else serves the IngressClass `nginx`, `todo` leaves the addon alone",
                 );
             }
@@ -231,7 +232,7 @@ fn refused(pod: &Pod) -> Option<Finding> {
         pull.contains(&reason).then(|| {
             let image = &container.image;
             let name = pod.metadata.name.as_deref().unwrap_or_default();
-            Finding::error(format!("the image `{image}` cannot be pulled: {reason}"))
+            Code::ImagePullFailed.error(format!("the image `{image}` cannot be pulled: {reason}"))
                 .about(format!("Pod/{name} in {NAMESPACE}"))
                 .evidence(waiting.message.iter().map(|message| message.trim().to_owned()))
                 .help(format!(

@@ -5,6 +5,7 @@
 //! as `kubectl port-forward` asks, because it alone says "connection refused" of a port inside a pod.
 
 use super::backend;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::limit;
 use crate::manifest::Object;
@@ -104,7 +105,7 @@ fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
     let at = ["targetPort", "port"].map(|field| format!("/spec/ports/{}/{field}", door.index));
     let written = at.iter().find(|pointer| door.object.value.pointer(pointer).is_some());
     let place = door.object.place_of(written.map_or("/spec/ports", String::as_str));
-    Finding::warning(format!("nothing listens on port {port} of its pods, where it leads"))
+    Code::PortNotListening.warning(format!("nothing listens on port {port} of its pods, where it leads"))
         .about(door.object.id().to_string())
         .at(place.clone())
         .evidence([format!("Pod/{pod} refuses connections on {port}")])

@@ -21,11 +21,11 @@ use super::ingress;
 use super::opened::Opened;
 use super::opened::Wish;
 use super::say;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::limit;
@@ -76,7 +76,7 @@ impl Prover<'_> {
         if findings.is_empty() {
             return Ok(proved);
         }
-        Err(Fault::message(Kind::Service, "the application does not answer as expected").findings(findings))
+        Err(Code::UrlNotAnswering.fault(Kind::Service, "the application does not answer as expected").findings(findings))
     }
 
     async fn one(&self, candidate: &Candidate) -> Result<Proved, Finding> {
@@ -122,7 +122,7 @@ impl Prover<'_> {
                 }
             }
         }
-        Err(Finding::error("there is no way to it").about(format!("Service/{}", candidate.service)))
+        Err(Code::ServiceUnreachable.error("there is no way to it").about(format!("Service/{}", candidate.service)))
     }
 
     /// Asks one way until it answers as expected, is known to lead nowhere, gives a wrong answer for good, or time is up.
@@ -272,7 +272,7 @@ impl Prover<'_> {
             port_name: candidate.port.name.as_deref(),
         };
         Opened::open(wish).await.map_err(|error| {
-            Finding::error(format!("there is no port-forward to it: {error}"))
+            Code::PortForwardFailed.error(format!("there is no port-forward to it: {error}"))
                 .about(format!("Service/{}", candidate.service))
                 .help("see whether this user may listen on 127.0.0.1 and write into the folder for state (`XDG_STATE_HOME`)")
         })

@@ -11,7 +11,7 @@ use crate::cluster::release;
 use crate::cluster::release::Record;
 use crate::cluster::rollout::Limits;
 use crate::cluster::target::Target;
-use crate::event::Finding;
+use crate::event::Code;
 use crate::fault::Result;
 use crate::manifest::Release;
 use crate::manifest::hook::Moment;
@@ -58,7 +58,7 @@ impl Course {
             if self.gone.contains(&format!("{}/{}", deployed.namespace, deployed.name)) {
                 let told = format!("deploy.toml no longer has Helm's release `{}`; it stays", deployed.name);
                 let help = format!("`helm uninstall {} --namespace {}`", deployed.name, deployed.namespace);
-                run.sink.warn(Finding::warning(told).about(format!("release {}", deployed.name)).help(help));
+                run.sink.warn(Code::HelmReleaseKept.warning(told).about(format!("release {}", deployed.name)).help(help));
             }
         }
         if quiet {

@@ -9,7 +9,7 @@ use super::watch::NotConnected;
 use super::watch::PACE;
 use super::watch::Watched;
 use super::watch::watch;
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -43,13 +43,13 @@ pub async fn serve(
 ) -> Result<()> {
     let key = spec.key();
     let doing = || format!("cannot use the folder {}", store.folder().display());
-    let Some(claim) = store.claim(&key).or_fault(Kind::Service, doing)? else { return Ok(()) };
-    let client = connect().await.map_err(|error| Fault::message(Kind::Minikube, error.to_string()))?;
+    let Some(claim) = store.claim(&key).or_coded(Code::PortForwardFailed, Kind::Service, doing)? else { return Ok(()) };
+    let client = connect().await.map_err(|error| Code::ClusterUnreachable.fault(Kind::Minikube, error.to_string()))?;
     // The port of the one before, so that the URL stays the same.
     let before = claim.before.as_ref().map(|before| before.address.port());
     let name = spec.port_name.as_deref();
     let forward = Forward::open_again(&client, &spec.namespace, &spec.service, name, spec.local_port, before);
-    let forward = forward.await.or_fault(Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+    let forward = forward.await.or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
     let record = Record {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -60,7 +60,7 @@ pub async fn serve(
         trouble: None,
         ended: None,
     };
-    store.write(&record).or_fault(Kind::Service, doing)?;
+    store.write(&record).or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
     note(
         run,
         store,
@@ -84,7 +84,7 @@ pub async fn serve(
     note(run, store, &key, ended.as_deref().unwrap_or("asked to end"));
     // A record that says why it ended stays for `status`.
     let keep = ended.is_some() && store.update(&key, |record| record.ended = ended).unwrap_or(false);
-    store.release(&key, claim, keep).or_fault(Kind::Service, doing)
+    store.release(&key, claim, keep).or_coded(Code::PortForwardFailed, Kind::Service, doing)
 }
 
 /// Ends when the record is removed; until then it says why connections fail.
