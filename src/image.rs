@@ -39,6 +39,7 @@ pub mod warn;
 pub mod workshop;
 
 use crate::docker;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::fault::Fault;
@@ -232,8 +233,11 @@ fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Res
             Some(Ended::Without(other)) => {
                 let message = format!("not built, because it starts from `{other}`, which failed");
                 findings.push(
-                    Finding { severity: crate::event::Severity::Note, ..Finding::warning(message) }
-                        .about(format!("image {name}")),
+                    Finding {
+                        severity: crate::event::Severity::Note,
+                        ..Code::BaseImageFailed.warning(message)
+                    }
+                    .about(format!("image {name}")),
                 );
             }
             None => never.push(image),
@@ -246,12 +250,15 @@ fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Res
         return Ok(built);
     }
     let noun = if failed.len() == 1 { "image" } else { "images" };
-    Err(Fault::message(Kind::Image, format!("cannot build {noun} {}", failed.join(", "))).findings(findings))
+    Err(Code::ImageBuildFailed
+        .fault(Kind::Image, format!("cannot build {noun} {}", failed.join(", ")))
+        .findings(findings))
 }
 
 fn circle(images: &[&Surveyed]) -> Fault {
     let names: Vec<String> = images.iter().map(|image| format!("`{}`", image.image.name)).collect();
-    Fault::message(Kind::Usage, format!("the images {} start from each other", names.join(", ")))
+    Code::ImageCycle
+        .fault(Kind::Usage, format!("the images {} start from each other", names.join(", ")))
         .hint("give one of them a base that is not an image of this project")
 }
 

@@ -27,9 +27,9 @@ mod scalar;
 mod tree;
 mod values;
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::shared::Shared;
@@ -97,7 +97,7 @@ pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Sour
         let warnings = values::warnings(root, sources);
         return Ok(Written { objects, releases, warnings });
     }
-    Err(Fault::message(Kind::Usage, "the manifests cannot be read").findings(found))
+    Err(Code::ProjectInvalid.fault(Kind::Usage, "the manifests cannot be read").findings(found))
 }
 
 /// A namespace that deploy.toml gives to a release alone is made, too, unless some manifest makes it.

@@ -195,9 +195,10 @@ pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
         Ok(true) => item.log(format!("kubectl had no current context; now it is `{}`", node.context)),
         Ok(false) => {}
         Err(error) => node.notes.push(
-            Code::KubectlContextNotSet.note(format!("kubectl has no current context: {error:#}"))
-            .about(format!("profile {}", node.profile))
-            .help(format!("`kubectl config use-context {}`", node.context)),
+            Code::KubectlContextNotSet
+                .note(format!("kubectl has no current context: {error:#}"))
+                .about(format!("profile {}", node.profile))
+                .help(format!("`kubectl config use-context {}`", node.context)),
         ),
     }
     item.finish(node.outcome, Some(format!("Kubernetes {version}")));
@@ -266,16 +267,19 @@ async fn apply(
     let broken = |doing: &str| format!("cannot {doing} the profile `{profile}`");
     ready::check(run, profile, remedy, seen)?;
     let before = if remedy.is_minikubes() { Before::of(&run.world) } else { Ok(None) };
-    let before = before.or_coded(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
+    let before = before
+        .or_coded(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
     let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
     let done = match remedy {
         Remedy::Wait => Ok(()),
         Remedy::Thaw => {
             item.progress("unpausing the node", None);
             match &seen.engine {
-                Some(engine) => {
-                    repair::thaw(engine, &machines).await.or_coded(Code::MinikubeFailed, Kind::Minikube, || broken("unpause"))
-                }
+                Some(engine) => repair::thaw(engine, &machines).await.or_coded(
+                    Code::MinikubeFailed,
+                    Kind::Minikube,
+                    || broken("unpause"),
+                ),
                 None => Ok(()),
             }
         }
@@ -310,9 +314,11 @@ async fn apply(
             enabled
         }
         Remedy::Create | Remedy::Start => {
-            let fresh = prepare(run, wanted, seen, notes)
-                .await
-                .or_coded(Code::MinikubeFailed, Kind::Minikube, || broken("prepare the start of"))?;
+            let fresh = prepare(run, wanted, seen, notes).await.or_coded(
+                Code::MinikubeFailed,
+                Kind::Minikube,
+                || broken("prepare the start of"),
+            )?;
             let at = start::At {
                 existing: seen.config.as_ref(),
                 engine: seen.engine.as_ref(),
@@ -324,9 +330,9 @@ async fn apply(
     };
     // A failed command may have switched the context as well as one that succeeded.
     if let Some(before) = before {
-        before
-            .restore()
-            .or_coded(Code::KubeconfigNotWritable, Kind::Minikube, || "cannot restore the current kubectl context".to_owned())?;
+        before.restore().or_coded(Code::FileNotWritable, Kind::Minikube, || {
+            "cannot restore the current kubectl context".to_owned()
+        })?;
     }
     done
 }

@@ -27,7 +27,6 @@ mod prover;
 mod tls;
 
 use crate::event::Code;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -215,7 +214,11 @@ pub async fn ask(
 pub async fn ready(client: &Client, namespace: &Namespace, service: &ObjectName) -> Result<usize> {
     let found = backend::look(client, namespace, service, None).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
-    Ok(found.or_coded(Code::ClusterUnreadable, Kind::Service, || format!("cannot see what is behind the Service `{service}`"))?.ready)
+    Ok(found
+        .or_coded(Code::ClusterRequestFailed, Kind::Service, || {
+            format!("cannot see what is behind the Service `{service}`")
+        })?
+        .ready)
 }
 
 async fn find(
@@ -257,7 +260,8 @@ where
         if !passes || Instant::now() + PACE.pause > end {
             let why = anyhow::anyhow!(backend::words(&error));
             let doing = format!("cannot list the {what} of namespace `{namespace}`");
-            return Err(Code::ClusterUnreadable.caused_by(Kind::Service, why.context(doing))
+            return Err(Code::ClusterRequestFailed
+                .caused_by(Kind::Service, why.context(doing))
                 .hint("look at the cluster: `minikube status`, and `todo up` again"));
         }
         tokio::time::sleep(PACE.pause).await;

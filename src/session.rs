@@ -55,7 +55,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let world = match World::of_this_process() {
         Ok(world) => Arc::new(world),
         Err(error) => {
-            let fault = Code::DirectoryInaccessible.caused_by(
+            let fault = Code::FileUnreadable.caused_by(
                 Kind::Usage,
                 anyhow::Error::new(error).context("the current folder cannot be used"),
             );
@@ -242,7 +242,9 @@ fn project(run: &Run, cli: &Cli) -> Result<Project> {
     let mut project = load(&path)?;
     if let Some(name) = &cli.global.profile {
         project.minikube.profile =
-            Profile::parse(name).or_coded(Code::ProfileNameInvalid, Kind::Usage, || format!("`{name}` is no name of a profile"))?;
+            Profile::parse(name).or_coded(Code::ArgumentInvalid, Kind::Usage, || {
+                format!("`{name}` is no name of a profile")
+            })?;
     }
     if let Some(name) = &cli.global.target {
         project.elsewhere = Some(target(&project, name)?);

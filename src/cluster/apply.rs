@@ -30,6 +30,7 @@ use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
@@ -176,7 +177,8 @@ pub async fn apply(
 
 /// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
 pub(crate) fn first_inventory() -> fault::Result<Inventory> {
-    Inventory::new().or_fault(fault::Kind::Internal, || "cannot begin an inventory".to_owned())
+    Inventory::new()
+        .or_coded(Code::InternalError, fault::Kind::Internal, || "cannot begin an inventory".to_owned())
 }
 
 fn knows_charts(stored: Option<&Stored>) -> bool {
@@ -217,7 +219,8 @@ pub(crate) fn refusals(findings: Vec<Finding>, of: usize) -> Fault {
     subjects.sort_unstable();
     subjects.dedup();
     let (count, objects) = (subjects.len(), if of == 1 { "object" } else { "objects" });
-    Fault::message(fault::Kind::Apply, format!("the cluster refuses {count} of {of} {objects}"))
+    Code::ObjectsRefused
+        .fault(fault::Kind::Apply, format!("the cluster refuses {count} of {of} {objects}"))
         .findings(findings)
 }
 
@@ -323,14 +326,18 @@ pub(crate) async fn store(
     }
     let doing = || "cannot write the inventory".to_owned();
     let made = |inventory: &Inventory| {
-        inventory.secret(&target.project, &target.namespace, before).or_fault(fault::Kind::Internal, doing)
+        inventory.secret(&target.project, &target.namespace, before).or_coded(
+            Code::InternalError,
+            fault::Kind::Internal,
+            doing,
+        )
     };
     let mut secret = made(&inventory)?;
     let same_place = inventory.deployed.as_ref().is_some_and(|known| known.origin == *target.origin);
     // What says the same as before keeps the time of the last change: the server writes nothing then.
     if !same_place || before.is_none_or(|before| before["data"] != secret["data"]) {
         let deployed = Deployed::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
-        inventory.deployed = Some(deployed.or_fault(fault::Kind::Internal, doing)?);
+        inventory.deployed = Some(deployed.or_coded(Code::InternalError, fault::Kind::Internal, doing)?);
         secret = made(&inventory)?;
     }
     let told = tell(run, Step::Apply, "inventory");

@@ -24,11 +24,10 @@ use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::until::until;
 use crate::cluster::wire::Wire;
-use crate::event::Finding;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::Fault;
 use crate::manifest;
 use crate::manifest::ObjectId;
 use crate::run::Run;
@@ -99,7 +98,8 @@ pub(crate) async fn wait_for_dying_namespaces(
             .map_err(|failure| unreadable(failure, "cannot wait for a namespace that is being deleted"))?;
         if let Some(seen) = left {
             let message = format!("the namespace `{name}` is being deleted, and does not go");
-            return Err(Fault::message(fault::Kind::Apply, message)
+            return Err(Code::DeletionStuck
+                .fault(fault::Kind::Apply, message)
                 .findings([stuck(&id, &seen)])
                 .hint("run `todo up` again when it is gone"));
         }
@@ -132,7 +132,8 @@ pub(crate) async fn barrier(run: &Run, wire: &Wire, applied: &Applied) -> fault:
                 .flatten()
                 .filter(|c| c["status"] == "False")
                 .filter_map(|c| c["message"].as_str().map(str::to_owned));
-            let finding = Finding::error("the API server does not serve it")
+            let finding = Code::CrdNotEstablished
+                .error("the API server does not serve it")
                 .about(object.id.to_string())
                 .at(object.object.place.clone())
                 .evidence(why)
@@ -211,7 +212,7 @@ pub(crate) async fn brought(
                 object.kind(),
                 object.api_version()
             );
-            Finding::error(message)
+            Code::KindUnknown.error(message)
                 .about(object.id().to_string())
                 .at(object.place_of("/kind").clone())
                 .help("look at the operator's log, correct `apiVersion` and `kind`, or add the CRD to the manifests")
@@ -249,7 +250,8 @@ pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> faul
                 .await
                 .map_err(|failure| unreadable(failure, "cannot wait for a webhook's endpoints"))?;
             if !ok {
-                let finding = Finding::error(format!("Service/{name}, which it calls, has no ready pod"))
+                let finding = Code::WebhookNotReady
+                    .error(format!("Service/{name}, which it calls, has no ready pod"))
                     .about(one.wanted.id.to_string())
                     .at(one.wanted.object.place.clone())
                     .help(format!("see why: `kubectl -n {namespace} get pods`"));

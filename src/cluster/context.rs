@@ -2,7 +2,7 @@
 //!
 //! Not the current context: that is the user's, and counts for nothing.
 
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -23,7 +23,7 @@ pub fn file(world: &World, context: &str) -> Result<PathBuf> {
     let mut known = Vec::new();
     for path in files(world).into_iter().filter(|path| path.exists()) {
         let doing = || format!("cannot read the kubeconfig {}", path.display());
-        file::check(&path, file::TEXT).or_fault(Kind::Usage, doing)?;
+        file::check(&path, file::TEXT).or_coded(Code::KubeconfigInvalid, Kind::Usage, doing)?;
         // Its own text quotes the lines around the mistake, and with them credentials.
         let file = Kubeconfig::read_from(&path).map_err(|error| match error {
             KubeconfigError::Parse(error) => {
@@ -32,13 +32,14 @@ pub fn file(world: &World, context: &str) -> Result<PathBuf> {
             }
             other => other.into(),
         });
-        let file = file.or_fault(Kind::Usage, doing)?;
+        let file = file.or_coded(Code::KubeconfigInvalid, Kind::Usage, doing)?;
         if file.contexts.iter().any(|entry| entry.name == context) {
             return Ok(path);
         }
         known.extend(file.contexts.into_iter().map(|entry| entry.name));
     }
-    let fault = Fault::message(Kind::Usage, format!("no kubeconfig has the context `{context}`"));
+    let fault =
+        Code::ContextNotFound.fault(Kind::Usage, format!("no kubeconfig has the context `{context}`"));
     Err(match (nearest(context, known.iter().map(String::as_str)), known.as_slice()) {
         (Some(meant), _) => fault.hint(format!("write `context = \"{meant}\"` in the `[target]`")),
         (None, []) => fault.hint("KUBECONFIG names the file; without it `~/.kube/config` is read"),

@@ -28,6 +28,7 @@ use crate::cluster::wire::How;
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Step;
 use crate::manifest::shared::Shared;
@@ -291,7 +292,8 @@ async fn of_live(
         }
     }
     Err(vec![
-        Finding::error("somebody else keeps changing the fields that the manifest sets")
+        Code::FieldConflict
+            .error("somebody else keeps changing the fields that the manifest sets")
             .about(decided.wanted.id.to_string())
             .at(decided.wanted.object.place.clone())
             .help("find out who: `kubectl get --show-managed-fields -o yaml`"),

@@ -17,11 +17,11 @@ use crate::cluster::survey::uid_of;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::Fault;
 use crate::manifest::ObjectId;
 use crate::run::Run;
 use futures::StreamExt;
@@ -61,7 +61,8 @@ pub(crate) async fn delete(
                 1 => "an object could not be removed".to_owned(),
                 count => format!("{count} objects could not be removed"),
             };
-            return Err(Fault::message(fault::Kind::Apply, message)
+            return Err(Code::DeletionStuck
+                .fault(fault::Kind::Apply, message)
                 .findings(findings)
                 .hint("what is left is still listed; do it again when the cause is gone"));
         }
@@ -75,7 +76,7 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
         if owns_pods(&id.group, &id.kind) { Propagation::Foreground } else { Propagation::Background };
     let (namespace, uid) = (id.namespace.as_deref(), uid_of(&member.object));
     let refused = |failure: Failure| {
-        Finding::error(failure.to_string()).about(id.to_string()).help(format!(
+        Code::DeletionFailed.error(failure.to_string()).about(id.to_string()).help(format!(
             "try it by hand: `kubectl {}delete {}/{}`",
             flag(namespace),
             id.kind.to_lowercase(),

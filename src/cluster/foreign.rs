@@ -15,10 +15,9 @@ use crate::cluster::survey;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::fault;
-use crate::fault::Fault;
 use crate::manifest::Object;
 use crate::run::Run;
 use serde_json::Value;
@@ -72,7 +71,8 @@ impl Sets {
         };
         let place = wanted.object.place.clone();
         Some(
-            Finding::error(format!("it belongs to {whose}"))
+            Code::ObjectOfAnotherOwner
+                .error(format!("it belongs to {whose}"))
                 .about(wanted.id.to_string())
                 .at(place)
                 .help(help),
@@ -94,7 +94,7 @@ impl Sets {
         let known = inventory.is_some_and(|inventory| inventory.entry(&wanted.id).is_some());
         let message =
             format!("it belongs to {whose}, and stays as it is: two projects may be in one namespace");
-        let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+        let note = Code::ObjectOfAnotherOwner.note(message);
         let note = note.about(wanted.id.to_string()).at(wanted.object.place.clone());
         Some(if known { Vec::new() } else { vec![note] })
     }
@@ -150,5 +150,5 @@ pub async fn check(run: &Run, target: &Target, objects: &[Object]) -> fault::Res
         return Ok(());
     }
     let message = "objects of this project belong to another one; nothing was changed";
-    Err(Fault::message(fault::Kind::Apply, message).findings(findings))
+    Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, message).findings(findings))
 }

@@ -7,6 +7,7 @@ use crate::cluster::until::until;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::ObjectId;
 use serde_json::Value;
@@ -93,7 +94,7 @@ pub(crate) fn stuck(id: &ObjectId, seen: &Value) -> Finding {
     } else {
         format!("it is being deleted since {since}, and waits for {held}")
     };
-    Finding::error(message).about(id.to_string()).evidence(why).help(way_out(id))
+    Code::DeletionStuck.error(message).about(id.to_string()).evidence(why).help(way_out(id))
 }
 
 fn way_out(id: &ObjectId) -> String {

@@ -13,12 +13,12 @@ use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Propagation;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::exec::Call;
 use crate::exec::Stream;
 use crate::fault;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::manifest;
 use crate::manifest::ObjectId;
@@ -211,7 +211,7 @@ pub async fn upgrade(
             Ok(())
         }
         Err(error) if error.stopped => {
-            Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
         }
         Err(error) => {
             item.finish(Outcome::Failed, None);
@@ -233,7 +233,8 @@ pub async fn upgrade(
             };
             let said = error.stderr.lines().rev().find_map(|line| line.strip_prefix("Error: "));
             let said = said.map_or_else(|| error.to_string(), str::to_owned);
-            Err(Fault::message(kind, said)
+            Err(Code::HelmFailed
+                .fault(kind, said)
                 .context(format!("Helm cannot install the release `{name}`"))
                 .hint(hint))
         }
@@ -251,12 +252,13 @@ pub async fn uninstall(run: &Run, at: Where<'_>, name: &str) -> fault::Result<()
             Ok(())
         }
         Err(error) if error.stopped => {
-            Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
         }
         Err(error) => {
             item.finish(Outcome::Failed, None);
             let hint = format!("do it by hand: `helm uninstall {name} -n {}`", at.namespace);
-            Err(Fault::new(Kind::Apply, error)
+            Err(Code::HelmFailed
+                .caused_by(Kind::Apply, error)
                 .context(format!("Helm cannot remove the release `{name}`"))
                 .hint(hint))
         }
@@ -279,7 +281,9 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
         private_folder(&folder)?;
         replace(&folder.join("plugin.yaml"), text.as_bytes(), None)
     };
-    write().or_fault(Kind::Prerequisite, || format!("cannot write Helm's plugin to {}", folder.display()))?;
+    write().or_coded(Code::FileNotWritable, Kind::Prerequisite, || {
+        format!("cannot write Helm's plugin to {}", folder.display())
+    })?;
     let theirs = Call::new(helm).args(["env", "HELM_PLUGINS"]).read_only().output(run).await;
     let theirs = theirs.map(|output| output.stdout.trim().trim_matches('"').to_owned()).unwrap_or_default();
     let separator = if run.world.os == crate::world::Os::Windows { ';' } else { ':' };

@@ -27,6 +27,7 @@ use crate::cluster::until::until;
 use crate::cluster::wire::How;
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
@@ -156,7 +157,7 @@ async fn begin(run: &Run, target: &Target, wire: &Wire, one: &Wanted, hook: &Hoo
     if let Some(live) = live(run, wire, one).await? {
         if !hook.policies.contains(&Policy::BeforeCreation) && !is_ours(target, &live) {
             let (kind, name) = (one.id.kind.to_lowercase(), &one.id.name);
-            return Err(Fault::message(fault::Kind::Apply, format!("`{}` is there already, and is not ours", one.id))
+            return Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, format!("`{}` is there already, and is not ours", one.id))
                 .hint(format!("delete it, or let the hook do it: `helm.sh/hook-delete-policy: before-hook-creation`; by hand: `kubectl delete {kind}/{name}`")));
         }
         if stays(&live).is_none() {

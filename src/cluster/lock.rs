@@ -16,6 +16,7 @@ use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
@@ -92,7 +93,8 @@ impl Held {
             // It was given back, or its keeper is gone with the runtime: nobody has taken it.
             std::future::pending::<()>().await;
         }
-        Fault::message(fault::Kind::Locked, "another run has taken the lock away, so this one has stopped")
+        Code::LockLost
+            .fault(fault::Kind::Locked, "another run has taken the lock away, so this one has stopped")
             .hint(
                 "see what the other one does, then run `todo up` again: what is done already stays as it is",
             )
@@ -236,11 +238,9 @@ impl<'a> Watched<'a> {
     async fn for_a_change(&self, wire: &Wire, target: &Target, lease: &Value) -> fault::Result<()> {
         let Some(owner) = owner(lease, self.run.world.clock.now()) else { return Ok(()) };
         if self.began.elapsed() > PATIENCE {
-            return Err(Fault::message(
-                fault::Kind::Locked,
-                format!("another run holds the project: {owner}"),
-            )
-            .hint("wait for it, or take the lock away: `todo unlock`"));
+            return Err(Code::LockHeld
+                .fault(fault::Kind::Locked, format!("another run holds the project: {owner}"))
+                .hint("wait for it, or take the lock away: `todo unlock`"));
         }
         self.run.sink.tell(crate::event::EventKind::Waiting {
             step: Step::Apply,

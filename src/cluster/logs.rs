@@ -10,8 +10,7 @@ use crate::cluster::inventory::Inventory;
 use crate::cluster::rollout::read;
 use crate::cluster::settle::ours;
 use crate::cluster::target::Target;
-use crate::event::Finding;
-use crate::fault::Fault;
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -88,14 +87,15 @@ impl Logs {
 pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
     let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
     let Some(inventory) = inventory else {
-        return Err(Fault::message(Kind::Usage, "nothing of the project is in the cluster")
+        return Err(Code::NothingDeployed
+            .fault(Kind::Usage, "nothing of the project is in the cluster")
             .hint("`todo up` brings it up"));
     };
     let ids: Vec<ObjectId> =
         inventory.entries.into_iter().filter(|entry| !entry.kept).map(|entry| entry.id).collect();
     let sources = run.or_stopped(find(target, &ids, &ask)).await?;
     if sources.is_empty() {
-        let none = Finding::warning("no pod is there whose log could be read");
+        let none = Code::LogUnavailable.warning("no pod is there whose log could be read");
         run.sink.warn(none.help("`todo status` says why"));
     }
     let (tell, lines) = mpsc::channel(256);
@@ -127,13 +127,15 @@ async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source
         match read(target, &resource, Some(home)).await {
             // Without its owners a pod is still found by its own name.
             Err(kube::Error::Api(status)) if status.code == 403 && kind != "Pod" => Ok(Vec::new()),
-            other => other.or_fault(Kind::Apply, || format!("cannot list objects of kind {kind}")),
+            other => other.or_coded(Code::ClusterRequestFailed, Kind::Apply, || {
+                format!("cannot list objects of kind {kind}")
+            }),
         }
     });
     let objects = futures::future::try_join_all(lists).await?.concat();
     pick::sources(ids, &objects, &ask.names, ask.container.as_deref()).map_err(|Unknown { name, known }| {
         let what = if ask.container.as_deref() == Some(name.as_str()) { "container" } else { "workload" };
-        let fault = Fault::message(Kind::Usage, format!("the project has no {what} `{name}`"));
+        let fault = Code::WorkloadNotFound.fault(Kind::Usage, format!("the project has no {what} `{name}`"));
         match nearest(&name, known.iter().map(String::as_str)) {
             Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
             None => fault.hint(format!("there are {}", known.join(", "))),
@@ -168,7 +170,7 @@ async fn past(run: &Run, target: &Target, ask: &Ask, sources: Vec<Source>) -> Re
                 kube::Error::Api(status) => status.message.clone(),
                 other => anyhow::Error::new(other).root_cause().to_string(),
             };
-            let told = Finding::warning(format!("it has no log: {why}"));
+            let told = Code::LogUnavailable.warning(format!("it has no log: {why}"));
             run.sink.warn(told.about(format!("Pod/{}", source.pod)).help("`todo status` says how it is"));
         }
         all.extend(lines);

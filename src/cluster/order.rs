@@ -8,6 +8,7 @@ use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::refusal::annotation;
 use crate::cluster::wire::Kind;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
@@ -106,7 +107,7 @@ pub fn check(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
 fn misspelt(id: &ObjectId, object: &Object, ids: &[ObjectId]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let about = |name: &str, message: String| {
-        Finding::error(message).about(object.id().to_string()).at(written(object, name))
+        Code::DependsOnInvalid.error(message).about(object.id().to_string()).at(written(object, name))
     };
     for (name, text) in DEPENDS.iter().filter_map(|name| Some((*name, annotation(&object.value, name)?))) {
         for one in references(text) {
@@ -132,7 +133,8 @@ fn circle(cycle: &[ObjectId], places: &[(&ObjectId, &Object)]) -> Finding {
     let names: Vec<String> = cycle.iter().chain(cycle.first()).map(ToString::to_string).collect();
     let at =
         |id: &ObjectId| places.iter().find(|(other, _)| *other == id).map(|(_, object)| order_of(object));
-    let mut finding = Finding::error(format!("they wait for one another: {}", names.join(" → ")))
+    let mut finding = Code::DependsOnCycle
+        .error(format!("they wait for one another: {}", names.join(" → ")))
         .evidence(cycle.iter().filter_map(|id| Some(format!("{id} at {}", at(id)?))))
         .help("take one of these dependencies out");
     if let Some(first) = cycle.first() {

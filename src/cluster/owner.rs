@@ -8,9 +8,9 @@ use crate::cluster::inventory::Deployed;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::event::Severity;
 use crate::fault;
 use crate::fault::Fault;
 use crate::manifest::Object;
@@ -135,7 +135,7 @@ fn from_now_on(target: &Target, known: Known<'_>, why: &str) -> Finding {
         from(known),
         target.origin
     );
-    Finding { severity: Severity::Note, ..Finding::warning(message) }
+    Code::ProjectOfAnotherOwner.note(message)
 }
 
 /// Whether at least half of what is there is wanted. The namespace itself does not count: everybody in it may have it.
@@ -198,19 +198,23 @@ fn refused(target: &Target, known: Known<'_>, doing: Doing) -> Fault {
         Doing::Down => "nothing was removed",
         Doing::Using => "it is not this one",
     };
-    let fault = Fault::message(
-        fault::Kind::Apply,
-        format!("another project is deployed as `{project}` in the namespace `{home}`; {done}"),
-    )
-    .findings([Finding::error(format!(
-        "`{project}` in the namespace `{home}` was deployed from {}, and this is {}",
-        from(known),
-        target.origin
-    ))
-    .at(Place::file(&target.origin.file))
-    .evidence(evidence(known))
-    .help(format!("give this project a name of its own: `name = \"{}\"`", another_name(target)))])
-    .hint("two projects of different names can be in one namespace; another `namespace` keeps them apart");
+    let fault = Code::ProjectOfAnotherOwner
+        .fault(
+            fault::Kind::Apply,
+            format!("another project is deployed as `{project}` in the namespace `{home}`; {done}"),
+        )
+        .findings([Code::ProjectOfAnotherOwner
+            .error(format!(
+                "`{project}` in the namespace `{home}` was deployed from {}, and this is {}",
+                from(known),
+                target.origin
+            ))
+            .at(Place::file(&target.origin.file))
+            .evidence(evidence(known))
+            .help(format!("give this project a name of its own: `name = \"{}\"`", another_name(target)))])
+        .hint(
+            "two projects of different names can be in one namespace; another `namespace` keeps them apart",
+        );
     match doing {
         Doing::Up => fault.hint(
             "if it is the same project in another place: `todo up --adopt` takes it over, and `todo plan --adopt` says what that would change",

@@ -6,6 +6,7 @@
 use crate::cluster::diff::MASK;
 use crate::cluster::field;
 use crate::cluster::wire::Failure;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use base64::Engine;
@@ -15,13 +16,17 @@ use serde_json::Value;
 
 /// What is wrong with `object`, one finding for each field that the server names.
 pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
-    let about = |field: &str, message: &str, help: String| {
+    let about = |field: &str, message: &str, (code, help): (Code, String)| {
         let pointer = field::pointer(&object.value, field);
         let place = object.place_of(&pointer).clone();
-        Finding::error(masked(object, message)).about(object.id().to_string()).at(place).help(help)
+        code.error(masked(object, message)).about(object.id().to_string()).at(place).help(help)
     };
     let Failure::Refused(status) = failure else {
-        return vec![about("", &failure.to_string(), "look at the cluster: `minikube status`".to_owned())];
+        return vec![about(
+            "",
+            &failure.to_string(),
+            (Code::ClusterUnreachable, "look at the cluster: `minikube status`".to_owned()),
+        )];
     };
     let unknown = misread_fields(&status.message);
     if !unknown.is_empty() {
@@ -36,7 +41,10 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
                 about(
                     &field,
                     &format!("`{name}`: {why}"),
-                    format!("correct or remove it; `kubectl explain {topic}` lists what is allowed"),
+                    (
+                        Code::FieldUnknown,
+                        format!("correct or remove it; `kubectl explain {topic}` lists what is allowed"),
+                    ),
                 )
             })
             .collect();
@@ -125,55 +133,71 @@ fn strip_indices(path: &str) -> String {
         .collect()
 }
 
-fn help(object: &Object, status: &Status) -> String {
+/// What the refusal is called, and what to do about it.
+fn help(object: &Object, status: &Status) -> (Code, String) {
     let says = |words: &str| status.message.contains(words);
     let namespace = object.namespace().map_or(String::new(), |namespace| format!(" -n {namespace}"));
     if says("illegal base64 data") {
-        return "values under `data` are base64; write plain text under `stringData`".to_owned();
+        let help = "values under `data` are base64; write plain text under `stringData`";
+        return (Code::SecretNotBase64, help.to_owned());
     }
     if object.kind() == "PersistentVolumeClaim"
         && let Some(help) = resized(object, &status.message)
     {
-        return help;
+        return (Code::VolumeResizeRefused, help);
     }
     if let Some(remedy) = remedy(status, object.namespace()) {
         return remedy;
     }
     if status.code == 403 {
         let kind = object.kind().to_lowercase();
-        return format!(
-            "get the right to do it: `kubectl auth can-i patch {kind}{namespace}` says who has not"
-        );
+        let help =
+            format!("get the right to do it: `kubectl auth can-i patch {kind}{namespace}` says who has not");
+        return (Code::PermissionDenied, help);
     }
     if status.is_not_found() {
-        return "install what it needs first, or correct its apiVersion and kind".to_owned();
+        let help = "install what it needs first, or correct its apiVersion and kind";
+        return (Code::KindUnknown, help.to_owned());
     }
-    "correct it in the manifest".to_owned()
+    (Code::FieldInvalid, "correct it in the manifest".to_owned())
 }
 
 /// What to do where others of the cluster decide what is allowed: quotas, policies, webhooks. `None` if it is none of these.
-pub(crate) fn remedy(status: &Status, namespace: Option<&str>) -> Option<String> {
+pub(crate) fn remedy(status: &Status, namespace: Option<&str>) -> Option<(Code, String)> {
     let says = |words: &str| status.message.contains(words);
     if says("exceeded quota") {
         let of = namespace.map_or("--all-namespaces".to_owned(), |namespace| format!("-n {namespace}"));
-        return Some(format!(
+        let help = format!(
             "ask for less, or raise the quota: `kubectl describe resourcequota {of}` shows what is used"
-        ));
+        );
+        return Some((Code::QuotaExceeded, help));
     }
-    let remedy = if says("because it is being terminated") {
-        "somebody deletes the namespace: `todo up` waits until it is gone, and makes it anew"
+    let (code, help) = if says("because it is being terminated") {
+        (
+            Code::NamespaceTerminating,
+            "the namespace is being deleted: `todo up` waits until it is gone, and creates it again",
+        )
     } else if says("violates PodSecurity") {
-        "tighten the pod's `securityContext` as the message says, or relax the namespace's label \
-         `pod-security.kubernetes.io/enforce`"
+        (
+            Code::PodSecurityViolation,
+            "tighten the pod's `securityContext` as the message says, or relax the namespace's label \
+             `pod-security.kubernetes.io/enforce`",
+        )
     } else if says("denied the request") {
-        "a policy of the cluster forbids it: change what the message says, or ask whoever has set the policy"
+        (
+            Code::AdmissionDenied,
+            "a policy of the cluster forbids it: change what the message says, or ask the owner of the policy",
+        )
     } else if says("failed calling webhook") {
-        "the webhook does not answer: see where `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml` \
-         sends it and start what is there, or delete its configuration if that is left over"
+        (
+            Code::WebhookNotReady,
+            "the webhook does not answer: see where `kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations -o yaml` \
+             sends it and start what is there, or delete its configuration if that is left over",
+        )
     } else {
         return None;
     };
-    Some(remedy.to_owned())
+    Some((code, help.to_owned()))
 }
 
 /// What to do about a claim whose size the server refuses (`kubernetes: ValidatePersistentVolumeClaimUpdate`, and the

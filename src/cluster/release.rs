@@ -14,6 +14,7 @@ use crate::cluster::target::Target;
 use crate::cluster::wire::How;
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::Propagation;
+use crate::event::Code;
 use crate::event::Place;
 use crate::event::Step;
 use crate::fault;
@@ -91,7 +92,7 @@ pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
         })
         .await?;
     let Some(secret) = secret else { return Ok(Record { schema: 1, ..Record::default() }) };
-    unpack(&secret).or_fault(fault::Kind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
+    unpack(&secret).or_coded(Code::ClusterRequestFailed, fault::Kind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
         let home = target.namespace.as_str();
         fault.hint(format!("if it is broken, delete it: `kubectl -n {home} delete secret {name}`; then hooks run as for a first installation"))
     })
@@ -114,8 +115,8 @@ pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result
             }
             return Ok(());
         }
-        let packed =
-            pack(record).or_fault(fault::Kind::Internal, || "cannot pack the releases".to_owned())?;
+        let packed = pack(record)
+            .or_coded(Code::InternalError, fault::Kind::Internal, || "cannot pack the releases".to_owned())?;
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/releases.v1",
             "metadata": {"name": name, "namespace": target.namespace.as_str()},

@@ -14,11 +14,11 @@ use crate::cluster::settle::ours;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Place;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::Fault;
 use crate::manifest::Object;
 use crate::manifest::shared::Shared;
 use crate::nearest::nearest;
@@ -64,16 +64,15 @@ fn restarts(entry: &Entry) -> bool {
 fn chosen<'a>(entries: &'a [Entry], names: &[String]) -> fault::Result<Vec<&'a Entry>> {
     let all: Vec<&Entry> = entries.iter().filter(|entry| restarts(entry)).collect();
     if all.is_empty() {
-        return Err(Fault::message(fault::Kind::Usage, "nothing of the project is there to be restarted")
+        return Err(Code::NothingDeployed
+            .fault(fault::Kind::Usage, "nothing of the project is there to be restarted")
             .hint("`todo up` brings it up"));
     }
     let is_called = |entry: &Entry, name: &String| fits(name, &entry.id.kind, &entry.id.name);
     if let Some(name) = names.iter().find(|name| !all.iter().any(|entry| is_called(entry, name))) {
         let known = || all.iter().map(|entry| entry.id.name.as_str());
-        let fault = Fault::message(
-            fault::Kind::Usage,
-            format!("the project has no workload `{name}` that can be restarted"),
-        );
+        let fault = Code::WorkloadNotFound
+            .fault(fault::Kind::Usage, format!("the project has no workload `{name}` that can be restarted"));
         return Err(match nearest(name, known()) {
             Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
             None => fault.hint(format!("there are {}", known().collect::<Vec<_>>().join(", "))),

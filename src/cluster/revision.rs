@@ -9,6 +9,7 @@ use crate::cluster::apply::Applied;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::fault;
@@ -114,7 +115,7 @@ pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::
                 Some(number) => format!("there is no revision {number}"),
                 None => "there is no earlier revision".to_owned(),
             };
-            return Err(Fault::message(fault::Kind::Usage, message).hint(format!(
+            return Err(Code::RevisionNotFound.fault(fault::Kind::Usage, message).hint(format!(
                 "revisions that are kept: {}",
                 if there.is_empty() { "none".into() } else { there.join(", ") }
             )));
@@ -163,10 +164,11 @@ pub(crate) async fn record(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         objects: written().map(|object| Value::clone(&object.value)).collect(),
     };
-    let packed = pack(&payload).or_fault(fault::Kind::Internal, || "cannot pack the revision".to_owned())?;
+    let packed = pack(&payload)
+        .or_coded(Code::InternalError, fault::Kind::Internal, || "cannot pack the revision".to_owned())?;
     if packed.len() > LARGEST {
         run.sink.warn(
-            Finding::warning(format!("the objects are too large for a revision: {} MiB packed", packed.len() >> 20))
+            Code::RevisionNotRecorded.warning(format!("the objects are too large for a revision: {} MiB packed", packed.len() >> 20))
                 .help("move large ConfigMaps into an image or a volume; until then there is no way back by `todo rollback`"),
         );
         return Ok(None);
@@ -180,7 +182,8 @@ pub(crate) async fn record(
         }
     }
     run.sink.warn(
-        Finding::warning(format!("the revision is not recorded: the names from `{number}` on are taken"))
+        Code::RevisionNotRecorded
+            .warning(format!("the revision is not recorded: the names from `{number}` on are taken"))
             .help("see which Secrets have them: `kubectl get secrets`; delete those that nobody needs"),
     );
     Ok(None)
@@ -193,7 +196,7 @@ pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Re
 
 async fn payload(shelf: &Shelf<'_>, head: &Value) -> fault::Result<Payload> {
     let packed = shelf.get(head).await?;
-    read(&packed).or_fault(fault::Kind::Apply, || "cannot read a revision".to_owned())
+    read(&packed).or_coded(Code::RevisionDamaged, fault::Kind::Apply, || "cannot read a revision".to_owned())
 }
 
 /// Says which revision can be gone back to instead of one that cannot be read.
@@ -210,7 +213,8 @@ async fn damaged(shelf: &Shelf<'_>, heads: &[(u64, Value)], number: u64, fault: 
 }
 
 fn unreadable(number: u64, fault: &Fault) -> Finding {
-    Finding::warning(format!("there is no way back to revision {number}: {}", fault.causes().join(": ")))
+    Code::RevisionDamaged
+        .warning(format!("there is no way back to revision {number}: {}", fault.causes().join(": ")))
         .help("use another; it goes when ten newer ones are there")
 }
 

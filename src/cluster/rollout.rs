@@ -26,6 +26,7 @@ use crate::cluster::judge::Subject;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Severity;
@@ -192,7 +193,8 @@ fn warnings(judge: &Judge, applied: &Applied, snapshot: &Snapshot) -> Vec<Findin
 }
 
 fn forbidden(what: &str) -> Finding {
-    Finding::warning(format!("this user may not watch {what}: they are asked for every 2 s, or left out"))
+    Code::PermissionDenied
+        .warning(format!("this user may not watch {what}: they are asked for every 2 s, or left out"))
         .help(format!("grant the verbs `list` and `watch` on {what} to see why a pod does not start"))
 }
 
@@ -208,7 +210,7 @@ fn broken(findings: Vec<Finding>, applied: &Applied) -> Fault {
         [one] => format!("{one} does not become healthy"),
         many => format!("{} of {all} objects do not become healthy", many.len()),
     };
-    Fault::message(Kind::Rollout, message).findings(findings)
+    Code::NotHealthy.fault(Kind::Rollout, message).findings(findings)
 }
 
 fn too_long(stop: Decision, findings: Vec<Finding>, limits: &Limits) -> Fault {
@@ -217,7 +219,8 @@ fn too_long(stop: Decision, findings: Vec<Finding>, limits: &Limits) -> Fault {
     } else {
         format!("the rollout takes longer than {}", show(limits.total))
     };
-    Fault::message(Kind::Rollout, message)
+    Code::RolloutTimeout
+        .fault(Kind::Rollout, message)
         .findings(findings)
         .hint("run `todo up` again to go on waiting: what is healthy stays as it is")
 }

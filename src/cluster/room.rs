@@ -10,8 +10,8 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::live;
 use crate::cluster::rollout::read;
 use crate::cluster::target::Target;
+use crate::event::Code;
 use crate::event::Finding;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::Object;
@@ -56,7 +56,9 @@ pub async fn check(run: &Run, target: &Target, objects: &[Object]) -> Result<()>
     if taken.is_empty() {
         return Ok(());
     }
-    Err(Fault::message(Kind::Apply, "the cluster has given a nodePort of the project away").findings(taken))
+    Err(Code::NodePortTaken
+        .fault(Kind::Apply, "the cluster has given a nodePort of the project away")
+        .findings(taken))
 }
 
 async fn list(target: &Target, kind: &str, wanted: bool) -> Vec<Value> {
@@ -121,7 +123,7 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
         let help = format!(
             "ask for less, stop what you do not need, or give minikube more: `{key}` under [minikube]"
         );
-        found.push(Finding::warning(told).evidence(holders).help(help));
+        found.push(Code::ClusterCapacityLow.warning(told).evidence(holders).help(help));
     }
     found
 }
@@ -186,7 +188,7 @@ fn taken(objects: &[Object], seen: &Seen, home: &str, part_of: &str) -> Vec<Find
                 "choose another, or leave `nodePort` out to be given one; or `kubectl -n {namespace} delete service {name}`"
             );
             let place = object.place_of(&pointer).clone();
-            found.push(Finding::error(told).about(object.id().to_string()).at(place).help(help));
+            found.push(Code::NodePortTaken.error(told).about(object.id().to_string()).at(place).help(help));
         }
     }
     found

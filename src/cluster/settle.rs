@@ -27,11 +27,11 @@ use crate::cluster::wire::How;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::Fault;
 use crate::manifest;
 use crate::manifest::ObjectId;
 use crate::run::Run;
@@ -178,21 +178,26 @@ async fn finish(
     let total = candidates.go.len() + applied.objects.len();
     if candidates.go.len() > MANY && candidates.go.len() * 2 > total && !options.yes {
         let names: Vec<String> = candidates.go.keys().map(ToString::to_string).collect();
-        return Err(Fault::message(
-            fault::Kind::Apply,
-            format!("{} of {total} objects are no longer wanted; nothing was removed", names.len()),
-        )
-        .findings([Finding::error("most of the project would go")
-            .evidence(names)
-            .help("if that is meant: `todo up --yes`")])
-        .hint("check that all manifests are there; if it is meant: `todo up --yes`"));
+        return Err(Code::PruneMost
+            .fault(
+                fault::Kind::Apply,
+                format!("{} of {total} objects are no longer wanted; nothing was removed", names.len()),
+            )
+            .findings([Code::PruneMost
+                .error("most of the project would go")
+                .evidence(names)
+                .help("if that is meant: `todo up --yes`")])
+            .hint("check that all manifests are there; if it is meant: `todo up --yes`"));
     }
     let pruned = delete(run, wire, Step::Apply, candidates.go).await?;
 
     // A list that was written for the first time by a run that had nothing to write starts here.
     let (mut inventory, before) = match &applied.stored {
         Some(stored) => (stored.inventory.clone(), Some(&stored.secret)),
-        None => (Inventory::new().map_err(|error| Fault::new(fault::Kind::Internal, error))?, None),
+        None => (
+            Inventory::new().map_err(|error| Code::InternalError.caused_by(fault::Kind::Internal, error))?,
+            None,
+        ),
     };
     let now = fresh(run, target, wire, applied).await?;
     let left: Vec<ObjectId> = applied.left.iter().map(manifest::Object::id).collect();

@@ -12,6 +12,7 @@ use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::cluster::usage;
 use crate::cluster::usage::Usage;
+use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -138,7 +139,9 @@ async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Sn
             Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {}
             Err(error) => {
                 return Err::<Snapshot, _>(error)
-                    .or_fault(Kind::Apply, || format!("cannot list objects of kind {kind}"))
+                    .or_coded(Code::ClusterRequestFailed, Kind::Apply, || {
+                        format!("cannot list objects of kind {kind}")
+                    })
                     .map_err(|fault: Fault| fault.hint("see whether the cluster runs: `minikube status`"));
             }
         }

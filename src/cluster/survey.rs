@@ -27,8 +27,8 @@ use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::EventKind;
-use crate::event::Finding;
 use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
@@ -147,7 +147,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
         }
         let Some(kind) = kinds.get(&object) else {
             findings.push(
-                Finding::error(format!(
+                Code::KindUnknown.error(format!(
                     "the cluster has no kind `{}` in `{}`",
                     object.kind(),
                     object.api_version()
@@ -164,7 +164,8 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
         let id = object.id();
         if let Some(other) = wanted.get(&id) {
             findings.push(
-                Finding::error(format!("`{id}` is also written at {}", other.object.place))
+                Code::ObjectDuplicate
+                    .error(format!("`{id}` is also written at {}", other.object.place))
                     .about(id.to_string())
                     .at(object.place.clone())
                     .help("keep one of them"),
@@ -175,7 +176,9 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
         wanted.insert(id.clone(), Wanted { object, id, kind: kind.clone(), phase });
     }
     if !findings.is_empty() {
-        return Err(Fault::message(fault::Kind::Apply, "the objects cannot be applied").findings(findings));
+        return Err(Code::ObjectsRefused
+            .fault(fault::Kind::Apply, "the objects cannot be applied")
+            .findings(findings));
     }
     let mut wanted: Vec<Wanted> = wanted.into_values().collect();
     wanted.sort_by(|a, b| (a.phase, &a.id).cmp(&(b.phase, &b.id)));
@@ -370,13 +373,20 @@ pub(crate) fn tell(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<>
 /// A fault of a request that is about no object in particular.
 pub(crate) fn unreadable(failure: Failure, doing: &'static str) -> Fault {
     let remedy = failure.status().and_then(|status| refusal::remedy(status, None));
-    let hint = remedy.unwrap_or_else(|| {
-        let hint = match failure.status().map(|status| status.code) {
-            Some(401) => "the API server does not know us: `minikube update-context` writes its entry anew",
-            Some(403) => "get the right to do it: `kubectl auth can-i --list` shows what is allowed",
-            _ => "look at the cluster: `minikube status`, and `todo up` again",
+    let (code, hint) = remedy.unwrap_or_else(|| {
+        let (code, hint) = match failure.status().map(|status| status.code) {
+            Some(401) => (
+                Code::Unauthenticated,
+                "the API server does not accept the credentials: `minikube update-context` writes the kubeconfig entry again",
+            ),
+            Some(403) => (
+                Code::PermissionDenied,
+                "get the right to do it: `kubectl auth can-i --list` shows what is allowed",
+            ),
+            Some(_) => (Code::ClusterRequestFailed, "look at the cluster: `minikube status`, and `todo up` again"),
+            None => (Code::ClusterUnreachable, "look at the cluster: `minikube status`, and `todo up` again"),
         };
-        hint.to_owned()
+        (code, hint.to_owned())
     });
-    Fault::new(fault::Kind::Apply, failure).context(doing).hint(hint)
+    code.caused_by(fault::Kind::Apply, failure).context(doing).hint(hint)
 }

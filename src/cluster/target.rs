@@ -8,6 +8,7 @@ use crate::cluster::retry::persist;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -148,17 +149,15 @@ fn hide_credentials(run: &Run, file: &Kubeconfig) {
 /// yet.
 pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -> Result<Client, Fault> {
     let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
-    file::check(kubeconfig, file::TEXT).or_fault(Kind::Minikube, doing)?;
-    let file = Kubeconfig::read_from(kubeconfig).or_fault(Kind::Minikube, doing)?;
+    file::check(kubeconfig, file::TEXT).or_coded(Code::ClusterUnreachable, Kind::Minikube, doing)?;
+    let file = Kubeconfig::read_from(kubeconfig).or_coded(Code::ClusterUnreachable, Kind::Minikube, doing)?;
     if !file.contexts.iter().any(|entry| entry.name == context) {
-        return Err(Fault::message(
-            Kind::Minikube,
-            format!("{} has no context `{context}`", kubeconfig.display()),
-        )
-        .hint(format!("write it: `minikube update-context -p {context}`")));
+        return Err(Code::ContextNotFound
+            .fault(Kind::Minikube, format!("{} has no context `{context}`", kubeconfig.display()))
+            .hint(format!("write it: `minikube update-context -p {context}`")));
     }
     if guard == Guard::LocalMinikube && !is_local_minikube(&file, context) {
-        return Err(Fault::message(
+        return Err(Code::ContextNotLocal.fault(
             Kind::Usage,
             format!("the context `{context}` is not a local minikube; nothing was sent to it"),
         )
@@ -168,7 +167,11 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
     }
     hide_credentials(run, &file);
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
-    let mut config = Config::from_custom_kubeconfig(file, &options).await.or_fault(Kind::Minikube, doing)?;
+    let mut config = Config::from_custom_kubeconfig(file, &options).await.or_coded(
+        Code::ClusterUnreachable,
+        Kind::Minikube,
+        doing,
+    )?;
     // Ours tell why they wait (`retry`); kube's wait in silence for minutes.
     config.default_retry = false;
     // A proxy of the environment is for the outside; it would not find a cluster on this machine.
@@ -176,7 +179,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
         config.proxy_url = None;
     }
     config.connect_timeout = Some(CONNECT);
-    Client::try_from(config).or_fault(Kind::Minikube, doing)
+    Client::try_from(config).or_coded(Code::ClusterUnreachable, Kind::Minikube, doing)
 }
 
 /// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and an address that is not far away.

@@ -22,6 +22,7 @@ use crate::cluster::wire::How;
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
@@ -127,10 +128,12 @@ async fn recreate(
             let mut findings = refused(failure);
             let back = wire.create(kind, namespace, &meant(live), false).await;
             findings.push(match back {
-                Ok(_) => Finding::warning("the old one is there again")
+                Ok(_) => Code::ReplaceFailed
+                    .warning("the old one is there again")
                     .about(one.wanted.id.to_string())
                     .help("correct the manifest and run `todo up` again"),
-                Err(why) => Finding::error(format!("the old one could not be brought back: {why}"))
+                Err(why) => Code::ReplaceFailed
+                    .error(format!("the old one could not be brought back: {why}"))
                     .about(one.wanted.id.to_string())
                     .help("correct the manifest and run `todo up` again"),
             });

@@ -210,7 +210,8 @@ fn silent(project: &Project, why: &str) -> Fault {
 
 /// No node reports any more, so nothing that is said of pods is true.
 fn unreported(project: &Project, names: &str, first: &str) -> Fault {
-    let fault = Code::KubeletNotReporting.fault(Kind::Minikube, format!("the kubelet of {names} has stopped reporting"));
+    let fault = Code::KubeletNotReporting
+        .fault(Kind::Minikube, format!("the kubelet of {names} has stopped reporting"));
     match &project.elsewhere {
         Some(other) => {
             fault.hint(format!("see why: `kubectl --context {} describe node {first}`", other.context))

@@ -51,7 +51,8 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
     };
     let why = fault.causes().join(": ");
     run.sink.warn(
-        Code::RollingBack.warning(format!("{why}: going back to revision {number}"))
+        Code::RollingBack
+            .warning(format!("{why}: going back to revision {number}"))
             .help("what failed is told at the end"),
     );
     let back = async {
@@ -70,7 +71,9 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
 /// Both ends: why the rollout failed, and why the way back did.
 fn stuck(fault: Fault, what: &str, why: Fault) -> Fault {
     let causes = why.causes().join(": ");
-    let told = Code::RollbackFailed.error(format!("{what}: {causes}")).help("fix what is broken and run `todo up` again");
+    let told = Code::RollbackFailed
+        .error(format!("{what}: {causes}"))
+        .help("fix what is broken and run `todo up` again");
     let mut fault = fault.findings([told]).findings(why.findings);
     fault.hints.extend(why.hints);
     fault

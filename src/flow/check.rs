@@ -106,8 +106,9 @@ async fn part(
         When::Before => (Kind::Prerequisite, "something outside is missing that the project needs"),
         When::After => (Kind::Service, "the application does not do what the project's checks ask of it"),
     };
-    let fault =
-        Code::CheckFailed.fault(kind, message).findings(broken.into_iter().filter_map(|one| one.finding.clone()));
+    let fault = Code::CheckFailed
+        .fault(kind, message)
+        .findings(broken.into_iter().filter_map(|one| one.finding.clone()));
     Err(fault.hint("`todo check` asks again; a check that the project can do without has `required = false`"))
 }
 

@@ -18,7 +18,10 @@ use serde_json::json;
 async fn profile(run: &Run, project: &Project) -> Option<Finding> {
     let state = minikube::look(run, &project.minikube).await.ok()?;
     let fault = minikube::refusal(&project.minikube.profile, &state)?;
-    let finding = Finding { severity: Severity::Error, ..Code::MinikubeProfileBroken.warning(fault.causes().join(": ")) };
+    let finding = Finding {
+        severity: Severity::Error,
+        ..Code::MinikubeProfileBroken.warning(fault.causes().join(": "))
+    };
     Some(finding.help(fault.hints.join("; ")))
 }
 
@@ -33,7 +36,8 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
     }
     findings.extend(dns::findings(run, project).await);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return Err(Code::PrerequisiteMissing.fault(Kind::Prerequisite, "something is missing that deploying needs")
+        return Err(Code::PrerequisiteMissing
+            .fault(Kind::Prerequisite, "something is missing that deploying needs")
             .findings(findings));
     }
     let json = json!({ "findings": findings });

@@ -39,7 +39,8 @@ use crate::run::Run;
 pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Answer> {
     if let Some(other) = project.elsewhere.as_ref().filter(|_| flags.stop || flags.delete) {
         let message = format!("the target `{}` is no minikube that could be stopped or deleted", other.name);
-        return Err(Code::TargetNotMinikube.fault(Kind::Usage, message)
+        return Err(Code::ArgumentInvalid
+            .fault(Kind::Usage, message)
             .hint("leave `--stop` and `--delete` away; `--purge` deletes the project's volumes, too"));
     }
     match reach::look(run, project).await? {

@@ -18,7 +18,10 @@ use std::path::Path;
 pub async fn explain(run: &Run, path: &Path) -> Result<Answer> {
     let (of, path) = (run.clone(), path.to_owned());
     let judging = tokio::task::spawn_blocking(move || judge(&of, &path));
-    run.or_stopped(async { judging.await.or_coded(Code::InternalError, Kind::Internal, || "the judging broke".to_owned())? }).await
+    run.or_stopped(async {
+        judging.await.or_coded(Code::InternalError, Kind::Internal, || "the judging broke".to_owned())?
+    })
+    .await
 }
 
 fn judge(run: &Run, path: &Path) -> Result<Answer> {
@@ -27,15 +30,16 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
     } else {
         (file::read_text(&run.world.absolute(path), file::OBJECTS), path)
     };
-    let text =
-        text.or_coded(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display())).map_err(|fault| {
+    let text = text
+        .or_coded(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
+        .map_err(|fault| {
             fault.hint("name a file, or pipe the objects in: `kubectl get all -o yaml | todo explain -`")
         })?;
     let (documents, mistakes) = documents(&text, file);
     if !mistakes.is_empty() {
-        return Err(
-            Code::ObjectsUnreadable.fault(Kind::Usage, format!("`{}` cannot be read", file.display())).findings(mistakes)
-        );
+        return Err(Code::ManifestInvalid
+            .fault(Kind::Usage, format!("`{}` cannot be read", file.display()))
+            .findings(mistakes));
     }
     let objects: Vec<_> = documents.into_iter().map(|document| document.value).collect();
     redaction::values_of(run, &objects);

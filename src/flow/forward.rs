@@ -76,7 +76,8 @@ async fn stop(run: &Run, project: &Project, flags: &cli::Forward) -> Result<Answ
     let name = flags.service.as_deref();
     let ended = forwards::end(run, project, name).await?;
     let Some(name) = name.filter(|_| ended == 0) else { return Ok(Answer::Nothing) };
-    let fault = Code::PortForwardNotFound.fault(Kind::Service, format!("no port-forward to `{name}` runs in the background"));
+    let fault = Code::PortForwardNotFound
+        .fault(Kind::Service, format!("no port-forward to `{name}` runs in the background"));
     let others = forwards::list(run, project)?;
     let others: Vec<String> = others.iter().map(|one| format!("`{}`", one.record.spec.service)).collect();
     Err(if others.is_empty() {

@@ -30,9 +30,9 @@ pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
     // Who has no home has no forwards.
     let Some(store) = Store::of(&run.world) else { return Ok(Vec::new()) };
     let owner = reach::owner(run, project)?;
-    store
-        .list(&owner)
-        .or_coded(Code::PortForwardFailed, Kind::Service, || format!("cannot use the folder {}", store.folder().display()))
+    store.list(&owner).or_coded(Code::PortForwardFailed, Kind::Service, || {
+        format!("cannot use the folder {}", store.folder().display())
+    })
 }
 
 /// One as `status` shows it.
@@ -73,7 +73,8 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
         match store.end(&one.key).await {
             Ok(()) => item.finish(Outcome::Removed, None),
             Err(error) => findings.push(
-                Code::PortForwardNotEnded.error(format!("the port-forward {} does not end: {error}", one.record.address))
+                Code::PortForwardNotEnded
+                    .error(format!("the port-forward {} does not end: {error}", one.record.address))
                     .about(format!("Service/{}", one.record.spec.service))
                     .help(format!(
                         "end its process, which was {}, and run the command again",
@@ -83,7 +84,9 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
         }
     }
     if !findings.is_empty() {
-        return Err(Code::PortForwardNotEnded.fault(Kind::Service, "not every port-forward has ended").findings(findings));
+        return Err(Code::PortForwardNotEnded
+            .fault(Kind::Service, "not every port-forward has ended")
+            .findings(findings));
     }
     step.finish(Outcome::Done, None);
     Ok(listed.len())
@@ -91,7 +94,8 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
 
 fn store(run: &Run) -> Result<Store> {
     Store::of(&run.world).ok_or_else(|| {
-        Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for what outlasts a run")
+        Code::HomeNotFound
+            .fault(Kind::Prerequisite, "there is no home folder for what outlasts a run")
             .hint("name one: `export XDG_STATE_HOME=/some/folder`")
     })
 }

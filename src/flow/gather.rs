@@ -106,7 +106,8 @@ fn no_registry(project: &Project) -> Option<Finding> {
         target.name
     );
     Some(
-        Code::TargetWithoutRegistry.error(message)
+        Code::TargetWithoutRegistry
+            .error(message)
             .at(target.place.clone())
             .help("add `registry = \"ghcr.io/ACCOUNT\"`, one that its nodes may pull from"),
     )

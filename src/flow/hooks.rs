@@ -94,7 +94,11 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
             kind.to_lowercase()
         );
         run.sink.warn(
-            Code::HelmReleaseLeftover.warning(told).about(format!("{kind}/{name}")).at(release.place.clone()).help(help),
+            Code::HelmReleaseLeftover
+                .warning(told)
+                .about(format!("{kind}/{name}"))
+                .at(release.place.clone())
+                .help(help),
         );
     }
 }

@@ -43,15 +43,17 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     let path = target(run, asked);
     let root = path.parent().unwrap_or(Path::new("/")).to_owned();
     if path.exists() && !flags.force {
-        return Err(Code::FileExists.fault(Kind::Usage, format!("{} is there already", path.display()))
+        return Err(Code::FileExists
+            .fault(Kind::Usage, format!("{} is there already", path.display()))
             .hint("`todo plan` tells what it does")
             .hint("`todo init --force` writes it anew, and what you have written there is lost"));
     }
     let survey = read(run, &root).await?;
     let way = pick(run, flags, &survey).await?;
     if !way.broken.is_empty() {
-        let fault =
-            Code::SourceUnreadable.fault(Kind::Usage, format!("{} cannot be read", way.title)).findings(way.broken.clone());
+        let fault = Code::ManifestInvalid
+            .fault(Kind::Usage, format!("{} cannot be read", way.title))
+            .findings(way.broken.clone());
         return Err(others(
             fault.hint("nothing was written: fix them, then `todo init` again"),
             &survey,
@@ -81,7 +83,8 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
 
     let text = toml::write(&proposal);
     let project = check(&path, &text).map_err(|findings| {
-        Code::InternalError.fault(Kind::Internal, format!("the {NAME} that would be written is wrong"))
+        Code::InternalError
+            .fault(Kind::Internal, format!("the {NAME} that would be written is wrong"))
             .findings(findings)
     })?;
     write(run, flags, &root, &path, &text, &proposal)?;
@@ -102,8 +105,11 @@ async fn read(run: &Run, root: &Path) -> Result<Survey> {
     let (of, folder) = (run.clone(), root.to_owned());
     let walk = tokio::task::spawn_blocking(move || tree::look(&of, &folder));
     let broke = || "the walk through the folder broke".to_owned();
-    let tree = run.or_stopped(async { walk.await.or_coded(Code::InternalError, Kind::Internal, broke) }).await?;
-    let tree = tree.or_coded(Code::DirectoryInaccessible, Kind::Usage, || format!("cannot read the folder {}", root.display()))?;
+    let tree =
+        run.or_stopped(async { walk.await.or_coded(Code::InternalError, Kind::Internal, broke) }).await?;
+    let tree = tree.or_coded(Code::FileUnreadable, Kind::Usage, || {
+        format!("cannot read the folder {}", root.display())
+    })?;
     if let Some(fault) = run.stopped() {
         return Err(fault);
     }
@@ -133,7 +139,8 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<&'s Way
         let found = found
             .or_else(|| survey.ways.iter().find(|way| way.sources.iter().any(|one| path_of(one) == from)));
         return found.ok_or_else(|| {
-            let fault = Code::NothingToDeploy.fault(Kind::Usage, format!("`{from}` is nothing that could be deployed"));
+            let fault = Code::NothingToDeploy
+                .fault(Kind::Usage, format!("`{from}` is nothing that could be deployed"));
             survey
                 .ways
                 .iter()
@@ -143,11 +150,12 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<&'s Way
     if flags.manifests {
         let bare = survey.ways.iter().find(|way| way.kind >= WayKind::Compose);
         return bare.ok_or_else(|| {
-            Code::NothingToDeploy.fault(
-                Kind::Usage,
-                "there is neither a compose file nor a Dockerfile to write manifests after",
-            )
-            .hint("`todo init` uses the manifests that are there")
+            Code::NothingToDeploy
+                .fault(
+                    Kind::Usage,
+                    "there is neither a compose file nor a Dockerfile to write manifests after",
+                )
+                .hint("`todo init` uses the manifests that are there")
         });
     }
     if survey.clear {
@@ -190,7 +198,8 @@ async fn agree(run: &Run, flags: &Init, way: &Way) -> Result<()> {
         return Ok(());
     }
     let no = || {
-        Code::NothingToDeploy.fault(Kind::Usage, "there are no Kubernetes manifests here, and no chart")
+        Code::NothingToDeploy
+            .fault(Kind::Usage, "there are no Kubernetes manifests here, and no chart")
             .hint(format!("`todo init --manifests` writes {}", way.title.replace("written ", "")))
     };
     if interactive(run, flags)
@@ -245,18 +254,17 @@ fn objects(way: &Way, proposal: &Proposal) -> Vec<Object> {
 fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal: &Proposal) -> Result<()> {
     let taken = proposal.files.iter().find(|(file, _)| root.join(file).exists() && !flags.force);
     if let Some((file, _)) = taken {
-        return Err(Code::FileExists.fault(Kind::Usage, format!("`{file}` is there already"))
+        return Err(Code::FileExists
+            .fault(Kind::Usage, format!("`{file}` is there already"))
             .hint("`todo init --manifests --force` writes it anew"));
     }
     let files = proposal.files.iter().map(|(file, text)| (root.join(file), text.as_str()));
     let files: Vec<(PathBuf, &str)> = files.chain(std::iter::once((path.to_owned(), text))).collect();
     if let Some(link) = files.iter().find_map(|(path, _)| link_on_the_way(root, path)) {
         let link = link.display();
-        return Err(Code::FileIsLink.fault(
-            Kind::Usage,
-            format!("{link} is a link, and nothing is written through one"),
-        )
-        .hint("the tree may be somebody else's: see where it leads, and remove it"));
+        return Err(Code::FileNotWritable
+            .fault(Kind::Usage, format!("{link} is a link, and nothing is written through one"))
+            .hint("the tree may be somebody else's: see where it leads, and remove it"));
     }
     if let Some(fault) = run.stopped() {
         return Err(fault);
@@ -264,7 +272,8 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
     for (path, text) in files {
         let folder = path.parent().unwrap_or(root);
         let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
-        written.or_coded(Code::FileNotWritable, Kind::Usage, || format!("cannot write {}", path.display()))?;
+        written
+            .or_coded(Code::FileNotWritable, Kind::Usage, || format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -34,7 +34,8 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {
-            return Err(Code::ServiceNotDeclared.fault(Kind::Service, "the project has no Service that people open")
+            return Err(Code::ServiceNotDeclared
+                .fault(Kind::Service, "the project has no Service that people open")
                 .hint("name one in deploy.toml: `[service.NAME]`"));
         }
     }
@@ -68,7 +69,11 @@ async fn browse(run: &Run, url: &str) -> Result<()> {
     match shown {
         Ok(_) => step.finish(Outcome::Done, Some("opened".to_owned())),
         Err(why) => {
-            run.sink.warn(Code::BrowserNotOpened.warning(format!("{url} is not opened: {why}")).help("open it yourself"));
+            run.sink.warn(
+                Code::BrowserNotOpened
+                    .warning(format!("{url} is not opened: {why}"))
+                    .help("open it yourself"),
+            );
             step.finish(Outcome::Skipped, None);
         }
     }

@@ -55,7 +55,9 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     let ahead = outlook(run, project, &site, &target, objects, releases, &gathered.images, &options).await?;
     let Outlook { looked, bound, comparison, course } = ahead;
     if !comparison.refused.is_empty() {
-        return Err(Code::ObjectsRefused.fault(Kind::Apply, "the cluster would refuse it").findings(comparison.refused));
+        return Err(Code::ObjectsRefused
+            .fault(Kind::Apply, "the cluster would refuse it")
+            .findings(comparison.refused));
     }
     for note in &comparison.notes {
         run.sink.warn(note.clone());

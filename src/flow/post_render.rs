@@ -24,9 +24,13 @@ use std::path::Path;
 pub async fn post_render(run: &Run, project: &Project, images: &[String]) -> Result<Answer> {
     let reading = tokio::task::spawn_blocking(|| file::read_stream(std::io::stdin().lock(), file::OBJECTS));
     let read = run
-        .or_stopped(async { reading.await.or_coded(Code::InternalError, Kind::Internal, || "the reading broke".to_owned()) })
+        .or_stopped(async {
+            reading.await.or_coded(Code::InternalError, Kind::Internal, || "the reading broke".to_owned())
+        })
         .await?;
-    let text = read.or_coded(Code::ObjectsUnreadable, Kind::Usage, || "cannot read objects from standard input".to_owned())?;
+    let text = read.or_coded(Code::ManifestInvalid, Kind::Usage, || {
+        "cannot read objects from standard input".to_owned()
+    })?;
     bound(project, images, &text).map(Answer::Text)
 }
 
@@ -36,14 +40,17 @@ fn bound(project: &Project, images: &[String], text: &str) -> Result<String> {
         let parsed =
             pair.split_once('=').and_then(|(name, to)| Some((ImageName::parse(name).ok()?, to.to_owned())));
         let Some((name, to)) = parsed else {
-            return Err(Code::PostRenderArgumentInvalid.fault(Kind::Usage, format!("`{pair}` is not NAME=REFERENCE"))
+            return Err(Code::ArgumentInvalid
+                .fault(Kind::Usage, format!("`{pair}` is not NAME=REFERENCE"))
                 .hint("this command is for Helm; call `todo up`"));
         };
         built.insert(name, to);
     }
     let (documents, found) = yaml::documents(text, Path::new("what Helm rendered"));
     if !found.is_empty() {
-        return Err(Code::ObjectsUnreadable.fault(Kind::Usage, "what Helm rendered cannot be read").findings(found));
+        return Err(Code::ManifestInvalid
+            .fault(Kind::Usage, "what Helm rendered cannot be read")
+            .findings(found));
     }
     let place = Place::file("what Helm rendered");
     let mut objects: Vec<Object> =

@@ -80,8 +80,10 @@ impl Site {
     pub(crate) fn of_target(run: &Run, other: &OtherCluster) -> Result<Site> {
         let kubeconfig = context::file(&run.world, &other.context)
             .map_err(|fault| fault.context(format!("the target `{}` cannot be used", other.name)))?;
-        let builder = docker::host(&run.world)
-            .or_coded(Code::DockerHostInvalid, Kind::Prerequisite, || "the Docker engine is named wrongly".to_owned())?;
+        let builder =
+            docker::host(&run.world).or_coded(Code::DockerHostInvalid, Kind::Prerequisite, || {
+                "the Docker engine is named wrongly".to_owned()
+            })?;
         Ok(Site {
             kubeconfig,
             context: other.context.clone(),
@@ -125,7 +127,8 @@ pub(crate) fn owner(run: &Run, project: &Project) -> Result<Owner> {
         return Ok(Site::of_target(run, other)?.owner(project));
     }
     let kubeconfig = minikube::kubeconfig(&run.world).ok_or_else(|| {
-        Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for a kubeconfig")
+        Code::HomeNotFound
+            .fault(Kind::Prerequisite, "there is no home folder for a kubeconfig")
             .hint("name one: `export KUBECONFIG=/some/file`")
     })?;
     Ok(owner_by(project, kubeconfig, project.minikube.profile.to_string(), true))

@@ -80,7 +80,9 @@ fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
         .or_coded(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
     Scenario::read(file, &text).map_err(|mistakes| {
-        Code::ScenarioInvalid.fault(Kind::Usage, format!("`{}` is no scenario", file.display())).findings(mistakes)
+        Code::ScenarioInvalid
+            .fault(Kind::Usage, format!("`{}` is no scenario", file.display()))
+            .findings(mistakes)
     })
 }
 
@@ -137,7 +139,8 @@ fn begins_anew(fault: Fault) -> Fault {
 }
 
 fn killed() -> Fault {
-    Code::RehearsalKilled.fault(Kind::Interrupted, "the scenario killed the run")
+    Code::Interrupted
+        .fault(Kind::Interrupted, "the scenario killed the run")
         .hint("a real `todo up` would go on from here")
 }
 

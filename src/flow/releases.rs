@@ -66,7 +66,8 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
                     "this hook runs the image `{name}`, and Helm 3 lets nobody bind the images of hooks"
                 );
                 let place = places.into_iter().next().unwrap_or_else(|| hook.object.place.clone());
-                Code::HelmHookUnsupported.error(told)
+                Code::HelmHookUnsupported
+                    .error(told)
                     .about(hook.object.id().to_string())
                     .at(place)
                     .help("use Helm 4, or leave `mode = \"release\"` out: then `todo` runs the hooks")
@@ -78,9 +79,9 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
     }
     let helm = chart::helm(run, "this release")?;
     match chart::version(run, &helm).await {
-        Ok(Some(version)) if version < Version(4, 0, 0) => {
-            Err(Code::HelmHookUnsupported.fault(Kind::Usage, "Helm cannot install it with your images").findings(findings))
-        }
+        Ok(Some(version)) if version < Version(4, 0, 0) => Err(Code::HelmHookUnsupported
+            .fault(Kind::Usage, "Helm cannot install it with your images")
+            .findings(findings)),
         _ => Ok(()),
     }
 }
@@ -107,7 +108,8 @@ pub(crate) async fn install(
         let revision = found.map(|found| found.revision);
         if course.is_changed(release) || revision.is_none() || revision != course.revision(release) {
             let program = run.world.program.clone().ok_or_else(|| {
-                Code::InternalError.fault(Kind::Internal, "the system does not say which program this is")
+                Code::InternalError
+                    .fault(Kind::Internal, "the system does not say which program this is")
                     .hint("leave `mode = \"release\"` out: then no program has to be named to Helm")
             })?;
             let images = built.iter().map(|image| (image.name.to_string(), image.reference.clone()));

@@ -96,8 +96,11 @@ fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Reco
     let listed = match flow::forwards::list(run, project) {
         Ok(listed) => listed,
         Err(fault) => {
-            run.sink
-                .warn(Code::PortForwardsUnreadable.warning(fault.causes().join(": ")).help("see whether this user may read it"));
+            run.sink.warn(
+                Code::PortForwardFailed
+                    .warning(fault.causes().join(": "))
+                    .help("see whether this user may read it"),
+            );
             return Vec::new();
         }
     };

@@ -1,5 +1,6 @@
 //! Sizes against what the project allows, and the layers that are to blame.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::image::Built;
@@ -25,7 +26,7 @@ pub fn check(surveyed: &Surveyed, size: u64, history: &[ImageHistoryResponseItem
     layers.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     let largest =
         layers.iter().take(NAMED).map(|(size, by)| format!("{:>8}  {}", bytes(*size), instruction(by)));
-    let finding = Finding::error(message)
+    let finding = Code::ImageTooLarge.error(message)
         .about(format!("image {}", surveyed.image.name))
         .at(surveyed.image.place.clone())
         .evidence(largest)

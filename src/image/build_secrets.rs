@@ -1,5 +1,6 @@
 //! The secrets of a build: read before it starts, handed out while it runs, blotted out of everything it prints.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Sink;
 use crate::file;
@@ -27,22 +28,24 @@ pub(crate) fn values(image: &Surveyed, world: &World) -> Result<SecretStore, Vec
             BuildSecret::Env(variable) => match world.var_os(variable) {
                 Some(value) => drop(values.insert(id.clone(), Secret::new(value.as_encoded_bytes()))),
                 None => missing.push(
-                    Finding::error(format!(
-                        "the build secret `{id}` is in the variable `{variable}`, which is not set"
-                    ))
-                    .at(place)
-                    .help(format!("`export {variable}=…`")),
+                    Code::BuildSecretMissing
+                        .error(format!(
+                            "the build secret `{id}` is in the variable `{variable}`, which is not set"
+                        ))
+                        .at(place)
+                        .help(format!("`export {variable}=…`")),
                 ),
             },
             BuildSecret::File(file) => match file::read(file, file::TEXT) {
                 Ok(value) => drop(values.insert(id.clone(), Secret::new(value))),
                 Err(error) => missing.push(
-                    Finding::error(format!(
-                        "the build secret `{id}` cannot be read from `{}`: {error}",
-                        file.display()
-                    ))
-                    .at(place)
-                    .help("write the file, or name another one in deploy.toml"),
+                    Code::BuildSecretMissing
+                        .error(format!(
+                            "the build secret `{id}` cannot be read from `{}`: {error}",
+                            file.display()
+                        ))
+                        .at(place)
+                        .help("write the file, or name another one in deploy.toml"),
                 ),
             },
         }

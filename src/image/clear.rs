@@ -1,5 +1,6 @@
 //! Secrets that a Dockerfile or deploy.toml puts into an image in clear: `ARG` and `ENV` stay in its history.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::image::dockerfile::Instruction;
 use crate::image::survey::Surveyed;
@@ -14,7 +15,7 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
             if look(&name, &value) == Some(Clear::Secret) {
                 let told =
                     format!("`{name}` looks like a secret, and stays in the image for everybody who has it");
-                let finding = Finding::warning(told).at(surveyed.place(instruction.first));
+                let finding = Code::SecretInImage.warning(told).at(surveyed.place(instruction.first));
                 found.push(finding.help(help(&name)));
             }
         }
@@ -23,7 +24,7 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
         if look(name, value) == Some(Clear::Secret) {
             let told =
                 format!("the build argument `{name}` looks like a secret, and stays in the image's history");
-            found.push(Finding::warning(told).at(surveyed.image.place.clone()).help(help(name)));
+            found.push(Code::SecretInImage.warning(told).at(surveyed.image.place.clone()).help(help(name)));
         }
     }
     found

@@ -2,7 +2,7 @@
 //!
 //! Not a scheduler: it says what may run at the same time; how much of it does is the builder's business.
 
-use crate::event::Finding;
+use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
@@ -77,7 +77,8 @@ fn cycle(surveyed: &[Surveyed], needs: &[Vec<usize>], done: &[bool]) -> Fault {
         let names = |reference: &str| needed(reference, &from.image.name, [&to.image.name]).is_some();
         let line =
             from.dockerfile.bases.iter().find(|base| names(&base.reference)).map_or(0, |base| base.line);
-        Finding::error(format!("`{}` is built from `{}`", from.image.name, to.image.name))
+        Code::ImageCycle
+            .error(format!("`{}` is built from `{}`", from.image.name, to.image.name))
             .about(from.subject())
             .at(from.place(line))
             .help(format!(
@@ -87,7 +88,7 @@ fn cycle(surveyed: &[Surveyed], needs: &[Vec<usize>], done: &[bool]) -> Fault {
     });
     let names: Vec<String> = ring.iter().map(|&one| format!("`{}`", surveyed[one].image.name)).collect();
     let message = format!("the images {} are built from each other", names.join(" and "));
-    Fault::message(Kind::Usage, message).findings(findings)
+    Code::ImageCycle.fault(Kind::Usage, message).findings(findings)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 mod advice;
 
 use crate::event::Amount;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Unit;
@@ -83,7 +84,8 @@ pub(crate) async fn deliver(
     };
     pushed.await.map_err(|error| {
         let why = format!("{error:#}");
-        Finding::error(format!("the image did not reach the registry `{registry}`: {why}"))
+        Code::ImagePushFailed
+            .error(format!("the image did not reach the registry `{registry}`: {why}"))
             .help(advice::help(registry, &why))
     })
 }

@@ -3,6 +3,7 @@
 //! The builder saves, we leave out the layers that the node has, the node loads; nothing is kept on disk. What arrived is
 //! looked up again by id, because a loader's word is not enough (minikube's `image load` says yes to everything).
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::image::Destination;
@@ -84,7 +85,8 @@ impl Elsewhere {
                 }
             };
             done.err().map(|error| {
-                Finding::error(format!("the image did not reach {node}: {error:#}"))
+                Code::ImageTransferFailed
+                    .error(format!("the image did not reach {node}: {error:#}"))
                     .help("see whether the node runs (`minikube status`), then run it again")
             })
         });

@@ -1,5 +1,6 @@
 //! What the builder has of a project's images, for `todo status`: the newest of each, as it would be deployed.
 
+use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -30,9 +31,12 @@ pub async fn stored(
     to: &Destination,
 ) -> Result<BTreeMap<ImageName, Stored>> {
     let doing = || format!("cannot list the images of the engine at {}", to.builder);
-    let engine = Engine::new(&to.builder).or_fault(Kind::Image, doing)?;
-    let listed =
-        run.or_stopped(async { of_project(&engine, project).await.or_fault(Kind::Image, doing) }).await?;
+    let engine = Engine::new(&to.builder).or_coded(Code::DockerRequestFailed, Kind::Image, doing)?;
+    let listed = run
+        .or_stopped(async {
+            of_project(&engine, project).await.or_coded(Code::DockerRequestFailed, Kind::Image, doing)
+        })
+        .await?;
     let mut newest: BTreeMap<ImageName, Stored> = BTreeMap::new();
     for image in listed {
         let name = image.labels.get(tags::IMAGE).and_then(|name| ImageName::parse(name.as_str()).ok());

@@ -5,10 +5,10 @@
 
 mod findings;
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
@@ -106,7 +106,7 @@ pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
         _ => format!("{} images cannot be built as they are written", images.len()),
     };
     // Warnings would hide among what ends the run.
-    Err(Fault::message(Kind::Usage, message).findings(wrong))
+    Err(Code::ProjectInvalid.fault(Kind::Usage, message).findings(wrong))
 }
 
 /// What became of one image: either it is there, or there are findings.

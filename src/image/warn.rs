@@ -2,9 +2,9 @@
 //!
 //! Not errors: each of these builds. Only what reaches the image counts: a `.env` that no `COPY` takes is nobody's news.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::event::Severity;
 use crate::image::clear;
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
@@ -35,10 +35,6 @@ pub(crate) fn warnings(surveyed: &Surveyed) -> Vec<Finding> {
     found.extend(syntax_line(surveyed));
     found.extend(root(surveyed));
     found
-}
-
-fn note(message: String) -> Finding {
-    Finding { severity: Severity::Note, ..Finding::warning(message) }
 }
 
 /// The sources of every `COPY`, ready to be asked which of them takes a path.
@@ -91,7 +87,7 @@ fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
             more => format!("`{first}` and {more} more {} go into the image", what.plural()),
         };
         let evidence = if paths.len() > 2 { shown(&paths) } else { Vec::new() };
-        let finding = Finding::warning(message).at(surveyed.place(line)).evidence(evidence);
+        let finding = Code::SecretInImage.warning(message).at(surveyed.place(line)).evidence(evidence);
         finding.help(format!("add `{first}` to `{}`", surveyed.ignore_file()))
     });
     told.collect()
@@ -135,7 +131,8 @@ fn links_that_lead_out(surveyed: &Surveyed) -> Option<Finding> {
     } else {
         Vec::new()
     };
-    let finding = Finding::warning(message).at(surveyed.image.place.clone()).evidence(evidence);
+    let finding =
+        Code::FileOutsideContext.warning(message).at(surveyed.image.place.clone()).evidence(evidence);
     Some(finding.help("copy what is needed into the context, or set `context` to a folder that holds both"))
 }
 
@@ -148,7 +145,8 @@ fn heavy_context(surveyed: &Surveyed) -> Option<Finding> {
     let files = context.entries.iter().filter(|entry| matches!(entry.kind, EntryKind::File { .. })).count();
     let message = format!("the context has {} in {files} files", megabytes(context.bytes));
     let evidence = heavy.iter().map(|(path, bytes)| format!("{:>8}  {path}", megabytes(*bytes)));
-    let finding = Finding::warning(message).at(surveyed.image.place.clone()).evidence(evidence);
+    let finding =
+        Code::BuildContextLarge.warning(message).at(surveyed.image.place.clone()).evidence(evidence);
     let ignore = surveyed.ignore_file();
     Some(match heavy.first() {
         Some((path, _)) => finding.help(format!("if the image does not need `{path}`, add it to `{ignore}`")),
@@ -203,7 +201,8 @@ fn backslashes(surveyed: &Surveyed) -> Vec<Finding> {
     rules
         .map(|rule| {
             let place = Place { line: rule.line, ..Place::file(&surveyed.ignore_path) };
-            Finding::warning(format!("`\\` in `{}` does not separate folders", rule.pattern))
+            Code::DockerignoreInvalid
+                .warning(format!("`\\` in `{}` does not separate folders", rule.pattern))
                 .at(place)
                 .help(format!("write `{}`", rule.pattern.replace('\\', "/")))
         })
@@ -223,7 +222,7 @@ fn arguments(surveyed: &Surveyed) -> Vec<Finding> {
     unknown
         .map(|name| {
             let message = format!("the Dockerfile declares no build argument `{name}`");
-            let finding = Finding::warning(message).at(surveyed.image.place.clone());
+            let finding = Code::BuildArgUndeclared.warning(message).at(surveyed.image.place.clone());
             match nearest(name, declared.iter().map(String::as_str)) {
                 Some(meant) => finding.help(format!("write `{meant}`, which it declares")),
                 None => finding.help(format!("add `ARG {name}` to `{}`, or remove it", surveyed.place(0))),
@@ -237,7 +236,7 @@ fn secret_mounts(surveyed: &Surveyed) -> Vec<Finding> {
     let ids = || mounts.iter().map(|mount| mount.id.as_str());
     let unused = given.keys().filter(|id| !ids().any(|mounted| mounted == *id)).map(|id| {
         let message = format!("no `RUN` that is needed mounts the secret `{id}`");
-        let finding = Finding::warning(message).at(surveyed.image.place.clone());
+        let finding = Code::BuildSecretUnused.warning(message).at(surveyed.image.place.clone());
         match nearest(id, ids()) {
             Some(meant) => finding.help(format!("write `{meant}`, which the Dockerfile mounts")),
             None => finding.help(format!("mount it: `RUN --mount=type=secret,id={id} …`")),
@@ -245,7 +244,8 @@ fn secret_mounts(surveyed: &Surveyed) -> Vec<Finding> {
     });
     let absent =
         mounts.iter().filter(|mount| !mount.required && !given.contains_key(&mount.id)).map(|mount| {
-            Finding::warning(format!("the secret `{}` is not given, so this `RUN` goes without it", mount.id))
+            Code::BuildSecretMissing
+                .warning(format!("the secret `{}` is not given, so this `RUN` goes without it", mount.id))
                 .at(surveyed.place(mount.line))
                 .help(format!("set `secrets.{} = {{ env = \"…\" }}` of the image in deploy.toml", mount.id))
         });
@@ -267,7 +267,8 @@ fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {
             let message =
                 format!("the base `{}` {how}: it is another image from one day to the next", base.reference);
             Some(
-                Finding::warning(message)
+                Code::ImageTagMutable
+                    .warning(message)
                     .at(surveyed.place(base.line))
                     .help(format!("name a version: `{name}:…`")),
             )
@@ -277,7 +278,8 @@ fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {
 
 fn syntax_line(surveyed: &Surveyed) -> Option<Finding> {
     let (reference, line) = surveyed.dockerfile.syntax.as_ref()?;
-    let finding = note(format!("`# syntax={reference}` asks a registry at every build, and fails offline"));
+    let finding = Code::DockerfileSyntaxDirective
+        .note(format!("`# syntax={reference}` asks a registry at every build, and fails offline"));
     Some(finding.at(surveyed.place(*line)).help("remove the line if the build works without it"))
 }
 
@@ -297,7 +299,8 @@ fn root(surveyed: &Surveyed) -> Option<Finding> {
     if ours || unprivileged || base == "scratch" {
         return None;
     }
-    let finding = note(format!("no `USER`: the container runs as whoever `{base}` says, mostly root"));
+    let finding = Code::ImageRunsAsRoot
+        .note(format!("no `USER`: the container runs as whoever `{base}` says, mostly root"));
     Some(finding.at(surveyed.place(line)).help("end the last stage with `USER 1000`"))
 }
 

@@ -4,6 +4,7 @@ mod bases;
 mod remembered;
 mod told;
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
@@ -87,11 +88,13 @@ impl<'a> Workshop<'a> {
     ) -> Result<Workshop<'a>> {
         let hint = "see whether it runs: `todo doctor`";
         let engine = Engine::new(&to.builder)
-            .or_fault(Kind::Image, || format!("cannot use the engine at {}", to.builder))
+            .or_coded(Code::DockerUnreachable, Kind::Image, || {
+                format!("cannot use the engine at {}", to.builder)
+            })
             .map_err(|fault| fault.hint(hint))?;
         let credentials = Credentials::new(run);
         let elsewhere = Elsewhere::of(to, &credentials)
-            .or_fault(Kind::Image, || "cannot use the nodes' stores".to_owned())
+            .or_coded(Code::ImageTransferFailed, Kind::Image, || "cannot use the nodes' stores".to_owned())
             .map_err(|fault| fault.hint(hint))?;
         let remembered = Remembered::read(&run.world, &to.builder.to_string(), project, surveyed);
         let tags = remembered.tags(project, surveyed);
@@ -99,7 +102,9 @@ impl<'a> Workshop<'a> {
         let names = bases.iter().copied().chain(tags.iter().map(String::as_str)).collect();
         let there = look(&engine, names)
             .await
-            .or_fault(Kind::Image, || format!("cannot ask the engine at {} for the base images", to.builder))
+            .or_coded(Code::DockerRequestFailed, Kind::Image, || {
+                format!("cannot ask the engine at {} for the base images", to.builder)
+            })
             .map_err(|fault| fault.hint(hint))?;
         let platform = bases.into_iter().find_map(|base| Some(there.get(base)?.as_ref()?.platform.clone()));
         Ok(Workshop {
@@ -174,14 +179,19 @@ impl<'a> Workshop<'a> {
             );
             let help = format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{name}]`");
             self.run.sink.warn(
-                Finding::warning(message)
+                Code::BuildSecretMissing
+                    .warning(message)
                     .about(format!("image {name}"))
                     .at(image.image.place.clone())
                     .help(help),
             );
         }
         let found = self.find(&recipe.tag).await?.ok_or_else(|| {
-            vec![Finding::error("the engine lost the image right after the build").help("run it again")]
+            vec![
+                Code::DockerRequestFailed
+                    .error("the engine lost the image right after the build")
+                    .help("run it again"),
+            ]
         })?;
         let reference = self.named(name, &found).await?;
         self.within_budget(image, &found).await?;
@@ -264,15 +274,27 @@ impl<'a> Workshop<'a> {
         let mut ids = BTreeMap::new();
         for need in &image.needs {
             if let Some(reference) = others.get(need).and_then(|other| other.reference.as_deref())
-                && let Some(found) = self.engine.find(reference).await.or_fault(Kind::Image, doing)?
+                && let Some(found) = self.engine.find(reference).await.or_coded(
+                    Code::DockerRequestFailed,
+                    Kind::Image,
+                    doing,
+                )?
             {
                 ids.insert(need.clone(), found.id);
             }
         }
-        let facts = self.facts(image, &ids, &There::new()).await.or_fault(Kind::Image, doing)?;
+        let facts = self.facts(image, &ids, &There::new()).await.or_coded(
+            Code::DockerRequestFailed,
+            Kind::Image,
+            doing,
+        )?;
         let key = key::key(image, &facts).to_string();
         let repository = tags::repository(self.project, &name);
-        let found = self.find_by_key(&repository, &key).await.or_fault(Kind::Image, doing)?;
+        let found = self.find_by_key(&repository, &key).await.or_coded(
+            Code::DockerRequestFailed,
+            Kind::Image,
+            doing,
+        )?;
         let why = match found {
             Some(_) => Vec::new(),
             None => why(self.last(&image.image).as_ref(), &Inputs::of(image, &facts)),
@@ -316,21 +338,23 @@ impl<'a> Workshop<'a> {
                     "the engine at {} has no BuildKit: every build sends and compares everything",
                     self.to.builder
                 );
-                self.run.sink.warn(Finding::warning(message).help("Docker 20.10 or newer builds faster"));
+                self.run
+                    .sink
+                    .warn(Code::BuildkitMissing.warning(message).help("Docker 20.10 or newer builds faster"));
             }
             if let Some(id) = image.image.secrets.keys().next() {
                 let message = format!(
                     "the build secret `{id}` needs BuildKit, which the engine at {} has not",
                     self.to.builder
                 );
-                return Err(vec![Finding::error(message).help("use Docker 20.10 or newer")]);
+                return Err(vec![Code::BuildkitMissing.error(message).help("use Docker 20.10 or newer")]);
             }
             made = classic::build(&self.engine.dialer, recipe, item, self.run.verbose).await;
         }
         made.map_err(|unmade| match unmade {
             Unmade::Failed(broken) => vec![failure::finding(image, &broken)],
             Unmade::Engine(error) => self.engine_failed(error),
-            Unmade::NoBuildKit => vec![Finding::error("the engine can build nothing")],
+            Unmade::NoBuildKit => vec![Code::BuildkitMissing.error("the engine can build nothing")],
         })
     }
 
@@ -379,7 +403,7 @@ impl<'a> Workshop<'a> {
     fn engine_failed(&self, error: impl Into<anyhow::Error>) -> Vec<Finding> {
         let error = error.into();
         let message = format!("the engine at {} failed: {error:#}", self.to.builder);
-        vec![Finding::error(message).help("see whether it runs: `todo doctor`")]
+        vec![Code::DockerRequestFailed.error(message).help("see whether it runs: `todo doctor`")]
     }
 
     fn last(&self, image: &Image) -> Option<Last> {

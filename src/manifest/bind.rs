@@ -5,9 +5,9 @@
 
 mod site;
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::event::Severity;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::nearest::nearest;
@@ -82,7 +82,7 @@ impl Bound {
         let pulls: Vec<&Change> = self.changes.iter().filter(|change| change.would_pull()).collect();
         let first = pulls.first()?;
         let told = "the pull policy of images built here is set to `Never`: no registry has them";
-        let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+        let finding = Code::PullPolicyReplaced.note(told);
         let places =
             pulls.iter().map(|change| format!("{}: `{}` in {}", change.id, change.image, change.place));
         Some(finding.at(first.place.clone()).evidence(places).help("nothing has to be done"))
@@ -174,19 +174,28 @@ pub fn unused(objects: &[Object], rules: &[Binding], images: &[Image]) -> Vec<Fi
                 "if it is the same, write `[image.\"{path}\"]` instead of `[image.{last}]` ({}), or `{last}` here",
                 image.place
             );
-            found.push(Finding::warning(told).about(format!("image {last}")).at(place.clone()).help(help));
+            found.push(
+                Code::ImageNameMismatch
+                    .warning(told)
+                    .about(format!("image {last}"))
+                    .at(place.clone())
+                    .help(help),
+            );
         }
     }
     for rule in rules.iter().filter(|rule| !objects.iter().any(|object| object.kind() == rule.kind)) {
         let told = format!("no manifest has an object of kind `{}`", rule.kind);
         found.push(
-            Finding::warning(told).at(rule.place.clone()).help("correct `kind`, or remove the [[binding]]"),
+            Code::BindingUnused
+                .warning(told)
+                .at(rule.place.clone())
+                .help("correct `kind`, or remove the [[binding]]"),
         );
     }
     let unnamed = images.iter().filter(|image| !named.ours.contains_key(&image.name));
     found.extend(unnamed.filter(|image| !meant_for.iter().any(|(_, name)| *name == image.name.as_str())).map(|image| {
         let name = image.name.as_str();
-        let finding = Finding::warning(format!("no manifest names the image `{name}`"))
+        let finding = Code::ImageUnused.warning(format!("no manifest names the image `{name}`"))
             .about(format!("image {name}"))
             .at(image.place.clone());
         let meant = nearest(name, named.foreign.iter().map(|(foreign, _)| repository(foreign)));

@@ -4,6 +4,7 @@
 //! or nothing could be judged before one is touched, and a second run, an upgrade to Helm, would change what the first has
 //! made. Values go to Helm as they are; a text of `set` stays a text.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Place;
@@ -11,7 +12,6 @@ use crate::event::Step;
 use crate::exec;
 use crate::exec::Call;
 use crate::exec::ExecError;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
@@ -56,7 +56,8 @@ impl Version {
 pub fn helm(run: &Run, what: &str) -> Result<PathBuf> {
     exec::find(&run.world, "helm").ok_or_else(|| {
         let message = format!("{what} needs Helm, which is not installed");
-        Fault::message(Kind::Prerequisite, message)
+        Code::ProgramNotFound
+            .fault(Kind::Prerequisite, message)
             .hint("install Helm 3 or later: https://helm.sh/docs/intro/install/")
     })
 }
@@ -189,7 +190,7 @@ pub(crate) async fn build_dependencies(
         }
         Err(error) if error.stopped => {
             item.finish(Outcome::Failed, None);
-            Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
         }
         Err(error) => {
             item.finish(Outcome::Failed, None);
@@ -212,7 +213,7 @@ pub(crate) async fn build_dependencies(
                 "cannot build the dependencies of the chart `{shown}` ({}): {said}",
                 missing.join(", ")
             );
-            Ok(Some(Finding::error(told).at(place.clone()).help(help)))
+            Ok(Some(Code::ChartDependencyMissing.error(told).at(place.clone()).help(help)))
         }
     }
 }

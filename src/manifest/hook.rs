@@ -4,6 +4,7 @@
 //! (`helm: pkg/release/v1/hook.go`). Running them is `cluster::hook`'s, deciding whether is `flow::hooks`'.
 //! Tests (`helm test`) are left out: they are asked for by hand.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use crate::nearest::nearest;
@@ -140,7 +141,9 @@ impl Hook {
         let wrong = |name: &str, told: String, help: String| {
             let pointer = format!("/metadata/annotations/{}", name.replace('/', "~1"));
             let place = object.place_of(&pointer).clone();
-            Some(Err(Box::new(Finding::error(told).about(object.id().to_string()).at(place).help(help))))
+            Some(Err(Box::new(
+                Code::HelmHookInvalid.error(told).about(object.id().to_string()).at(place).help(help),
+            )))
         };
         let mut moments = BTreeSet::new();
         for word in words(annotation(HOOK)?) {

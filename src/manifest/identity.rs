@@ -2,6 +2,7 @@
 //!
 //! Not the API server's validation: only what would leave us without an identity, or show that the file is not for us.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use crate::nearest::nearest;
@@ -14,7 +15,10 @@ use std::path::Path;
 /// Whether it is an object that can be applied.
 pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
     let Some(fields) = object.value.as_object() else {
-        return Err(Finding::error("this is no object: it has no fields").help(foreign(object, file)).into());
+        return Err(Code::ManifestInvalid
+            .error("this is no object: it has no fields")
+            .help(foreign(object, file))
+            .into());
     };
     for field in ["apiVersion", "kind"] {
         if fields.get(field).and_then(Value::as_str).is_none_or(str::is_empty) {
@@ -27,12 +31,12 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
                 Some(meant) => format!("write `{field}` instead of `{meant}`"),
                 None => foreign(object, file),
             };
-            return Err(Finding::error(told).help(help).into());
+            return Err(Code::ManifestInvalid.error(told).help(help).into());
         }
     }
     if is_foreign(object) {
         let told = format!("a {} is no object that a cluster takes", object.kind());
-        return Err(Finding::error(told).help(foreign(object, file)).into());
+        return Err(Code::ManifestInvalid.error(told).help(foreign(object, file)).into());
     }
     let subject = |finding: Finding| finding.about(object.id().to_string());
     let at = |finding: Finding, pointer: &str| subject(finding).at(object.place_of(pointer).clone());
@@ -42,34 +46,41 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
             if named_by_dns(object) && ObjectName::parse(name.as_str()).is_err() {
                 let told = format!("`{name}` cannot name a {}", object.kind());
                 let help = "use 1 to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit";
-                return Err(at(Finding::error(told), "/metadata/name").help(help).into());
+                return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/name").help(help).into());
             }
         }
         Value::Null | Value::String(_) if metadata.get("generateName").is_some() => {
             let told = format!("the {} has a `generateName` and no name", object.kind());
             let help = "give it a `name`: an object that is applied again must be found again";
-            return Err(at(Finding::error(told), "/metadata/generateName").help(help).into());
+            return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/generateName").help(help).into());
         }
         Value::Null | Value::String(_) => {
             let told = format!("the {} has no `metadata.name`", object.kind());
-            return Err(at(Finding::error(told), "/metadata").help("give it a name").into());
+            return Err(at(Code::ObjectNameInvalid.error(told), "/metadata").help("give it a name").into());
         }
         _ => {
             let told = "`metadata/name` must be text and is something else in YAML";
-            return Err(at(Finding::error(told), "/metadata/name").help("put the name in quotes").into());
+            return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/name")
+                .help("put the name in quotes")
+                .into());
         }
     }
     match metadata.get("namespace") {
         Some(Value::String(name)) if !name.is_empty() && Namespace::parse(name.as_str()).is_err() => {
             let help = "use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit";
-            Err(at(Finding::error(format!("`{name}` cannot be a namespace")), "/metadata/namespace")
-                .help(help)
-                .into())
+            Err(at(
+                Code::NamespaceInvalid.error(format!("`{name}` cannot be a namespace")),
+                "/metadata/namespace",
+            )
+            .help(help)
+            .into())
         }
         Some(Value::String(_) | Value::Null) | None => Ok(()),
         Some(_) => {
             let told = "`metadata/namespace` must be text and is something else in YAML";
-            Err(at(Finding::error(told), "/metadata/namespace").help("put the namespace in quotes").into())
+            Err(at(Code::NamespaceInvalid.error(told), "/metadata/namespace")
+                .help("put the namespace in quotes")
+                .into())
         }
     }
 }

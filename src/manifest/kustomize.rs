@@ -4,10 +4,10 @@
 //! are read a second time and matched by kind and name, which a prefix, a suffix or a digest may have been added to;
 //! only values that were not patched keep their line.
 
+use crate::event::Code;
 use crate::event::Place;
 use crate::exec;
 use crate::exec::Call;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
@@ -38,7 +38,8 @@ pub(crate) fn build(run: &Run, what: &str, folder: &Path) -> Result<Call> {
         .or_else(|| program("minikube").map(|call| call.args(["kubectl", "--", "kustomize"])));
     call.map(|call| call.args([folder])).ok_or_else(|| {
         let message = format!("{what} needs kustomize or kubectl, and neither is installed");
-        Fault::message(Kind::Prerequisite, message)
+        Code::ProgramNotFound
+            .fault(Kind::Prerequisite, message)
             .hint("install kubectl: https://kubernetes.io/docs/tasks/tools/")
             .hint("or kustomize: https://kubectl.docs.kubernetes.io/installation/kustomize/")
     })

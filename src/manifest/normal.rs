@@ -4,6 +4,7 @@
 //! What an export brought along (`status`, `resourceVersion`) goes, because the server would take it
 //! for a claim or for a lock.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use crate::manifest::pods;
@@ -93,7 +94,8 @@ fn secret(object: &mut Object) -> Vec<Finding> {
         });
         if !encoded {
             let place = object.place_of(&below("/data", key)).clone();
-            let finding = Finding::error(format!("the value of `{key}` in `data` is not base64"));
+            let finding =
+                Code::SecretNotBase64.error(format!("the value of `{key}` in `data` is not base64"));
             found.push(
                 finding
                     .at(place)
@@ -157,10 +159,8 @@ fn texts(object: &Object) -> Vec<Finding> {
                 Value::String(_) | Value::Null => return None,
             };
             let path = pointer.replace("~1", "/").replace("~0", "~");
-            let finding = Finding::error(format!(
-                "`{}` must be text and is {is} in YAML",
-                path.trim_start_matches('/')
-            ));
+            let finding = Code::ValueNotString
+                .error(format!("`{}` must be text and is {is} in YAML", path.trim_start_matches('/')));
             Some(finding.at(object.place_of(&pointer).clone()).help("put the value in quotes"))
         })
         .collect()
@@ -214,10 +214,8 @@ fn unique(
             let Some(key) = key(item) else { continue };
             if let Some(first) = seen.get(&key) {
                 let first = object.place_of(first);
-                let finding = Finding::error(format!(
-                    "the {what} `{key}` is there twice, first in line {}",
-                    first.line
-                ));
+                let finding = Code::NameDuplicate
+                    .error(format!("the {what} `{key}` is there twice, first in line {}", first.line));
                 let finding = finding.at(object.place_of(&pointer).clone());
                 found
                     .push(finding.help(format!("keep one of the two in `{}`", list.trim_start_matches('/'))));

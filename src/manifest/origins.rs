@@ -4,9 +4,9 @@
 //! `CORS_ORIGINS`, `FRONTEND_URL`). Who refuses is the browser, so no probe, no log and no request of ours tells. Not a
 //! lint, because the URL is known only once it has answered.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::event::Severity;
 use crate::manifest::Object;
 use crate::manifest::normal::below;
 use crate::manifest::pods;
@@ -67,7 +67,7 @@ pub fn unlisted(objects: &[Object], page: Page<'_>) -> Vec<Finding> {
         } else {
             String::new()
         };
-        let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+        let note = Code::AllowedOriginMissing.note(message);
         note.about(list.object.id().to_string())
             .at(list.place)
             .help(format!("add {origin} to it, unless the page asks through its own address only{keep}"))

@@ -4,6 +4,7 @@
 //! manifests and is no object (a kustomization, a chart's values) is an error that says what to write instead, because
 //! skipping it would deploy something else than the folder shows.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::file;
@@ -81,7 +82,7 @@ pub fn duplicates(objects: &[Object], namespace: Option<&Namespace>) -> Vec<Find
         id.namespace = id.namespace.or_else(|| namespace.map(ToString::to_string));
         if let Some(known) = first.get(&id) {
             let told = format!("`{id}` is defined twice, first in {}", known.place);
-            let finding = Finding::error(told).about(id.to_string()).at(object.place.clone());
+            let finding = Code::ObjectDuplicate.error(told).about(id.to_string()).at(object.place.clone());
             found.push(finding.help("keep one of them, or give it another name or namespace"));
         } else {
             first.insert(id, object);
@@ -93,7 +94,10 @@ pub fn duplicates(objects: &[Object], namespace: Option<&Namespace>) -> Vec<Find
 fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
     let shown = shown(root, path);
     let unreadable = |error: std::io::Error| -> Box<Finding> {
-        Finding::error(format!("cannot read `{shown}`: {error}")).help("check its permissions").into()
+        Code::FileUnreadable
+            .error(format!("cannot read `{shown}`: {error}"))
+            .help("check its permissions")
+            .into()
     };
     if path.is_dir() {
         let mut files = Vec::new();
@@ -107,7 +111,7 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         if files.is_empty() {
             let told = format!("the folder `{shown}` has no .yaml, .yml or .json files");
             let help = format!("to read its sub-folders, too, write `{shown}/**/*.yaml`");
-            return Err(Finding::error(told).help(help).into());
+            return Err(Code::ManifestsMissing.error(told).help(help).into());
         }
         return Ok(files);
     }
@@ -121,7 +125,7 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         if files.is_empty() {
             let told = format!("no file matches `{shown}`");
             let help = "`*` stays within one folder; `**/` goes into sub-folders";
-            return Err(Finding::error(told).help(help).into());
+            return Err(Code::ManifestsMissing.error(told).help(help).into());
         }
         return Ok(files);
     }
@@ -140,7 +144,7 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         }
         None => "the path starts at the folder of deploy.toml".to_owned(),
     };
-    Err(Finding::error(format!("`{shown}` does not exist")).help(help).into())
+    Err(Code::ManifestsMissing.error(format!("`{shown}` does not exist")).help(help).into())
 }
 
 fn is_manifest(file: &Path) -> bool {
@@ -153,14 +157,14 @@ fn is_hidden(file: &Path) -> bool {
 
 fn text(file: &Path, shown: &Path) -> Result<String, Box<Finding>> {
     let bytes = file::read(file, file::OBJECTS).map_err(|error| {
-        let finding = Finding::error(format!("cannot read it: {error}")).at(Place::file(shown));
+        let finding = Code::FileUnreadable.error(format!("cannot read it: {error}")).at(Place::file(shown));
         Box::new(finding.help(file::advice(&error)))
     })?;
     String::from_utf8(bytes).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
         let place = Place { file: shown.to_owned(), line, column: 0 };
-        Finding::error("this is not UTF-8").at(place).help("save the file as UTF-8").into()
+        Code::NotUtf8.error("this is not UTF-8").at(place).help("save the file as UTF-8").into()
     })
 }
 

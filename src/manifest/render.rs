@@ -5,10 +5,10 @@
 
 mod place;
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::exec::Call;
 use crate::exec::ExecError;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
@@ -82,7 +82,7 @@ pub async fn render(
     if found.is_empty() {
         return Ok((objects, releases));
     }
-    Err(Fault::message(Kind::Usage, "the manifests cannot be rendered").findings(found))
+    Err(Code::ManifestsUnrenderable.fault(Kind::Usage, "the manifests cannot be rendered").findings(found))
 }
 
 /// What a program printed, or why it does not like what it was given. What says nothing about the project is a fault.
@@ -90,11 +90,11 @@ async fn output(run: &Run, call: Call, what: &str) -> Result<std::result::Result
     match call.output(run).await {
         Ok(output) => Ok(Ok(output.stdout)),
         Err(error) if error.stopped => {
-            Err(run.stopped().unwrap_or_else(|| Fault::new(Kind::Interrupted, error)))
+            Err(run.stopped().unwrap_or_else(|| Code::Interrupted.caused_by(Kind::Interrupted, error)))
         }
-        Err(error) if error.cause.is_some() => {
-            Err(Fault::new(Kind::Prerequisite, error).context(format!("cannot render {what}")))
-        }
+        Err(error) if error.cause.is_some() => Err(Code::ProgramNotRunnable
+            .caused_by(Kind::Prerequisite, error)
+            .context(format!("cannot render {what}"))),
         Err(error) => Ok(Err(error)),
     }
 }
@@ -137,7 +137,10 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
         if releases[..index].iter().any(|other| (&other.chart.release, &other.namespace) == name) {
             let told = format!("the release `{}` is named twice", release.chart.release);
             found.push(
-                Finding::error(told).at(release.place.clone()).help("give one of them another `release`"),
+                Code::HelmReleaseDuplicate
+                    .error(told)
+                    .at(release.place.clone())
+                    .help("give one of them another `release`"),
             );
         }
     }
@@ -148,7 +151,7 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
 fn missing(root: &Path, source: &Source) -> Vec<Finding> {
     let lacks = |path: &Path, what: &str, help: &str| {
         let told = format!("`{}` {what}", shown(root, path));
-        Finding::error(told).at(source.place.clone()).help(help)
+        Code::ManifestsMissing.error(told).at(source.place.clone()).help(help)
     };
     match &source.kind {
         SourceKind::Path(_) => Vec::new(),
@@ -184,12 +187,9 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
 fn values(text: &str, file: &Path) -> Vec<Finding> {
     let (documents, mut found) = yaml::documents(text, file);
     let help = "a values file is a mapping: `key: value`";
-    found.extend(
-        documents
-            .iter()
-            .filter(|one| !one.value.is_object())
-            .map(|one| Finding::error("these are no values for a chart").at(one.place.clone()).help(help)),
-    );
+    found.extend(documents.iter().filter(|one| !one.value.is_object()).map(|one| {
+        Code::ChartValuesInvalid.error("these are no values for a chart").at(one.place.clone()).help(help)
+    }));
     found
 }
 

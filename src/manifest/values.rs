@@ -3,9 +3,9 @@
 //! A values file that git does not have is the place for a chart's secrets, so only one that git has, or that lies in no
 //! repository at all, is worth a word.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::event::Severity;
 use crate::file;
 use crate::manifest::glob;
 use crate::manifest::yaml;
@@ -55,7 +55,7 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
                     "`set.{key}` looks like a secret; everybody on this machine can read Helm's arguments"
                 );
                 let help = "write it into a values file that git does not have, and name that in `values`";
-                found.push(Finding::warning(told).at(source.place.clone()).help(help));
+                found.push(Code::SecretInHelmArgument.warning(told).at(source.place.clone()).help(help));
             }
         }
         let files = chart.values.iter().cloned().chain([chart.folder.join("values.yaml")]);
@@ -86,7 +86,7 @@ fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
                     format!("`{key}` looks like a secret in clear")
                 };
                 let help = "move it into a values file of its own that git does not have (.gitignore), and name that in `values`";
-                found.push(Finding::warning(told).at(place.clone()).help(help));
+                found.push(Code::SecretInGit.warning(told).at(place.clone()).help(help));
             }
         }
     }
@@ -104,7 +104,7 @@ fn random(root: &Path, chart: &Chart) -> Option<Finding> {
     let told =
         format!("`{function}` gives another value at every `todo up`, and whatever reads it starts again");
     let help = "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
-    Some(Finding::warning(told).at(place).help(help))
+    Some(Code::ChartRandomValue.warning(told).at(place).help(help))
 }
 
 /// The first template that wants to know what is in the cluster: here a chart is rendered before one is looked at, and
@@ -118,7 +118,7 @@ fn blind(root: &Path, chart: &Chart) -> Option<Finding> {
         ),
     };
     let help = "if its objects depend on that, let Helm install it: `mode = \"release\"` beside `chart`";
-    let note = Finding { severity: Severity::Note, ..Finding::warning(told) };
+    let note = Code::ChartLooksUpCluster.note(told);
     Some(note.at(place).help(help))
 }
 

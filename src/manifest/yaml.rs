@@ -4,6 +4,7 @@
 //! key written twice, of which kubectl silently takes the last and the API server never sees the first.
 //! Built on parser events instead of a deserialiser, because no deserialiser hands out the places.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::scalar;
@@ -326,7 +327,7 @@ impl<'a> Reader<'a> {
     }
 
     fn complain(&mut self, at: At, told: impl Into<String>, help: impl Into<String>) {
-        self.found.push(Finding::error(told).at(at.in_file(self.file)).help(help));
+        self.found.push(Code::YamlSyntax.error(told).at(at.in_file(self.file)).help(help));
     }
 
     fn syntax(&mut self, error: &ScanError, text: &str) {

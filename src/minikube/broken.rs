@@ -152,7 +152,9 @@ pub(crate) fn fault(profile: &Profile, state: &State) -> Fault {
     } else {
         help
     };
-    let fault = Code::MinikubeProfileBroken.fault(Kind::Minikube, why).context(format!("cannot use the profile `{profile}`"));
+    let fault = Code::MinikubeProfileBroken
+        .fault(Kind::Minikube, why)
+        .context(format!("cannot use the profile `{profile}`"));
     help.into_iter().fold(fault, Fault::hint)
 }
 

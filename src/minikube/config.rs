@@ -167,7 +167,9 @@ impl Config {
             let message =
                 format!("the profile's container runtime is {has}, which deploy.toml does not ask for");
             let severity = Severity::Note;
-            found.push(Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(anew("runtime")));
+            found.push(
+                Finding { severity, ..Code::ProfileSettingsDiffer.warning(message) }.help(anew("runtime")),
+            );
         }
         let nodes = self.nodes.as_ref().map_or(1, Vec::len);
         if nodes != wanted.nodes as usize && wanted.nodes != 0 {

@@ -23,7 +23,9 @@ pub(crate) fn call<const N: usize>(run: &Run, profile: &Profile, arguments: [&st
             Os::MacOs => "`brew install minikube`",
             Os::Windows => "`winget install Kubernetes.minikube`",
         };
-        Code::ProgramNotFound.fault(Kind::Prerequisite, "minikube is not on the PATH").hint(format!("install it: {get}"))
+        Code::ProgramNotFound
+            .fault(Kind::Prerequisite, "minikube is not on the PATH")
+            .hint(format!("install it: {get}"))
     })?;
     Ok(Call::new(program)
         .args(arguments)
@@ -54,5 +56,7 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
     if !message.is_empty() {
         chain = anyhow::Error::msg(message).context(chain.to_string());
     }
-    hints.into_iter().fold(Code::MinikubeFailed.caused_by(kind, chain).context(format!("cannot {doing}")), Fault::hint)
+    hints
+        .into_iter()
+        .fold(Code::MinikubeFailed.caused_by(kind, chain).context(format!("cannot {doing}")), Fault::hint)
 }

@@ -74,14 +74,18 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -
             let why = unusable.as_deref().unwrap_or("its certificates are refused");
             format!("the entry `{profile}` of `{}` cannot be used: {why}", path.display())
         };
-        let text = text::read(path).map_err(|why| Code::KubeconfigInvalid.fault(Kind::Minikube, why))?.unwrap_or_default();
+        let text = text::read(path)
+            .map_err(|why| Code::KubeconfigInvalid.fault(Kind::Minikube, why))?
+            .unwrap_or_default();
         let Some(edited) = entry::with_files(&text, profile.as_str(), &own.named()) else {
             if unusable.is_none() {
                 continue;
             }
-            return Err(Code::KubeconfigInvalid.fault(Kind::Minikube, failed()).hint(broken::without_entry(profile)));
+            return Err(Code::KubeconfigInvalid
+                .fault(Kind::Minikube, failed())
+                .hint(broken::without_entry(profile)));
         };
-        current::write(path, &edited).or_coded(Code::KubeconfigNotWritable, Kind::Minikube, failed)?;
+        current::write(path, &edited).or_coded(Code::FileNotWritable, Kind::Minikube, failed)?;
     }
     Ok(())
 }

@@ -99,7 +99,8 @@ pub(crate) async fn start(
             Some(Told::Text(text)) => item.log(text),
             Some(Told::Warning(text)) => {
                 let help = "minikube goes on; should something be missing later, this is why";
-                run.sink.warn(Code::MinikubeWarning.warning(text).about(format!("profile {profile}")).help(help));
+                run.sink
+                    .warn(Code::MinikubeWarning.warning(text).about(format!("profile {profile}")).help(help));
             }
             Some(Told::Failed(failure)) => item.log(failure.message),
             None => {}
@@ -225,12 +226,13 @@ fn in_effect(run: &Run) -> Option<Finding> {
 }
 
 fn lost(wanted: &project::Minikube, text: String) -> Finding {
-    Code::MinikubeClusterReset.warning(
-        "minikube could not restart the control plane and reset the cluster: all objects in it are gone",
-    )
-    .about(format!("profile {}", wanted.profile))
-    .evidence([text])
-    .help("what this project deploys is applied again; deploy the rest again too")
+    Code::MinikubeClusterReset
+        .warning(
+            "minikube could not restart the control plane and reset the cluster: all objects in it are gone",
+        )
+        .about(format!("profile {}", wanted.profile))
+        .evidence([text])
+        .help("what this project deploys is applied again; deploy the rest again too")
 }
 
 /// Tells what lies half-downloaded in minikube's cache; never ends.

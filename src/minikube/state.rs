@@ -108,7 +108,9 @@ async fn absent(run: &Run, profile: &Profile) -> Result<Seen> {
     let mut seen = Seen::bare(State::Absent, None);
     if let Ok((_, engine)) = reach::reach(&run.world).await {
         let node = inspect(&engine, profile.as_str()).await;
-        let node = node.or_coded(Code::DockerRequestFailed, Kind::Minikube, || format!("cannot inspect the container `{profile}`"))?;
+        let node = node.or_coded(Code::DockerRequestFailed, Kind::Minikube, || {
+            format!("cannot inspect the container `{profile}`")
+        })?;
         if let Some(node) = node {
             let file = config::folder(&run.world, profile).unwrap_or_default().join("config.json");
             seen.state = State::Broken(if is_of(&node, profile) {
@@ -142,7 +144,9 @@ async fn containers(run: &Run, profile: &Profile, config: Config, patience: Dura
     for (name, found) in machines.iter().zip(inspected) {
         nodes.push((
             name.clone(),
-            found.or_coded(Code::DockerRequestFailed, Kind::Minikube, || format!("cannot inspect the container `{name}`"))?,
+            found.or_coded(Code::DockerRequestFailed, Kind::Minikube, || {
+                format!("cannot inspect the container `{name}`")
+            })?,
         ));
     }
     let first = nodes.first().and_then(|(_, found)| found.as_ref());
@@ -317,7 +321,9 @@ fn draft(
     address: Option<IpAddr>,
 ) -> Result<Node> {
     let kubeconfig = kubeconfig::of_context(&run.world, profile.as_str())
-        .ok_or_else(|| Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for a kubeconfig"))
+        .ok_or_else(|| {
+            Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for a kubeconfig")
+        })
         .map_err(|fault| fault.hint("name one: `export KUBECONFIG=/some/file`"))?;
     let unrouted = endpoint::unrouted(&run.world, &config.driver, &host);
     Ok(Node {
@@ -357,7 +363,8 @@ async fn paused(docker: Option<docker::Address>) -> bool {
 
 fn home(run: &Run) -> Result<PathBuf> {
     run.world.minikube_folder().ok_or_else(|| {
-        Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for minikube")
+        Code::HomeNotFound
+            .fault(Kind::Prerequisite, "there is no home folder for minikube")
             .hint("name one: `export MINIKUBE_HOME=/some/folder`")
     })
 }

@@ -38,9 +38,11 @@ pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
         State::Paused(Pause::Container) => {
             // A frozen node cannot shut itself down.
             if let (Some(engine), Some(config)) = (&seen.engine, &seen.config) {
-                repair::thaw(engine, &config.machines(profile))
-                    .await
-                    .or_coded(Code::MinikubeFailed, Kind::Minikube, || format!("cannot stop the profile `{profile}`"))?;
+                repair::thaw(engine, &config.machines(profile)).await.or_coded(
+                    Code::MinikubeFailed,
+                    Kind::Minikube,
+                    || format!("cannot stop the profile `{profile}`"),
+                )?;
             }
         }
         _ => {}
@@ -61,11 +63,9 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
         return Ok(Outcome::Unchanged);
     }
     if let State::Broken(Break::Foreign(name)) = &seen.state {
-        return Err(Code::ContainerNameTaken.fault(
-            Kind::Minikube,
-            format!("the container `{name}` is not minikube's and stays"),
-        )
-        .hint(format!("rename it (`docker rename {name} {name}-mine`), then try again")));
+        return Err(Code::ContainerNameTaken
+            .fault(Kind::Minikube, format!("the container `{name}` is not minikube's and stays"))
+            .hint(format!("rename it (`docker rename {name} {name}-mine`), then try again")));
     }
     let call = program::call(run, profile, ["delete", "-o", "json"])?;
     told(run, profile, &format!("delete the profile `{profile}`"), &call, &item).await?;
@@ -96,6 +96,7 @@ async fn nothing_left(engine: &Docker, profile: &Profile) -> Result<()> {
         return Ok(());
     }
     let what = if container { "the container" } else { "the volume" };
-    Err(Code::MinikubeDeleteIncomplete.fault(Kind::Minikube, format!("minikube left {what} `{name}` behind"))
+    Err(Code::MinikubeDeleteIncomplete
+        .fault(Kind::Minikube, format!("minikube left {what} `{name}` behind"))
         .hint(format!("remove it: `docker rm -fv {name}; docker volume rm {name}`")))
 }

@@ -74,9 +74,8 @@ pub(super) fn missing(
         Some("docker") => Code::DockerUnreachable.error(error.to_string()),
         Some(_) => return None,
         None => match other() {
-            Some(name) => Code::DockerUnreachable.warning(format!(
-                "{error}; minikube may choose another driver, since `{name}` is here"
-            )),
+            Some(name) => Code::DockerUnreachable
+                .warning(format!("{error}; minikube may choose another driver, since `{name}` is here")),
             None => Code::DockerUnreachable.error(error.to_string()),
         },
     };
@@ -139,7 +138,7 @@ impl Facts {
         let message = format!(
             "Docker {version} at `{address}`: {cpus} CPUs, {memory} MiB, {nodes} node(s) of minikube running"
         );
-        Code::DockerFound.note(message)
+        Code::ProgramFound.note(message)
     }
 }
 

@@ -43,13 +43,16 @@ fn context(project: &Project, image: &Image) -> Option<Finding> {
     let path = short(project, &image.context);
     if image.context.is_file() {
         return Some(
-            Code::BuildContextMissing.error(format!("the context `{path}` is a file")).help("name the folder that it lies in"),
+            Code::BuildContextMissing
+                .error(format!("the context `{path}` is a file"))
+                .help("name the folder that it lies in"),
         );
     }
     match std::fs::read_dir(&image.context) {
         Ok(_) => None,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(
-            Code::BuildContextMissing.error(format!("there is no context `{path}`"))
+            Code::BuildContextMissing
+                .error(format!("there is no context `{path}`"))
                 .help("name the folder that the image is built from: `context = …`"),
         ),
         Err(error) => Some(unreadable(&image.context, &error)),
@@ -73,7 +76,11 @@ fn dockerfile(project: &Project, image: &Image) -> Option<Finding> {
                 || "write it, or say where it is: `dockerfile = …`".to_owned(),
                 |near| format!("or is it this one? `dockerfile = \"{}\"`", short(project, &near)),
             );
-            Some(Code::DockerfileMissing.error(format!("there is no Dockerfile `{}`", short(project, path))).help(help))
+            Some(
+                Code::DockerfileMissing
+                    .error(format!("there is no Dockerfile `{}`", short(project, path)))
+                    .help(help),
+            )
         }
         Err(error) => Some(unreadable(path, &error)),
     }
@@ -99,17 +106,15 @@ fn like_it(path: &Path) -> Option<PathBuf> {
 fn secrets(world: &World, project: &Project, image: &Image) -> Vec<Finding> {
     let lacks = |(id, secret): (&String, &BuildSecret)| match secret {
         BuildSecret::Env(name) => world.var_os(name).is_none().then(|| {
-            Code::BuildSecretMissing.error(format!(
-                "the build secret `{id}` comes from the variable `{name}`, which is not set"
-            ))
-            .help(format!("set it: `export {name}=…`"))
+            Code::BuildSecretMissing
+                .error(format!("the build secret `{id}` comes from the variable `{name}`, which is not set"))
+                .help(format!("set it: `export {name}=…`"))
         }),
         BuildSecret::File(path) => file::open(path).err().map(|error| {
             let path = short(project, path);
-            Code::BuildSecretMissing.error(format!(
-                "the build secret `{id}` comes from `{path}`, which cannot be read: {error}"
-            ))
-            .help("write that file, or name another one")
+            Code::BuildSecretMissing
+                .error(format!("the build secret `{id}` comes from `{path}`, which cannot be read: {error}"))
+                .help("write that file, or name another one")
         }),
     };
     image.secrets.iter().filter_map(lacks).collect()
@@ -121,10 +126,9 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
         SourceKind::Path(path) => {
             let open = if path.is_dir() { std::fs::read_dir(path).err() } else { file::open(path).err() };
             open.map(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => {
-                    Code::ManifestsMissing.error(format!("there are no manifests at `{}`", short(project, path)))
-                        .help("name a file, a folder or a glob: `path = …`")
-                }
+                std::io::ErrorKind::NotFound => Code::ManifestsMissing
+                    .error(format!("there are no manifests at `{}`", short(project, path)))
+                    .help("name a file, a folder or a glob: `path = …`"),
                 _ => unreadable(path, &error),
             })
         }
@@ -132,18 +136,23 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
             let there = KUSTOMIZATIONS.iter().any(|name| folder.join(name).is_file());
             (!there).then(|| {
                 let folder = short(project, folder);
-                Code::ManifestsMissing.error(format!("there is no kustomization in `{folder}`"))
+                Code::ManifestsMissing
+                    .error(format!("there is no kustomization in `{folder}`"))
                     .help("name the folder of a `kustomization.yaml`: `kustomize = …`")
             })
         }
         SourceKind::Chart(chart) => {
             if !chart.folder.join("Chart.yaml").is_file() {
                 let message = format!("there is no chart in `{}`", short(project, &chart.folder));
-                return Some(Code::ManifestsMissing.error(message).help("name the folder of a `Chart.yaml`: `chart = …`"));
+                return Some(
+                    Code::ManifestsMissing
+                        .error(message)
+                        .help("name the folder of a `Chart.yaml`: `chart = …`"),
+                );
             }
             let missing = chart.values.iter().find(|path| !path.is_file())?;
             let message = format!("there is no values file `{}`", short(project, missing));
-            Some(Code::ChartValuesMissing.error(message).help("write it, or take it out of `values`"))
+            Some(Code::ChartValuesInvalid.error(message).help("write it, or take it out of `values`"))
         }
     }
 }

@@ -77,12 +77,14 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
             Code::ProgramFound.note(message)
         }),
         Some(_) => Some(
-            Code::ProgramTooOld.error(format!("minikube {name} is too old: {major}.{minor} is the oldest that works"))
+            Code::ProgramTooOld
+                .error(format!("minikube {name} is too old: {major}.{minor} is the oldest that works"))
                 .help(update(os)),
         ),
         // A build of somebody's own may call itself anything.
         None => Some(
-            Code::ProgramVersionUnknown.warning(format!("`{}` says no version that can be read", program.display()))
+            Code::ProgramVersionUnknown
+                .warning(format!("`{}` says no version that can be read", program.display()))
                 .help(update(os)),
         ),
     }
@@ -92,7 +94,8 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
 pub(super) fn docker(world: &World) -> Option<Finding> {
     let found = exec::find(world, "docker");
     found.is_none().then(|| {
-        Code::ProgramNotFound.error("`docker` is not on the PATH, and minikube calls it")
+        Code::ProgramNotFound
+            .error("`docker` is not on the PATH, and minikube calls it")
             .help("install it: https://docs.docker.com/engine/install")
     })
 }
@@ -132,11 +135,12 @@ pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Fin
             let message = format!("Helm {version} at `{}`", program.display());
             Code::ProgramFound.note(message)
         }),
-        Ok(None) => {
-            Some(at(Code::ProgramVersionUnknown.warning(format!("`{}` says no version that can be read", program.display()))))
-        }
+        Ok(None) => Some(at(Code::ProgramVersionUnknown
+            .warning(format!("`{}` says no version that can be read", program.display())))),
         Err(error) if error.stopped => None,
-        Err(error) => Some(at(Code::ProgramNotRunnable.error(format!("`{}` does not run: {error}", program.display())))),
+        Err(error) => {
+            Some(at(Code::ProgramNotRunnable.error(format!("`{}` does not run: {error}", program.display()))))
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn folders(world: &World) -> Vec<Finding> {
         if folder.exists() && !is_writable(&folder) {
             let message = format!("`{}` may not be written by this user", folder.display());
             let owner = folder.display();
-            found.push(Code::DirectoryNotWritable.error(message).help(match world.os {
+            found.push(Code::FileNotWritable.error(message).help(match world.os {
                 Os::Windows => "make it writable in its properties".to_owned(),
                 _ => format!("take it back: `sudo chown -R $USER {owner} && chmod -R u+rwX {owner}`"),
             }));
@@ -66,7 +66,8 @@ pub(super) fn proxies(world: &World) -> Vec<Finding> {
     if !set.is_empty() && !spared.contains("192.168.") && spared != "*" {
         let message = "a proxy is set, and `NO_PROXY` does not spare the node: other tools will not reach it";
         found.push(
-            Code::NoProxyIncomplete.note(message)
+            Code::NoProxyIncomplete
+                .note(message)
                 .help(format!("`export NO_PROXY=$NO_PROXY,{NODES},10.96.0.0/12,127.0.0.1`")),
         );
     }

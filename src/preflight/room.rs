@@ -23,7 +23,8 @@ const DISK_EXISTING: u64 = 1 << 30;
 pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut wrong = |message: String, help: &str| {
-        let finding = if forced { Code::DockerTooSmall.warning(message) } else { Code::DockerTooSmall.error(message) };
+        let finding =
+            if forced { Code::DockerTooSmall.warning(message) } else { Code::DockerTooSmall.error(message) };
         found.push(finding.about("minikube").help(help));
     };
     let give = if facts.desktop {
@@ -57,12 +58,13 @@ pub(super) fn check(asked: &project::Minikube, facts: &Facts, forced: bool) -> V
             wrong(message, give);
         }
         Some(memory) if facts.memory != 0 && memory * u64::from(asked.nodes) > facts.memory => found.push(
-            Code::DockerTooSmall.warning(format!(
-                "{} nodes of {memory} MiB are more than the {} MiB of the Docker engine",
-                asked.nodes, facts.memory
-            ))
-            .about("minikube")
-            .help("fewer `nodes` or less `memory` in deploy.toml"),
+            Code::DockerTooSmall
+                .warning(format!(
+                    "{} nodes of {memory} MiB are more than the {} MiB of the Docker engine",
+                    asked.nodes, facts.memory
+                ))
+                .about("minikube")
+                .help("fewer `nodes` or less `memory` in deploy.toml"),
         ),
         _ => {}
     }
@@ -128,10 +130,11 @@ fn too_few_instances(limit: usize, nodes: usize) -> Option<Finding> {
 
 fn too_few_watches(limit: usize) -> Option<Finding> {
     (limit < WATCHES).then(|| {
-        Code::InotifyLimitLow.warning(format!(
-            "the kernel lets a user watch {limit} files by inotify, which are few for a node of minikube"
-        ))
-        .help("`sudo sysctl fs.inotify.max_user_watches=524288`")
+        Code::InotifyLimitLow
+            .warning(format!(
+                "the kernel lets a user watch {limit} files by inotify, which are few for a node of minikube"
+            ))
+            .help("`sudo sysctl fs.inotify.max_user_watches=524288`")
     })
 }
 

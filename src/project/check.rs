@@ -39,12 +39,13 @@ const MIB: u64 = 1 << 20;
 pub fn load(path: &Path) -> Result<Project> {
     let text = file::read_text(path, file::TEXT).map_err(|error| {
         let message = format!("cannot read {}", path.display());
-        Code::FileUnreadable.caused_by(Kind::Usage, anyhow::Error::new(error).context(message))
+        Code::FileUnreadable
+            .caused_by(Kind::Usage, anyhow::Error::new(error).context(message))
             .hint("name another file with `--file`, or go to the project's folder")
     })?;
     check(path, &text).map_err(|mistakes| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Code::DeployTomlInvalid.fault(Kind::Usage, format!("{name} cannot be used as it is")).findings(mistakes)
+        Code::ProjectInvalid.fault(Kind::Usage, format!("{name} cannot be used as it is")).findings(mistakes)
     })
 }
 

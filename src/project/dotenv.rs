@@ -49,7 +49,9 @@ pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
     for entry in &reader.entries {
         if let Some(known) = first.insert(&entry.key, &entry.place) {
             let told = format!("`{}` is there twice, first in line {}", entry.key, known.line);
-            reader.found.push(Code::EnvDuplicateKey.error(told).at(entry.place.clone()).help("keep one of the two"));
+            reader
+                .found
+                .push(Code::EnvSyntax.error(told).at(entry.place.clone()).help("keep one of the two"));
         }
     }
     let Reader { found, entries, .. } = reader;
@@ -104,8 +106,9 @@ impl<'a> Reader<'a> {
         let key = match DataKey::parse(key.trim_end()) {
             Ok(key) => key,
             Err(why) => {
-                let finding =
-                    Code::EnvSyntax.error(format!("what stands before the `=` is no key: it {why}")).at(place);
+                let finding = Code::EnvSyntax
+                    .error(format!("what stands before the `=` is no key: it {why}"))
+                    .at(place);
                 self.found.push(finding.help("write KEY=VALUE, without blanks inside the key"));
                 self.skip(after);
                 return;
@@ -122,7 +125,8 @@ impl<'a> Reader<'a> {
         };
         let Some(read) = read else { return };
         if read.contains("${") && !value.starts_with('\'') {
-            let finding = Code::EnvNotExpanded.warning(format!("the value of `{key}` is taken as it is, with its `${{`"));
+            let finding = Code::EnvNotExpanded
+                .warning(format!("the value of `{key}` is taken as it is, with its `${{`"));
             let help = "write the value out, or put it in single quotes: variables are not expanded";
             self.found.push(finding.at(place.clone()).help(help));
         }
@@ -161,7 +165,8 @@ impl<'a> Reader<'a> {
                 _ => value.push(letter),
             }
         }
-        let finding = Code::EnvSyntax.error(format!("the quote of `{key}` is never closed")).at(place.clone());
+        let finding =
+            Code::EnvSyntax.error(format!("the quote of `{key}` is never closed")).at(place.clone());
         self.found.push(finding.help(format!("end the value with {quote}")));
         // Whether the next lines are keys or the value nobody can say: go on with the next line.
         let after = self.rest.split_once('\n').map_or("", |(_, after)| after);

@@ -64,7 +64,7 @@ impl<'a> Reading<'a> {
                     Some(twice) => {
                         let first = twice.first.map(|at| format!(": first at {}", reading.place(&(at..at))));
                         let told = format!("`{}` stands twice{}", twice.name, first.unwrap_or_default());
-                        Code::DeployTomlDuplicateKey.error(told).help(twice.help)
+                        Code::DeployTomlSyntax.error(told).help(twice.help)
                     }
                 },
             };
@@ -123,13 +123,17 @@ pub struct Section<'r, 'a> {
 impl<'r, 'a> Section<'r, 'a> {
     /// Notes that `key` of this section is wrong.
     pub fn wrong(&self, place: &Place, key: &str, why: impl fmt::Display) {
-        self.reading.note(Code::DeployTomlInvalidValue.error(format!("`{}` {why}", self.path(key))).at(place.clone()));
+        self.reading.note(
+            Code::DeployTomlInvalidValue.error(format!("`{}` {why}", self.path(key))).at(place.clone()),
+        );
     }
 
     /// Notes a mistake about the section as a whole, with what to do.
     pub fn lacks(&self, what: impl fmt::Display, help: impl Into<String>) {
         let subject = if self.name.is_empty() { "the file".to_owned() } else { format!("`[{}]`", self.name) };
-        self.reading.note(Code::DeployTomlIncomplete.error(format!("{subject} {what}")).at(self.place.clone()).help(help));
+        self.reading.note(
+            Code::DeployTomlIncomplete.error(format!("{subject} {what}")).at(self.place.clone()).help(help),
+        );
     }
 
     /// A text.
@@ -325,8 +329,9 @@ impl<'r, 'a> Section<'r, 'a> {
             }
             let place = self.reading.place(&key.span());
             let file = self.reading.file.file_name().unwrap_or_default().display();
-            let mistake =
-                Code::DeployTomlUnknownKey.error(format!("`{}` is not a key of {file}", self.path(written))).at(place);
+            let mistake = Code::DeployTomlUnknownKey
+                .error(format!("`{}` is not a key of {file}", self.path(written)))
+                .at(place);
             self.reading.note(match nearest(written, asked.iter().copied()) {
                 Some(meant) => mistake.help(format!("did you mean `{meant}`?")),
                 None => mistake.help(format!("known here: {}", asked.join(", "))),

@@ -18,7 +18,8 @@ pub fn locate(world: &World, asked: Option<&Path>) -> Result<PathBuf> {
     }
     let found = world.folder.ancestors().map(|folder| folder.join(NAME)).find(|path| path.is_file());
     found.ok_or_else(|| {
-        Code::DeployTomlNotFound.fault(Kind::Usage, format!("there is no {NAME} in {} or above it", world.folder.display()))
+        Code::DeployTomlNotFound
+            .fault(Kind::Usage, format!("there is no {NAME} in {} or above it", world.folder.display()))
             .hint(format!("go to the project's folder, or name the file: `todo up --file path/to/{NAME}`"))
     })
 }

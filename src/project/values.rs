@@ -114,8 +114,13 @@ impl Reading<'_> {
                     );
                     let help = "put the file there, or name another in `files`";
                     let needed = (self.known.needed)(&spec.name, key);
-                    self.mistakes
-                        .push(Code::SecretFileUnreadable.error(told).at(spec.place.clone()).evidence(needed).help(help));
+                    self.mistakes.push(
+                        Code::SecretFileUnreadable
+                            .error(told)
+                            .at(spec.place.clone())
+                            .evidence(needed)
+                            .help(help),
+                    );
                 }
             }
         }
@@ -125,7 +130,8 @@ impl Reading<'_> {
                 Some(file) => format!("add `{key}=…` to {}", self.relative(file).display()),
                 None => format!("set the environment variable `{key}`"),
             };
-            let mistake = Code::SecretValueMissing.error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
+            let mistake =
+                Code::SecretValueMissing.error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
             let needed = (self.known.needed)(&spec.name, key);
             self.mistakes.push(mistake.at(spec.place.clone()).evidence(needed).help(help));
         }
@@ -167,7 +173,8 @@ impl Reading<'_> {
                 } else {
                     "see that it is a file that you may read".to_owned()
                 };
-                let mistake = Code::EnvFileMissing.error(format!("cannot read `{}`: {error}", name.display()));
+                let mistake =
+                    Code::EnvFileMissing.error(format!("cannot read `{}`: {error}", name.display()));
                 self.mistakes.push(mistake.at(place.clone()).help(help));
                 return None;
             }
@@ -211,7 +218,9 @@ impl Reading<'_> {
                 }
                 None => continue,
             };
-            told.push(Code::SecretPlaceholder.warning(words).at(entry.place.clone()).help("write the real value"));
+            told.push(
+                Code::SecretPlaceholder.warning(words).at(entry.place.clone()).help("write the real value"),
+            );
         }
         if let Some((example, from)) = example.filter(|_| all && !there.entries.is_empty()) {
             for entry in example.entries {

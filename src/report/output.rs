@@ -92,7 +92,8 @@ impl Output {
     /// When standard output cannot be written.
     pub fn status(&self, report: &StatusReport) -> Result<()> {
         let report = self.sink.redactor().value(report);
-        let report = report.or_coded(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
+        let report =
+            report.or_coded(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
         match self.mode {
             Mode::Json => answer(&json::line(&report)),
             _ => answer(&table(&report, self.look, self.width)),
@@ -188,7 +189,8 @@ pub(super) fn stdout() -> io::Stdout {
 /// The fault of an answer that could not be written; `None` if only its reader has left.
 pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
     (error.kind() != io::ErrorKind::BrokenPipe).then(|| {
-        Code::OutputNotWritable.caused_by(Kind::Internal, error)
+        Code::OutputNotWritable
+            .caused_by(Kind::Internal, error)
             .context("cannot write to standard output")
             .hint("its answer is lost: see that the file or device takes it, and run the command again")
     })

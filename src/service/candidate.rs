@@ -150,7 +150,8 @@ fn one(
         return Err(Code::ServiceNotFound.error(format!("there is no Service `{name}`")).help(help));
     };
     let port = best_port(service).ok_or_else(|| {
-        Code::ServicePortNotFound.error(format!("the Service `{name}` has no TCP port that could be opened"))
+        Code::ServicePortNotFound
+            .error(format!("the Service `{name}` has no TCP port that could be opened"))
             .help("give it a port in `spec.ports`, or open another Service")
     })?;
     let behind =

@@ -56,9 +56,11 @@ impl Wanted {
         };
         let bare = name.strip_prefix("svc/").or_else(|| name.strip_prefix("service/")).unwrap_or(name);
         let service = ObjectName::parse(bare).map_err(anyhow::Error::new);
-        let service = service.or_coded(Code::ForwardArgumentInvalid, Kind::Usage, || format!("`{text}` names no Service and port"))?;
+        let service = service
+            .or_coded(Code::ArgumentInvalid, Kind::Usage, || format!("`{text}` names no Service and port"))?;
         if port.as_ref().is_some_and(String::is_empty) {
-            let fault = Code::ForwardArgumentInvalid.fault(Kind::Usage, format!("`{text}` names no port after the colon"));
+            let fault =
+                Code::ArgumentInvalid.fault(Kind::Usage, format!("`{text}` names no port after the colon"));
             return Err(fault.hint(format!("write `todo forward {name}:8000`, or only `{name}`")));
         }
         let mut local = None;
@@ -69,7 +71,8 @@ impl Wanted {
             };
             local = here.map(str::parse::<u16>).transpose().ok().flatten().filter(|port| *port > 0);
             if (here.is_some() && local.is_none()) || there.is_empty() || port.is_some() {
-                let fault = Code::ForwardArgumentInvalid.fault(Kind::Usage, format!("`{text} {ports}` does not say which ports"));
+                let fault = Code::ArgumentInvalid
+                    .fault(Kind::Usage, format!("`{text} {ports}` does not say which ports"));
                 return Err(
                     fault.hint(format!("write `todo forward {name} 8080:80`: here, and of the Service"))
                 );
@@ -130,9 +133,10 @@ pub async fn find(
 pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result<(Opened, Vec<Finding>)> {
     let name = lead.port.name.as_deref();
     let forward = Forward::open(client, namespace, &lead.service, name, Some(lead.local)).await;
-    let forward = forward
-        .map_err(anyhow::Error::new)
-        .or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+    let forward =
+        forward
+            .map_err(anyhow::Error::new)
+            .or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
     with_notes(client, namespace, lead, Opened::Here(forward)).await
 }
 
@@ -156,7 +160,8 @@ pub async fn detach(
         local_port: Some(lead.local),
         by_up: false,
     };
-    let detached = detached::open(run, &spec).await.or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
+    let detached =
+        detached::open(run, &spec).await.or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
     with_notes(client, &namespace, lead, Opened::Detached(Box::new(detached))).await
 }
 
@@ -193,7 +198,8 @@ async fn opened(
 ) -> Result<Wanted> {
     let first = super::find(client, namespace, declared, objects).await?.into_iter().next();
     let first = first.ok_or_else(|| {
-        Code::ServiceNotDeclared.fault(Kind::Service, "the project has no Service that people open")
+        Code::ServiceNotDeclared
+            .fault(Kind::Service, "the project has no Service that people open")
             .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
     })?;
     Ok(Wanted { service: first.service, port: Some(first.port.number.to_string()), local: None })
@@ -204,12 +210,12 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
     let found = limit::read(services.list(&ListParams::default())).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     let doing = || format!("cannot list the Services of namespace `{namespace}`");
-    let all = found.or_coded(Code::ClusterUnreadable, Kind::Service, doing)?.items;
+    let all = found.or_coded(Code::ClusterRequestFailed, Kind::Service, doing)?.items;
     let name = wanted.service.as_str();
     let names = || all.iter().filter_map(|service| service.metadata.name.as_deref());
     let Some(service) = all.iter().find(|service| service.metadata.name.as_deref() == Some(name)) else {
-        let fault =
-            Code::ServiceNotFound.fault(Kind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
+        let fault = Code::ServiceNotFound
+            .fault(Kind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
         return Err(match nearest(name, names()) {
             Some(meant) => fault.hint(format!("did you mean `todo forward {meant}`?")),
             None if names().next().is_none() => fault.hint("`todo up` makes the project's"),
@@ -222,10 +228,10 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
     };
     let port = port.ok_or_else(|| {
         let fault = match &wanted.port {
-            Some(called) => {
-                Code::ServicePortNotFound.fault(Kind::Service, format!("the Service `{name}` has no TCP port `{called}`"))
-            }
-            None => Code::ServicePortNotFound.fault(Kind::Service, format!("the Service `{name}` has no TCP port")),
+            Some(called) => Code::ServicePortNotFound
+                .fault(Kind::Service, format!("the Service `{name}` has no TCP port `{called}`")),
+            None => Code::ServicePortNotFound
+                .fault(Kind::Service, format!("the Service `{name}` has no TCP port")),
         };
         let has: Vec<String> = ports(service)
             .map(|(_, port)| match &port.name {

@@ -118,8 +118,10 @@ fn decide(asking: &[Asking], wanted: bool, classes: &[IngressClass], pods: &[Pod
                 let told =
                     "it names no class, and the cluster has no default one: no controller will serve it";
                 let help = format!("write `ingressClassName: {}`", names[0]);
-                let finding =
-                    Code::IngressClassMissing.error(told).about(format!("Ingress/{}", one.name)).at(one.place.clone());
+                let finding = Code::IngressClassMissing
+                    .error(told)
+                    .about(format!("Ingress/{}", one.name))
+                    .at(one.place.clone());
                 need.unserved.push((one.name.clone(), finding.help(help)));
             }
         }
@@ -142,7 +144,8 @@ fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
             )
         }
     };
-    Code::IngressControllerMissing.error(format!("nobody in the cluster serves the Ingress class `{class}`"))
+    Code::IngressControllerMissing
+        .error(format!("nobody in the cluster serves the Ingress class `{class}`"))
         .about(format!("Ingress/{}", one.name))
         .at(one.place.clone())
         .help(help)
@@ -174,7 +177,8 @@ pub async fn admits(client: &Client, tell: impl Fn(String)) -> Result<()> {
             "the Ingress controller's webhook has no endpoint yet"
         };
         if Instant::now() + PAUSE >= until {
-            return Err(Code::IngressControllerNotReady.fault(Kind::Minikube, why)
+            return Err(Code::IngressControllerNotReady
+                .fault(Kind::Minikube, why)
                 .hint(format!("see why: `kubectl -n {NAMESPACE} describe pods`")));
         }
         tell(why.to_owned());
@@ -232,7 +236,8 @@ fn refused(pod: &Pod) -> Option<Finding> {
         pull.contains(&reason).then(|| {
             let image = &container.image;
             let name = pod.metadata.name.as_deref().unwrap_or_default();
-            Code::ImagePullFailed.error(format!("the image `{image}` cannot be pulled: {reason}"))
+            Code::ImagePullFailed
+                .error(format!("the image `{image}` cannot be pulled: {reason}"))
                 .about(format!("Pod/{name} in {NAMESPACE}"))
                 .evidence(waiting.message.iter().map(|message| message.trim().to_owned()))
                 .help(format!(

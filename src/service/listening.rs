@@ -105,7 +105,8 @@ fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
     let at = ["targetPort", "port"].map(|field| format!("/spec/ports/{}/{field}", door.index));
     let written = at.iter().find(|pointer| door.object.value.pointer(pointer).is_some());
     let place = door.object.place_of(written.map_or("/spec/ports", String::as_str));
-    Code::PortNotListening.warning(format!("nothing listens on port {port} of its pods, where it leads"))
+    Code::PortNotListening
+        .warning(format!("nothing listens on port {port} of its pods, where it leads"))
         .about(door.object.id().to_string())
         .at(place.clone())
         .evidence([format!("Pod/{pod} refuses connections on {port}")])

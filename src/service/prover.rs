@@ -76,7 +76,9 @@ impl Prover<'_> {
         if findings.is_empty() {
             return Ok(proved);
         }
-        Err(Code::UrlNotAnswering.fault(Kind::Service, "the application does not answer as expected").findings(findings))
+        Err(Code::UrlNotAnswering
+            .fault(Kind::Service, "the application does not answer as expected")
+            .findings(findings))
     }
 
     async fn one(&self, candidate: &Candidate) -> Result<Proved, Finding> {
@@ -122,7 +124,9 @@ impl Prover<'_> {
                 }
             }
         }
-        Err(Code::ServiceUnreachable.error("there is no way to it").about(format!("Service/{}", candidate.service)))
+        Err(Code::ServiceUnreachable
+            .error("there is no way to it")
+            .about(format!("Service/{}", candidate.service)))
     }
 
     /// Asks one way until it answers as expected, is known to lead nowhere, gives a wrong answer for good, or time is up.

@@ -11,8 +11,8 @@ use crate::cluster::diff::names_secret;
 use crate::cluster::leftover;
 use crate::cluster::leftover::Leftover;
 use crate::cluster::write::preflight;
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use kube::core::Status;
 use serde_json::Value;
 use serde_json::json;
@@ -53,7 +53,7 @@ pub(super) fn release(
     let notes: Vec<Finding> = theirs()
         .map(|leftover| {
             let message = format!("`{}` of {} is removed", leftover.field(), whose(leftover));
-            let note = Finding { severity: Severity::Note, ..Finding::warning(message) };
+            let note = Code::FieldLeftover.note(message);
             note.about(object.id().to_string()).at(object.place_of(&leftover.beside).clone())
         })
         .collect();
@@ -77,17 +77,18 @@ fn told(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding {
         .flat_map(|details| &details.causes)
         .map(|cause| format!("`{}`: {}", cause.field, cause.message));
     let evidence: Vec<String> = if quiet { Vec::new() } else { said.collect() };
-    Finding::error(format!(
-        "`{field}` was set by {}, and the API server refuses it together with what the manifest sets",
-        whose(leftover)
-    ))
-    .about(object.id().to_string())
-    .at(object.place_of(&leftover.beside).clone())
-    .evidence(evidence)
-    .help(format!(
-        "let it be removed: `todo up --force-conflicts`; or remove it yourself: `{}`",
-        undo(decided, leftover)
-    ))
+    Code::FieldLeftover
+        .error(format!(
+            "`{field}` was set by {}, and the API server refuses it together with what the manifest sets",
+            whose(leftover)
+        ))
+        .about(object.id().to_string())
+        .at(object.place_of(&leftover.beside).clone())
+        .evidence(evidence)
+        .help(format!(
+            "let it be removed: `todo up --force-conflicts`; or remove it yourself: `{}`",
+            undo(decided, leftover)
+        ))
 }
 
 /// The command that takes the field out.

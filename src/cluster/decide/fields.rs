@@ -6,6 +6,7 @@ use crate::cluster::decide::Decided;
 use crate::cluster::diff::names_secret;
 use crate::cluster::field;
 use crate::cluster::refusal;
+use crate::event::Code;
 use crate::event::Finding;
 use serde_json::Value;
 
@@ -35,7 +36,8 @@ pub(super) fn resolve(
                 } else {
                     vec![format!("now: {}", shown(live)), format!("wanted: {}", shown(&object.value))]
                 };
-                Finding::error(format!("`{}` belongs to `{}`", conflict.field, conflict.manager))
+                Code::FieldConflict
+                    .error(format!("`{}` belongs to `{}`", conflict.field, conflict.manager))
                     .about(object.id().to_string())
                     .at(at(&conflict.field))
                     .evidence(values)
@@ -49,7 +51,8 @@ pub(super) fn resolve(
     // Force is for the whole request, so what is left to others goes out first.
     decided.force = decision.leave.is_empty() && !decision.take.is_empty() || decided.force;
     let note = |conflict: &Conflict, what: &str| {
-        let mut note = Finding::warning(format!("`{}` {what} `{}`", conflict.field, conflict.manager));
+        let mut note =
+            Code::FieldConflict.warning(format!("`{}` {what} `{}`", conflict.field, conflict.manager));
         note.severity = crate::event::Severity::Note;
         note.about(object.id().to_string()).at(at(&conflict.field))
     };

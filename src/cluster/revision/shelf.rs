@@ -17,9 +17,9 @@ use crate::cluster::wire;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::run::Run;
@@ -66,20 +66,25 @@ impl<'a> Shelf<'a> {
         let name = head["metadata"]["name"].as_str().unwrap_or_default();
         let doing = || format!("cannot read the revision `{name}`");
         let parts = head["metadata"]["annotations"][PART].as_str();
-        let parts: usize = parts.unwrap_or("0").parse().or_fault(Kind::Apply, doing)?;
-        let mut packed = piece(head).or_fault(Kind::Apply, doing)?;
+        let parts: usize =
+            parts.unwrap_or("0").parse().or_coded(Code::RevisionDamaged, Kind::Apply, doing)?;
+        let mut packed = piece(head).or_coded(Code::RevisionDamaged, Kind::Apply, doing)?;
         for part in 1..=parts {
             let name = format!("{name}.p{part}");
             let found = persist(self.told(), || self.wire.get(&self.secrets, Some(self.home()), &name));
             let found = found.await.map_err(|failure| unreadable(failure, "cannot read a revision"))?;
             let found = found.with_context(|| format!("the Secret `{name}` is gone"));
-            packed.extend(found.and_then(|part| piece(&part)).or_fault(Kind::Apply, doing)?);
+            packed.extend(found.and_then(|part| piece(&part)).or_coded(
+                Code::RevisionDamaged,
+                Kind::Apply,
+                doing,
+            )?);
         }
         let whole = parts == 0 || head["data"]["digest"] == digest(&packed);
         if whole {
             Ok(packed)
         } else {
-            Err(Fault::message(Kind::Apply, format!("`{name}` is not what was put there")))
+            Err(Code::RevisionDamaged.fault(Kind::Apply, format!("`{name}` is not what was put there")))
         }
     }
 
@@ -93,8 +98,9 @@ impl<'a> Shelf<'a> {
             self.create(&part).await.map_err(|failure| unreadable(failure, doing))?;
         }
         let mut head = self.secret(number, None, first);
-        copy.write(&mut head["data"])
-            .or_fault(Kind::Internal, || "cannot copy the inventory into the revision".to_owned())?;
+        copy.write(&mut head["data"]).or_coded(Code::InternalError, Kind::Internal, || {
+            "cannot copy the inventory into the revision".to_owned()
+        })?;
         if !rest.is_empty() {
             head["metadata"]["annotations"][PART] = json!(rest.len().to_string());
             head["data"]["digest"] = json!(digest(packed));

@@ -26,6 +26,7 @@ use crate::cluster::retry::persist;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Step;
 use crate::fault;
@@ -70,8 +71,9 @@ pub(crate) async fn stored(
 fn foreign(target: &Target, why: Unreadable) -> Fault {
     let (home, name) = (&target.namespace, inventory::name(&target.project));
     let newer = matches!(&why, Unreadable::NotOurs(why) if why.contains("newer"));
-    let fault =
-        Fault::new(fault::Kind::Apply, why).context("cannot read what the project has in the cluster");
+    let fault = Code::InventoryDamaged
+        .caused_by(fault::Kind::Apply, why)
+        .context("cannot read what the project has in the cluster");
     if newer {
         return fault.hint("use that version of `todo`, or a later one");
     }
@@ -100,8 +102,11 @@ async fn rebuilt(
     // EndpointSlices have the labels of their Services.
     members.retain(|_, member| !is_controlled(&member.object));
     let entries = entries(&members, &copy);
-    let inventory = Inventory::rebuilt(copy, entries, why)
-        .or_fault(fault::Kind::Internal, || "cannot rebuild the inventory".to_owned())?;
+    let inventory = Inventory::rebuilt(copy, entries, why).or_coded(
+        Code::InternalError,
+        fault::Kind::Internal,
+        || "cannot rebuild the inventory".to_owned(),
+    )?;
     Ok(Stored { inventory, secret: secret.unwrap_or_default() })
 }
 
@@ -145,7 +150,7 @@ pub(crate) fn note(target: &Target, inventory: &Inventory) -> Option<Finding> {
     let message = format!(
         "the inventory of the project (Secret `{name}` in the namespace `{home}`) is damaged: {why}; {count} {objects} of the project were found by their label instead"
     );
-    Some(Finding::warning(message).help(
+    Some(Code::InventoryDamaged.warning(message).help(
         "the next `todo up` writes it again, and keeps the damaged one in a Secret beside it; claims that a StatefulSet has made and a `todo down` has left carry no label: `kubectl get pvc`",
     ))
 }
@@ -176,7 +181,7 @@ pub(crate) async fn keep_aside(
         _ => {}
     }
     let message = format!("the damaged inventory is kept in the Secret `{name}` in the namespace `{home}`");
-    run.sink.warn(Finding::warning(message).help(format!(
+    run.sink.warn(Code::InventoryDamaged.warning(message).help(format!(
         "delete it when nobody needs it: `kubectl -n {home} delete secret {name}`; `todo down` does it, too"
     )));
     Ok(())

@@ -58,7 +58,12 @@ impl Course {
             if self.gone.contains(&format!("{}/{}", deployed.namespace, deployed.name)) {
                 let told = format!("deploy.toml no longer has Helm's release `{}`; it stays", deployed.name);
                 let help = format!("`helm uninstall {} --namespace {}`", deployed.name, deployed.namespace);
-                run.sink.warn(Code::HelmReleaseKept.warning(told).about(format!("release {}", deployed.name)).help(help));
+                run.sink.warn(
+                    Code::HelmReleaseLeftover
+                        .warning(told)
+                        .about(format!("release {}", deployed.name))
+                        .help(help),
+                );
             }
         }
         if quiet {

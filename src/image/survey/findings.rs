@@ -1,5 +1,6 @@
 //! What can be wrong with an image as it is written, in words: where, what, and what to do.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::file;
@@ -31,13 +32,14 @@ pub(super) fn same_names(images: &[Image]) -> Vec<Finding> {
     let repeated = (0..images.len()).filter_map(|index| Some((&images[index], before(index)?)));
     repeated
         .map(|(image, first)| {
-            Finding::error(format!(
-                "the name `{}` is taken by the image of line {}",
-                image.name, first.place.line
-            ))
-            .at(image.place.clone())
-            .about(format!("image {}", image.name))
-            .help("give one of them another name")
+            Code::ImageNameTaken
+                .error(format!(
+                    "the name `{}` is taken by the image of line {}",
+                    image.name, first.place.line
+                ))
+                .at(image.place.clone())
+                .about(format!("image {}", image.name))
+                .help("give one of them another name")
         })
         .collect()
 }
@@ -62,7 +64,8 @@ pub(super) fn missing_build_secrets(image: &Image, world: &World) -> Vec<Finding
             }
         };
         Some(
-            Finding::error(format!("the build secret `{id}` has no value: {why}"))
+            Code::BuildSecretMissing
+                .error(format!("the build secret `{id}` has no value: {why}"))
                 .at(image.place.clone())
                 .help(help),
         )
@@ -87,20 +90,24 @@ pub(super) fn no_context(image: &Image, shown: &Path, error: Option<io::Error>) 
             format!("allow it: `chmod u+rx {shown}`"),
         ),
     };
-    Finding::error(message).at(image.place.clone()).help(help)
+    Code::BuildContextMissing.error(message).at(image.place.clone()).help(help)
 }
 
 pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io::Error) -> Finding {
     let file = shown.display();
     if path.is_dir() {
         let help = format!("set `dockerfile = \"{}\"`", slashed(&shown.join("Dockerfile")).display());
-        return Finding::error(format!("the Dockerfile `{file}` is a folder"))
+        return Code::DockerfileMissing
+            .error(format!("the Dockerfile `{file}` is a folder"))
             .at(image.place.clone())
             .help(help);
     }
     if error.kind() != io::ErrorKind::NotFound {
         let message = format!("the Dockerfile `{file}` cannot be read: {}", plain(error));
-        return Finding::error(message).at(image.place.clone()).help(allow(&file.to_string(), error));
+        return Code::FileUnreadable
+            .error(message)
+            .at(image.place.clone())
+            .help(allow(&file.to_string(), error));
     }
     let listed = path.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
     let names = listed.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -119,12 +126,15 @@ pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io
         }
         None => "write it, or set `dockerfile` to where it is".to_owned(),
     };
-    Finding::error(format!("the Dockerfile `{file}` does not exist")).at(image.place.clone()).help(help)
+    Code::DockerfileMissing
+        .error(format!("the Dockerfile `{file}` does not exist"))
+        .at(image.place.clone())
+        .help(help)
 }
 
 pub(super) fn dockerfile(shown: &Path, mistakes: Vec<Wrong>) -> Vec<Finding> {
     let told = mistakes.into_iter().map(|Wrong { line, message, help }| {
-        let finding = Finding::error(message).at(Place { line, ..Place::file(shown) });
+        let finding = Code::DockerfileInvalid.error(message).at(Place { line, ..Place::file(shown) });
         finding.help(help.unwrap_or_else(|| "correct the line".to_owned()))
     });
     told.collect()
@@ -134,12 +144,13 @@ pub(super) fn ignore(shown: &Path, bad: BadIgnore) -> Vec<Finding> {
     match bad {
         BadIgnore::Unreadable(error) => {
             let file = shown.display();
-            let finding = Finding::error(format!("`{file}` cannot be read: {}", plain(&error)));
+            let finding = Code::FileUnreadable.error(format!("`{file}` cannot be read: {}", plain(&error)));
             vec![finding.at(Place::file(shown)).help(allow(&file.to_string(), &error))]
         }
         BadIgnore::Rules(rules) => {
             let told = rules.into_iter().map(|BadRule { line, pattern, reason }| {
-                Finding::error(format!("the pattern `{pattern}` {reason}"))
+                Code::DockerignoreInvalid
+                    .error(format!("the pattern `{pattern}` {reason}"))
                     .at(Place { line, ..Place::file(shown) })
                     .help("correct it, or put `\\` before a character that is meant as it is")
             });
@@ -175,7 +186,7 @@ pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) 
         };
         add(
             &unreadable,
-            Finding::error(message),
+            Code::FileUnreadable.error(message),
             &format!("allow it: `chmod u+r {}`", slashed(&image.context.join(path)).display()),
         );
     }
@@ -185,7 +196,7 @@ pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) 
             1 => format!("`{first}` keeps changing while it is read"),
             count => format!("{count} files keep changing while they are read"),
         };
-        add(&changing, Finding::error(message), "stop what writes to it");
+        add(&changing, Code::FileChanging.error(message), "stop what writes to it");
     }
     let not_utf8 = paths(|kind| matches!(kind, ProblemKind::NotUtf8));
     if let [first, ..] = not_utf8.as_slice() {
@@ -195,7 +206,7 @@ pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) 
             ),
             count => format!("{count} names are not UTF-8, which BuildKit cannot take"),
         };
-        add(&not_utf8, Finding::error(message), "rename it");
+        add(&not_utf8, Code::NotUtf8.error(message), "rename it");
     }
     let special = paths(|kind| matches!(kind, ProblemKind::Special));
     if let [first, ..] = special.as_slice() {
@@ -203,7 +214,7 @@ pub(super) fn problems(image: &Image, ignore_file: &Path, problems: &[Problem]) 
             1 => format!("`{first}` is a socket, pipe or device and is left out"),
             count => format!("{count} sockets, pipes or devices are left out"),
         };
-        add(&special, Finding::warning(message), "remove it");
+        add(&special, Code::SpecialFileIgnored.warning(message), "remove it");
     }
     found
 }
@@ -241,11 +252,13 @@ fn missing_source(surveyed: &Surveyed, source: &str, root: &Path) -> Finding {
         let file = surveyed.ignore_file();
         let message =
             format!("`{source}` is kept out of the build by `{}` ({file}:{})", rule.pattern, rule.line);
-        return Finding::error(message).help(format!("add `!{source}` at the end of `{file}`"));
+        return Code::FileDockerignored
+            .error(message)
+            .help(format!("add `!{source}` at the end of `{file}`"));
     }
     let shown = relative(root, context).display().to_string();
     let shown = if shown.is_empty() { "." } else { shown.as_str() };
-    let finding = Finding::error(format!("`{source}` is not in the context `{shown}`"));
+    let finding = Code::CopySourceMissing.error(format!("`{source}` is not in the context `{shown}`"));
     let inside = Path::new(source).strip_prefix(shown).ok().and_then(Path::to_str);
     if let Some(inside) = inside.filter(|inside| surveyed.context.entry(inside).is_some()) {
         return finding.help(format!("write `{inside}`: paths start at the context"));
@@ -270,8 +283,8 @@ pub(super) fn required_secrets(surveyed: &Surveyed) -> Vec<Finding> {
     absent
         .map(|mount| {
             let id = &mount.id;
-            let finding =
-                Finding::error(format!("this `RUN` requires the secret `{id}`, which is not given"));
+            let finding = Code::BuildSecretMissing
+                .error(format!("this `RUN` requires the secret `{id}`, which is not given"));
             finding.at(surveyed.place(mount.line)).help(match nearest(id, given.keys().map(String::as_str)) {
                 Some(meant) => format!("write `id={meant}`, which deploy.toml gives"),
                 None => format!("set `secrets.{id} = {{ env = \"…\" }}` of the image in deploy.toml"),

@@ -2,6 +2,7 @@
 
 use super::shown;
 use super::what;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::exec::ExecError;
@@ -63,7 +64,10 @@ pub(super) fn told(error: &ExecError, root: &Path, source: &Source) -> Finding {
     let said = said.or(lines.last().copied()).map_or("it says nothing", str::trim);
     let place = place_in(said, root, source).unwrap_or_else(|| source.place.clone());
     let help = format!("see it whole with `{}`", error.command);
-    Finding::error(format!("cannot render {}: {said}", what(root, source))).at(place).help(help)
+    Code::ManifestsUnrenderable
+        .error(format!("cannot render {}: {said}", what(root, source)))
+        .at(place)
+        .help(help)
 }
 
 /// The file, line and column in Helm's messages (`template: web/templates/a.yaml:12:20: …`, `parse error at

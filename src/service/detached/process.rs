@@ -43,13 +43,18 @@ pub async fn serve(
 ) -> Result<()> {
     let key = spec.key();
     let doing = || format!("cannot use the folder {}", store.folder().display());
-    let Some(claim) = store.claim(&key).or_coded(Code::PortForwardFailed, Kind::Service, doing)? else { return Ok(()) };
-    let client = connect().await.map_err(|error| Code::ClusterUnreachable.fault(Kind::Minikube, error.to_string()))?;
+    let Some(claim) = store.claim(&key).or_coded(Code::PortForwardFailed, Kind::Service, doing)? else {
+        return Ok(());
+    };
+    let client =
+        connect().await.map_err(|error| Code::ClusterUnreachable.fault(Kind::Minikube, error.to_string()))?;
     // The port of the one before, so that the URL stays the same.
     let before = claim.before.as_ref().map(|before| before.address.port());
     let name = spec.port_name.as_deref();
     let forward = Forward::open_again(&client, &spec.namespace, &spec.service, name, spec.local_port, before);
-    let forward = forward.await.or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+    let forward = forward
+        .await
+        .or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
     let record = Record {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
