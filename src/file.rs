@@ -74,15 +74,23 @@ pub fn check(path: &Path, limit: u64) -> io::Result<()> {
     if open(path)?.metadata()?.len() > limit { Err(too_large(limit)) } else { Ok(()) }
 }
 
-/// The text of the regular file at `path`, if it is UTF-8 of no more than `limit` bytes.
+/// The text of the regular file at `path`, if it is UTF-8 or UTF-16 of no more than `limit` bytes.
 ///
 /// # Errors
-/// As [`read`]; and with [`ErrorKind::InvalidData`] if it is not UTF-8.
+/// As [`read`]; and with [`ErrorKind::InvalidData`] if it is neither.
 pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
     text(read(path, limit)?)
 }
 
-/// What comes from `stream`, which may be standard input, if it is UTF-8 of no more than `limit` bytes.
+/// The bytes of a text file, in UTF-8 if it is UTF-16; what is neither stays as it is, for a reader that tells the line.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_utf8(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    read(path, limit).map(utf8)
+}
+
+/// What comes from `stream`, which may be standard input, if it is UTF-8 or UTF-16 of no more than `limit` bytes.
 ///
 /// # Errors
 /// As [`read_text`].
@@ -108,8 +116,24 @@ fn fill(stream: impl Read, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     if bytes.len() as u64 > limit { Err(too_large(limit)) } else { Ok(()) }
 }
 
+/// Windows PowerShell's `>` and `Out-File` write UTF-16 with a byte order mark (`about_Character_Encoding`). Without one
+/// it is not known for UTF-16.
+fn utf8(bytes: Vec<u8>) -> Vec<u8> {
+    let (unit, rest): (fn([u8; 2]) -> u16, &[u8]) = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
+        [0xfe, 0xff, rest @ ..] => (u16::from_be_bytes, rest),
+        _ => return bytes,
+    };
+    let (pairs, odd) = rest.as_chunks();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    match String::from_utf16(&units) {
+        Ok(text) if odd.is_empty() => text.into_bytes(),
+        _ => bytes,
+    }
+}
+
 fn text(bytes: Vec<u8>) -> io::Result<String> {
-    String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
+    String::from_utf8(utf8(bytes)).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8 text"))
 }
 
 fn too_large(limit: u64) -> io::Error {
@@ -168,6 +192,7 @@ mod tests {
     use super::read;
     use super::read_stream;
     use super::read_text;
+    use super::read_utf8;
     use std::io::ErrorKind;
 
     #[test]
@@ -189,6 +214,27 @@ mod tests {
         std::fs::write(&path, b"\xff").unwrap();
         assert_eq!(read_text(&path, 5).unwrap_err().kind(), ErrorKind::InvalidData);
         assert_eq!(read(&folder.path().join("b"), 5).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn utf16_is_read_as_the_text_that_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let units: Vec<u16> = "a: \u{e4}\u{1f600}\r\n".encode_utf16().collect();
+        let little: Vec<u8> = [0xfeff].iter().chain(&units).flat_map(|unit| unit.to_le_bytes()).collect();
+        let big: Vec<u8> = [0xfeff].iter().chain(&units).flat_map(|unit| unit.to_be_bytes()).collect();
+        for bytes in [&little, &big] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(read_text(&path, 99).unwrap(), "a: \u{e4}\u{1f600}\r\n");
+            assert_eq!(read_stream(bytes.as_slice(), 99).unwrap(), "a: \u{e4}\u{1f600}\r\n");
+            assert_eq!(read_utf8(&path, 99).unwrap(), "a: \u{e4}\u{1f600}\r\n".as_bytes());
+            assert_eq!(read(&path, 99).unwrap(), *bytes, "the value of a Secret stays as it is");
+        }
+        // Half a character, half a unit, and what has no mark.
+        for bytes in [&little[..10], &little[..5], &little[2..]] {
+            std::fs::write(&path, bytes).unwrap();
+            assert_eq!(read_utf8(&path, 99).unwrap(), bytes);
+        }
     }
 
     #[test]

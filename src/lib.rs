@@ -32,6 +32,7 @@ pub mod exec;
 pub mod fault;
 pub mod file;
 pub mod flow;
+pub mod go_base64;
 pub mod image;
 pub mod limit;
 pub mod manifest;

@@ -80,21 +80,22 @@ pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Sour
         Ok(objects) => (objects, Vec::new()),
         Err(found) => (Vec::new(), found),
     };
-    let mut releases = Vec::new();
+    let (mut releases, mut warnings) = (Vec::new(), Vec::new());
     match render::render(run, root, namespace, sources).await {
-        Ok((rendered, made)) => {
-            objects.extend(rendered);
-            releases = made;
+        Ok(rendered) => {
+            objects.extend(rendered.objects);
+            releases = rendered.releases;
+            warnings = rendered.warnings;
         }
         Err(fault) if fault.kind == Kind::Usage && !fault.findings.is_empty() => found.extend(fault.findings),
         Err(fault) => return Err(fault.findings(found)),
     }
     grounds(namespace, &releases, &mut objects);
     if found.is_empty() {
-        found = read::duplicates(&objects, Some(namespace));
+        found = read::unite(&mut objects, Some(namespace));
     }
     if found.is_empty() {
-        let warnings = values::warnings(root, sources);
+        warnings.extend(values::warnings(root, sources));
         return Ok(Written { objects, releases, warnings });
     }
     Err(Code::ProjectInvalid.fault(Kind::Usage, "the manifests cannot be read").findings(found))

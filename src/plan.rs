@@ -12,7 +12,7 @@ use crate::manifest::bind::unused;
 use crate::manifest::lint;
 use crate::manifest::lint::lint;
 use crate::manifest::normal::below;
-use crate::manifest::read::duplicates;
+use crate::manifest::read::unite;
 use crate::project::Project;
 use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
@@ -65,8 +65,8 @@ pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
         object.places = places.map(|(key, place)| (below("/data", key.as_str()), place.clone())).collect();
         object
     });
-    let objects: Vec<Object> = made.chain(facts.objects).collect();
-    findings.extend(duplicates(&objects, Some(&project.namespace)));
+    let mut objects: Vec<Object> = made.chain(facts.objects).collect();
+    findings.extend(unite(&mut objects, Some(&project.namespace)));
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         findings.sort_by(|one, other| one.place.cmp(&other.place));
         return Err(findings);

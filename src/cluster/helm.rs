@@ -108,7 +108,7 @@ fn manifest_of(secret: &Value) -> Option<String> {
 }
 
 fn objects(manifest: &str) -> BTreeSet<(String, String)> {
-    let (documents, _) = manifest::yaml::documents(manifest, Path::new("release"));
+    let (documents, _) = manifest::yaml::rendered(manifest, Path::new("release"));
     let name = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     documents.iter().map(|one| (name(&one.value["kind"]), name(&one.value["metadata"]["name"]))).collect()
 }

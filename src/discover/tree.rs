@@ -115,7 +115,7 @@ fn walk(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
                 }
                 if is_interesting(&name)
                     && entry.metadata().is_ok_and(|data| data.len() <= LARGEST)
-                    && let Ok(bytes) = file::read(&entry.path(), LARGEST)
+                    && let Ok(bytes) = file::read_utf8(&entry.path(), LARGEST)
                 {
                     tree.texts.insert(path.clone(), String::from_utf8_lossy(&bytes).into_owned());
                 }

@@ -65,6 +65,7 @@ codes! {
     CopySourceMissing = "copy-source-missing",
     CrashLoop = "crash-loop",
     CrdNotEstablished = "crd-not-established",
+    DataTooLarge = "data-too-large",
     DeletionFailed = "deletion-failed",
     DeletionStuck = "deletion-stuck",
     DependsOnCycle = "depends-on-cycle",

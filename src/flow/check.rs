@@ -11,6 +11,7 @@ use crate::flow::gather::gather;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::reach::Site;
+use crate::go_base64;
 use crate::manifest::Object;
 use crate::minikube;
 use crate::project::Check;
@@ -26,8 +27,6 @@ use crate::run::Run;
 use crate::service::check::Asker;
 use crate::service::check::Checked;
 use crate::service::check::Cluster;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use futures::FutureExt;
 use serde_json::json;
 use std::sync::Arc;
@@ -155,7 +154,7 @@ fn value(objects: &[Object], name: &ObjectName, key: &DataKey) -> Option<Secret>
         object.kind() == "Secret" && object.group().is_empty() && object.name() == name.as_str()
     };
     let data = &objects.iter().find(is)?.value["data"];
-    let value = STANDARD.decode(data[key.as_str()].as_str()?).ok()?;
+    let value = go_base64::decode(data[key.as_str()].as_str()?)?;
     Some(Secret::new(value)).filter(|value| !value.expose().is_empty())
 }
 

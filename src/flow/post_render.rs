@@ -4,6 +4,7 @@
 
 use crate::event::Code;
 use crate::event::Place;
+use crate::event::Severity;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -46,8 +47,8 @@ fn bound(project: &Project, images: &[String], text: &str) -> Result<String> {
         };
         built.insert(name, to);
     }
-    let (documents, found) = yaml::documents(text, Path::new("what Helm rendered"));
-    if !found.is_empty() {
+    let (documents, found) = yaml::rendered(text, Path::new("what Helm rendered"));
+    if found.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Code::ManifestInvalid
             .fault(Kind::Usage, "what Helm rendered cannot be read")
             .findings(found));

@@ -5,12 +5,11 @@ use crate::cluster::secrets::secrets;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Step;
+use crate::go_base64;
 use crate::manifest::Object;
 use crate::project::Project;
 use crate::project::values;
 use crate::run::Run;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Hides the values of deploy.toml's secrets, as far as they can be read: what cannot is a mistake for others to tell.
@@ -49,7 +48,7 @@ fn secret(run: &Run, object: &Value) {
     for text in values("stringData").filter_map(|(_, value)| value.as_str()) {
         run.sink.hide(text.as_bytes());
     }
-    let decoded = |value: &Value| value.as_str().and_then(|value| STANDARD.decode(value).ok());
+    let decoded = |value: &Value| value.as_str().and_then(go_base64::decode);
     for bytes in values("data").filter_map(|(_, value)| decoded(value)) {
         run.sink.hide(&bytes);
     }

@@ -185,11 +185,11 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
 
 /// Where the Dockerfile is, and its text; `dockerfile` in small letters will do, as with BuildKit.
 fn find_dockerfile(image: &Image) -> (PathBuf, std::io::Result<Vec<u8>>) {
-    let text = file::read(&image.dockerfile, file::TEXT);
+    let text = file::read_utf8(&image.dockerfile, file::TEXT);
     let default = image.dockerfile.file_name().is_some_and(|name| name == "Dockerfile");
     if default && text.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
         let small = image.dockerfile.with_file_name("dockerfile");
-        if let Ok(text) = file::read(&small, file::TEXT) {
+        if let Ok(text) = file::read_utf8(&small, file::TEXT) {
             return (small, Ok(text));
         }
     }
@@ -205,7 +205,7 @@ fn find_ignore(
     beside.push(".dockerignore");
     let beside = PathBuf::from(beside);
     let path = if beside.is_file() { beside } else { image.context.join(".dockerignore") };
-    let ignore = match file::read(&path, file::TEXT) {
+    let ignore = match file::read_utf8(&path, file::TEXT) {
         Ok(text) => Ignore::parse(&text).map_err(findings::BadIgnore::Rules),
         // BuildKit reads no rules out of a folder of that name, or out of nothing.
         Err(error) if error.kind() != std::io::ErrorKind::InvalidInput && !path.is_file() => {

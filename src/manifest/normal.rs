@@ -6,6 +6,7 @@
 
 use crate::event::Code;
 use crate::event::Finding;
+use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
@@ -33,8 +34,19 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 pub fn normalise(object: &mut Object) -> Vec<Finding> {
     let mut found = texts(object);
     found.extend(duplicates(object));
-    if object.kind() == "Secret" && object.group().is_empty() {
-        found.extend(secret(object));
+    if object.group().is_empty() {
+        match object.kind() {
+            "Secret" => {
+                found.extend(encoded(object, "data"));
+                string_data(object);
+                found.extend(too_large(object, &["data"], &[]));
+            }
+            "ConfigMap" => {
+                found.extend(encoded(object, "binaryData"));
+                found.extend(too_large(object, &["binaryData"], &["data"]));
+            }
+            _ => {}
+        }
     }
     clean(&mut object.value);
     protocols(&mut object.value);
@@ -83,28 +95,54 @@ fn protocols(value: &mut Value) {
     }
 }
 
+/// The values of `field` that the API server cannot decode.
+fn encoded(object: &Object, field: &str) -> Vec<Finding> {
+    let values = object.value[field].as_object().into_iter().flatten();
+    let wrong =
+        values.filter(|(_, value)| value.as_str().is_some_and(|text| go_base64::decode(text).is_none()));
+    let plain = if field == "data" { "stringData" } else { "data" };
+    wrong
+        .map(|(key, value)| {
+            let dense: String = value.as_str().unwrap_or_default().split_whitespace().collect();
+            let why = if go_base64::decode(&dense).is_some() { ": it has blanks in it" } else { "" };
+            Code::SecretNotBase64
+                .error(format!("the value of `{key}` in `{field}` is not base64{why}"))
+                .at(object.place_of(&below(&format!("/{field}"), key)).clone())
+                .help(format!("write it as it is under `{plain}`, or encode it with `base64 -w0`"))
+        })
+        .collect()
+}
+
+/// Bytes that the values of a ConfigMap or Secret may have together (`kubernetes: pkg/apis/core/types.go: MaxSecretSize`).
+const MOST: usize = 1 << 20;
+
+/// A ConfigMap or Secret with more in it than the server takes. Counted are the values without their keys, as in
+/// `kubernetes: pkg/apis/core/validation: ValidateConfigMap`.
+fn too_large(object: &Object, encoded: &[&str], plain: &[&str]) -> Option<Finding> {
+    let values = |field: &&str| {
+        let values = object.value[*field].as_object().into_iter().flatten();
+        values.filter_map(|(key, value)| Some((key.as_str(), value.as_str()?))).collect::<Vec<_>>()
+    };
+    let decoded = |text: &str| go_base64::decode(text).map_or(0, |bytes| bytes.len());
+    let sizes = encoded.iter().flat_map(values).map(|(key, text)| (key, decoded(text)));
+    let sizes: Vec<(&str, usize)> =
+        sizes.chain(plain.iter().flat_map(values).map(|(key, text)| (key, text.len()))).collect();
+    let sum: usize = sizes.iter().map(|(_, size)| size).sum();
+    let (largest, size) = sizes.iter().max_by_key(|(_, size)| *size)?;
+    (sum > MOST).then(|| {
+        let told = format!("its values have {} KiB together; the API server takes 1024", sum.div_ceil(1024));
+        Code::DataTooLarge.error(told).at(object.place.clone()).help(format!(
+            "the largest is `{largest}` with {} KiB: put it into the image or a volume, or split it over several objects",
+            size.div_ceil(1024)
+        ))
+    })
+}
+
 /// Moves `stringData` into `data`: the server never deletes a key that was once written by `stringData`
 /// (kubernetes#108008).
-fn secret(object: &mut Object) -> Vec<Finding> {
-    let mut found = Vec::new();
-    for (key, value) in object.value["data"].as_object().into_iter().flatten() {
-        let encoded = value.as_str().is_none_or(|text| {
-            let dense: String = text.split_whitespace().collect();
-            STANDARD.decode(dense).is_ok()
-        });
-        if !encoded {
-            let place = object.place_of(&below("/data", key)).clone();
-            let finding =
-                Code::SecretNotBase64.error(format!("the value of `{key}` in `data` is not base64"));
-            found.push(
-                finding
-                    .at(place)
-                    .help("write it as it is under `stringData`, or encode it with `base64 -w0`"),
-            );
-        }
-    }
-    let Some(value) = object.value.as_object_mut() else { return found };
-    let Some(Value::Object(plain)) = value.remove("stringData") else { return found };
+fn string_data(object: &mut Object) {
+    let Some(value) = object.value.as_object_mut() else { return };
+    let Some(Value::Object(plain)) = value.remove("stringData") else { return };
     let data = value.entry("data").or_insert_with(|| Value::Object(Map::new()));
     if data.is_null() {
         *data = Value::Object(Map::new());
@@ -118,7 +156,6 @@ fn secret(object: &mut Object) -> Vec<Finding> {
             data.insert(key, Value::from(STANDARD.encode(text)));
         }
     }
-    found
 }
 
 /// What must be text and is something else in YAML: `PORT: 8000`, `DEBUG: on`.
@@ -235,6 +272,7 @@ pub(crate) fn below(parent: &str, key: &str) -> String {
 mod tests {
     use super::normalise;
     use crate::event::Finding;
+    use crate::event::Place;
     use crate::manifest::Object;
     use crate::manifest::yaml;
     use serde_json::Value;
@@ -263,6 +301,49 @@ mod tests {
         let (_, found) = normal("apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  a: hunter2!\n");
         assert_eq!(found[0].place.as_ref().unwrap().line, 5);
         assert!(!format!("{found:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn values_are_base64_as_the_server_decodes_it() {
+        for (kind, field, value, sound) in [
+            ("Secret", "data", "'YWJj ZGVm'", false),
+            ("Secret", "data", "|\n    YWJj\n    ZGVm", true),
+            ("Secret", "data", ">\n    YWJj\n    ZGVm", false),
+            ("Secret", "data", "aW5=", true),
+            ("Secret", "data", "aW4", false),
+            ("Secret", "data", "", true),
+            ("Secret", "data", "null", true),
+            ("ConfigMap", "binaryData", "'!!'", false),
+            ("ConfigMap", "binaryData", "AAEC", true),
+            ("ConfigMap", "data", "'!!'", true),
+            ("Widget", "data", "'!!'", true),
+        ] {
+            let text =
+                format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: s}}\n{field}:\n  a: {value}\n");
+            let (_, found) = normal(&text);
+            assert_eq!(found.is_empty(), sound, "{text}: {found:?}");
+            assert!(found.iter().all(|one| one.place.as_ref().unwrap().line >= 5), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_larger_than_the_server_takes_is_told_before_it_is_asked() {
+        let large = |kind: &str, field: &str, value: &str, times: usize| {
+            let mut object = json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "s"}});
+            object[field] = json!({"a": value.repeat(times)});
+            normalise(&mut Object::made(object, Place::file("a.yaml"))).len()
+        };
+        for (kind, field, value, times, found) in [
+            ("ConfigMap", "data", "x", 1 << 20, 0),
+            ("ConfigMap", "data", "x", (1 << 20) + 1, 1),
+            // Three bytes in four letters: what counts is what comes out.
+            ("ConfigMap", "binaryData", "AAAA", (1 << 20) / 3, 0),
+            ("Secret", "data", "AAAA", (1 << 20) / 3 + 1, 1),
+            ("Secret", "stringData", "x", (1 << 20) + 1, 1),
+            ("Widget", "data", "x", 2 << 20, 0),
+        ] {
+            assert_eq!(large(kind, field, value, times), found, "{kind} {field} {times}");
+        }
     }
 
     #[test]

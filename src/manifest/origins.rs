@@ -7,13 +7,12 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
+use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::normal::below;
 use crate::manifest::pods;
 use crate::manifest::pods::PodTemplate;
 use crate::manifest::pods::items;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// What people open.
@@ -106,7 +105,7 @@ fn lists(objects: &[Object]) -> Vec<List<'_>> {
 
 fn plain(value: &Value, encoded: bool) -> Option<String> {
     let text = value.as_str()?;
-    if encoded { String::from_utf8(STANDARD.decode(text).ok()?).ok() } else { Some(text.to_owned()) }
+    if encoded { String::from_utf8(go_base64::decode(text)?).ok() } else { Some(text.to_owned()) }
 }
 
 fn readers<'a>(objects: &'a [Object], data: &Object, key: &str) -> Vec<PodTemplate<'a>> {

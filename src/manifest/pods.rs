@@ -183,6 +183,12 @@ impl<'a> Container<'a> {
         self.value["name"].as_str().unwrap_or_default()
     }
 
+    /// Whether it runs as long as the pod: an init container that is restarted is a sidecar.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        !self.init || self.value["restartPolicy"] == "Always"
+    }
+
     /// Where the part of it at `pointer`, relative to the container, is written.
     #[must_use]
     pub fn place<'o>(&self, object: &'o Object, pointer: &str) -> &'o Place {

@@ -9,10 +9,12 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::file;
 use crate::manifest::Object;
+use crate::manifest::ObjectId;
 use crate::manifest::glob;
 use crate::manifest::identity;
 use crate::manifest::normal;
 use crate::manifest::yaml;
+use crate::manifest::yaml::Document;
 use crate::nearest::nearest;
 use crate::project::Source;
 use crate::project::SourceKind;
@@ -53,14 +55,27 @@ pub fn read(root: &Path, sources: &[Source]) -> Result<Vec<Object>, Vec<Finding>
             }
         }
     }
-    found.extend(duplicates(&objects, None));
+    found.extend(unite(&mut objects, None));
     if found.is_empty() { Ok(objects) } else { Err(found) }
 }
 
 /// The objects of one text, normalised, lists taken apart, and everything that is wrong in it.
 #[must_use]
 pub fn parse(text: &str, file: &Path) -> (Vec<Object>, Vec<Finding>) {
-    let (documents, mut found) = yaml::documents(text, file);
+    objects_of(yaml::documents(text, file), file)
+}
+
+/// [`parse`] for what a program has rendered, in which a repeated key is no mistake of this project's files
+/// ([`yaml::rendered`]).
+#[must_use]
+pub fn parse_rendered(text: &str, file: &Path) -> (Vec<Object>, Vec<Finding>) {
+    objects_of(yaml::rendered(text, file), file)
+}
+
+fn objects_of(
+    (documents, mut found): (Vec<Document>, Vec<Finding>),
+    file: &Path,
+) -> (Vec<Object>, Vec<Finding>) {
     let mut objects = Vec::new();
     for document in documents {
         let object =
@@ -70,25 +85,43 @@ pub fn parse(text: &str, file: &Path) -> (Vec<Object>, Vec<Finding>) {
     (objects, found)
 }
 
-/// Two objects of one kind and name: an error at the second that names the first.
+/// Leaves one of several objects that say the same. Objects of one kind and name that differ are errors, at the second
+/// with the place of the first.
 ///
 /// `namespace` is where objects without a namespace of their own go, if that is known already.
-#[must_use]
-pub fn duplicates(objects: &[Object], namespace: Option<&Namespace>) -> Vec<Finding> {
-    let mut first: HashMap<_, &Object> = HashMap::new();
-    let mut found = Vec::new();
-    for object in objects {
+pub fn unite(objects: &mut Vec<Object>, namespace: Option<&Namespace>) -> Vec<Finding> {
+    let mut first: HashMap<ObjectId, usize> = HashMap::new();
+    let (mut repeated, mut found) = (BTreeSet::new(), Vec::new());
+    for (index, object) in objects.iter().enumerate() {
         let mut id = object.id();
         id.namespace = id.namespace.or_else(|| namespace.map(ToString::to_string));
-        if let Some(known) = first.get(&id) {
-            let told = format!("`{id}` is defined twice, first in {}", known.place);
-            let finding = Code::ObjectDuplicate.error(told).about(id.to_string()).at(object.place.clone());
-            found.push(finding.help("keep one of them, or give it another name or namespace"));
-        } else {
-            first.insert(id, object);
+        let Some(known) = first.get(&id).map(|index| &objects[*index]) else {
+            first.insert(id, index);
+            continue;
+        };
+        if without_namespace(known) == without_namespace(object) {
+            repeated.insert(index);
+            continue;
         }
+        let told = format!("`{id}` is defined twice, and not alike, first in {}", known.place);
+        let finding = Code::ObjectDuplicate.error(told).about(id.to_string()).at(object.place.clone());
+        found.push(finding.help("keep one of them, or give it another name or namespace"));
     }
+    let mut index = 0;
+    objects.retain(|_| {
+        index += 1;
+        !repeated.contains(&(index - 1))
+    });
     found
+}
+
+/// What an object says, but for where it is: that two objects share it is known already.
+fn without_namespace(object: &Object) -> Value {
+    let mut value = (*object.value).clone();
+    if let Some(metadata) = value["metadata"].as_object_mut() {
+        metadata.remove("namespace");
+    }
+    value
 }
 
 fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
@@ -156,7 +189,7 @@ fn is_hidden(file: &Path) -> bool {
 }
 
 fn text(file: &Path, shown: &Path) -> Result<String, Box<Finding>> {
-    let bytes = file::read(file, file::OBJECTS).map_err(|error| {
+    let bytes = file::read_utf8(file, file::OBJECTS).map_err(|error| {
         let finding = Code::FileUnreadable.error(format!("cannot read it: {error}")).at(Place::file(shown));
         Box::new(finding.help(file::advice(&error)))
     })?;
@@ -221,10 +254,10 @@ pub(crate) fn objects(text: &str) -> Vec<Object> {
 
 #[cfg(test)]
 mod tests {
-    use super::duplicates;
     use super::objects;
     use super::parse;
     use super::read;
+    use super::unite;
     use crate::event::Finding;
     use crate::event::Place;
     use crate::project::Source;
@@ -372,18 +405,35 @@ mod tests {
 
     #[test]
     fn an_object_defined_twice_is_told_with_both_places() {
-        let config = |name: &str| CONFIG.replace("NAME", name);
-        let root =
-            tree(&[("a.yaml", &config("x")), ("b.yaml", &format!("{}---\n{}", config("b"), config("x")))]);
+        let config = |name: &str, more: &str| format!("{}{more}", CONFIG.replace("NAME", name));
+        let other = format!("{}---\n{}", config("b", ""), config("x", "data: {a: b}\n"));
+        let root = tree(&[("a.yaml", &config("x", "")), ("b.yaml", &other)]);
         let found = read(root.path(), &sources(root.path(), &["a.yaml", "b.yaml"])).unwrap_err();
         assert_eq!(
             told(&found),
             [
-                "b.yaml:6:1 `ConfigMap/x` is defined twice, first in a.yaml:1:1 → keep one of them, or give it another name or namespace"
+                "b.yaml:6:1 `ConfigMap/x` is defined twice, and not alike, first in a.yaml:1:1 → keep one of them, or give it another name or namespace"
             ]
         );
-        let two = objects(&format!("{}---\n{}  namespace: ns\n", config("x"), config("x")));
-        assert!(duplicates(&two, None).is_empty());
-        assert_eq!(duplicates(&two, Some(&Namespace::parse("ns").unwrap())).len(), 1);
+    }
+
+    #[test]
+    fn objects_that_say_the_same_are_one() {
+        let namespace = Namespace::parse("ns").unwrap();
+        for (second, known, left, wrong) in [
+            ("metadata: {name: x}\n", None, 1, 0),
+            ("metadata: {name: x, creationTimestamp: null}\n", None, 1, 0),
+            ("metadata: {name: x, labels: {a: b}}\n", None, 2, 1),
+            ("metadata: {name: x, namespace: ns}\n", None, 2, 0),
+            ("metadata: {name: x, namespace: ns}\n", Some(&namespace), 1, 0),
+            ("metadata: {name: x, namespace: ns}\ndata: {}\n", Some(&namespace), 2, 1),
+            ("metadata: {name: x, namespace: other}\n", Some(&namespace), 2, 0),
+        ] {
+            let kind = "apiVersion: v1\nkind: ConfigMap\n";
+            let mut two = objects(&format!("{kind}metadata: {{name: x}}\n---\n{kind}{second}"));
+            let found = unite(&mut two, known);
+            assert_eq!((two.len(), found.len()), (left, wrong), "{second}");
+            assert_eq!(two[0].place.line, 1, "the first one stays");
+        }
     }
 }

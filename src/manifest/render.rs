@@ -7,6 +7,7 @@ mod place;
 
 use crate::event::Code;
 use crate::event::Finding;
+use crate::event::Severity;
 use crate::exec::Call;
 use crate::exec::ExecError;
 use crate::fault::Kind;
@@ -30,21 +31,28 @@ use place::told;
 use serde_json::json;
 use std::path::Path;
 
-/// The objects of all sources that are kustomizations or charts, normalised, and the releases that the charts make.
+/// What kustomizations and charts come to.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    /// Their objects, normalised.
+    pub objects: Vec<Object>,
+    /// The releases that the charts make.
+    pub releases: Vec<Release>,
+    /// Worth knowing.
+    pub warnings: Vec<Finding>,
+}
+
+/// Renders all sources that are kustomizations or charts.
 ///
 /// `root` is the folder that places are relative to, `namespace` what charts get as `.Release.Namespace`.
-pub async fn render(
-    run: &Run,
-    root: &Path,
-    namespace: &Namespace,
-    sources: &[Source],
-) -> Result<(Vec<Object>, Vec<Release>)> {
+pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Rendered> {
     let (mut objects, mut releases) = (Vec::new(), Vec::new());
     let mut found = Vec::new();
     for source in sources {
         let missing = missing(root, source);
-        if !missing.is_empty() {
-            found.extend(missing);
+        let unusable = missing.iter().any(|finding| finding.severity == Severity::Error);
+        found.extend(missing);
+        if unusable {
             continue;
         }
         let call = match &source.kind {
@@ -79,8 +87,10 @@ pub async fn render(
         }
     }
     found.extend(twice(&releases));
+    let (found, warnings): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|finding| finding.severity == Severity::Error);
     if found.is_empty() {
-        return Ok((objects, releases));
+        return Ok(Rendered { objects, releases, warnings });
     }
     Err(Code::ManifestsUnrenderable.fault(Kind::Usage, "the manifests cannot be rendered").findings(found))
 }
@@ -185,7 +195,7 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
 
 /// What is wrong with a values file: Helm names neither its line nor, at times, the file.
 fn values(text: &str, file: &Path) -> Vec<Finding> {
-    let (documents, mut found) = yaml::documents(text, file);
+    let (documents, mut found) = yaml::rendered(text, file);
     let help = "a values file is a mapping: `key: value`";
     found.extend(documents.iter().filter(|one| !one.value.is_object()).map(|one| {
         Code::ChartValuesInvalid.error("these are no values for a chart").at(one.place.clone()).help(help)
@@ -256,7 +266,7 @@ mod tests {
         let world = World::fake(root, [("PATH", root.join("bin"))]);
         let run =
             Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
-        Ok(render(&run, root, &Namespace::parse("app").unwrap(), sources).await?.0)
+        Ok(render(&run, root, &Namespace::parse("app").unwrap(), sources).await?.objects)
     }
 
     const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ";
@@ -284,6 +294,22 @@ mod tests {
                 "template r {folder}/helm/web --values {folder}/values.yaml --set-string image.tag=1\\,2 --set replicas=2 --include-crds --skip-tests --namespace app"
             )
         );
+    }
+
+    #[tokio::test]
+    async fn a_key_that_a_template_writes_twice_is_a_warning_as_helm_takes_it() {
+        let repeated =
+            format!("# Source: web/templates/a.yaml\n{OBJECT}r\n  labels:\n    app: a\n    app: b\n");
+        let root = project("helm", &format!("printf '{}'", repeated.replace('\n', "\\n")));
+        let world = World::fake(root.path(), [("PATH", root.path().join("bin"))]);
+        let run =
+            Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+        let namespace = Namespace::parse("app").unwrap();
+        let rendered = render(&run, root.path(), &namespace, &[chart(root.path())]).await.unwrap();
+        assert_eq!(rendered.objects[0].value["metadata"]["labels"]["app"], "b");
+        let [warning] = rendered.warnings.as_slice() else { panic!("{:?}", rendered.warnings) };
+        assert_eq!(warning.place.as_ref().unwrap().to_string(), "helm/web/templates/a.yaml");
+        assert_eq!(warning.evidence, ["it is line 8 of what is rendered"]);
     }
 
     #[tokio::test]

@@ -57,6 +57,12 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
                 let help = "write it into a values file that git does not have, and name that in `values`";
                 found.push(Code::SecretInHelmArgument.warning(told).at(source.place.clone()).help(help));
             }
+            if matches!(value, Set::Text(text) if text == "false") {
+                let told =
+                    format!("`set.{key}` is the text \"false\", which an `if` of a template takes for true");
+                let help = "write false without quotes, unless the template wants the text";
+                found.push(Code::ChartValuesInvalid.warning(told).at(source.place.clone()).help(help));
+            }
         }
         let files = chart.values.iter().cloned().chain([chart.folder.join("values.yaml")]);
         for file in files.filter(|file| repository.as_ref().is_none_or(|repository| repository.has(file))) {
@@ -181,6 +187,10 @@ mod tests {
             ]
         );
         assert!(told("[[manifests]]\npath = 'k8s'\n").is_empty());
+        for (value, warned) in [("'false'", true), ("false", false), ("'true'", false)] {
+            let text = format!("[[manifests]]\nchart = 'chart'\nset = {{ on = {value} }}\n");
+            assert_eq!(told(&text).iter().any(|one| one.contains("`set.on`")), warned, "{value}");
+        }
         for (template, says) in [
             ("a: 1\nb: {{ if .Release.IsUpgrade }}1{{ end }}\n", "`.Release.IsUpgrade` never changes"),
             ("a: 1\n{{- $old := lookup \"v1\" \"Secret\" \"a\" \"b\" }}\n", "`lookup` finds nothing"),

@@ -7,6 +7,7 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
+use crate::event::Severity;
 use crate::manifest::scalar;
 use crate::manifest::tree::At;
 use crate::manifest::tree::Body;
@@ -21,6 +22,7 @@ use granit_parser::ScanError;
 use granit_parser::StructureStyle;
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::path::Path;
@@ -50,8 +52,46 @@ pub struct Document {
 /// `file` is only what the places name. Empty documents are left out.
 #[must_use]
 pub fn documents(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
+    read(text, file, Severity::Error)
+}
+
+/// [`documents`] for what Helm reads or has rendered: a key that is written twice is a warning, and the last one counts,
+/// as it does for Helm (`sigs.k8s.io/yaml: Unmarshal`, not strict).
+#[must_use]
+pub fn rendered(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
+    read(text, file, Severity::Warning)
+}
+
+fn read(text: &str, file: &Path, repeats: Severity) -> (Vec<Document>, Vec<Finding>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader::new(file);
+    let mut text = Cow::Borrowed(text);
+    let (mut again, mut last) = (AGAIN, 0);
+    loop {
+        let reader = read_once(&text, file, repeats);
+        again = again.saturating_sub(text.len() + 1);
+        match reader.shallow {
+            Some(line) if again > 0 && line > last => {
+                text = Cow::Owned(deeper(&text, line));
+                last = line;
+            }
+            _ => return (reader.read, reader.found),
+        }
+    }
+}
+
+/// How many bytes are read anew because of quoted texts that go on at the indentation of their key.
+const AGAIN: usize = 64 << 20;
+
+/// `text` with more blanks before a line. Inside of quotes they mean nothing (YAML 1.2: 7.3.1, line folding).
+fn deeper(text: &str, line: usize) -> String {
+    let lines = text.split_inclusive('\n').enumerate();
+    lines
+        .map(|(index, part)| if index + 1 == line { format!("{:64}{part}", "") } else { part.to_owned() })
+        .collect()
+}
+
+fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> Reader<'a> {
+    let mut reader = Reader::new(file, repeats);
     let named_json = file.extension().is_some_and(|end| end == "json");
     if named_json || text.trim_start().starts_with('{') {
         match json_parts(text) {
@@ -61,7 +101,7 @@ pub fn documents(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
                     // YAML's rules for tabs are not JSON's; a blank keeps the columns, and no string has a raw tab.
                     reader.read(&part.replace('\t', " "));
                 }
-                return (reader.read, reader.found);
+                return reader;
             }
             Err(error) if named_json => {
                 let told = error.to_string();
@@ -71,14 +111,14 @@ pub fn documents(text: &str, file: &Path) -> (Vec<Document>, Vec<Finding>) {
                     format!("this is not JSON: {told}"),
                     "fix it, or name the file `.yaml` if it is YAML",
                 );
-                return (reader.read, reader.found);
+                return reader;
             }
             // A flow mapping of YAML that is not JSON.
             Err(_) => {}
         }
     }
     reader.read(text);
-    (reader.read, reader.found)
+    reader
 }
 
 /// The JSON values that follow one another in `text`, each with the place it begins at.
@@ -101,6 +141,8 @@ fn json_parts(text: &str) -> Result<Vec<(At, &str)>, serde_json::Error> {
 
 struct Reader<'a> {
     file: &'a Path,
+    /// What a key is that is written twice.
+    repeats: Severity,
     origin: At,
     read: Vec<Document>,
     found: Vec<Finding>,
@@ -109,6 +151,9 @@ struct Reader<'a> {
     root: Option<Rc<Node>>,
     /// How many values there were in all documents.
     values: usize,
+    /// A line inside of quotes that is indented no deeper than the key: kubectl's reader takes it (`goyaml: scannerc.go:
+    /// yaml_parser_scan_flow_scalar`), ours does not.
+    shallow: Option<usize>,
     /// How many findings there were when the document began: more of them now mean that it is broken.
     sound: usize,
 }
@@ -138,9 +183,10 @@ struct Key {
 }
 
 impl<'a> Reader<'a> {
-    fn new(file: &'a Path) -> Reader<'a> {
+    fn new(file: &'a Path, repeats: Severity) -> Reader<'a> {
         Reader {
             file,
+            repeats,
             origin: At { line: 1, column: 1 },
             read: Vec::new(),
             found: Vec::new(),
@@ -148,6 +194,7 @@ impl<'a> Reader<'a> {
             anchors: HashMap::new(),
             root: None,
             values: 0,
+            shallow: None,
             sound: 0,
         }
     }
@@ -173,6 +220,9 @@ impl<'a> Reader<'a> {
                     self.event(event, at, end);
                 }
                 Err(error) => {
+                    if matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent) {
+                        self.shallow.get_or_insert(error.marker().line());
+                    }
                     self.syntax(&error, text);
                     self.begin();
                     if !parser.proceed_next_document().unwrap_or(false) {
@@ -286,8 +336,11 @@ impl<'a> Reader<'a> {
                                 "`{name}` is written twice in one mapping, first in line {}",
                                 first.line
                             );
-                            wrong =
-                                Some((told, "keep one of them: which one counts differs between programs"));
+                            wrong = Some((
+                                self.repeats,
+                                told,
+                                "keep one of them: which one counts differs between programs",
+                            ));
                         }
                         *key = Some(Key { at: node.at, name, merges });
                     }
@@ -297,24 +350,27 @@ impl<'a> Reader<'a> {
                         } else {
                             "put the key in quotes"
                         };
-                        wrong = Some((told.to_owned(), help));
+                        wrong = Some((Severity::Error, told.to_owned(), help));
                         *key = Some(Key { at: node.at, name: String::new(), merges: false });
                     }
                 },
             },
         }
-        if let Some((told, help)) = wrong {
+        if let Some((severity, told, help)) = wrong {
             let at = match self.open.last() {
                 Some(Open::Mapping { key: Some(key), .. }) => key.at,
                 _ => self.origin,
             };
             self.complain(at, told, help);
+            if let Some(finding) = self.found.last_mut() {
+                finding.severity = severity;
+            }
         }
     }
 
     fn finish(&mut self) {
         let Some(root) = self.root.take() else { return };
-        if self.found.len() > self.sound {
+        if self.found[self.sound..].iter().any(|finding| finding.severity == Severity::Error) {
             return;
         }
         match root.flatten(self.file) {

@@ -162,7 +162,7 @@ impl Reading<'_> {
     /// What the file says; nothing where it is absent and may be. `None` after a mistake.
     fn file(&mut self, file: &Path, place: &Place, may_be_absent: bool) -> Option<Dotenv> {
         let name = self.relative(file);
-        let found = match file::read(file, file::TEXT) {
+        let found = match file::read_utf8(file, file::TEXT) {
             Ok(bytes) => dotenv::read_bytes(&bytes, &name),
             Err(error) if error.kind() == ErrorKind::NotFound && may_be_absent => {
                 return Some(Dotenv::default());
@@ -196,7 +196,7 @@ impl Reading<'_> {
     /// values that are still the example's.
     fn compare(&mut self, file: &Path, there: &Dotenv, all: bool, used: impl Fn(&DataKey) -> bool) {
         let example = example(file).and_then(|path| {
-            let bytes = file::read(&path, file::TEXT).ok()?;
+            let bytes = file::read_utf8(&path, file::TEXT).ok()?;
             Some((
                 dotenv::read_bytes(&bytes, &self.relative(&path)).ok()?,
                 self.relative(&path).display().to_string(),

@@ -1,7 +1,11 @@
 //! ConfigMaps, Secrets and values: whether what pods read is there, and whether it is meant.
 
+mod filled;
+
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
+use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::bind::named_by;
 use crate::manifest::lint::Set;
@@ -15,8 +19,6 @@ use crate::manifest::pods::items;
 use crate::nearest::nearest;
 use crate::project::clear::Clear;
 use crate::project::clear::look;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
 use std::collections::BTreeSet;
 
@@ -27,8 +29,9 @@ pub(super) fn references(set: &Set<'_>) -> Vec<Finding> {
         for reference in template.references() {
             let finding = match keys(set, object, &reference) {
                 None if reference.optional || !missing.insert((reference.kind, reference.name)) => continue,
+                None if filled::is_made(set, object, &reference) => continue,
                 None => Some(missing_object(set, object, &reference)),
-                Some(keys) => missing_key(&keys, &reference),
+                Some(keys) => missing_key(set, object, &keys, &reference),
             };
             found.extend(finding.map(|finding| at(object, &reference.pointer, finding)));
         }
@@ -56,6 +59,9 @@ fn keys(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Option<Keys>
     for field in ["data", "binaryData"] {
         let data = object.and_then(|object| object.value[field].as_object());
         keys.there.extend(data.into_iter().flat_map(Map::keys).cloned());
+    }
+    if let Some(object) = object {
+        keys.there.extend(filled::by_kubernetes(object).iter().map(|key| (*key).to_owned()));
     }
     if let Some(provided) = provided {
         keys.there.extend(provided.keys.iter().cloned());
@@ -94,12 +100,19 @@ fn missing_object(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Fi
     Finding::warning(told).help(help)
 }
 
-fn missing_key(keys: &Keys, reference: &Reference<'_>) -> Option<Finding> {
+fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<'_>) -> Option<Finding> {
     let key = reference.key.filter(|key| !keys.there.contains(*key))?;
     if reference.optional {
         return None;
     }
     let (kind, name) = (reference.kind.as_str(), reference.name);
+    let object = set.find(kind, set.namespace(from), name);
+    if object.is_some_and(|object| filled::may_add(set, object, key)) {
+        let told =
+            format!("the {kind} `{name}` has no key `{key}` here; no pod starts until a controller adds it");
+        let help = format!("see that the controller that fills `{name}` is in the cluster, or write the key");
+        return Some(Code::SecretValueMissing.note(told).help(help));
+    }
     if keys.perhaps.contains(key) {
         let told = format!("`{key}` is optional in [secret.{name}], but no pod starts without it");
         let help = format!("write `optional: true` beside the key, or name it in `keys` of [secret.{name}]");
@@ -137,7 +150,7 @@ pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
     }
     for object in set.core("Secret") {
         for (key, value) in object.value["data"].as_object().into_iter().flatten() {
-            let value = value.as_str().and_then(|text| STANDARD.decode(text).ok());
+            let value = value.as_str().and_then(go_base64::decode);
             let value = value.and_then(|bytes| String::from_utf8(bytes).ok());
             if value.is_some_and(|value| look(key, &value) == Some(Clear::Placeholder)) {
                 found.push(at(object, &below("/data", key), placeholder(key)));

@@ -1,6 +1,8 @@
 //! Ports, selectors, probes and addresses: whether what is called is there.
 
+use crate::event::Code;
 use crate::event::Finding;
+use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::lint::Set;
 use crate::manifest::lint::at;
@@ -11,8 +13,6 @@ use crate::manifest::pods::Container;
 use crate::manifest::pods::PodTemplate;
 use crate::manifest::pods::items;
 use crate::nearest::nearest;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -21,39 +21,79 @@ use std::ops::RangeInclusive;
 /// The API server's `--service-node-port-range`, which minikube leaves as it is.
 const NODE_PORTS: RangeInclusive<u64> = 30000..=32767;
 
+/// Node ports against their range, the type of their Service, and one another: they are the cluster's, whatever the
+/// namespace, and a number is one Service's for every protocol (`kubernetes: pkg/registry/core/service/storage/alloc.go`).
 pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
-    let mut taken: HashMap<(u64, &str), (&Object, String)> = HashMap::new();
+    let mut taken: HashMap<u64, Vec<NodePort<'_>>> = HashMap::new();
     for service in set.core("Service") {
-        for (index, port) in items(&service.value["spec"]["ports"]) {
-            let pointer = format!("/spec/ports/{index}/nodePort");
-            let Some(number) = port["nodePort"].as_u64().filter(|number| *number != 0) else { continue };
+        for port in node_ports_of(service) {
+            let (number, field) = (port.number, port.field());
             if !NODE_PORTS.contains(&number) {
-                let told = format!("the nodePort {number} is not between 30000 and 32767");
-                let help = "choose one of these, or leave `nodePort` out to be given one";
-                found.push(at(service, &pointer, Finding::error(told)).help(help));
+                let told = format!("the {field} {number} is not between 30000 and 32767");
+                let help = format!("choose one of these, or leave `{field}` out to be given one");
+                found.push(at(service, &port.pointer, Code::FieldInvalid.error(told)).help(help));
             }
-            if matches!(service.value["spec"]["type"].as_str(), None | Some("ClusterIP")) {
+            if field == "nodePort"
+                && matches!(service.value["spec"]["type"].as_str(), None | Some("ClusterIP"))
+            {
                 let told = format!("the nodePort {number} needs a Service of type NodePort");
-                found.push(
-                    at(service, &pointer, Finding::error(told)).help("write `type: NodePort`, or remove it"),
-                );
+                let finding = at(service, &port.pointer, Code::FieldInvalid.error(told));
+                found.push(finding.help("write `type: NodePort`, or remove it"));
             }
-            // Node ports are the cluster's, whatever the namespace; TCP and UDP do not meet.
-            let key = (number, port["protocol"].as_str().unwrap_or("TCP"));
-            if let Some((first, pointer_of_first)) = taken.get(&key) {
-                let place = first.place_of(pointer_of_first);
-                let told = format!("the nodePort {number} is taken by `{}` in {place}", first.id());
-                let finding = at(service, &pointer, Finding::error(told));
-                found.push(
-                    finding.help("give one of the two another, or leave `nodePort` out to be given one"),
-                );
+            let known = taken.entry(number).or_default();
+            if let Some(first) = known.iter().find(|first| !port.shares(first)) {
+                let place = first.service.place_of(&first.pointer);
+                let told = format!("the {field} {number} is taken by `{}` in {place}", first.service.id());
+                let finding = at(service, &port.pointer, Code::NodePortTaken.error(told));
+                found
+                    .push(finding.help(format!(
+                        "give one of the two another, or leave `{field}` out to be given one"
+                    )));
             } else {
-                taken.insert(key, (service, pointer));
+                known.push(port);
             }
         }
     }
     found
+}
+
+/// A port of the node that a Service asks for by number.
+struct NodePort<'a> {
+    service: &'a Object,
+    pointer: String,
+    number: u64,
+    /// Empty for the port of health checks, which nothing shares.
+    protocol: &'a str,
+}
+
+impl NodePort<'_> {
+    fn field(&self) -> &'static str {
+        if self.protocol.is_empty() { "healthCheckNodePort" } else { "nodePort" }
+    }
+
+    /// Whether two ports may have one number: those of one Service with two protocols.
+    fn shares(&self, other: &NodePort<'_>) -> bool {
+        std::ptr::eq(self.service, other.service)
+            && self.protocol != other.protocol
+            && !self.protocol.is_empty()
+            && !other.protocol.is_empty()
+    }
+}
+
+fn node_ports_of(service: &Object) -> Vec<NodePort<'_>> {
+    let spec = &service.value["spec"];
+    let ports = items(&spec["ports"]).map(|(index, port)| {
+        let protocol = port["protocol"].as_str().unwrap_or("TCP");
+        (format!("/spec/ports/{index}/nodePort"), &port["nodePort"], protocol)
+    });
+    ports
+        .chain([("/spec/healthCheckNodePort".to_owned(), &spec["healthCheckNodePort"], "")])
+        .filter_map(|(pointer, number, protocol)| {
+            let number = number.as_u64().filter(|number| *number != 0)?;
+            Some(NodePort { service, pointer, number, protocol })
+        })
+        .collect()
 }
 
 /// Services against the pod templates they select, and their target ports against those templates' ports.
@@ -80,8 +120,11 @@ pub(super) fn selectors(set: &Set<'_>) -> Vec<Finding> {
             found.push(at(service, "/spec/selector", nothing_selected(selector, &near)));
             continue;
         }
-        let containers: Vec<Container<'_>> =
-            selected.iter().flat_map(|(_, template)| template.containers()).filter(|c| !c.init).collect();
+        let containers: Vec<Container<'_>> = selected
+            .iter()
+            .flat_map(|(_, template)| template.containers())
+            .filter(Container::stays)
+            .collect();
         let who = format!("`{}`", selected[0].0.id());
         for (index, port) in items(&spec["ports"]) {
             let pointer = format!("/spec/ports/{index}");
@@ -216,8 +259,7 @@ pub(super) fn addresses(set: &Set<'_>) -> Vec<Finding> {
             let text = value.as_str().unwrap_or_default();
             if object.kind() == "ConfigMap" {
                 check(object, &pointer, text);
-            } else if let Some(text) =
-                STANDARD.decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok())
+            } else if let Some(text) = go_base64::decode(text).and_then(|bytes| String::from_utf8(bytes).ok())
             {
                 check(object, &pointer, &text);
             }

@@ -2,6 +2,7 @@
 
 use crate::event::Finding;
 use crate::event::Severity;
+use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::bind;
 use crate::manifest::lint::Set;
@@ -14,8 +15,6 @@ use crate::manifest::pods::items;
 use crate::manifest::quantity::thousandths;
 use crate::nearest::nearest;
 use crate::project::name::ImageName;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// A selector that does not select the object's own pods, which the API server refuses without a line.
@@ -96,8 +95,11 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
     /// The class of minikube's addon `default-storageclass`, and the one of an addon that has to be asked for.
     const STANDARD: &str = "standard";
     const ADDON: (&str, &str) = ("csi-hostpath-sc", "csi-hostpath-driver");
-    let made: Vec<&str> =
-        set.objects.iter().filter(|object| object.kind() == "StorageClass").map(Object::name).collect();
+    let classes = set.objects.iter().filter(|object| object.kind() == "StorageClass").map(Object::name);
+    // A class need not exist for a claim to be bound to a volume that has its name.
+    let volumes =
+        set.core("PersistentVolume").filter_map(|volume| volume.value["spec"]["storageClassName"].as_str());
+    let made: Vec<&str> = classes.chain(volumes).collect();
     let mut found = Vec::new();
     let mut check = |object: &Object, pointer: String, spec: &Value| {
         let Some(class) = spec["storageClassName"].as_str() else { return };
@@ -179,7 +181,7 @@ fn mentions_sqlite(set: &Set<'_>, object: &Object, template: &PodTemplate<'_>) -
                 values.filter(|(key, _)| reference.key.is_none_or(|wanted| wanted == key.as_str()));
             read.any(|(_, value)| {
                 let text = value.as_str().unwrap_or_default();
-                let decoded = (from.kind() == "Secret").then(|| STANDARD.decode(text).unwrap_or_default());
+                let decoded = (from.kind() == "Secret").then(|| go_base64::decode(text).unwrap_or_default());
                 decoded.map_or_else(|| is_sqlite(text), |bytes| is_sqlite(&String::from_utf8_lossy(&bytes)))
             })
         })
@@ -231,7 +233,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                     let finding = at(object, &pointer("requests"), Finding::warning(told));
                     found.push(finding.help(grow(what)));
                 }
-                pod = if container.init { needs.max(pod) } else { pod + needs };
+                pod = if container.stays() { pod + needs } else { needs.max(pod) };
             }
             let times = object.value["spec"]["replicas"].as_u64().unwrap_or(1);
             sum += pod * u128::from(times);

@@ -26,7 +26,7 @@ pub(super) fn placed(text: &str, root: &Path, source: &Source) -> (Vec<Object>, 
         let comment = comments.iter().rev().find(|(at, _)| *at <= line);
         Place::file(shown(root, comment.map_or(folder, |(_, path)| path)))
     };
-    let (mut objects, mut found) = read::parse(text, Path::new(&shown(root, folder)));
+    let (mut objects, mut found) = read::parse_rendered(text, Path::new(&shown(root, folder)));
     for object in &mut objects {
         object.place = origin(object.place.line);
         object.places.clear();

@@ -1,7 +1,9 @@
 //! What a text means, where it is written, and what is refused.
 
+use crate::event::Severity;
 use crate::manifest::yaml::Document;
 use crate::manifest::yaml::documents;
+use crate::manifest::yaml::rendered;
 use serde_json::Value;
 use serde_json::json;
 use std::path::Path;
@@ -187,4 +189,34 @@ fn strange_input_does_not_end_the_program() {
         let (read, found) = documents(text, Path::new("a.yaml"));
         assert!(read.is_empty() && !found.is_empty(), "{text:.40} {read:?}");
     }
+}
+
+/// What kubectl 1.35 made of each (`kubectl annotate --local`).
+#[test]
+fn quoted_texts_may_go_on_at_the_indentation_of_their_key() {
+    for (text, value) in [
+        ("d:\n  a: \"one\n  two\"\n  b: c\n", json!({"d": {"a": "one two", "b": "c"}})),
+        ("d:\n  a: 'one\n  two\n\n  three'\n  b: c\n", json!({"d": {"a": "one two\nthree", "b": "c"}})),
+        ("d:\n  a: \"one\nzero\"\n", json!({"d": {"a": "one zero"}})),
+        ("d:\n  a: \"one\n  k: two\"\n  b: 'x\n  y'\n", json!({"d": {"a": "one k: two", "b": "x y"}})),
+    ] {
+        assert_eq!(values(text), [value], "{text}");
+    }
+    let last = read("d:\n  a: \"one\n  two\"\n  b: c\n").remove(0);
+    assert_eq!(last.places["/d/b"].line, 4);
+    assert_eq!(wrong("d:\n  a: \"one\n  two\n").len(), 1, "a quote that nobody closes");
+}
+
+#[test]
+fn a_repeated_key_is_a_mistake_in_a_file_and_a_warning_in_what_was_rendered() {
+    let text = "a: {c: 1}\nb: 2\na: {d: 3}\n";
+    let file = Path::new("a.yaml");
+    let (read, found) = documents(text, file);
+    assert!(read.is_empty() && found.len() == 1 && found[0].severity == Severity::Error, "{found:?}");
+    let (read, found) = rendered(text, file);
+    assert_eq!(read[0].value, json!({"a": {"d": 3}, "b": 2}), "the last one counts");
+    assert_eq!((found.len(), found[0].severity), (1, Severity::Warning));
+    assert_eq!(found[0].place.as_ref().unwrap().line, 3);
+    let (read, found) = rendered("a: 1\na: 2\nb: [\n", file);
+    assert!(read.is_empty() && found.iter().any(|one| one.severity == Severity::Error), "{found:?}");
 }

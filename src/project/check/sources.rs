@@ -59,25 +59,16 @@ pub(super) fn source(root: &Path, section: Section<'_, '_>) -> Option<Source> {
     kind.map(|kind| Source { place, kind })
 }
 
-/// A text that reads like a truth value is a mistake: every template takes a text for true, `"false"` too.
+/// The values of `set`: a text stays a text, whatever it reads like.
 fn set(section: &Section<'_, '_>) -> BTreeMap<String, Set> {
-    let mut set = BTreeMap::new();
-    for (key, value) in section.scalars("set") {
-        if let Scalar::Text(text) = &value.value
-            && matches!(text.as_str(), "true" | "false")
-        {
-            let why = format_args!(
-                "is the text \"{text}\", which templates take for true: write {text} without quotes"
-            );
-            section.wrong(&value.place, &format!("set.{}", key.value), why);
-        }
+    let values = section.scalars("set").into_iter().map(|(key, value)| {
         let value = match value.value {
             Scalar::Text(text) => Set::Text(text),
             Scalar::Plain(text) => Set::Plain(text),
         };
-        set.insert(key.value.to_owned(), value);
-    }
-    set
+        (key.value.to_owned(), value)
+    });
+    values.collect()
 }
 
 fn mode(text: &str) -> Result<Mode, &'static str> {

@@ -231,7 +231,6 @@ fn a_chart_says_what_helm_is_to_do_with_it() {
             "[[manifests]]\nchart = 'c'\nset = { a = 'false', b = [1] }\nmode = 'helm'\n[[binding]]\nkind = 'X'\n[[binding]]\nkind = 'X'\npath = 'spec.list[]'\n"
         ),
         [
-            "deploy.toml:3:13: `manifests.set.a` is the text \"false\", which templates take for true: write false without quotes",
             "deploy.toml:3:26: `manifests.set.b` must be a text, a number, true or false",
             "deploy.toml:4:8: `manifests.mode` is `helm`: write `objects` (we apply what Helm renders) or `release` (Helm installs it)",
             "deploy.toml:5:1: `[binding]` needs `kind` and `path` [write both: `kind = \"Function\"` and `path = \"spec.image\"`]",
