@@ -4,9 +4,9 @@
 //! [`blame`](crate::cluster::blame). Every rule looks at the generation first: right after a write the status still
 //! speaks of the previous rollout, and kube's own `is_deployment_completed` believes it.
 
-mod any;
 mod autoscaler;
 mod batch;
+mod custom;
 mod daemon_set;
 mod deployment;
 pub mod expression;
@@ -162,6 +162,14 @@ pub struct Known<'a> {
     pub around: Option<&'a Snapshot>,
 }
 
+/// The reason of a custom resource in whose status nothing is understood.
+pub const NO_SIGNAL: &str = "NoSignal";
+
+/// Whether an object of that health and reason needs nothing more. What does not tell how well it is counts as there.
+pub fn is_well(health: Health, reason: &str) -> bool {
+    matches!(health, Health::Ready | Health::Paused) || (health == Health::Unknown && reason == NO_SIGNAL)
+}
+
 /// Kinds whose status counts for nothing until it names a generation.
 const COUNTED: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "PodDisruptionBudget"];
 
@@ -198,7 +206,7 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         return by_its_own_rule(own, object);
     }
     if !ours {
-        return any::judge(object, known);
+        return custom::judge(object, known);
     }
     match live::kind(object) {
         "Deployment" => deployment::judge(object, known),

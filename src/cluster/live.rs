@@ -122,16 +122,35 @@ impl Condition<'_> {
 
 /// The condition of that type.
 pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<Condition<'a>> {
-    list(object, "/status/conditions").iter().find(|entry| text(entry, "/type") == kind).map(|entry| {
-        Condition {
-            status: text(entry, "/status"),
-            reason: text(entry, "/reason"),
-            message: text(entry, "/message"),
-            updated: moment(entry, "/lastUpdateTime"),
-            changed: moment(entry, "/lastTransitionTime"),
-            generation: number(entry, "/observedGeneration"),
-        }
-    })
+    list(object, "/status/conditions")
+        .iter()
+        .find(|entry| text(entry, "/type") == kind)
+        .map(read_condition)
+}
+
+/// An entry of a list of conditions.
+pub fn read_condition(entry: &Value) -> Condition<'_> {
+    Condition {
+        status: status(entry),
+        reason: text(entry, "/reason"),
+        message: text(entry, "/message"),
+        updated: moment(entry, "/lastUpdateTime"),
+        changed: moment(entry, "/lastTransitionTime"),
+        generation: number(entry, "/observedGeneration"),
+    }
+}
+
+/// A condition's status; some operators, and people, write it as a boolean or in lower case.
+fn status(entry: &Value) -> &str {
+    match &entry["status"] {
+        Value::Bool(true) => "True",
+        Value::Bool(false) => "False",
+        Value::String(text) => ["True", "False", "Unknown"]
+            .into_iter()
+            .find(|known| known.eq_ignore_ascii_case(text))
+            .unwrap_or(text),
+        _ => "",
+    }
 }
 
 /// Whether that condition is there and holds.

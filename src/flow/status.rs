@@ -1,5 +1,6 @@
 //! `todo status`: what runs, how well, and whether the URL answers now. Asks, and changes nothing.
 
+use crate::cluster::health;
 use crate::cluster::health::Health;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
@@ -175,7 +176,7 @@ pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
 
 /// A paused workload is what its manifest asks for, or `up` would not have ended well.
 fn well(object: &ObjectStatus) -> bool {
-    matches!(object.health, Health::Ready | Health::Paused)
+    health::is_well(object.health, &object.reason)
 }
 
 fn workload(object: &ObjectStatus) -> WorkloadStatus {

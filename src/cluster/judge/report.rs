@@ -5,6 +5,7 @@ use crate::cluster::blame::scheduling;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::Scene;
+use crate::cluster::health;
 use crate::cluster::health::Health;
 use crate::cluster::health::Verdict;
 use crate::cluster::judge::Judge;
@@ -168,7 +169,7 @@ impl Judge {
 
     /// What a ready object has to say nevertheless.
     pub fn notes(&self) -> Vec<Finding> {
-        let ready = self.tracks.iter().filter(|track| track.judgement.health == Health::Ready);
+        let ready = self.tracks.iter().filter(|track| health::is_well(track.judgement.health, &track.judgement.reason));
         ready
             .filter_map(|track| {
                 let note = track.judgement.note.clone()?;

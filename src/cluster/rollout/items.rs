@@ -1,6 +1,7 @@
 //! The judge's verdicts as events: one item per object that is waited for.
 
 use crate::cluster::apply::Applied;
+use crate::cluster::health;
 use crate::cluster::health::Health;
 use crate::cluster::health::Verdict;
 use crate::cluster::judge::Judge;
@@ -38,10 +39,10 @@ impl Items {
     pub(super) fn tell(&mut self, verdicts: &[Verdict], judge: &Judge) {
         for (verdict, (_, judgement)) in verdicts.iter().zip(judge.judgements()) {
             let Some(item) = self.items.get_mut(&verdict.object) else { continue };
-            if matches!(verdict.health, Health::Ready | Health::Paused) {
+            if health::is_well(verdict.health, &verdict.reason) {
                 if let Some(open) = item.open.take() {
                     let outcome =
-                        if verdict.health == Health::Ready { Outcome::Ready } else { Outcome::Kept };
+                        if verdict.health == Health::Paused { Outcome::Kept } else { Outcome::Ready };
                     open.finish(outcome, Some(verdict.message.clone()));
                     item.shown = Default::default();
                 }

@@ -6,7 +6,7 @@ use crate::cluster::blame::container::Purpose;
 use crate::cluster::blame::pod::containers;
 use crate::cluster::blame::pod::purpose;
 use crate::cluster::blame::restarted;
-use crate::cluster::health::Health;
+use crate::cluster::health;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::limits::Limits;
 use crate::cluster::live;
@@ -57,7 +57,7 @@ pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) ->
 fn content(judge: &Judge) -> bool {
     judge
         .judgements()
-        .all(|(_, judgement)| judgement.soft || matches!(judgement.health, Health::Ready | Health::Paused))
+        .all(|(_, judgement)| judgement.soft || health::is_well(judgement.health, &judgement.reason))
 }
 
 /// Whether a pod of the set is not ready after all, or was started so recently that it has to be watched.
