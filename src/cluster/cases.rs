@@ -55,6 +55,7 @@ struct KnownCase {
     before: Option<Value>,
     manifest: Option<Value>,
     seconds_since_write: Option<i64>,
+    now: Option<Timestamp>,
 }
 
 #[test]
@@ -67,6 +68,7 @@ fn health_is_as_the_tables_say() {
             manifest: case.known.manifest.as_ref(),
             since: case.known.seconds_since_write.map(SignedDuration::from_secs),
             changed: case.known.seconds_since_write.is_some(),
+            now: case.known.now,
             around: Some(&around),
         };
         let verdict = health::judge(&case.object, known);

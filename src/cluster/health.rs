@@ -11,12 +11,15 @@ mod daemon_set;
 mod deployment;
 pub mod expression;
 mod extension;
+mod node;
 mod pod;
 mod policy;
 mod replica_set;
+mod request;
 mod service;
 mod stateful_set;
 mod storage;
+mod terminating;
 
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
@@ -24,6 +27,7 @@ use crate::manifest::ObjectId;
 pub(crate) use storage::class_of;
 
 use jiff::SignedDuration;
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde::Serialize;
 use serde::Serializer;
@@ -158,6 +162,8 @@ pub struct Known<'a> {
     pub since: Option<SignedDuration>,
     /// Whether our write changed it.
     pub changed: bool,
+    /// When the object was looked at.
+    pub now: Option<Timestamp>,
     /// The objects around it.
     pub around: Option<&'a Snapshot>,
 }
@@ -176,14 +182,7 @@ const COUNTED: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSe
 /// How well `object` is.
 pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
     if live::is_terminating(object) {
-        let finalizers: Vec<&str> =
-            live::list(object, "/metadata/finalizers").iter().filter_map(Value::as_str).collect();
-        let held = if finalizers.is_empty() {
-            String::new()
-        } else {
-            format!("; held by {}", finalizers.join(", "))
-        };
-        return Judgement::new(Health::Terminating, "Terminating", format!("being deleted{held}"));
+        return terminating::judge(object, known);
     }
     let ours = builtin(object);
     let wanted = known.generation.max(live::number(object, "/metadata/generation"));
@@ -213,19 +212,23 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         "StatefulSet" => stateful_set::judge(object),
         "DaemonSet" => daemon_set::judge(object, known),
         "ReplicaSet" | "ReplicationController" => replica_set::judge(object),
-        "Pod" => pod::judge(object),
+        "Pod" => pod::judge(object, known),
         "Job" => batch::job(object, known),
         "CronJob" => batch::cron_job(object),
+        "Node" => node::judge(object),
+        "CertificateSigningRequest" => request::certificate(object),
+        "VolumeAttachment" => request::attachment(object),
         "PersistentVolumeClaim" => storage::claim(object, known),
         "PersistentVolume" => storage::volume(object),
         "Service" => service::judge(object),
-        "HorizontalPodAutoscaler" => autoscaler::judge(object),
+        "HorizontalPodAutoscaler" => autoscaler::judge(object, known),
         "PodDisruptionBudget" => policy::disruption_budget(object),
         "ResourceQuota" => policy::quota(object),
         "Namespace" => policy::namespace(object),
         "CustomResourceDefinition" => extension::definition(object),
         "APIService" => extension::api_service(object),
-        _ => Judgement::ready("Exists", "it is there"),
+        // Kinds of the API server that have conditions keep to the conventions, too.
+        _ => custom::told(object).unwrap_or_else(|| Judgement::ready("Exists", "it is there")),
     }
 }
 
@@ -304,4 +307,25 @@ fn builtin(object: &Value) -> bool {
 fn ready_of(ready: i64, wanted: i64) -> String {
     let pods = if wanted == 1 { "pod" } else { "pods" };
     format!("{ready} of {wanted} {pods} ready")
+}
+
+/// What a workload's pods still lack: to be ready, or to be so for `minReadySeconds`.
+fn starting(ready: i64, available: i64, wanted: i64) -> String {
+    if ready >= wanted && available < wanted {
+        format!("{available} of {wanted} pods ready for long enough")
+    } else {
+        ready_of(ready, wanted)
+    }
+}
+
+/// What there is to say of a workload whose pods are changed by whoever deletes them.
+fn on_delete(updated: i64, wanted: i64) -> String {
+    if updated >= wanted {
+        return "pods change only when they are deleted".to_owned();
+    }
+    let old = wanted - updated;
+    format!(
+        "{old} of {wanted} {} of an older template, until deleted",
+        if old == 1 { "pod is" } else { "pods are" }
+    )
 }

@@ -306,6 +306,7 @@ impl Judge {
                 manifest: Some(&subject.object.value),
                 since: Some(now.duration_since(self.began)),
                 changed: subject.changed,
+                now: Some(now),
                 around: Some(snapshot),
             },
         );

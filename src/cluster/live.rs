@@ -122,10 +122,7 @@ impl Condition<'_> {
 
 /// The condition of that type.
 pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<Condition<'a>> {
-    list(object, "/status/conditions")
-        .iter()
-        .find(|entry| text(entry, "/type") == kind)
-        .map(read_condition)
+    list(object, "/status/conditions").iter().find(|entry| text(entry, "/type") == kind).map(read_condition)
 }
 
 /// An entry of a list of conditions.

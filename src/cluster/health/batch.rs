@@ -48,10 +48,25 @@ fn why(reason: &str, message: &str) -> String {
 }
 
 pub(super) fn cron_job(object: &Value) -> Judgement {
-    let judgement = Judgement::ready("Scheduled", "it runs when its time comes");
     if live::flag(object, "/spec/suspend") {
-        judgement.note("suspended: it starts no Jobs")
-    } else {
-        judgement
+        return Judgement::new(
+            Health::Paused,
+            "Suspended",
+            "suspended: it starts no Jobs until it is resumed",
+        );
+    }
+    let judgement = Judgement::ready("Scheduled", "it runs when its time comes");
+    let (started, succeeded) = (
+        live::moment(object, "/status/lastScheduleTime"),
+        live::moment(object, "/status/lastSuccessfulTime"),
+    );
+    // Written when a Job of it completes, after the time at which it was started.
+    match (started, succeeded) {
+        (Some(started), Some(succeeded))
+            if succeeded < started && live::list(object, "/status/active").is_empty() =>
+        {
+            Judgement::progressing("LastRunFailed", format!("its run of {started} did not succeed")).soft()
+        }
+        _ => judgement,
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::cluster::health::Judgement;
 use crate::cluster::health::Known;
+use crate::cluster::health::on_delete;
 use crate::cluster::health::ready_of;
+use crate::cluster::health::starting;
 use crate::cluster::live;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -18,8 +20,8 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     }
     if live::text(object, "/spec/updateStrategy/type") == "OnDelete" {
         return of(if ready >= wanted {
-            Judgement::ready("OnDelete", ready_of(ready, wanted))
-                .note("pods change only when they are deleted")
+            let updated = live::count(object, "/status/updatedNumberScheduled");
+            Judgement::ready("OnDelete", ready_of(ready, wanted)).note(on_delete(updated, wanted))
         } else {
             Judgement::progressing("Starting", ready_of(ready, wanted))
         });
@@ -35,7 +37,8 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
             return of(Judgement::ready("OtherNodesReady", ready_of(ready, wanted))
                 .note(format!("not waited for on nodes that are not ready: {}", away.join(", "))));
         }
-        return of(Judgement::progressing("Starting", ready_of(ready, wanted)));
+        let available = live::count(object, "/status/numberAvailable");
+        return of(Judgement::progressing("Starting", starting(ready, available, wanted)));
     }
     of(Judgement::ready("AllNodesReady", ready_of(ready, wanted)))
 }

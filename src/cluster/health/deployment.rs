@@ -8,6 +8,7 @@ use crate::cluster::health::Health;
 use crate::cluster::health::Judgement;
 use crate::cluster::health::Known;
 use crate::cluster::health::ready_of;
+use crate::cluster::health::starting;
 use crate::cluster::live;
 use crate::cluster::live::Condition;
 use jiff::SignedDuration;
@@ -78,18 +79,17 @@ fn fresh(object: &Value, now: Condition<'_>, known: Known<'_>) -> bool {
 }
 
 fn missing(wanted: i64, existing: i64, updated: i64, ready: i64, available: i64) -> String {
+    let old = existing - updated;
+    // Whichever pods are ready, no more of them than there are old ones can be old.
+    let new_ready = (ready - old.max(0)).max(0);
     if updated < wanted {
         format!("{updated} of {wanted} pods are new")
-    } else if ready < wanted {
-        ready_of(ready, wanted)
-    } else if existing > updated {
-        format!(
-            "{} old {} still there",
-            existing - updated,
-            if existing - updated == 1 { "pod" } else { "pods" }
-        )
-    } else if available < wanted.max(updated) {
-        format!("{available} of {wanted} pods ready for long enough")
+    } else if old > 0 && new_ready < updated {
+        format!("{new_ready} of {updated} new {} ready", if updated == 1 { "pod" } else { "pods" })
+    } else if old > 0 {
+        format!("{old} old {} still there", if old == 1 { "pod" } else { "pods" })
+    } else if ready < wanted || available < wanted.max(updated) {
+        starting(ready, available, wanted)
     } else {
         "its controller is finishing the rollout".to_owned()
     }

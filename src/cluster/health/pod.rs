@@ -1,10 +1,12 @@
 //! Pods that nobody controls, and any pod of a dump.
 
+use crate::cluster::health::Health;
 use crate::cluster::health::Judgement;
+use crate::cluster::health::Known;
 use crate::cluster::live;
 use serde_json::Value;
 
-pub(super) fn judge(object: &Value) -> Judgement {
+pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     let reason = |otherwise: &str| {
         let own = live::text(object, "/status/reason");
         if own.is_empty() { otherwise.to_owned() } else { own.to_owned() }
@@ -22,30 +24,121 @@ pub(super) fn judge(object: &Value) -> Judgement {
             Judgement::ready("Ready", "running and ready").replicas(1, 1)
         }
         "Running" => {
-            let statuses = live::list(object, "/status/containerStatuses");
-            let ready = statuses.iter().filter(|status| live::flag(status, "/ready")).count();
-            let message = format!("{ready} of {} containers ready", statuses.len());
-            Judgement::progressing(reason("ContainersNotReady"), message).replicas(0, 1)
+            let judgement = match spoilt(object) {
+                Some(container) => {
+                    let message =
+                        format!("container `{container}` ended with an error and is never started again");
+                    Judgement::failed(reason("Error"), message)
+                }
+                None => not_ready(object, known, &reason("ContainersNotReady")),
+            };
+            judgement.replicas(0, 1)
         }
-        "Unknown" => Judgement::new(
-            crate::cluster::health::Health::Unknown,
-            reason("NodeLost"),
-            "its node does not answer",
-        ),
-        _ => Judgement::progressing(reason("Pending"), waiting(object)).replicas(0, 1),
+        "Unknown" => Judgement::new(Health::Unknown, reason("NodeLost"), "its node does not answer"),
+        _ => pending(object, &reason("Pending")).replicas(0, 1),
     }
 }
 
-fn waiting(object: &Value) -> String {
+/// A container that ended with an error in a pod that starts none again: it can neither succeed nor become ready.
+fn spoilt(object: &Value) -> Option<&str> {
+    if live::text(object, "/spec/restartPolicy") != "Never" {
+        return None;
+    }
+    live::list(object, "/status/containerStatuses")
+        .iter()
+        .filter(|status| {
+            let name = live::text(status, "/name");
+            // A container may have a policy of its own (KEP-5307).
+            let own = live::list(object, "/spec/containers").iter().any(|written| {
+                live::text(written, "/name") == name && written.get("restartPolicy").is_some()
+            });
+            !own && live::count(status, "/state/terminated/exitCode") != 0
+        })
+        .map(|status| live::text(status, "/name"))
+        .next()
+}
+
+/// Why a pod that runs is not ready.
+fn not_ready(object: &Value, known: Known<'_>, reason: &str) -> Judgement {
+    if let Some(node) = silent_node(object, known) {
+        return Judgement::progressing("NodeNotReady", format!("its node `{node}` does not answer"));
+    }
+    let statuses = live::list(object, "/status/containerStatuses");
+    let ready = statuses.iter().filter(|status| live::flag(status, "/ready")).count();
+    let sidecar = unready_sidecars(object).next();
+    if ready < statuses.len() {
+        return Judgement::progressing(reason, format!("{ready} of {} containers ready", statuses.len()));
+    }
+    if let Some(name) = sidecar {
+        return Judgement::progressing(reason, format!("sidecar `{name}` is not ready"));
+    }
+    if let Some(gate) = unmet_gate(object) {
+        return Judgement::progressing("ReadinessGatesNotReady", gate);
+    }
+    let said = live::condition(object, "Ready").map_or("", |ready| ready.message);
+    Judgement::progressing(
+        reason,
+        if said.is_empty() { "its containers are ready, it is not yet" } else { said },
+    )
+}
+
+fn unready_sidecars(object: &Value) -> impl Iterator<Item = &str> {
+    live::list(object, "/spec/initContainers")
+        .iter()
+        .filter(|written| live::text(written, "/restartPolicy") == "Always")
+        .map(|written| live::text(written, "/name"))
+        .filter(|name| {
+            live::list(object, "/status/initContainerStatuses")
+                .iter()
+                .any(|status| live::text(status, "/name") == *name && !live::flag(status, "/ready"))
+        })
+}
+
+fn silent_node<'a>(object: &Value, known: Known<'a>) -> Option<&'a str> {
+    let node = live::text(object, "/spec/nodeName");
+    let nodes = known.around?.nodes.as_deref()?;
+    let node = nodes.iter().find(|other| !node.is_empty() && live::name(other) == node)?;
+    live::condition(node, "Ready").filter(|ready| !ready.holds()).map(|_| live::name(node))
+}
+
+/// A condition that the pod asks for and that its controller has not set to True.
+fn unmet_gate(object: &Value) -> Option<String> {
+    live::list(object, "/spec/readinessGates").iter().find_map(|gate| {
+        let kind = live::text(gate, "/conditionType");
+        match live::condition(object, kind) {
+            Some(condition) if condition.holds() => None,
+            Some(condition) => {
+                let said = if condition.message.is_empty() { condition.reason } else { condition.message };
+                let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+                Some(format!("it waits for its readiness gate `{kind}`, which is {}{said}", condition.status))
+            }
+            None => Some(format!("it waits for its readiness gate `{kind}`, which nothing has set")),
+        }
+    })
+}
+
+fn pending(object: &Value, reason: &str) -> Judgement {
     let scheduled = live::condition(object, "PodScheduled");
     if let Some(condition) = scheduled.filter(|condition| condition.status == "False") {
-        return condition.message.to_owned();
+        let gates: Vec<String> = live::list(object, "/spec/schedulingGates")
+            .iter()
+            .map(|gate| format!("`{}`", live::text(gate, "/name")))
+            .collect();
+        if condition.reason == "SchedulingGated" || !gates.is_empty() {
+            let gates = gates.join(", ");
+            return Judgement::progressing(
+                "SchedulingGated",
+                format!("it is scheduled once its scheduling gates {gates} are taken away"),
+            );
+        }
+        if !condition.message.is_empty() {
+            return Judgement::progressing(reason, condition.message);
+        }
     }
-    live::list(object, "/status/initContainerStatuses")
+    let waiting = live::list(object, "/status/initContainerStatuses")
         .iter()
         .chain(live::list(object, "/status/containerStatuses"))
         .map(|status| live::text(status, "/state/waiting/reason"))
-        .find(|reason| !reason.is_empty())
-        .unwrap_or("waiting for a node")
-        .to_owned()
+        .find(|reason| !reason.is_empty());
+    Judgement::progressing(reason, waiting.unwrap_or("waiting for a node"))
 }

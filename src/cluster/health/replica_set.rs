@@ -2,6 +2,7 @@
 
 use crate::cluster::health::Judgement;
 use crate::cluster::health::ready_of;
+use crate::cluster::health::starting;
 use crate::cluster::live;
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ pub(super) fn judge(object: &Value) -> Judgement {
         return of(Judgement::progressing("Scaling", format!("{existing} of {wanted} pods exist")));
     }
     if ready < wanted || available < wanted {
-        return of(Judgement::progressing("Starting", ready_of(ready.min(available), wanted)));
+        return of(Judgement::progressing("Starting", starting(ready, available, wanted)));
     }
     of(Judgement::ready("ReplicasReady", ready_of(ready, wanted)))
 }

@@ -4,7 +4,9 @@
 //! and never compare revisions. Here 0 means the whole set.
 
 use crate::cluster::health::Judgement;
+use crate::cluster::health::on_delete;
 use crate::cluster::health::ready_of;
+use crate::cluster::health::starting;
 use crate::cluster::live;
 use serde_json::Value;
 
@@ -17,8 +19,10 @@ pub(super) fn judge(object: &Value) -> Judgement {
 
     if live::text(object, "/spec/updateStrategy/type") == "OnDelete" {
         return of(if ready >= wanted {
-            Judgement::ready("OnDelete", ready_of(ready, wanted))
-                .note("pods change only when they are deleted")
+            let same =
+                live::text(object, "/status/currentRevision") == live::text(object, "/status/updateRevision");
+            let new = if same { wanted } else { updated };
+            Judgement::ready("OnDelete", ready_of(ready, wanted)).note(on_delete(new, wanted))
         } else {
             Judgement::progressing("Starting", ready_of(ready, wanted))
         });
@@ -32,11 +36,7 @@ pub(super) fn judge(object: &Value) -> Judgement {
     let available = live::number(object, "/status/availableReplicas");
     let slow = live::count(object, "/spec/minReadySeconds") > 0;
     if available.is_some_and(|available| available < wanted) || (slow && available.is_none()) {
-        let available = available.unwrap_or(0);
-        return of(Judgement::progressing(
-            "Starting",
-            format!("{available} of {wanted} pods ready for long enough"),
-        ));
+        return of(Judgement::progressing("Starting", starting(ready, available.unwrap_or(0), wanted)));
     }
     let partition = live::count(object, "/spec/updateStrategy/rollingUpdate/partition");
     let same = live::text(object, "/status/currentRevision") == live::text(object, "/status/updateRevision");

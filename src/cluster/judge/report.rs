@@ -169,7 +169,10 @@ impl Judge {
 
     /// What a ready object has to say nevertheless.
     pub fn notes(&self) -> Vec<Finding> {
-        let ready = self.tracks.iter().filter(|track| health::is_well(track.judgement.health, &track.judgement.reason));
+        let ready = self
+            .tracks
+            .iter()
+            .filter(|track| health::is_well(track.judgement.health, &track.judgement.reason));
         ready
             .filter_map(|track| {
                 let note = track.judgement.note.clone()?;

@@ -417,7 +417,11 @@ async fn status_tells_by_what_an_autoscaler_scales_and_that_nobody_measures() {
             "metadata": {"name": "web", "namespace": "todo", "uid": "h"},
             "spec": {"minReplicas": 2, "maxReplicas": 5, "metrics": metrics}, "status": status})
     };
-    let active = |status: &str, reason: &str| json!([{"type": "ScalingActive", "status": status, "reason": reason, "message": "says the controller"}]);
+    let now = stage.target.clock.now().to_string();
+    let active = |status: &str, reason: &str| {
+        json!([{"type": "ScalingActive", "status": status, "reason": reason, "lastTransitionTime": now,
+        "message": "unable to fetch metrics from resource metrics API: the server could not find the requested resource"}])
+    };
     let id = ObjectId {
         group: "autoscaling".to_owned(),
         kind: "HorizontalPodAutoscaler".to_owned(),

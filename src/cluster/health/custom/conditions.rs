@@ -48,7 +48,8 @@ pub(super) fn signals(conditions: &[Value], generation: Option<i64>) -> Vec<Sign
         conditions.iter().map(|entry| (kind(entry), read(entry))).collect();
     sorted.sort_by_key(|(kind, _)| rank(kind));
     let whole = sorted.iter().any(|(kind, condition)| {
-        WHOLE.contains(kind) && condition.as_ref().is_some_and(|one| one.holds() && !is_stale(one, generation))
+        WHOLE.contains(kind)
+            && condition.as_ref().is_some_and(|one| one.holds() && !is_stale(one, generation))
     });
     let has_ready = sorted.iter().any(|(kind, _)| *kind == "Ready");
     sorted

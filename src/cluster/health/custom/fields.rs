@@ -106,26 +106,29 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
     }
 }
 
-/// The parts that speak of this generation, or all if none does: a controller leaves the entries of parts that are no
-/// longer asked for as they were.
+/// The parts without those that their controller has left as they were: it writes the generation into the entries of
+/// parts that are still asked for.
 fn parts(value: &Value, generation: Option<i64>) -> Vec<&Map<String, Value>> {
     let all: Vec<&Map<String, Value>> = match value {
         Value::Array(list) => list.iter().filter_map(Value::as_object).collect(),
         Value::Object(map) => map.values().filter_map(Value::as_object).collect(),
         _ => Vec::new(),
     };
-    let is_old = |part: &&Map<String, Value>| {
-        let conditions = part.get("conditions").and_then(Value::as_array);
-        conditions.is_some_and(|list| {
-            !list.is_empty()
-                && list.iter().all(|entry| {
-                    let of = live::number(entry, "/observedGeneration");
-                    of.is_some() && of < generation
-                })
-        })
+    let controller = |part: &Map<String, Value>| part.get("controllerName").cloned();
+    let left_behind = |part: &&Map<String, Value>| {
+        let name = controller(part);
+        is_old(part, generation)
+            && all.iter().any(|other| controller(other) == name && !is_old(other, generation))
     };
-    let current: Vec<_> = all.iter().copied().filter(|part| !is_old(part)).collect();
-    if current.is_empty() { all } else { current }
+    all.iter().copied().filter(|part| !left_behind(part)).collect()
+}
+
+fn is_old(part: &Map<String, Value>, generation: Option<i64>) -> bool {
+    let conditions = part.get("conditions").and_then(Value::as_array);
+    conditions.is_some_and(|list| {
+        let of = |entry: &Value| live::number(entry, "/observedGeneration");
+        !list.is_empty() && list.iter().all(|entry| of(entry).is_some() && of(entry) < generation)
+    })
 }
 
 fn is_a_word_field(field: &str, more: &[&str]) -> bool {
@@ -158,7 +161,8 @@ fn word_signal(field: &str, word: &str, object: &Value) -> Option<Signal> {
 }
 
 fn is_a_run(kind: &str) -> bool {
-    let ends = ["Run", "Job", "Workflow", "Task", "Build", "Backup", "Restore", "Migration", "Execution", "Scan"];
+    let ends =
+        ["Run", "Job", "Workflow", "Task", "Build", "Backup", "Restore", "Migration", "Execution", "Scan"];
     !kind.starts_with("Cron") && ends.iter().any(|end| kind.ends_with(end))
 }
 

@@ -12,7 +12,15 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("monitoring.coreos.com", &["ServiceMonitor", "PodMonitor", "PrometheusRule", "Probe", "ScrapeConfig"]),
     (
         "traefik.io",
-        &["IngressRoute", "IngressRouteTCP", "IngressRouteUDP", "Middleware", "MiddlewareTCP", "TLSOption", "TLSStore"],
+        &[
+            "IngressRoute",
+            "IngressRouteTCP",
+            "IngressRouteUDP",
+            "Middleware",
+            "MiddlewareTCP",
+            "TLSOption",
+            "TLSStore",
+        ],
     ),
     (
         "istio.io",

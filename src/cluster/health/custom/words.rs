@@ -255,9 +255,28 @@ mod tests {
         let rows: [(&[&str], Option<Meaning>); 6] = [
             (&["Ready", "RUNNING", "up-to-date", "UpToDate", "Deployed", "Updated", "NoErrors"], Some(Good)),
             (&["NotReady", "not_ready", "NOT READY", "Unready", "Unavailable", "Rejected", "red"], None),
-            (&["Upgrading", "Reconciling", "Pending", "InProgress", "Terminating", "ClusterRollingUpgrading"], Some(Busy)),
+            (
+                &[
+                    "Upgrading",
+                    "Reconciling",
+                    "Pending",
+                    "InProgress",
+                    "Terminating",
+                    "ClusterRollingUpgrading",
+                ],
+                Some(Busy),
+            ),
             (&["Paused", "suspended", "Stopped"], Some(Paused)),
-            (&["Failed", "ReconcileFailed", "Degraded", "NonCompliant", "ERROR, it cannot find the named thing of mine"], Some(Bad)),
+            (
+                &[
+                    "Failed",
+                    "ReconcileFailed",
+                    "Degraded",
+                    "NonCompliant",
+                    "ERROR, it cannot find the named thing of mine",
+                ],
+                Some(Bad),
+            ),
             (&["", "Blue", "Seven", "a sentence of many words which nobody has in a list"], None),
         ];
         for (words, wanted) in rows {
