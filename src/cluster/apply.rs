@@ -17,7 +17,6 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::judge::limits::Limits;
 use crate::cluster::lock;
-use crate::cluster::lock::Held;
 use crate::cluster::once;
 use crate::cluster::refusal;
 use crate::cluster::sequence::Writing;
@@ -90,7 +89,7 @@ pub struct AppliedObject {
     pub(crate) recorded: bool,
 }
 
-/// What a run has applied. Holds the project's lock if anything was written.
+/// What a run has applied.
 #[derive(Debug, Default)]
 pub struct Applied {
     /// Every object of the set, in the order of the phases.
@@ -104,7 +103,6 @@ pub struct Applied {
     pub options: ApplyOptions,
     pub(crate) stored: Option<Stored>,
     pub(crate) survey: Survey,
-    pub(crate) lock: Option<Held>,
 }
 
 impl Applied {
@@ -118,29 +116,6 @@ impl Applied {
     pub(crate) fn may_have_charts(&self) -> bool {
         knows_charts(self.stored.as_ref())
     }
-
-    /// Does `work` for as long as the lock is ours.
-    pub(crate) async fn unless_lost<T>(
-        &self,
-        work: impl Future<Output = fault::Result<T>>,
-    ) -> fault::Result<T> {
-        match &self.lock {
-            Some(lock) => lock.while_ours(work).await,
-            None => work.await,
-        }
-    }
-
-    /// Gives the lock back, for what takes it on its own in between.
-    pub async fn unlock(&mut self) {
-        if let Some(lock) = self.lock.take() {
-            lock.release().await;
-        }
-    }
-
-    /// Gives the lock back, for a run that ends without [`crate::cluster::settle::settle`].
-    pub async fn release(mut self) {
-        self.unlock().await;
-    }
 }
 
 /// Makes the cluster agree with `objects`, as far as writing goes.
@@ -153,7 +128,7 @@ pub async fn apply(
     objects: Vec<manifest::Object>,
     options: &ApplyOptions,
 ) -> fault::Result<Applied> {
-    run.or_stopped(Box::pin(async {
+    let work = run.or_stopped(Box::pin(async {
         let prepared = survey::prepare(run, target, objects).await?;
         let (wanted, first) = (&prepared.wanted, first_inventory()?);
         let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
@@ -171,8 +146,8 @@ pub async fn apply(
         }
         let writing = Writing { run, target, prepared: &prepared, options: *options };
         Box::pin(writing.write(first, survey, decided)).await
-    }))
-    .await
+    }));
+    lock::scope(target, work).await
 }
 
 /// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.

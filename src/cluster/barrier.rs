@@ -172,8 +172,7 @@ pub(crate) async fn healthy(
     if objects.is_empty() {
         return Ok(());
     }
-    let part = Applied { objects, ..Applied::default() };
-    rollout::watch(run, target, &part, &applied.options.limits).await.map(drop)
+    rollout::watch(run, target, &objects, &applied.options.limits).await.map(drop)
 }
 
 /// Waits until the operators of the set have brought the kinds of `later`; an operator that fails ends the wait.

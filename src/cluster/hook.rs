@@ -3,7 +3,6 @@
 //! Not part of the set: a hook carries no label of the project, so nothing prunes it between two runs. What may be left
 //! of it is in the project's record before it is made, so `down` finds it.
 
-use crate::cluster::apply::Applied;
 use crate::cluster::apply::done;
 use crate::cluster::apply::refusals;
 use crate::cluster::barrier;
@@ -74,36 +73,47 @@ pub async fn run_all(
     hooks: &[&Hook],
     limits: &Limits,
 ) -> fault::Result<()> {
-    let wire = target.wire();
     let wanted = prepared(run, target, hooks).await?;
-    let lock = run.or_stopped(lock::take(run, &wire, target)).await?;
-    let mut ended = Ok(());
-    for (one, hook) in wanted.iter().zip(hooks) {
-        let item = run.sink.item(Step::Apply, format!("{moment} hook {}", one.id));
-        let ran = run.or_stopped(begin(run, target, &wire, one, hook)).await;
-        let ran = match ran {
-            Ok(after) => end(run, target, &wire, one, after, limits).await,
-            Err(fault) => Err(fault),
-        };
-        item.finish(if ran.is_ok() { Outcome::Done } else { Outcome::Failed }, None);
-        if let Err(fault) = ran {
-            if fault.kind == fault::Kind::Rollout && hook.policies.contains(&Policy::Failed) {
-                take_away(run, &wire, one).await?;
-            }
-            ended = Err(failed(fault, release, moment, one));
-            break;
+    let work = async {
+        run.or_stopped(lock::hold(run, target)).await?;
+        for (one, hook) in wanted.iter().zip(hooks) {
+            run_one(run, target, one, hook, moment, limits)
+                .await
+                .map_err(|fault| failed(fault, release, moment, one))?;
         }
-    }
-    if ended.is_ok() {
         // As Helm does it: the last first, and only when all have ended well.
-        for (one, _) in
-            wanted.iter().zip(hooks).rev().filter(|(_, hook)| hook.policies.contains(&Policy::Succeeded))
-        {
-            run.or_stopped(take_away(run, &wire, one)).await?;
+        let done = |(_, hook): &(&Wanted, &&Hook)| hook.policies.contains(&Policy::Succeeded);
+        for (one, _) in wanted.iter().zip(hooks).rev().filter(done) {
+            run.or_stopped(take_away(run, &target.wire(), one)).await?;
         }
+        Ok(())
+    };
+    lock::scope(target, work).await
+}
+
+/// Runs one hook; one that fails is deleted where its policy says so.
+async fn run_one(
+    run: &Run,
+    target: &Target,
+    one: &Wanted,
+    hook: &Hook,
+    moment: Moment,
+    limits: &Limits,
+) -> fault::Result<()> {
+    let wire = target.wire();
+    let item = run.sink.item(Step::Apply, format!("{moment} hook {}", one.id));
+    let ran = match run.or_stopped(begin(run, target, &wire, one, hook)).await {
+        Ok(after) => end(run, target, &wire, one, after, limits).await,
+        Err(fault) => Err(fault),
+    };
+    item.finish(if ran.is_ok() { Outcome::Done } else { Outcome::Failed }, None);
+    if let Err(fault) = &ran
+        && fault.kind == fault::Kind::Rollout
+        && hook.policies.contains(&Policy::Failed)
+    {
+        take_away(run, &wire, one).await?;
     }
-    lock.release().await;
-    ended
+    ran
 }
 
 /// Deletes what hooks have left.
@@ -184,10 +194,7 @@ async fn end(
         return Ok(());
     }
     let body = one.object.value.clone();
-    let applied = Applied {
-        objects: vec![done(one.clone(), Outcome::Created, None, after.into(), body, false)],
-        ..Applied::default()
-    };
+    let applied = [done(one.clone(), Outcome::Created, None, after.into(), body, false)];
     rollout::healthy(run, target, &applied, limits).await?;
     if one.id.kind == "Pod" {
         // A pod that runs and is ready is healthy, but a hook has to come to its end.

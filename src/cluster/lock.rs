@@ -1,7 +1,8 @@
 //! One run at a time: a Lease with an owner and an expiry.
 //!
-//! Not held by a run that has nothing to write. An expired one is taken over, so a run that was killed locks nobody out
-//! for longer than half a minute, and on the machine that it ran on not at all; one that ends in any other way removes it.
+//! A run takes the lock with its first write ([`hold`]) and gives it back when its [`scope`] ends, however that ends; a run
+//! that has nothing to write takes none. An expired lock is taken over, so a run that was killed blocks others for at most
+//! half a minute, and runs on the same machine not at all.
 
 mod process;
 
@@ -27,7 +28,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::json;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -39,8 +44,8 @@ const LIFE: Duration = Duration::from_secs(30);
 /// How often it is renewed.
 const RENEWAL: Duration = Duration::from_secs(10);
 
-/// How long a server that does not answer is asked to take the lock back: it dies by itself soon enough.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long the deletion of the Lease is tried. The Lease expires on its own, so failing to delete it is not an error.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long another run is waited for: longer than a rollout may take.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -65,32 +70,40 @@ impl fmt::Display for Owner {
     }
 }
 
-/// The lock, held: renewed until it is released or dropped.
+/// The project's lock in one run. Part of the [`Target`], so every step of the run shares it.
 #[derive(Debug)]
-pub(crate) struct Held {
-    lost: watch::Receiver<bool>,
-    release: Option<oneshot::Sender<()>>,
-    keeper: Option<JoinHandle<()>>,
+pub struct RunLock {
+    held: Mutex<Option<Held>>,
+    /// How many [`scope`]s are open.
+    scopes: AtomicUsize,
+    lost: watch::Sender<bool>,
 }
 
-impl Held {
-    /// Does `work` until somebody else takes the lock.
-    pub(crate) async fn while_ours<T>(
-        &self,
-        work: impl Future<Output = fault::Result<T>>,
-    ) -> fault::Result<T> {
-        tokio::select! {
-            biased;
-            fault = self.lost() => Err(fault),
-            done = work => done,
+impl Default for RunLock {
+    fn default() -> RunLock {
+        RunLock { held: Mutex::default(), scopes: AtomicUsize::new(0), lost: watch::channel(false).0 }
+    }
+}
+
+impl RunLock {
+    /// Whether this run holds the lock.
+    pub(crate) fn is_held(&self) -> bool {
+        // Whoever is taking it does not hold it yet.
+        self.held.try_lock().is_ok_and(|held| held.is_some())
+    }
+
+    /// Deletes the Lease, and waits until that is done. What needs the lock after this takes it again.
+    pub(crate) async fn release(&self) {
+        if let Some(held) = self.held.lock().await.take() {
+            held.release().await;
         }
     }
 
-    /// Ends when somebody else has taken it.
+    /// Ends when another run has taken the lock.
     async fn lost(&self) -> Fault {
-        let mut lost = self.lost.clone();
+        let mut lost = self.lost.subscribe();
         if lost.wait_for(|lost| *lost).await.is_err() {
-            // It was given back, or its keeper is gone with the runtime: nobody has taken it.
+            // The sender is a field of `self`, so it is not dropped while this waits.
             std::future::pending::<()>().await;
         }
         Code::LockLost
@@ -99,13 +112,66 @@ impl Held {
                 "see what the other one does, then run `todo up` again: what is done already stays as it is",
             )
     }
+}
 
+/// Counts an open scope; a scope that is dropped before its end counts, too.
+struct Opened<'a>(&'a RunLock);
+
+impl<'a> Opened<'a> {
+    fn new(lock: &'a RunLock) -> Opened<'a> {
+        lock.scopes.fetch_add(1, Ordering::Relaxed);
+        Opened(lock)
+    }
+}
+
+impl Drop for Opened<'_> {
+    fn drop(&mut self) {
+        self.0.scopes.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Does `work`, within which [`hold`] takes the project's lock, and gives the lock back at the end, whatever ends it. Scopes
+/// nest: the outermost gives it back.
+///
+/// # Errors
+/// Those of the work; [`fault::Kind::Locked`] as soon as another run takes the lock away.
+pub async fn scope<T>(target: &Target, work: impl Future<Output = fault::Result<T>>) -> fault::Result<T> {
+    let lock = &*target.lock;
+    let opened = Opened::new(lock);
+    let ended = tokio::select! {
+        biased;
+        fault = lock.lost() => Err(fault),
+        ended = work => ended,
+    };
+    drop(opened);
+    if lock.scopes.load(Ordering::Relaxed) == 0 {
+        lock.release().await;
+    }
+    ended
+}
+
+/// Takes the lock, waiting for another run that holds it; does nothing if this run holds it already.
+pub(crate) async fn hold(run: &Run, target: &Target) -> fault::Result<()> {
+    debug_assert!(target.lock.scopes.load(Ordering::Relaxed) > 0, "nothing would give the lock back");
+    let mut held = target.lock.held.lock().await;
+    if held.is_none() {
+        *held = Some(take_from(Watched::new(run), &target.wire(), target).await?);
+    }
+    Ok(())
+}
+
+/// The task that renews the Lease, until it is released or dropped.
+#[derive(Debug)]
+struct Held {
+    release: oneshot::Sender<()>,
+    renewal: JoinHandle<()>,
+}
+
+impl Held {
     /// Gives it back, and waits until that is done.
-    pub(crate) async fn release(mut self) {
-        self.release.take();
-        if let Some(keeper) = self.keeper.take() {
-            let _ = keeper.await;
-        }
+    async fn release(self) {
+        drop(self.release);
+        let _ = self.renewal.await;
     }
 }
 
@@ -144,7 +210,7 @@ pub(crate) async fn wait(
     target: &Target,
     lease: Option<&Value>,
 ) -> fault::Result<bool> {
-    let Some(lease) = lease else { return Ok(false) };
+    let Some(lease) = lease.filter(|_| !target.lock.is_held()) else { return Ok(false) };
     let mut watched = Watched::new(run);
     let mut lease = Some(lease.clone());
     while let Some(held) = &lease {
@@ -159,12 +225,7 @@ pub(crate) async fn wait(
     Ok(true)
 }
 
-/// Takes the lock, waiting for whoever holds it.
-pub(crate) async fn take(run: &Run, wire: &Wire, target: &Target) -> fault::Result<Held> {
-    take_from(Watched::new(run), wire, target).await
-}
-
-/// As [`take`], from whoever was watched for some time already.
+/// Takes the lock, waiting for another run that holds it and that may have been watched for some time already.
 async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fault::Result<Held> {
     let run = watched.run;
     let namespace = Some(target.namespace.as_str());
@@ -265,8 +326,10 @@ impl<'a> Watched<'a> {
 /// Renews until it is told to stop, then removes the Lease.
 fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
     let (release, mut released) = oneshot::channel();
-    let (takeover, lost) = watch::channel(false);
-    let keeper = tokio::spawn(async move {
+    let lost = target.lock.lost.clone();
+    // A task that owned the run's lock would keep it from being dropped, and so renew it for ever.
+    let target = Target { lock: Arc::default(), ..target };
+    let renewal = tokio::spawn(async move {
         let mut current = lease;
         let acquired = current["spec"]["acquireTime"].clone();
         loop {
@@ -285,7 +348,7 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
                 Err(failure)
                     if failure.is_conflict() && still_mine(&wire, &target, &me, &mut current).await => {}
                 Err(failure) if failure.is_conflict() || failure.is_absent() => {
-                    takeover.send_replace(true);
+                    lost.send_replace(true);
                     return;
                 }
                 // The next renewal may come through; until then the lock lives.
@@ -294,11 +357,11 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
         }
         let uid = current["metadata"]["uid"].as_str().unwrap_or_default();
         let (kind, name, namespace) = (leases(), name(&target), Some(target.namespace.as_str()));
-        let shortly = |failure: &Failure| patience(failure).map(|_| FAREWELL);
+        let shortly = |failure: &Failure| patience(failure).map(|_| RELEASE_TIMEOUT);
         let delete = || wire.delete(&kind, namespace, &name, uid, Propagation::Background);
         let _ = persist_for(shortly, drop, delete).await;
     });
-    Held { lost, release: Some(release), keeper: Some(keeper) }
+    Held { release, renewal }
 }
 
 /// Whether the Lease that somebody has changed names us all the same; then `current` is how it is now.

@@ -17,7 +17,6 @@ use crate::cluster::inventory::Stored;
 use crate::cluster::kind;
 use crate::cluster::live;
 use crate::cluster::lock;
-use crate::cluster::lock::Held;
 use crate::cluster::namespace;
 use crate::cluster::owner;
 use crate::cluster::owner::Doing;
@@ -84,12 +83,7 @@ async fn run_all(
     options: RemoveOptions,
     grounds_stay: bool,
 ) -> fault::Result<Removed> {
-    let mut lock = None;
-    let removed = run.or_stopped(everything(run, target, options, grounds_stay, &mut lock)).await;
-    if let Some(lock) = lock {
-        lock.release().await;
-    }
-    removed
+    lock::scope(target, run.or_stopped(everything(run, target, options, grounds_stay))).await
 }
 
 async fn everything(
@@ -97,7 +91,6 @@ async fn everything(
     target: &Target,
     options: RemoveOptions,
     grounds_stay: bool,
-    lock: &mut Option<Held>,
 ) -> fault::Result<Removed> {
     let wire = target.wire();
     let (stored, home) = read(run, &wire, target, options.adopt).await?;
@@ -112,13 +105,13 @@ async fn everything(
             _ => None,
         };
         if lock::wait(run, &wire, target, held.as_ref()).await? {
-            return Box::pin(everything(run, target, options, grounds_stay, lock)).await;
+            return Box::pin(everything(run, target, options, grounds_stay)).await;
         }
         return Ok(sorted.said(run, Vec::new(), grounds_stay));
     }
     // Nothing new can be written to a namespace that is being deleted, a lock as little as anything else.
     if home.as_ref().is_some_and(|home| !live::is_terminating(home)) {
-        *lock = Some(lock::take(run, &wire, target).await?);
+        lock::hold(run, target).await?;
         // What a run that was in our way has made is to go, too.
         let (stored, home) = read(run, &wire, target, options.adopt).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
@@ -126,11 +119,7 @@ async fn everything(
         remember(run, &wire, target, &mut sorted).await?;
     }
     let go = std::mem::take(&mut sorted.go);
-    let deleted = delete(run, &wire, Step::Remove, go);
-    let mut removed = match lock {
-        Some(lock) => lock.while_ours(deleted).await?,
-        None => deleted.await?,
-    };
+    let mut removed = delete(run, &wire, Step::Remove, go).await?;
 
     let mut namespaces = BTreeMap::new();
     for (id, member) in std::mem::take(&mut sorted.namespaces) {
@@ -152,9 +141,8 @@ async fn everything(
     if !home_goes {
         forget(run, &wire, target, &sorted).await?;
     }
-    if let Some(lock) = lock.take() {
-        lock.release().await;
-    }
+    // The Lease is in the namespace: once that is being deleted, the lock can no longer be renewed.
+    target.lock.release().await;
     removed.extend(delete(run, &wire, Step::Remove, namespaces).await?);
     Ok(sorted.said(run, removed, false))
 }

@@ -35,22 +35,16 @@ pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Res
     let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
     let entries = inventory.map(|inventory| inventory.entries).unwrap_or_default();
     let chosen = chosen(&entries, names)?;
-    run.or_stopped(async {
-        let wire = target.wire();
-        let mut applied = Applied { lock: Some(lock::take(run, &wire, target).await?), ..Applied::default() };
+    let work = run.or_stopped(async {
+        lock::hold(run, target).await?;
+        let (mut applied, wire) = (Applied::default(), target.wire());
         let now = target.clock.now().to_string();
         for entry in chosen {
-            match one(run, &wire, entry, &now).await {
-                Ok(object) => applied.objects.extend(object),
-                Err(fault) => {
-                    applied.release().await;
-                    return Err(fault);
-                }
-            }
+            applied.objects.extend(one(run, &wire, entry, &now).await?);
         }
         Ok(applied)
-    })
-    .await
+    });
+    lock::scope(target, work).await
 }
 
 /// Jobs and bare pods run once; nothing makes them anew.

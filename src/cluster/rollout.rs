@@ -15,7 +15,6 @@ mod tests;
 
 pub use crate::cluster::judge::limits::Limits;
 
-use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::blame;
 use crate::cluster::health::Verdict;
@@ -61,25 +60,41 @@ pub struct Rolled {
     pub warnings: Vec<Finding>,
 }
 
-/// Waits until everything that was applied is healthy. A [`Kind::Rollout`] fault has one finding per broken object.
-pub async fn rollout(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<Rolled> {
+/// Waits until all of `objects` are healthy. `before_watching` is done first, unless nothing was written and everything is
+/// healthy already.
+///
+/// # Errors
+/// A [`Kind::Rollout`] fault has one finding for each broken object.
+pub async fn rollout(
+    run: &Run,
+    target: &Target,
+    objects: &[AppliedObject],
+    limits: &Limits,
+    before_watching: impl Future<Output = ()>,
+) -> Result<Rolled> {
     let step = run.sink.step(Step::Rollout);
-    let unchanged = applied.objects.iter().all(|object| object.outcome == Outcome::Unchanged);
-    if unchanged && let Some(rolled) = run.or_stopped(settled::look(target, applied, limits)).await? {
+    let unchanged = objects.iter().all(|object| object.outcome == Outcome::Unchanged);
+    if unchanged && let Some(rolled) = run.or_stopped(settled::look(target, objects, limits)).await? {
         for finding in &rolled.warnings {
             run.sink.warn(finding.clone());
         }
         step.finish(Outcome::Unchanged, None);
         return Ok(rolled);
     }
-    let rolled = run.or_stopped(applied.unless_lost(Box::pin(watch(run, target, applied, limits)))).await?;
+    before_watching.await;
+    let rolled = run.or_stopped(Box::pin(watch(run, target, objects, limits))).await?;
     step.finish(Outcome::Done, None);
     Ok(rolled)
 }
 
 /// As [`rollout`], for what is waited for within another step.
-pub(crate) async fn healthy(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<()> {
-    run.or_stopped(Box::pin(watch(run, target, applied, limits))).await.map(drop)
+pub(crate) async fn healthy(
+    run: &Run,
+    target: &Target,
+    objects: &[AppliedObject],
+    limits: &Limits,
+) -> Result<()> {
+    run.or_stopped(Box::pin(watch(run, target, objects, limits))).await.map(drop)
 }
 
 /// One list, as JSON.
@@ -104,8 +119,8 @@ fn waits(object: &AppliedObject) -> bool {
     !at_once(&object.id.group, &object.id.kind)
 }
 
-fn judge_of(applied: &Applied, limits: &Limits, now: Timestamp) -> Judge {
-    let subjects = applied.objects.iter().map(|object| Subject {
+fn judge_of(objects: &[AppliedObject], limits: &Limits, now: Timestamp) -> Judge {
+    let subjects = objects.iter().map(|object| Subject {
         id: object.id.clone(),
         generation: object.generation,
         changed: object.outcome != Outcome::Unchanged,
@@ -116,23 +131,28 @@ fn judge_of(applied: &Applied, limits: &Limits, now: Timestamp) -> Judge {
 }
 
 /// What is known before the cluster has said anything: objects that are there as soon as they are written.
-fn known(applied: &Applied) -> Snapshot {
+fn known(objects: &[AppliedObject]) -> Snapshot {
     let mut snapshot = Snapshot::default();
-    for object in applied.objects.iter().filter(|object| !waits(object)) {
+    for object in objects.iter().filter(|object| !waits(object)) {
         snapshot.know(object.id.clone(), object.after.clone());
     }
     snapshot
 }
 
 /// As [`rollout`], as a part of another step.
-pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits: &Limits) -> Result<Rolled> {
-    let mut snapshot = known(applied);
-    let mut feed = Feed::start(target, applied, &mut snapshot);
+pub(crate) async fn watch(
+    run: &Run,
+    target: &Target,
+    objects: &[AppliedObject],
+    limits: &Limits,
+) -> Result<Rolled> {
+    let mut snapshot = known(objects);
+    let mut feed = Feed::start(target, objects, &mut snapshot);
     let mut evidence = Evidence::new(target);
-    let mut items = Items::open(&run.sink, applied);
+    let mut items = Items::open(&run.sink, objects);
     let (epoch, began) = (run.world.clock.now(), Instant::now());
     let clock = || epoch.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
-    let mut judge = judge_of(applied, limits, clock());
+    let mut judge = judge_of(objects, limits, clock());
     loop {
         tokio::select! {
             more = feed.next(&mut snapshot, BREATH) => match more {
@@ -150,7 +170,7 @@ pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits:
         match judge.decide(now) {
             Decision::Wait => {}
             Decision::Healthy => {
-                let warnings = warnings(&judge, applied, &snapshot);
+                let warnings = warnings(&judge, objects, &snapshot);
                 for finding in &warnings {
                     run.sink.warn(finding.clone());
                 }
@@ -161,7 +181,7 @@ pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits:
                 judge.observe(clock(), &snapshot);
                 let findings = judge.findings(&snapshot);
                 items.close(&judge.observe(clock(), &snapshot));
-                return Err(broken(findings, applied));
+                return Err(broken(findings, objects));
             }
             stop => {
                 let mut findings = judge.unfinished(&snapshot);
@@ -173,18 +193,17 @@ pub(crate) async fn watch(run: &Run, target: &Target, applied: &Applied, limits:
     }
 }
 
-fn warnings(judge: &Judge, applied: &Applied, snapshot: &Snapshot) -> Vec<Finding> {
+fn warnings(judge: &Judge, objects: &[AppliedObject], snapshot: &Snapshot) -> Vec<Finding> {
     // A Service for which no template is written was told of before anything was.
     let templates: Vec<PodTemplate<'_>> =
-        applied.objects.iter().filter_map(|object| pods::template(&object.object.value)).collect();
+        objects.iter().filter_map(|object| pods::template(&object.object.value)).collect();
     let chosen = |service: &AppliedObject| {
         let selector = service.object.value["spec"]["selector"].as_object();
         selector.is_some_and(|selector| {
             templates.iter().any(|template| pods::selects(selector, template.labels()))
         })
     };
-    let services =
-        applied.objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
+    let services = objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
     let astray = services.filter(|service| chosen(service)).filter_map(|object| {
         let service = snapshot.get(&object.id).unwrap_or(&object.object.value);
         blame::service::astray(service, &object.object, snapshot)
@@ -198,13 +217,13 @@ fn forbidden(what: &str) -> Finding {
         .help(format!("grant the verbs `list` and `watch` on {what} to see why a pod does not start"))
 }
 
-fn broken(findings: Vec<Finding>, applied: &Applied) -> Fault {
+fn broken(findings: Vec<Finding>, objects: &[AppliedObject]) -> Fault {
     let subjects: std::collections::BTreeSet<&str> = findings
         .iter()
         .filter(|finding| finding.severity == Severity::Error)
         .filter_map(|finding| finding.subject.as_deref())
         .collect();
-    let all = applied.objects.iter().filter(|object| waits(object)).count();
+    let all = objects.iter().filter(|object| waits(object)).count();
     let names: Vec<&str> = subjects.into_iter().collect();
     let message = match names.as_slice() {
         [one] => format!("{one} does not become healthy"),

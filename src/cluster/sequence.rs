@@ -65,22 +65,17 @@ impl Writing<'_> {
         if new {
             barrier::make_namespace(run, &wire, target).await?;
         }
-        let lock = lock::take(run, &wire, target).await?;
+        let was_locked = survey.lease.is_some() && !target.lock.is_held();
+        lock::hold(run, target).await?;
         let mut applied = Applied { options: self.options, ..Applied::default() };
-        let work = Box::pin(self.locked(&wire, new, first, survey, decided, &mut applied));
-        let done = lock.while_ours(work).await;
-        if let Err(fault) = done {
-            lock.release().await;
-            return Err(fault);
-        }
-        applied.lock = Some(lock);
+        Box::pin(self.locked(&wire, new || was_locked, first, survey, decided, &mut applied)).await?;
         Ok(applied)
     }
 
     async fn locked(
         &self,
         wire: &Wire,
-        new: bool,
+        stale: bool,
         first: Inventory,
         survey: Survey,
         decided: Vec<Decided>,
@@ -95,8 +90,8 @@ impl Writing<'_> {
         let seen = version(survey.stored.as_ref());
         let intervened =
             now.as_ref().and_then(|secret| secret["metadata"]["resourceVersion"].as_str()) != seen.as_deref();
-        let (survey, decided) = if new || intervened || survey.lease.is_some() {
-            // In a namespace that was just made the server can say now what it could not say before.
+        let (survey, decided) = if stale || intervened {
+            // Another run may have written meanwhile; in a new namespace the server can say now what it could not say before.
             plan(run, target, wanted, &first, self.options).await?
         } else {
             (survey, decided)

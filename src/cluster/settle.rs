@@ -108,20 +108,11 @@ fn holds_data(object: &Value) -> Option<&'static str> {
 }
 
 /// Ends a good run. Writes nothing if nothing has changed.
-pub async fn settle(run: &Run, target: &Target, mut applied: Applied) -> fault::Result<Settled> {
-    let lock = applied.lock.take();
-    let work = Box::pin(run.or_stopped(settled(run, target, &applied, lock.is_some())));
-    let settled = match &lock {
-        Some(lock) => lock.while_ours(work).await,
-        None => work.await,
-    };
-    if let Some(lock) = lock {
-        lock.release().await;
-    }
-    settled
+pub async fn settle(run: &Run, target: &Target, applied: Applied) -> fault::Result<Settled> {
+    lock::scope(target, Box::pin(run.or_stopped(settled(run, target, &applied)))).await
 }
 
-async fn settled(run: &Run, target: &Target, applied: &Applied, locked: bool) -> fault::Result<Settled> {
+async fn settled(run: &Run, target: &Target, applied: &Applied) -> fault::Result<Settled> {
     let wanted: BTreeSet<ObjectId> = applied
         .objects
         .iter()
@@ -140,12 +131,8 @@ async fn settled(run: &Run, target: &Target, applied: &Applied, locked: bool) ->
         return Ok(Settled { kept: candidates.stay, ..Settled::default() });
     }
     let wire = target.wire();
-    let held = if locked { None } else { Some(lock::take(run, &wire, target).await?) };
-    let done = finish(run, target, &wire, applied, candidates).await;
-    if let Some(held) = held {
-        held.release().await;
-    }
-    done
+    lock::hold(run, target).await?;
+    finish(run, target, &wire, applied, candidates).await
 }
 
 /// Whether the inventory already says all that could be written down.

@@ -4,6 +4,7 @@
 
 use crate::clock::Clock;
 use crate::cluster::inventory;
+use crate::cluster::lock::RunLock;
 use crate::cluster::retry::persist;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
@@ -48,6 +49,8 @@ pub struct Target {
     pub origin: Arc<Origin>,
     /// What time it is here.
     pub clock: Clock,
+    /// The project's lock in this run.
+    pub lock: Arc<RunLock>,
 }
 
 impl fmt::Debug for Target {
@@ -89,7 +92,8 @@ impl Target {
         origin: Arc<Origin>,
     ) -> Result<Target, Fault> {
         let client = client(run, kubeconfig, context, guard).await?;
-        Ok(Target { client, namespace, project, origin, clock: run.world.clock.clone() })
+        let clock = run.world.clock.clone();
+        Ok(Target { client, namespace, project, origin, clock, lock: Arc::default() })
     }
 
     /// Asks by [`Target::client`], and again while the server stumbles; `item` is what waits meanwhile, `doing` what could

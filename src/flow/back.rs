@@ -8,6 +8,8 @@ use crate::cluster::apply::ApplyOptions;
 use crate::cluster::apply::apply;
 use crate::cluster::revision;
 use crate::cluster::revision::Earlier;
+use crate::cluster::rollout::rollout;
+use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
 use crate::cluster::unstick::unstick;
 use crate::event::Code;
@@ -17,7 +19,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::redaction;
-use crate::flow::up::healthy;
+use crate::flow::up::limits;
 use crate::run::Run;
 
 /// Applies a revision as it was, and waits until it is healthy.
@@ -29,11 +31,10 @@ pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli:
     applied.left = left;
     let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, Some(format!("as in revision {number}")));
-    if let Err(fault) = unstick(run, target, &applied).await {
-        applied.release().await;
-        return Err(fault);
-    }
-    healthy(run, target, applied, wait).await
+    unstick(run, target, &applied).await?;
+    rollout(run, target, &applied.objects, &limits(wait), redaction::cluster(run, target, Step::Apply))
+        .await?;
+    settle(run, target, applied).await.map(drop)
 }
 
 /// After `fault`, goes back to the last revision that ran well. Returns what the run ends with: the fault, and where

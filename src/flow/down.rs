@@ -4,6 +4,7 @@ use crate::cli;
 use crate::cluster::helm;
 use crate::cluster::helm::Where;
 use crate::cluster::hook;
+use crate::cluster::lock;
 use crate::cluster::owner::Doing;
 use crate::cluster::release;
 use crate::cluster::release::Record;
@@ -48,7 +49,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
         _ if flags.delete => {}
         Now::There(site) => {
             let target = site.target(run, project).await?;
-            let work = take_away(run, project, &site, &target, flags);
+            let work = lock::scope(&target, take_away(run, project, &site, &target, flags));
             while_up(run, project, &target, Box::pin(work)).await?;
         }
         Now::Not(state) => out_of_reach(run, project, &state)?,

@@ -35,7 +35,7 @@ use std::sync::Arc;
 
 /// What is to be in the cluster, and what is to be built for it.
 #[derive(Debug)]
-pub(crate) struct Gathered {
+pub(crate) struct Planned {
     /// The objects.
     pub(crate) plan: Plan,
     /// The images, in the order of deploy.toml.
@@ -43,7 +43,7 @@ pub(crate) struct Gathered {
 }
 
 /// Reads all that the project has. Warnings are told as they are found.
-pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered> {
+pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned> {
     let images = blocking(run, project, survey);
     let written = manifest::load(run, &project.root, &project.namespace, &project.sources);
     let (images, written) = tokio::join!(images, written);
@@ -94,7 +94,7 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Gathered
     }
     let hooks = plan.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
     redaction::objects(run, plan.objects.iter().chain(hooks));
-    Ok(Gathered { plan, images })
+    Ok(Planned { plan, images })
 }
 
 /// Images that no registry would bring to the nodes of another cluster.

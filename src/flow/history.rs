@@ -1,7 +1,7 @@
 //! `todo history` and `todo rollback`: the revisions that ran well, and the way back to one.
 
 use crate::cli;
-use crate::cluster::owner::Doing;
+use crate::cluster::lock;
 use crate::cluster::release;
 use crate::cluster::revision;
 use crate::cluster::target::Target;
@@ -13,10 +13,8 @@ use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::alive::while_up;
 use crate::flow::back;
+use crate::flow::connected::deployed;
 use crate::flow::hooks;
-use crate::flow::owner;
-use crate::flow::reach;
-use crate::flow::redaction;
 use crate::flow::up::limits;
 use crate::manifest::hook::Moment;
 use crate::project::Project;
@@ -25,10 +23,8 @@ use crate::run::Run;
 
 /// Lists the revisions, the newest first.
 pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
-    let target = reach::running(run, project).await?;
-    owner::check(run, project, &target, None, false, Doing::Using).await?;
+    let target = deployed(run, project, Step::Preflight).await?;
     let revisions = revision::history(run, &target).await?;
-    redaction::cluster(run, &target, Step::Preflight).await;
     let rows = revisions.iter().map(|one| {
         let made = one.created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         vec![one.number.to_string(), made, one.objects.to_string(), one.images.join(", ")]
@@ -44,10 +40,9 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
 
 /// Applies the objects of an earlier revision as they were then, and waits until they are healthy.
 pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Result<Answer> {
-    let target = reach::running(run, project).await?;
-    owner::check(run, project, &target, None, false, Doing::Using).await?;
-    redaction::cluster(run, &target, Step::Apply).await;
-    while_up(run, project, &target, Box::pin(back_to(run, &target, flags))).await
+    let target = deployed(run, project, Step::Apply).await?;
+    let work = Box::pin(lock::scope(&target, back_to(run, &target, flags)));
+    while_up(run, project, &target, work).await
 }
 
 async fn back_to(run: &Run, target: &Target, flags: &cli::Rollback) -> Result<Answer> {

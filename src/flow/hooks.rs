@@ -4,6 +4,7 @@
 //! good run and asks for nothing else. Whether a change is an installation or an upgrade is not Helm's to say but the
 //! project's own record's: a release is installed once its hooks have ended well.
 
+use crate::cluster::apply::AppliedObject;
 use crate::cluster::helm;
 use crate::cluster::helm::Found;
 use crate::cluster::hook;
@@ -17,28 +18,36 @@ use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::Object;
-use crate::manifest::ObjectId;
 use crate::manifest::Release;
 use crate::manifest::hook::Hook;
 use crate::manifest::hook::Moment;
 use crate::manifest::hook::at;
 use crate::project::Mode;
 use crate::run::Run;
-use kube::core::ApiResource;
 use serde_json::Value;
 
 mod leaving;
 
-/// What the releases of a run are, between its beginning and its end.
+/// The Helm releases of a run, compared with the record of the last good run. Its hooks run in an order that the types
+/// keep: [`ReleasePlan::install`] → [`Installing::retire`] → [`Retiring::finish`].
 #[derive(Debug, Default)]
-pub(crate) struct Course {
+pub(crate) struct ReleasePlan {
     record: Record,
     changed: Vec<Changed>,
-    /// What the record has and deploy.toml has no longer.
+    /// Keys of releases that the record has and deploy.toml no longer has.
     gone: Vec<String>,
-    /// What Helm has of the releases that are to be ours.
+    /// Namespace and name of Helm's own releases that this project takes over (`--adopt`).
     adopted: Vec<(String, String)>,
 }
+
+/// Releases whose hooks before the objects have run: the objects may be written.
+#[derive(Debug)]
+pub(crate) struct Installing(ReleasePlan);
+
+/// Releases whose objects are healthy; the `pre-delete` hooks of those that deploy.toml no longer has have run, so their
+/// objects may be pruned.
+#[derive(Debug)]
+pub(crate) struct Retiring(ReleasePlan);
 
 /// A release of which something is another than at the end of the last good run.
 #[derive(Debug)]
@@ -103,7 +112,7 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
     }
 }
 
-impl Course {
+impl ReleasePlan {
     /// Compares the releases, their images bound, with what the record says of them.
     pub(crate) async fn of(
         run: &Run,
@@ -111,7 +120,7 @@ impl Course {
         releases: &[Release],
         objects: &[Object],
         adopted: Vec<(String, String)>,
-    ) -> Result<Course> {
+    ) -> Result<ReleasePlan> {
         let record = release::read(run, target).await?;
         let changed = releases.iter().filter_map(|release| {
             let digest = digest(release, objects);
@@ -122,11 +131,11 @@ impl Course {
         });
         let changed = changed.collect();
         let gone = leaving::gone(&record, releases);
-        Ok(Course { record, changed, gone, adopted })
+        Ok(ReleasePlan { record, changed, gone, adopted })
     }
 
     /// What is to run, as `todo plan` lists it: what, of what, where that is written, and why.
-    pub(crate) fn plan(&self) -> Vec<(&'static str, String, String, String)> {
+    pub(crate) fn rows(&self) -> Vec<(&'static str, String, String, String)> {
         let mut rows = Vec::new();
         for one in &self.changed {
             let (name, hooks) = (&one.release.chart.release, &one.release.hooks);
@@ -148,38 +157,28 @@ impl Course {
         rows
     }
 
-    /// Whether something is to run before the objects are applied.
-    pub(crate) fn has_beginning(&self) -> bool {
+    /// Whether hooks are to run before the objects are written.
+    pub(crate) fn has_hooks_before(&self) -> bool {
         self.changed.iter().any(|one| !at(&one.release.hooks, one.moments().0).is_empty())
     }
 
     /// Whether no chart is another than at the end of the last good run.
-    pub(crate) fn is_idle(&self) -> bool {
+    pub(crate) fn is_unchanged(&self) -> bool {
         self.changed.is_empty() && self.gone.is_empty()
     }
 
-    /// Whether Helm has to install this release anew: something of it has changed.
-    pub(crate) fn is_changed(&self, release: &Release) -> bool {
-        self.changed.iter().any(|one| key(&one.release) == key(release))
-    }
-
-    /// Helm's revision of a release at the end of the last good run.
-    pub(crate) fn revision(&self, release: &Release) -> Option<u64> {
-        self.record.releases.get(&key(release))?.helm
-    }
-
     /// Runs the hooks that come before the objects.
-    pub(crate) async fn begin(&mut self, run: &Run, target: &Target, limits: &Limits) -> Result<()> {
-        self.run(run, target, limits, |moments| moments.0).await
+    pub(crate) async fn install(mut self, run: &Run, target: &Target, limits: &Limits) -> Result<Installing> {
+        self.run(run, target, limits, |moments| moments.0).await?;
+        Ok(Installing(self))
     }
 
-    /// Runs the hooks that come after the objects, and writes down that the releases are what they are.
-    pub(crate) async fn end(
+    async fn after_installation(
         &mut self,
         run: &Run,
         target: &Target,
         limits: &Limits,
-        released: &[(ObjectId, ApiResource)],
+        released: &[AppliedObject],
     ) -> Result<()> {
         self.run(run, target, limits, |moments| moments.1).await?;
         for (namespace, name) in &self.adopted {
@@ -200,7 +199,7 @@ impl Course {
             deployed.installed = true;
             deployed.helm = helm;
             let own = released.iter().filter(|_| helm.is_some());
-            deployed.objects = own.map(|(id, resource)| Entry::of(id.clone(), resource)).collect();
+            deployed.objects = own.map(|one| Entry::of(one.id.clone(), &one.resource)).collect();
             deployed.digest = Some(one.digest.clone());
             deployed.hooks = one.release.hooks.iter().map(|hook| Value::clone(&hook.object.value)).collect();
         }
@@ -224,6 +223,46 @@ impl Course {
             hook::run_all(run, target, &one.release.chart.release, moment, &hooks, limits).await?;
         }
         Ok(())
+    }
+}
+
+impl Installing {
+    /// Whether Helm has to install this release: something of it has changed.
+    pub(crate) fn is_changed(&self, release: &Release) -> bool {
+        self.0.changed.iter().any(|one| key(&one.release) == key(release))
+    }
+
+    /// Helm's revision of a release at the end of the last good run.
+    pub(crate) fn revision(&self, release: &Release) -> Option<u64> {
+        self.0.record.releases.get(&key(release))?.helm
+    }
+
+    /// Runs the `pre-delete` hooks of releases that deploy.toml no longer has, unless `no_hooks`.
+    pub(crate) async fn retire(
+        mut self,
+        run: &Run,
+        target: &Target,
+        limits: &Limits,
+        no_hooks: bool,
+    ) -> Result<Retiring> {
+        self.0.before_deletion(run, target, limits, no_hooks).await?;
+        Ok(Retiring(self.0))
+    }
+}
+
+impl Retiring {
+    /// Runs the hooks that come after the deletion of releases (unless `no_hooks`) and after the installation of others, and
+    /// records what is deployed. `released` are the objects that Helm itself has installed.
+    pub(crate) async fn finish(
+        mut self,
+        run: &Run,
+        target: &Target,
+        limits: &Limits,
+        no_hooks: bool,
+        released: &[AppliedObject],
+    ) -> Result<()> {
+        self.0.after_deletion(run, target, limits, no_hooks).await?;
+        self.0.after_installation(run, target, limits, released).await
     }
 }
 

@@ -5,13 +5,10 @@ use crate::cluster::logs;
 use crate::cluster::logs::Ask;
 use crate::cluster::logs::Line;
 use crate::cluster::logs::Logs;
-use crate::cluster::owner::Doing;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
-use crate::flow::owner;
-use crate::flow::reach;
-use crate::flow::redaction;
+use crate::flow::connected::deployed;
 use crate::project::Project;
 use crate::report::logs::LogLine;
 use crate::run::Run;
@@ -39,9 +36,7 @@ impl Lines {
 
 /// Reads the logs that `flags` ask for.
 pub async fn logs(run: &Run, project: &Project, flags: &cli::Logs) -> Result<Answer> {
-    let target = reach::running(run, project).await?;
-    owner::check(run, project, &target, None, false, Doing::Using).await?;
-    redaction::cluster(run, &target, Step::Preflight).await;
+    let target = deployed(run, project, Step::Preflight).await?;
     let cli::Logs { names, container, previous, follow, lines } = flags.clone();
     let ask = Ask { names, container, previous, follow, lines };
     let logs = logs::logs(run, &target, ask).await?;

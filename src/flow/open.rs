@@ -28,9 +28,9 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
     let target = site.target(run, project).await?;
     owner::check(run, project, &target, None, false, Doing::Using).await?;
     let objects = deployed(run, &target).await?;
-    let proved = up::open(run, project, &target, &site, &objects, up::ANSWER).await?;
+    let proved = up::verify::open(run, project, &target, &site, &objects, up::verify::ANSWER).await?;
     let unwritten = hosts::found(run, project, &proved, false, false);
-    let answer = up::answer(&proved, unwritten);
+    let answer = up::verify::answer(&proved, unwritten);
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {

@@ -2,7 +2,6 @@
 
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::compare::Action;
-use crate::cluster::compare::Comparison;
 use crate::cluster::compare::Difference;
 use crate::cluster::owner::Doing;
 use crate::cluster::owner::Wants;
@@ -13,18 +12,16 @@ use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::connected::Connected;
 use crate::flow::gather::gather;
 use crate::flow::hooks;
-use crate::flow::hooks::Course;
-use crate::flow::outlook::Outlook;
-use crate::flow::outlook::outlook;
 use crate::flow::owner;
+use crate::flow::preview::Preview;
+use crate::flow::preview::preview;
 use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::redaction;
-use crate::image::Looked;
 use crate::manifest::Object;
-use crate::manifest::bind::Bound;
 use crate::minikube;
 use crate::minikube::State;
 use crate::project::Project;
@@ -39,30 +36,30 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     let gathered = gather(run, project).await?;
     let objects = gathered.plan.objects;
     let site = match reach::look(run, project).await? {
-        Now::There(site) => site,
+        Now::There(site) => *site,
         Now::Not(state) => return without_cluster(project, &objects, &state),
     };
-    let target = site.target(run, project).await?;
-    redaction::cluster(run, &target, Step::Preflight).await;
+    let to = Connected::to(run, project, site).await?;
+    redaction::cluster(run, &to.target, Step::Preflight).await;
     let releases = gathered.plan.releases;
     let wants = Wants::of(&objects);
-    let adopt = owner::check(run, project, &target, Some(&wants), options.adopt, Doing::Up).await?;
-    if let Err(fault) = hooks::owners(run, &target, &releases, options.adopt).await {
+    let adopt = owner::check(run, project, &to.target, Some(&wants), options.adopt, Doing::Up).await?;
+    if let Err(fault) = hooks::owners(run, &to.target, &releases, options.adopt).await {
         let warnings = fault.findings.into_iter();
         warnings.for_each(|finding| run.sink.warn(Finding { severity: Severity::Warning, ..finding }));
     }
     let options = ApplyOptions { adopt, ..options };
-    let ahead = outlook(run, project, &site, &target, objects, releases, &gathered.images, &options).await?;
-    let Outlook { looked, bound, comparison, course } = ahead;
-    if !comparison.refused.is_empty() {
+    let preview = preview(&to, objects, releases, &gathered.images, &options).await?;
+    let refused = &preview.comparison.refused;
+    if !refused.is_empty() {
         return Err(Code::ObjectsRefused
             .fault(Kind::Apply, "the cluster would refuse it")
-            .findings(comparison.refused));
+            .findings(refused.clone()));
     }
-    for note in &comparison.notes {
+    for note in &preview.comparison.notes {
         run.sink.warn(note.clone());
     }
-    Ok(told(&project.namespace, &looked, &comparison, &course, &bound))
+    Ok(told(&project.namespace, &preview))
 }
 
 /// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
@@ -87,13 +84,8 @@ fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Resu
     Ok(list(rows, json))
 }
 
-fn told(
-    home: &Namespace,
-    looked: &[Looked],
-    comparison: &Comparison,
-    course: &Course,
-    bound: &Bound,
-) -> Answer {
+fn told(home: &Namespace, preview: &Preview) -> Answer {
+    let Preview { looked, bound, comparison, charts } = preview;
     let builds = looked.iter().filter(|image| image.reference.is_none());
     let builds =
         builds.map(|image| row("build", &format!("image {}", image.name), "", &image.why.join(", ")));
@@ -102,7 +94,7 @@ fn told(
         .iter()
         .filter(|one| one.action != Action::Unchanged)
         .flat_map(|one| lines(home, one));
-    let runs = course.plan().into_iter().map(|(what, of, at, why)| row(what, &of, &at, &why));
+    let runs = charts.rows().into_iter().map(|(what, of, at, why)| row(what, &of, &at, &why));
     let fields = bound.changes.iter().map(|change| {
         let policy =
             change.policy.as_ref().map(|policy| format!(", pull policy {policy}")).unwrap_or_default();
@@ -117,7 +109,7 @@ fn told(
         "bound": bound.changes.iter().map(|change| json!({
             "object": change.id.to_string(), "image": change.name, "says": change.image, "policy": change.policy,
         })).collect::<Vec<_>>(),
-        "releases": course.plan().iter().map(|(what, of, _, why)| json!({
+        "releases": charts.rows().iter().map(|(what, of, _, why)| json!({
             "what": what, "of": of, "why": why,
         })).collect::<Vec<_>>(),
         "images": looked.iter().map(|image| json!({

@@ -115,7 +115,7 @@ impl Site {
         let (namespace, project) = (project.namespace.clone(), project.name.clone());
         if let Some(Connection(client)) = &self.api {
             let (client, clock) = (client.clone(), run.world.clock.clone());
-            return Ok(Target { client, namespace, project, origin, clock });
+            return Ok(Target { client, namespace, project, origin, clock, lock: Arc::default() });
         }
         Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, project, origin).await
     }

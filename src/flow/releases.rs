@@ -6,13 +6,13 @@
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::helm;
 use crate::cluster::helm::Where;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::Result;
-use crate::flow::hooks::Course;
+use crate::flow::connected::Connected;
+use crate::flow::hooks::Installing;
 use crate::flow::reach::Site;
 use crate::image::Built;
 use crate::manifest::Object;
@@ -87,17 +87,14 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
 }
 
 /// Lets Helm install what is its own and has changed, and returns all of it to be waited for.
-#[expect(clippy::too_many_arguments, reason = "each is what another step has found")]
 pub(crate) async fn install(
-    run: &Run,
-    project: &Project,
-    site: &Site,
-    target: &Target,
+    to: &Connected<'_>,
     releases: &[Release],
     objects: &[Object],
-    course: &Course,
+    installing: &Installing,
     built: &[Built],
 ) -> Result<Vec<AppliedObject>> {
+    let Connected { run, project, site, target } = to;
     let mut seen = Vec::new();
     for release in releases.iter().filter(|release| release.chart.mode == Mode::Release) {
         let (name, namespace) = (release.chart.release.as_str(), release.namespace.as_str());
@@ -106,7 +103,7 @@ pub(crate) async fn install(
         let before = helm::look(run, target, &own).await?;
         let found = helm::find(run, target, namespace, name).await?;
         let revision = found.map(|found| found.revision);
-        if course.is_changed(release) || revision.is_none() || revision != course.revision(release) {
+        if installing.is_changed(release) || revision.is_none() || revision != installing.revision(release) {
             let program = run.world.program.clone().ok_or_else(|| {
                 Code::InternalError
                     .fault(Kind::Internal, "the system does not say which program this is")

@@ -70,7 +70,7 @@ async fn after_a_failed_run_the_last_good_one_comes_back_and_is_no_new_revision(
     stage.up(&set(1)).await;
     let mut failed = set(2);
     failed.push(config("new", json!({"n": "2"})));
-    apply(&stage.run, &stage.target, failed.clone(), &ApplyOptions::default()).await.unwrap().release().await;
+    apply(&stage.run, &stage.target, failed.clone(), &ApplyOptions::default()).await.unwrap();
     assert_eq!(back(&stage, Some(1)).await, ["Changed ConfigMap/settings", "Pruned ConfigMap/new"]);
     assert_eq!(revisions(&stage).await, [(1, 3)]);
 }

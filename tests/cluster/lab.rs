@@ -9,10 +9,10 @@ use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use serde_json::json;
 use std::time::Duration;
-use std::time::Instant;
 use todo::cluster::apply::ApplyOptions;
 use todo::cluster::apply::apply;
 use todo::cluster::compare::compare;
+use todo::cluster::lock::scope;
 use todo::cluster::lock::unlock;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;
@@ -95,25 +95,24 @@ async fn a_lock_is_renewed_and_a_run_that_has_lost_it_stops() {
     let mut never = deployment("busybox", 1);
     never.value["spec"]["template"]["spec"]["containers"][0]["readinessProbe"] =
         json!({"exec": {"command": ["false"]}});
-    let applied = apply(&lab.run, &lab.target, vec![never], &ApplyOptions::default()).await.unwrap();
-    let (run, target) = (lab.run.clone(), lab.target.clone());
-    let waiting = tokio::spawn(async move {
-        let told = rollout(&run, &target, &applied, &Limits::default()).await;
-        applied.release().await;
-        told
-    });
-    let times = "jsonpath={.spec.acquireTime} {.spec.renewTime}";
-    loop {
-        let lease = lab.kubectl(&["get", "lease/todo.clu-lock", "-o", times]).await;
-        if lease.split_once(' ').is_some_and(|(acquired, renewed)| acquired != renewed) {
-            break;
+    let (run, target) = (&lab.run, &lab.target);
+    let work = async {
+        let applied = apply(run, target, vec![never], &ApplyOptions::default()).await?;
+        rollout(run, target, &applied.objects, &Limits::default(), async {}).await
+    };
+    let taken_away = async {
+        let times = "jsonpath={.spec.acquireTime} {.spec.renewTime}";
+        loop {
+            let lease = lab.kubectl(&["get", "lease/todo.clu-lock", "-o", times]).await;
+            if lease.split_once(' ').is_some_and(|(acquired, renewed)| acquired != renewed) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-    let began = Instant::now();
-    assert!(unlock(&lab.run, &lab.target).await.unwrap().is_some());
-    let fault = waiting.await.unwrap().unwrap_err();
-    eprintln!("stopped {:?} after the lock was lost: {fault:?}", began.elapsed());
+        assert!(unlock(run, target).await.unwrap().is_some());
+    };
+    let (ended, ()) = tokio::join!(scope(target, work), taken_away);
+    let fault = ended.unwrap_err();
     assert_eq!(fault.kind, Kind::Locked);
     remove(&lab.run, &lab.target, &PURGE).await.unwrap();
 }

@@ -6,6 +6,7 @@ use std::borrow::Borrow;
 use todo::cluster::apply::Applied;
 use todo::cluster::apply::ApplyOptions;
 use todo::cluster::apply::apply;
+use todo::cluster::lock::scope;
 use todo::cluster::settle::settle;
 use todo::cluster::target::Target;
 use todo::event::Outcome;
@@ -30,7 +31,8 @@ pub(crate) async fn written(
     objects: &[Object],
     options: ApplyOptions,
 ) -> Result<Vec<String>, Fault> {
-    ended(run, target, apply(run, target, objects.to_vec(), &options).await?).await
+    let work = async { ended(run, target, apply(run, target, objects.to_vec(), &options).await?).await };
+    scope(target, work).await
 }
 
 /// The end of a run: what it did as `Created ConfigMap/a`, `Pruned …`, `Kept …`.

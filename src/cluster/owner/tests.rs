@@ -33,6 +33,7 @@ fn target(folder: &str) -> Target {
         project: ProjectName::parse("shop").unwrap(),
         origin: Arc::new(at(folder)),
         clock: Clock::system(),
+        lock: std::sync::Arc::default(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! One watch per kind and namespace. It lists again by itself after `410 Gone` or a lost connection; only a refusal ends
 //! it, because kube's watcher would ask for ever. What may not be watched is then asked for by name.
 
-use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
 use crate::cluster::live;
 use crate::cluster::rollout::waits;
 use crate::cluster::snapshot::Happening;
@@ -53,11 +53,11 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Starts the watches that judging `applied` takes; `snapshot` then knows which lists are to come.
-    pub(super) fn start(target: &Target, applied: &Applied, snapshot: &mut Snapshot) -> Feed {
+    /// Starts the watches that judging `objects` takes; `snapshot` then knows which lists are to come.
+    pub(super) fn start(target: &Target, objects: &[AppliedObject], snapshot: &mut Snapshot) -> Feed {
         let (tell, messages) = mpsc::channel(256);
         let mut watches = JoinSet::new();
-        for ((_, _, namespace), (resource, names)) in sources(applied) {
+        for ((_, _, namespace), (resource, names)) in sources(objects) {
             snapshot.expect(&resource.group, &resource.kind, namespace.as_deref());
             let client = target.client.clone();
             watches.spawn(follow(client, resource, namespace, names, tell.clone()));
@@ -83,10 +83,10 @@ impl Feed {
 type Sources = BTreeMap<(String, String, Option<String>), (ApiResource, Vec<String>)>;
 
 /// What to watch, each with the names that are ours.
-fn sources(applied: &Applied) -> Sources {
+fn sources(objects: &[AppliedObject]) -> Sources {
     let mut sources = Sources::new();
     let mut homes = BTreeSet::new();
-    for object in applied.objects.iter().filter(|object| waits(object)) {
+    for object in objects.iter().filter(|object| waits(object)) {
         let key = (object.id.group.clone(), object.id.kind.clone(), object.id.namespace.clone());
         sources
             .entry(key)

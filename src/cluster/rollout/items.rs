@@ -1,6 +1,6 @@
 //! The judge's verdicts as events: one item per object that is waited for.
 
-use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
 use crate::cluster::health;
 use crate::cluster::health::Health;
 use crate::cluster::health::Verdict;
@@ -27,8 +27,8 @@ pub(super) struct Items {
 }
 
 impl Items {
-    pub(super) fn open(sink: &Sink, applied: &Applied) -> Items {
-        let items = applied.objects.iter().filter(|object| waits(object)).map(|object| {
+    pub(super) fn open(sink: &Sink, objects: &[AppliedObject]) -> Items {
+        let items = objects.iter().filter(|object| waits(object)).map(|object| {
             let open = Some(sink.item(Step::Rollout, object.id.to_string()));
             (object.id.clone(), Item { open, shown: Default::default() })
         });

@@ -1,6 +1,5 @@
 //! The look at a cluster in which nothing was written: at what the comparison has read, and usually that is all.
 
-use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::blame::container::Purpose;
 use crate::cluster::blame::pod::containers;
@@ -30,28 +29,32 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Everything is healthy already, or `None`: then it has to be watched.
-pub(super) async fn look(target: &Target, applied: &Applied, limits: &Limits) -> Result<Option<Rolled>> {
-    let mut snapshot = known(applied);
+pub(super) async fn look(
+    target: &Target,
+    objects: &[AppliedObject],
+    limits: &Limits,
+) -> Result<Option<Rolled>> {
+    let mut snapshot = known(objects);
     // Whoever compared them has just read them, with all that their controllers say.
-    for object in applied.objects.iter().filter(|object| waits(object)) {
+    for object in objects.iter().filter(|object| waits(object)) {
         snapshot.know(object.id.clone(), object.after.clone());
     }
     let now = target.clock.now();
-    let mut judge = judge_of(applied, limits, now);
+    let mut judge = judge_of(objects, limits, now);
     let looked = judge.observe(now, &snapshot);
     if !content(&judge) {
         return Ok(None);
     }
     // A workload counts a pod that was started again as ready: whether it stays up is seen only in the pods.
-    let verdicts = match add_pods(target, applied, &mut snapshot).await {
+    let verdicts = match add_pods(target, objects, &mut snapshot).await {
         0 => looked,
-        _ if unproved(applied, &snapshot, limits, target.clock.now()) => return Ok(None),
+        _ if unproved(objects, &snapshot, limits, target.clock.now()) => return Ok(None),
         _ => judge.observe(now, &snapshot),
     };
     if !content(&judge) {
         return Ok(None);
     }
-    Ok(Some(Rolled { verdicts, warnings: warnings(&judge, applied, &snapshot) }))
+    Ok(Some(Rolled { verdicts, warnings: warnings(&judge, objects, &snapshot) }))
 }
 
 fn content(judge: &Judge) -> bool {
@@ -61,7 +64,7 @@ fn content(judge: &Judge) -> bool {
 }
 
 /// Whether a pod of the set is not ready after all, or was started so recently that it has to be watched.
-fn unproved(applied: &Applied, snapshot: &Snapshot, limits: &Limits, now: Timestamp) -> bool {
+fn unproved(objects: &[AppliedObject], snapshot: &Snapshot, limits: &Limits, now: Timestamp) -> bool {
     let stability = SignedDuration::try_from(limits.stability).unwrap_or(SignedDuration::MAX);
     let started_just_now = |status: &Value| {
         let began = live::moment(status, "/state/running/startedAt");
@@ -75,7 +78,7 @@ fn unproved(applied: &Applied, snapshot: &Snapshot, limits: &Limits, now: Timest
         (restarted::is_recent(pod, now)
             || serves && !live::holds(pod, "Ready")
             || containers(pod).any(|(status, _)| started_just_now(status)))
-            && applied.objects.iter().any(|object| leads_to(object, id, pod))
+            && objects.iter().any(|object| leads_to(object, id, pod))
     })
 }
 
@@ -90,13 +93,13 @@ fn leads_to(object: &AppliedObject, id: &ObjectId, pod: &Value) -> bool {
 }
 
 /// Lists the pods where the set has, or leads to, any; returns in how many namespaces. What may not be listed is left out.
-async fn add_pods(target: &Target, applied: &Applied, snapshot: &mut Snapshot) -> usize {
+async fn add_pods(target: &Target, objects: &[AppliedObject], snapshot: &mut Snapshot) -> usize {
     let pods = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Pod"));
     let has_pods = |object: &&AppliedObject| {
         owns_pods(&object.id.group, &object.id.kind) || matches!(object.id.kind.as_str(), "Pod" | "Service")
     };
     let homes: BTreeSet<&String> =
-        applied.objects.iter().filter(has_pods).filter_map(|object| object.id.namespace.as_ref()).collect();
+        objects.iter().filter(has_pods).filter_map(|object| object.id.namespace.as_ref()).collect();
     let mut listed = 0;
     for namespace in homes {
         if let Ok(objects) = limit::read(read(target, &pods, Some(namespace))).await {

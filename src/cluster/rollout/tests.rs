@@ -59,6 +59,7 @@ fn stage() -> Stage {
         project: ProjectName::parse("todo").unwrap(),
         origin: Arc::new(Origin::of(&world, &folder.join("deploy.toml"))),
         clock: world.clock.clone(),
+        lock: Arc::default(),
     };
     Stage { api, target, run: Run { sink, cancel, world, verbose: false }, events, asker }
 }
@@ -66,7 +67,7 @@ fn stage() -> Stage {
 impl Stage {
     fn start(&self, applied: Applied, limits: Limits) -> tokio::task::JoinHandle<Result<Rolled, Fault>> {
         let (run, target) = (self.run.clone(), self.target.clone());
-        tokio::spawn(async move { rollout(&run, &target, &applied, &limits).await })
+        tokio::spawn(async move { rollout(&run, &target, &applied.objects, &limits, async {}).await })
     }
 
     fn waits_for(&mut self, what: &str) -> bool {

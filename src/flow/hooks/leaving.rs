@@ -3,7 +3,7 @@
 //! Their objects go with everything else that is no longer wanted, after the rest runs well. What Helm itself has
 //! installed stays: with it would go claims, and with them data that nobody asked to delete.
 
-use super::Course;
+use super::ReleasePlan;
 use super::recorded;
 use super::remember;
 use crate::cluster::hook;
@@ -24,12 +24,7 @@ pub(super) fn gone(record: &Record, releases: &[Release]) -> Vec<String> {
     record.releases.keys().filter(|known| !wanted(known)).cloned().collect()
 }
 
-impl Course {
-    /// Whether charts go with this run.
-    pub(crate) fn has_leaving(&self) -> bool {
-        !self.gone.is_empty()
-    }
-
+impl ReleasePlan {
     /// The hooks of charts that go, as `todo plan` lists them.
     pub(super) fn rows_of_leaving(&self) -> Vec<(&'static str, String, String, String)> {
         let mut rows = Vec::new();
@@ -46,13 +41,12 @@ impl Course {
         rows
     }
 
-    /// Runs what charts do before their objects go. With `quiet` hooks are left out.
-    pub(crate) async fn leave(
+    pub(super) async fn before_deletion(
         &mut self,
         run: &Run,
         target: &Target,
         limits: &Limits,
-        quiet: bool,
+        no_hooks: bool,
     ) -> Result<()> {
         for deployed in self.record.releases.values().filter(|one| one.helm.is_some()) {
             if self.gone.contains(&format!("{}/{}", deployed.namespace, deployed.name)) {
@@ -66,27 +60,27 @@ impl Course {
                 );
             }
         }
-        if quiet {
+        let leaving = self.leaving();
+        if no_hooks || leaving.releases.is_empty() {
             return Ok(());
         }
-        let leaving = self.leaving();
         remember(run, target, &mut self.record, &[Moment::PreDelete, Moment::PostDelete]).await?;
         recorded(run, target, &leaving, Moment::PreDelete, limits).await
     }
 
-    /// Runs what charts do when their objects are gone, takes away what their hooks have left, and forgets them.
-    pub(crate) async fn left(
+    /// Runs the `post-delete` hooks, deletes what hooks have left, and removes the releases from the record.
+    pub(super) async fn after_deletion(
         &mut self,
         run: &Run,
         target: &Target,
         limits: &Limits,
-        quiet: bool,
+        no_hooks: bool,
     ) -> Result<()> {
         let leaving = self.leaving();
         if leaving.releases.is_empty() {
             return Ok(());
         }
-        if !quiet {
+        if !no_hooks {
             recorded(run, target, &leaving, Moment::PostDelete, limits).await?;
         }
         for (key, deployed) in &leaving.releases {
@@ -111,7 +105,7 @@ mod tests {
     use crate::cluster::rollout::Limits;
     use crate::cluster::target::Target;
     use crate::event::Sink;
-    use crate::flow::hooks::Course;
+    use crate::flow::hooks::ReleasePlan;
     use crate::project::name::Namespace;
     use crate::project::name::ProjectName;
     use crate::project::origin::Origin;
@@ -161,15 +155,16 @@ mod tests {
         let there = |name: &str| api.get("api/v1/configmaps", "shop", name).is_some();
 
         for quiet in [true, false] {
-            let mut course = Course::of(&run, &target, &[], &[], Vec::new()).await.unwrap();
-            assert!(course.has_leaving());
-            assert_eq!(course.plan().len(), 2, "of Helm's own, Helm runs them");
-            course.leave(&run, &target, &Limits::default(), quiet).await.unwrap();
+            let plan = ReleasePlan::of(&run, &target, &[], &[], Vec::new()).await.unwrap();
+            assert_eq!(plan.rows().len(), 2, "of Helm's own, Helm runs them");
+            let limits = Limits::default();
+            let installing = plan.install(&run, &target, &limits).await.unwrap();
+            let retiring = installing.retire(&run, &target, &limits, quiet).await.unwrap();
             assert_eq!((there("pre-delete"), there("post-delete")), (!quiet, false));
             if quiet {
                 continue;
             }
-            course.left(&run, &target, &Limits::default(), quiet).await.unwrap();
+            retiring.finish(&run, &target, &limits, quiet, &[]).await.unwrap();
             assert_eq!(
                 (there("pre-delete"), there("post-delete")),
                 (false, false),

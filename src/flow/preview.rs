@@ -1,15 +1,14 @@
-//! What a run would do, found out without doing it: `todo plan` tells it, and `todo up` spares itself what only a run
-//! that changes something has a use for.
+//! What a run would do, found out without doing it. `todo plan` prints it; `todo up` leaves out the checks that only a run
+//! that changes something needs.
 
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::compare::Action;
 use crate::cluster::compare::Comparison;
 use crate::cluster::compare::compare;
-use crate::cluster::target::Target;
 use crate::fault::Result;
+use crate::flow::connected::Connected;
 use crate::flow::generate::generate;
-use crate::flow::hooks::Course;
-use crate::flow::reach::Site;
+use crate::flow::hooks::ReleasePlan;
 use crate::flow::releases;
 use crate::image;
 use crate::image::Looked;
@@ -17,12 +16,10 @@ use crate::image::survey::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::Release;
 use crate::manifest::bind::Bound;
-use crate::project::Project;
-use crate::run::Run;
 
 /// What would happen to images, objects and charts.
 #[derive(Debug)]
-pub(crate) struct Outlook {
+pub(crate) struct Preview {
     /// The images.
     pub(crate) looked: Vec<Looked>,
     /// Where they would stand.
@@ -30,21 +27,18 @@ pub(crate) struct Outlook {
     /// The objects.
     pub(crate) comparison: Comparison,
     /// The charts.
-    pub(crate) course: Course,
+    pub(crate) charts: ReleasePlan,
 }
 
-/// Looks at the node and the cluster. Writes nothing.
-#[expect(clippy::too_many_arguments, reason = "each is what another step has found")]
-pub(crate) async fn outlook(
-    run: &Run,
-    project: &Project,
-    site: &Site,
-    target: &Target,
+/// Asks the node and the cluster. Writes nothing.
+pub(crate) async fn preview(
+    to: &Connected<'_>,
     mut objects: Vec<Object>,
     mut releases: Vec<Release>,
     images: &[Surveyed],
     options: &ApplyOptions,
-) -> Result<Outlook> {
+) -> Result<Preview> {
+    let Connected { run, project, site, target } = to;
     let looked = image::look(run, &project.image_owner(), &site.destination, images).await?;
     // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
     let unbuilt = |image: &Looked| format!("{} (to be built)", image.name);
@@ -54,37 +48,37 @@ pub(crate) async fn outlook(
         .collect();
     let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
     generate(run, target, &project.secrets, &mut objects).await?;
-    let course = Course::of(run, target, &releases, &objects, Vec::new()).await?;
+    let charts = ReleasePlan::of(run, target, &releases, &objects, Vec::new()).await?;
     objects.retain(|object| !releases::is_helms(&releases, object));
     let comparison = compare(run, target, objects, options).await?;
-    Ok(Outlook { looked, bound, comparison, course })
+    Ok(Preview { looked, bound, comparison, charts })
 }
 
-impl Outlook {
+impl Preview {
     /// Whether nothing would be built, written, run or deleted.
     pub(crate) fn is_nothing(&self) -> bool {
         let stays = |action| matches!(action, Action::Unchanged | Action::Keep);
         self.looked.iter().all(|image| image.reference.is_some())
             && self.comparison.refused.is_empty()
             && self.comparison.differences.iter().all(|one| stays(one.action))
-            && self.course.is_idle()
+            && self.charts.is_unchanged()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Outlook;
+    use super::Preview;
     use crate::cluster::compare::Action;
     use crate::cluster::compare::Comparison;
     use crate::cluster::compare::Difference;
     use crate::event::Finding;
-    use crate::flow::hooks::Course;
+    use crate::flow::hooks::ReleasePlan;
     use crate::image::Looked;
     use crate::manifest::ObjectId;
     use crate::manifest::bind::Bound;
     use crate::project::name::ImageName;
 
-    fn ahead(built: bool, actions: &[Action], refused: bool) -> Outlook {
+    fn preview(built: bool, actions: &[Action], refused: bool) -> Preview {
         let reference = built.then(|| "web:id-1".to_owned());
         let name = ImageName::parse("web").unwrap();
         let looked = vec![Looked { name, reference, size: None, why: Vec::new(), key: None }];
@@ -106,7 +100,7 @@ mod tests {
             refused: refused.then(|| Finding::error("no")).into_iter().collect(),
             notes: Vec::new(),
         };
-        Outlook { looked, bound: Bound::default(), comparison, course: Course::default() }
+        Preview { looked, bound: Bound::default(), comparison, charts: ReleasePlan::default() }
     }
 
     #[test]
@@ -121,7 +115,11 @@ mod tests {
             (true, &[Action::Prune], false, false),
             (true, &[Action::Unchanged], true, false),
         ] {
-            assert_eq!(ahead(built, actions, refused).is_nothing(), nothing, "{built} {actions:?} {refused}");
+            assert_eq!(
+                preview(built, actions, refused).is_nothing(),
+                nothing,
+                "{built} {actions:?} {refused}"
+            );
         }
     }
 }

@@ -1,0 +1,46 @@
+//! A project beside the cluster it goes to: what every step of a run needs, and nothing that a step finds out.
+
+use crate::cluster::owner::Doing;
+use crate::cluster::target::Target;
+use crate::event::Step;
+use crate::fault::Result;
+use crate::flow::owner;
+use crate::flow::reach;
+use crate::flow::reach::Site;
+use crate::flow::redaction;
+use crate::project::Project;
+use crate::run::Run;
+use std::sync::Arc;
+
+/// The run, the project, and its place in a cluster that can be asked.
+#[derive(Debug)]
+pub(crate) struct Connected<'a> {
+    /// The run.
+    pub(crate) run: &'a Run,
+    /// What deploy.toml says.
+    pub(crate) project: &'a Arc<Project>,
+    /// The cluster, as images and requests reach it.
+    pub(crate) site: Site,
+    /// The API server, and the project's namespace in it.
+    pub(crate) target: Target,
+}
+
+impl<'a> Connected<'a> {
+    /// Connects to the API server of `site`.
+    pub(crate) async fn to(run: &'a Run, project: &'a Arc<Project>, site: Site) -> Result<Connected<'a>> {
+        let target = site.target(run, project).await?;
+        Ok(Connected { run, project, site, target })
+    }
+}
+
+/// The project's place in a cluster that runs already, for a command that uses what is deployed: it must be this project,
+/// and the values of the Secrets that its pods read are redacted from here on. `step` is named where they cannot be read.
+///
+/// # Errors
+/// Those of [`reach::running`]; [`crate::fault::Kind::Apply`] where another project is deployed under this name.
+pub(crate) async fn deployed(run: &Run, project: &Project, step: Step) -> Result<Target> {
+    let target = reach::running(run, project).await?;
+    owner::check(run, project, &target, None, false, Doing::Using).await?;
+    redaction::cluster(run, &target, step).await;
+    Ok(target)
+}

@@ -1,0 +1,105 @@
+//! The images, built and in the nodes, while everything is checked that could make the run fail later.
+
+use super::options;
+use super::whole;
+use crate::cli;
+use crate::cluster::awake::awake;
+use crate::cluster::foreign;
+use crate::cluster::owner::Doing;
+use crate::cluster::owner::Wants;
+use crate::cluster::room;
+use crate::event::Step;
+use crate::fault::Result;
+use crate::flow::check;
+use crate::flow::connected::Connected;
+use crate::flow::gather::Planned;
+use crate::flow::hooks;
+use crate::flow::ingress;
+use crate::flow::owner;
+use crate::flow::preview::preview;
+use crate::flow::status::is_well;
+use crate::image;
+use crate::image::survey::Surveyed;
+use crate::manifest::Object;
+use crate::plan::Plan;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// After this time images are being built. An unchanged run takes less, so it does not look for free capacity.
+const BUILDING: Duration = Duration::from_millis(300);
+
+/// A project whose images are in the nodes.
+#[derive(Debug)]
+pub(super) struct Built {
+    pub(super) plan: Plan,
+    pub(super) images: Vec<image::Built>,
+    /// What another place has deployed under the same name becomes this project's.
+    pub(super) adopt: bool,
+    /// Namespace and name of Helm's own releases that become this project's.
+    pub(super) adopted: Vec<(String, String)>,
+    /// Checks were left out, because nothing seemed to change.
+    pub(super) checks_skipped: bool,
+}
+
+/// Builds what the nodes do not have. `started` is when the cluster was started, if that was in this run.
+pub(super) async fn build(
+    to: &Connected<'_>,
+    planned: Planned,
+    flags: &cli::Up,
+    started: Option<Timestamp>,
+) -> Result<Built> {
+    let Connected { run, project, site, target } = to;
+    let Planned { plan, images } = planned;
+    let adopted = hooks::owners(run, target, &plan.releases, flags.apply.adopt).await?;
+    let wants = Wants::of(&plan.objects);
+    let adopt = owner::check(run, project, target, Some(&wants), flags.apply.adopt, Doing::Up).await?;
+    let nothing_to_do = async {
+        let (objects, releases) = (plan.objects.clone(), plan.releases.clone());
+        let options = options(cli::Apply { adopt, ..flags.apply });
+        let preview = preview(to, objects, releases, &images, &options).await;
+        // If the preview fails, the checks are made: the step that fails for the same reason reports it.
+        preview.is_ok_and(|preview| preview.is_nothing()) && is_well(run, target).await.is_ok_and(|well| well)
+    };
+    // What the node cannot reach ends the run as soon as it is known, however long the images take.
+    let possible = possible(to, &plan.objects, flags.apply.force_conflicts);
+    let (images, checks_skipped, ()) = tokio::try_join!(
+        alongside(make(to, &images), possible),
+        check::before(run, project, site, &plan.objects, nothing_to_do),
+        ingress::served(run, project, target, &plan.objects),
+    )?;
+    if let Some(started) = started {
+        awake(run, target, started).await?;
+    }
+    Ok(Built { plan, images, adopt, adopted, checks_skipped })
+}
+
+async fn make(to: &Connected<'_>, images: &[Surveyed]) -> Result<Vec<image::Built>> {
+    let step = to.run.sink.step(Step::Image);
+    let built = image::make(to.run, &to.project.image_owner(), &to.site.destination, images).await?;
+    step.finish(whole(built.iter().map(|image| image.outcome)), image::summary(&built));
+    Ok(built)
+}
+
+/// Builds, and meanwhile finds out whether the objects are `possible`: what would be refused or stay Pending need not be
+/// built. Where nothing has to be built, the API server refuses it within the same second.
+async fn alongside(
+    build: impl Future<Output = Result<Vec<image::Built>>>,
+    possible: impl Future<Output = Result<()>>,
+) -> Result<Vec<image::Built>> {
+    let mut build = std::pin::pin!(build);
+    tokio::select! {
+        done = &mut build => return done,
+        () = tokio::time::sleep(BUILDING) => {}
+    }
+    let (images, ()) = tokio::try_join!(build, possible)?;
+    Ok(images)
+}
+
+/// Whether the cluster has the capacity for the objects, and none of them is another project's.
+async fn possible(to: &Connected<'_>, objects: &[Object], force_conflicts: bool) -> Result<()> {
+    room::check(to.run, &to.target, objects).await?;
+    if force_conflicts {
+        return Ok(());
+    }
+    Box::pin(foreign::check(to.run, &to.target, objects)).await
+}

@@ -1,0 +1,149 @@
+//! The URL that people open, asked until it answers; then what only a run that got so far does.
+
+use super::wait::Healthy;
+use crate::cli;
+use crate::cluster::revision::history;
+use crate::cluster::target::Target;
+use crate::event::Code;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::flow::Open;
+use crate::flow::check;
+use crate::flow::connected::Connected;
+use crate::flow::hosts;
+use crate::flow::reach::Site;
+use crate::flow::releases;
+use crate::image;
+use crate::image::Built;
+use crate::manifest::Object;
+use crate::manifest::origins::Page;
+use crate::manifest::origins::unlisted;
+use crate::project::Project;
+use crate::project::name::ObjectName;
+use crate::run::Run;
+use crate::service;
+use crate::service::listening::unheard;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the URL may take to answer once everything is healthy.
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
+
+/// Asks the URL, makes the project's checks, and removes images that nothing uses any more.
+pub(super) async fn verify(to: &Connected<'_>, healthy: Healthy, flags: &cli::Up) -> Result<Answer> {
+    let Connected { run, project, site, target } = to;
+    let Healthy { objects, changed, releases, images } = healthy;
+    let opened = open(run, project, target, site, &objects, answer_within(&flags.wait)).await;
+    let proved = if changed { listened(run, target, &objects, opened).await? } else { opened? };
+    origins(run, project, &proved, &objects);
+    let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
+    check::after(run, project, site, &objects).await?;
+    if run.verbose {
+        releases::tell_notes(run, project, site, &releases).await;
+    }
+    sweep(to, &images).await;
+    Ok(answer(&proved, unwritten))
+}
+
+/// How long the URL may take: never longer than `--timeout`, and longer than usual for who asked for more patience. Less
+/// patience shortens nothing here: it is kube-proxy that is waited for, and not the application.
+fn answer_within(wait: &cli::Wait) -> Duration {
+    ANSWER.mul_f64(wait.patience.max(1.0)).min(wait.timeout)
+}
+
+/// Asks what people open until it answers.
+pub(crate) async fn open(
+    run: &Run,
+    project: &Project,
+    target: &Target,
+    site: &Site,
+    objects: &[Object],
+    within: Duration,
+) -> Result<Vec<service::Proved>> {
+    let step = run.sink.step(Step::Service);
+    let deadline = Instant::now() + within;
+    let (client, namespace) = (&target.client, &target.namespace);
+    let reach = site.reach(run, project);
+    let proved = service::prove(run, client, namespace, &reach, &project.services, objects, deadline).await?;
+    for one in &proved {
+        for note in &one.notes {
+            let note = Code::ServiceNote.note(note.as_str());
+            run.sink.warn(note.about(format!("Service/{}", one.service)));
+        }
+    }
+    let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
+    step.finish(outcome, proved.first().map(|first| first.url.clone()));
+    Ok(proved)
+}
+
+/// Tells which other Services lead to a port on which nothing listens: as warnings, or beside what did not answer, which
+/// they may be the cause of.
+async fn listened(
+    run: &Run,
+    target: &Target,
+    objects: &[Object],
+    opened: Result<Vec<service::Proved>>,
+) -> Result<Vec<service::Proved>> {
+    let told: Vec<&ObjectName> = opened.iter().flatten().map(|one| &one.service).collect();
+    let unheard = unheard(run, &target.client, &target.namespace, objects, &told).await;
+    match opened {
+        Ok(proved) => {
+            for finding in unheard {
+                run.sink.warn(finding);
+            }
+            Ok(proved)
+        }
+        Err(fault) => {
+            let known: Vec<_> = fault.findings.iter().filter_map(|one| one.subject.clone()).collect();
+            let new = |one: &Finding| one.subject.as_ref().is_none_or(|subject| !known.contains(subject));
+            Err(fault.findings(unheard.into_iter().filter(new)))
+        }
+    }
+}
+
+/// Tells which lists of origins lack the URL that is printed.
+fn origins(run: &Run, project: &Project, proved: &[service::Proved], objects: &[Object]) {
+    let Some(first) = proved.first() else { return };
+    let lasts = project.services.iter().any(|one| one.name == first.service && one.local_port.is_some());
+    let page = Page {
+        service: first.service.as_str(),
+        url: &first.url,
+        local: first.local.as_deref(),
+        passing: first.forward.is_some() && first.local.is_none() && !lasts,
+    };
+    for note in unlisted(objects, page) {
+        run.sink.warn(note);
+    }
+}
+
+/// Removes old images of ours. Nobody waits for disk space, so what goes wrong with it is no failure of the run.
+async fn sweep(to: &Connected<'_>, built: &[Built]) {
+    let Connected { run, project, site, target } = to;
+    if built.iter().all(|image| image.outcome == Outcome::Unchanged) {
+        return;
+    }
+    let swept = async {
+        let revisions = history(run, target).await?;
+        let named = revisions.into_iter().flat_map(|revision| revision.images);
+        let keep: BTreeSet<String> = built
+            .iter()
+            .flat_map(|image| [image.reference.clone(), image.tag.clone()])
+            .chain(named)
+            .collect();
+        image::sweep(run, &project.image_owner(), &site.destination, &keep).await
+    };
+    if let Err(fault) = swept.await {
+        let message = format!("old images stay for now: {}", fault.causes().join(": "));
+        run.sink.warn(Code::ImageCleanupFailed.warning(message).help("the next `todo up` tries again"));
+    }
+}
+
+/// The first URL, and what the hosts of all of them still lack.
+pub(crate) fn answer(proved: &[service::Proved], unwritten: Option<hosts::Unwritten>) -> Answer {
+    let url = proved.first().map(|first| first.url.clone());
+    url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, held: None, unwritten }))
+}

@@ -1,0 +1,65 @@
+//! The wait until what was written is healthy; then what deploy.toml no longer has is deleted, and the revision recorded.
+
+use super::limits;
+use super::write::Written;
+use crate::cli;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::rollout::rollout;
+use crate::cluster::settle::settle;
+use crate::event::Step;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::flow::back;
+use crate::flow::check;
+use crate::flow::connected::Connected;
+use crate::flow::redaction;
+use crate::image;
+use crate::manifest::Object;
+use crate::manifest::Release;
+
+/// A project that runs.
+#[derive(Debug)]
+pub(super) struct Healthy {
+    /// Its objects, as they were wanted.
+    pub(super) objects: Vec<Object>,
+    /// Whether this run has written any of them.
+    pub(super) changed: bool,
+    pub(super) releases: Vec<Release>,
+    pub(super) images: Vec<image::Built>,
+}
+
+/// Waits; with `--rollback` a rollout that fails is followed by the way back to the last revision that ran.
+pub(super) async fn wait(to: &Connected<'_>, written: Written, flags: &cli::Up) -> Result<Healthy> {
+    let Connected { run, project, site, target } = to;
+    let checks_skipped = written.checks_skipped;
+    let objects = written.applied.objects.iter().chain(&written.released);
+    let objects: Vec<Object> = objects.map(|applied| applied.object.clone()).collect();
+    match finish(to, written, &objects, flags).await {
+        Ok(healthy) => Ok(healthy),
+        Err(mut fault) => {
+            if checks_skipped && fault.kind == Kind::Rollout {
+                fault = fault.findings(check::late(run, project, site, &objects).await);
+            }
+            Err(if flags.rollback { back::after(run, target, fault, &flags.wait).await } else { fault })
+        }
+    }
+}
+
+async fn finish(
+    to: &Connected<'_>,
+    written: Written,
+    objects: &[Object],
+    flags: &cli::Up,
+) -> Result<Healthy> {
+    let Connected { run, target, .. } = to;
+    let Written { applied, released, charts, releases, images, .. } = written;
+    let (limits, no_hooks) = (limits(&flags.wait), flags.helm.no_hooks);
+    // Helm's objects, too: the others may be waiting for them.
+    let all: Vec<AppliedObject> = applied.objects.iter().chain(&released).cloned().collect();
+    rollout(run, target, &all, &limits, redaction::cluster(run, target, Step::Apply)).await?;
+    let changed = !applied.is_unchanged();
+    let charts = charts.retire(run, target, &limits, no_hooks).await?;
+    settle(run, target, applied).await?;
+    charts.finish(run, target, &limits, no_hooks, &released).await?;
+    Ok(Healthy { objects: objects.to_vec(), changed, releases, images })
+}

@@ -1,0 +1,105 @@
+//! The objects written, by this program and by Helm.
+
+use super::build::Built;
+use super::limits;
+use super::options;
+use super::whole;
+use crate::cli;
+use crate::cluster::apply;
+use crate::cluster::apply::Applied;
+use crate::cluster::apply::AppliedObject;
+use crate::cluster::apply::ApplyOptions;
+use crate::cluster::foreign;
+use crate::cluster::hook;
+use crate::event::Step;
+use crate::fault::Result;
+use crate::flow::connected::Connected;
+use crate::flow::generate::generate;
+use crate::flow::hooks::Installing;
+use crate::flow::hooks::ReleasePlan;
+use crate::flow::redaction;
+use crate::flow::releases;
+use crate::image;
+use crate::manifest::Object;
+use crate::manifest::Release;
+use crate::plan::Plan;
+use crate::project::Project;
+use std::path::Path;
+
+/// A project whose objects are in the cluster as it wants them.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) applied: Applied,
+    /// The objects of releases that Helm installs itself.
+    pub(super) released: Vec<AppliedObject>,
+    pub(super) charts: Installing,
+    pub(super) releases: Vec<Release>,
+    pub(super) images: Vec<image::Built>,
+    /// Checks were left out, because nothing seemed to change.
+    pub(super) checks_skipped: bool,
+}
+
+/// Writes what differs.
+pub(super) async fn write(to: &Connected<'_>, built: Built, flags: &cli::Up) -> Result<Written> {
+    let Connected { run, project, site, target } = to;
+    let step = run.sink.step(Step::Apply);
+    let Built { plan, images, adopt, adopted, checks_skipped } = built;
+    let Plan { mut objects, mut releases, .. } = plan;
+    let references = images.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
+    if flags.helm.no_hooks {
+        for release in &mut releases {
+            release.hooks.clear();
+        }
+    }
+    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
+    run.or_stopped(generate(run, target, &project.secrets, &mut objects)).await?;
+    redaction::objects(run, &objects);
+
+    let has_charts = !releases.is_empty();
+    let limits = limits(&flags.wait);
+    let options = ApplyOptions { limits, charts: has_charts, adopt, ..options(flags.apply) };
+    let mut charts = ReleasePlan::default();
+    if has_charts {
+        charts = ReleasePlan::of(run, target, &releases, &objects, adopted).await?;
+    }
+    let (helms, objects): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| releases::is_helms(&releases, object));
+    if charts.has_hooks_before() || !helms.is_empty() {
+        prepare_for_charts(to, &objects, &options).await?;
+    }
+    let mut charts = charts.install(run, target, &limits).await?;
+    let applied = apply::apply(run, target, objects, &options).await?;
+    if !has_charts && applied.may_have_charts() {
+        // The last chart was taken out of deploy.toml: its delete hooks are still to run.
+        let plan = ReleasePlan::of(run, target, &[], &[], Vec::new()).await?;
+        charts = plan.install(run, target, &limits).await?;
+    }
+    let released = releases::install(to, &releases, &helms, &charts, &images).await?;
+    if !applied.is_unchanged()
+        && let Some(note) = bound.note()
+    {
+        run.sink.warn(note);
+    }
+    step.finish(whole(applied.objects.iter().chain(&released).map(|object| object.outcome)), None);
+    Ok(Written { applied, released, charts, releases, images, checks_skipped })
+}
+
+/// Writes what the hooks of charts and Helm need to find in the cluster.
+async fn prepare_for_charts(to: &Connected<'_>, objects: &[Object], options: &ApplyOptions) -> Result<()> {
+    let Connected { run, project, target, .. } = to;
+    if !options.force_conflicts {
+        Box::pin(foreign::check(run, target, objects)).await?;
+    }
+    hook::ground(run, target).await?;
+    let first = objects.iter().filter(|object| is_needed_by_charts(project, object)).cloned().collect();
+    apply::apply(run, target, first, options).await?;
+    // A hook that fails is reported with its log.
+    redaction::cluster(run, target, Step::Apply).await;
+    Ok(())
+}
+
+/// Namespaces, and the Secrets and ConfigMaps that deploy.toml itself gives the pods to read.
+fn is_needed_by_charts(project: &Project, object: &Object) -> bool {
+    let ours = project.file.file_name().is_some_and(|name| object.place.file == Path::new(name));
+    object.kind() == "Namespace" || ours && matches!(object.kind(), "Secret" | "ConfigMap")
+}
