@@ -393,3 +393,19 @@ async fn a_default_that_no_longer_fits_the_manifest_goes_unasked() {
     assert_eq!(web["spec"]["strategy"], json!({"type": "Recreate"}));
     assert_eq!(stage.todo(&["up"]).await.code, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_before_is_no_reason_any_more_when_the_quota_is_gone() {
+    let stage = stage(OPEN).await;
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    let quota = json!({"metadata": {"name": "none", "namespace": "kinds"}, "spec": {"hard": {"pods": "0"}}});
+    stage.cluster.api().put("api/v1/resourcequotas", quota);
+    stage.write("manifests/all.yaml", &OPEN.replace("nginx:1", "nginx:2"));
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 50, "{told:#?}");
+    assert!(told.report.contains("ResourceQuota `none`") && told.took < Duration::from_secs(15), "{told:#?}");
+
+    stage.cluster.api().take("api/v1/resourcequotas", "kinds", "none");
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+}

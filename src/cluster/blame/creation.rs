@@ -7,6 +7,7 @@ use crate::cluster::blame::newest;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// What keeps the controller of `workload` from making its pods, if anything.
@@ -23,6 +24,20 @@ pub fn symptom(workload: &Value, around: &Snapshot) -> Option<Symptom> {
         _ => None,
     }?;
     Some(Symptom::new(classify(&said), "FailedCreate", said))
+}
+
+/// When the controller of `workload` was last refused, by the cluster's clock; `None` where nothing says so. A condition
+/// keeps the time of the first refusal (`kubernetes: pkg/controller/replicaset/replica_set_utils.go`), an event that of the last.
+pub fn last_refused(workload: &Value, around: &Snapshot) -> Option<Timestamp> {
+    let set = newest::replica_set(workload, around);
+    let of_one = |object: &Value| {
+        let failure = live::condition(object, "ReplicaFailure").filter(live::Condition::holds);
+        let events = around.happenings(live::uid(object));
+        let events =
+            events.iter().filter(|event| event.reason == "FailedCreate").filter_map(|event| event.last);
+        events.chain(failure.and_then(|failure| failure.changed)).max()
+    };
+    of_one(workload).max(set.and_then(of_one))
 }
 
 fn refused(set: &Value) -> Option<String> {

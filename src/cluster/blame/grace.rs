@@ -57,6 +57,8 @@ pub const THROWN_OUT_AT_MOST: u32 = 3;
 pub const PARTLY_BROKEN: Grace = after(60);
 /// A refusal by a quota is borne this long while something of the set may still free it.
 pub const QUOTA_WHILE_MOVING: Grace = after(30);
+/// A controller that was refused before this run tries again after a back-off of its own, and may succeed by now.
+pub const REFUSED_BEFORE: Grace = after(45);
 /// A missing Secret or ConfigMap that is part of the set.
 pub const MISSING_BUT_OURS: Grace = after(60);
 

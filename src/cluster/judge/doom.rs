@@ -108,6 +108,11 @@ impl Judge {
             Signal::Quota if others_start || frees_itself(track, snapshot) => {
                 rule = grace::QUOTA_WHILE_MOVING;
             }
+            Signal::Quota | Signal::Refused | Signal::NoServiceAccount
+                if self.was_refused_before(track, snapshot) =>
+            {
+                rule = grace::REFUSED_BEFORE;
+            }
             Signal::ThrownOut => times = u32::try_from(thrown_out).unwrap_or(u32::MAX),
             _ => {}
         }
@@ -121,6 +126,14 @@ impl Judge {
         )]
         let runs = (2.0 * patience).ceil() as usize;
         crashed && !others_start && self.crashes.repeats(uid, &container, runs.max(1))
+    }
+
+    /// Whether the controller has not tried again since this run began, so that its refusal may have lost its reason.
+    fn was_refused_before(&self, track: &Track, snapshot: &Snapshot) -> bool {
+        let workload = snapshot.get(&track.subject.id).unwrap_or(&track.subject.object.value);
+        let last = blame::creation::last_refused(workload, snapshot);
+        // Times of the cluster are whole seconds.
+        !self.dump && last.is_some_and(|last| self.began.duration_since(last) > SignedDuration::from_secs(1))
     }
 
     /// The object's own patience, or everybody's.
