@@ -231,7 +231,7 @@ mod tests {
             assert_eq!(read(&path, 99).unwrap(), *bytes, "the value of a Secret stays as it is");
         }
         // Half a character, half a unit, and what has no mark.
-        for bytes in [&little[..10], &little[..5], &little[2..]] {
+        for bytes in [&little[..12], &little[..5], &little[2..]] {
             std::fs::write(&path, bytes).unwrap();
             assert_eq!(read_utf8(&path, 99).unwrap(), bytes);
         }

@@ -34,26 +34,20 @@ pub struct Dotenv {
 
 /// Reads the text of a `.env` file; `file` is only what the places name.
 ///
-/// `export ` before a key is passed over. A value is plain (to the end of the line or to ` #`), in single quotes
-/// (literal) or in double quotes (`\n`, `\r`, `\t`, `\"`, `\\`, `\$`); quoted ones may span lines.
+/// `export ` before a key is passed over. A value is plain (to the end of the line or to a `#` after a blank), in single
+/// quotes (literal) or in double quotes (`\n`, `\r`, `\t`, `\"`, `\\`, `\$`); quoted ones may span lines. `KEY: value` is
+/// read as Compose reads it, and of a key that is there twice the last one counts, as with Compose and python-dotenv
+/// (`compose-go: dotenv/parser.go`, `python-dotenv: parser.py`).
 ///
 /// # Errors
-/// Every line that is none of these, and every key that is there twice.
+/// Every line that is none of these.
 pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
     let mut reader = Reader { file, rest: &text, line: 1, found: Vec::new(), entries: Vec::new() };
     while !reader.rest.is_empty() {
         reader.line();
     }
-    let mut first: BTreeMap<&DataKey, &Place> = BTreeMap::new();
-    for entry in &reader.entries {
-        if let Some(known) = first.insert(&entry.key, &entry.place) {
-            let told = format!("`{}` is there twice, first in line {}", entry.key, known.line);
-            reader
-                .found
-                .push(Code::EnvSyntax.error(told).at(entry.place.clone()).help("keep one of the two"));
-        }
-    }
+    reader.repeated();
     let Reader { found, entries, .. } = reader;
     let (mut errors, warnings): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|finding| finding.severity == Severity::Error);
@@ -94,7 +88,8 @@ impl<'a> Reader<'a> {
             text = rest.trim_start();
         }
         let place = self.place(whole.chars().count() - text.chars().count() + 1);
-        let Some((key, value)) = text.split_once('=') else {
+        let separated = text.split_once('=').filter(|(key, _)| !key.contains(": "));
+        let Some((key, value)) = separated.or_else(|| text.split_once(": ")) else {
             // The line may be a value that was pasted without its key: not even its first word is shown.
             let finding = Code::EnvSyntax.error("this line has no `=`").at(place);
             self.found.push(
@@ -114,6 +109,12 @@ impl<'a> Reader<'a> {
                 return;
             }
         };
+        if separated.is_none() {
+            let told =
+                format!("`{key}: …` is read as `{key}=…`, as Compose does; other readers pass over the line");
+            let help = format!("write `{key}=…`");
+            self.found.push(Code::EnvSyntax.warning(told).at(place.clone()).help(help));
+        }
         let value = value.trim_start();
         // Quoted values go on past the end of the line.
         let start = self.rest.len() - after.len() - value.len() - usize::from(whole.len() < self.rest.len());
@@ -121,6 +122,11 @@ impl<'a> Reader<'a> {
             self.quoted(&key, &place, quote, start + 1)
         } else {
             self.skip(after);
+            if value.starts_with("# ") {
+                let told = format!("`{key}` is empty: what follows its `=` is read as a comment");
+                let help = "put the value in quotes if it begins with `#`";
+                self.found.push(Code::EnvSyntax.warning(told).at(place.clone()).help(help));
+            }
             Some(plain(value).to_owned())
         };
         let Some(read) = read else { return };
@@ -174,6 +180,20 @@ impl<'a> Reader<'a> {
         None
     }
 
+    /// Leaves the last entry of each key, and tells the others.
+    fn repeated(&mut self) {
+        let mut last: BTreeMap<DataKey, Place> = BTreeMap::new();
+        for entry in &self.entries {
+            if let Some(earlier) = last.insert(entry.key.clone(), entry.place.clone()) {
+                let (key, line) = (&entry.key, entry.place.line);
+                let told = format!("`{key}` is there twice: line {line} counts, not line {}", earlier.line);
+                let help = "keep one of the two";
+                self.found.push(Code::EnvSyntax.warning(told).at(entry.place.clone()).help(help));
+            }
+        }
+        self.entries.retain(|entry| last.get(&entry.key) == Some(&entry.place));
+    }
+
     fn skip(&mut self, after: &'a str) {
         self.rest = after;
         self.line += 1;
@@ -184,11 +204,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value without quotes: up to a comment, which needs a blank before it, and without the blanks around.
+/// A value without quotes: up to a comment, which needs a blank before it, and without the blanks around. A `#` at the
+/// beginning begins one where a blank follows: `#0f62fe` is a colour, `# what it is for` is not a value.
 fn plain(value: &str) -> &str {
-    let comment = value
-        .char_indices()
-        .find(|(index, letter)| *letter == '#' && (*index == 0 || value[..*index].ends_with([' ', '\t'])));
+    let begins = |index: usize| {
+        if index == 0 { value.starts_with("# ") } else { value[..index].ends_with([' ', '\t']) }
+    };
+    let comment = value.char_indices().find(|(index, letter)| *letter == '#' && begins(*index));
     value[..comment.map_or(value.len(), |(index, _)| index)].trim_end()
 }
 
@@ -223,7 +245,17 @@ mod tests {
             ("K=   ", ""),
             ("K=a b # comment", "a b"),
             ("K=a#b", "a#b"),
-            ("K=#comment", ""),
+            ("K=#0f62fe", "#0f62fe"),
+            ("K=#0f62fe # blue", "#0f62fe"),
+            ("K=#", "#"),
+            ("K=a #b", "a"),
+            ("K=a\t# b", "a"),
+            ("K= # what it is for", ""),
+            ("K='#x'", "#x"),
+            ("K: v", "v"),
+            ("K: http://h/?a=b", "http://h/?a=b"),
+            ("K : 'v' # c", "v"),
+            ("K=a: b", "a: b"),
             ("K=postgres://u:p@h/d?x=1&y=2", "postgres://u:p@h/d?x=1&y=2"),
             ("K=it's", "it's"),
             ("K=$HOME", "$HOME"),
@@ -282,11 +314,33 @@ mod tests {
                 ".env:2:1 what stands before the `=` is no key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
                 ".env:4:1 what stands before the `=` is no key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
                 ".env:5:1 something follows the closing quote of `D`",
-                ".env:6:1 `C` is there twice, first in line 3",
                 ".env:8:1 the quote of `F` is never closed",
             ]
         );
         assert!(!format!("{found:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_other_readers_would_read_otherwise_is_a_warning() {
+        for (text, warnings) in [
+            ("A=1\nA=2\n", vec![".env:2:1 `A` is there twice: line 2 counts, not line 1"]),
+            (
+                "A=1\nB=1\nA=2\nA=3\n",
+                vec![
+                    ".env:3:1 `A` is there twice: line 3 counts, not line 1",
+                    ".env:4:1 `A` is there twice: line 4 counts, not line 3",
+                ],
+            ),
+            (
+                "A: 1\n",
+                vec![".env:1:1 `A: …` is read as `A=…`, as Compose does; other readers pass over the line"],
+            ),
+            ("A= # x\n", vec![".env:1:1 `A` is empty: what follows its `=` is read as a comment"]),
+            ("A=\nB=#x\nC=a#b\n", vec![]),
+        ] {
+            assert_eq!(told(&read(text, Path::new(".env")).unwrap().warnings), warnings, "{text:?}");
+        }
+        assert_eq!(values("A=1\nB=2\nA=3\n"), [("B".into(), "2".into()), ("A".into(), "3".into())]);
     }
 
     #[test]

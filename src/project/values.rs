@@ -124,20 +124,30 @@ impl Reading<'_> {
                 }
             }
         }
-        let empty = |key: &&DataKey| values.get(*key).is_none_or(|value| value.expose().is_empty());
-        for key in spec.keys.iter().filter(empty) {
-            let help = match file {
-                Some(file) => format!("add `{key}=…` to {}", self.relative(file).display()),
-                None => format!("set the environment variable `{key}`"),
-            };
-            let mistake =
-                Code::SecretValueMissing.error(format!("`{key}` of `[secret.{}]` has no value", spec.name));
-            let needed = (self.known.needed)(&spec.name, key);
-            self.mistakes.push(mistake.at(spec.place.clone()).evidence(needed).help(help));
+        for key in &spec.keys {
+            let needed = || (self.known.needed)(&spec.name, key);
+            match values.get(key).map(|value| value.expose().is_empty()) {
+                Some(false) => {}
+                // An empty value is one, and may be meant.
+                Some(true) => {
+                    let told = format!("`{key}` of `[secret.{}]` is empty", spec.name);
+                    let place = places.get(key).unwrap_or(&spec.place).clone();
+                    let help = "write its value, unless an empty one is meant";
+                    let warning = Code::SecretValueMissing.warning(told).at(place);
+                    self.warnings.push(warning.evidence(needed()).help(help));
+                }
+                None => {
+                    let help = match file {
+                        Some(file) => format!("add `{key}=…` to {}", self.relative(file).display()),
+                        None => format!("set the environment variable `{key}`"),
+                    };
+                    let told = format!("`{key}` of `[secret.{}]` has no value", spec.name);
+                    let mistake = Code::SecretValueMissing.error(told).at(spec.place.clone());
+                    self.mistakes.push(mistake.evidence(needed()).help(help));
+                }
+            }
         }
         self.places.push(places);
-        // An empty optional value would look like a value to the program that gets it.
-        values.retain(|_, value| !value.expose().is_empty());
         values
     }
 
@@ -310,12 +320,18 @@ mod tests {
     }
 
     #[test]
-    fn an_optional_file_may_be_absent_and_an_empty_optional_value_is_absent() {
+    fn an_optional_file_may_be_absent_and_an_empty_value_is_a_value() {
         let folder = tempfile::tempdir().unwrap();
         let section = "[secret.s]\nenv-file='.env'\noptional=['B']";
         assert_eq!(told(&values(folder.path(), section, &[]).unwrap()), []);
         std::fs::write(folder.path().join(".env"), "B=\n").unwrap();
-        assert_eq!(told(&values(folder.path(), section, &[]).unwrap()), []);
+        assert_eq!(told(&values(folder.path(), section, &[]).unwrap()), [("B".into(), String::new())]);
+        let required = "[secret.s]\nenv-file='.env'\nkeys=['B']";
+        let read = values(folder.path(), required, &[]).unwrap();
+        assert_eq!(told(&read), [("B".into(), String::new())]);
+        let [warning] = read.warnings.as_slice() else { panic!("{:?}", read.warnings) };
+        assert_eq!(warning.place.as_ref().unwrap().to_string(), ".env:1:1");
+        assert_eq!(warning.evidence, ["s/B is needed"]);
     }
 
     #[test]
@@ -328,11 +344,11 @@ mod tests {
         std::fs::write(folder.path().join(".env.example"), "A=\n").unwrap();
         let absent = values(folder.path(), section, &[]).unwrap_err();
         assert!(absent[0].help.as_deref().unwrap().contains("`cp .env.example .env`"), "{absent:?}");
-        std::fs::write(folder.path().join(".env"), "A=\n").unwrap();
-        let empty = values(folder.path(), section, &[]).unwrap_err();
-        assert_eq!(empty.len(), 2, "{empty:?}");
-        assert_eq!(empty[1].help.as_deref(), Some("add `B=…` to .env"));
-        assert_eq!(empty[1].evidence, ["s/B is needed"]);
+        std::fs::write(folder.path().join(".env"), "C=1\n").unwrap();
+        let absent = values(folder.path(), section, &[]).unwrap_err();
+        assert_eq!(absent.len(), 2, "{absent:?}");
+        assert_eq!(absent[1].help.as_deref(), Some("add `B=…` to .env"));
+        assert_eq!(absent[1].evidence, ["s/B is needed"]);
     }
 
     #[test]
@@ -357,7 +373,10 @@ mod tests {
         std::fs::write(folder.path().join("certs/a.pem"), "-----BEGIN\r\n\"x\"\n").unwrap();
         std::fs::write(folder.path().join("certs/b.pem"), "").unwrap();
         let read = values(folder.path(), section, &[]).unwrap();
-        assert_eq!(told(&read), [("tls.crt".into(), "-----BEGIN\r\n\"x\"\n".into())]);
+        assert_eq!(
+            told(&read),
+            [("tls.crt".into(), "-----BEGIN\r\n\"x\"\n".into()), ("tls.key".into(), String::new())]
+        );
     }
 
     #[test]

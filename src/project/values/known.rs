@@ -14,7 +14,8 @@ use std::path::Path;
 pub fn known(world: &World, project: &Project) -> Vec<Secret> {
     let mut found = Vec::new();
     for spec in &project.secrets {
-        if let Some(bytes) = spec.env_file.as_deref().and_then(read) {
+        if let Some(bytes) = spec.env_file.as_deref().and_then(|path| file::read_utf8(path, file::VALUE).ok())
+        {
             found.extend(env_file(&bytes));
         }
         let listed = spec.keys.iter().chain(&spec.optional).filter(|_| spec.from_env);
