@@ -43,6 +43,7 @@ pub mod preflight;
 pub mod project;
 pub mod random;
 pub mod redact;
+pub mod reference;
 pub mod rehearsal;
 pub mod relative;
 pub mod replace;

@@ -64,8 +64,6 @@ pub struct Made {
     pub id: String,
     /// Bytes of names and contents that went to the engine.
     pub sent: u64,
-    /// Secrets that the Dockerfile mounts and nobody declared.
-    pub undeclared: BTreeSet<String>,
 }
 
 /// Why a build made nothing.
@@ -102,7 +100,7 @@ pub struct Broken {
     pub output: Vec<String>,
     /// A file that changed while it was sent, and how.
     pub changed: Option<String>,
-    /// Secrets that the Dockerfile mounts and nobody declared.
+    /// Secrets that the engine asked for, whether it needed them or not, and that nobody declared.
     pub undeclared: BTreeSet<String>,
 }
 
@@ -175,7 +173,7 @@ pub async fn build(
         return Err(Unmade::Failed(broken));
     }
     let id = id.context("the engine ended the build without an image").map_err(Unmade::Engine)?;
-    Ok(Made { id, sent: notes.sent(), undeclared: recipe.secrets.missed() })
+    Ok(Made { id, sent: notes.sent() })
 }
 
 /// The parameters that both builders understand.

@@ -22,7 +22,6 @@ use anyhow::Context;
 use http::Request;
 use http_body_util::StreamBody;
 use hyper::body::Frame;
-use std::collections::BTreeSet;
 use std::io;
 use std::io::Write;
 use tokio::sync::mpsc;
@@ -95,7 +94,7 @@ pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: b
             let (error, output) = (message.clone(), output.last(200));
             Err(Unmade::Failed(Broken { message, step, error, output, ..Broken::default() }))
         }
-        None => Ok(Made { id: String::new(), sent, undeclared: BTreeSet::new() }),
+        None => Ok(Made { id: String::new(), sent }),
     }
 }
 

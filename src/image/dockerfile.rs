@@ -38,6 +38,10 @@ pub struct Dockerfile {
     pub copies: Vec<Copy>,
     /// The secrets that the target's `RUN`s mount.
     pub secrets: Vec<SecretMount>,
+    /// The SSH agents that the target's `RUN`s mount.
+    pub agents: Vec<AgentMount>,
+    /// The repositories that the target's `ADD`s clone, with their lines.
+    pub clones: Vec<(String, usize)>,
     /// The last `USER` of the target and the stages below it, and its line.
     pub user: Option<(String, usize)>,
 }
@@ -88,6 +92,15 @@ pub struct SecretMount {
     pub required: bool,
 }
 
+/// A `RUN --mount=type=ssh`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentMount {
+    /// The line of the `RUN`.
+    pub line: usize,
+    /// Whether the build fails without it.
+    pub required: bool,
+}
+
 /// What decides how a Dockerfile is understood.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
@@ -122,6 +135,8 @@ impl Dockerfile {
             syntax: read.syntax,
             copies: Vec::new(),
             secrets: Vec::new(),
+            agents: Vec::new(),
+            clones: Vec::new(),
             user: None,
         };
         let mut wrong = reader.wrong;

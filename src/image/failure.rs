@@ -3,7 +3,14 @@
 //! Pure. The engine offers text only, and a different one per version, so causes are read from it here and nowhere else.
 //! A cause that is not recognised is still shown with its line and its last output.
 
+mod base;
 mod cause;
+mod copied;
+mod excerpt;
+mod fetched;
+mod network;
+mod program;
+mod ran;
 
 use crate::event::Finding;
 use crate::image::build::Broken;
@@ -14,25 +21,21 @@ use crate::image::survey::Surveyed;
 /// Lines of the Dockerfile shown before and after the ones that failed.
 const AROUND: usize = 2;
 
-/// Lines of output shown.
-const SHOWN: usize = 20;
-
 /// What to tell about a build that failed.
 #[must_use]
 pub fn finding(image: &Surveyed, broken: &Broken) -> Finding {
-    let Cause { message, help, line } = cause::of(image, broken);
+    let Cause { code, message, help, line } = cause::of(image, broken);
     let instruction = match line {
         Some(line) => at_line(image, line),
         None => broken.step.as_deref().and_then(|step| image.dockerfile.step(step)).cloned(),
     };
     let line = line.or(instruction.as_ref().map(|instruction| instruction.first));
-    let excerpt = instruction.map(|instruction| image.dockerfile.excerpt(&instruction, AROUND));
-    let skip = broken.output.len().saturating_sub(SHOWN);
-    Finding::error(message)
+    let lines = instruction.map(|instruction| image.dockerfile.excerpt(&instruction, AROUND));
+    code.error(message)
         .about(format!("image {}", image.image.name))
         .at(image.place(line.unwrap_or(0)))
-        .evidence(excerpt.unwrap_or_default())
-        .evidence(broken.output[skip..].iter().cloned())
+        .evidence(lines.unwrap_or_default())
+        .evidence(excerpt::excerpt(&broken.output))
         .help(help.unwrap_or_else(|| "`todo up -v` shows everything that the build prints".to_owned()))
 }
 

@@ -3,7 +3,7 @@
 //! Not a build and not a look at what is built already: Dockerfiles understood, contexts hashed, and everything that is
 //! wrong with any of them said at once. Blocking: it reads files, in threads of its own.
 
-mod findings;
+pub(in crate::image) mod findings;
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -174,6 +174,7 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
         };
         wrong.extend(findings::missing_sources(&image, &project.root));
         wrong.extend(findings::required_secrets(&image));
+        wrong.extend(findings::required_agents(&image));
         warned.extend(warnings(&image));
         let subject = image.subject();
         image.warnings = warned.into_iter().map(|finding| finding.about(&subject)).collect();

@@ -19,7 +19,7 @@ pub const IMAGE: &str = "todo.image";
 /// `todo.local/PROJECT/IMAGE`.
 #[must_use]
 pub fn repository(project: &ImageOwner, image: &ImageName) -> String {
-    format!("{HOST}/{project}/{image}")
+    format!("{HOST}/{project}/{}", image.as_path())
 }
 
 /// The tag that finds an image by what decides it.
@@ -35,7 +35,7 @@ pub fn by_id(repository: &str, id: &str) -> String {
     format!("{repository}:i-{}", hex.get(..16).unwrap_or(hex))
 }
 
-/// Which image of the project a reference is of, if it is one that we made.
+/// Which image of the project a reference is of ([`ImageName::as_path`]), if it is one that we made.
 #[must_use]
 pub fn ours<'a>(project: &ImageOwner, reference: &'a str) -> Option<&'a str> {
     let rest =
@@ -49,7 +49,7 @@ pub fn ours<'a>(project: &ImageOwner, reference: &'a str) -> Option<&'a str> {
 /// by their own ids.
 #[must_use]
 pub fn is_pushed(image: &str, id: &str, reference: &str) -> bool {
-    reference.ends_with(&by_id(&format!("/{image}"), id))
+    reference.ends_with(&by_id(&format!("/{}", image.replace(':', "--")), id))
 }
 
 /// The labels of every image of ours. Constant, because any other label would be another image.
@@ -77,6 +77,17 @@ mod tests {
         {
             assert!(!is_pushed("web", id, foreign), "{foreign}");
         }
+    }
+
+    #[test]
+    fn the_port_of_a_registry_is_no_tag() {
+        let (project, image) =
+            (ImageOwner::parse("shop").unwrap(), ImageName::parse("localhost:5000/web").unwrap());
+        let tag = by_id(&repository(&project, &image), "sha256:0123456789abcdef0123");
+        assert_eq!(tag, "todo.local/shop/localhost--5000/web:i-0123456789abcdef");
+        assert_eq!(ours(&project, &tag), Some(image.as_path().as_str()));
+        let pushed = "ghcr.io/acme/localhost--5000/web:i-0123456789abcdef";
+        assert!(is_pushed(image.as_str(), "sha256:0123456789abcdef0123", pushed));
     }
 
     #[test]

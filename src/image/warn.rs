@@ -8,6 +8,7 @@ use crate::event::Place;
 use crate::image::clear;
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
+use crate::image::dockerfile::Base;
 use crate::image::glob::Glob;
 use crate::image::graph::needed;
 use crate::image::ignore::clean;
@@ -15,6 +16,7 @@ use crate::image::key::is_proxy;
 use crate::image::secrets::Sensitive;
 use crate::image::secrets::sensitive;
 use crate::image::survey::Surveyed;
+use crate::image::survey::findings::WITHOUT_AGENT;
 use crate::nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -31,6 +33,9 @@ pub(crate) fn warnings(surveyed: &Surveyed) -> Vec<Finding> {
     found.extend(backslashes(surveyed));
     found.extend(arguments(surveyed));
     found.extend(secret_mounts(surveyed));
+    found.extend(agents(surveyed));
+    found.extend(clones(surveyed));
+    found.extend(misspelt_stages(surveyed));
     found.extend(moving_bases(surveyed));
     found.extend(syntax_line(surveyed));
     found.extend(root(surveyed));
@@ -250,6 +255,42 @@ fn secret_mounts(surveyed: &Surveyed) -> Vec<Finding> {
                 .help(format!("set `secrets.{} = {{ env = \"…\" }}` of the image in deploy.toml", mount.id))
         });
     unused.chain(absent).collect()
+}
+
+fn agents(surveyed: &Surveyed) -> Vec<Finding> {
+    let mounts = surveyed.dockerfile.agents.iter().filter(|mount| !mount.required);
+    let found = mounts.map(|mount| {
+        Code::SshAgentNotForwarded
+            .warning("no SSH agent is forwarded to builds, so this `RUN` goes without it")
+            .at(surveyed.place(mount.line))
+            .help(WITHOUT_AGENT)
+    });
+    found.collect()
+}
+
+/// Repositories that the engine clones itself, for which it needs a program that minikube's node lacks.
+fn clones(surveyed: &Surveyed) -> Vec<Finding> {
+    let found = surveyed.dockerfile.clones.iter().map(|(source, line)| {
+        Code::BuildNeedsGit
+            .warning(format!("the engine clones `{source}` itself, and minikube's node has no git"))
+            .at(surveyed.place(*line))
+            .help("clone it before the build and COPY it, or in a `RUN` of a stage that has git")
+    });
+    found.collect()
+}
+
+/// A `--from=` that names no stage is an image, also where it was meant for a stage.
+fn misspelt_stages(surveyed: &Surveyed) -> Vec<Finding> {
+    let dockerfile = &surveyed.dockerfile;
+    let names: Vec<&str> = dockerfile.stages.iter().filter_map(|stage| stage.name.as_deref()).collect();
+    let from = |base: &&Base| !dockerfile.stages.iter().any(|stage| stage.line == base.line);
+    let found = dockerfile.bases.iter().filter(from).filter_map(|base| {
+        let meant = nearest(&base.reference, names.iter().copied())?;
+        let told = format!("no stage is called `{}`: an image of that name is pulled", base.reference);
+        let finding = Code::DockerfileInvalid.warning(told).at(surveyed.place(base.line));
+        Some(finding.help(format!("did you mean the stage `{meant}`?")))
+    });
+    found.collect()
 }
 
 fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {

@@ -173,19 +173,6 @@ impl<'a> Workshop<'a> {
         item.progress(format!("building, because {}", why.join(", ")), None);
         let recipe = self.recipe(image, needs, tags::by_key(&repository, &key), secrets);
         let made = self.build(image, &recipe, item).await?;
-        for id in &made.undeclared {
-            let message = format!(
-                "the Dockerfile mounts the secret `{id}`, which deploy.toml does not declare: the step ran without it"
-            );
-            let help = format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{name}]`");
-            self.run.sink.warn(
-                Code::BuildSecretMissing
-                    .warning(message)
-                    .about(format!("image {name}"))
-                    .at(image.image.place.clone())
-                    .help(help),
-            );
-        }
         let found = self.find(&recipe.tag).await?.ok_or_else(|| {
             vec![
                 Code::DockerRequestFailed
@@ -361,7 +348,7 @@ impl<'a> Workshop<'a> {
     /// The repository that pods name: the registry's, where the nodes pull.
     fn deployed(&self, name: &ImageName) -> String {
         match &self.to.registry {
-            Some(registry) => format!("{registry}/{name}"),
+            Some(registry) => format!("{registry}/{}", name.as_path()),
             None => tags::repository(self.project, name),
         }
     }

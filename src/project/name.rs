@@ -1,5 +1,6 @@
 //! The small types: names that are made only by parsing, so that a wrong one cannot be passed on.
 
+use crate::reference;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
@@ -76,8 +77,8 @@ name!(
     Profile, is_profile, "must be at least 2 of a-z, A-Z, 0-9, - and ., beginning and ending with a letter or digit"
 );
 name!(
-    /// An image of the project, as manifests name it: a repository path of the OCI distribution specification, without host, tag or digest.
-    ImageName, is_repository, "must be a-z and 0-9 in parts joined by / . _ or -, without a tag"
+    /// An image of the project, as manifests name it: a repository, perhaps of a registry, without tag or digest.
+    ImageName, is_repository, "must be a-z and 0-9 in parts joined by / . _ or -, perhaps after a registry (`localhost:5000/`), without a tag"
 );
 name!(
     /// The name of a Kubernetes object: an RFC 1123 subdomain.
@@ -87,6 +88,14 @@ name!(
     /// A key of a Secret or ConfigMap (`apimachinery: pkg/util/validation: IsConfigMapKey`).
     DataKey, is_data_key, "must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or .."
 );
+
+impl ImageName {
+    /// The name as a part of a repository's path, which has no port: `localhost--5000/web`.
+    #[must_use]
+    pub fn as_path(&self) -> String {
+        self.0.replace(':', "--")
+    }
+}
 
 impl ImageOwner {
     /// Of the project `name` in `namespace`. Projects of one name in two namespaces have their own images: what the one no
@@ -121,12 +130,9 @@ fn is_profile(text: &str) -> bool {
 }
 
 fn is_repository(text: &str) -> bool {
-    text.len() <= 255
-        && text.split('/').all(|part| {
-            part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c))
-                && part.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && part.ends_with(|c: char| c.is_ascii_alphanumeric())
-        })
+    let registry = reference::host(text);
+    let path = registry.map_or(text, |registry| &text[registry.len() + 1..]);
+    text.len() <= 255 && !path.contains([':', '@']) && reference::mistake(text).is_none()
 }
 
 fn is_data_key(text: &str) -> bool {
@@ -169,7 +175,19 @@ mod tests {
                 && Profile::parse("m").is_err()
                 && Profile::parse("a b").is_err()
         );
-        assert!(ImageName::parse("team/todo_backend").is_ok() && ImageName::parse("todo:1").is_err());
+        for (name, fits) in [
+            ("team/todo_backend", true),
+            ("localhost:5000/web", true),
+            ("registry.local:5000/team/web", true),
+            ("todo:1", false),
+            ("localhost:5000/web:1", false),
+            ("team/todo:1", false),
+            ("localhost:5000", false),
+            ("localhost:http/web", false),
+            ("Todo", false),
+        ] {
+            assert_eq!(ImageName::parse(name).is_ok(), fits, "{name}");
+        }
         assert!(DataKey::parse("OPENAI_API_KEY").is_ok() && DataKey::parse("a b").is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! What the target and the stages that it needs take: images from outside, files of the context, secrets.
 
+use crate::image::dockerfile::AgentMount;
 use crate::image::dockerfile::Ask;
 use crate::image::dockerfile::Base;
 use crate::image::dockerfile::Copy;
@@ -10,7 +11,9 @@ use crate::image::dockerfile::Wrong;
 use crate::image::dockerfile::expand::expand;
 use crate::image::dockerfile::lines;
 use crate::image::dockerfile::lines::pairs;
+use crate::image::dockerfile::stages::no_image;
 use crate::image::ignore::clean;
+use crate::reference;
 use std::collections::BTreeMap;
 
 impl Dockerfile {
@@ -46,6 +49,10 @@ impl Dockerfile {
                             .help("give it a stage of its own: `FROM … AS name`, then `--from=name`"),
                     ),
                     None if source == "scratch" => {}
+                    None if reference::mistake(&source).is_some() => {
+                        let names = self.stages.iter().filter_map(|stage| stage.name.as_deref());
+                        wrong.extend(no_image("--from=", &source, instruction.first, names));
+                    }
                     None => self.bases.push(Base { reference: source, line: instruction.first }),
                 }
             }
@@ -86,6 +93,8 @@ impl Dockerfile {
                 "COPY" | "ADD" if !flag("--from=") => {
                     let mut words = lines::list(&instruction.rest);
                     words.pop();
+                    let repositories = words.iter().filter(|word| is_repository(word, &instruction.keyword));
+                    self.clones.extend(repositories.map(|word| (word.clone(), instruction.first)));
                     words.retain(|word| !word.contains("<<") && !is_remote(word, &instruction.keyword));
                     if !words.is_empty() {
                         let source = |word: &String| {
@@ -97,7 +106,10 @@ impl Dockerfile {
                         self.copies.push(Copy { line: instruction.first, sources });
                     }
                 }
-                "RUN" => self.secrets.extend(secret_mounts(instruction)),
+                "RUN" => {
+                    self.secrets.extend(secret_mounts(instruction));
+                    self.agents.extend(agent_mounts(instruction));
+                }
                 _ => {}
             }
         }
@@ -129,6 +141,15 @@ fn is_remote(source: &str, keyword: &str) -> bool {
     keyword == "ADD" && (source.contains("://") || source.starts_with("git@"))
 }
 
+/// A repository, which the engine clones with git (`buildkit: util/gitutil/git_ref.go: ParseGitRef`).
+fn is_repository(source: &str, keyword: &str) -> bool {
+    let path = source.split('#').next().unwrap_or(source);
+    keyword == "ADD"
+        && (source.starts_with("git@")
+            || ["git://", "ssh://"].iter().any(|scheme| source.starts_with(scheme))
+            || (source.starts_with("http") && source.contains("://") && path.ends_with(".git")))
+}
+
 /// The stages or images that an instruction takes files from.
 fn sources_outside(instruction: &Instruction) -> Vec<String> {
     let flags = instruction.flags.iter();
@@ -143,10 +164,22 @@ fn sources_outside(instruction: &Instruction) -> Vec<String> {
     }
 }
 
-fn secret_mounts(instruction: &Instruction) -> Vec<SecretMount> {
+fn mounts<'i>(instruction: &'i Instruction, kind: &'static str) -> impl Iterator<Item = &'i str> {
     let mounts = instruction.flags.iter().filter_map(|flag| flag.strip_prefix("--mount="));
-    mounts
-        .filter(|mount| mount.split(',').any(|field| field == "type=secret"))
+    mounts.filter(move |mount| mount.split(',').any(|field| field == kind))
+}
+
+fn is_required(mount: &str) -> bool {
+    mount.split(',').any(|field| matches!(field, "required" | "required=true" | "required=1"))
+}
+
+fn agent_mounts(instruction: &Instruction) -> Vec<AgentMount> {
+    let mounts = mounts(instruction, "type=ssh");
+    mounts.map(|mount| AgentMount { line: instruction.first, required: is_required(mount) }).collect()
+}
+
+fn secret_mounts(instruction: &Instruction) -> Vec<SecretMount> {
+    mounts(instruction, "type=secret")
         .filter_map(|mount| {
             let field = |names: &[&str]| {
                 mount
@@ -159,9 +192,7 @@ fn secret_mounts(instruction: &Instruction) -> Vec<SecretMount> {
                 Some((_, id)) => id,
                 None => target()?.rsplit('/').next()?,
             };
-            let required =
-                mount.split(',').any(|field| matches!(field, "required" | "required=true" | "required=1"));
-            Some(SecretMount { id: id.to_owned(), line: instruction.first, required })
+            Some(SecretMount { id: id.to_owned(), line: instruction.first, required: is_required(mount) })
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use crate::image::dockerfile::expand::expand;
 use crate::image::dockerfile::lines;
 use crate::image::dockerfile::lines::pairs;
 use crate::nearest::nearest;
+use crate::reference;
 use std::collections::BTreeMap;
 
 const KEYWORDS: [&str; 18] = [
@@ -39,6 +40,23 @@ pub(super) struct Reader<'a> {
     pub(super) arguments: Vec<String>,
     pub(super) stages: Vec<Stage>,
     pub(super) wrong: Vec<Wrong>,
+}
+
+/// Why `name` is neither one of `stages` nor an image.
+pub(super) fn no_image<'n>(
+    before: &str,
+    name: &str,
+    line: usize,
+    stages: impl Iterator<Item = &'n str>,
+) -> Option<Wrong> {
+    let why = reference::mistake(name)?;
+    let wrong = Wrong::at(line, format!("`{before}{name}` names no stage, and no image: {why}"));
+    let lower = name.to_lowercase();
+    Some(match nearest(&lower, stages) {
+        Some(meant) => wrong.help(format!("write `{before}{meant}`, which is a stage")),
+        None if reference::mistake(&lower).is_none() => wrong.help(format!("write `{before}{lower}`")),
+        None => wrong.help("write `IMAGE:TAG`, or the name of an earlier stage"),
+    })
 }
 
 impl<'a> Reader<'a> {
@@ -154,13 +172,25 @@ impl<'a> Reader<'a> {
                     continue;
                 }
             };
+            let told = self.wrong.len();
             let base = self.base(base, line);
-            let parent = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&base));
+            // Names of stages are compared in small letters (`dockerfile2llb: findStateByName`).
+            let lower = base.to_lowercase();
+            let parent = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&lower));
+            if parent.is_none() && self.wrong.len() == told {
+                self.check_image(&base, line);
+            }
             self.stages.push(Stage { name, base, parent, body: at + 1..at + 1, line, needed: false });
         }
         if self.stages.is_empty() && self.wrong.is_empty() {
             self.wrong.push(Wrong::at(0, "the Dockerfile has no `FROM`").help("begin with `FROM image`"));
         }
+    }
+
+    /// What is no stage has to name an image.
+    fn check_image(&mut self, name: &str, line: usize) {
+        let earlier = self.stages.iter().filter_map(|stage| stage.name.as_deref());
+        self.wrong.extend(no_image("FROM ", name, line, earlier));
     }
 
     fn base(&mut self, word: &str, line: usize) -> String {

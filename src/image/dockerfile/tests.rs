@@ -61,10 +61,31 @@ fn every_mistake_is_told_with_its_line() {
         ("FROM a\nRUN <<E\n", 2, "the here-document `E` has no end"),
         ("FROM a\nUSER", 2, "`USER` says nothing"),
         ("FROM ${A", 1, "`${A` has a `${` without its `}`"),
+        ("FROM Nginx", 1, "`FROM Nginx` names no stage, and no image: its name must be in small letters"),
+        (
+            "FROM a AS Web\nCOPY --from=Wed a b",
+            2,
+            "`--from=Wed` names no stage, and no image: its name must be in small letters",
+        ),
+        (
+            "FROM a:b AS e\nFROM a:-1",
+            2,
+            "`FROM a:-1` names no stage, and no image: its tag must be 1 to 128 of a-z, A-Z, 0-9, _, . and -, and not begin with . or -",
+        ),
     ] {
         assert_eq!(wrong(text), [(line, message.to_owned())], "{text}");
     }
     assert_eq!(wrong("FROM a\nCPOY a b\nRNU x").len(), 2);
+    let help = |text: &str| parse(text, None, &[]).unwrap_err().remove(0).help.unwrap();
+    assert_eq!(help("FROM Nginx:1"), "write `FROM nginx:1`");
+    assert_eq!(help("FROM a AS web\nFROM Wed"), "write `FROM web`, which is a stage");
+    // Stages are found whatever the case, and the case of tags and registries is theirs.
+    for text in
+        ["FROM a AS base\nFROM Base\nCOPY --from=BASE a b", "FROM a:V1", "FROM Registry.example:5000/a"]
+    {
+        assert!(parse(text, None, &[]).is_ok(), "{text}");
+    }
+    assert_eq!(bases("FROM a AS base\nFROM Base", None, &[]), [("a".to_owned(), 1)]);
     let target = parse("FROM a AS builder", Some("bulider"), &[]).unwrap_err();
     assert_eq!(target[0].help.as_deref(), Some("set `target = \"builder\"`"));
 }
@@ -87,6 +108,14 @@ fn secrets_users_and_arguments_are_found() {
     let secrets: Vec<(&str, bool)> =
         dockerfile.secrets.iter().map(|secret| (secret.id.as_str(), secret.required)).collect();
     assert_eq!(secrets, [("npm", true), ("pip.conf", false)]);
+    let text = "FROM a\nRUN --mount=type=ssh x\nRUN --mount=type=ssh,id=k,required=true y\nRUN --mount=type=cache,target=/ssh z\n";
+    let agents: Vec<(usize, bool)> =
+        parse(text, None, &[]).unwrap().agents.iter().map(|agent| (agent.line, agent.required)).collect();
+    assert_eq!(agents, [(2, false), (3, true)]);
+    let text =
+        "FROM a\nADD https://x/r.git#v1:sub /r\nADD git@x:r.git /r\nADD https://x/r.tgz /r\nCOPY x.git /r\n";
+    let clones: Vec<usize> = parse(text, None, &[]).unwrap().clones.iter().map(|(_, line)| *line).collect();
+    assert_eq!(clones, [2, 3]);
     assert_eq!(dockerfile.user, Some(("app".to_owned(), 2)));
     assert_eq!(dockerfile.arguments, ["X", "Y"]);
 }

@@ -33,9 +33,9 @@ fn causes_are_recognised_with_their_line_and_help() {
             "`requirements.txt` is missing",
             "commit `requirements.txt`",
         ),
-        (run, exit, "Temporary failure in name resolution", 3, "no way to the network", "DNS"),
+        (run, exit, "Temporary failure in name resolution", 3, "cannot reach the network", "DNS"),
         (run, exit, "SyntaxError: invalid", 3, "ended with exit code 1", "todo up -v"),
-        (run, old_exit, "", 3, "memory runs out", "`memory`"),
+        (run, old_exit, "", 3, "memory ran out", "`memory`"),
         (run, exit, "OSError: [Errno 28] No space left on device", 3, "disk is full", "prune"),
         (
             "[stage-1 2/3] COPY a.txt .",
@@ -122,11 +122,154 @@ fn a_file_that_the_ignore_file_drops_is_told_with_the_line_that_drops_it() {
 }
 
 #[test]
-fn a_changed_file_and_an_undeclared_secret_come_before_what_they_led_to() {
+fn a_changed_file_comes_before_what_it_led_to() {
     let image = surveyed("web", DOCKERFILE, &[]);
     let base = broken("[stage-1 2/3] COPY a.txt .", "rpc error", &[]);
-    let changed = Broken { changed: Some("a.txt: changed while building".to_owned()), ..base.clone() };
+    let changed = Broken { changed: Some("a.txt: changed while building".to_owned()), ..base };
     assert_eq!(finding(&image, &changed).message, "a.txt: changed while building");
-    let undeclared = Broken { undeclared: ["npm".to_owned()].into(), ..base };
-    assert!(finding(&image, &undeclared).help.unwrap().contains("npm = {"));
+}
+
+const EXIT_1: &str = "process \"/bin/sh -c make\" did not complete successfully: exit code: 1";
+const MAKE: &str = "[2/2] RUN make";
+
+/// Each cause beside what looks like it and is none.
+#[test]
+fn a_cause_is_named_on_evidence_of_the_step_alone() {
+    let exit =
+        |code: u8| format!("process \"/bin/sh -c make\" did not complete successfully: exit code: {code}");
+    for (step, error, output, told) in [
+        // A full disk, and the same number for watches and for a file system in memory.
+        (MAKE, EXIT_1, vec!["write: No space left on device"], "disk is full"),
+        (MAKE, EXIT_1, vec!["inotify_add_watch: No space left on device"], "ended with exit code 1"),
+        (MAKE, EXIT_1, vec!["/dev/shm/x: No space left on device"], "ended with exit code 1"),
+        // A host that cannot be reached, and one that could after a while.
+        (MAKE, EXIT_1, vec!["curl: (6) Could not resolve host: a.example"], "cannot reach `a.example`"),
+        (
+            MAKE,
+            EXIT_1,
+            vec![
+                "Retrying: [Errno -3] Temporary failure in name resolution",
+                "ERROR: No matching distribution found for x",
+            ],
+            "cannot reach the network",
+        ),
+        (
+            MAKE,
+            EXIT_1,
+            vec!["Temporary failure resolving 'a.example', retrying", "src/a.ts(1,1): error TS1: no"],
+            "ended with exit code 1",
+        ),
+        // Killed for memory, as far as can be told, and ended by itself.
+        (MAKE, &exit(137), vec![], "killed by signal 9"),
+        (MAKE, &exit(2), vec!["Killed: 9 tests"], "ended with exit code 2"),
+        (MAKE, &exit(127), vec!["/bin/sh: make: not found"], "no such program"),
+        (MAKE, &exit(126), vec!["/bin/sh: ./make: Permission denied"], "not executable"),
+        (MAKE, &exit(127), vec!["env: 'bash\\r': No such file or directory"], "carriage return"),
+        (MAKE, "exec /bin/sh: exec format error", vec![], "another processor"),
+        // A repository without git in the engine, one that is not there, a URL that is not there, and a host.
+        (
+            "[2/2] ADD https://git.example/r.git#main /r",
+            "failed to load cache key: failed to fetch remote https://git.example/r.git: git stderr:\n: exec: \"git\": executable file not found in $PATH",
+            vec![],
+            "no git",
+        ),
+        (
+            "[2/2] ADD https://git.example/r.git#main /r",
+            "failed to fetch remote https://git.example/r.git: git stderr:\nfatal: repository 'r' not found\n: exit status 128",
+            vec![],
+            "cannot be fetched",
+        ),
+        ("[2/2] ADD https://a.example/x.txt /x", "invalid response status 404", vec![], "answers with 404"),
+        (
+            "[2/2] ADD https://a.example/x.txt /x",
+            "Get \"https://a.example/x.txt\": dial tcp: lookup a.example on 10.0.0.1:53: no such host",
+            vec![],
+            "`a.example` cannot be reached",
+        ),
+        (
+            "[2/2] ADD x.txt /x",
+            "failed to compute cache key: \"/x.txt\": not found",
+            vec![],
+            "`x.txt` is not in the context",
+        ),
+        // Secrets and agents that a step requires.
+        (MAKE, "secret token: not found", vec![], "requires the secret `token`"),
+        (MAKE, EXIT_1, vec!["Error: secret token not found"], "ended with exit code 1"),
+        (MAKE, "no SSH key \"default\" forwarded from the client", vec![], "SSH agent"),
+        // Bases: each word of a registry means something else.
+        ("[1/2] FROM a.example/b", "manifest unknown", vec![], "there is no base image"),
+        (
+            "[1/2] FROM a.example/b",
+            "pull access denied, repository does not exist or may require authorization: authorization failed",
+            vec![],
+            "or is private",
+        ),
+        ("[1/2] FROM a.example/b", "unexpected status: 401 Unauthorized", vec![], "does not hand out"),
+        (
+            "[1/2] FROM a.example/b",
+            "toomanyrequests: You have reached your pull rate limit",
+            vec![],
+            "no more pulls",
+        ),
+        (
+            "[1/2] FROM a.example/b",
+            "no match for platform in manifest: not found",
+            vec![],
+            "for this platform",
+        ),
+        ("[1/2] FROM a.example/b", "x509: certificate signed by unknown authority", vec![], "does not trust"),
+        ("[1/2] FROM a.example/b", "dial tcp 10.0.0.9:443: i/o timeout", vec![], "cannot be reached"),
+        (
+            "[1/2] FROM a.example/b",
+            "unexpected status: 503 Service Unavailable",
+            vec![],
+            "cannot be pulled: unexpected status: 503",
+        ),
+        (
+            "",
+            "failed to parse stage name \"A.example/B\": invalid reference format: repository name (B) must be lowercase",
+            vec![],
+            "names no stage and no image",
+        ),
+    ] {
+        let image = surveyed("web", "FROM a.example/b\nRUN make\n", &[]);
+        let asked = ["GIT_AUTH_HEADER", "HTTP_AUTH_HEADER_a.example", "token"].map(str::to_owned);
+        let broken = Broken { undeclared: asked.into(), ..broken(step, error, &output) };
+        let found = finding(&image, &broken);
+        assert!(found.message.contains(told), "{step} / {error} / {output:?}: {}", found.message);
+        assert!(!found.message.contains("AUTH_HEADER"), "{}", found.message);
+    }
+}
+
+#[test]
+fn an_optional_secret_is_told_beside_the_cause_of_the_step_that_mounts_it() {
+    let text = "FROM a\nRUN --mount=type=secret,id=token make a\nRUN make b\n";
+    let image = surveyed("web", text, &[]);
+    for (step, mounts) in
+        [("[2/3] RUN --mount=type=secret,id=token make a", true), ("[3/3] RUN make b", false)]
+    {
+        let broken = Broken { undeclared: ["token".to_owned()].into(), ..broken(step, EXIT_1, &[]) };
+        let found = finding(&image, &broken);
+        assert!(found.message.ends_with("ended with exit code 1"), "{}", found.message);
+        assert_eq!(found.help.unwrap().contains("`token`"), mounts, "{step}");
+    }
+}
+
+#[test]
+fn a_script_that_does_not_start_is_looked_at() {
+    for (script, code, says, told) in [
+        ("#!/bin/sh\r\necho\r\n", 127, "/bin/sh: ./run.sh: not found", "carriage return"),
+        ("#!/bin/bash\necho\n", 127, "/bin/sh: ./run.sh: not found", "`/bin/bash`"),
+        ("echo\n", 1, "exec ./run.sh: exec format error", "without `#!`"),
+        ("#!/bin/sh\necho\n", 3, "broken", "exit code 3"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("run.sh"), script).unwrap();
+        let mut image = surveyed("web", "FROM a\nCOPY run.sh .\nRUN ./run.sh\n", &[]);
+        image.context.root = folder.path().to_owned();
+        let error =
+            format!("process \"/bin/sh -c ./run.sh\" did not complete successfully: exit code: {code}");
+        let found = finding(&image, &broken("[3/3] RUN ./run.sh", &error, &[says]));
+        assert!(found.message.contains(told), "{script:?}: {}", found.message);
+    }
 }

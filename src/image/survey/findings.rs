@@ -293,6 +293,22 @@ pub(super) fn required_secrets(surveyed: &Surveyed) -> Vec<Finding> {
         .collect()
 }
 
+/// `RUN --mount=type=ssh,required`: no agent is forwarded to a build.
+pub(super) fn required_agents(surveyed: &Surveyed) -> Vec<Finding> {
+    let mounts = surveyed.dockerfile.agents.iter().filter(|mount| mount.required);
+    let found = mounts.map(|mount| {
+        Code::SshAgentNotForwarded
+            .error("this `RUN` requires an SSH agent, and `todo` forwards none to builds")
+            .at(surveyed.place(mount.line))
+            .help(WITHOUT_AGENT)
+    });
+    found.collect()
+}
+
+/// What to do where a build wants an SSH agent.
+pub(in crate::image) const WITHOUT_AGENT: &str =
+    "clone what is private before the build and COPY it, or give the step a token as a build secret";
+
 /// What to do about a file that cannot be read.
 fn allow(file: &str, error: &io::Error) -> String {
     match error.kind() {

@@ -124,3 +124,29 @@ fn links_out_of_the_context_and_backslashes_are_told() {
         ]
     );
 }
+
+#[test]
+fn what_an_engine_cannot_do_is_told_before_it_is_asked() {
+    for (line, expected) in [
+        (
+            "RUN --mount=type=ssh git clone git@x:r",
+            "web/Dockerfile:4: no SSH agent is forwarded to builds, so this `RUN` goes without it",
+        ),
+        (
+            "ADD https://x/r.git /r",
+            "web/Dockerfile:4: the engine clones `https://x/r.git` itself, and minikube's node has no git",
+        ),
+        (
+            "COPY --from=bulid a b",
+            "web/Dockerfile:4: no stage is called `bulid`: an image of that name is pulled => did you mean the stage `build`?",
+        ),
+        ("COPY --from=busybox:1.37 a b", ""),
+        ("ADD https://x/r.tgz /r", ""),
+        ("RUN --mount=type=cache,target=/ssh true", ""),
+    ] {
+        let text = format!("FROM a:1 AS build\nFROM a:1\nUSER 1\n{line}\n");
+        let told = told(&surveyed("web", &text, &[]));
+        assert_eq!(told.is_empty(), expected.is_empty(), "{line}: {told:?}");
+        assert!(told.first().is_none_or(|one| one.starts_with(expected)), "{line}: {told:?}");
+    }
+}

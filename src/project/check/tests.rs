@@ -137,7 +137,7 @@ from = "moon"
             "deploy.toml:4:8: `[image.web]` names no context [add `context = \"docker/web\"`, the folder that is built]",
             "deploy.toml:5:1: `image.web.contxt` is not a key of deploy.toml [did you mean `context`?]",
             "deploy.toml:6:12: `image.web.max-size` is `big`: write a size such as `250MB`, `1.5GiB` or `4g`",
-            "deploy.toml:7:8: `image.Web` is no name: it must be a-z and 0-9 in parts joined by / . _ or -, without a tag",
+            "deploy.toml:7:8: `image.Web` is no name: it must be a-z and 0-9 in parts joined by / . _ or -, perhaps after a registry (`localhost:5000/`), without a tag",
             "deploy.toml:9:1: `[manifests]` names several sources [write a `[[manifests]]` for each of `path`, `kustomize` and `chart`]",
             "deploy.toml:12:9: `[secret.s]` has no source [add `env-file = \".env\"`, `from-env = true`, `files` or `generate`]",
             "deploy.toml:12:9: `[secret.s]` lists `A` twice [keep it in one of `keys`, `optional`, `files` and `generate`]",

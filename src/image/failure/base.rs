@@ -1,0 +1,106 @@
+//! A base image that cannot be had.
+
+use crate::event::Code;
+use crate::image::build::Broken;
+use crate::image::failure::cause::Cause;
+use crate::image::failure::cause::plain;
+use crate::image::progress::step_name;
+use crate::image::registry;
+use crate::image::survey::Surveyed;
+
+/// Words of Docker's and containerd's resolvers and of registries, each with what it means. The first that is said counts.
+const MEANINGS: [(&[&str], Meaning); 7] = [
+    (&["toomanyrequests", "429 Too Many Requests", "pull rate limit"], Meaning::Limited),
+    (
+        &["x509:", "certificate signed by unknown authority", "server gave HTTP response to HTTPS"],
+        Meaning::Tls,
+    ),
+    (&["no match for platform", "no matching manifest for"], Meaning::Platform),
+    // Docker Hub says the same of what does not exist and of what is private.
+    (&["pull access denied", "repository does not exist", "insufficient_scope"], Meaning::HiddenOrMissing),
+    (
+        &["401", "unauthorized", "authorization failed", "authentication required", "403", "denied"],
+        Meaning::Private,
+    ),
+    (&["manifest unknown", ": not found", "not found: manifest", "404"], Meaning::Missing),
+    (
+        &[
+            "dial tcp",
+            "i/o timeout",
+            "no such host",
+            "handshake timeout",
+            "connection refused",
+            "EOF",
+            "deadline exceeded",
+        ],
+        Meaning::Unreachable,
+    ),
+];
+
+#[derive(Clone, Copy)]
+enum Meaning {
+    Limited,
+    Tls,
+    Platform,
+    HiddenOrMissing,
+    Private,
+    Missing,
+    Unreachable,
+}
+
+pub(super) fn base(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
+    let step = broken.step.as_deref().unwrap_or_default();
+    let loading = step.contains("load metadata for ")
+        || step_name(step).is_some_and(|step| step.text.starts_with("FROM "))
+        || said.contains("failed to resolve source metadata for")
+        || said.contains("manifest unknown")
+        || said.contains("pull access denied");
+    if !loading {
+        return None;
+    }
+    let about = format!("{step} {said}");
+    let found = image.dockerfile.bases.iter().find(|base| {
+        let name = base.reference.split('@').next().unwrap_or(&base.reference);
+        about.contains(name)
+    })?;
+    // The name may have any of the words in it.
+    let words = said.replace(&found.reference, "");
+    let meaning = MEANINGS.iter().find(|(all, _)| all.iter().any(|word| words.contains(word)));
+    let (message, help) = explain(&found.reference, meaning.map(|(_, meaning)| *meaning), &plain(said));
+    Some(Cause { help, ..Cause::unknown(message) }.named(Code::BaseImageFailed).at(Some(found.line)))
+}
+
+fn explain(reference: &str, meaning: Option<Meaning>, said: &str) -> (String, Option<String>) {
+    let login = format!("`docker login {}`", registry::host(reference));
+    let (message, help) = match meaning {
+        Some(Meaning::Unreachable) => (
+            format!("the registry of the base image `{reference}` cannot be reached: {said}"),
+            "check the network, the VPN or the proxy of the machine; with the image pulled once, no build asks again".to_owned(),
+        ),
+        Some(Meaning::Private) => {
+            (format!("the registry does not hand out the base image `{reference}`: {said}"), login)
+        }
+        Some(Meaning::HiddenOrMissing) => (
+            format!("the base image `{reference}` does not exist, or is private: the registry does not say which"),
+            format!("check its name; if it is private, {login}"),
+        ),
+        Some(Meaning::Missing) => (
+            format!("there is no base image `{reference}`"),
+            "check its name and tag; a private one needs `docker login` first".to_owned(),
+        ),
+        Some(Meaning::Limited) => (
+            format!("the registry gives no more pulls for now, and the base image `{reference}` is one"),
+            format!("{login}, wait, or take the image from another registry"),
+        ),
+        Some(Meaning::Platform) => (
+            format!("the base image `{reference}` is not there for this platform: {said}"),
+            "set `platform` of the image to one that it has, or use another base".to_owned(),
+        ),
+        Some(Meaning::Tls) => (
+            format!("the engine does not trust the registry of the base image `{reference}`: {said}"),
+            "give minikube the certificate (`--embed-certs`, or ~/.minikube/certs) or name the registry in `insecure-registry`".to_owned(),
+        ),
+        None => return (format!("the base image `{reference}` cannot be pulled: {said}"), None),
+    };
+    (message, Some(help))
+}

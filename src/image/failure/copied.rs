@@ -1,0 +1,52 @@
+//! A COPY or ADD of what the builder does not have.
+
+use crate::image::build::Broken;
+use crate::image::failure::cause::Cause;
+use crate::image::progress::step_name;
+use crate::image::survey::Surveyed;
+
+/// A COPY or ADD of what the builder does not have.
+pub(super) fn copied(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
+    let step = broken.step.as_deref().and_then(step_name)?;
+    if !(step.text.starts_with("COPY ") || step.text.starts_with("ADD ")) {
+        return None;
+    }
+    let missing = ["not found", "no such file or directory", "no source files", "COPY failed"]
+        .iter()
+        .any(|word| said.contains(word));
+    if !missing {
+        return None;
+    }
+    let sources: Vec<&str> =
+        step.text.split_whitespace().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let (_, sources) = sources.split_last()?;
+    if let Some(from) = step.text.split_whitespace().find_map(|word| word.strip_prefix("--from=")) {
+        return Some(Cause::new(
+            format!("`{}` is not in `{from}`", sources.join(" ")),
+            format!("see what the earlier stage leaves behind; `target = \"{from}\"` builds up to it"),
+        ));
+    }
+    let named = |source: &&&str| said.contains(source.trim_matches('/').trim_start_matches("./"));
+    let source = sources.iter().find(named).or(sources.first())?;
+    let path = source.trim_start_matches("./").trim_matches('/');
+    if image.context.root.join(path).symlink_metadata().is_ok() {
+        let file = image.ignore_file();
+        let rule = image.ignore.ignored_by(path).map_or_else(
+            || format!("`{file}`"),
+            |rule| format!("`{}` in `{file}:{}`", rule.pattern, rule.line),
+        );
+        return Some(Cause::new(
+            format!("`{path}` is there, but {rule} keeps it out of the context"),
+            format!("take that line out, or add the line `!{path}` at the end of `{file}`"),
+        ));
+    }
+    let alike = image.context.entries.iter().find(|entry| {
+        let same_name = entry.path.rsplit('/').next() == path.rsplit('/').next();
+        entry.path.eq_ignore_ascii_case(path) || same_name
+    });
+    let help = match alike {
+        Some(entry) => format!("did you mean `{}`?", entry.path),
+        None => format!("sources of COPY start at the context, `{}`", image.context.root.display()),
+    };
+    Some(Cause::new(format!("`{path}` is not in the context"), help))
+}
