@@ -61,6 +61,7 @@ pub mod snapshot;
 pub mod status;
 mod survey;
 pub mod target;
+pub mod tenants;
 pub mod unstick;
 mod until;
 pub mod usage;

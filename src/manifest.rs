@@ -8,6 +8,7 @@
 
 pub mod bind;
 pub mod chart;
+pub mod dump;
 pub mod follow;
 pub mod hook;
 pub mod lint;

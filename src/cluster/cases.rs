@@ -7,6 +7,7 @@ use crate::cluster::judge::Subject;
 use crate::cluster::judge::limits::Limits;
 use crate::cluster::snapshot::Happening;
 use crate::cluster::snapshot::Snapshot;
+use crate::cluster::tenants::Tenants;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::manifest::Object;
@@ -208,7 +209,7 @@ fn scene(case: &BlameCase, look: &Look, second: i64) -> Snapshot {
             snapshot.heard(&format!("{number}"), Happening::read(&whole));
         }
     }
-    (snapshot.nodes, snapshot.tenants) = (case.nodes.clone(), case.tenants.clone());
+    (snapshot.nodes, snapshot.tenants) = (case.nodes.clone(), case.tenants.as_ref().map(Tenants::of));
     snapshot
 }
 

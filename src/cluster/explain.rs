@@ -1,59 +1,148 @@
 //! Health and blame of dumped objects: `kubectl get … -o yaml`, offline.
 //!
-//! One look without a past, so what repeats and for how long is read from the objects themselves.
+//! One look without a past, so what repeats and for how long is read from the objects themselves; a dump of another day
+//! is judged at the time at which it was made.
+
+pub mod dump;
+mod slim;
 
 use crate::cluster::health::Health;
 use crate::cluster::health::Verdict;
+use crate::cluster::judge::Dump as DumpTime;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
+use crate::cluster::judge::report::Detail;
 use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
-use crate::cluster::snapshot::unfold;
 use crate::event::Place;
 use crate::manifest::Object;
+use crate::manifest::shared::Shared;
+use dump::Dump;
+use jiff::SignedDuration;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde_json::Value;
 
-/// How well each object is, in their order; events are evidence and have no verdict. `List`s are unfolded.
-pub fn explain(objects: &[Value], now: Timestamp) -> Vec<Verdict> {
-    let snapshot = Snapshot::of(objects);
-    judge(objects, now).observe(now, &snapshot).into_iter().map(named).collect()
+/// How well one object of a dump is, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Explained {
+    /// Which, and how well.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Its namespace, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Its API group; none for the core group.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// Worth saying although it is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What shows the cause: what the cluster and the program said.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<String>,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
 }
 
-/// The judge behind [`explain`], after its one look; its findings say more.
-pub fn judge(objects: &[Value], now: Timestamp) -> Judge {
-    let objects = unfold(objects).into_iter().filter(|object| live::kind(object) != "Event");
-    let subjects = objects.map(|object| Subject {
-        id: live::id(object),
-        generation: live::number(object, "/metadata/generation"),
-        changed: false,
-        object: Object::made(object.clone(), Place::file("")),
-        before: None,
-    });
-    Judge::of_dump(subjects.collect(), now)
+/// A dump whose newest moment is older than this was made on another day, or of a cluster that is stopped.
+const OLD: SignedDuration = SignedDuration::from_hours(1);
+
+/// How well each object is, in their order; events are evidence and have no verdict.
+pub fn explain(dump: Dump, now: Timestamp) -> Vec<Explained> {
+    let newest = dump.newest().filter(|newest| now.duration_since(*newest) > OLD);
+    let now = newest.unwrap_or(now);
+    let (objects, snapshot) = dump.connected();
+    let mut judge = Judge::of_dump(subjects(objects.iter().cloned()), now, DumpTime { newest });
+    let verdicts = judge.observe(now, &snapshot);
+    let details = judge.details(&snapshot);
+    objects
+        .iter()
+        .zip(verdicts)
+        .zip(details)
+        .map(|((object, verdict), detail)| one(object, verdict, detail))
+        .collect()
 }
 
-fn named(verdict: Verdict) -> Verdict {
-    if verdict.object.kind.is_empty() {
-        return Verdict {
-            health: Health::Unknown,
-            reason: "NoKind".to_owned(),
-            message: "it is not a Kubernetes object: it has no `kind`".to_owned(),
-            ..verdict
-        };
+fn one(object: &Value, verdict: Verdict, detail: Detail) -> Explained {
+    let (namespace, group) = (verdict.object.namespace.clone(), verdict.object.group.clone());
+    match no_object(object) {
+        Some((reason, message, help)) => Explained {
+            verdict: Verdict { health: Health::Unknown, reason, message, ..verdict },
+            namespace,
+            group,
+            note: None,
+            evidence: Vec::new(),
+            help,
+        },
+        None => Explained {
+            verdict,
+            namespace,
+            group,
+            note: detail.note,
+            evidence: detail.evidence,
+            help: detail.help,
+        },
     }
-    verdict
+}
+
+/// What is no object of a cluster, and what to do about it: an answer of the API server that is none.
+fn no_object(object: &Value) -> Option<(String, String, Option<String>)> {
+    let said = |reason: &str, message: &str, help: &str| {
+        Some((reason.to_owned(), message.to_owned(), Some(help.to_owned()).filter(|help| !help.is_empty())))
+    };
+    match live::kind(object) {
+        "" => said("NoKind", "it is not a Kubernetes object: it has no `kind`", ""),
+        "Table" if !object["rows"].is_null() => said(
+            "Table",
+            "a table, as `kubectl get` shows it: it does not have the objects' status",
+            "dump the objects with `-o yaml`",
+        ),
+        "Status" if object.get("code").is_some() || live::text(object, "/apiVersion") == "v1" => {
+            let reason = live::text(object, "/reason");
+            let reason = if reason.is_empty() { "Status" } else { reason };
+            let message = live::text(object, "/message");
+            said(
+                reason,
+                if message.is_empty() { "an answer of the API server, no object" } else { message },
+                "",
+            )
+        }
+        _ => None,
+    }
+}
+
+fn subjects(objects: impl Iterator<Item = Shared<Value>>) -> Vec<Subject> {
+    let places = Shared::default();
+    objects
+        .map(|value| Subject {
+            id: live::id(&value),
+            generation: live::number(&value, "/metadata/generation"),
+            changed: false,
+            object: Object { value, place: Place::file(""), places: Shared::clone(&places) },
+            before: None,
+        })
+        .collect()
+}
+
+/// The judge of one look at live objects; its findings say more.
+pub fn judge(objects: impl Iterator<Item = Shared<Value>>, now: Timestamp) -> Judge {
+    Judge::of_dump(subjects(objects), now, DumpTime::default())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Dump;
     use super::explain;
+    use crate::manifest::dump::Part;
     use serde_json::Value;
     use serde_json::json;
 
     fn told(objects: &[Value]) -> Vec<(String, String)> {
         let now = "2026-01-01T10:05:00Z".parse().unwrap();
-        let verdicts = serde_json::to_value(explain(objects, now)).unwrap();
+        let mut dump = Dump::default();
+        objects.iter().cloned().for_each(|object| dump.take(Part::Object(object)));
+        let verdicts = serde_json::to_value(explain(dump, now)).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         verdicts
             .as_array()

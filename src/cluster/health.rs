@@ -107,6 +107,8 @@ pub struct Judgement {
     pub soft: bool,
     /// Worth saying although it is ready.
     pub note: Option<String>,
+    /// What to do, where that is known from the status.
+    pub help: Option<String>,
 }
 
 impl Judgement {
@@ -118,6 +120,7 @@ impl Judgement {
             replicas: None,
             soft: false,
             note: None,
+            help: None,
         }
     }
 
@@ -140,6 +143,11 @@ impl Judgement {
 
     pub(crate) fn note(mut self, note: impl Into<String>) -> Judgement {
         self.note = Some(note.into());
+        self
+    }
+
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Judgement {
+        self.help = Some(help.into());
         self
     }
 

@@ -9,7 +9,7 @@ pub mod crash;
 mod doom;
 pub mod limits;
 mod progress;
-mod report;
+pub mod report;
 mod steady;
 mod trouble;
 
@@ -158,8 +158,27 @@ pub struct Judge {
     needs: Needs,
     /// How many objects were on their way a moment ago.
     restless: usize,
-    /// Whether the one look is all there will ever be, so that graces run from what the objects say themselves.
-    dump: bool,
+    /// Where the one look is all there will ever be: graces run from what the objects say themselves.
+    dump: Option<Dump>,
+}
+
+/// What is known of the time at which a dump was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dump {
+    /// The newest moment that it tells of, where the dump is judged at that moment. What began then may have lasted for
+    /// any time since.
+    pub newest: Option<Timestamp>,
+}
+
+impl Dump {
+    /// Since when something has been as it is, if its object says that it began at `began`.
+    fn since(self, began: Option<Timestamp>, now: Timestamp) -> Timestamp {
+        match began {
+            Some(began) if self.newest.is_some_and(|newest| began >= newest) => Timestamp::UNIX_EPOCH,
+            Some(began) => began.min(now),
+            None => now,
+        }
+    }
 }
 
 impl Judge {
@@ -192,13 +211,13 @@ impl Judge {
             ready_but_soft: None,
             needs: Needs::default(),
             restless: 0,
-            dump: false,
+            dump: None,
         }
     }
 
     /// A judge of one look: what the objects say of times and repetitions has to do.
-    pub fn of_dump(subjects: Vec<Subject>, now: Timestamp) -> Judge {
-        let mut judge = Judge { dump: true, ..Judge::new(subjects, Limits::default(), now) };
+    pub fn of_dump(subjects: Vec<Subject>, now: Timestamp, dump: Dump) -> Judge {
+        let mut judge = Judge { dump: Some(dump), ..Judge::new(subjects, Limits::default(), now) };
         judge.crashes.dump = true;
         judge
     }
@@ -310,7 +329,7 @@ impl Judge {
                 around: Some(snapshot),
             },
         );
-        if judgement.health == Health::Terminating && !self.dump {
+        if judgement.health == Health::Terminating && self.dump.is_none() {
             return Judgement::failed(
                 "Terminating",
                 format!("somebody deletes it; it is {}", judgement.message),

@@ -5,11 +5,11 @@
 //! Services of everybody is told nothing.
 
 use crate::cluster::blame::quantity;
-use crate::cluster::blame::scheduling;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::live;
 use crate::cluster::rollout::read;
 use crate::cluster::target::Target;
+use crate::cluster::tenants;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Kind;
@@ -81,7 +81,7 @@ fn asked(objects: &[Object], nodes: usize) -> BTreeMap<String, i128> {
             "DaemonSet" => i64::try_from(nodes).unwrap_or(1),
             _ => continue,
         };
-        for (resource, amount) in scheduling::requests(template.value) {
+        for (resource, amount) in tenants::requests(template.value) {
             if matches!(resource.as_str(), "cpu" | "memory") && amount > 0 {
                 *sum.entry(resource).or_default() += amount * i128::from(times);
             }
@@ -102,7 +102,7 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
         let mut held: Vec<(i128, String)> = others
             .iter()
             .filter_map(|pod| {
-                let held = *scheduling::requests(pod).get(&resource)?;
+                let held = *tenants::requests(pod).get(&resource)?;
                 (held > 0).then(|| (held, format!("{}/{}", live::namespace(pod), live::name(pod))))
             })
             .collect();

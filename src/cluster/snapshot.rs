@@ -4,6 +4,7 @@
 //! kinds whose list was read to its end ([`Snapshot::complete`]).
 
 use crate::cluster::live;
+use crate::cluster::tenants::Tenants;
 use crate::manifest::ObjectId;
 use crate::manifest::shared::Shared;
 use jiff::Timestamp;
@@ -59,6 +60,8 @@ pub struct Snapshot {
     objects: BTreeMap<ObjectId, Shared<Value>>,
     /// What each owner controls, by its UID: each look asks it of every workload, of which there may be many.
     owned: HashMap<String, BTreeSet<ObjectId>>,
+    /// The pods that use each claim, by its namespace and name.
+    users: HashMap<(String, String), BTreeSet<ObjectId>>,
     happenings: HashMap<String, BTreeMap<String, Happening>>,
     complete: BTreeSet<(String, String, Option<String>)>,
     /// Lists that were asked for and are not there yet.
@@ -66,7 +69,7 @@ pub struct Snapshot {
     /// The nodes, once somebody asked for them.
     pub nodes: Option<Vec<Value>>,
     /// All pods of the cluster, once somebody asked for them: who takes what of a node.
-    pub tenants: Option<Vec<Value>>,
+    pub tenants: Option<Tenants>,
     /// The StorageClasses, once somebody asked for them.
     pub classes: Option<Vec<Value>>,
 }
@@ -97,11 +100,28 @@ impl Snapshot {
     /// Takes in what we wrote ourselves, under the name that it was given.
     pub fn know(&mut self, id: ObjectId, object: Shared<Value>) {
         let owner = live::controller_uid(&object).to_owned();
+        let claims = claims(&object);
         if let Some(before) = self.objects.insert(id.clone(), object) {
-            self.disown(&id, live::controller_uid(&before));
+            self.forget(&id, &before);
+        }
+        for claim in claims {
+            self.users.entry(claim).or_default().insert(id.clone());
         }
         if !owner.is_empty() {
             self.owned.entry(owner).or_default().insert(id);
+        }
+    }
+
+    /// Takes what `before` was out of the indices.
+    fn forget(&mut self, id: &ObjectId, before: &Value) {
+        self.disown(id, live::controller_uid(before));
+        for claim in claims(before) {
+            if let Some(users) = self.users.get_mut(&claim) {
+                users.remove(id);
+                if users.is_empty() {
+                    self.users.remove(&claim);
+                }
+            }
         }
     }
 
@@ -122,7 +142,7 @@ impl Snapshot {
     /// Forgets an object.
     pub fn remove(&mut self, id: &ObjectId) {
         if let Some(before) = self.objects.remove(id) {
-            self.disown(id, live::controller_uid(&before));
+            self.forget(id, &before);
         }
     }
 
@@ -216,6 +236,12 @@ impl Snapshot {
         ids.filter(move |id| id.group == group && id.kind == kind).filter_map(|id| self.get(id))
     }
 
+    /// The pods that use the claim of that namespace and name.
+    pub fn users<'a>(&'a self, namespace: &str, claim: &str) -> impl Iterator<Item = &'a Value> {
+        let ids = self.users.get(&(namespace.to_owned(), claim.to_owned())).into_iter().flatten();
+        ids.filter_map(|id| self.get(id))
+    }
+
     /// What was said of the object with that UID, oldest first.
     pub fn happenings(&self, uid: &str) -> Vec<&Happening> {
         let mut of: Vec<&Happening> = self
@@ -228,6 +254,19 @@ impl Snapshot {
         of.sort_by_key(|happening| happening.last);
         of
     }
+}
+
+/// The claims that a pod uses.
+fn claims(object: &Value) -> Vec<(String, String)> {
+    if live::kind(object) != "Pod" {
+        return Vec::new();
+    }
+    live::list(object, "/spec/volumes")
+        .iter()
+        .map(|volume| live::text(volume, "/persistentVolumeClaim/claimName"))
+        .filter(|name| !name.is_empty())
+        .map(|name| (live::namespace(object).to_owned(), name.to_owned()))
+        .collect()
 }
 
 /// The objects, with `List`s unfolded at any depth.

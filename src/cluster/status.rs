@@ -66,8 +66,8 @@ pub async fn status(
     };
     let (snapshot, measured) = run.or_stopped(both).await?;
     let now = target.clock.now();
-    let there: Vec<Value> = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().collect();
-    let mut judge = explain::judge(&there, now);
+    let there = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().map(Into::into);
+    let mut judge = explain::judge(there, now);
     let verdicts = judge.observe(now, &snapshot);
     let mut judged: BTreeMap<ObjectId, (_, Option<Replicas>)> = verdicts
         .into_iter()

@@ -87,6 +87,7 @@ codes! {
     DockerfileMissing = "dockerfile-missing",
     DockerfileSyntaxDirective = "dockerfile-syntax-directive",
     DockerignoreInvalid = "dockerignore-invalid",
+    DumpCutOff = "dump-cut-off",
     EnvFileMissing = "env-file-missing",
     EnvKeyMissing = "env-key-missing",
     EnvNotExpanded = "env-not-expanded",

@@ -210,6 +210,7 @@ fn listing(checked: &[Checked]) -> Listing {
     Listing {
         header: vec!["CHECK", "RESULT", "FROM", "WHAT", "TOOK", "SAID"],
         rows: rows.collect(),
+        below: Vec::new(),
         nothing: "the project has no checks: write `[[check]]` into deploy.toml",
         json: json!({ "checks": json.collect::<Vec<_>>() }),
     }

@@ -49,6 +49,7 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
     Ok(Answer::Listing(Listing {
         header: Vec::new(),
         rows: rows.collect(),
+        below: Vec::new(),
         nothing: "nothing is missing",
         json,
     }))

@@ -1,6 +1,9 @@
 //! `todo explain FILE`: health and blame of objects that somebody dumped with `kubectl get … -o yaml`. Offline.
 
+use crate::cluster::explain::Explained;
+use crate::cluster::explain::dump::Dump;
 use crate::cluster::explain::explain as judged;
+use crate::cluster::health::Verdict;
 use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -8,9 +11,11 @@ use crate::fault::Result;
 use crate::file;
 use crate::flow::Answer;
 use crate::flow::redaction;
-use crate::manifest::yaml::documents;
+use crate::manifest::dump::Ending;
 use crate::report::listing::Listing;
 use crate::run::Run;
+use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Judges the objects in `path`; `-` is standard input. On a thread of its own, which may wait for its input for ever and
@@ -35,23 +40,67 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
         .map_err(|fault| {
             fault.hint("name a file, or pipe the objects in: `kubectl get all -o yaml | todo explain -`")
         })?;
-    let (documents, mistakes) = documents(&text, file);
-    if !mistakes.is_empty() {
-        return Err(Code::ManifestInvalid
+    let (dump, ending) = Dump::read(&text, file).map_err(|mistakes| {
+        Code::ManifestInvalid
             .fault(Kind::Usage, format!("`{}` cannot be read", file.display()))
-            .findings(mistakes));
+            .findings(mistakes)
+    })?;
+    drop(text);
+    redaction::values_of(run, dump.objects());
+    if ending == Ending::CutOff {
+        let told =
+            format!("`{}` ends in the middle of an object: what comes before it is judged", file.display());
+        run.sink.warn(Code::DumpCutOff.warning(told).help("dump the objects again, to the end"));
     }
-    let objects: Vec<_> = documents.into_iter().map(|document| document.value).collect();
-    redaction::values_of(run, &objects);
-    let verdicts = judged(&objects, run.world.clock.now());
-    let rows = verdicts.iter().map(|one| {
-        vec![one.object.to_string(), one.health.to_string(), one.reason.clone(), one.message.clone()]
-    });
+    let explained = judged(dump, run.world.clock.now());
     Ok(Answer::Listing(Listing {
-        header: vec!["OBJECT", "HEALTH", "REASON", "MESSAGE"],
-        rows: rows.collect(),
+        header: header(&explained),
+        rows: rows(&explained),
+        below: explained.iter().map(below).collect(),
         nothing: "no objects that have a health",
-        json: serde_json::to_value(&verdicts)
+        json: serde_json::to_value(&explained)
             .or_coded(Code::InternalError, Kind::Internal, || "cannot write the verdicts".to_owned())?,
     }))
+}
+
+/// Whether some objects are of another namespace than others.
+fn has_namespaces(explained: &[Explained]) -> bool {
+    let mut all = explained.iter().filter_map(|one| one.namespace.as_deref());
+    let first = all.next();
+    all.any(|other| Some(other) != first)
+}
+
+fn header(explained: &[Explained]) -> Vec<&'static str> {
+    let namespace = has_namespaces(explained).then_some("NAMESPACE");
+    namespace.into_iter().chain(["OBJECT", "HEALTH", "REASON", "MESSAGE"]).collect()
+}
+
+fn rows(explained: &[Explained]) -> Vec<Vec<String>> {
+    let namespaces = has_namespaces(explained);
+    let mut groups: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+    for one in explained {
+        groups.entry(one.verdict.object.kind.as_str()).or_default().insert(one.group.as_str());
+    }
+    let row = |one: &Explained| {
+        let Verdict { object, health, reason, message } = &one.verdict;
+        // The group is named where two of them have a kind of this name.
+        let several = groups.get(object.kind.as_str()).is_some_and(|groups| groups.len() > 1);
+        let name = match one.group.as_str() {
+            group if several && !group.is_empty() => format!("{}.{group}/{}", object.kind, object.name),
+            _ => object.to_string(),
+        };
+        let message = match &one.note {
+            Some(note) => format!("{message}; {note}"),
+            None => message.clone(),
+        };
+        let namespace = namespaces.then(|| one.namespace.clone().unwrap_or_default());
+        namespace.into_iter().chain([name, health.to_string(), reason.clone(), message]).collect()
+    };
+    explained.iter().map(row).collect()
+}
+
+/// What shows the cause, and what to do.
+fn below(one: &Explained) -> Vec<String> {
+    let help = one.help.iter().map(|help| format!("help: {help}"));
+    one.evidence.iter().cloned().chain(help).collect()
 }

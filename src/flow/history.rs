@@ -32,6 +32,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
     Ok(Answer::Listing(Listing {
         header: vec!["REVISION", "GOOD SINCE", "OBJECTS", "IMAGES"],
         rows: rows.collect(),
+        below: Vec::new(),
         nothing: "no revision yet: `todo up` makes the first",
         json: serde_json::to_value(&revisions)
             .or_coded(Code::InternalError, Kind::Internal, || "cannot write the history".to_owned())?,

@@ -355,5 +355,11 @@ fn told(path: &Path, way: &Way, proposal: &Proposal, project: &Project, objects:
         "instead": proposal.instead.iter().map(|(path, _)| path).collect::<Vec<_>>(),
         "notes": proposal.notes.iter().map(|(told, _)| told).collect::<Vec<_>>(),
     });
-    Answer::Listing(Listing { header: vec!["WHAT", "OF", "AT", "WHY"], rows, nothing: "", json })
+    Answer::Listing(Listing {
+        header: vec!["WHAT", "OF", "AT", "WHY"],
+        rows,
+        below: Vec::new(),
+        nothing: "",
+        json,
+    })
 }

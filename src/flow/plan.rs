@@ -146,5 +146,11 @@ fn row(what: &str, of: &str, at: &str, why: &str) -> Vec<String> {
 }
 
 fn list(rows: Vec<Vec<String>>, json: serde_json::Value) -> Answer {
-    Answer::Listing(Listing { header: vec!["WHAT", "OF", "AT", "WHY"], rows, nothing: "nothing to do", json })
+    Answer::Listing(Listing {
+        header: vec!["WHAT", "OF", "AT", "WHY"],
+        rows,
+        below: Vec::new(),
+        nothing: "nothing to do",
+        json,
+    })
 }

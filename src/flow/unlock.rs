@@ -18,5 +18,11 @@ pub async fn unlock(run: &Run, project: &Project) -> Result<Answer> {
     let owner = lock::unlock(run, &target).await?;
     let rows = owner.iter().map(|owner| vec!["was held by".to_owned(), owner.to_string()]).collect();
     let json = json!({ "was_held_by": owner.map(|owner| json!({ "who": owner.who, "since": owner.since })) });
-    Ok(Answer::Listing(Listing { header: Vec::new(), rows, nothing: "it was not locked", json }))
+    Ok(Answer::Listing(Listing {
+        header: Vec::new(),
+        rows,
+        below: Vec::new(),
+        nothing: "it was not locked",
+        json,
+    }))
 }

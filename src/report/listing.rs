@@ -13,6 +13,8 @@ pub struct Listing {
     pub header: Vec<&'static str>,
     /// The lines; the last cell of each may be long and is never padded.
     pub rows: Vec<Vec<String>>,
+    /// Lines that are shown below each row, in the order of the rows; rows beyond its end have none.
+    pub below: Vec<Vec<String>>,
     /// What is said where there is nothing to list.
     pub nothing: &'static str,
     /// The same for programs.
@@ -39,7 +41,13 @@ pub fn listing(listing: &Listing, look: Look) -> String {
     };
     let header: Vec<String> = listing.header.iter().map(ToString::to_string).collect();
     let header = (!header.is_empty()).then(|| look.paint(Tone::Quiet, &line(&header)));
-    header.into_iter().chain(listing.rows.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<String> = header.into_iter().collect();
+    for (index, row) in listing.rows.iter().enumerate() {
+        lines.push(line(row));
+        let below = listing.below.get(index).into_iter().flatten();
+        lines.extend(below.map(|text| look.paint(Tone::Quiet, &format!("  {}", clean(text)))));
+    }
+    lines.join("\n")
 }
 
 #[cfg(test)]
@@ -55,6 +63,7 @@ mod tests {
         let mut list = Listing {
             header: vec!["WHAT", "OBJECT", "WHY"],
             rows: vec![row(["change", "Deployment/web", "a long reason"]), row(["create", "Service/a", ""])],
+            below: Vec::new(),
             nothing: "nothing to do",
             json: Value::Null,
         };
@@ -63,6 +72,8 @@ mod tests {
         list.rows = vec![row(["change", "Deployment/\x1b[2Jweb", "\u{202e}gpj\r"])];
         let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  gpj";
         assert_eq!(listing(&list, Look::BARE), text, "names and reasons are others'");
+        list.below = vec![vec!["help: look\x1b[2J".to_owned()]];
+        assert!(listing(&list, Look::BARE).ends_with("gpj\n  help: look"), "others' words, too");
         list.rows.clear();
         assert_eq!(listing(&list, Look::BARE), "nothing to do");
     }

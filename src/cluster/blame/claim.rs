@@ -28,7 +28,11 @@ pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
         };
         return Some(Symptom::new(Signal::NoClass, "NoStorageClass", message));
     }
-    let said = said?;
+    // Of an external provisioner that never answers there is only a Normal event, repeated for ever.
+    let waits = || happenings.iter().rev().find(|happening| happening.reason == "ExternalProvisioning");
+    let Some(said) = said else {
+        return waits().map(|waits| Symptom::new(Signal::NoProvisioner, &waits.reason, &waits.message));
+    };
     let signal = match said.reason.as_str() {
         "FailedBinding" if said.message.contains("no storage class is set") => Signal::NoClass,
         "ProvisioningFailed"
@@ -40,4 +44,14 @@ pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
         _ => return None,
     };
     Some(Symptom::new(signal, &said.reason, &said.message))
+}
+
+/// The provisioner that a claim waits for (`kubernetes: pkg/controller/volume/persistentvolume`, `ExternalProvisioning`).
+pub fn provisioner(message: &str) -> Option<&str> {
+    message
+        .split_once("external provisioner '")
+        .or_else(|| message.split_once("external provisioner \""))?
+        .1
+        .split(['\'', '"'])
+        .next()
 }

@@ -10,6 +10,7 @@ use crate::cluster::blame::image;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::live;
 use crate::cluster::snapshot::Happening;
+use jiff::SignedDuration;
 use serde_json::Value;
 
 /// How a container is meant to end.
@@ -118,7 +119,7 @@ fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<
         // A run that was gone before the kubelet looked only leaves its exit code.
         (_, 137) if live::text(status, "/lastState/terminated/reason") == "OOMKilled" => Signal::OutOfMemory,
         // A program that stops well when it is told to is still not one that stopped by itself.
-        (_, 0 | 137 | 143) if killed && probe_kill(happenings, name).is_some() => Signal::Killed,
+        (_, code) if was_killed(last, code, killed, happenings, name) => Signal::Killed,
         (_, 0) => Signal::Completed,
         ("StartError" | "ContainerCannotRun" | "RunContainerError", _) => starting(message),
         (_, 126 | 127) => Signal::CrashCommand,
@@ -128,6 +129,20 @@ fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<
     symptom.exit = Some(exit);
     symptom.trying = running;
     Some(symptom)
+}
+
+/// Whether the kubelet ended this run because of a probe. It says so before the run ends; where the times are not told,
+/// only the exit codes of a program that is stopped count, and only until it is up again.
+fn was_killed(last: &Value, code: i64, not_up_again: bool, happenings: &[&Happening], name: &str) -> bool {
+    let Some(killing) = probe_kill(happenings, name) else { return false };
+    let (from, to) = (live::moment(last, "/startedAt"), live::moment(last, "/finishedAt"));
+    match (from, to, killing.last) {
+        (Some(from), Some(to), Some(at)) => {
+            // An event's time is that of its report, in whole seconds.
+            at >= from && at.duration_since(to) <= SignedDuration::from_secs(2)
+        }
+        _ => not_up_again && matches!(code, 0 | 137 | 143),
+    }
 }
 
 /// The last event that says that the kubelet ends the container because of a probe.

@@ -75,7 +75,7 @@ pub const fn grace(signal: Signal) -> Grace {
         Signal::ImageUnreachable => after(120),
         Signal::ImagePull | Signal::ImageInspect => after(60),
         Signal::ConfigMissing | Signal::VolumeMissing | Signal::RunsAsRoot | Signal::Config => after(7),
-        Signal::ConfigPending => after(60),
+        Signal::ConfigPending | Signal::NoProvisioner => after(60),
         Signal::Create => after(30),
         Signal::CreatePending => after(90),
         Signal::Command => restarted(1).or_after(2),

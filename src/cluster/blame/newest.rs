@@ -34,6 +34,13 @@ pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
     }
 }
 
+/// Whether `pod` is of an older revision of its StatefulSet than the newest.
+pub fn is_old(set: &Value, pod: &Value) -> bool {
+    let newest = live::text(set, "/status/updateRevision");
+    let of = live::label(pod, HASH);
+    !newest.is_empty() && !of.is_empty() && of != newest
+}
+
 /// Whether the pods of a workload are still to be listed, or what leads to them.
 pub fn are_awaited(workload: &Value, around: &Snapshot) -> bool {
     let namespace = live::namespace(workload);

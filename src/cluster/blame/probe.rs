@@ -11,6 +11,8 @@ use std::sync::LazyLock;
 /// What is wrong with a probe, or with what it asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failing {
+    /// What the kubelet's sentence says of the cause.
+    pub why: Why,
     /// Continues "container `web` runs, but …".
     pub what: String,
     /// The fields of the container that it is about, best first.
@@ -19,6 +21,21 @@ pub struct Failing {
     pub help: String,
     /// What shows it beside the kubelet's sentence.
     pub evidence: Option<String>,
+}
+
+/// What the kubelet's sentence says of why a probe fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Nothing listens on the port.
+    Refused,
+    /// Something listens, and ends the connection without an answer.
+    Closed,
+    /// It answers with a status that says no.
+    Status,
+    /// It takes too long.
+    Slow,
+    /// Nothing that is understood.
+    Unknown,
 }
 
 /// What the kubelet's sentence about `probe` (`readinessProbe`, …) of a container means.
@@ -32,7 +49,8 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
         let name = if name.is_empty() { String::new() } else { format!("/{name}") };
         vec![format!("{probe}/{way}{name}"), format!("{probe}/{way}"), probe.to_owned()]
     };
-    let told = |what: String, field: Vec<String>, help: &str| Failing {
+    let told = |why: Why, what: String, field: Vec<String>, help: &str| Failing {
+        why,
         what,
         fields: field,
         help: help.to_owned(),
@@ -42,6 +60,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
         return Failing {
             evidence: undeclared_port(manifest, container, probe),
             ..told(
+                Why::Refused,
                 format!("nothing in it listens on port `{}`, which its `{probe}` asks", &port[1]),
                 field("port"),
                 "let the probe ask the port that the program listens on, or see in the log why it does not listen yet",
@@ -59,12 +78,26 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
             }
             _ => (field(""), "see in the log why the program answers so"),
         };
-        return told(format!("it answers {} to its `{probe}` at `{path}`", &status[1]), field, help);
+        return told(
+            Why::Status,
+            format!("it answers {} to its `{probe}` at `{path}`", &status[1]),
+            field,
+            help,
+        );
+    }
+    if ENDED.is_match(said) {
+        return told(
+            Why::Closed,
+            format!("it ends the connection of its `{probe}` without an answer"),
+            field("scheme"),
+            "if the program speaks TLS on that port, write `scheme: HTTPS`; if it speaks no HTTP, use `tcpSocket`",
+        );
     }
     let slow = ["context deadline exceeded", "Client.Timeout", "timed out", "i/o timeout"];
     if slow.iter().any(|sign| said.contains(sign)) {
         let seconds = live::number(manifest, &format!("{at}/{probe}/timeoutSeconds")).unwrap_or(1);
         return told(
+            Why::Slow,
             format!("its `{probe}` gets no answer within {seconds} s"),
             vec![format!("{probe}/timeoutSeconds"), probe.to_owned()],
             "see in the log what keeps the program busy, or raise the probe's `timeoutSeconds`",
@@ -77,6 +110,7 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
     Failing {
         evidence: undeclared_port(manifest, container, probe),
         ..told(
+            Why::Unknown,
             format!("its `{probe}` does not succeed"),
             field(if way == "exec" { "command" } else { "port" }),
             help,
@@ -86,6 +120,13 @@ pub fn read(manifest: &Value, container: &str, probe: &str, said: &str) -> Faili
 
 static REFUSED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"dial tcp \S+:(\d+): connect: connection refused"));
+/// A server of another protocol: `EOF`, `connection reset by peer`, `malformed HTTP response "\\x15\\x03…"`, and for a probe
+/// over TLS `first record does not look like a TLS handshake` (Go: net/http, crypto/tls).
+static ENDED: LazyLock<Regex> = LazyLock::new(|| {
+    pattern(
+        r"\bEOF\b|connection reset by peer|malformed HTTP|does not look like a TLS handshake|server gave HTTP response to HTTPS client",
+    )
+});
 static STATUS: LazyLock<Regex> = LazyLock::new(|| pattern(r"probe failed with statuscode: (\d+)"));
 
 #[expect(clippy::expect_used, reason = "the patterns are constants of this file; a test compiles them all")]
@@ -147,6 +188,12 @@ mod tests {
                 "Readiness probe failed: Get \"http://10.0.0.4:8080/healthz\": context deadline exceeded (Client.Timeout exceeded while awaiting headers)",
                 "its `readinessProbe` gets no answer within 2 s",
                 "readinessProbe/timeoutSeconds",
+            ),
+            (
+                "readinessProbe",
+                "Readiness probe failed: Get \"http://10.0.0.4:8080/healthz\": EOF",
+                "it ends the connection of its `readinessProbe` without an answer",
+                "readinessProbe/httpGet/scheme",
             ),
             (
                 "livenessProbe",

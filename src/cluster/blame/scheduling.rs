@@ -8,13 +8,18 @@ use crate::cluster::blame::quantity;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
+use crate::cluster::tenants::Tenants;
+use crate::cluster::tenants::requests;
+use crate::manifest::ObjectId;
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// What keeps `pod` from getting a node, if anything.
 pub fn symptom(pod: &Value, around: &Snapshot) -> Option<Symptom> {
     let scheduled = live::condition(pod, "PodScheduled").filter(|scheduled| scheduled.status == "False")?;
-    if scheduled.reason != "Unschedulable" {
+    // The condition of a pod that has a node is a leftover.
+    let has_node =
+        !live::text(pod, "/spec/nodeName").is_empty() || live::text(pod, "/status/phase") == "Running";
+    if scheduled.reason != "Unschedulable" || has_node {
         return None;
     }
     let happenings = around.happenings(live::uid(pod));
@@ -33,6 +38,45 @@ pub fn symptom(pod: &Value, around: &Snapshot) -> Option<Symptom> {
     Some(Symptom::new(signal, scheduled.reason, scheduled.message))
 }
 
+/// Which test of the scheduler the nodes fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A node has less of a resource than is asked.
+    Resources,
+    /// No node has the labels that are asked for.
+    Labels,
+    /// A port of the node is taken.
+    Ports,
+    /// A claim has no volume, or its volume is elsewhere.
+    Volume {
+        /// Whether the scheduler speaks of claims.
+        claim: bool,
+    },
+    /// The nodes are tainted.
+    Taints,
+    /// The nodes are cordoned.
+    Cordoned,
+    /// Another test.
+    Other,
+}
+
+impl Refusal {
+    /// Reads the scheduler's sentence (`kubernetes: pkg/scheduler/framework/plugins`).
+    pub fn read(message: &str) -> Refusal {
+        let any = |signs: &[&str]| signs.iter().any(|sign| message.contains(sign));
+        match () {
+            () if any(&["Insufficient"]) => Refusal::Resources,
+            () if any(&["node affinity/selector"]) => Refusal::Labels,
+            () if any(&["free ports"]) => Refusal::Ports,
+            () if any(&["PersistentVolumeClaim"]) => Refusal::Volume { claim: true },
+            () if any(&["volume"]) => Refusal::Volume { claim: false },
+            () if any(&["taint"]) => Refusal::Taints,
+            () if any(&["cordoned", "unschedulable"]) => Refusal::Cordoned,
+            () => Refusal::Other,
+        }
+    }
+}
+
 /// A claim that the pod uses and that has no volume, if its being unbound is known.
 pub fn unbound<'a>(pod: &'a Value, around: &Snapshot) -> Option<&'a str> {
     live::list(pod, "/spec/volumes")
@@ -40,9 +84,13 @@ pub fn unbound<'a>(pod: &'a Value, around: &Snapshot) -> Option<&'a str> {
         .map(|volume| live::text(volume, "/persistentVolumeClaim/claimName"))
         .filter(|name| !name.is_empty())
         .find(|name| {
-            around
-                .kind("", "PersistentVolumeClaim", live::namespace(pod))
-                .any(|claim| live::name(claim) == *name && live::text(claim, "/status/phase") != "Bound")
+            let id = ObjectId {
+                group: String::new(),
+                kind: "PersistentVolumeClaim".to_owned(),
+                namespace: Some(live::namespace(pod).to_owned()).filter(|namespace| !namespace.is_empty()),
+                name: (*name).to_owned(),
+            };
+            around.get(&id).is_some_and(|claim| live::text(claim, "/status/phase") != "Bound")
         })
 }
 
@@ -74,7 +122,8 @@ pub fn too_big(pod: &Value, around: &Snapshot) -> Option<String> {
 /// The resources that the scheduler says are missing, counted for the node that has most left.
 pub fn shortages(pod: &Value, message: &str, around: &Snapshot) -> Vec<Shortage> {
     let Some(nodes) = around.nodes.as_deref() else { return Vec::new() };
-    let tenants = around.tenants.as_deref().unwrap_or_default();
+    let nobody = Tenants::default();
+    let tenants = around.tenants.as_ref().unwrap_or(&nobody);
     requests(pod)
         .into_iter()
         .filter(|(resource, _)| message.contains(&format!("Insufficient {resource}")))
@@ -82,12 +131,12 @@ pub fn shortages(pod: &Value, message: &str, around: &Snapshot) -> Vec<Shortage>
             nodes
                 .iter()
                 .map(|node| {
-                    let holders = holders(node, &resource, tenants);
+                    let held = tenants.on(live::name(node), &resource);
                     Shortage {
                         asked,
                         allocatable: allocatable(node, &resource),
-                        taken: holders.iter().map(|(_, held)| held).sum(),
-                        holders,
+                        taken: held.map_or(0, |held| held.sum),
+                        holders: held.map_or_else(Vec::new, |held| held.most.clone()),
                         resource: resource.clone(),
                     }
                 })
@@ -98,70 +147,4 @@ pub fn shortages(pod: &Value, message: &str, around: &Snapshot) -> Vec<Shortage>
 
 fn allocatable(node: &Value, resource: &str) -> i128 {
     node["status"]["allocatable"][resource].as_str().and_then(quantity::parse).unwrap_or(0)
-}
-
-fn holders(node: &Value, resource: &str, tenants: &[Value]) -> Vec<(String, i128)> {
-    let mut holders: Vec<(String, i128)> = tenants
-        .iter()
-        .filter(|pod| live::text(pod, "/spec/nodeName") == live::name(node))
-        .filter(|pod| !matches!(live::text(pod, "/status/phase"), "Succeeded" | "Failed"))
-        .filter_map(|pod| {
-            let held = *requests(pod).get(resource)?;
-            (held > 0).then(|| (format!("{}/{}", live::namespace(pod), live::name(pod)), held))
-        })
-        .collect();
-    holders.sort_by_key(|(_, held)| std::cmp::Reverse(*held));
-    holders
-}
-
-/// What a pod asks of a node (`kubernetes: pkg/api/v1/resource/helpers.go`): its containers and sidecars together, or
-/// its largest init container if that is more, and the overhead.
-pub fn requests(pod: &Value) -> BTreeMap<String, i128> {
-    let mut together = BTreeMap::new();
-    for container in live::list(pod, "/spec/containers") {
-        add(&mut together, &asked(container));
-    }
-    let mut largest: BTreeMap<String, i128> = BTreeMap::new();
-    for container in live::list(pod, "/spec/initContainers") {
-        if live::text(container, "/restartPolicy") == "Always" {
-            add(&mut together, &asked(container));
-            continue;
-        }
-        for (resource, amount) in asked(container) {
-            let most = largest.entry(resource).or_default();
-            *most = amount.max(*most);
-        }
-    }
-    for (resource, amount) in largest {
-        let sum = together.entry(resource).or_default();
-        *sum = amount.max(*sum);
-    }
-    if let Some(overhead) = pod.pointer("/spec/overhead") {
-        add(&mut together, &amounts(overhead));
-    }
-    together
-}
-
-fn asked(container: &Value) -> BTreeMap<String, i128> {
-    let mut asked = container.pointer("/resources/limits").map(amounts).unwrap_or_default();
-    if let Some(requests) = container.pointer("/resources/requests") {
-        asked.extend(amounts(requests));
-    }
-    asked
-}
-
-fn amounts(map: &Value) -> BTreeMap<String, i128> {
-    let entries = map.as_object().into_iter().flatten();
-    entries
-        .filter_map(|(resource, amount)| {
-            let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);
-            Some((resource.clone(), quantity::parse(&text)?))
-        })
-        .collect()
-}
-
-fn add(sum: &mut BTreeMap<String, i128>, amounts: &BTreeMap<String, i128>) {
-    for (resource, amount) in amounts {
-        *sum.entry(resource.clone()).or_default() += amount;
-    }
 }

@@ -79,6 +79,8 @@ pub enum Signal {
     NoClass,
     /// A claim whose volume cannot be made.
     Provisioning,
+    /// A claim whose provisioner, which is no part of Kubernetes, does not make its volume.
+    NoProvisioner,
     /// A quota forbids the pod.
     Quota,
     /// A policy or validation forbids the pod.

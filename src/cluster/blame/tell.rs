@@ -6,6 +6,7 @@ mod running;
 mod starting;
 
 use crate::cluster::blame::Symptom;
+use crate::cluster::blame::newest;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::template;
 use crate::cluster::live;
@@ -57,6 +58,15 @@ pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
         evidence.push(format!("{}: {}", symptom.reason, symptom.message));
     }
     evidence.extend(told.evidence);
+    if let Some(pod) = scene.pod.filter(|pod| newest::is_old(scene.subject, pod)) {
+        let (name, namespace) = (live::name(pod), live::namespace(pod));
+        evidence.push(format!(
+            "pod {name} is of an older revision, and the set waits for it before it replaces it"
+        ));
+        finding = finding.help(format!(
+            "delete the pod, so that the set makes it anew: `kubectl delete pod {name} -n {namespace}`"
+        ));
+    }
     let shown = scene.tail.len().saturating_sub(TAIL);
     evidence.extend(scene.tail[shown..].iter().cloned());
     for (reason, message) in said(scene) {
@@ -125,7 +135,7 @@ pub fn tell(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         Signal::Mount | Signal::Attach | Signal::Sandbox | Signal::ThrownOut | Signal::Deadline => {
             placing::node(symptom, scene)
         }
-        Signal::NoClass | Signal::Provisioning => placing::claim(symptom, scene),
+        Signal::NoClass | Signal::Provisioning | Signal::NoProvisioner => placing::claim(symptom, scene),
         Signal::Quota | Signal::Refused | Signal::NoServiceAccount => refused::creation(symptom, scene),
     }
 }

@@ -36,8 +36,8 @@ fn rests(claim: &Value, around: &Snapshot) -> bool {
             .is_some_and(|last| last.reason == "WaitForFirstConsumer");
     waits
         && !around
-            .kind("", "Pod", live::namespace(claim))
-            .any(|pod| uses(pod, live::name(claim)) && !live::text(pod, "/spec/nodeName").is_empty())
+            .users(live::namespace(claim), live::name(claim))
+            .any(|pod| !live::text(pod, "/spec/nodeName").is_empty())
 }
 
 /// The class of a claim: the one that it names, else the default one.
@@ -49,10 +49,4 @@ pub(crate) fn class_of<'a>(claim: &Value, around: &'a Snapshot) -> Option<&'a Va
             .iter()
             .find(|class| live::annotation(class, "storageclass.kubernetes.io/is-default-class") == "true"),
     }
-}
-
-fn uses(pod: &Value, claim: &str) -> bool {
-    live::list(pod, "/spec/volumes")
-        .iter()
-        .any(|volume| live::text(volume, "/persistentVolumeClaim/claimName") == claim)
 }

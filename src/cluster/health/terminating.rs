@@ -34,7 +34,10 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     if kind == "NamespaceDeletionDiscoveryFailure"
         && let Some(service) = known.around.and_then(|around| dead_service(condition.message, around))
     {
-        return of("APIServiceUnavailable", service);
+        return of("APIServiceUnavailable", unlisted(service)).help(format!(
+            "bring its Service back, or take the API away: `kubectl delete apiservice {}`",
+            live::name(service)
+        ));
     }
     let reason = if condition.reason.is_empty() { kind } else { condition.reason };
     let said = if condition.message.is_empty() { kind } else { condition.message };
@@ -42,18 +45,21 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 }
 
 /// The aggregated API that does not answer, so that nobody can tell what is left in the namespace.
-fn dead_service(said: &str, around: &Snapshot) -> Option<String> {
-    let service = around.kind("apiregistration.k8s.io", "APIService", "").find(|service| {
+fn dead_service<'a>(said: &str, around: &'a Snapshot) -> Option<&'a Value> {
+    around.kind("apiregistration.k8s.io", "APIService", "").find(|service| {
         let (group, version) = (live::text(service, "/spec/group"), live::text(service, "/spec/version"));
         !live::holds(service, "Available") && said.contains(&format!("{group}/{version}"))
-    })?;
+    })
+}
+
+fn unlisted(service: &Value) -> String {
     let why = live::condition(service, "Available").map_or("", |available| available.message);
     let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
     let (namespace, name) =
         (live::text(service, "/spec/service/namespace"), live::text(service, "/spec/service/name"));
-    Some(format!(
+    format!(
         "being deleted; its content cannot be listed, because the API `{}/{}` of Service {namespace}/{name} does not answer{why}",
         live::text(service, "/spec/group"),
         live::text(service, "/spec/version"),
-    ))
+    )
 }

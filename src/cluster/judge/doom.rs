@@ -58,9 +58,11 @@ impl Judge {
             }
         }
         let patience = self.patience(&self.tracks[index]);
+        let one_look = self.dump.is_some();
         let track = &mut self.tracks[index];
         track.doomed = track.judgement.health == Health::Failed
-            || (track.judgement.health == Health::Progressing && aggregate(track, now, snapshot, patience));
+            || (track.judgement.health == Health::Progressing
+                && aggregate(track, now, snapshot, patience, one_look));
     }
 
     #[expect(clippy::too_many_arguments, reason = "one look, told apart for the borrow checker")]
@@ -95,7 +97,7 @@ impl Judge {
         if crashed && symptom.trying {
             return false;
         }
-        if self.dump && (symptom.reason == "CrashLoopBackOff" || (crashed && restarts > 0)) {
+        if self.dump.is_some() && (symptom.reason == "CrashLoopBackOff" || (crashed && restarts > 0)) {
             return true;
         }
         match symptom.signal {
@@ -164,7 +166,7 @@ fn frees_itself(track: &Track, snapshot: &Snapshot) -> bool {
 }
 
 /// Whether the broken pods are the end of their workload.
-fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64) -> bool {
+fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, one_look: bool) -> bool {
     let doomed: BTreeSet<Option<&ObjectId>> =
         track.troubles.iter().filter(|trouble| trouble.doomed).map(|trouble| trouble.pod.as_ref()).collect();
     if doomed.contains(&None) {
@@ -203,8 +205,17 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64) 
     if all || (wanted > tolerated && broken >= wanted - tolerated) {
         return true;
     }
-    let since = track.troubles.iter().filter(|trouble| trouble.doomed).map(|trouble| trouble.since).min();
-    let quiet = now.duration_since(track.moved);
+    let doomed = || track.troubles.iter().filter(|trouble| trouble.doomed);
+    // So many restarts take the kubelet minutes: there is nothing that could still move.
+    let often = |trouble: &Trouble| {
+        trouble.symptom.exit.as_ref().is_some_and(|exit| exit.restarts >= i64::from(grace::CRASHES_AT_MOST))
+    };
+    if one_look && doomed().any(often) {
+        return true;
+    }
+    let since = doomed().map(|trouble| trouble.since).min();
+    // One look cannot show that something moved.
+    let quiet = if one_look { SignedDuration::MAX } else { now.duration_since(track.moved) };
     let elapsed = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
     grace::PARTLY_BROKEN.is_over(patience, elapsed.min(quiet), 0, 0)
 }

@@ -2,6 +2,7 @@
 
 use crate::cluster::blame::newest;
 use crate::cluster::blame::scheduling;
+use crate::cluster::blame::scheduling::Refusal;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::Scene;
@@ -20,6 +21,17 @@ use serde_json::Value;
 
 /// So long something has to be not ready to be worth mentioning beside what is broken.
 const LONG: SignedDuration = SignedDuration::from_secs(10);
+
+/// What there is to say of an object beside its verdict.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Worth saying although it is ready.
+    pub note: Option<String>,
+    /// What shows the cause: what the cluster and the program said.
+    pub evidence: Vec<String>,
+    /// What to do.
+    pub help: Option<String>,
+}
 
 impl Judge {
     pub(super) fn verdicts(&self, snapshot: &Snapshot) -> Vec<Verdict> {
@@ -121,7 +133,7 @@ impl Judge {
             && doomed.all(|trouble| {
                 let pod = trouble.pod.as_ref().and_then(|pod| snapshot.get(pod));
                 let claim = pod
-                    .filter(|_| trouble.symptom.message.contains("PersistentVolumeClaim"))
+                    .filter(|_| Refusal::read(&trouble.symptom.message) == Refusal::Volume { claim: true })
                     .and_then(|pod| scheduling::unbound(pod, snapshot));
                 claim.is_some_and(|claim| {
                     self.tracks.iter().any(|other| {
@@ -165,6 +177,25 @@ impl Judge {
             around,
             tail: self.crashes.last_lines(uid, container),
         }
+    }
+
+    /// What shows each verdict of the last look, and what to do, in the order in which the objects were given.
+    pub fn details(&self, snapshot: &Snapshot) -> Vec<Detail> {
+        self.tracks
+            .iter()
+            .map(|track| {
+                let note = track.judgement.note.clone().filter(|note| *note != track.judgement.message);
+                let judged = matches!(track.judgement.health, Health::Progressing | Health::Failed);
+                match (worst(track).filter(|_| judged), snapshot.get(&track.subject.id)) {
+                    (Some(trouble), Some(live)) => {
+                        let finding =
+                            tell::finding(&trouble.symptom, &self.scene(track, trouble, live, snapshot));
+                        Detail { note, evidence: finding.evidence, help: finding.help }
+                    }
+                    _ => Detail { note, evidence: Vec::new(), help: track.judgement.help.clone() },
+                }
+            })
+            .collect()
     }
 
     /// What a ready object has to say nevertheless.
@@ -215,6 +246,9 @@ fn plain(track: &Track) -> Finding {
 }
 
 fn help(track: &Track) -> String {
+    if let Some(help) = &track.judgement.help {
+        return help.clone();
+    }
     let id = &track.subject.id;
     let kind = id.kind.to_lowercase();
     let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();

@@ -58,7 +58,7 @@ impl Judge {
         let counted = judgement.replicas.map_or(0, |replicas| replicas.ready.min(replicas.wanted));
         let behind = !pods.is_empty() && i64::try_from(ready).is_ok_and(|ready| ready < counted);
         // A dump may lack pods altogether.
-        let behind = behind && (!self.dump || ready < pods.len());
+        let behind = behind && (self.dump.is_none() || ready < pods.len());
         let unlisted = judgement.replicas.is_some() && newest::are_awaited(live, snapshot);
         (behind || unlisted).then(|| Judgement::progressing("StaysUp", "ready; its pods are looked at"))
     }
@@ -104,6 +104,8 @@ impl Judge {
         let key = (live::uid(pod).to_owned(), live::text(status, "/name").to_owned(), run);
         let seen = now.duration_since(*self.up_since.entry(key).or_insert(now));
         let began = live::moment(status, "/state/running/startedAt").filter(|_| !changed);
+        // Of a dump that is judged at its newest moment, what began then may have run for any time.
+        let began = began.map(|began| self.dump.map_or(began, |dump| dump.since(Some(began), now)));
         let up = began.map_or(seen, |began| now.duration_since(began).max(seen));
         let known = changed || began.is_some();
         known && up < SignedDuration::try_from(self.limits.stability).unwrap_or(SignedDuration::MAX)

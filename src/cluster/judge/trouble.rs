@@ -3,6 +3,7 @@
 use crate::cluster::blame;
 use crate::cluster::blame::Symptom;
 use crate::cluster::blame::newest;
+use crate::cluster::blame::scheduling::Refusal;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::health::Health;
 use crate::cluster::health::Judgement;
@@ -49,12 +50,16 @@ impl Judge {
         if let Some(symptom) = blame::creation::symptom(live, snapshot) {
             troubles.push(self.trouble(symptom, live, None, now, present));
         }
-        for pod in newest::pods(live, snapshot) {
+        let mut pods = without_leftovers(newest::pods(live, snapshot));
+        // While a run watches, it is the new revision that it waits for, and that can fail.
+        if self.dump.is_some() {
+            pods.extend(blocking(live, snapshot));
+        }
+        for pod in pods {
             for symptom in blame::pod::symptoms(pod, snapshot) {
-                self.needs.nodes |= snapshot.nodes.is_none()
-                    && ["Insufficient", "node affinity/selector"]
-                        .iter()
-                        .any(|sign| symptom.message.contains(sign));
+                let of_nodes =
+                    matches!(Refusal::read(&symptom.message), Refusal::Resources | Refusal::Labels);
+                self.needs.nodes |= snapshot.nodes.is_none() && is_unplaced(symptom.signal) && of_nodes;
                 let holder = blame::config::holder(&symptom.message, live::namespace(pod));
                 self.needs.holders.extend(holder.filter(|holder| snapshot.get(holder).is_none()));
                 troubles.push(self.trouble(symptom, pod, Some(live::id(pod)), now, present));
@@ -94,7 +99,10 @@ impl Judge {
         self.latch(&uid, &mut symptom);
         let key = (uid, symptom.container.clone(), symptom.signal);
         present.insert(key.clone());
-        let since = if self.dump { since(of).unwrap_or(now).min(now) } else { now };
+        let since = match &self.dump {
+            Some(dump) => dump.since(since(of), now),
+            None => now,
+        };
         let seen = self.seen.entry(key).or_insert_with(|| Seen {
             since,
             reason: symptom.reason.clone(),
@@ -132,6 +140,35 @@ impl Judge {
             self.latched.insert(key, (symptom.signal, symptom.message.clone()));
         }
     }
+}
+
+fn is_unplaced(signal: Signal) -> bool {
+    matches!(signal, Signal::Unschedulable | Signal::NeverFits | Signal::SchedulingPending)
+}
+
+/// Pods that their controller has replaced stay in the list for weeks: those that are older than a pod that stays say
+/// nothing about today.
+fn without_leftovers<'a>(pods: Vec<&'a Value>) -> Vec<&'a Value> {
+    let made = |pod: &Value| live::moment(pod, "/metadata/creationTimestamp");
+    let gone = |pod: &Value| live::text(pod, "/status/phase") == "Failed" && blame::pod::is_thrown_out(pod);
+    let newest = pods.iter().filter(|pod| !gone(pod)).filter_map(|pod| made(pod)).max();
+    let is_leftover = |pod: &Value| gone(pod) && newest.is_some() && made(pod) < newest;
+    pods.into_iter().filter(|pod| !is_leftover(pod)).collect()
+}
+
+/// Pods of an older revision that a StatefulSet waits for: it replaces one after the other, and goes on only when the one
+/// before is ready, so a broken old pod is never replaced (Kubernetes' documentation: "Forced rollback").
+fn blocking<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
+    let one_by_one = live::text(workload, "/spec/podManagementPolicy") != "Parallel";
+    if live::kind(workload) != "StatefulSet" || !one_by_one {
+        return Vec::new();
+    }
+    around
+        .owned("", "Pod", live::uid(workload))
+        .filter(|pod| {
+            newest::is_old(workload, pod) && !live::is_terminating(pod) && !live::holds(pod, "Ready")
+        })
+        .collect()
 }
 
 /// Since when an object of a dump is in trouble, as far as it says so.

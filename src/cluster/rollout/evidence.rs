@@ -8,6 +8,7 @@ use crate::cluster::rollout::feed::api;
 use crate::cluster::rollout::feed::plain;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
+use crate::cluster::tenants::Tenants;
 use crate::event::Finding;
 use crate::manifest::ObjectId;
 use futures::FutureExt as _;
@@ -45,7 +46,9 @@ impl Answer {
     pub(super) fn tell(self, judge: &mut Judge, snapshot: &mut Snapshot) {
         match self {
             Answer::Tail(run, lines) => judge.tail(run, lines),
-            Answer::Nodes(nodes, pods) => (snapshot.nodes, snapshot.tenants) = (nodes, pods),
+            Answer::Nodes(nodes, pods) => {
+                (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::of))
+            }
             Answer::Classes(classes) => snapshot.classes = classes,
             Answer::Keys(id, holder) => snapshot.know(id, holder.into()),
         }

@@ -1,9 +1,11 @@
 //! Trouble with where a pod is to be: its node and its volumes.
 
 use crate::cluster::blame::Symptom;
+use crate::cluster::blame::claim;
 use crate::cluster::blame::config;
 use crate::cluster::blame::quantity;
 use crate::cluster::blame::scheduling;
+use crate::cluster::blame::scheduling::Refusal;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Scene;
 use crate::cluster::blame::tell::Told;
@@ -68,41 +70,40 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         let at = format!("{spec}/{field}");
         scene.written().pointer(&at).is_some().then_some(at)
     };
-    if message.contains("node affinity/selector") {
-        return selected(scene, written("nodeSelector"), written("affinity"));
-    }
-    if message.contains("free ports") {
-        return told(
+    let waits_for = |claim: &str| {
+        told(
+            format!("its pod waits for PersistentVolumeClaim `{claim}`, which has no volume"),
+            claimed(scene.written(), spec, claim).or_else(|| written("volumes")),
+            "see what is said of the claim",
+        )
+    };
+    match Refusal::read(message) {
+        Refusal::Labels => selected(scene, written("nodeSelector"), written("affinity")),
+        Refusal::Ports => told(
             "its `hostPort` is taken on every node",
             written("containers"),
             "drop `hostPort`: a Service reaches pods without it",
-        );
-    }
-    if message.contains("PersistentVolumeClaim") || message.contains("volume") {
-        return match scheduling::unbound(pod, scene.around) {
-            Some(claim) => told(
-                format!("its pod waits for PersistentVolumeClaim `{claim}`, which has no volume"),
-                claimed(scene.written(), spec, claim).or_else(|| written("volumes")),
-                "see what is said of the claim",
-            ),
+        ),
+        Refusal::Volume { .. } => match scheduling::unbound(pod, scene.around) {
+            Some(claim) => waits_for(claim),
             None => told(
                 "no node can take its pod: its volume is not there",
                 written("volumes"),
                 "the scheduler's message says what is missing",
             ),
-        };
-    }
-    if message.contains("taint") {
-        return told(
+        },
+        Refusal::Taints => told(
             "every node is tainted against its pod",
             written("tolerations"),
             "add `tolerations`, or see with `kubectl describe nodes` why the node is tainted",
-        );
+        ),
+        Refusal::Cordoned => {
+            told("every node is closed for new pods", None, "open it with `kubectl uncordon`")
+        }
+        Refusal::Resources | Refusal::Other => {
+            told("no node can take its pod", None, "the scheduler's message says which test each node fails")
+        }
     }
-    if message.contains("cordoned") || message.contains("unschedulable") {
-        return told("every node is closed for new pods", None, "open it with `kubectl uncordon`");
-    }
-    told("no node can take its pod", None, "the scheduler's message says which test each node fails")
 }
 
 /// No node has the labels that are asked for: which label, and what the nodes have instead.
@@ -214,11 +215,42 @@ fn host_path(written: &Value, named: &str, at: &str) -> Told {
     )
 }
 
+/// The provisioner that minikube's default class names, and the pod that is it (`minikube: deploy/addons/storage-provisioner`).
+const MINIKUBE: (&str, &str) = ("k8s.io/minikube-hostpath", "storage-provisioner");
+
+fn unprovisioned(symptom: &Symptom, scene: &Scene<'_>, pointer: Option<String>) -> Told {
+    let provisioner = claim::provisioner(&symptom.message).unwrap_or_default();
+    let (known, pod) = MINIKUBE;
+    if provisioner != known {
+        return told(
+            format!("its volume has to be made by the provisioner `{provisioner}`, which does not answer"),
+            pointer,
+            "see whether the provisioner's pods run, and what they log",
+        );
+    }
+    let mut system = scene.around.kind("", "Pod", "kube-system").peekable();
+    let listed = system.peek().is_some();
+    let state = match system.find(|other| live::name(other) == pod) {
+        Some(found) if live::holds(found, "Ready") => "is ready and does not answer",
+        Some(_) => "is not ready",
+        None if listed => "is not there",
+        None => "does not answer",
+    };
+    told(
+        format!("its volume has to be made by `{provisioner}`, whose pod kube-system/{pod} {state}"),
+        pointer,
+        format!(
+            "`minikube addons enable {pod}` brings the pod back; `kubectl logs -n kube-system {pod}` shows what it does"
+        ),
+    )
+}
+
 pub(super) fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     let written = scene.written();
     let pointer =
         written.pointer("/spec/storageClassName").is_some().then(|| "/spec/storageClassName".to_owned());
     match (symptom.signal, written.pointer("/spec/storageClassName").and_then(Value::as_str)) {
+        (Signal::NoProvisioner, _) => unprovisioned(symptom, scene, pointer),
         (Signal::NoClass, Some(class)) => told(
             format!("no volume will come: StorageClass `{class}` does not exist"),
             pointer,

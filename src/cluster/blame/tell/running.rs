@@ -4,6 +4,7 @@ use crate::cluster::blame::Symptom;
 use crate::cluster::blame::advice;
 use crate::cluster::blame::container::probe_kill;
 use crate::cluster::blame::probe;
+use crate::cluster::blame::probe::Why;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Scene;
 use crate::cluster::blame::tell::Told;
@@ -49,8 +50,10 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 .find(|happening| happening.reason == "Unhealthy" && happening.message.starts_with(sign));
             let failing =
                 probe::read(scene.written(), name, probe, said.map_or("", |said| said.message.as_str()));
-            let why = format!(": {}", failing.what);
-            let why = if failing.what.ends_with("does not succeed") { "" } else { why.as_str() };
+            let why = match failing.why {
+                Why::Unknown => String::new(),
+                _ => format!(": {}", failing.what),
+            };
             let mut told = told(
                 format!("{who} is ended because its `{probe}` fails{often}{why}"),
                 scene.field(symptom, &fields(&failing)),
@@ -76,14 +79,28 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         Signal::Crash if code == 137 && memory_limit(symptom, scene).is_some() => {
             let pointer = memory_limit(symptom, scene);
             let limit = scene.text(pointer.as_ref());
-            told(
-                format!(
-                    "{who} is ended by signal 9 (exit code 137){often}, most likely at its memory limit of `{limit}`"
+            let killed = format!("{who} is ended by signal 9 (exit code 137){often}");
+            // The kubelet ends a container in the same way, and its event may be gone.
+            match killing_probe(symptom, scene) {
+                Some(probe) => told(
+                    format!("{killed}: at its memory limit of `{limit}`, or because its `{probe}` fails"),
+                    pointer,
+                    format!(
+                        "see with `kubectl get events` whether the `{probe}` fails; else raise `resources.limits.memory`"
+                    ),
                 ),
-                pointer,
-                "raise `resources.limits.memory`, or let the program use less",
-            )
+                None => told(
+                    format!("{killed}, most likely at its memory limit of `{limit}`"),
+                    pointer,
+                    "raise `resources.limits.memory`, or let the program use less",
+                ),
+            }
         }
+        Signal::Crash if exit.is_none() => told(
+            format!("{who} ends again and again; how is not in its status"),
+            scene.field(symptom, &[]),
+            "see its log: `kubectl logs --previous`",
+        ),
         _ => {
             let ended = match exit
                 .and_then(|exit| exit.signal)
@@ -119,4 +136,11 @@ fn fields(failing: &probe::Failing) -> Vec<&str> {
 
 fn memory_limit(symptom: &Symptom, scene: &Scene<'_>) -> Option<String> {
     scene.field(symptom, &["resources/limits/memory"]).filter(|at| at.ends_with("/memory"))
+}
+
+/// A probe of the container that lets the kubelet end it.
+fn killing_probe(symptom: &Symptom, scene: &Scene<'_>) -> Option<&'static str> {
+    ["livenessProbe", "startupProbe"]
+        .into_iter()
+        .find(|probe| scene.field(symptom, &[probe]).is_some_and(|at| at.ends_with(probe)))
 }

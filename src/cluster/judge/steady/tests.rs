@@ -1,6 +1,7 @@
 //! Containers that crash now and then: when a workload counts as steady.
 
 use crate::cluster::health::Health;
+use crate::cluster::judge::Dump;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::limits::Limits;
@@ -132,7 +133,7 @@ fn what_crashed_a_moment_ago_is_not_ready_until_it_has_run_for_long_enough() {
         let judges = || {
             [
                 Judge::new(vec![subject(false)], Limits::default(), at(14)),
-                Judge::of_dump(vec![subject(false)], at(14)),
+                Judge::of_dump(vec![subject(false)], at(14), Dump::default()),
             ]
         };
         for mut judge in judges() {

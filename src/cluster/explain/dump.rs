@@ -1,0 +1,268 @@
+//! The parts of a dump → one snapshot: whole objects, each once, that know each other.
+//!
+//! What was written by a live cluster may have been cleaned by hand, cut out of a list or taken from an old cluster. So
+//! what refers to what is found by name where there are no UIDs, and by the pod template's hash where the ReplicaSet
+//! between a Deployment and its pods is missing.
+
+use crate::cluster::explain::slim;
+use crate::cluster::live;
+use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::Snapshot;
+use crate::cluster::tenants::Tenants;
+use crate::event::Finding;
+use crate::manifest::ObjectId;
+use crate::manifest::dump::Ending;
+use crate::manifest::dump::Part;
+use crate::manifest::dump::read;
+use crate::manifest::shared::Shared;
+use crate::manifest::yaml::documents;
+use jiff::Timestamp;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// What was read so far.
+#[derive(Debug, Default)]
+pub struct Dump {
+    objects: Vec<Value>,
+    events: Vec<(String, About, Happening)>,
+    /// How many of the objects belong to lists that were read to their end.
+    listed: usize,
+    newest: Option<Timestamp>,
+}
+
+/// The object that an event is about, for events without its UID.
+#[derive(Debug, PartialEq, Eq)]
+struct About {
+    kind: String,
+    namespace: String,
+    name: String,
+}
+
+impl Dump {
+    /// Reads a dump.
+    ///
+    /// # Errors
+    /// The mistakes of a text that is neither YAML nor JSON; `file` is what their places name.
+    pub fn read(text: &str, file: &Path) -> Result<(Dump, Ending), Vec<Finding>> {
+        let mut dump = Dump::default();
+        if let Ok(ending) = read(text, &mut |part| dump.take(part)) {
+            return Ok((dump, ending));
+        }
+        // The reader of manifests takes some texts that kubectl takes and YAML's grammar does not, and tells the place
+        // of what is wrong with the others.
+        let (documents, mistakes) = documents(text, file);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        let mut dump = Dump::default();
+        documents.into_iter().for_each(|document| dump.take(Part::Object(document.value)));
+        Ok((dump, Ending::Whole))
+    }
+
+    /// Takes in the next part.
+    pub fn take(&mut self, part: Part) {
+        match part {
+            Part::Item(value) | Part::Object(value) => self.object(value),
+            Part::List(head) => self.end_of_list(&head),
+        }
+    }
+
+    fn object(&mut self, mut value: Value) {
+        if live::kind(&value).ends_with("List")
+            && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
+        {
+            items.into_iter().for_each(|item| self.object(item));
+            return;
+        }
+        self.newest = self.newest.max(slim::newest(&value));
+        let event = live::kind(&value) == "Event"
+            || value.get("involvedObject").is_some()
+            || value.get("regarding").is_some();
+        if event {
+            let about =
+                value.get("involvedObject").or_else(|| value.get("regarding")).unwrap_or(&Value::Null);
+            let text = |field: &str| about[field].as_str().unwrap_or_default().to_owned();
+            let about = About { kind: text("kind"), namespace: text("namespace"), name: text("name") };
+            self.events.push((live::name(&value).to_owned(), about, Happening::read(&value)));
+        } else if value.is_object() {
+            slim::slim(&mut value);
+            self.objects.push(value);
+        }
+    }
+
+    /// The entries of a typed list have no kind of their own: a `PodList` of `v1` holds Pods of `v1`.
+    fn end_of_list(&mut self, head: &Map<String, Value>) {
+        let text = |field: &str| head.get(field).and_then(Value::as_str).unwrap_or_default();
+        let kind = text("kind").strip_suffix("List").unwrap_or_default();
+        for object in self.objects.iter_mut().skip(self.listed).filter(|_| !kind.is_empty()) {
+            if let Some(fields) = object.as_object_mut().filter(|fields| !fields.contains_key("kind")) {
+                fields.insert("kind".to_owned(), kind.into());
+                fields.insert("apiVersion".to_owned(), text("apiVersion").into());
+            }
+        }
+        self.listed = self.objects.len();
+    }
+
+    /// The objects as they were read.
+    pub fn objects(&self) -> &[Value] {
+        &self.objects
+    }
+
+    /// The newest moment that anything in it tells of.
+    pub fn newest(&self) -> Option<Timestamp> {
+        self.newest
+    }
+
+    /// The objects, each once, in the order in which they came, and everything that is known around them.
+    pub fn connected(self) -> (Vec<Shared<Value>>, Snapshot) {
+        let mut objects = each_once(self.objects);
+        identify(&mut objects);
+        let between = missing_replica_sets(&objects);
+        let objects: Vec<Shared<Value>> = objects.into_iter().map(Shared::from).collect();
+        let mut snapshot = Snapshot::default();
+        for object in objects.iter().cloned().chain(between.into_iter().map(Shared::from)) {
+            snapshot.know(live::id(&object), object);
+        }
+        let of_kind = |kind: &'static str| {
+            let found = objects.iter().filter(move |object| live::kind(object) == kind);
+            let found: Vec<Value> = found.map(|object| Value::clone(object)).collect();
+            (!found.is_empty()).then_some(found)
+        };
+        (snapshot.nodes, snapshot.classes) = (of_kind("Node"), of_kind("StorageClass"));
+        let pods = || objects.iter().filter(|object| live::kind(object) == "Pod").map(|pod| &**pod);
+        snapshot.tenants = snapshot.nodes.is_some().then(|| Tenants::of(pods()));
+        let uids = uids(&objects);
+        for (name, about, mut happening) in self.events {
+            if happening.about.is_empty() {
+                let key = (about.kind, about.namespace, about.name);
+                happening.about = uids.get(&key).cloned().unwrap_or_default();
+            }
+            snapshot.heard(&name, happening);
+        }
+        (objects, snapshot)
+    }
+}
+
+type Name = (String, String, String);
+
+fn name_of(object: &Value) -> Name {
+    (live::kind(object).to_owned(), live::namespace(object).to_owned(), live::name(object).to_owned())
+}
+
+fn uids(objects: &[Shared<Value>]) -> HashMap<Name, String> {
+    objects.iter().map(|object| (name_of(object), live::uid(object).to_owned())).collect()
+}
+
+/// Of an object that was dumped twice the newer one, by its resource version, else by its place in the dump.
+fn each_once(objects: Vec<Value>) -> Vec<Value> {
+    let version = |object: &Value| live::number(object, "/metadata/resourceVersion");
+    let mut places: HashMap<ObjectId, usize> = HashMap::new();
+    let mut once: Vec<Value> = Vec::with_capacity(objects.len());
+    for mut object in objects {
+        current_group(&mut object);
+        let id = live::id(&object);
+        match places.get(&id).copied().filter(|_| !id.name.is_empty()) {
+            Some(place) => {
+                let is_older = matches!((version(&object), version(&once[place])), (Some(this), Some(other)) if this < other);
+                if !is_older {
+                    once[place] = object;
+                }
+            }
+            None => {
+                places.insert(id, once.len());
+                once.push(object);
+            }
+        }
+    }
+    once
+}
+
+/// Workloads of clusters before 1.16 are of the group `extensions`; they are the same kinds.
+fn current_group(object: &mut Value) {
+    let group = match (live::text(object, "/apiVersion"), live::kind(object)) {
+        (
+            "extensions/v1beta1" | "apps/v1beta1" | "apps/v1beta2",
+            "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet",
+        ) => "apps/v1",
+        ("extensions/v1beta1", "Ingress" | "NetworkPolicy") => "networking.k8s.io/v1",
+        _ => return,
+    };
+    object["apiVersion"] = group.into();
+}
+
+/// Gives every object without a UID one that is its name, and owners without a UID that of the object of their name.
+fn identify(objects: &mut [Value]) {
+    let mut known: HashMap<Name, String> = HashMap::new();
+    for object in objects.iter_mut() {
+        let name = name_of(object);
+        if live::uid(object).is_empty() && object["metadata"].is_object() {
+            object["metadata"]["uid"] = format!("{}/{}/{}", name.0, name.1, name.2).into();
+        }
+        known.insert(name, live::uid(object).to_owned());
+    }
+    for object in objects {
+        let namespace = live::namespace(object).to_owned();
+        let owners = object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut);
+        for owner in owners.into_iter().flatten() {
+            let text = |field: &str| owner[field].as_str().unwrap_or_default().to_owned();
+            if text("uid").is_empty() && owner.is_object() {
+                let name = (text("kind"), namespace.clone(), text("name"));
+                let made = format!("{}/{}/{}", name.0, name.1, name.2);
+                owner["uid"] = known.get(&name).cloned().unwrap_or(made).into();
+            }
+        }
+    }
+}
+
+/// The ReplicaSets that pods name and that are not in the dump, where the Deployment that made them is: its name, and the
+/// hash of the pod template, are theirs (`kubernetes: pkg/controller/deployment/sync.go`).
+fn missing_replica_sets(objects: &[Value]) -> Vec<Value> {
+    let mut deployments: HashMap<(&str, &str), &Value> = HashMap::new();
+    let mut there: HashMap<(&str, &str), ()> = HashMap::new();
+    for object in objects {
+        let name = (live::namespace(object), live::name(object));
+        match live::kind(object) {
+            "Deployment" => drop(deployments.insert(name, object)),
+            "ReplicaSet" => drop(there.insert(name, ())),
+            _ => {}
+        }
+    }
+    // Of each missing one: its UID, its Deployment, and when the newest of its pods was made.
+    let mut missing: BTreeMap<(&str, &str), (&str, &Value, Option<Timestamp>)> = BTreeMap::new();
+    for pod in objects.iter().filter(|object| live::kind(object) == "Pod") {
+        let Some(owner) = live::controller(pod).filter(|owner| live::kind(owner) == "ReplicaSet") else {
+            continue;
+        };
+        let (namespace, name) = (live::namespace(pod), live::text(owner, "/name"));
+        let hash = live::label(pod, "pod-template-hash");
+        let made_by = name.strip_suffix(hash).and_then(|rest| rest.strip_suffix('-'));
+        let Some(deployment) = made_by.and_then(|made_by| deployments.get(&(namespace, made_by))) else {
+            continue;
+        };
+        if hash.is_empty() || there.contains_key(&(namespace, name)) {
+            continue;
+        }
+        let made = live::moment(pod, "/metadata/creationTimestamp");
+        let entry = missing.entry((namespace, name)).or_insert((live::text(owner, "/uid"), deployment, made));
+        entry.2 = entry.2.max(made);
+    }
+    let newest = |deployment: &Value| {
+        let of = missing.values().filter(|(_, other, _)| live::uid(other) == live::uid(deployment));
+        of.map(|(.., made)| *made).max().flatten()
+    };
+    missing
+        .iter()
+        .map(|((namespace, name), (uid, deployment, made))| {
+            const REVISION: &str = "deployment.kubernetes.io/revision";
+            let revision = live::annotation(deployment, REVISION);
+            let revision = if *made == newest(deployment) { revision } else { "0" };
+            json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": name, "namespace": namespace, "uid": uid,
+                "annotations": {REVISION: revision},
+                "ownerReferences": [{"kind": "Deployment", "name": live::name(deployment), "uid": live::uid(deployment), "controller": true}]}})
+        })
+        .collect()
+}
