@@ -135,7 +135,8 @@ impl Judge {
         let workload = snapshot.get(&track.subject.id).unwrap_or(&track.subject.object.value);
         let last = blame::creation::last_refused(workload, snapshot);
         // Times of the cluster are whole seconds.
-        self.dump.is_none() && last.is_some_and(|last| self.began.duration_since(last) > SignedDuration::from_secs(1))
+        self.dump.is_none()
+            && last.is_some_and(|last| self.began.duration_since(last) > SignedDuration::from_secs(1))
     }
 
     /// The object's own patience, or everybody's.
