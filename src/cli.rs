@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// The sub-commands that exist as programs of their own.
 pub const APPLETS: [&str; 3] = ["up", "down", "status"];
 
-/// Bring a small application up on minikube with one command, again and again
+/// Deploy a small application to minikube with one command
 #[derive(Debug, Parser)]
 #[command(name = "todo", version, propagate_version = true, disable_help_subcommand = true)]
 pub struct Cli {
@@ -31,7 +31,7 @@ pub struct Cli {
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Use this project file (or the deploy.toml in this folder) instead of the nearest one above
+    /// Use this project file (or the deploy.toml in this directory) instead of the nearest one above
     #[arg(short, long, global = true, value_name = "PATH")]
     pub file: Option<PathBuf>,
     /// Use this minikube profile instead of the project file's
@@ -40,13 +40,13 @@ pub struct Global {
     /// Use the cluster and registry of this `[target]` of the project file instead of minikube
     #[arg(short, long, global = true, value_name = "NAME", env = "TODO_TARGET")]
     pub target: Option<String>,
-    /// How to tell what happens; live lines in a terminal and plain ones elsewhere, if not given
+    /// Output format [default: live in a terminal, plain elsewhere]
     #[arg(short, long, global = true, value_name = "FORM")]
     pub output: Option<OutputFlag>,
-    /// When to use colours
+    /// When to use colors
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorFlag,
-    /// Tell everything: build output, why images are built, unchanged objects
+    /// Show everything: build output, why images are built, unchanged objects
     #[arg(short, long, global = true)]
     pub verbose: bool,
 }
@@ -54,48 +54,53 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Write a deploy.toml for what is in this folder, and manifests if there are none; nothing else is touched
+    /// Create a deploy.toml for this directory, and manifests if there are none
     Init(Init),
-    /// Start minikube, build what changed, apply what differs, wait until it is healthy, print the URL that answers
+    /// Start minikube, build images, apply manifests, wait until everything is healthy, and print the URL
     Up(Up),
-    /// Take away what `up` made; volumes and the cluster stay
+    /// Delete everything `up` created, except volumes and the cluster
     Down(Down),
-    /// Tell what runs, how well, and whether the URL answers (exit code 0 ready, 3 not there, 4 degraded)
+    /// Show what is running, its health, and whether the URL answers (exit code 0 ready, 3 not deployed, 4 degraded)
     Status,
-    /// Tell what `up` would do, and why; nothing is written
+    /// Show what `up` would change, and why; nothing is written
     Plan(Apply),
-    /// Ask the project's own checks again: databases, models, pages (exit code 10 or 60 if a required one fails)
+    /// Run the project's own checks: databases, models, pages (exit code 10 or 60 if a required one fails)
     Check,
-    /// Try `up` on a cluster inside this process: nothing is needed, started, built or changed outside of it
+    /// Try `up` on a simulated cluster: nothing outside this process is started, built or changed
     Rehearse(Rehearse),
-    /// Check everything that `up` needs of this machine, each with the command that fixes it
+    /// Check everything `up` needs, and print how to fix each problem
     Doctor,
-    /// Show what the application prints, the lines of several pods in the order of time
+    /// Show the logs of the application, of several pods in order of time
     Logs(Logs),
-    /// Make the pods anew without a change, and wait until they are healthy
+    /// Restart the pods, and wait until they are healthy
     Restart(Restart),
-    /// Ask the URL and open it in the browser
+    /// Check that the URL answers, and open it in the browser
     Open,
-    /// Forward a port of localhost to a Service, until Ctrl-C or (--detach) in the background, and print where
+    /// Forward a port of localhost to a Service, until Ctrl-C or in the background (--detach)
     Forward(Forward),
-    /// List the revisions that ran well, the newest first
+    /// List the revisions that were healthy, newest first
     History,
-    /// Go back to an earlier revision, and wait until it is healthy
+    /// Roll back to an earlier revision, and wait until it is healthy
     Rollback(Rollback),
-    /// Give back the project's lock where the run that holds it is gone
+    /// Release the project lock of a run that is gone
     Unlock,
-    /// Judge objects dumped with `kubectl get … -o yaml`: what is wrong with them, offline
+    /// Explain the health of objects dumped with `kubectl get … -o yaml`, offline
     Explain {
         /// A file of YAML or JSON, or - for standard input
         file: PathBuf,
     },
-    /// What `up` and `forward --detach` start: the process of one port-forward
+    /// Explain a command, the code of an error, or a topic: annotations, deploy.toml, exit-codes, health
+    Help {
+        /// A command (`up`), a code (`crash-loop`) or a topic (`exit-codes`); the list of commands, if not given
+        topic: Option<String>,
+    },
+    /// The background process of one port-forward; started by `up` and `forward --detach`
     #[command(hide = true)]
     ForwardProcess {
         /// What it is for, as JSON
         spec: String,
     },
-    /// What Helm calls to bind images: objects on standard input, the same with images NAME=REFERENCE on standard output
+    /// The post-renderer that Helm calls: replaces images in the objects on standard input
     #[command(hide = true)]
     PostRender {
         /// Images and what they are called in the node
@@ -107,19 +112,19 @@ pub enum Command {
 #[derive(Debug, Clone, Copy, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Apply {
-    /// Take fields over from controllers and tools that own them
+    /// Force ownership of conflicting fields
     #[arg(long)]
     pub force_conflicts: bool,
-    /// Delete and make again what cannot be changed; never volumes, namespaces or CRDs
+    /// Recreate objects that cannot be changed in place; never volumes, namespaces or CRDs
     #[arg(long)]
     pub recreate: bool,
-    /// Delete what is no longer wanted even where data hangs on it
+    /// Prune objects even if they hold data
     #[arg(long)]
     pub prune_data: bool,
-    /// Delete what is no longer wanted even if that is most of what there is; with --hosts, write without asking
+    /// Prune even if that deletes most of the project; with --hosts, write without asking
     #[arg(short, long)]
     pub yes: bool,
-    /// Take over what is deployed already: from another folder under the same name, or by Helm, which then forgets its release
+    /// Take over what was deployed from another directory under the same name, or by Helm (which then forgets its release)
     #[arg(long)]
     pub adopt: bool,
 }
@@ -127,16 +132,16 @@ pub struct Apply {
 /// Flags of `init`.
 #[derive(Debug, Clone, Args)]
 pub struct Init {
-    /// Take this chart, kustomization, folder of manifests or compose file
+    /// Use this chart, kustomization, directory of manifests or compose file
     #[arg(long, value_name = "PATH", conflicts_with = "manifests")]
     pub from: Option<String>,
-    /// Write plain manifests, too, after the compose file or the Dockerfiles
+    /// Also generate plain manifests from the compose file or the Dockerfiles
     #[arg(long)]
     pub manifests: bool,
-    /// Write over what is there already
+    /// Overwrite existing files
     #[arg(long)]
     pub force: bool,
-    /// Ask nothing: take the first of what would do equally well
+    /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
 }
@@ -144,7 +149,7 @@ pub struct Init {
 /// Flags of `rollback`.
 #[derive(Debug, Clone, Args)]
 pub struct Rollback {
-    /// The revision to go back to; the one before the present one, if not given
+    /// The revision to roll back to [default: the previous one]
     pub revision: Option<u64>,
     /// How to wait.
     #[command(flatten)]
@@ -157,13 +162,13 @@ pub struct Up {
     /// How far it may go.
     #[command(flatten)]
     pub apply: Apply,
-    /// If it does not become healthy, go back to the last revision that did; the exit code stays 50
+    /// If it fails to become healthy, roll back to the last healthy revision; the exit code is still 50
     #[arg(long)]
     pub rollback: bool,
     /// How to wait.
     #[command(flatten)]
     pub wait: Wait,
-    /// Write the host of an Ingress into the hosts file, after asking, where it does not lead to the cluster
+    /// Add the host of an Ingress to the hosts file, after asking, if it does not resolve to the cluster
     #[arg(long)]
     pub hosts: bool,
     /// What to do about releases of Helm.
@@ -174,7 +179,7 @@ pub struct Up {
 /// Flags of `up` that only charts have a use for.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Helm {
-    /// Leave the charts' hooks out
+    /// Skip the hooks of charts
     #[arg(long)]
     pub no_hooks: bool,
 }
@@ -182,16 +187,16 @@ pub struct Helm {
 /// Flags of `rehearse`.
 #[derive(Debug, Clone, Args)]
 pub struct Rehearse {
-    /// Let go wrong what this file says (docs/rehearsal.md)
+    /// Inject the failures described in this scenario file (docs/rehearsal.md)
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
-    /// Let time go so many times as fast as it does; as fast as it can, if not given
+    /// Simulated clock speed factor [default: as fast as possible]
     #[arg(long, value_name = "FACTOR", value_parser = speed)]
     pub speed: Option<f64>,
-    /// What happens by chance follows from this number
+    /// Random seed
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
-    /// As of `up`
+    /// Same as for `up`
     #[arg(long)]
     pub rollback: bool,
     /// How to wait.
@@ -202,19 +207,19 @@ pub struct Rehearse {
 /// Flags of `logs`.
 #[derive(Debug, Clone, Args)]
 pub struct Logs {
-    /// Workloads, Services or pods, as `web` or `deployment/web`; everything, if not given
+    /// Workloads, Services or pods, such as `web` or `deployment/web` [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
-    /// Show this container instead of the one that has something to say
+    /// Show the logs of this container
     #[arg(short, long, value_name = "NAME")]
     pub container: Option<String>,
-    /// Show the run before the present one: what a container printed before it ended
+    /// Show the logs of the previous run of each container
     #[arg(long, conflicts_with = "follow")]
     pub previous: bool,
-    /// Go on with what comes, from new pods, too, until Ctrl-C
+    /// Follow the logs, including those of new pods, until Ctrl-C
     #[arg(short = 'F', long)]
     pub follow: bool,
-    /// Begin with the last lines of each container
+    /// Number of lines to show of each container
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
     pub lines: u32,
 }
@@ -222,19 +227,19 @@ pub struct Logs {
 /// Flags of `forward`.
 #[derive(Debug, Clone, Args)]
 pub struct Forward {
-    /// A Service, and the number or name of its port; the one that people open, if not given
+    /// A Service, and the number or name of its port [default: the one to open]
     #[arg(value_name = "NAME[:PORT]")]
     pub service: Option<String>,
-    /// Its port, after a port of localhost if you like: as `kubectl port-forward` has them
+    /// Its port, with an optional port of localhost, as for `kubectl port-forward`
     #[arg(value_name = "[LOCAL:]PORT", conflicts_with = "local_port")]
     pub ports: Option<String>,
-    /// Listen on this port of localhost, or the next free one; the Service's own, if not given
+    /// Listen on this port of localhost, or the next free one [default: the port of the Service]
     #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub local_port: Option<u16>,
     /// Run in the background, until --stop or `todo down`
     #[arg(short, long)]
     pub detach: bool,
-    /// End the project's port-forwards that run in the background, or only those to the Service NAME
+    /// Stop the background port-forwards of the project, or only those to the Service NAME
     #[arg(long, conflicts_with_all = ["ports", "local_port", "detach"])]
     pub stop: bool,
 }
@@ -242,7 +247,7 @@ pub struct Forward {
 /// Flags of `restart`.
 #[derive(Debug, Clone, Args)]
 pub struct Restart {
-    /// Workloads, as `web` or `deployment/web`; all, if not given
+    /// Workloads, such as `web` or `deployment/web` [default: all]
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
     /// How to wait.
@@ -253,10 +258,10 @@ pub struct Restart {
 /// How long to wait, and how forgivingly.
 #[derive(Debug, Clone, Args)]
 pub struct Wait {
-    /// Give up when nothing has moved for this long
+    /// Give up after this time without progress
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration)]
     pub timeout: std::time::Duration,
-    /// How forgiving to be with objects that fail at first: 0 not at all, 1 as usual, 2 twice as much
+    /// Tolerance factor for transient failures: 0 none, 1 default, 2 twice as long
     #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = patience)]
     pub patience: f64,
 }
@@ -265,13 +270,13 @@ pub struct Wait {
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Down {
-    /// Delete the volumes, too, and with them the data
+    /// Also delete the volumes and their data
     #[arg(long)]
     pub purge: bool,
-    /// Also what was deployed from another folder under the same name in the same namespace
+    /// Also delete what was deployed from another directory under the same name and namespace
     #[arg(long)]
     pub adopt: bool,
-    /// Take our lines out of the hosts file, too
+    /// Also remove the lines that `todo` added to the hosts file
     #[arg(long)]
     pub hosts: bool,
     /// Stop the cluster afterwards
@@ -280,7 +285,7 @@ pub struct Down {
     /// Delete the cluster, and with it all data of all projects in it
     #[arg(long)]
     pub delete: bool,
-    /// Leave the charts' hooks out
+    /// Skip the hooks of charts
     #[arg(long)]
     pub no_hooks: bool,
 }
@@ -305,6 +310,7 @@ impl Command {
             Command::Rollback(_) => "rollback",
             Command::Unlock => "unlock",
             Command::Explain { .. } => "explain",
+            Command::Help { .. } => "help",
             Command::ForwardProcess { .. } => "forward-process",
             Command::PostRender { .. } => "post-render",
         }

@@ -96,7 +96,7 @@ impl fmt::Display for ExecError {
         match (&self.cause, self.code) {
             (Some(cause), _) => return write!(f, "cannot run `{}`: {cause}", self.command),
             (None, Some(code)) => write!(f, "`{}` ended with exit code {code}", self.command)?,
-            (None, None) => write!(f, "`{}` was ended by a signal", self.command)?,
+            (None, None) => write!(f, "`{}` was killed by a signal", self.command)?,
         }
         match self.stderr.lines().rev().find(|line| !line.trim().is_empty()) {
             Some(last) => write!(f, ": {}", last.trim()),

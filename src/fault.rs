@@ -103,16 +103,6 @@ impl Code {
 }
 
 impl Fault {
-    /// A fault of `kind` caused by `error`, without a code.
-    pub fn new(kind: Kind, error: impl Into<anyhow::Error>) -> Self {
-        Code::Unnamed.caused_by(kind, error)
-    }
-
-    /// A fault of `kind` that says `message`, without a code.
-    pub fn message(kind: Kind, message: impl Into<String>) -> Self {
-        Code::Unnamed.fault(kind, message)
-    }
-
     /// Adds a next step.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -149,27 +139,20 @@ impl Fault {
 
 /// Turns any error into a [`Fault`] of the kind that the step it happened in stands for.
 pub trait OrFault<T> {
-    /// The value, or a fault of `kind` whose message says what we were doing.
-    fn or_fault(self, kind: Kind, doing: impl FnOnce() -> String) -> Result<T>;
-
-    /// The same with what the failure is called.
-    fn or_coded(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T>;
+    /// The value, or a fault of `kind` that is called `code` and says what we were doing.
+    fn or_fault(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T>;
 }
 
 impl<T, E: Into<anyhow::Error>> OrFault<T> for std::result::Result<T, E> {
-    fn or_fault(self, kind: Kind, doing: impl FnOnce() -> String) -> Result<T> {
-        self.or_coded(Code::Unnamed, kind, doing)
-    }
-
-    fn or_coded(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T> {
+    fn or_fault(self, code: Code, kind: Kind, doing: impl FnOnce() -> String) -> Result<T> {
         self.map_err(|error| code.caused_by(kind, error.into().context(doing())))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Fault;
     use super::Kind;
+    use crate::event::Code;
 
     #[test]
     fn exit_codes_are_distinct() {
@@ -182,7 +165,7 @@ mod tests {
     #[test]
     fn a_cause_that_repeats_the_end_of_its_parent_is_told_once() {
         let inner = anyhow::anyhow!("no such file").context("open a: no such file");
-        let fault = Fault::new(Kind::Usage, inner).context("cannot read deploy.toml");
+        let fault = Code::FileUnreadable.caused_by(Kind::Usage, inner).context("cannot read deploy.toml");
         assert_eq!(fault.causes(), ["cannot read deploy.toml", "open a: no such file"]);
     }
 }

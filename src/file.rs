@@ -162,7 +162,7 @@ fn refuse_special(kind: FileType) -> io::Result<()> {
         return Ok(());
     }
     if kind.is_dir() {
-        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a folder, not a file"));
+        return Err(io::Error::new(ErrorKind::IsADirectory, "it is a directory, not a file"));
     }
     let told = format!("it is {}, and only regular files are read", name(kind));
     Err(io::Error::new(ErrorKind::InvalidInput, told))

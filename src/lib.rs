@@ -33,6 +33,7 @@ pub mod fault;
 pub mod file;
 pub mod flow;
 pub mod go_base64;
+pub mod help;
 pub mod image;
 pub mod limit;
 pub mod manifest;

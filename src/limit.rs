@@ -12,7 +12,7 @@ const READ: Duration = Duration::from_secs(30);
 pub(crate) async fn read<T>(asked: impl Future<Output = kube::Result<T>>) -> kube::Result<T> {
     match tokio::time::timeout(READ, asked).await {
         Ok(said) => said,
-        Err(_) => Err(kube::Error::Service(format!("it says nothing within {} s", READ.as_secs()).into())),
+        Err(_) => Err(kube::Error::Service(format!("timed out after {} s", READ.as_secs()).into())),
     }
 }
 
@@ -23,7 +23,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_says_nothing_is_not_waited_for_for_ever() {
         let silent = read(std::future::pending::<kube::Result<()>>()).await;
-        assert!(silent.unwrap_err().to_string().contains("nothing within 30 s"));
+        assert!(silent.unwrap_err().to_string().contains("timed out after 30 s"));
         assert_eq!(read(std::future::ready(Ok(7))).await.unwrap(), 7);
     }
 }

@@ -268,14 +268,14 @@ async fn apply(
     ready::check(run, profile, remedy, seen)?;
     let before = if remedy.is_minikubes() { Before::of(&run.world) } else { Ok(None) };
     let before = before
-        .or_coded(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
+        .or_fault(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
     let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
     let done = match remedy {
         Remedy::Wait => Ok(()),
         Remedy::Thaw => {
             item.progress("unpausing the node", None);
             match &seen.engine {
-                Some(engine) => repair::thaw(engine, &machines).await.or_coded(
+                Some(engine) => repair::thaw(engine, &machines).await.or_fault(
                     Code::MinikubeFailed,
                     Kind::Minikube,
                     || broken("unpause"),
@@ -314,7 +314,7 @@ async fn apply(
             enabled
         }
         Remedy::Create | Remedy::Start => {
-            let fresh = prepare(run, wanted, seen, notes).await.or_coded(
+            let fresh = prepare(run, wanted, seen, notes).await.or_fault(
                 Code::MinikubeFailed,
                 Kind::Minikube,
                 || broken("prepare the start of"),
@@ -330,7 +330,7 @@ async fn apply(
     };
     // A failed command may have switched the context as well as one that succeeded.
     if let Some(before) = before {
-        before.restore().or_coded(Code::FileNotWritable, Kind::Minikube, || {
+        before.restore().or_fault(Code::FileNotWritable, Kind::Minikube, || {
             "cannot restore the current kubectl context".to_owned()
         })?;
     }

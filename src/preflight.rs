@@ -56,8 +56,8 @@ pub async fn preflight(run: &Run, project: &Project, other: Option<&OtherCluster
     let findings = [of_project, of_machine].concat();
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let message = match errors {
-        1 => "something is missing that deploying needs".to_owned(),
-        _ => format!("{errors} things are missing that deploying needs"),
+        1 => "a prerequisite is missing".to_owned(),
+        _ => format!("{errors} prerequisites are missing"),
     };
     Err(Code::PrerequisiteMissing.fault(kind, message).findings(findings))
 }

@@ -10,5 +10,5 @@ use anyhow::Context;
 /// The system gives no random numbers.
 pub fn fill(bytes: &mut [u8]) -> anyhow::Result<()> {
     let source = rustls::crypto::ring::default_provider().secure_random;
-    source.fill(bytes).ok().context("the system gives no random numbers")
+    source.fill(bytes).ok().context("cannot read random bytes from the operating system")
 }

@@ -11,6 +11,7 @@ pub mod json;
 pub mod listing;
 pub mod logs;
 pub mod output;
+pub mod source;
 pub mod status;
 pub mod style;
 pub mod table;
@@ -28,6 +29,7 @@ use fold::Story;
 use fold::Summary;
 use json::Json;
 use plain::Plain;
+use source::Source;
 use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -101,9 +103,15 @@ pub struct Reporter {
 /// Begins to draw the events of a run; `look` is that of standard error. Returns at once.
 ///
 /// The run ends with its last event, or with the last sender dropped; see [`Reporter::finish`].
-pub fn start(mode: Mode, look: Look, verbose: bool, events: mpsc::UnboundedReceiver<Event>) -> Reporter {
+pub fn start(
+    mode: Mode,
+    look: Look,
+    verbose: bool,
+    source: Option<Source>,
+    events: mpsc::UnboundedReceiver<Event>,
+) -> Reporter {
     let renderer: Box<dyn Renderer> = match mode {
-        Mode::Bars => Box::new(Bars::on_stderr(look)),
+        Mode::Bars => Box::new(Bars::on_stderr(look, source)),
         Mode::Plain => Box::new(Plain::new(look, verbose, output::stderr())),
         Mode::Json => Box::new(Json::new(output::stdout())),
     };

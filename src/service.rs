@@ -27,6 +27,7 @@ mod prover;
 mod tls;
 
 use crate::event::Code;
+use crate::event::Finding;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -93,7 +94,7 @@ pub struct Proved {
     /// What holds `local`, or `url` if there is no `local`, open: for as long as this lives.
     pub forward: Option<Opened>,
     /// What to know about the URL.
-    pub notes: Vec<String>,
+    pub notes: Vec<Finding>,
     /// The host in `url`, where this machine does not find it at the address that answered.
     pub unknown: Option<hosts::Entry>,
 }
@@ -215,7 +216,7 @@ pub async fn ready(client: &Client, namespace: &Namespace, service: &ObjectName)
     let found = backend::look(client, namespace, service, None).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     Ok(found
-        .or_coded(Code::ClusterRequestFailed, Kind::Service, || {
+        .or_fault(Code::ClusterRequestFailed, Kind::Service, || {
             format!("cannot see what is behind the Service `{service}`")
         })?
         .ready)
@@ -234,7 +235,7 @@ async fn find(
         live.ingresses = listed(client, namespace, "Ingresses").await?;
     }
     candidates(declared, objects, &live).map_err(|findings| {
-        Code::ServiceNotFound.fault(Kind::Service, "what is to be opened is not there").findings(findings)
+        Code::ServiceNotFound.fault(Kind::Service, "a Service to open was not found").findings(findings)
     })
 }
 

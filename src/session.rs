@@ -17,6 +17,7 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow;
 use crate::flow::Answer;
+use crate::help;
 use crate::nearest::nearest;
 use crate::project::OtherCluster;
 use crate::project::Project;
@@ -27,12 +28,14 @@ use crate::report;
 use crate::report::Mode;
 use crate::report::output;
 use crate::report::output::Output;
+use crate::report::source::Source;
 use crate::report::style::Look;
 use crate::run::Run;
 use crate::signal;
 use crate::signal::Cancel;
 use crate::signal::Hangup;
 use crate::world::World;
+use clap::CommandFactory;
 use clap::Parser;
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -52,12 +55,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
                 .map_or_else(|fault| unwritten(&bare(), &fault, code), |()| code);
         }
     };
+    if let Command::Help { topic } = &cli.command {
+        return help(topic.as_deref());
+    }
     let world = match World::of_this_process() {
         Ok(world) => Arc::new(world),
         Err(error) => {
             let fault = Code::FileUnreadable.caused_by(
                 Kind::Usage,
-                anyhow::Error::new(error).context("the current folder cannot be used"),
+                anyhow::Error::new(error).context("cannot access the current directory"),
             );
             bare().fault(&fault);
             return fault.kind.exit_code();
@@ -75,6 +81,36 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             code
         }
         Err(_) => Kind::Internal.exit_code(),
+    }
+}
+
+/// Prints the help of a command, or the page of a code or a topic.
+fn help(topic: Option<&str>) -> u8 {
+    let is_command = |name: &str| Cli::command().find_subcommand(name).is_some();
+    let written = match topic {
+        Some(topic) if !is_command(topic) => match help::page(topic) {
+            Some(page) => bare().verbatim(page),
+            None => Err(no_page(topic)),
+        },
+        command => {
+            let arguments = ["todo"].into_iter().chain(command).chain(["--help"]);
+            Cli::try_parse_from(arguments).map_or_else(|help| output::arguments(&help), |_| Ok(()))
+        }
+    };
+    written.map_or_else(|fault| unwritten(&bare(), &fault, 0), |()| 0)
+}
+
+fn no_page(topic: &str) -> Fault {
+    let cli = Cli::command();
+    let commands =
+        cli.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    let topics = help::TOPICS.iter().map(|(name, _)| *name);
+    let known = commands.chain(topics).chain(Code::ALL.iter().map(|code| code.as_str()));
+    let fault = Code::ArgumentInvalid
+        .fault(Kind::Usage, format!("`{topic}` is neither a command, a topic nor the code of a finding"));
+    match nearest(topic, known) {
+        Some(meant) => fault.hint(format!("did you mean `todo help {meant}`?")),
+        None => fault.hint("`todo help` lists the commands; docs/findings.md lists the codes"),
     }
 }
 
@@ -100,7 +136,9 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             | Command::Forward(_)
     );
     let silent = mode == Mode::Json && !told;
-    let reporter = (!silent).then(|| report::start(mode, look, global.verbose, events));
+    let folder = locate(&world, global.file.as_deref()).ok().and_then(|file| Some(file.parent()?.to_owned()));
+    let source = folder.map(|folder| Source::new(folder, sink.redactor().clone()));
+    let reporter = (!silent).then(|| report::start(mode, look, global.verbose, source, events));
     let (asker, cancel) = Cancel::new();
     let reporter = Arc::new(Mutex::new(reporter));
     let answer_look = Look::pick(&world, global.color, world.stdout_is_terminal);
@@ -207,6 +245,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Explain { .. }
         | Command::PostRender { .. }
         | Command::ForwardProcess { .. }
+        | Command::Help { .. }
         | Command::Init(_) => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
@@ -231,8 +270,8 @@ fn going_on(fault: Fault, command: &Command) -> Fault {
         return fault;
     }
     match command {
-        Command::Up(_) => fault.hint("`todo up` goes on from here; `todo down` takes away what is there"),
-        Command::Down(_) => fault.hint("`todo down` goes on from here"),
+        Command::Up(_) => fault.hint("`todo up` continues from here; `todo down` deletes what was created"),
+        Command::Down(_) => fault.hint("`todo down` continues from here"),
         _ => fault,
     }
 }
@@ -242,8 +281,8 @@ fn project(run: &Run, cli: &Cli) -> Result<Project> {
     let mut project = load(&path)?;
     if let Some(name) = &cli.global.profile {
         project.minikube.profile =
-            Profile::parse(name).or_coded(Code::ArgumentInvalid, Kind::Usage, || {
-                format!("`{name}` is no name of a profile")
+            Profile::parse(name).or_fault(Code::ArgumentInvalid, Kind::Usage, || {
+                format!("`{name}` is not a valid profile name")
             })?;
     }
     if let Some(name) = &cli.global.target {

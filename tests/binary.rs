@@ -76,8 +76,8 @@ fn without_a_project_it_says_where_it_looked_and_what_to_do() {
     assert_eq!((told.code, told.stdout.as_str()), (Some(2), ""));
     assert_eq!(
         told.stderr,
-        "error: there is no deploy.toml in PLACE or above it\n\
-         help: go to the project's folder, or name the file: `todo up --file path/to/deploy.toml`\n"
+        "error[deploy-toml-not-found]: there is no deploy.toml in PLACE or above it\n\
+         help: change to the project's directory, or name the file: `todo up --file path/to/deploy.toml`\nfor more: `todo help deploy-toml-not-found`\n"
     );
 }
 
@@ -155,9 +155,9 @@ fn the_projects_checks_are_asked_again_as_a_table_and_for_programs() {
         ["model", "missing", "cluster"],
     ];
     assert_eq!(lines, rows.map(|row| row.to_vec()), "{}", told.stdout);
-    assert!(
-        told.stderr.contains("error: check database: what `DATABASE_URL` of the Secret `s` names refuses")
-    );
+    assert!(told.stderr.contains(
+        "error[check-unreachable]: check database: the address in `DATABASE_URL` of the Secret `s` refuses"
+    ));
     assert!(told.stderr.contains("  --> deploy.toml:8:1\n  help: "), "{}", told.stderr);
 
     let json = place.todo(&["check", "--output", "json"]);
@@ -189,8 +189,8 @@ fn a_misspelt_key_is_told_with_its_place_and_what_was_meant() {
     assert_eq!(told.code, Some(2));
     assert_eq!(
         told.stderr,
-        "error: deploy.toml cannot be used as it is\n\n\
-         error: `namespce` is not a key of deploy.toml\n  --> deploy.toml:1:1\n  help: did you mean `namespace`?\n"
+        "error[project-invalid]: deploy.toml is invalid\n\n\
+         error[deploy-toml-unknown-key]: `namespce` is not a key of deploy.toml\n  --> deploy.toml:1:1\n  help: did you mean `namespace`?\n\nfor more: `todo help deploy-toml-unknown-key`\n"
     );
 }
 

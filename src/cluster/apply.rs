@@ -153,7 +153,7 @@ pub async fn apply(
 /// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
 pub(crate) fn first_inventory() -> fault::Result<Inventory> {
     Inventory::new()
-        .or_coded(Code::InternalError, fault::Kind::Internal, || "cannot begin an inventory".to_owned())
+        .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot begin an inventory".to_owned())
 }
 
 fn knows_charts(stored: Option<&Stored>) -> bool {
@@ -301,7 +301,7 @@ pub(crate) async fn store(
     }
     let doing = || "cannot write the inventory".to_owned();
     let made = |inventory: &Inventory| {
-        inventory.secret(&target.project, &target.namespace, before).or_coded(
+        inventory.secret(&target.project, &target.namespace, before).or_fault(
             Code::InternalError,
             fault::Kind::Internal,
             doing,
@@ -312,7 +312,7 @@ pub(crate) async fn store(
     // What says the same as before keeps the time of the last change: the server writes nothing then.
     if !same_place || before.is_none_or(|before| before["data"] != secret["data"]) {
         let deployed = Deployed::now(inventory.deployed.as_ref(), &target.origin, target.clock.now());
-        inventory.deployed = Some(deployed.or_coded(Code::InternalError, fault::Kind::Internal, doing)?);
+        inventory.deployed = Some(deployed.or_fault(Code::InternalError, fault::Kind::Internal, doing)?);
         secret = made(&inventory)?;
     }
     let told = tell(run, Step::Apply, "inventory");

@@ -97,7 +97,7 @@ pub(crate) async fn wait_for_dying_namespaces(
             .await
             .map_err(|failure| unreadable(failure, "cannot wait for a namespace that is being deleted"))?;
         if let Some(seen) = left {
-            let message = format!("the namespace `{name}` is being deleted, and does not go");
+            let message = format!("the namespace `{name}` is stuck in deletion");
             return Err(Code::DeletionStuck
                 .fault(fault::Kind::Apply, message)
                 .findings([stuck(&id, &seen)])
@@ -133,7 +133,7 @@ pub(crate) async fn barrier(run: &Run, wire: &Wire, applied: &Applied) -> fault:
                 .filter(|c| c["status"] == "False")
                 .filter_map(|c| c["message"].as_str().map(str::to_owned));
             let finding = Code::CrdNotEstablished
-                .error("the API server does not serve it")
+                .error("the API server does not serve its kind")
                 .about(object.id.to_string())
                 .at(object.object.place.clone())
                 .evidence(why)
@@ -186,9 +186,7 @@ pub(crate) async fn brought(
     let served = async {
         for object in later {
             let item = object.id().to_string();
-            tell(run, Step::Apply, &item)(
-                "until the operator of the project has brought its kind".to_owned(),
-            );
+            tell(run, Step::Apply, &item)("until its CRD is registered".to_owned());
             let version = object.api_version().rsplit('/').next().unwrap_or_default();
             while persist(tell(run, Step::Apply, &item), || {
                 kind::ask(&wire, object.group(), version, object.kind())
@@ -207,7 +205,7 @@ pub(crate) async fn brought(
         tokio::time::sleep(ESTABLISHED).await;
         let findings = later.iter().map(|object| {
             let message = format!(
-                "nobody serves `{}` in `{}`, though every workload of the project is healthy",
+                "no CRD provides kind `{}` in `{}`, though every workload of the project is healthy",
                 object.kind(),
                 object.api_version()
             );

@@ -111,7 +111,7 @@ pub async fn compare(
             place: Some(object.place),
             action: Action::Create,
             fields: Vec::new(),
-            why: Some("once the operator of the project has brought its kind".to_owned()),
+            why: Some("once its CRD is registered".to_owned()),
         }));
         let uids: BTreeSet<&str> = ids.iter().filter_map(|id| survey.live(id)).map(uid_of).collect();
         let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
@@ -120,7 +120,7 @@ pub async fn compare(
         let go = unwanted
             .go
             .into_keys()
-            .map(|id| of(id, Action::Prune, Some("no manifest has it any more".to_owned())));
+            .map(|id| of(id, Action::Prune, Some("it is no longer in the manifests".to_owned())));
         let stay = unwanted.stay.into_iter().map(|(id, why)| of(id, Action::Keep, Some(why)));
         comparison.differences.extend(go.chain(stay));
         Ok(comparison)

@@ -23,7 +23,7 @@ pub fn file(world: &World, context: &str) -> Result<PathBuf> {
     let mut known = Vec::new();
     for path in files(world).into_iter().filter(|path| path.exists()) {
         let doing = || format!("cannot read the kubeconfig {}", path.display());
-        file::check(&path, file::TEXT).or_coded(Code::KubeconfigInvalid, Kind::Usage, doing)?;
+        file::check(&path, file::TEXT).or_fault(Code::KubeconfigInvalid, Kind::Usage, doing)?;
         // Its own text quotes the lines around the mistake, and with them credentials.
         let file = Kubeconfig::read_from(&path).map_err(|error| match error {
             KubeconfigError::Parse(error) => {
@@ -32,7 +32,7 @@ pub fn file(world: &World, context: &str) -> Result<PathBuf> {
             }
             other => other.into(),
         });
-        let file = file.or_coded(Code::KubeconfigInvalid, Kind::Usage, doing)?;
+        let file = file.or_fault(Code::KubeconfigInvalid, Kind::Usage, doing)?;
         if file.contexts.iter().any(|entry| entry.name == context) {
             return Ok(path);
         }

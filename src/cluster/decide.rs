@@ -293,7 +293,7 @@ async fn of_live(
     }
     Err(vec![
         Code::FieldConflict
-            .error("somebody else keeps changing the fields that the manifest sets")
+            .error("another client keeps changing the fields that the manifest sets")
             .about(decided.wanted.id.to_string())
             .at(decided.wanted.object.place.clone())
             .help("find out who: `kubectl get --show-managed-fields -o yaml`"),
@@ -317,7 +317,7 @@ fn of_immutable(
             .into_iter()
             .map(|finding| {
                 finding.help(
-                    "let it be deleted and made again: annotate it with `todo.dev/recreate: \"true\"`, or once: `todo up --recreate`",
+                    "allow it to be recreated: annotate it with `todo.dev/recreate: \"true\"`, or once: `todo up --recreate`",
                 )
             })
             .collect()),
@@ -325,7 +325,7 @@ fn of_immutable(
             .into_iter()
             .map(|finding| {
                 finding.help(format!(
-                    "give it another name, or write what it is now: `kubectl get {}/{} -o yaml`; it is never made again, because what is in it would be gone",
+                    "give it another name, or write what it is now: `kubectl get {}/{} -o yaml`; it is never recreated, because its data would be lost",
                     object.kind().to_lowercase(),
                     object.name()
                 ))

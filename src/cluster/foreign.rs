@@ -58,7 +58,7 @@ impl Sets {
             Some(Set::Gone) if is_namespace(wanted) => return None,
             Some(Set::Known(whose)) => (
                 whose.clone(),
-                "take it out of the manifests, or give it another name here, or there; `todo up --force-conflicts` takes it over",
+                "remove it from the manifests, or rename it here or there; `todo up --force-conflicts` takes it over",
             ),
             Some(Set::Gone) => (
                 format!("a set that is no longer there (`{id}`)"),

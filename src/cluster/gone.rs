@@ -90,9 +90,9 @@ pub(crate) fn stuck(id: &ObjectId, seen: &Value) -> Finding {
         seen["metadata"]["finalizers"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let held = if finalizers.is_empty() { holders(seen).join(", ") } else { finalizers.join(", ") };
     let message = if held.is_empty() {
-        format!("it is being deleted since {since}, and does not go")
+        format!("it has been terminating since {since}")
     } else {
-        format!("it is being deleted since {since}, and waits for {held}")
+        format!("it has been terminating since {since}, waiting for {held}")
     };
     Code::DeletionStuck.error(message).about(id.to_string()).evidence(why).help(way_out(id))
 }
@@ -101,13 +101,13 @@ fn way_out(id: &ObjectId) -> String {
     let name = &id.name;
     if id.kind == "Namespace" && id.group.is_empty() {
         return format!(
-            "start what answers to the finalizers of what remains in it: `kubectl api-resources --verbs=list --namespaced -o name | \
+            "start the controllers of the finalizers of what remains in it: `kubectl api-resources --verbs=list --namespaced -o name | \
              xargs -n1 kubectl get --ignore-not-found -n {name}` lists it"
         );
     }
     let namespace = id.namespace.as_ref().map_or(String::new(), |namespace| format!("-n {namespace} "));
     format!(
-        "start what answers to these finalizers; only if it is gone for good: \
+        "start the controller of these finalizers; only if it no longer exists: \
          `kubectl {namespace}patch {}/{name} --type=merge -p '{{\"metadata\":{{\"finalizers\":null}}}}'`",
         id.kind.to_lowercase()
     )

@@ -220,7 +220,7 @@ pub async fn upgrade(
             let (name, namespace) = (chart.release.as_str(), at.namespace);
             let stuck = error.stderr.contains("another operation");
             let hint = if error.stderr.contains("invalid ownership metadata") {
-                "what is there is ours: take it away first by `todo down` (volumes stay), then `todo up`"
+                "the objects belong to `todo`: delete them first with `todo down` (volumes are kept), then `todo up`"
                     .to_owned()
             } else if stuck {
                 format!(
@@ -281,7 +281,7 @@ async fn plugin(run: &Run, helm: &Path, program: &str) -> fault::Result<String> 
         private_folder(&folder)?;
         replace(&folder.join("plugin.yaml"), text.as_bytes(), None)
     };
-    write().or_coded(Code::FileNotWritable, Kind::Prerequisite, || {
+    write().or_fault(Code::FileNotWritable, Kind::Prerequisite, || {
         format!("cannot write Helm's plugin to {}", folder.display())
     })?;
     let theirs = Call::new(helm).args(["env", "HELM_PLUGINS"]).read_only().output(run).await;

@@ -167,7 +167,7 @@ async fn begin(run: &Run, target: &Target, wire: &Wire, one: &Wanted, hook: &Hoo
     if let Some(live) = live(run, wire, one).await? {
         if !hook.policies.contains(&Policy::BeforeCreation) && !is_ours(target, &live) {
             let (kind, name) = (one.id.kind.to_lowercase(), &one.id.name);
-            return Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, format!("`{}` is there already, and is not ours", one.id))
+            return Err(Code::ObjectOfAnotherOwner.fault(fault::Kind::Apply, format!("`{}` already exists and does not belong to this project", one.id))
                 .hint(format!("delete it, or let the hook do it: `helm.sh/hook-delete-policy: before-hook-creation`; by hand: `kubectl delete {kind}/{name}`")));
         }
         if stays(&live).is_none() {
@@ -220,15 +220,13 @@ fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
     let (told, hint) = match moment {
         Moment::PreInstall | Moment::PreUpgrade => (
             "failed, and nothing of the release was applied",
-            "fix it and run `todo up` again: its hooks run again; `todo up --no-hooks` leaves them out",
+            "fix it and run `todo up` again: its hooks run again; `todo up --no-hooks` skips them",
         ),
         Moment::PreDelete => (
-            "failed, and nothing was taken away",
-            "fix it and run the same command again; with `--no-hooks` it leaves the hooks out",
+            "failed, and nothing was deleted",
+            "fix it and run the same command again; with `--no-hooks` it skips the hooks",
         ),
-        Moment::PostDelete => {
-            ("failed", "run the same command again; with `--no-hooks` it leaves the hooks out")
-        }
+        Moment::PostDelete => ("failed", "run the same command again; with `--no-hooks` it skips the hooks"),
         Moment::PreRollback | Moment::PostRollback => ("failed", "fix it, or run `todo up` to go forward"),
         Moment::PostInstall | Moment::PostUpgrade => {
             ("failed; what it belongs to runs", "fix it and run `todo up` again: the hooks run again")

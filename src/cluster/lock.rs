@@ -107,10 +107,8 @@ impl RunLock {
             std::future::pending::<()>().await;
         }
         Code::LockLost
-            .fault(fault::Kind::Locked, "another run has taken the lock away, so this one has stopped")
-            .hint(
-                "see what the other one does, then run `todo up` again: what is done already stays as it is",
-            )
+            .fault(fault::Kind::Locked, "another run took the lock over, so this one stopped")
+            .hint("wait for the other run, then run `todo up` again: what is done already stays as it is")
     }
 }
 
@@ -301,7 +299,7 @@ impl<'a> Watched<'a> {
         if self.began.elapsed() > PATIENCE {
             return Err(Code::LockHeld
                 .fault(fault::Kind::Locked, format!("another run holds the project: {owner}"))
-                .hint("wait for it, or take the lock away: `todo unlock`"));
+                .hint("wait for it, or release its lock: `todo unlock`"));
         }
         self.run.sink.tell(crate::event::EventKind::Waiting {
             step: Step::Apply,

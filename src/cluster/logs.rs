@@ -88,14 +88,14 @@ pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
     let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
     let Some(inventory) = inventory else {
         return Err(Code::NothingDeployed
-            .fault(Kind::Usage, "nothing of the project is in the cluster")
-            .hint("`todo up` brings it up"));
+            .fault(Kind::Usage, "nothing of the project is deployed")
+            .hint("deploy it with `todo up`"));
     };
     let ids: Vec<ObjectId> =
         inventory.entries.into_iter().filter(|entry| !entry.kept).map(|entry| entry.id).collect();
     let sources = run.or_stopped(find(target, &ids, &ask)).await?;
     if sources.is_empty() {
-        let none = Code::LogUnavailable.warning("no pod is there whose log could be read");
+        let none = Code::LogUnavailable.warning("there is no pod whose log could be read");
         run.sink.warn(none.help("`todo status` says why"));
     }
     let (tell, lines) = mpsc::channel(256);
@@ -127,7 +127,7 @@ async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source
         match read(target, &resource, Some(home)).await {
             // Without its owners a pod is still found by its own name.
             Err(kube::Error::Api(status)) if status.code == 403 && kind != "Pod" => Ok(Vec::new()),
-            other => other.or_coded(Code::ClusterRequestFailed, Kind::Apply, || {
+            other => other.or_fault(Code::ClusterRequestFailed, Kind::Apply, || {
                 format!("cannot list objects of kind {kind}")
             }),
         }

@@ -113,7 +113,8 @@ fn misspelt(id: &ObjectId, object: &Object, ids: &[ObjectId]) -> Vec<Finding> {
         for one in references(text) {
             match Reference::parse(one) {
                 None => findings.push(
-                    about(name, format!("`{one}` in `{name}` names no object")).help("write `Kind/name`"),
+                    about(name, format!("`{one}` in `{name}` is not an object reference"))
+                        .help("write `Kind/name`"),
                 ),
                 Some(reference) if !ids.iter().any(|other| reference.means(id, other)) => findings.push(
                     about(name, format!("it depends on `{one}`, which no manifest of the project has"))
@@ -124,7 +125,8 @@ fn misspelt(id: &ObjectId, object: &Object, ids: &[ObjectId]) -> Vec<Finding> {
         }
     }
     if let Some(text) = annotation(&object.value, WAVE).filter(|text| text.trim().parse::<i64>().is_err()) {
-        findings.push(about(WAVE, format!("`{text}` in `{WAVE}` is no number")).help("write a whole number"));
+        findings
+            .push(about(WAVE, format!("`{text}` in `{WAVE}` is not a number")).help("write a whole number"));
     }
     findings
 }
@@ -134,9 +136,9 @@ fn circle(cycle: &[ObjectId], places: &[(&ObjectId, &Object)]) -> Finding {
     let at =
         |id: &ObjectId| places.iter().find(|(other, _)| *other == id).map(|(_, object)| order_of(object));
     let mut finding = Code::DependsOnCycle
-        .error(format!("they wait for one another: {}", names.join(" → ")))
+        .error(format!("they depend on one another: {}", names.join(" → ")))
         .evidence(cycle.iter().filter_map(|id| Some(format!("{id} at {}", at(id)?))))
-        .help("take one of these dependencies out");
+        .help("remove one of these dependencies");
     if let Some(first) = cycle.first() {
         finding = finding.about(first.to_string());
         if let Some(place) = at(first) {
@@ -396,10 +398,10 @@ mod tests {
             wrong(&set),
             [
                 "lost.yaml:7:5 it depends on `Deployment/nobody`, which no manifest of the project has",
-                "lost.yaml:7:5 `what` in `todo.dev/depends-on` names no object",
-                "wave.yaml:7:5 `first` in `argocd.argoproj.io/sync-wave` is no number",
-                "a.yaml:7:5 they wait for one another: Deployment/a → Deployment/b → Deployment/c → Deployment/a",
-                "alone.yaml:7:5 they wait for one another: Deployment/alone → Deployment/alone",
+                "lost.yaml:7:5 `what` in `todo.dev/depends-on` is not an object reference",
+                "wave.yaml:7:5 `first` in `argocd.argoproj.io/sync-wave` is not a number",
+                "a.yaml:7:5 they depend on one another: Deployment/a → Deployment/b → Deployment/c → Deployment/a",
+                "alone.yaml:7:5 they depend on one another: Deployment/alone → Deployment/alone",
             ]
         );
     }

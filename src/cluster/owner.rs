@@ -231,7 +231,7 @@ fn refused(target: &Target, known: Known<'_>, doing: Doing) -> Fault {
 fn from(known: Known<'_>) -> String {
     match known.deployed {
         Some(deployed) => deployed.origin.to_string(),
-        None => "a place that was not written down (by an earlier `todo`)".to_owned(),
+        None => "an unknown directory (deployed by an earlier `todo`)".to_owned(),
     }
 }
 

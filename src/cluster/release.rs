@@ -92,7 +92,7 @@ pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
         })
         .await?;
     let Some(secret) = secret else { return Ok(Record { schema: 1, ..Record::default() }) };
-    unpack(&secret).or_coded(Code::ClusterRequestFailed, fault::Kind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
+    unpack(&secret).or_fault(Code::ClusterRequestFailed, fault::Kind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
         let home = target.namespace.as_str();
         fault.hint(format!("if it is broken, delete it: `kubectl -n {home} delete secret {name}`; then hooks run as for a first installation"))
     })
@@ -116,7 +116,7 @@ pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result
             return Ok(());
         }
         let packed = pack(record)
-            .or_coded(Code::InternalError, fault::Kind::Internal, || "cannot pack the releases".to_owned())?;
+            .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot pack the releases".to_owned())?;
         let secret = json!({
             "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/releases.v1",
             "metadata": {"name": name, "namespace": target.namespace.as_str()},
@@ -143,7 +143,7 @@ fn unpack(secret: &Value) -> anyhow::Result<Record> {
     let packed = STANDARD.decode(secret["data"]["payload"].as_str().unwrap_or_default())?;
     let mut text = String::new();
     GzDecoder::new(packed.as_slice()).take(64 << 20).read_to_string(&mut text)?;
-    let record: Record = serde_json::from_str(&text).context("it is no record of `todo`")?;
+    let record: Record = serde_json::from_str(&text).context("it was not written by `todo`")?;
     anyhow::ensure!(record.schema == 1, "it was written by a newer `todo`");
     Ok(record)
 }

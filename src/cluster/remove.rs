@@ -254,10 +254,10 @@ async fn sort(
             if made {
                 sorted.namespaces.insert(id, member);
             } else if object["metadata"]["labels"][PART_OF] == target.part_of() {
-                sorted.kept.push((id, "it was there before the project".to_owned()));
+                sorted.kept.push((id, "it existed before the project".to_owned()));
             }
         } else if id.kind == "CustomResourceDefinition" && adopted {
-            sorted.kept.push((id, "it was there before the project".to_owned()));
+            sorted.kept.push((id, "it existed before the project".to_owned()));
         } else if id.kind == "CustomResourceDefinition"
             && let Some(why) = namespace::others_use(wire, target, object).await
         {

@@ -59,8 +59,8 @@ fn chosen<'a>(entries: &'a [Entry], names: &[String]) -> fault::Result<Vec<&'a E
     let all: Vec<&Entry> = entries.iter().filter(|entry| restarts(entry)).collect();
     if all.is_empty() {
         return Err(Code::NothingDeployed
-            .fault(fault::Kind::Usage, "nothing of the project is there to be restarted")
-            .hint("`todo up` brings it up"));
+            .fault(fault::Kind::Usage, "nothing of the project is deployed")
+            .hint("deploy it with `todo up`"));
     }
     let is_called = |entry: &Entry, name: &String| fits(name, &entry.id.kind, &entry.id.name);
     if let Some(name) = names.iter().find(|name| !all.iter().any(|entry| is_called(entry, name))) {

@@ -165,11 +165,11 @@ pub(crate) async fn record(
         objects: written().map(|object| Value::clone(&object.value)).collect(),
     };
     let packed = pack(&payload)
-        .or_coded(Code::InternalError, fault::Kind::Internal, || "cannot pack the revision".to_owned())?;
+        .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot pack the revision".to_owned())?;
     if packed.len() > LARGEST {
         run.sink.warn(
             Code::RevisionNotRecorded.warning(format!("the objects are too large for a revision: {} MiB packed", packed.len() >> 20))
-                .help("move large ConfigMaps into an image or a volume; until then there is no way back by `todo rollback`"),
+                .help("move large ConfigMaps into an image or a volume; until then `todo rollback` cannot return to it"),
         );
         return Ok(None);
     }
@@ -184,7 +184,7 @@ pub(crate) async fn record(
     run.sink.warn(
         Code::RevisionNotRecorded
             .warning(format!("the revision is not recorded: the names from `{number}` on are taken"))
-            .help("see which Secrets have them: `kubectl get secrets`; delete those that nobody needs"),
+            .help("see which Secrets have them: `kubectl get secrets`; delete those that are not needed"),
     );
     Ok(None)
 }
@@ -196,12 +196,12 @@ pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Re
 
 async fn payload(shelf: &Shelf<'_>, head: &Value) -> fault::Result<Payload> {
     let packed = shelf.get(head).await?;
-    read(&packed).or_coded(Code::RevisionDamaged, fault::Kind::Apply, || "cannot read a revision".to_owned())
+    read(&packed).or_fault(Code::RevisionDamaged, fault::Kind::Apply, || "cannot read a revision".to_owned())
 }
 
 /// Says which revision can be gone back to instead of one that cannot be read.
 async fn damaged(shelf: &Shelf<'_>, heads: &[(u64, Value)], number: u64, fault: Fault) -> Fault {
-    let fault = fault.context(format!("cannot go back to revision {number}"));
+    let fault = fault.context(format!("cannot roll back to revision {number}"));
     for (earlier, head) in heads.iter().rev().filter(|(earlier, _)| *earlier < number) {
         if payload(shelf, head).await.is_ok() {
             return fault.hint(format!(
@@ -209,13 +209,13 @@ async fn damaged(shelf: &Shelf<'_>, heads: &[(u64, Value)], number: u64, fault: 
             ));
         }
     }
-    fault.hint("go back to another: `todo history` lists them")
+    fault.hint("choose another revision: `todo history` lists them")
 }
 
 fn unreadable(number: u64, fault: &Fault) -> Finding {
     Code::RevisionDamaged
-        .warning(format!("there is no way back to revision {number}: {}", fault.causes().join(": ")))
-        .help("use another; it goes when ten newer ones are there")
+        .warning(format!("cannot roll back to revision {number}: {}", fault.causes().join(": ")))
+        .help("choose another revision; only the last ten are kept")
 }
 
 fn pack(payload: &Payload) -> anyhow::Result<Vec<u8>> {
@@ -227,7 +227,7 @@ fn pack(payload: &Payload) -> anyhow::Result<Vec<u8>> {
 fn read(packed: &[u8]) -> anyhow::Result<Payload> {
     let mut text = String::new();
     GzDecoder::new(packed).take(UNPACKED).read_to_string(&mut text)?;
-    let payload: Payload = serde_json::from_str(&text).context("it is no revision of `todo`")?;
+    let payload: Payload = serde_json::from_str(&text).context("it was not written by `todo`")?;
     anyhow::ensure!(payload.schema == 1, "it was written by a newer `todo`");
     Ok(payload)
 }

@@ -213,7 +213,7 @@ fn warnings(judge: &Judge, objects: &[AppliedObject], snapshot: &Snapshot) -> Ve
 
 fn forbidden(what: &str) -> Finding {
     Code::PermissionDenied
-        .warning(format!("this user may not watch {what}: they are asked for every 2 s, or left out"))
+        .warning(format!("this user is not allowed to watch {what}: they are polled every 2 s, or skipped"))
         .help(format!("grant the verbs `list` and `watch` on {what} to see why a pod does not start"))
 }
 
@@ -226,8 +226,8 @@ fn broken(findings: Vec<Finding>, objects: &[AppliedObject]) -> Fault {
     let all = objects.iter().filter(|object| waits(object)).count();
     let names: Vec<&str> = subjects.into_iter().collect();
     let message = match names.as_slice() {
-        [one] => format!("{one} does not become healthy"),
-        many => format!("{} of {all} objects do not become healthy", many.len()),
+        [one] => format!("{one} failed to become healthy"),
+        many => format!("{} of {all} objects failed to become healthy", many.len()),
     };
     Code::NotHealthy.fault(Kind::Rollout, message).findings(findings)
 }

@@ -57,7 +57,7 @@ pub async fn check(run: &Run, target: &Target, objects: &[Object]) -> Result<()>
         return Ok(());
     }
     Err(Code::NodePortTaken
-        .fault(Kind::Apply, "the cluster has given a nodePort of the project away")
+        .fault(Kind::Apply, "a NodePort of this project is already in use")
         .findings(taken))
 }
 
@@ -113,7 +113,7 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
         held.sort_by_key(|(held, _)| std::cmp::Reverse(*held));
         let show = |amount: i128| quantity::show(&resource, amount);
         let told = format!(
-            "all pods together ask for {}, and of the {} that the cluster has others leave {}",
+            "the project's pods request {}, but of the {} of the cluster only {} is free",
             show(asked),
             show(has),
             show(left.max(0))
@@ -178,8 +178,8 @@ fn taken(objects: &[Object], seen: &Seen, home: &str, part_of: &str) -> Vec<Find
             let (name, namespace) = (live::name(holder), live::namespace(holder));
             let whose = match live::label(holder, PART_OF) {
                 "" => String::new(),
-                label if label == part_of => ", which is of an earlier form of this project".to_owned(),
-                _ => ", which another project has from `todo up`".to_owned(),
+                label if label == part_of => ", left over from a previous version of this project".to_owned(),
+                _ => ", which belongs to another project".to_owned(),
             };
             let told = format!(
                 "the nodePort {number} is taken by `Service/{name}` in namespace `{namespace}`{whose}"
@@ -237,7 +237,7 @@ mod tests {
             (
                 vec![workload("Deployment", 2, "700m")],
                 all(),
-                Some("ask for 1400m CPU, and of the 2 CPUs that the cluster has others leave 700m CPU"),
+                Some("request 1400m CPU, but of the 2 CPUs of the cluster only 700m CPU is free"),
             ),
             (vec![workload("Deployment", 2, "700m")], vec![ours.clone()], None),
             (vec![workload("DaemonSet", 9, "700m")], all(), None),
@@ -292,6 +292,6 @@ mod tests {
         earlier["metadata"]["labels"] = json!({"applyset.kubernetes.io/part-of": "mine"});
         let seen = Seen { services: vec![earlier], ..Seen::default() };
         let found = taken(&[object], &seen, "todo", "mine");
-        assert!(found[0].message.ends_with("which is of an earlier form of this project"), "{found:?}");
+        assert!(found[0].message.ends_with("left over from a previous version of this project"), "{found:?}");
     }
 }

@@ -82,7 +82,7 @@ pub(crate) fn unwanted(
         } else if let Some(why) = holds_data(object).filter(|_| !prune_data) {
             Some(why.to_owned())
         } else {
-            (adopted && !prune_data).then(|| "it was there before the project".to_owned())
+            (adopted && !prune_data).then(|| "it existed before the project".to_owned())
         };
         match stays {
             // What an earlier run has begun to delete is waited for, so that what holds it is named each time.
@@ -97,9 +97,9 @@ pub(crate) fn unwanted(
 
 fn holds_data(object: &Value) -> Option<&'static str> {
     match object["kind"].as_str()? {
-        "Namespace" => Some("what others have in it would go, too"),
-        "PersistentVolumeClaim" | "PersistentVolume" => Some("its data would be gone"),
-        "CustomResourceDefinition" => Some("every object of its kind would go, too"),
+        "Namespace" => Some("it contains objects of others"),
+        "PersistentVolumeClaim" | "PersistentVolume" => Some("its data would be lost"),
+        "CustomResourceDefinition" => Some("all objects of its kind would be deleted"),
         "StatefulSet" if object["spec"]["volumeClaimTemplates"].as_array().is_some_and(|c| !c.is_empty()) => {
             Some("its volumes would be left without it")
         }
@@ -125,7 +125,7 @@ async fn settled(run: &Run, target: &Target, applied: &Applied) -> fault::Result
     let candidates = unwanted(&applied.survey.members, &wanted, &uids, inventory, applied.options.prune_data);
     for (id, why) in &candidates.stay {
         let item = run.sink.item(Step::Apply, id.to_string());
-        item.finish(Outcome::Kept, Some(format!("no longer wanted; {why}")));
+        item.finish(Outcome::Kept, Some(format!("would be pruned; kept because {why}")));
     }
     if is_exact(applied, inventory, &candidates) {
         return Ok(Settled { kept: candidates.stay, ..Settled::default() });
@@ -168,13 +168,13 @@ async fn finish(
         return Err(Code::PruneMost
             .fault(
                 fault::Kind::Apply,
-                format!("{} of {total} objects are no longer wanted; nothing was removed", names.len()),
+                format!("{} of {total} objects would be pruned; nothing was deleted", names.len()),
             )
             .findings([Code::PruneMost
-                .error("most of the project would go")
+                .error("most of the project would be deleted")
                 .evidence(names)
-                .help("if that is meant: `todo up --yes`")])
-            .hint("check that all manifests are there; if it is meant: `todo up --yes`"));
+                .help("if this is intended: `todo up --yes`")])
+            .hint("check that all manifests are there; if this is intended: `todo up --yes`"));
     }
     let pruned = delete(run, wire, Step::Apply, candidates.go).await?;
 

@@ -139,7 +139,7 @@ async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Sn
             Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404) => {}
             Err(error) => {
                 return Err::<Snapshot, _>(error)
-                    .or_coded(Code::ClusterRequestFailed, Kind::Apply, || {
+                    .or_fault(Code::ClusterRequestFailed, Kind::Apply, || {
                         format!("cannot list objects of kind {kind}")
                     })
                     .map_err(|fault: Fault| fault.hint("see whether the cluster runs: `minikube status`"));

@@ -155,7 +155,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
                 .about(object.id().to_string())
                 .at(object.place_of("/kind").clone())
                 .help(
-                    "correct `apiVersion` and `kind`, or install the CRD that defines it first; if an operator of the project brings it: annotate it with `todo.dev/depends-on: Deployment/OPERATOR`",
+                    "correct `apiVersion` and `kind`, or install the CRD that defines it first; if an operator of the project installs it: annotate it with `todo.dev/depends-on: Deployment/OPERATOR`",
                 ),
             );
             continue;
@@ -165,7 +165,7 @@ pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) ->
         if let Some(other) = wanted.get(&id) {
             findings.push(
                 Code::ObjectDuplicate
-                    .error(format!("`{id}` is also written at {}", other.object.place))
+                    .error(format!("`{id}` is also defined at {}", other.object.place))
                     .about(id.to_string())
                     .at(object.place.clone())
                     .help("keep one of them"),

@@ -153,8 +153,8 @@ fn hide_credentials(run: &Run, file: &Kubeconfig) {
 /// yet.
 pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -> Result<Client, Fault> {
     let doing = || format!("cannot use the context `{context}` of {}", kubeconfig.display());
-    file::check(kubeconfig, file::TEXT).or_coded(Code::ClusterUnreachable, Kind::Minikube, doing)?;
-    let file = Kubeconfig::read_from(kubeconfig).or_coded(Code::ClusterUnreachable, Kind::Minikube, doing)?;
+    file::check(kubeconfig, file::TEXT).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)?;
+    let file = Kubeconfig::read_from(kubeconfig).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)?;
     if !file.contexts.iter().any(|entry| entry.name == context) {
         return Err(Code::ContextNotFound
             .fault(Kind::Minikube, format!("{} has no context `{context}`", kubeconfig.display()))
@@ -166,12 +166,12 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
             format!("the context `{context}` is not a local minikube; nothing was sent to it"),
         )
         .hint(format!(
-            "if it is meant, name it in deploy.toml: `[target.NAME]` with `context = \"{context}\"`, and use `todo up --target NAME`"
+            "if this is intended, name it in deploy.toml: `[target.NAME]` with `context = \"{context}\"`, and use `todo up --target NAME`"
         )));
     }
     hide_credentials(run, &file);
     let options = KubeConfigOptions { context: Some(context.to_owned()), ..Default::default() };
-    let mut config = Config::from_custom_kubeconfig(file, &options).await.or_coded(
+    let mut config = Config::from_custom_kubeconfig(file, &options).await.or_fault(
         Code::ClusterUnreachable,
         Kind::Minikube,
         doing,
@@ -183,7 +183,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
         config.proxy_url = None;
     }
     config.connect_timeout = Some(CONNECT);
-    Client::try_from(config).or_coded(Code::ClusterUnreachable, Kind::Minikube, doing)
+    Client::try_from(config).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)
 }
 
 /// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and an address that is not far away.

@@ -326,7 +326,7 @@ impl Wire {
     ) -> Result<T, Failure> {
         match tokio::time::timeout(limit, self.answer(request)).await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::Unreachable(format!("nothing within {} s", limit.as_secs()))),
+            Err(_) => Err(Failure::Unreachable(format!("timed out after {} s", limit.as_secs()))),
         }
     }
 
@@ -338,7 +338,7 @@ impl Wire {
             return Err(Failure::Refused(Box::new(refusal(&head, &bytes))));
         }
         serde_json::from_slice(&bytes)
-            .map_err(|error| Failure::Unreachable(format!("what it says cannot be read: {error}")))
+            .map_err(|error| Failure::Unreachable(format!("its response cannot be parsed: {error}")))
     }
 }
 

@@ -68,7 +68,7 @@ async fn send(
     if one.todo == Todo::Create
         && let Some(dying) = &one.live
     {
-        item.waiting("the old one is being deleted");
+        item.waiting("the previous object is being deleted");
         leaves(item, wire, one, dying).await?;
     }
     if let Some(patch) = &one.migrate {
@@ -116,7 +116,7 @@ async fn recreate(
         Err(failure) => return Err(refused(failure)),
         Ok(_) => {}
     }
-    item.progress("deleting the old one", None);
+    item.progress("deleting the previous object", None);
     persist(|why| item.waiting(why), || wire.delete(kind, namespace, name, uid_of(live), propagation))
         .await
         .map_err(refused)?;
@@ -129,11 +129,11 @@ async fn recreate(
             let back = wire.create(kind, namespace, &meant(live), false).await;
             findings.push(match back {
                 Ok(_) => Code::ReplaceFailed
-                    .warning("the old one is there again")
+                    .warning("the previous object was restored")
                     .about(one.wanted.id.to_string())
                     .help("correct the manifest and run `todo up` again"),
                 Err(why) => Code::ReplaceFailed
-                    .error(format!("the old one could not be brought back: {why}"))
+                    .error(format!("the previous object could not be restored: {why}"))
                     .about(one.wanted.id.to_string())
                     .help("correct the manifest and run `todo up` again"),
             });

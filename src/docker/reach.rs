@@ -53,9 +53,9 @@ impl fmt::Display for Unreachable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.address.as_ref().map_or_else(String::new, |address| format!(" at `{address}`"));
         match &self.why {
-            Why::Misnamed(error) => write!(f, "the Docker engine is named wrongly: {error:#}"),
+            Why::Misnamed(error) => write!(f, "the address of the Docker engine is invalid: {error:#}"),
             Why::Absent => write!(f, "no Docker engine listens{at}"),
-            Why::Forbidden => write!(f, "this user may not use the Docker engine{at}"),
+            Why::Forbidden => write!(f, "this user is not allowed to use the Docker engine{at}"),
             Why::Silent => write!(f, "the Docker engine{at} does not answer within {} s", PATIENCE.as_secs()),
             Why::Broken(error) => write!(f, "the Docker engine{at} cannot be used: {error}"),
         }
@@ -75,7 +75,7 @@ impl Unreachable {
         };
         match (&self.why, &self.variable) {
             (Why::Forbidden, _) if self.os == Os::Linux => {
-                "join the group that may: `sudo usermod -aG docker $USER && newgrp docker`".to_owned()
+                "join the `docker` group: `sudo usermod -aG docker $USER && newgrp docker`".to_owned()
             }
             (Why::Forbidden, _) => "start Docker Desktop as this user".to_owned(),
             (_, Some(variable)) => format!(

@@ -87,16 +87,6 @@ impl Code {
 }
 
 impl Finding {
-    /// Something that ends the run, without a code.
-    pub fn error(message: impl Into<String>) -> Self {
-        Code::Unnamed.error(message)
-    }
-
-    /// Something worth knowing, without a code.
-    pub fn warning(message: impl Into<String>) -> Self {
-        Code::Unnamed.warning(message)
-    }
-
     fn new(code: Code, severity: Severity, message: impl Into<String>) -> Self {
         Finding {
             code,

@@ -112,7 +112,7 @@ async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
                     _ => "",
                 };
                 if lasted >= WORTH_TELLING {
-                    api.tell(run, format!("it does not answer ({why}){node}, so it is asked again"));
+                    api.tell(run, format!("it does not answer ({why}){node}; retrying"));
                 }
             }
         }
@@ -160,7 +160,7 @@ async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
     let profile = &project.minikube.profile;
     let (what, hint) = match minikube::look(run, &project.minikube).await? {
         State::Stopped => (format!("the node of the profile `{profile}` has stopped"), "starts it"),
-        State::Absent => (format!("the profile `{profile}` was deleted"), "makes it again"),
+        State::Absent => (format!("the profile `{profile}` was deleted"), "creates it again"),
         State::Paused(Pause::Container) => {
             (format!("the node of the profile `{profile}` was paused"), "continues it")
         }
@@ -171,7 +171,7 @@ async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
             (format!("the node `{name}` of the profile `{profile}` has stopped"), "starts it")
         }
         State::Broken(Break::ContainerGone { .. }) => {
-            (format!("a node's container of the profile `{profile}` was removed"), "makes it again")
+            (format!("a node's container of the profile `{profile}` was removed"), "creates it again")
         }
         State::Broken(Break::Foreign(name)) => (
             format!("the container `{name}` is no longer a node of the profile `{profile}`"),

@@ -48,24 +48,23 @@ pub(crate) async fn after(run: &Run, target: &Target, fault: Fault, wait: &cli::
         Err(why) => return stuck(fault, "the revisions cannot be read", why),
     };
     let Some(number) = newest else {
-        return fault.hint("there is no revision yet to go back to: what was written stays as it is");
+        return fault.hint("there is no earlier revision to roll back to: the objects stay as they are");
     };
     let why = fault.causes().join(": ");
     run.sink.warn(
         Code::RollingBack
-            .warning(format!("{why}: going back to revision {number}"))
-            .help("what failed is told at the end"),
+            .warning(format!("{why}: rolling back to revision {number}"))
+            .help("the failure is reported below"),
     );
     let back = async {
         let earlier = revision::earlier(run, target, Some(number)).await?;
         to(run, target, earlier, wait).await
     };
     match back.await {
-        Ok(()) => fault.hint(format!(
-            "revision {number}, the last that ran well, is back and healthy; `todo up` tries the new one again"
-        )),
+        Ok(()) => fault
+            .hint(format!("rolled back to revision {number} (healthy); `todo up` tries the new one again")),
         Err(why) if matches!(why.kind, Kind::Interrupted | Kind::Terminated) => why,
-        Err(why) => stuck(fault, &format!("revision {number} did not come back"), why),
+        Err(why) => stuck(fault, &format!("rollback to revision {number} failed"), why),
     }
 }
 
@@ -74,7 +73,7 @@ fn stuck(fault: Fault, what: &str, why: Fault) -> Fault {
     let causes = why.causes().join(": ");
     let told = Code::RollbackFailed
         .error(format!("{what}: {causes}"))
-        .help("fix what is broken and run `todo up` again");
+        .help("fix the problem and run `todo up` again");
     let mut fault = fault.findings([told]).findings(why.findings);
     fault.hints.extend(why.hints);
     fault

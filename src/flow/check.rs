@@ -102,8 +102,8 @@ async fn part(
         return Ok(());
     }
     let (kind, message) = match broken[0].when {
-        When::Before => (Kind::Prerequisite, "something outside is missing that the project needs"),
-        When::After => (Kind::Service, "the application does not do what the project's checks ask of it"),
+        When::Before => (Kind::Prerequisite, "a check that has to pass before the rollout failed"),
+        When::After => (Kind::Service, "a check of the application failed"),
     };
     let fault = Code::CheckFailed
         .fault(kind, message)

@@ -37,7 +37,7 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
     findings.extend(dns::findings(run, project).await);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Err(Code::PrerequisiteMissing
-            .fault(Kind::Prerequisite, "something is missing that deploying needs")
+            .fault(Kind::Prerequisite, "a prerequisite is missing")
             .findings(findings));
     }
     let json = json!({ "findings": findings });

@@ -39,10 +39,13 @@ use crate::run::Run;
 /// Takes the project away. A cluster that does not run is not started for it.
 pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Answer> {
     if let Some(other) = project.elsewhere.as_ref().filter(|_| flags.stop || flags.delete) {
-        let message = format!("the target `{}` is no minikube that could be stopped or deleted", other.name);
+        let message = format!(
+            "the target `{}` is not a minikube cluster, so it cannot be stopped or deleted",
+            other.name
+        );
         return Err(Code::ArgumentInvalid
             .fault(Kind::Usage, message)
-            .hint("leave `--stop` and `--delete` away; `--purge` deletes the project's volumes, too"));
+            .hint("omit `--stop` and `--delete`; `--purge` deletes the project's volumes, too"));
     }
     match reach::look(run, project).await? {
         // With the cluster goes everything in it.
@@ -75,7 +78,7 @@ fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
     if let Some(fault) = minikube::refusal(profile, state) {
         return Err(fault.context("nothing was deleted"));
     }
-    let way = "`todo up` wakes it, and then `todo down` takes the project away; `todo down --delete` deletes the whole cluster";
+    let way = "start it with `todo up`, then run `todo down`; `todo down --delete` deletes the whole cluster";
     let why = match state {
         State::Running(_) | State::Absent | State::Broken(Break::ContainerGone { volume: false }) => {
             return Ok(());
@@ -87,9 +90,9 @@ fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
             return Ok(());
         }
         State::Paused(_) => format!("the profile `{profile}` is paused"),
-        State::Broken(why) => format!("the profile `{profile}` cannot be asked: {why}"),
+        State::Broken(why) => format!("the profile `{profile}` cannot be used: {why}"),
     };
-    Err(Code::ProfileNotRunning.fault(Kind::Minikube, why).context("nothing was taken away").hint(way))
+    Err(Code::ProfileNotRunning.fault(Kind::Minikube, why).context("nothing was deleted").hint(way))
 }
 
 async fn take_away(

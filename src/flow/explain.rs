@@ -24,7 +24,9 @@ pub async fn explain(run: &Run, path: &Path) -> Result<Answer> {
     let (of, path) = (run.clone(), path.to_owned());
     let judging = tokio::task::spawn_blocking(move || judge(&of, &path));
     run.or_stopped(async {
-        judging.await.or_coded(Code::InternalError, Kind::Internal, || "the judging broke".to_owned())?
+        judging.await.or_fault(Code::InternalError, Kind::Internal, || {
+            "internal error while judging the objects".to_owned()
+        })?
     })
     .await
 }
@@ -36,7 +38,7 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
         (file::read_text(&run.world.absolute(path), file::OBJECTS), path)
     };
     let text = text
-        .or_coded(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
+        .or_fault(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| {
             fault.hint("name a file, or pipe the objects in: `kubectl get all -o yaml | todo explain -`")
         })?;
@@ -59,7 +61,7 @@ fn judge(run: &Run, path: &Path) -> Result<Answer> {
         below: explained.iter().map(below).collect(),
         nothing: "no objects that have a health",
         json: serde_json::to_value(&explained)
-            .or_coded(Code::InternalError, Kind::Internal, || "cannot write the verdicts".to_owned())?,
+            .or_fault(Code::InternalError, Kind::Internal, || "cannot write the verdicts".to_owned())?,
     }))
 }
 

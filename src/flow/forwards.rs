@@ -20,7 +20,7 @@ use crate::service::detached::process;
 pub async fn process(run: &Run, spec: &str) -> Result<()> {
     exec::new_session();
     let doing = || "`todo up` and `todo forward --detach` start this command themselves".to_owned();
-    let spec: Spec = serde_json::from_str(spec).or_coded(Code::PortForwardFailed, Kind::Usage, doing)?;
+    let spec: Spec = serde_json::from_str(spec).or_fault(Code::PortForwardFailed, Kind::Usage, doing)?;
     let owner = spec.owner.clone();
     process::serve(run, &store(run)?, spec, async || reach::connect(run, &owner).await).await
 }
@@ -30,7 +30,7 @@ pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
     // Who has no home has no forwards.
     let Some(store) = Store::of(&run.world) else { return Ok(Vec::new()) };
     let owner = reach::owner(run, project)?;
-    store.list(&owner).or_coded(Code::PortForwardFailed, Kind::Service, || {
+    store.list(&owner).or_fault(Code::PortForwardFailed, Kind::Service, || {
         format!("cannot use the folder {}", store.folder().display())
     })
 }
@@ -95,7 +95,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
 fn store(run: &Run) -> Result<Store> {
     Store::of(&run.world).ok_or_else(|| {
         Code::HomeNotFound
-            .fault(Kind::Prerequisite, "there is no home folder for what outlasts a run")
-            .hint("name one: `export XDG_STATE_HOME=/some/folder`")
+            .fault(Kind::Prerequisite, "there is no home directory for the state of port-forwards")
+            .hint("set one: `export XDG_STATE_HOME=/some/folder`")
     })
 }

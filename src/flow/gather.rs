@@ -101,10 +101,8 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
 fn no_registry(project: &Project) -> Option<Finding> {
     let target = project.elsewhere.as_ref().filter(|target| target.registry.is_none())?;
     let image = &project.images.first()?.name;
-    let message = format!(
-        "`[target.{}]` names no registry, and without one its nodes cannot have the image `{image}`",
-        target.name
-    );
+    let message =
+        format!("`[target.{}]` has no registry, so its nodes cannot pull the image `{image}`", target.name);
     Some(
         Code::TargetWithoutRegistry
             .error(message)
@@ -132,7 +130,7 @@ fn readers(objects: &[Object], secret: &ObjectName, key: &DataKey) -> Vec<String
 }
 
 fn unusable() -> Fault {
-    Code::ProjectInvalid.fault(Kind::Usage, "the project cannot be deployed as it is")
+    Code::ProjectInvalid.fault(Kind::Usage, "cannot deploy the project")
 }
 
 /// Keeps what one reader found wrong for the report on all; what is no finding ends the run at once.
@@ -154,6 +152,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     let (of, project) = (run.clone(), Arc::clone(project));
     let done = tokio::task::spawn_blocking(move || work(&of, &project));
-    let broke = || "a reader of the project's files broke".to_owned();
-    run.or_stopped(async { done.await.or_coded(Code::InternalError, Kind::Internal, broke)? }).await
+    let broke = || "internal error while reading the project's files".to_owned();
+    run.or_stopped(async { done.await.or_fault(Code::InternalError, Kind::Internal, broke)? }).await
 }

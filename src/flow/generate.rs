@@ -42,7 +42,7 @@ pub(crate) async fn generate(
                 let kept = live.as_ref().and_then(|data| data.get(key.as_str())).map(|value| value.0.clone());
                 let value = match kept {
                     Some(value) => value,
-                    None => random(*length).or_coded(Code::InternalError, Kind::Internal, || {
+                    None => random(*length).or_fault(Code::InternalError, Kind::Internal, || {
                         format!("cannot make a value for `{key}`")
                     })?,
                 };

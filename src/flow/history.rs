@@ -35,7 +35,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
         below: Vec::new(),
         nothing: "no revision yet: `todo up` makes the first",
         json: serde_json::to_value(&revisions)
-            .or_coded(Code::InternalError, Kind::Internal, || "cannot write the history".to_owned())?,
+            .or_fault(Code::InternalError, Kind::Internal, || "cannot write the history".to_owned())?,
     }))
 }
 

@@ -85,7 +85,7 @@ pub(crate) async fn owners(
     if findings.is_empty() {
         return Ok(adopted);
     }
-    let message = "a release of Helm's is in the way; nothing was changed";
+    let message = "Helm already manages these releases; nothing was changed";
     Err(Code::HelmReleaseOwned.fault(Kind::Apply, message).findings(findings))
 }
 
@@ -95,10 +95,12 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
         release.members.iter().any(|id| id.kind == *kind && id.name == *name)
     };
     for (kind, name) in found.objects.iter().filter(|one| !has(one)) {
-        let told =
-            format!("Helm's release `{}` had it, and the chart makes it no longer", release.chart.release);
+        let told = format!(
+            "it was created by Helm release `{}` and is no longer part of the chart",
+            release.chart.release
+        );
         let help = format!(
-            "delete it if nobody needs it: `kubectl -n {} delete {}/{name}`",
+            "if it is not needed, delete it: `kubectl -n {} delete {}/{name}`",
             release.namespace,
             kind.to_lowercase()
         );

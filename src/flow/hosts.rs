@@ -70,7 +70,11 @@ pub(crate) fn found(
     let file = run.world.hosts_file();
     let note = |help: &str| {
         for entry in &entries {
-            let told = format!("browsers find {} once `{entry}` is a line of {}", entry.host, file.display());
+            let told = format!(
+                "to open {} in a browser, `{entry}` has to be a line of {}",
+                entry.host,
+                file.display()
+            );
             let note = Code::HostsFileMissingEntry.note(told);
             run.sink.warn(note.help(help));
         }
@@ -81,7 +85,7 @@ pub(crate) fn found(
     }
     let world = &run.world;
     if !(yes || world.stdin_is_terminal && world.stderr_is_terminal) {
-        note("nobody can be asked here: `todo up --hosts --yes` writes it");
+        note("there is no terminal to ask: `todo up --hosts --yes` writes it");
         return None;
     }
     let unwritten = Unwritten { project: project.image_owner().to_string(), entries };
@@ -105,9 +109,9 @@ pub(crate) fn gone(run: &Run, project: &Project, remove: bool) {
     }
     let file = path.display();
     if !remove {
-        let note = Code::HostsFileLeftover.warning(format!("{file} still has {lines} of our lines"));
+        let note = Code::HostsFileLeftover.warning(format!("{file} still has {lines} added by `todo`"));
         let note = Finding { severity: Severity::Note, ..note };
-        run.sink.warn(note.help("`todo down --hosts` takes them away"));
+        run.sink.warn(note.help("`todo down --hosts` removes them"));
     } else if let Err(error) = change(&path, |text| hosts::without(text, name)) {
         let help = match run.world.os {
             Os::Windows => "run `todo down --hosts` in a terminal of an administrator".to_owned(),

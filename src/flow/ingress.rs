@@ -21,7 +21,7 @@ use crate::service::ingress;
 pub(crate) async fn served(run: &Run, project: &Project, target: &Target, objects: &[Object]) -> Result<()> {
     let wanted = project.minikube.addons.iter().any(|addon| addon == minikube::INGRESS);
     let look = || ingress::look(&target.client, objects, wanted);
-    let asked = Box::pin(target.ask(run, "ingress", "cannot find out who serves the Ingresses", look));
+    let asked = Box::pin(target.ask(run, "ingress", "cannot list the controllers of the Ingresses", look));
     let need = run.or_stopped(asked).await?;
     let opened = candidates(&project.services, objects, &Live::default()).unwrap_or_default();
     let (broken, weak): (Vec<_>, Vec<_>) = need.unserved.into_iter().partition(|(name, _)| {
@@ -32,7 +32,7 @@ pub(crate) async fn served(run: &Run, project: &Project, target: &Target, object
         run.sink.warn(finding);
     }
     if !broken.is_empty() {
-        let message = "the application is to be opened through an Ingress that nobody serves";
+        let message = "the Ingress that opens the application has no controller";
         let findings = broken.into_iter().map(|(_, finding)| finding);
         let fault = Code::IngressControllerMissing.fault(Kind::Prerequisite, message).findings(findings);
         return Err(fault.hint("or open a Service with a NodePort: name it in deploy.toml, `[service.NAME]`"));

@@ -106,8 +106,8 @@ async fn read(run: &Run, root: &Path) -> Result<Survey> {
     let walk = tokio::task::spawn_blocking(move || tree::look(&of, &folder));
     let broke = || "the walk through the folder broke".to_owned();
     let tree =
-        run.or_stopped(async { walk.await.or_coded(Code::InternalError, Kind::Internal, broke) }).await?;
-    let tree = tree.or_coded(Code::FileUnreadable, Kind::Usage, || {
+        run.or_stopped(async { walk.await.or_fault(Code::InternalError, Kind::Internal, broke) }).await?;
+    let tree = tree.or_fault(Code::FileUnreadable, Kind::Usage, || {
         format!("cannot read the folder {}", root.display())
     })?;
     if let Some(fault) = run.stopped() {
@@ -273,7 +273,7 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
         let folder = path.parent().unwrap_or(root);
         let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text));
         written
-            .or_coded(Code::FileNotWritable, Kind::Usage, || format!("cannot write {}", path.display()))?;
+            .or_fault(Code::FileNotWritable, Kind::Usage, || format!("cannot write {}", path.display()))?;
     }
     Ok(())
 }

@@ -35,7 +35,7 @@ pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {
             return Err(Code::ServiceNotDeclared
-                .fault(Kind::Service, "the project has no Service that people open")
+                .fault(Kind::Service, "the project has no Service to open")
                 .hint("name one in deploy.toml: `[service.NAME]`"));
         }
     }

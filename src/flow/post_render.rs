@@ -26,10 +26,12 @@ pub async fn post_render(run: &Run, project: &Project, images: &[String]) -> Res
     let reading = tokio::task::spawn_blocking(|| file::read_stream(std::io::stdin().lock(), file::OBJECTS));
     let read = run
         .or_stopped(async {
-            reading.await.or_coded(Code::InternalError, Kind::Internal, || "the reading broke".to_owned())
+            reading.await.or_fault(Code::InternalError, Kind::Internal, || {
+                "internal error while reading the objects".to_owned()
+            })
         })
         .await?;
-    let text = read.or_coded(Code::ManifestInvalid, Kind::Usage, || {
+    let text = read.or_fault(Code::ManifestInvalid, Kind::Usage, || {
         "cannot read objects from standard input".to_owned()
     })?;
     bound(project, images, &text).map(Answer::Text)

@@ -71,7 +71,7 @@ mod tests {
     use crate::cluster::compare::Action;
     use crate::cluster::compare::Comparison;
     use crate::cluster::compare::Difference;
-    use crate::event::Finding;
+    use crate::event::Code;
     use crate::flow::hooks::ReleasePlan;
     use crate::image::Looked;
     use crate::manifest::ObjectId;
@@ -97,7 +97,7 @@ mod tests {
         };
         let comparison = Comparison {
             differences: actions.iter().map(difference).collect(),
-            refused: refused.then(|| Finding::error("no")).into_iter().collect(),
+            refused: refused.then(|| Code::FieldConflict.error("no")).into_iter().collect(),
             notes: Vec::new(),
         };
         Preview { looked, bound: Bound::default(), comparison, charts: ReleasePlan::default() }

@@ -81,8 +81,8 @@ impl Site {
         let kubeconfig = context::file(&run.world, &other.context)
             .map_err(|fault| fault.context(format!("the target `{}` cannot be used", other.name)))?;
         let builder =
-            docker::host(&run.world).or_coded(Code::DockerHostInvalid, Kind::Prerequisite, || {
-                "the Docker engine is named wrongly".to_owned()
+            docker::host(&run.world).or_fault(Code::DockerHostInvalid, Kind::Prerequisite, || {
+                "the address of the Docker engine is invalid".to_owned()
             })?;
         Ok(Site {
             kubeconfig,
@@ -128,8 +128,8 @@ pub(crate) fn owner(run: &Run, project: &Project) -> Result<Owner> {
     }
     let kubeconfig = minikube::kubeconfig(&run.world).ok_or_else(|| {
         Code::HomeNotFound
-            .fault(Kind::Prerequisite, "there is no home folder for a kubeconfig")
-            .hint("name one: `export KUBECONFIG=/some/file`")
+            .fault(Kind::Prerequisite, "there is no home directory for a kubeconfig")
+            .hint("set one: `export KUBECONFIG=/some/file`")
     })?;
     Ok(owner_by(project, kubeconfig, project.minikube.profile.to_string(), true))
 }
@@ -187,8 +187,8 @@ pub(crate) async fn there(run: &Run, project: &Project) -> Result<Site> {
         Now::Not(state) => {
             let profile = &project.minikube.profile;
             let why = match &state {
-                State::Broken(broken) => format!("the profile `{profile}` cannot be asked: {broken}"),
-                _ => format!("the profile `{profile}` does not run"),
+                State::Broken(broken) => format!("the profile `{profile}` cannot be used: {broken}"),
+                _ => format!("the profile `{profile}` is not running"),
             };
             Err(minikube::refusal(profile, &state).unwrap_or_else(|| {
                 Code::ProfileNotRunning.fault(Kind::Minikube, why).hint("`todo up` starts or repairs it")

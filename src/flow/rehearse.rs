@@ -42,9 +42,9 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
     };
     let host = Host::open(&run.world, settings)
         .await
-        .or_coded(Code::RehearsalFailed, Kind::Internal, || "cannot set the rehearsal up".to_owned())
+        .or_fault(Code::RehearsalFailed, Kind::Internal, || "cannot set the rehearsal up".to_owned())
         .map_err(|fault| {
-            fault.hint("see whether this user may write into the temporary folder (`TMPDIR`)")
+            fault.hint("check that this user can write to the temporary directory (`TMPDIR`)")
         })?;
     host.pretend(&project);
     let stage = Run { world: Arc::new(host.world()), ..run.clone() };
@@ -77,11 +77,11 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
 
 fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
     let text = file::read_text(&run.world.absolute(file), file::TEXT)
-        .or_coded(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
+        .or_fault(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
     Scenario::read(file, &text).map_err(|mistakes| {
         Code::ScenarioInvalid
-            .fault(Kind::Usage, format!("`{}` is no scenario", file.display()))
+            .fault(Kind::Usage, format!("`{}` is not a valid scenario", file.display()))
             .findings(mistakes)
     })
 }
@@ -118,11 +118,13 @@ fn rehearsable(project: &Project) -> (Project, Vec<Finding>) {
     }
     minikube.driver = None;
     if !rehearsed.checks.is_empty() {
-        left_out
-            .push(format!("{} of the project's checks: whom they ask is not here", rehearsed.checks.len()));
+        left_out.push(format!(
+            "{} of the project's checks: what they connect to is not simulated",
+            rehearsed.checks.len()
+        ));
         rehearsed.checks.clear();
     }
-    let notes = left_out.into_iter().map(|what| note(format!("the rehearsal leaves out {what}"))).collect();
+    let notes = left_out.into_iter().map(|what| note(format!("not simulated: {what}"))).collect();
     (rehearsed, notes)
 }
 
@@ -135,13 +137,14 @@ fn begins_anew(fault: Fault) -> Fault {
     if !matches!(fault.kind, Kind::Interrupted | Kind::Terminated) {
         return fault;
     }
-    Fault { hints: Vec::new(), ..fault }.hint("nothing of a rehearsal is kept: `todo rehearse` begins anew")
+    Fault { hints: Vec::new(), ..fault }
+        .hint("a rehearsal keeps nothing: `todo rehearse` starts from scratch")
 }
 
 fn killed() -> Fault {
     Code::Interrupted
         .fault(Kind::Interrupted, "the scenario killed the run")
-        .hint("a real `todo up` would go on from here")
+        .hint("a real `todo up` would continue from here")
 }
 
 fn unknown(project: &Project) -> Finding {
@@ -151,7 +154,7 @@ fn unknown(project: &Project) -> Finding {
         "whether the images build, and how large they are"
     };
     note(format!(
-        "a rehearsal cannot know {images}, nor whether the application starts and answers: what answered was the rehearsal"
+        "a rehearsal cannot know {images}, nor whether the application starts and answers: the answers were simulated"
     ))
 }
 
@@ -179,17 +182,19 @@ async fn missing(run: &Run, project: &Project) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::begins_anew;
-    use crate::fault::Fault;
+    use crate::event::Code;
     use crate::fault::Kind;
 
     #[test]
     fn a_rehearsal_that_is_stopped_does_not_promise_that_up_goes_on_from_it() {
-        let stopped = Fault::message(Kind::Interrupted, "interrupted").hint("`todo up` goes on from there");
+        let stopped =
+            Code::Interrupted.fault(Kind::Interrupted, "interrupted").hint("`todo up` goes on from there");
         assert_eq!(
             begins_anew(stopped).hints,
-            ["nothing of a rehearsal is kept: `todo rehearse` begins anew"]
+            ["a rehearsal keeps nothing: `todo rehearse` starts from scratch"]
         );
-        let failed = Fault::message(Kind::Image, "no rule to make target").hint("fix the Dockerfile");
+        let failed =
+            Code::ImageBuildFailed.fault(Kind::Image, "no rule to make target").hint("fix the Dockerfile");
         assert_eq!(begins_anew(failed).hints, ["fix the Dockerfile"]);
     }
 }

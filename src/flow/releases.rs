@@ -63,7 +63,7 @@ pub(crate) async fn possible(run: &Run, project: &Project, releases: &[Release])
             let named = images_named(object, &project.bindings, ours());
             findings.extend(named.ours.into_iter().map(|(name, places)| {
                 let told = format!(
-                    "this hook runs the image `{name}`, and Helm 3 lets nobody bind the images of hooks"
+                    "this hook runs the image `{name}`, and Helm 3 does not pass hooks to a post-renderer"
                 );
                 let place = places.into_iter().next().unwrap_or_else(|| hook.object.place.clone());
                 Code::HelmHookUnsupported
@@ -106,7 +106,7 @@ pub(crate) async fn install(
         if installing.is_changed(release) || revision.is_none() || revision != installing.revision(release) {
             let program = run.world.program.clone().ok_or_else(|| {
                 Code::InternalError
-                    .fault(Kind::Internal, "the system does not say which program this is")
+                    .fault(Kind::Internal, "cannot determine the path of this program")
                     .hint("leave `mode = \"release\"` out: then no program has to be named to Helm")
             })?;
             let images = built.iter().map(|image| (image.name.to_string(), image.reference.clone()));

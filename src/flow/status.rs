@@ -100,7 +100,7 @@ fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Reco
             run.sink.warn(
                 Code::PortForwardFailed
                     .warning(fault.causes().join(": "))
-                    .help("see whether this user may read it"),
+                    .help("check that this user can read it"),
             );
             return Vec::new();
         }

@@ -299,7 +299,7 @@ impl Answer {
             }
             match self.body.frame().await {
                 Some(frame) => {
-                    let frame = frame.context("the engine broke off")?;
+                    let frame = frame.context("the connection to the engine was lost")?;
                     self.read.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
                 }
                 None => self.ended = true,

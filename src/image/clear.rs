@@ -13,8 +13,9 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
     for instruction in &surveyed.dockerfile.instructions {
         for (name, value) in pairs(instruction) {
             if look(&name, &value) == Some(Clear::Secret) {
-                let told =
-                    format!("`{name}` looks like a secret, and stays in the image for everybody who has it");
+                let told = format!(
+                    "`{name}` looks like a secret, and remains in the image, where anyone who has it can read it"
+                );
                 let finding = Code::SecretInImage.warning(told).at(surveyed.place(instruction.first));
                 found.push(finding.help(help(&name)));
             }
@@ -22,8 +23,9 @@ pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
     }
     for (name, value) in &surveyed.image.args {
         if look(name, value) == Some(Clear::Secret) {
-            let told =
-                format!("the build argument `{name}` looks like a secret, and stays in the image's history");
+            let told = format!(
+                "the build argument `{name}` looks like a secret, and remains in the image's history"
+            );
             found.push(Code::SecretInImage.warning(told).at(surveyed.image.place.clone()).help(help(name)));
         }
     }

@@ -155,7 +155,7 @@ impl Node {
         if code != Some(0) {
             let said = String::from_utf8_lossy(&err);
             let last =
-                said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it ended without a word");
+                said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it exited without output");
             anyhow::bail!("{}: {}", doing(), last.trim());
         }
         written.with_context(doing)?;

@@ -85,7 +85,7 @@ pub(crate) async fn deliver(
     pushed.await.map_err(|error| {
         let why = format!("{error:#}");
         Code::ImagePushFailed
-            .error(format!("the image did not reach the registry `{registry}`: {why}"))
+            .error(format!("cannot push the image to the registry `{registry}`: {why}"))
             .help(advice::help(registry, &why))
     })
 }

@@ -86,7 +86,7 @@ impl Elsewhere {
             };
             done.err().map(|error| {
                 Code::ImageTransferFailed
-                    .error(format!("the image did not reach {node}: {error:#}"))
+                    .error(format!("cannot load the image into {node}: {error:#}"))
                     .help("see whether the node runs (`minikube status`), then run it again")
             })
         });

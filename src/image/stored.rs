@@ -31,10 +31,10 @@ pub async fn stored(
     to: &Destination,
 ) -> Result<BTreeMap<ImageName, Stored>> {
     let doing = || format!("cannot list the images of the engine at {}", to.builder);
-    let engine = Engine::new(&to.builder).or_coded(Code::DockerRequestFailed, Kind::Image, doing)?;
+    let engine = Engine::new(&to.builder).or_fault(Code::DockerRequestFailed, Kind::Image, doing)?;
     let listed = run
         .or_stopped(async {
-            of_project(&engine, project).await.or_coded(Code::DockerRequestFailed, Kind::Image, doing)
+            of_project(&engine, project).await.or_fault(Code::DockerRequestFailed, Kind::Image, doing)
         })
         .await?;
     let mut newest: BTreeMap<ImageName, Stored> = BTreeMap::new();

@@ -102,8 +102,8 @@ pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
     }
     let images: BTreeSet<&str> = wrong.iter().filter_map(|finding| finding.subject.as_deref()).collect();
     let message = match images.iter().next() {
-        Some(only) if images.len() == 1 => format!("{only} cannot be built as it is written"),
-        _ => format!("{} images cannot be built as they are written", images.len()),
+        Some(only) if images.len() == 1 => format!("{only} has errors"),
+        _ => format!("{} images have errors", images.len()),
     };
     // Warnings would hide among what ends the run.
     Err(Code::ProjectInvalid.fault(Kind::Usage, message).findings(wrong))

@@ -70,9 +70,9 @@ async fn everywhere(
     let mut swept = Swept::default();
     for address in engines {
         let doing = || format!("cannot remove old images from the engine at {address}");
-        let engine = Engine::new(address).or_coded(Code::ImageCleanupFailed, Kind::Image, doing)?;
+        let engine = Engine::new(address).or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?;
         let here =
-            one(&engine, project, keep, kept).await.or_coded(Code::ImageCleanupFailed, Kind::Image, doing)?;
+            one(&engine, project, keep, kept).await.or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?;
         swept.images += here.images;
         swept.bytes += here.bytes;
     }
@@ -80,9 +80,9 @@ async fn everywhere(
         if let NodeStore::Containerd { host, container } = node {
             let doing = || format!("cannot remove old images from the node `{container}`");
             let (builder, host) = (Engine::new(&to.builder), Engine::new(host));
-            let builder = builder.or_coded(Code::ImageCleanupFailed, Kind::Image, doing)?;
-            let node = Node::new(&host.or_coded(Code::ImageCleanupFailed, Kind::Image, doing)?, container);
-            swept.images += follow(&builder, &node, project, keep).await.or_coded(
+            let builder = builder.or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?;
+            let node = Node::new(&host.or_fault(Code::ImageCleanupFailed, Kind::Image, doing)?, container);
+            swept.images += follow(&builder, &node, project, keep).await.or_fault(
                 Code::ImageCleanupFailed,
                 Kind::Image,
                 doing,

@@ -128,8 +128,8 @@ fn links_that_lead_out(surveyed: &Surveyed) -> Option<Finding> {
         .collect();
     let first = links.first()?;
     let message = match links.len() {
-        1 => format!("the link `{first}` leads out of the context: the image gets the link, not the file"),
-        count => format!("{count} links lead out of the context: the image gets the links, not the files"),
+        1 => format!("the link `{first}` points outside the context: the image gets the link, not the file"),
+        count => format!("{count} links point outside the context: the image gets the links, not the files"),
     };
     let evidence = if links.len() > 1 {
         shown(&links.iter().map(String::as_str).collect::<Vec<_>>())
@@ -138,7 +138,10 @@ fn links_that_lead_out(surveyed: &Surveyed) -> Option<Finding> {
     };
     let finding =
         Code::FileOutsideContext.warning(message).at(surveyed.image.place.clone()).evidence(evidence);
-    Some(finding.help("copy what is needed into the context, or set `context` to a folder that holds both"))
+    Some(
+        finding
+            .help("copy what is needed into the context, or set `context` to a directory that contains both"),
+    )
 }
 
 fn heavy_context(surveyed: &Surveyed) -> Option<Finding> {
@@ -207,7 +210,7 @@ fn backslashes(surveyed: &Surveyed) -> Vec<Finding> {
         .map(|rule| {
             let place = Place { line: rule.line, ..Place::file(&surveyed.ignore_path) };
             Code::DockerignoreInvalid
-                .warning(format!("`\\` in `{}` does not separate folders", rule.pattern))
+                .warning(format!("`\\` in `{}` does not separate directories", rule.pattern))
                 .at(place)
                 .help(format!("write `{}`", rule.pattern.replace('\\', "/")))
         })
@@ -305,8 +308,7 @@ fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {
                 ":latest" => "is `latest`",
                 _ => return None,
             };
-            let message =
-                format!("the base `{}` {how}: it is another image from one day to the next", base.reference);
+            let message = format!("the base `{}` {how}: it can be another image tomorrow", base.reference);
             Some(
                 Code::ImageTagMutable
                     .warning(message)
@@ -320,7 +322,7 @@ fn moving_bases(surveyed: &Surveyed) -> Vec<Finding> {
 fn syntax_line(surveyed: &Surveyed) -> Option<Finding> {
     let (reference, line) = surveyed.dockerfile.syntax.as_ref()?;
     let finding = Code::DockerfileSyntaxDirective
-        .note(format!("`# syntax={reference}` asks a registry at every build, and fails offline"));
+        .note(format!("`# syntax={reference}` contacts a registry at every build, and fails offline"));
     Some(finding.at(surveyed.place(*line)).help("remove the line if the build works without it"))
 }
 
@@ -341,7 +343,7 @@ fn root(surveyed: &Surveyed) -> Option<Finding> {
         return None;
     }
     let finding = Code::ImageRunsAsRoot
-        .note(format!("no `USER`: the container runs as whoever `{base}` says, mostly root"));
+        .note(format!("no `USER`: the container runs as the user of `{base}`, usually root"));
     Some(finding.at(surveyed.place(line)).help("end the last stage with `USER 1000`"))
 }
 

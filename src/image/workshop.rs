@@ -88,13 +88,13 @@ impl<'a> Workshop<'a> {
     ) -> Result<Workshop<'a>> {
         let hint = "see whether it runs: `todo doctor`";
         let engine = Engine::new(&to.builder)
-            .or_coded(Code::DockerUnreachable, Kind::Image, || {
+            .or_fault(Code::DockerUnreachable, Kind::Image, || {
                 format!("cannot use the engine at {}", to.builder)
             })
             .map_err(|fault| fault.hint(hint))?;
         let credentials = Credentials::new(run);
         let elsewhere = Elsewhere::of(to, &credentials)
-            .or_coded(Code::ImageTransferFailed, Kind::Image, || "cannot use the nodes' stores".to_owned())
+            .or_fault(Code::ImageTransferFailed, Kind::Image, || "cannot use the nodes' stores".to_owned())
             .map_err(|fault| fault.hint(hint))?;
         let remembered = Remembered::read(&run.world, &to.builder.to_string(), project, surveyed);
         let tags = remembered.tags(project, surveyed);
@@ -102,7 +102,7 @@ impl<'a> Workshop<'a> {
         let names = bases.iter().copied().chain(tags.iter().map(String::as_str)).collect();
         let there = look(&engine, names)
             .await
-            .or_coded(Code::DockerRequestFailed, Kind::Image, || {
+            .or_fault(Code::DockerRequestFailed, Kind::Image, || {
                 format!("cannot ask the engine at {} for the base images", to.builder)
             })
             .map_err(|fault| fault.hint(hint))?;
@@ -176,7 +176,7 @@ impl<'a> Workshop<'a> {
         let found = self.find(&recipe.tag).await?.ok_or_else(|| {
             vec![
                 Code::DockerRequestFailed
-                    .error("the engine lost the image right after the build")
+                    .error("the engine does not have the image after its build")
                     .help("run it again"),
             ]
         })?;
@@ -261,7 +261,7 @@ impl<'a> Workshop<'a> {
         let mut ids = BTreeMap::new();
         for need in &image.needs {
             if let Some(reference) = others.get(need).and_then(|other| other.reference.as_deref())
-                && let Some(found) = self.engine.find(reference).await.or_coded(
+                && let Some(found) = self.engine.find(reference).await.or_fault(
                     Code::DockerRequestFailed,
                     Kind::Image,
                     doing,
@@ -270,14 +270,14 @@ impl<'a> Workshop<'a> {
                 ids.insert(need.clone(), found.id);
             }
         }
-        let facts = self.facts(image, &ids, &There::new()).await.or_coded(
+        let facts = self.facts(image, &ids, &There::new()).await.or_fault(
             Code::DockerRequestFailed,
             Kind::Image,
             doing,
         )?;
         let key = key::key(image, &facts).to_string();
         let repository = tags::repository(self.project, &name);
-        let found = self.find_by_key(&repository, &key).await.or_coded(
+        let found = self.find_by_key(&repository, &key).await.or_fault(
             Code::DockerRequestFailed,
             Kind::Image,
             doing,

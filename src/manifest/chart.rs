@@ -205,7 +205,7 @@ pub(crate) async fn build_dependencies(
                         .find(|word| word.starts_with("http"));
                     format!("let Helm know it: `helm repo add {} {}`", missing[0], url.unwrap_or("URL"))
                 } else if said.contains("out of sync") {
-                    format!("write the lock anew: `helm dependency update {shown}`")
+                    format!("update the lock: `helm dependency update {shown}`")
                 } else {
                     format!("see it whole with `{}`", error.command)
                 };

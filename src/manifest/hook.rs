@@ -157,14 +157,14 @@ impl Hook {
                         Some(meant) => format!("did you mean `{meant}`?"),
                         None => format!("Helm knows {} and test", names.join(", ")),
                     };
-                    return wrong(HOOK, format!("`{word}` is no moment of a Helm hook"), help);
+                    return wrong(HOOK, format!("`{word}` is not a valid Helm hook"), help);
                 }
             }
         }
         let weight = annotation(WEIGHT).map_or(Ok(0), |text| text.trim().parse());
         let Ok(weight) = weight else {
             let help = "write a whole number in quotes, such as \"-5\"".to_owned();
-            return wrong(WEIGHT, "the weight of this Helm hook is no number".to_owned(), help);
+            return wrong(WEIGHT, "the weight of this Helm hook is not a number".to_owned(), help);
         };
         let mut policies = BTreeSet::new();
         for word in annotation(POLICY).map(words).unwrap_or_default().iter().filter(|word| !word.is_empty()) {
@@ -174,7 +174,11 @@ impl Hook {
                 "hook-failed" => Policy::Failed,
                 _ => {
                     let help = "Helm knows before-hook-creation, hook-succeeded and hook-failed".to_owned();
-                    return wrong(POLICY, format!("`{word}` is no delete policy of a Helm hook"), help);
+                    return wrong(
+                        POLICY,
+                        format!("`{word}` is not a valid delete policy of a Helm hook"),
+                        help,
+                    );
                 }
             });
         }
@@ -281,12 +285,12 @@ mod tests {
             hook("Job", "d", "helm.sh/hook: pre-install, helm.sh/hook-delete-policy: never"),
         ]);
         assert_eq!(told.len(), 4, "{told:?}");
-        assert_eq!(told[0], "`pre-instal` is no moment of a Helm hook → did you mean `pre-install`?");
+        assert_eq!(told[0], "`pre-instal` is not a valid Helm hook → did you mean `pre-install`?");
         assert!(told[1].contains("Helm knows pre-install"), "{told:?}");
         assert_eq!(
             told[2],
-            "the weight of this Helm hook is no number → write a whole number in quotes, such as \"-5\""
+            "the weight of this Helm hook is not a number → write a whole number in quotes, such as \"-5\""
         );
-        assert!(told[3].starts_with("`never` is no delete policy"), "{told:?}");
+        assert!(told[3].starts_with("`never` is not a valid delete policy"), "{told:?}");
     }
 }

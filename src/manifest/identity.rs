@@ -16,7 +16,7 @@ use std::path::Path;
 pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
     let Some(fields) = object.value.as_object() else {
         return Err(Code::ManifestInvalid
-            .error("this is no object: it has no fields")
+            .error("not a Kubernetes object: it has no fields")
             .help(foreign(object, file))
             .into());
     };
@@ -25,7 +25,7 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
             let told = if fields.contains_key("apiVersion") || fields.contains_key("kind") {
                 format!("the object has no `{field}`")
             } else {
-                "this is no Kubernetes object: it has no `apiVersion` and no `kind`".to_owned()
+                "not a Kubernetes object: it has neither `apiVersion` nor `kind`".to_owned()
             };
             let help = match nearest(field, fields.keys().map(String::as_str)) {
                 Some(meant) => format!("write `{field}` instead of `{meant}`"),
@@ -35,7 +35,7 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
         }
     }
     if is_foreign(object) {
-        let told = format!("a {} is no object that a cluster takes", object.kind());
+        let told = format!("a {} is not an object that can be applied to a cluster", object.kind());
         return Err(Code::ManifestInvalid.error(told).help(foreign(object, file)).into());
     }
     let subject = |finding: Finding| finding.about(object.id().to_string());
@@ -44,7 +44,7 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
     match &metadata["name"] {
         Value::String(name) if !name.is_empty() => {
             if named_by_dns(object) && ObjectName::parse(name.as_str()).is_err() {
-                let told = format!("`{name}` cannot name a {}", object.kind());
+                let told = format!("`{name}` is not a valid name for a {}", object.kind());
                 let help = "use 1 to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit";
                 return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/name").help(help).into());
             }
@@ -59,7 +59,7 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
             return Err(at(Code::ObjectNameInvalid.error(told), "/metadata").help("give it a name").into());
         }
         _ => {
-            let told = "`metadata/name` must be text and is something else in YAML";
+            let told = "`metadata/name` must be a string, but YAML reads it as another type";
             return Err(at(Code::ObjectNameInvalid.error(told), "/metadata/name")
                 .help("put the name in quotes")
                 .into());
@@ -69,7 +69,7 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
         Some(Value::String(name)) if !name.is_empty() && Namespace::parse(name.as_str()).is_err() => {
             let help = "use 1 to 63 of a-z, 0-9 and -, beginning and ending with a letter or digit";
             Err(at(
-                Code::NamespaceInvalid.error(format!("`{name}` cannot be a namespace")),
+                Code::NamespaceInvalid.error(format!("`{name}` is not a valid namespace")),
                 "/metadata/namespace",
             )
             .help(help)
@@ -77,7 +77,7 @@ pub(crate) fn check(object: &Object, file: &Path) -> Result<(), Box<Finding>> {
         }
         Some(Value::String(_) | Value::Null) | None => Ok(()),
         Some(_) => {
-            let told = "`metadata/namespace` must be text and is something else in YAML";
+            let told = "`metadata/namespace` must be a string, but YAML reads it as another type";
             Err(at(Code::NamespaceInvalid.error(told), "/metadata/namespace")
                 .help("put the namespace in quotes")
                 .into())

@@ -197,7 +197,7 @@ fn texts(object: &Object) -> Vec<Finding> {
             };
             let path = pointer.replace("~1", "/").replace("~0", "~");
             let finding = Code::ValueNotString
-                .error(format!("`{}` must be text and is {is} in YAML", path.trim_start_matches('/')));
+                .error(format!("`{}` must be a string, but is {is} in YAML", path.trim_start_matches('/')));
             Some(finding.at(object.place_of(&pointer).clone()).help("put the value in quotes"))
         })
         .collect()
@@ -252,7 +252,7 @@ fn unique(
             if let Some(first) = seen.get(&key) {
                 let first = object.place_of(first);
                 let finding = Code::NameDuplicate
-                    .error(format!("the {what} `{key}` is there twice, first in line {}", first.line));
+                    .error(format!("the {what} `{key}` is defined twice, first in line {}", first.line));
                 let finding = finding.at(object.place_of(&pointer).clone());
                 found
                     .push(finding.help(format!("keep one of the two in `{}`", list.trim_start_matches('/'))));
@@ -368,9 +368,9 @@ mod tests {
         assert_eq!(
             told,
             [
-                (5, "`metadata/labels/a/b` must be text and is a number in YAML"),
-                (8, "`data/DEBUG` must be text and is a boolean in YAML"),
-                (7, "`data/PORT` must be text and is a number in YAML"),
+                (5, "`metadata/labels/a/b` must be a string, but is a number in YAML"),
+                (8, "`data/DEBUG` must be a string, but is a boolean in YAML"),
+                (7, "`data/PORT` must be a string, but is a number in YAML"),
             ]
         );
         assert_eq!(found[0].subject.as_deref(), Some("ConfigMap/c"));
@@ -388,10 +388,10 @@ mod tests {
         assert_eq!(
             told,
             [
-                (8, "the container `c` is there twice, first in line 6"),
-                (12, "the variable `A` is there twice, first in line 10"),
-                (16, "the container port `2/TCP` is there twice, first in line 15"),
-                (15, "the port name `web` is there twice, first in line 14"),
+                (8, "the container `c` is defined twice, first in line 6"),
+                (12, "the variable `A` is defined twice, first in line 10"),
+                (16, "the container port `2/TCP` is defined twice, first in line 15"),
+                (15, "the port name `web` is defined twice, first in line 14"),
             ]
         );
     }

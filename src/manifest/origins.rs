@@ -58,7 +58,7 @@ pub fn unlisted(objects: &[Object], page: Page<'_>) -> Vec<Finding> {
     let elsewhere = |list: &List<'_>| list.readers.is_empty() || !list.readers.iter().all(own);
     let told = |list: List<'_>| {
         let message = format!(
-            "the origins in `{}` lack {origin}: the browser keeps its answers from the page there",
+            "the origins in `{}` do not include {origin}: browsers will block its responses to the page there",
             list.key
         );
         let keep = if page.passing {
@@ -217,7 +217,7 @@ mod tests {
             let told = told(vec![deployment("api", key, value)], PAGE);
             assert_eq!(!told.is_empty(), lacks, "{key}={value}: {told:?}");
             if lacks {
-                let begins = format!("1 the origins in `{key}` lack http://192.168.49.2:30080:");
+                let begins = format!("1 the origins in `{key}` do not include http://192.168.49.2:30080:");
                 assert!(told[0].starts_with(&begins), "{told:?}");
             }
         }

@@ -142,8 +142,8 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         }
         files.sort();
         if files.is_empty() {
-            let told = format!("the folder `{shown}` has no .yaml, .yml or .json files");
-            let help = format!("to read its sub-folders, too, write `{shown}/**/*.yaml`");
+            let told = format!("the directory `{shown}` has no .yaml, .yml or .json files");
+            let help = format!("to include its subdirectories, write `{shown}/**/*.yaml`");
             return Err(Code::ManifestsMissing.error(told).help(help).into());
         }
         return Ok(files);
@@ -157,7 +157,7 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         let files: Vec<_> = files.into_iter().filter(|file| !any || is_manifest(file)).collect();
         if files.is_empty() {
             let told = format!("no file matches `{shown}`");
-            let help = "`*` stays within one folder; `**/` goes into sub-folders";
+            let help = "`*` matches within one directory; `**/` includes subdirectories";
             return Err(Code::ManifestsMissing.error(told).help(help).into());
         }
         return Ok(files);
@@ -175,7 +175,7 @@ fn files(root: &Path, path: &Path) -> Result<Vec<PathBuf>, Box<Finding>> {
         Some(meant) => {
             format!("did you mean `{}`?", slashed(&Path::new(&shown).with_file_name(meant)).display())
         }
-        None => "the path starts at the folder of deploy.toml".to_owned(),
+        None => "the path is relative to the directory of deploy.toml".to_owned(),
     };
     Err(Code::ManifestsMissing.error(format!("`{shown}` does not exist")).help(help).into())
 }
@@ -197,7 +197,7 @@ fn text(file: &Path, shown: &Path) -> Result<String, Box<Finding>> {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|byte| *byte == b'\n').count();
         let place = Place { file: shown.to_owned(), line, column: 0 };
-        Code::NotUtf8.error("this is not UTF-8").at(place).help("save the file as UTF-8").into()
+        Code::NotUtf8.error("the file is not UTF-8").at(place).help("save the file as UTF-8").into()
     })
 }
 
@@ -325,9 +325,9 @@ mod tests {
             told(&found),
             [
                 "deploy.toml:7:8 `manifest` does not exist → did you mean `manifests`?",
-                "deploy.toml:7:8 the folder `manifests` has no .yaml, .yml or .json files → to read its sub-folders, too, write `manifests/**/*.yaml`",
-                "deploy.toml:7:8 no file matches `*.yml` → `*` stays within one folder; `**/` goes into sub-folders",
-                "bytes.yaml:2 this is not UTF-8 → save the file as UTF-8",
+                "deploy.toml:7:8 the directory `manifests` has no .yaml, .yml or .json files → to include its subdirectories, write `manifests/**/*.yaml`",
+                "deploy.toml:7:8 no file matches `*.yml` → `*` matches within one directory; `**/` includes subdirectories",
+                "bytes.yaml:2 the file is not UTF-8 → save the file as UTF-8",
             ]
         );
     }
@@ -354,13 +354,13 @@ mod tests {
         for (text, expected) in [
             (
                 "{}",
-                "k8s/a.yaml:1:1 this is no Kubernetes object: it has no `apiVersion` and no `kind` → move it out of `k8s`",
+                "k8s/a.yaml:1:1 not a Kubernetes object: it has neither `apiVersion` nor `kind` → move it out of `k8s`",
             ),
             (
                 "apiVersion: v1\nkin: Pod\n",
                 "k8s/a.yaml:1:1 the object has no `kind` → write `kind` instead of `kin`",
             ),
-            ("- a\n", "k8s/a.yaml:1:1 this is no object"),
+            ("- a\n", "k8s/a.yaml:1:1 not a Kubernetes object: it has no fields"),
             ("apiVersion: v1\nkind: Pod\nmetadata: {}\n", "k8s/a.yaml:3:11 the Pod has no `metadata.name`"),
             (
                 "apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: a-\n",
@@ -368,23 +368,23 @@ mod tests {
             ),
             (
                 "apiVersion: v1\nkind: Pod\nmetadata: {name: 12}\n",
-                "k8s/a.yaml:3:18 `metadata/name` must be text",
+                "k8s/a.yaml:3:18 `metadata/name` must be a string",
             ),
             (
                 "apiVersion: v1\nkind: Pod\nmetadata: {name: My_Pod}\n",
-                "k8s/a.yaml:3:18 `My_Pod` cannot name a Pod",
+                "k8s/a.yaml:3:18 `My_Pod` is not a valid name for a Pod",
             ),
             (
                 "apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: A}\n",
-                "k8s/a.yaml:3:32 `A` cannot be a namespace",
+                "k8s/a.yaml:3:32 `A` is not a valid namespace",
             ),
             (
                 "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
-                "k8s/a.yaml:1:1 a Kustomization is no object that a cluster takes → it is kustomize's: write `kustomize = \"k8s\"`",
+                "k8s/a.yaml:1:1 a Kustomization is not an object that can be applied to a cluster → it is kustomize's: write `kustomize = \"k8s\"`",
             ),
             (
                 "services:\n  web: {}\n",
-                "k8s/a.yaml:1:1 this is no Kubernetes object: it has no `apiVersion` and no `kind` → it looks like a compose file",
+                "k8s/a.yaml:1:1 not a Kubernetes object: it has neither `apiVersion` nor `kind` → it looks like a compose file",
             ),
         ] {
             let told = wrong(text);

@@ -145,7 +145,7 @@ fn twice(releases: &[Release]) -> Vec<Finding> {
     for (index, release) in releases.iter().enumerate() {
         let name = (&release.chart.release, &release.namespace);
         if releases[..index].iter().any(|other| (&other.chart.release, &other.namespace) == name) {
-            let told = format!("the release `{}` is named twice", release.chart.release);
+            let told = format!("the release `{}` is defined twice", release.chart.release);
             found.push(
                 Code::HelmReleaseDuplicate
                     .error(told)
@@ -167,23 +167,27 @@ fn missing(root: &Path, source: &Source) -> Vec<Finding> {
         SourceKind::Path(_) => Vec::new(),
         SourceKind::Kustomize(folder) if kustomize::file(folder).is_some() => Vec::new(),
         SourceKind::Kustomize(folder) => {
-            let help = "name the folder of an overlay; plain manifests are a `path`";
+            let help = "name the directory of an overlay; plain manifests are a `path`";
             vec![lacks(folder, "has no kustomization.yaml", help)]
         }
         SourceKind::Chart(chart) => {
             let no_chart = (!chart.folder.join("Chart.yaml").is_file()).then(|| {
-                let help = "name the folder of a chart; plain manifests are a `path`";
+                let help = "name the directory of a chart; plain manifests are a `path`";
                 lacks(&chart.folder, "has no Chart.yaml", help)
             });
             let values = chart.values.iter().flat_map(|file| match file::read_text(file, file::OBJECTS) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    vec![lacks(file, "does not exist", "values files start at the folder of deploy.toml")]
+                    vec![lacks(
+                        file,
+                        "does not exist",
+                        "paths of values files are relative to the directory of deploy.toml",
+                    )]
                 }
                 Err(error) => {
                     vec![lacks(
                         file,
                         &format!("cannot be read: {error}"),
-                        "see that it is a text that you may read",
+                        "check that it is a text file that you can read",
                     )]
                 }
                 Ok(text) => values(&text, Path::new(&shown(root, file))),
@@ -198,7 +202,7 @@ fn values(text: &str, file: &Path) -> Vec<Finding> {
     let (documents, mut found) = yaml::rendered(text, file);
     let help = "a values file is a mapping: `key: value`";
     found.extend(documents.iter().filter(|one| !one.value.is_object()).map(|one| {
-        Code::ChartValuesInvalid.error("these are no values for a chart").at(one.place.clone()).help(help)
+        Code::ChartValuesInvalid.error("not a valid values file").at(one.place.clone()).help(help)
     }));
     found
 }

@@ -105,7 +105,7 @@ struct Flattening<'a> {
 impl Flattening<'_> {
     fn value(&mut self, node: &Node, depth: usize, aliased: bool) -> Result<Value, Wrong> {
         if depth > DEPTH {
-            return Err(wrong(node.at, "this nests too deep", "no Kubernetes object does; fix the file"));
+            return Err(wrong(node.at, "nested too deeply", "no Kubernetes object is; fix the file"));
         }
         if aliased {
             self.spend(node.at)?;

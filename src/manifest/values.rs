@@ -52,9 +52,9 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
                 && look(last(key), text) == Some(Clear::Secret)
             {
                 let told = format!(
-                    "`set.{key}` looks like a secret; everybody on this machine can read Helm's arguments"
+                    "`set.{key}` looks like a secret; every user of this machine can read Helm's arguments"
                 );
-                let help = "write it into a values file that git does not have, and name that in `values`";
+                let help = "move it to a values file that is not in git, and name that in `values`";
                 found.push(Code::SecretInHelmArgument.warning(told).at(source.place.clone()).help(help));
             }
             if matches!(value, Set::Text(text) if text == "false") {
@@ -89,9 +89,9 @@ fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
                 let told = if tracked {
                     format!("`{key}` looks like a secret, and git has this file")
                 } else {
-                    format!("`{key}` looks like a secret in clear")
+                    format!("`{key}` looks like a plaintext secret")
                 };
-                let help = "move it into a values file of its own that git does not have (.gitignore), and name that in `values`";
+                let help = "move it to a values file of its own that is not in git (.gitignore), and name that in `values`";
                 found.push(Code::SecretInGit.warning(told).at(place.clone()).help(help));
             }
         }
@@ -108,7 +108,7 @@ fn last(path: &str) -> &str {
 fn random(root: &Path, chart: &Chart) -> Option<Finding> {
     let (function, place) = first(root, chart, &RANDOM)?;
     let told =
-        format!("`{function}` gives another value at every `todo up`, and whatever reads it starts again");
+        format!("`{function}` returns another value at every `todo up`, and whatever uses it restarts");
     let help = "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
     Some(Code::ChartRandomValue.warning(told).at(place).help(help))
 }
@@ -118,7 +118,7 @@ fn random(root: &Path, chart: &Chart) -> Option<Finding> {
 fn blind(root: &Path, chart: &Chart) -> Option<Finding> {
     let (word, place) = first(root, chart, &["lookup", "IsUpgrade", "IsInstall"])?;
     let told = match word {
-        "lookup" => "`lookup` finds nothing: the chart is rendered without a look at the cluster".to_owned(),
+        "lookup" => "`lookup` finds nothing: the chart is rendered without access to the cluster".to_owned(),
         _ => format!(
             "`.Release.{word}` never changes: the chart is rendered as a first installation each time"
         ),
@@ -180,10 +180,10 @@ mod tests {
         assert_eq!(
             told(text),
             [
-                "deploy.toml:1:1 `set.secrets.apiKey` looks like a secret; everybody on this machine can read Helm's arguments",
-                "local.yaml:2:13 `password` looks like a secret in clear",
-                "chart/values.yaml:2:14 `llmApiKey` looks like a secret in clear",
-                "chart/templates/a.yaml:2 `randAlphaNum` gives another value at every `todo up`, and whatever reads it starts again",
+                "deploy.toml:1:1 `set.secrets.apiKey` looks like a secret; every user of this machine can read Helm's arguments",
+                "local.yaml:2:13 `password` looks like a plaintext secret",
+                "chart/values.yaml:2:14 `llmApiKey` looks like a plaintext secret",
+                "chart/templates/a.yaml:2 `randAlphaNum` returns another value at every `todo up`, and whatever uses it restarts",
             ]
         );
         assert!(told("[[manifests]]\npath = 'k8s'\n").is_empty());

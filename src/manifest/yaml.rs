@@ -108,7 +108,7 @@ fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> Reader<'a> {
                 let told = told.split(" at line ").next().unwrap_or_default();
                 reader.complain(
                     At { line: error.line(), column: error.column() },
-                    format!("this is not JSON: {told}"),
+                    format!("invalid JSON: {told}"),
                     "fix it, or name the file `.yaml` if it is YAML",
                 );
                 return reader;
@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         if self.values > VALUES {
             Some(format!("this has more than {VALUES} values"))
         } else if self.open.len() > NESTED {
-            Some("this nests too deep".to_owned())
+            Some("nested too deeply".to_owned())
         } else {
             None
         }
@@ -393,7 +393,7 @@ impl<'a> Reader<'a> {
         } else {
             advice(error.kind())
         };
-        self.complain(self.at(error.marker()), format!("this is not YAML: {}", error.kind()), help);
+        self.complain(self.at(error.marker()), format!("invalid YAML: {}", error.kind()), help);
     }
 }
 

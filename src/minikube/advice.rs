@@ -29,7 +29,7 @@ pub(crate) fn hints(profile: &Profile, os: Os, code: Option<i32>, failure: &Fail
     if hints.is_empty() {
         hints.push(format!("see what the node says: `minikube logs -p {profile} --length=50`"));
         hints.push(format!(
-            "make it anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
+            "recreate it (the data in its volumes is lost): `minikube delete -p {profile}`, then `todo up`"
         ));
     }
     if !failure.url.is_empty() {
@@ -42,7 +42,7 @@ fn own(profile: &Profile, os: Os, code: Option<i32>, reason: &str) -> Option<Str
     let desktop = os != Os::Linux;
     let hint = match reason {
         "DRV_AS_ROOT" => {
-            "run it as a user who may use Docker (`sudo usermod -aG docker $USER`), or insist: `export MINIKUBE_FORCE=true`".to_owned()
+            "run it as a user who may use Docker (`sudo usermod -aG docker $USER`), or override it: `export MINIKUBE_FORCE=true`".to_owned()
         }
         "DRV_NEEDS_ROOT" => "the driver `none` needs sudo without a password; `driver = \"docker\"` does not".to_owned(),
         "PROVIDER_DOCKER_NEWGRP" => "`sudo usermod -aG docker $USER && newgrp docker`".to_owned(),
@@ -69,13 +69,13 @@ fn own(profile: &Profile, os: Os, code: Option<i32>, reason: &str) -> Option<Str
         }
         "RSRC_OVER_ALLOC_MEM" => "ask for less `memory` in deploy.toml than the machine has".to_owned(),
         "RSRC_DOCKER_STORAGE" | "RSRC_INSUFFICIENT_STORAGE" | "GUEST_PROVISION_NOSPACE" => {
-            "make room: `docker system df` shows what takes it, `docker system prune` removes what nothing uses".to_owned()
+            "free disk space: `docker system df` shows what uses it, `docker system prune` removes what nothing uses".to_owned()
         }
         "GUEST_DRIVER_MISMATCH" => format!(
-            "name the profile's own driver in deploy.toml, or make it anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
+            "name the profile's own driver in deploy.toml, or recreate it (the data in its volumes is lost): `minikube delete -p {profile}`, then `todo up`"
         ),
         "K8S_DOWNGRADE_UNSUPPORTED" => format!(
-            "name the profile's own Kubernetes version in deploy.toml, or make it anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
+            "name the profile's own Kubernetes version in deploy.toml, or recreate it (the data in its volumes is lost): `minikube delete -p {profile}`, then `todo up`"
         ),
         "K8S_OLD_UNSUPPORTED" | "K8S_NEW_UNSUPPORTED" | "MK_PATCH_NOT_FOUND" | "K8S_FAIL_CONNECT" => {
             "name another `kubernetes` in deploy.toml, or none: this minikube takes the newest it knows".to_owned()

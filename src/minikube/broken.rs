@@ -45,9 +45,7 @@ impl Unreadable {
             "if the profile belongs to another MINIKUBE_HOME, export that; or restore the file from a backup"
                 .to_owned(),
             "or name another `profile` in deploy.toml".to_owned(),
-            format!(
-                "if nobody needs the cluster in it: `minikube delete -p {profile}` deletes it with its data"
-            ),
+            format!("if the cluster is not needed: `minikube delete -p {profile}` deletes it with its data"),
         ];
         Unreadable { why, help }
     }
@@ -80,7 +78,7 @@ impl fmt::Display for Break {
             Break::ApiFails(why) => {
                 write!(f, "the node runs, but its API server gives no usable answer: {why}")
             }
-            Break::KubeconfigStale(why) => write!(f, "the kubeconfig does not lead to it: {why}"),
+            Break::KubeconfigStale(why) => write!(f, "the kubeconfig does not point to it: {why}"),
             Break::Foreign(name) => write!(f, "the container `{name}` is not minikube's"),
             Break::ForeignEntry(why) => {
                 write!(f, "the kubeconfig's entry of this name belongs to another cluster: {why}")

@@ -120,7 +120,7 @@ impl Config {
         let profile = &wanted.profile;
         let anew = |key: &str| {
             format!(
-                "`minikube delete -p {profile}`, then `todo up`, makes it anew, without the data in its volumes; or change `{key}` in deploy.toml"
+                "`minikube delete -p {profile}`, then `todo up`, recreates it (the data in its volumes is lost); or change `{key}` in deploy.toml"
             )
         };
         let mut found = Vec::new();
@@ -157,7 +157,7 @@ impl Config {
             found.push(
                 Code::ProfileSettingsDiffer.warning(format!("the profile has Kubernetes {has}, deploy.toml asks for {version}")).help(
                     format!(
-                        "to a newer version: `minikube start -p {profile} --kubernetes-version={version} --keep-context`; to an older one only anew: `minikube delete -p {profile}`, then `todo up`"
+                        "to a newer version: `minikube start -p {profile} --kubernetes-version={version} --keep-context`; an older one requires a new cluster: `minikube delete -p {profile}`, then `todo up`"
                     ),
                 ),
             );
@@ -180,7 +180,7 @@ impl Config {
                 (
                     Severity::Note,
                     format!(
-                        "`minikube node list -p {profile}` names them; `minikube node delete NAME -p {profile}` takes one away"
+                        "`minikube node list -p {profile}` lists them; `minikube node delete NAME -p {profile}` removes one"
                     ),
                 )
             };

@@ -103,7 +103,7 @@ pub(crate) fn of_somebody_else(kubeconfig: &Kubeconfig, name: &str) -> Option<St
     }
     let leads = clusters.iter().filter_map(|one| one.server.as_deref()).find(|server| !is_near(server));
     if let Some(server) = leads {
-        return Some(format!("it leads to {server}"));
+        return Some(format!("it points to {server}"));
     }
     users.iter().any(|user| has_credentials(user)).then(|| "its user has credentials of its own".to_owned())
 }

@@ -27,8 +27,10 @@ pub async fn inside(run: &Run, profile: &Profile, script: &str) -> Result<String
         Call::new(bash).args(["-s"])
     } else {
         if exec::find(&run.world, "ssh").is_none() {
-            let fault = Code::ProgramNotFound
-                .fault(Kind::Prerequisite, "`ssh` is not on the PATH, and only it asks the node");
+            let fault = Code::ProgramNotFound.fault(
+                Kind::Prerequisite,
+                "`ssh` is not on the PATH, and is needed to run commands in the node",
+            );
             return Err(fault.hint("install an OpenSSH client"));
         }
         program::call(run, profile, ["ssh", "--native-ssh=false"])?.args(["--", "bash", "-s"])

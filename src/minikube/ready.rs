@@ -85,7 +85,7 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -
                 .fault(Kind::Minikube, failed())
                 .hint(broken::without_entry(profile)));
         };
-        current::write(path, &edited).or_coded(Code::FileNotWritable, Kind::Minikube, failed)?;
+        current::write(path, &edited).or_fault(Code::FileNotWritable, Kind::Minikube, failed)?;
     }
     Ok(())
 }

@@ -53,6 +53,6 @@ pub(crate) async fn prevented(
         .context(left)
         .context(format!("cannot start the profile `{profile}`"))
         .hint(format!("minikube's log says why it could not restart it: `{}`", log.display()))
-        .hint("remove the cause and run `todo up` again")
-        .hint(format!("to have it reset all the same, without the objects of any project in it: `minikube start -p {profile} --keep-context`"))
+        .hint("fix the cause and run `todo up` again")
+        .hint(format!("to reset it anyway (the objects of all projects in it are lost): `minikube start -p {profile} --keep-context`"))
 }

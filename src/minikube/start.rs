@@ -98,7 +98,7 @@ pub(crate) async fn start(
             }
             Some(Told::Text(text)) => item.log(text),
             Some(Told::Warning(text)) => {
-                let help = "minikube goes on; should something be missing later, this is why";
+                let help = "minikube continues; if something is missing later, this may be why";
                 run.sink
                     .warn(Code::MinikubeWarning.warning(text).about(format!("profile {profile}")).help(help));
             }
@@ -195,7 +195,7 @@ fn ports(wanted: &project::Minikube, existing: Option<&Config>, notes: &mut Vec<
             Ok(_) => ports.push(binding),
             Err(error) => notes.push(
                 Code::PortNotPublished.warning(format!("port {port} of this machine is not published: {error}")).help(format!(
-                    "see who has it: `ss -ltnp 'sport = :{port}'`; or name another `local-port` in deploy.toml"
+                    "see what uses it: `ss -ltnp 'sport = :{port}'`; or name another `local-port` in deploy.toml"
                 )),
             ),
         }
@@ -219,10 +219,10 @@ fn in_effect(run: &Run) -> Option<Finding> {
         .filter(|name| name.starts_with("MINIKUBE_") && !OURS_OR_HARMLESS.contains(name))
         .filter(|name| !name.starts_with("MINIKUBE_EXISTING_") && !name.starts_with("MINIKUBE_ACTIVE_"))
         .collect();
-    let message = format!("minikube also follows the environment: {}", names.join(", "));
+    let message = format!("minikube also reads these variables: {}", names.join(", "));
     let note = Code::MinikubeEnvironment.note(message);
     (!names.is_empty())
-        .then(|| note.help("`unset` what should not count; deploy.toml comes before all of them"))
+        .then(|| note.help("`unset` those that should not apply; deploy.toml takes precedence"))
 }
 
 fn lost(wanted: &project::Minikube, text: String) -> Finding {

@@ -83,10 +83,10 @@ pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Re
     if let Err(runtime) = config.runtime() {
         return Err(Code::ContainerRuntimeUnsupported.fault(
             Kind::Minikube,
-            format!("the profile `{profile}` has the container runtime `{runtime}`, into which no image can be brought"),
+            format!("the profile `{profile}` has the container runtime `{runtime}`, into which images cannot be loaded"),
         )
         .hint(format!(
-            "name another `profile` in deploy.toml, or make this one anew, without the data in its volumes: `minikube delete -p {profile}`, then `todo up`"
+            "name another `profile` in deploy.toml, or recreate it (the data in its volumes is lost): `minikube delete -p {profile}`, then `todo up`"
         )));
     }
     let mut seen = if config.driver == "docker" {
@@ -108,7 +108,7 @@ async fn absent(run: &Run, profile: &Profile) -> Result<Seen> {
     let mut seen = Seen::bare(State::Absent, None);
     if let Ok((_, engine)) = reach::reach(&run.world).await {
         let node = inspect(&engine, profile.as_str()).await;
-        let node = node.or_coded(Code::DockerRequestFailed, Kind::Minikube, || {
+        let node = node.or_fault(Code::DockerRequestFailed, Kind::Minikube, || {
             format!("cannot inspect the container `{profile}`")
         })?;
         if let Some(node) = node {
@@ -144,7 +144,7 @@ async fn containers(run: &Run, profile: &Profile, config: Config, patience: Dura
     for (name, found) in machines.iter().zip(inspected) {
         nodes.push((
             name.clone(),
-            found.or_coded(Code::DockerRequestFailed, Kind::Minikube, || {
+            found.or_fault(Code::DockerRequestFailed, Kind::Minikube, || {
                 format!("cannot inspect the container `{name}`")
             })?,
         ));
@@ -322,9 +322,9 @@ fn draft(
 ) -> Result<Node> {
     let kubeconfig = kubeconfig::of_context(&run.world, profile.as_str())
         .ok_or_else(|| {
-            Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home folder for a kubeconfig")
+            Code::HomeNotFound.fault(Kind::Prerequisite, "there is no home directory for a kubeconfig")
         })
-        .map_err(|fault| fault.hint("name one: `export KUBECONFIG=/some/file`"))?;
+        .map_err(|fault| fault.hint("set one: `export KUBECONFIG=/some/file`"))?;
     let unrouted = endpoint::unrouted(&run.world, &config.driver, &host);
     Ok(Node {
         profile: profile.clone(),
@@ -364,8 +364,8 @@ async fn paused(docker: Option<docker::Address>) -> bool {
 fn home(run: &Run) -> Result<PathBuf> {
     run.world.minikube_folder().ok_or_else(|| {
         Code::HomeNotFound
-            .fault(Kind::Prerequisite, "there is no home folder for minikube")
-            .hint("name one: `export MINIKUBE_HOME=/some/folder`")
+            .fault(Kind::Prerequisite, "there is no home directory for minikube")
+            .hint("set one: `export MINIKUBE_HOME=/some/folder`")
     })
 }
 

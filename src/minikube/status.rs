@@ -33,7 +33,7 @@ pub(crate) async fn ask(run: &Run, profile: &Profile) -> Result<Option<State>> {
     let (stdout, code) = match call.output(run).await {
         Ok(output) => (output.stdout, Some(0)),
         Err(error) if error.stopped || error.cause.is_some() => {
-            return Err(program::fault(run, profile, "ask minikube for the profile's status", error));
+            return Err(program::fault(run, profile, "get the profile's status from minikube", error));
         }
         Err(error) => (error.stdout, error.code),
     };

@@ -38,7 +38,7 @@ pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
         State::Paused(Pause::Container) => {
             // A frozen node cannot shut itself down.
             if let (Some(engine), Some(config)) = (&seen.engine, &seen.config) {
-                repair::thaw(engine, &config.machines(profile)).await.or_coded(
+                repair::thaw(engine, &config.machines(profile)).await.or_fault(
                     Code::MinikubeFailed,
                     Kind::Minikube,
                     || format!("cannot stop the profile `{profile}`"),
@@ -64,7 +64,7 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
     }
     if let State::Broken(Break::Foreign(name)) = &seen.state {
         return Err(Code::ContainerNameTaken
-            .fault(Kind::Minikube, format!("the container `{name}` is not minikube's and stays"))
+            .fault(Kind::Minikube, format!("the container `{name}` was not created by minikube and is kept"))
             .hint(format!("rename it (`docker rename {name} {name}-mine`), then try again")));
     }
     let call = program::call(run, profile, ["delete", "-o", "json"])?;

@@ -44,16 +44,16 @@ fn context(project: &Project, image: &Image) -> Option<Finding> {
     if image.context.is_file() {
         return Some(
             Code::BuildContextMissing
-                .error(format!("the context `{path}` is a file"))
-                .help("name the folder that it lies in"),
+                .error(format!("the build context `{path}` is a file, not a directory"))
+                .help("name the directory that contains it"),
         );
     }
     match std::fs::read_dir(&image.context) {
         Ok(_) => None,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(
             Code::BuildContextMissing
-                .error(format!("there is no context `{path}`"))
-                .help("name the folder that the image is built from: `context = …`"),
+                .error(format!("the build context `{path}` does not exist"))
+                .help("name the directory that the image is built from: `context = …`"),
         ),
         Err(error) => Some(unreadable(&image.context, &error)),
     }
@@ -65,7 +65,7 @@ fn dockerfile(project: &Project, image: &Image) -> Option<Finding> {
         return None;
     }
     if path.is_dir() {
-        let message = format!("the dockerfile `{}` is a folder", short(project, path));
+        let message = format!("the Dockerfile `{}` is a directory", short(project, path));
         return Some(Code::DockerfileMissing.error(message).help("name the file: `dockerfile = …`"));
     }
     match file::open(path) {
@@ -73,12 +73,12 @@ fn dockerfile(project: &Project, image: &Image) -> Option<Finding> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             let near = like_it(path);
             let help = near.map_or_else(
-                || "write it, or say where it is: `dockerfile = …`".to_owned(),
-                |near| format!("or is it this one? `dockerfile = \"{}\"`", short(project, &near)),
+                || "create it, or set its path: `dockerfile = …`".to_owned(),
+                |near| format!("did you mean `dockerfile = \"{}\"`?", short(project, &near)),
             );
             Some(
                 Code::DockerfileMissing
-                    .error(format!("there is no Dockerfile `{}`", short(project, path)))
+                    .error(format!("the Dockerfile `{}` does not exist", short(project, path)))
                     .help(help),
             )
         }
@@ -128,7 +128,7 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
             open.map(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Code::ManifestsMissing
                     .error(format!("there are no manifests at `{}`", short(project, path)))
-                    .help("name a file, a folder or a glob: `path = …`"),
+                    .help("name a file, a directory or a glob: `path = …`"),
                 _ => unreadable(path, &error),
             })
         }
@@ -138,7 +138,7 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
                 let folder = short(project, folder);
                 Code::ManifestsMissing
                     .error(format!("there is no kustomization in `{folder}`"))
-                    .help("name the folder of a `kustomization.yaml`: `kustomize = …`")
+                    .help("name the directory of a `kustomization.yaml`: `kustomize = …`")
             })
         }
         SourceKind::Chart(chart) => {
@@ -147,12 +147,12 @@ fn manifests(project: &Project, source: &Source) -> Option<Finding> {
                 return Some(
                     Code::ManifestsMissing
                         .error(message)
-                        .help("name the folder of a `Chart.yaml`: `chart = …`"),
+                        .help("name the directory of a `Chart.yaml`: `chart = …`"),
                 );
             }
             let missing = chart.values.iter().find(|path| !path.is_file())?;
-            let message = format!("there is no values file `{}`", short(project, missing));
-            Some(Code::ChartValuesInvalid.error(message).help("write it, or take it out of `values`"))
+            let message = format!("the values file `{}` does not exist", short(project, missing));
+            Some(Code::ChartValuesInvalid.error(message).help("create it, or remove it from `values`"))
         }
     }
 }
@@ -167,5 +167,6 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Finding {
     if error.kind() == std::io::ErrorKind::InvalidInput {
         return finding.help(file::advice(error));
     }
-    finding.help(format!("see who may: `ls -ld {path}`; let this user: `chmod -R u+rX {path}`"))
+    finding
+        .help(format!("check its permissions: `ls -ld {path}`; to allow this user: `chmod -R u+rX {path}`"))
 }

@@ -64,7 +64,7 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     let text = match call.output(run).await {
         Ok(output) => output.stdout,
         Err(error) => {
-            let message = format!("`{}` does not run: {error}", program.display());
+            let message = format!("`{}` cannot be run: {error}", program.display());
             return Some(Code::ProgramNotRunnable.error(message).help(install(os)));
         }
     };
@@ -78,13 +78,13 @@ pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
         }),
         Some(_) => Some(
             Code::ProgramTooOld
-                .error(format!("minikube {name} is too old: {major}.{minor} is the oldest that works"))
+                .error(format!("minikube {name} is too old: {major}.{minor} is the oldest supported version"))
                 .help(update(os)),
         ),
         // A build of somebody's own may call itself anything.
         None => Some(
             Code::ProgramVersionUnknown
-                .warning(format!("`{}` says no version that can be read", program.display()))
+                .warning(format!("`{}` prints no version that can be parsed", program.display()))
                 .help(update(os)),
         ),
     }
@@ -95,7 +95,7 @@ pub(super) fn docker(world: &World) -> Option<Finding> {
     let found = exec::find(world, "docker");
     found.is_none().then(|| {
         Code::ProgramNotFound
-            .error("`docker` is not on the PATH, and minikube calls it")
+            .error("`docker` is not on the PATH, and minikube needs it")
             .help("install it: https://docs.docker.com/engine/install")
     })
 }
@@ -113,7 +113,8 @@ pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
             SourceKind::Chart(_) => (&["helm"][..], "install Helm: https://helm.sh/docs/intro/install"),
         };
         if any.iter().all(|name| exec::find(world, name).is_none()) {
-            let message = format!("`{}` is not on the PATH, and renders this", any.join("` or `"));
+            let message =
+                format!("`{}` is not on the PATH, and is needed to render this", any.join("` or `"));
             findings.push(Code::ProgramNotFound.error(message).at(source.place.clone()).help(help));
         }
     }
@@ -128,7 +129,8 @@ pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Fin
     let at = |finding: Finding| finding.at(source.place.clone()).help(update);
     match chart::version(run, &program).await {
         Ok(Some(version)) if version < chart::OLDEST => {
-            let told = format!("Helm {version} is too old: {} is the oldest that works", chart::OLDEST);
+            let told =
+                format!("Helm {version} is too old: {} is the oldest supported version", chart::OLDEST);
             Some(at(Code::ProgramTooOld.error(told)))
         }
         Ok(Some(version)) => told.then(|| {
@@ -136,11 +138,11 @@ pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Fin
             Code::ProgramFound.note(message)
         }),
         Ok(None) => Some(at(Code::ProgramVersionUnknown
-            .warning(format!("`{}` says no version that can be read", program.display())))),
+            .warning(format!("`{}` prints no version that can be parsed", program.display())))),
         Err(error) if error.stopped => None,
-        Err(error) => {
-            Some(at(Code::ProgramNotRunnable.error(format!("`{}` does not run: {error}", program.display()))))
-        }
+        Err(error) => Some(at(
+            Code::ProgramNotRunnable.error(format!("`{}` cannot be run: {error}", program.display()))
+        )),
     }
 }
 

@@ -14,8 +14,8 @@ pub(super) fn forced(world: &World) -> bool {
 /// minikube refuses its docker driver to root (`cmd/minikube/cmd/start.go`: `validateUser`).
 pub(super) fn root(world: &World) -> Option<Finding> {
     (is_root() && !forced(world)).then(|| {
-        Code::MinikubeAsRoot.error("minikube's docker driver is not for root").help(
-            "run this as a user who may use Docker (`sudo usermod -aG docker $USER`), or insist: `export MINIKUBE_FORCE=true`",
+        Code::MinikubeAsRoot.error("minikube's docker driver cannot be used as root").help(
+            "run this as a user who may use Docker (`sudo usermod -aG docker $USER`), or override it: `export MINIKUBE_FORCE=true`",
         )
     })
 }
@@ -30,11 +30,11 @@ pub(super) fn folders(world: &World) -> Vec<Finding> {
     let places = minikube.iter().flat_map(|folder| [vec![folder.clone()], below(folder)].concat());
     for folder in places.chain(kube.clone()).chain(kube.map(|folder| folder.join("config"))) {
         if folder.exists() && !is_writable(&folder) {
-            let message = format!("`{}` may not be written by this user", folder.display());
+            let message = format!("`{}` is not writable by this user", folder.display());
             let owner = folder.display();
             found.push(Code::FileNotWritable.error(message).help(match world.os {
                 Os::Windows => "make it writable in its properties".to_owned(),
-                _ => format!("take it back: `sudo chown -R $USER {owner} && chmod -R u+rwX {owner}`"),
+                _ => format!("change its owner: `sudo chown -R $USER {owner} && chmod -R u+rwX {owner}`"),
             }));
             if minikube.as_deref() == Some(&folder) {
                 break;
@@ -57,14 +57,15 @@ pub(super) fn proxies(world: &World) -> Vec<Finding> {
         host.contains("127.0.0.1") || host.contains("localhost")
     }) {
         found.push(
-            Code::ProxyUnreachable.warning(format!("`{name}` names a proxy of this machine, which the node cannot reach")).help(
-                "name it by an address that the node reaches, such as `host.minikube.internal`, in the Docker engine of the node",
+            Code::ProxyUnreachable.warning(format!("`{name}` points to a proxy on this machine, which the node cannot reach")).help(
+                "use an address that the node can reach, such as `host.minikube.internal`, in the Docker engine of the node",
             ),
         );
     }
     let spared = world.var("NO_PROXY").or_else(|| world.var("no_proxy")).unwrap_or_default();
     if !set.is_empty() && !spared.contains("192.168.") && spared != "*" {
-        let message = "a proxy is set, and `NO_PROXY` does not spare the node: other tools will not reach it";
+        let message =
+            "a proxy is set, and `NO_PROXY` does not exclude the node: other tools will not reach it";
         found.push(
             Code::NoProxyIncomplete
                 .note(message)

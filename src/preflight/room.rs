@@ -91,7 +91,7 @@ fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
         (true, ..DISK_SOON) | (false, ..DISK_EXISTING) => Code::DiskSpaceLow.warning(message),
         _ => return None,
     };
-    Some(finding.help(format!("make room, for example: `{command}`")))
+    Some(finding.help(format!("free some space, for example: `{command}`")))
 }
 
 /// How many inotify instances a node takes: systemd, the engine, the kubelet and the programs of its pods.
@@ -122,7 +122,7 @@ fn too_few_instances(limit: usize, nodes: usize) -> Option<Finding> {
         nodes => format!("besides the {nodes} nodes of minikube that run already"),
     };
     (limit < INSTANCES * (nodes + 1)).then(|| {
-        Code::InotifyLimitLow.warning(format!("the kernel allows {limit} inotify instances, which are few {running}")).help(
+        Code::InotifyLimitLow.warning(format!("the kernel allows {limit} inotify instances, which is low {running}")).help(
             "`sudo sysctl fs.inotify.max_user_instances=1024`, or stop a profile that you do not need: `minikube profile list`",
         )
     })
@@ -132,7 +132,7 @@ fn too_few_watches(limit: usize) -> Option<Finding> {
     (limit < WATCHES).then(|| {
         Code::InotifyLimitLow
             .warning(format!(
-                "the kernel lets a user watch {limit} files by inotify, which are few for a node of minikube"
+                "the kernel lets a user watch {limit} files by inotify, which is low for a node of minikube"
             ))
             .help("`sudo sysctl fs.inotify.max_user_watches=524288`")
     })

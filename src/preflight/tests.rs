@@ -152,7 +152,7 @@ async fn mistakes_of_the_project_alone_are_the_users() {
     assert_eq!(
         errors(&fault.findings),
         [
-            "there is no context `docker/web`",
+            "the build context `docker/web` does not exist",
             "the build secret `npm` comes from the variable `NPM_TOKEN`, which is not set",
         ]
     );
@@ -167,7 +167,7 @@ async fn mistakes_of_the_project_alone_are_the_users() {
     let fault = machine.check().await.unwrap_err();
     assert_eq!(
         fault.findings[0].help.as_deref(),
-        Some("or is it this one? `dockerfile = \"docker/web/Dockerfile.prod\"`")
+        Some("did you mean `dockerfile = \"docker/web/Dockerfile.prod\"`?")
     );
 }
 
@@ -185,18 +185,24 @@ async fn what_renders_the_manifests_has_to_be_there() {
     });
     machine.project.sources[0].kind = chart;
     let (_, told) = machine.errors().await;
-    assert_eq!(told, ["there is no chart in `chart`", "`helm` is not on the PATH, and renders this"]);
+    assert_eq!(
+        told,
+        ["there is no chart in `chart`", "`helm` is not on the PATH, and is needed to render this"]
+    );
     machine.write("chart/Chart.yaml", "");
     machine.program("helm", "echo v3.19.0");
     assert_eq!(
         machine.errors().await,
-        (Kind::Usage, vec!["there is no values file `values.yaml`".to_owned()])
+        (Kind::Usage, vec!["the values file `values.yaml` does not exist".to_owned()])
     );
     machine.write("values.yaml", "");
     machine.program("helm", "echo v2.17.0");
     assert_eq!(
         machine.errors().await,
-        (Kind::Prerequisite, vec!["Helm 2.17.0 is too old: 3.10.0 is the oldest that works".to_owned()])
+        (
+            Kind::Prerequisite,
+            vec!["Helm 2.17.0 is too old: 3.10.0 is the oldest supported version".to_owned()]
+        )
     );
     machine.project.sources[0].kind = SourceKind::Kustomize(machine.path("manifests"));
     machine.program("kubectl", "");
@@ -239,9 +245,12 @@ async fn an_old_minikube_is_named_with_the_oldest_that_works() {
     let machine = Machine::new();
     machine.engine(None);
     machine.program("minikube", r#"echo '{"commit":"x","minikubeVersion":"v1.31.2"}'"#);
-    assert_eq!(machine.errors().await.1, ["minikube v1.31.2 is too old: 1.32 is the oldest that works"]);
+    assert_eq!(
+        machine.errors().await.1,
+        ["minikube v1.31.2 is too old: 1.32 is the oldest supported version"]
+    );
     machine.program("minikube", "echo broken >&2; exit 3");
-    assert!(machine.errors().await.1[0].contains("does not run"));
+    assert!(machine.errors().await.1[0].contains("cannot be run"));
     machine.program("minikube", "echo homemade");
     assert_eq!(machine.check().await.unwrap().findings[0].severity, Severity::Warning);
 }

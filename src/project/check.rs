@@ -41,11 +41,11 @@ pub fn load(path: &Path) -> Result<Project> {
         let message = format!("cannot read {}", path.display());
         Code::FileUnreadable
             .caused_by(Kind::Usage, anyhow::Error::new(error).context(message))
-            .hint("name another file with `--file`, or go to the project's folder")
+            .hint("name another file with `--file`, or change to the project's directory")
     })?;
     check(path, &text).map_err(|mistakes| {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Code::ProjectInvalid.fault(Kind::Usage, format!("{name} cannot be used as it is")).findings(mistakes)
+        Code::ProjectInvalid.fault(Kind::Usage, format!("{name} is invalid")).findings(mistakes)
     })
 }
 
@@ -125,7 +125,11 @@ fn named_as<'r, 'a, N, T>(
         match parse(written) {
             Ok(name) => made.push(read(name, section)),
             Err(NotAName(must)) => {
-                top.wrong(&place, &format!("{key}.{written}"), format_args!("is no name: it {must}"));
+                top.wrong(
+                    &place,
+                    &format!("{key}.{written}"),
+                    format_args!("is not a valid name: it {must}"),
+                );
             }
         }
     }

@@ -62,7 +62,7 @@ pub fn read_bytes(bytes: &[u8], file: &Path) -> Result<Dotenv, Vec<Finding>> {
         Err(error) => {
             let line = bytes[..error.valid_up_to()].split(|byte| *byte == b'\n').count();
             let place = Place { file: file.to_owned(), line, column: 0 };
-            Err(vec![Code::NotUtf8.error("this is not UTF-8").at(place).help("save the file as UTF-8")])
+            Err(vec![Code::NotUtf8.error("the file is not UTF-8").at(place).help("save the file as UTF-8")])
         }
     }
 }
@@ -102,7 +102,7 @@ impl<'a> Reader<'a> {
             Ok(key) => key,
             Err(why) => {
                 let finding = Code::EnvSyntax
-                    .error(format!("what stands before the `=` is no key: it {why}"))
+                    .error(format!("the text before the `=` is not a valid key: it {why}"))
                     .at(place);
                 self.found.push(finding.help("write KEY=VALUE, without blanks inside the key"));
                 self.skip(after);
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
         let Some(read) = read else { return };
         if read.contains("${") && !value.starts_with('\'') {
             let finding = Code::EnvNotExpanded
-                .warning(format!("the value of `{key}` is taken as it is, with its `${{`"));
+                .warning(format!("the value of `{key}` contains `${{`, which is not expanded"));
             let help = "write the value out, or put it in single quotes: variables are not expanded";
             self.found.push(finding.at(place.clone()).help(help));
         }
@@ -311,8 +311,8 @@ mod tests {
             told(&found),
             [
                 ".env:1:1 this line has no `=`",
-                ".env:2:1 what stands before the `=` is no key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
-                ".env:4:1 what stands before the `=` is no key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
+                ".env:2:1 the text before the `=` is not a valid key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
+                ".env:4:1 the text before the `=` is not a valid key: it must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
                 ".env:5:1 something follows the closing quote of `D`",
                 ".env:8:1 the quote of `F` is never closed",
             ]
@@ -346,7 +346,7 @@ mod tests {
     #[test]
     fn a_variable_in_a_value_is_a_warning() {
         let read = read("A=${HOST}:1\nB='${x}'\n", Path::new(".env")).unwrap();
-        assert_eq!(told(&read.warnings), [".env:1:1 the value of `A` is taken as it is, with its `${`"]);
+        assert_eq!(told(&read.warnings), [".env:1:1 the value of `A` contains `${`, which is not expanded"]);
         assert_eq!(read.entries[0].value.expose(), b"${HOST}:1");
     }
 
@@ -354,7 +354,7 @@ mod tests {
     fn bytes_that_are_no_text_are_told_with_their_line() {
         assert_eq!(
             told(&read_bytes(b"A=1\nB=\xff\n", Path::new(".env")).unwrap_err()),
-            [".env:2 this is not UTF-8"]
+            [".env:2 the file is not UTF-8"]
         );
     }
 }

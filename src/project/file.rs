@@ -63,7 +63,7 @@ impl<'a> Reading<'a> {
                     None => continue,
                     Some(twice) => {
                         let first = twice.first.map(|at| format!(": first at {}", reading.place(&(at..at))));
-                        let told = format!("`{}` stands twice{}", twice.name, first.unwrap_or_default());
+                        let told = format!("`{}` is defined twice{}", twice.name, first.unwrap_or_default());
                         Code::DeployTomlSyntax.error(told).help(twice.help)
                     }
                 },
@@ -138,7 +138,7 @@ impl<'r, 'a> Section<'r, 'a> {
 
     /// A text.
     pub fn text(&self, key: &'static str) -> Option<At<&'r str>> {
-        self.typed(key, "a text in quotes", DeValue::as_str)
+        self.typed(key, "a string", DeValue::as_str)
     }
 
     /// A text that `parse` accepts; its complaint becomes the mistake.
@@ -192,13 +192,13 @@ impl<'r, 'a> Section<'r, 'a> {
 
     /// A list of texts.
     pub fn texts(&self, key: &'static str) -> Vec<At<&'r str>> {
-        let Some(list) = self.typed(key, "a list of texts", DeValue::as_array) else { return Vec::new() };
+        let Some(list) = self.typed(key, "a list of strings", DeValue::as_array) else { return Vec::new() };
         let mut texts = Vec::new();
         for item in list.value {
             let place = self.reading.place(&item.span());
             match item.get_ref().as_str() {
                 Some(value) => texts.push(At { value, place }),
-                None => self.wrong(&place, key, "must be a list of texts"),
+                None => self.wrong(&place, key, "must be a list of strings"),
             }
         }
         texts
@@ -211,7 +211,7 @@ impl<'r, 'a> Section<'r, 'a> {
             let place = self.reading.place(&value.span());
             match value.get_ref().as_str() {
                 Some(text) => pairs.push((name, At { value: text, place })),
-                None => self.wrong(&place, &format!("{key}.{}", name.value), "must be a text in quotes"),
+                None => self.wrong(&place, &format!("{key}.{}", name.value), "must be a string"),
             }
         }
         pairs
@@ -245,7 +245,7 @@ impl<'r, 'a> Section<'r, 'a> {
                 Some(value) => scalars.push((name, At { value, place })),
                 None => {
                     let key = format!("{key}.{}", name.value);
-                    self.wrong(&place, &key, "must be a text, a number, true or false");
+                    self.wrong(&place, &key, "must be a string, a number, true or false");
                 }
             }
         }

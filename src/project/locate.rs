@@ -20,7 +20,9 @@ pub fn locate(world: &World, asked: Option<&Path>) -> Result<PathBuf> {
     found.ok_or_else(|| {
         Code::DeployTomlNotFound
             .fault(Kind::Usage, format!("there is no {NAME} in {} or above it", world.folder.display()))
-            .hint(format!("go to the project's folder, or name the file: `todo up --file path/to/{NAME}`"))
+            .hint(format!(
+                "change to the project's directory, or name the file: `todo up --file path/to/{NAME}`"
+            ))
     })
 }
 

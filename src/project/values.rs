@@ -179,9 +179,9 @@ impl Reading<'_> {
             }
             Err(error) => {
                 let help = if error.kind() == ErrorKind::NotFound {
-                    format!("make it: `KEY=value`, a line each; {}", self.example(file))
+                    format!("create it with one `KEY=value` per line; {}", self.example(file))
                 } else {
-                    "see that it is a file that you may read".to_owned()
+                    "check that it is a file that you can read".to_owned()
                 };
                 let mistake =
                     Code::EnvFileMissing.error(format!("cannot read `{}`: {error}", name.display()));
@@ -248,7 +248,7 @@ impl Reading<'_> {
         match example(file) {
             Some(example) => {
                 let (from, to) = (self.relative(&example), self.relative(file));
-                format!("`cp {} {}` gives you one to fill in", from.display(), to.display())
+                format!("`cp {} {}` creates one to fill in", from.display(), to.display())
             }
             None => "git should not have it".to_owned(),
         }

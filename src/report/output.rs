@@ -93,7 +93,7 @@ impl Output {
     pub fn status(&self, report: &StatusReport) -> Result<()> {
         let report = self.sink.redactor().value(report);
         let report =
-            report.or_coded(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
+            report.or_fault(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
         match self.mode {
             Mode::Json => answer(&json::line(&report)),
             _ => answer(&table(&report, self.look, self.width)),
@@ -138,7 +138,7 @@ impl Output {
 
     /// Writes a finding to standard error, when the events of the run have ended.
     pub fn warning(&self, finding: &Finding) {
-        let page = Page { look: self.report_look, width: None };
+        let page = Page { look: self.report_look, width: None, source: None };
         report(&fault::finding(page, &self.sink.covered_finding(finding.clone())));
     }
 
@@ -153,7 +153,7 @@ impl Output {
         let causes: Vec<String> = fault.causes().into_iter().map(redacted).collect();
         let hints: Vec<String> = fault.hints.iter().cloned().map(redacted).collect();
         report(&fault::lines(
-            Page { look: self.report_look, width: None },
+            Page { look: self.report_look, width: None, source: None },
             fault.code,
             &causes,
             &findings,
@@ -192,7 +192,7 @@ pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
         Code::OutputNotWritable
             .caused_by(Kind::Internal, error)
             .context("cannot write to standard output")
-            .hint("its answer is lost: see that the file or device takes it, and run the command again")
+            .hint("the output is incomplete: check that the file or device can be written, and run the command again")
     })
 }
 

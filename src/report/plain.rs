@@ -167,8 +167,8 @@ impl<W: Write> Plain<W> {
         }
     }
 
-    fn page(&self) -> Page {
-        Page { look: self.look, width: None }
+    fn page(&self) -> Page<'static> {
+        Page { look: self.look, width: None, source: None }
     }
 
     /// Reasons that have lasted long enough to be told.
@@ -223,10 +223,10 @@ impl<W: Write + Send> Renderer for Plain<W> {
     }
 }
 
-/// `still at it after 20 s: Deployment/web (1 of 2 replicas ready), … and 12 more`.
+/// `still running after 20 s: Deployment/web (1 of 2 replicas ready), … and 12 more`.
 fn still(state: &StepState, now: u64) -> String {
     let running: Vec<&ItemState> = state.running().collect();
-    let mut text = format!("still at it after {}", words::elapsed(now.saturating_sub(state.began_ms)));
+    let mut text = format!("still running after {}", words::elapsed(now.saturating_sub(state.began_ms)));
     for (number, item) in running.iter().take(NAMED).enumerate() {
         text.push_str(if number == 0 { ": " } else { ", " });
         text.push_str(&clean(&item.name));

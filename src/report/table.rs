@@ -80,7 +80,7 @@ fn headline(report: &StatusReport, look: Look) -> String {
 }
 
 fn another(report: &StatusReport, other: &OtherProject) -> String {
-    let origin = other.origin.as_deref().unwrap_or("a place that was not written down");
+    let origin = other.origin.as_deref().unwrap_or("an unknown directory");
     let objects = if other.objects == 1 { "object" } else { "objects" };
     clean(&format!(
         "another project is deployed as `{}` in this namespace: {} {objects}, from {origin}; `todo plan` says what can be done",

@@ -165,8 +165,7 @@ pub fn amount(amount: Amount) -> String {
 }
 
 /// What is told first of a run of which nothing is real.
-pub const REHEARSAL: &str =
-    "a rehearsal: engine, minikube and cluster are inside this process, and gone with it";
+pub const REHEARSAL: &str = "a rehearsal: the engine, minikube and the cluster are simulated in this process";
 
 /// The sentence after the last step of a run that ended well, for commands that have one.
 #[must_use]

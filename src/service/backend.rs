@@ -23,10 +23,10 @@ impl Backends {
     /// Why there is no pod to ask.
     pub(super) fn why_none(&self) -> String {
         match (self.ready, self.unready) {
-            (0, 0) => "no pod is behind it".to_owned(),
+            (0, 0) => "it has no endpoints".to_owned(),
             (0, 1) => "the pod behind it is not ready".to_owned(),
             (0, pods) => format!("none of the {pods} pods behind it is ready"),
-            _ => "what is behind it is no pod".to_owned(),
+            _ => "its endpoints are not pods".to_owned(),
         }
     }
 }
@@ -97,6 +97,6 @@ mod tests {
         let pods = vec![("web-1".to_owned(), 8000)];
         assert_eq!(sum(std::slice::from_ref(&slice), Some("http")), Backends { ready: 2, unready: 1, pods });
         assert_eq!(sum(&[slice], Some("https")).pods, []);
-        assert_eq!(sum(&[], None).why_none(), "no pod is behind it");
+        assert_eq!(sum(&[], None).why_none(), "it has no endpoints");
     }
 }

@@ -8,6 +8,7 @@ use super::candidate::Candidate;
 use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use k8s_openapi::api::core::v1::Pod;
@@ -44,6 +45,15 @@ fn logs(candidate: &Candidate, scene: &Scene) -> String {
 }
 
 impl Trouble {
+    /// Whether it is the same as `before`, whatever else the answers say.
+    pub(super) fn is_like(&self, before: &Trouble) -> bool {
+        match (self, before) {
+            (Trouble::Wrong(answer, _), Trouble::Wrong(before, _)) => answer.status == before.status,
+            (Trouble::None(none), Trouble::None(before)) => none == before,
+            _ => false,
+        }
+    }
+
     /// What happened, as the end of a sentence that begins with the URL.
     pub(super) fn words(&self) -> String {
         match self {
@@ -64,34 +74,21 @@ pub(super) fn finding(
     let service = objects
         .iter()
         .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
-    let mut finding = Finding::error(format!("`{}` {}", question.url(), trouble.words()))
+    let (code, help, at) = cause(candidate, question, trouble, scene, service);
+    let mut finding = code
+        .error(format!("`{}` {}", question.url(), trouble.words()))
         .about(format!("Service/{}", candidate.service))
         .evidence(scene.detours.iter().cloned());
-    let mut at = None;
     if let Trouble::Wrong(answer, _) = trouble {
         finding = finding.evidence(first_line(&answer.body));
     }
-    let empty = scene.backends.as_ref().filter(|backends| backends.ready == 0);
-    let help = if let Some(backends) = empty {
-        if backends.unready > 0 {
-            finding = finding.evidence([backends.why_none()]);
-            format!("look at `todo status` and {}", logs(candidate, scene))
+    if let Some(empty) = scene.backends.as_ref().filter(|backends| backends.ready == 0) {
+        finding = finding.evidence([if empty.unready > 0 {
+            empty.why_none()
         } else {
-            at = Some("/spec/selector".to_owned());
-            let selector =
-                service.map(|object| labels(&object.value["spec"]["selector"])).unwrap_or_default();
-            let (told, help) = selected(&selector, &scene.pods);
-            finding = finding.evidence([told]);
-            help
-        }
-    } else {
-        let (help, pointer) = by_trouble(candidate, question, trouble, scene);
-        at = pointer;
-        match candidate.unsaid_tls(question) {
-            Some(note) => format!("{help}; {note}"),
-            None => help,
-        }
-    };
+            selected(&selector(service), &scene.pods).1
+        }]);
+    }
     let place = match (service, at) {
         (Some(object), Some(pointer)) => Some(object.place_of(&pointer).clone()),
         _ => candidate.place.clone(),
@@ -102,17 +99,50 @@ pub(super) fn finding(
     finding.help(help)
 }
 
+/// What the finding is called, what to do, and the field of the Service that it is about.
+fn cause(
+    candidate: &Candidate,
+    question: &Question,
+    trouble: &Trouble,
+    scene: &Scene,
+    service: Option<&Object>,
+) -> (Code, String, Option<String>) {
+    match &scene.backends {
+        Some(backends) if backends.ready == 0 && backends.unready > 0 => {
+            let help = format!("look at `todo status` and {}", logs(candidate, scene));
+            (Code::EndpointsNotReady, help, None)
+        }
+        Some(backends) if backends.ready == 0 => {
+            let (code, _, help) = selected(&selector(service), &scene.pods);
+            (code, help, Some("/spec/selector".to_owned()))
+        }
+        _ => {
+            let (code, help, pointer) = by_trouble(candidate, question, trouble, scene);
+            let help = match candidate.unsaid_tls(question) {
+                Some(note) => format!("{help}; {note}"),
+                None => help,
+            };
+            (code, help, pointer)
+        }
+    }
+}
+
+fn selector(service: Option<&Object>) -> BTreeMap<String, String> {
+    service.map(|object| labels(&object.value["spec"]["selector"])).unwrap_or_default()
+}
+
 fn by_trouble(
     candidate: &Candidate,
     question: &Question,
     trouble: &Trouble,
     scene: &Scene,
-) -> (String, Option<String>) {
+) -> (Code, String, Option<String>) {
     let target = &candidate.port.target;
     let entry = format!("[service.{}]", candidate.service);
     let pointer = Some(format!("/spec/ports/{}/targetPort", candidate.port.index));
     match trouble {
         Trouble::None(NoAnswer::Tls(_)) => (
+            Code::TlsHandshakeFailed,
             format!(
                 "port {} speaks TLS (`appProtocol: https`): see why it refuses TLS 1.2 and 1.3 without a client's certificate, {}",
                 candidate.port.number,
@@ -123,11 +153,11 @@ fn by_trouble(
         Trouble::None(NoAnswer::Closed) if !is_refused(scene) => {
             let listens = "something listens there and ends each connection, also when TLS is spoken";
             let told = if is_forwarded(question) {
-                format!("nothing in the pod listens on port {target}, where `targetPort` leads, or {listens}")
+                format!("nothing in the pod listens on targetPort {target}, or {listens}")
             } else {
                 listens.to_owned()
             };
-            (format!("{told}: see what it says, {}; if it is not HTTP, open another port", logs(candidate, scene)), None)
+            (Code::ConnectionClosed, format!("{told}: see what it logs, {}; if it is not HTTP, open another port", logs(candidate, scene)), None)
         }
         Trouble::None(NoAnswer::Refused | NoAnswer::Closed) => {
             let told = scene
@@ -136,14 +166,15 @@ fn by_trouble(
                 .map(|why| format!("; the forward was told: {why}"))
                 .unwrap_or_default();
             let help = format!(
-                "nothing in the pod listens on port {target}, where `targetPort` leads: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{told}"
+                "nothing in the pod listens on targetPort {target}: make the application listen on 0.0.0.0:{target} (not on 127.0.0.1), or set `targetPort` to its port{told}"
             );
-            (help, pointer)
+            (Code::PortNotListening, help, pointer)
         }
         Trouble::None(NoAnswer::Silent(_)) => {
-            (format!("see what it is doing: {}", logs(candidate, scene)), None)
+            (Code::RequestTimeout, format!("see what it is doing: {}", logs(candidate, scene)), None)
         }
         Trouble::None(NoAnswer::Garbled(_)) if question.tls => (
+            Code::ProtocolMismatch,
             format!(
                 "port {} does not speak TLS: give it the name `http` in the Service",
                 candidate.port.number
@@ -151,6 +182,7 @@ fn by_trouble(
             pointer,
         ),
         Trouble::None(NoAnswer::Garbled(_)) => (
+            Code::ProtocolMismatch,
             format!(
                 "port {} is not HTTP: open another port; if it speaks TLS, give it the name `https`",
                 candidate.port.number
@@ -158,30 +190,35 @@ fn by_trouble(
             pointer,
         ),
         Trouble::None(NoAnswer::NoConnection(_)) => (
-            "is a firewall or a VPN in the way to the node? Its ports 30000-32767 must be open to this machine".to_owned(),
+            Code::NodeUnreachable,
+            "a firewall or a VPN may block the way to the node: its ports 30000-32767 must be open to this machine".to_owned(),
             None,
         ),
         Trouble::None(NoAnswer::Unreachable(_)) => {
-            ("is the cluster running? `minikube status`; a VPN may take the route to it".to_owned(), None)
+            let help = "check that the cluster runs: `minikube status`; a VPN may take over the route to it";
+            (Code::NodeUnreachable, help.to_owned(), None)
         }
         Trouble::Wrong(answer, _) => {
-            let expect = |status: u16| format!("`expect = {status}` in {entry}");
+            let to_expect = |status: u16| format!("`expect = {status}` in {entry}");
             let help = match (answer.status, &answer.location) {
                 (300..=399, Some(to)) => {
-                    format!("it redirects to `{to}`: set `path` in {entry} to a page that answers, or {}", expect(answer.status))
+                    format!("it redirects to `{to}`: set `path` in {entry} to a page that answers, or {}", to_expect(answer.status))
                 }
                 (404, _) if candidate.ingress.is_some() => {
-                    "does a rule of the Ingress have this host and path, and has a controller taken it up? `kubectl get ingress,ingressclass`; it has an ADDRESS then".to_owned()
+                    "check that a rule of the Ingress has this host and path, and that a controller handles it (it has an ADDRESS then): `kubectl get ingress,ingressclass`".to_owned()
                 }
                 (404, _) => format!("set `path` in {entry} to one that the application has"),
-                (401 | 403, _) => format!("if it is meant to ask who you are: {}", expect(answer.status)),
+                (401 | 403, _) => format!("if it requires a login: {}", to_expect(answer.status)),
                 (500.., _) => format!("the application failed: {}", logs(candidate, scene)),
                 _ if candidate.expect.contains.is_some() => {
-                    format!("is it the right application? fix it, or `contains` in {entry}")
+                    format!("check that it is the right application, or correct `contains` in {entry}")
                 }
-                (status, _) => format!("if that is right: {}", expect(status)),
+                (status, _) => format!("if that is correct: {}", to_expect(status)),
             };
-            (help, None)
+            let expect = &candidate.expect;
+            let is_expected = expect.status.map_or(answer.status < 500, |status| status == answer.status);
+            let is_content = expect.contains.is_some() && is_expected;
+            (if is_content { Code::UnexpectedContent } else { Code::UnexpectedStatus }, help, None)
         }
     }
 }
@@ -197,13 +234,14 @@ fn is_forwarded(question: &Question) -> bool {
     question.host().parse::<IpAddr>().is_ok_and(|at| at.is_loopback())
 }
 
-/// What a selector selects, and what to do if that is nothing.
-fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (String, String) {
+/// Why a Service has no endpoints: what that is called, what its selector selects, and what to do.
+fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (Code, String, String) {
     let text = |labels: &BTreeMap<String, String>| {
         labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
     };
     if selector.is_empty() {
         return (
+            Code::SelectorMismatch,
             "the Service has no selector".to_owned(),
             "give it the labels of its pods in `spec.selector`".to_owned(),
         );
@@ -215,7 +253,8 @@ fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (String, Strin
     let chosen = pods.iter().filter(chosen).count();
     if chosen > 0 {
         let told = format!("{chosen} pods match the selector {}, none is an endpoint", text(selector));
-        return (told, "does a container of the pod have a port of the name in `targetPort`?".to_owned());
+        let help = "give a container of the pod a port of the name in `targetPort`";
+        return (Code::ServicePortNotFound, told, help.to_owned());
     }
     // The pods that come nearest: those that share most of the selector's keys.
     let nearest = pods.iter().filter_map(|pod| pod.metadata.labels.as_ref()).max_by_key(|labels| {
@@ -233,7 +272,7 @@ fn selected(selector: &BTreeMap<String, String>, pods: &[Pod]) -> (String, Strin
         }
         None => format!("it selects {}, and there are no pods", text(selector)),
     };
-    (told, "make `spec.selector` the labels of the pod template".to_owned())
+    (Code::SelectorMismatch, told, "make `spec.selector` equal to the labels of the pod template".to_owned())
 }
 
 fn labels(value: &serde_json::Value) -> BTreeMap<String, String> {

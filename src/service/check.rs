@@ -123,8 +123,8 @@ enum Trouble {
     None(NoAnswer),
     /// An answer, and why it is the wrong one.
     Wrong(Answer, String),
-    /// A Service that does not answer, in the words of whoever asked it.
-    Service(String),
+    /// A Service that does not answer as expected: the status of its answer, if there was one, and why that is wrong.
+    Service { status: Option<u16>, why: String },
     /// It cannot be asked.
     Unasked(String),
 }
@@ -322,15 +322,14 @@ impl Asker<'_, '_> {
             return Tried::Failed(Trouble::Unasked(why));
         }
         let asked = once(cluster.client, cluster.namespace, cluster.reach, &candidate, &[], PACE).await;
-        match (asked.status, asked.why) {
-            (Some(status), _) if asked.answers && is_fine(status, expect) => {
-                Tried::Passed(answered(status, expect))
+        let why = match asked.status {
+            Some(status) if asked.answers && is_fine(status, expect) => {
+                return Tried::Passed(answered(status, expect));
             }
-            (Some(status), _) if asked.answers => {
-                Tried::Failed(Trouble::Service(format!("answers {status}")))
-            }
-            (_, why) => Tried::Failed(Trouble::Service(why.unwrap_or_else(|| "does not answer".to_owned()))),
-        }
+            Some(status) if asked.answers => format!("answers {status}"),
+            _ => asked.why.unwrap_or_else(|| "does not answer".to_owned()),
+        };
+        Tried::Failed(Trouble::Service { status: asked.status, why })
     }
 
     async fn candidate(
@@ -376,7 +375,7 @@ impl Trouble {
             Trouble::None(NoAnswer::Garbled(_) | NoAnswer::Tls(_)) | Trouble::Unasked(_) => false,
             Trouble::None(_) => true,
             Trouble::Wrong(answer, _) => matches!(answer.status, 502..=504),
-            Trouble::Service(why) => !why.starts_with("answers ") || why.starts_with("answers 50"),
+            Trouble::Service { status, .. } => status.is_none_or(|status| matches!(status, 500..=509)),
         }
     }
 }

@@ -57,7 +57,7 @@ impl Wanted {
         let bare = name.strip_prefix("svc/").or_else(|| name.strip_prefix("service/")).unwrap_or(name);
         let service = ObjectName::parse(bare).map_err(anyhow::Error::new);
         let service = service
-            .or_coded(Code::ArgumentInvalid, Kind::Usage, || format!("`{text}` names no Service and port"))?;
+            .or_fault(Code::ArgumentInvalid, Kind::Usage, || format!("`{text}` names no Service and port"))?;
         if port.as_ref().is_some_and(String::is_empty) {
             let fault =
                 Code::ArgumentInvalid.fault(Kind::Usage, format!("`{text}` names no port after the colon"));
@@ -136,7 +136,7 @@ pub async fn hold(client: &Client, namespace: &Namespace, lead: &Lead) -> Result
     let forward =
         forward
             .map_err(anyhow::Error::new)
-            .or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+            .or_fault(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
     with_notes(client, namespace, lead, Opened::Here(forward)).await
 }
 
@@ -147,8 +147,8 @@ pub async fn detach(
     owner: &Owner,
     lead: &Lead,
 ) -> Result<(Opened, Vec<Finding>)> {
-    let doing = || format!("there is no port-forward to the Service `{}`", lead.service);
-    let owner = with_cluster(client, owner).await.or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
+    let doing = || format!("cannot start a port-forward to the Service `{}`", lead.service);
+    let owner = with_cluster(client, owner).await.or_fault(Code::PortForwardFailed, Kind::Service, doing)?;
     let namespace = owner.home.clone();
     let spec = Spec {
         owner,
@@ -161,7 +161,7 @@ pub async fn detach(
         by_up: false,
     };
     let detached =
-        detached::open(run, &spec).await.or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
+        detached::open(run, &spec).await.or_fault(Code::PortForwardFailed, Kind::Service, doing)?;
     with_notes(client, &namespace, lead, Opened::Detached(Box::new(detached))).await
 }
 
@@ -173,18 +173,18 @@ async fn with_notes(
     forward: Opened,
 ) -> Result<(Opened, Vec<Finding>)> {
     let mut notes = Vec::new();
-    let mut note = |words: String| {
-        let note = Code::PortForwardNote.note(words);
+    let mut note = |code: Code, words: String| {
+        let note = code.note(words);
         notes.push(note.about(format!("Service/{}", lead.service)));
     };
     if let Some(missed) = forward.missed() {
-        note(format!("port {missed} is taken, so it is {}", forward.address().port()));
+        note(Code::LocalPortTaken, format!("port {missed} is taken, so it is {}", forward.address().port()));
     }
     let backends = backend::look(client, namespace, &lead.service, lead.port.name.as_deref()).await;
     if let Ok(backends) = backends
         && backends.pods.is_empty()
     {
-        note(format!("{}: connections wait a while for one", backends.why_none()));
+        note(Code::EndpointsNotReady, format!("{}: connections wait a while for one", backends.why_none()));
     }
     Ok((forward, notes))
 }
@@ -199,7 +199,7 @@ async fn opened(
     let first = super::find(client, namespace, declared, objects).await?.into_iter().next();
     let first = first.ok_or_else(|| {
         Code::ServiceNotDeclared
-            .fault(Kind::Service, "the project has no Service that people open")
+            .fault(Kind::Service, "the project has no Service to open")
             .hint("name one: `todo forward NAME`, or `[service.NAME]` in deploy.toml")
     })?;
     Ok(Wanted { service: first.service, port: Some(first.port.number.to_string()), local: None })
@@ -210,7 +210,7 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
     let found = limit::read(services.list(&ListParams::default())).await;
     let found = found.map_err(|error| anyhow::anyhow!(backend::words(&error)));
     let doing = || format!("cannot list the Services of namespace `{namespace}`");
-    let all = found.or_coded(Code::ClusterRequestFailed, Kind::Service, doing)?.items;
+    let all = found.or_fault(Code::ClusterRequestFailed, Kind::Service, doing)?.items;
     let name = wanted.service.as_str();
     let names = || all.iter().filter_map(|service| service.metadata.name.as_deref());
     let Some(service) = all.iter().find(|service| service.metadata.name.as_deref() == Some(name)) else {
@@ -218,7 +218,7 @@ async fn look(client: &Client, namespace: &Namespace, wanted: &Wanted) -> Result
             .fault(Kind::Service, format!("there is no Service `{name}` in namespace `{namespace}`"));
         return Err(match nearest(name, names()) {
             Some(meant) => fault.hint(format!("did you mean `todo forward {meant}`?")),
-            None if names().next().is_none() => fault.hint("`todo up` makes the project's"),
+            None if names().next().is_none() => fault.hint("`todo up` creates the project's Services"),
             None => fault.hint(format!("there are {}", names().collect::<Vec<_>>().join(", "))),
         });
     };

@@ -1,6 +1,6 @@
 //! Lines of a hosts file: ours told from everybody else's by the comment that they end in. Pure.
 //!
-//! Only `todo up --hosts` has them written, after asking, and `todo down --hosts` takes them away; no other line is touched.
+//! Only `todo up --hosts` has them written, after asking, and `todo down --hosts` removes them; no other line is touched.
 
 use std::fmt;
 use std::fmt::Write;

@@ -145,7 +145,7 @@ fn unserved(one: &Asking, class: &str, names: &[&str]) -> Finding {
         }
     };
     Code::IngressControllerMissing
-        .error(format!("nobody in the cluster serves the Ingress class `{class}`"))
+        .error(format!("no controller is installed for IngressClass `{class}`"))
         .about(format!("Ingress/{}", one.name))
         .at(one.place.clone())
         .help(help)
@@ -217,7 +217,7 @@ async fn refused_for(client: &Client, pause: Duration, lasting: Duration) -> Fau
             Some(finding) if since.get_or_insert_with(Instant::now).elapsed() >= lasting => {
                 let message = "minikube's addon `ingress` cannot come up: its image cannot be pulled";
                 return Code::IngressControllerNotReady.fault(Kind::Minikube, message).findings([finding]).hint(
-                    "or put another controller in its place, after `minikube addons disable ingress` and, for what an addon that never came up leaves behind, `kubectl delete --ignore-not-found namespace/ingress-nginx ingressclass/nginx validatingwebhookconfiguration/ingress-nginx-admission`: where somebody else serves the IngressClass `nginx`, `todo` leaves the addon alone",
+                    "or put another controller in its place, after `minikube addons disable ingress` and, for what an addon that never came up leaves behind, `kubectl delete --ignore-not-found namespace/ingress-nginx ingressclass/nginx validatingwebhookconfiguration/ingress-nginx-admission`: where another controller serves the IngressClass `nginx`, `todo` does not enable the addon",
                 );
             }
             Some(_) => {}

@@ -106,7 +106,7 @@ fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
     let written = at.iter().find(|pointer| door.object.value.pointer(pointer).is_some());
     let place = door.object.place_of(written.map_or("/spec/ports", String::as_str));
     Code::PortNotListening
-        .warning(format!("nothing listens on port {port} of its pods, where it leads"))
+        .warning(format!("nothing in its pods listens on targetPort {port}"))
         .about(door.object.id().to_string())
         .at(place.clone())
         .evidence([format!("Pod/{pod} refuses connections on {port}")])
@@ -163,7 +163,7 @@ mod tests {
             let found = unheard(&run, &client, &home, &[service(spec)], &asked).await;
             assert_eq!(found.len(), usize::from(told), "{spec} {listens:?} {asked:?}: {found:?}");
             if let [finding] = found.as_slice() {
-                assert_eq!(finding.message, "nothing listens on port 8000 of its pods, where it leads");
+                assert_eq!(finding.message, "nothing in its pods listens on targetPort 8000");
                 assert_eq!(finding.subject.as_deref(), Some("Service/web"));
             }
         }

@@ -106,7 +106,8 @@ impl Prover<'_> {
             match self.until(&item, candidate, way, &question, &ways[index + 1..]).await {
                 End::Answered(answer, question) => {
                     let mut proved = self.local(&item, candidate, way, question, answer, forward).await?;
-                    proved.notes.splice(0..0, detours);
+                    let detours = detours.into_iter().map(|why| note(candidate, Code::NodeUnreachable, why));
+                    proved.notes.splice(0..0, detours.collect::<Vec<_>>());
                     let took = proved.took.as_millis();
                     let detail = format!("{} answered {} in {took} ms", proved.url, proved.status);
                     item.finish(Outcome::Done, Some(detail));
@@ -125,7 +126,7 @@ impl Prover<'_> {
             }
         }
         Err(Code::ServiceUnreachable
-            .error("there is no way to it")
+            .error("there is no route to it")
             .about(format!("Service/{}", candidate.service)))
     }
 
@@ -142,26 +143,27 @@ impl Prover<'_> {
         // Ways before this one may have taken all the time.
         let deadline = self.deadline.max(Instant::now() + self.pace.settle);
         let mut pause = self.pace.pause / 16;
-        let mut same: Option<(String, Instant)> = None;
+        let mut same: Option<(Trouble, Instant)> = None;
         let mut detour = Detour::new(self, candidate, question, rest);
         loop {
             let (question, said) = say(candidate, question, self.pace).await;
             let now = Instant::now();
-            let mut lasts = |words: &str| match &same {
-                Some((before, since)) if before == words => now - *since,
+            let mut lasts = |trouble: &Trouble| match &same {
+                Some((before, since)) if trouble.is_like(before) => now - *since,
                 _ => {
-                    same = Some((words.to_owned(), now));
+                    same = Some((trouble.clone(), now));
                     Duration::ZERO
                 }
             };
             let trouble = match said {
                 Said::Right(answer) if candidate.may_be_unread(way, answer.status) => {
-                    let words = format!("answers {}", answer.status);
-                    let waited = lasts(&words) >= self.pace.read;
+                    let why = format!("answers {}", answer.status);
+                    let trouble = Trouble::Wrong(answer.clone(), why);
+                    let waited = lasts(&trouble) >= self.pace.read;
                     if waited || Instant::now() + pause >= deadline {
                         return End::Answered(answer, question);
                     }
-                    Trouble::Wrong(answer, words)
+                    trouble
                 }
                 Said::Right(answer) => return End::Answered(answer, question),
                 Said::Unreachable(why) if !rest.is_empty() => {
@@ -169,7 +171,7 @@ impl Prover<'_> {
                 }
                 Said::Unreachable(why) => Trouble::None(NoAnswer::Unreachable(why)),
                 Said::Wrong(trouble) => {
-                    if lasts(&trouble.words()) >= self.pace.settle {
+                    if lasts(&trouble) >= self.pace.settle {
                         return End::Failed(trouble, question, detour.tried());
                     }
                     trouble
@@ -199,6 +201,7 @@ impl Prover<'_> {
         forward: Option<Opened>,
     ) -> Result<Proved, Finding> {
         let mut notes = Vec::new();
+        let mut tell = |code, message| notes.push(note(candidate, code, message));
         let mut proved = Proved {
             service: candidate.service.clone(),
             url: question.url(),
@@ -218,7 +221,7 @@ impl Prover<'_> {
             let local = here(candidate, forward.address());
             match self.until(item, candidate, &Way::Forward, &local, &[]).await {
                 End::Answered(_, local) => proved.local = Some(local.url()),
-                End::NextWay(why) => notes.push(format!("{} {why}", local.url())),
+                End::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
                 End::Failed(trouble, local, _) => {
                     return Err(self.blame(candidate, &local, &trouble, Some(forward), Vec::new()).await);
                 }
@@ -227,38 +230,43 @@ impl Prover<'_> {
         }
         if let Some(forward) = &proved.forward {
             if let Some(missed) = forward.missed() {
-                notes.push(format!("port {missed} is taken, so it is {}", forward.address().port()));
+                let port = forward.address().port();
+                tell(Code::LocalPortTaken, format!("port {missed} is taken, so it is {port}"));
             }
             let held = proved.local.as_ref().unwrap_or(&proved.url);
             forward.tell(self.run, (&candidate.service, candidate.port.number), held);
-            notes.push(match forward.key() {
+            let message = match forward.key() {
                 Some(_) => format!(
                     "{held} is a port-forward, which runs in the background until `todo down` or `todo forward --stop`"
                 ),
                 None => format!("{held} is a port-forward, which ends with this command"),
-            });
+            };
+            tell(Code::PortForwardUsed, message);
         }
         if let (Some(front), Way::Forward) = (&candidate.ingress, way) {
-            notes.push(format!(
-                "the Ingress `{}` cannot be reached from here; this leads past it",
-                front.name
-            ));
+            let name = &front.name;
+            tell(
+                Code::IngressBypassed,
+                format!("the Ingress `{name}` cannot be reached from here; this URL bypasses it"),
+            );
         }
         if candidate.may_be_unread(way, proved.status) {
-            notes.push(format!(
-                "the controller or the application answers {}; if that is meant, `expect = {}` under [service.{}] spares the wait",
-                proved.status, proved.status, candidate.service
-            ));
+            tell(
+                Code::UnexpectedStatus,
+                format!(
+                    "the controller or the application answers {}; if that is meant, `expect = {}` under [service.{}] skips the wait",
+                    proved.status, proved.status, candidate.service
+                ),
+            );
         }
         proved.unknown = unknown(candidate, &question).await;
         if let Some(note) = candidate.unsaid_tls(&question) {
-            notes.push(note);
+            tell(Code::ProtocolMismatch, note);
         }
         if question.tls {
-            notes.push(
-                "its certificate was not checked; a browser warns of one that the cluster signed itself"
-                    .to_owned(),
-            );
+            let message =
+                "its certificate was not checked; a browser warns of one that the cluster signed itself";
+            tell(Code::CertificateNotChecked, message.to_owned());
         }
         proved.notes = notes;
         Ok(proved)
@@ -276,9 +284,9 @@ impl Prover<'_> {
             port_name: candidate.port.name.as_deref(),
         };
         Opened::open(wish).await.map_err(|error| {
-            Code::PortForwardFailed.error(format!("there is no port-forward to it: {error}"))
+            Code::PortForwardFailed.error(format!("cannot start a port-forward to it: {error}"))
                 .about(format!("Service/{}", candidate.service))
-                .help("see whether this user may listen on 127.0.0.1 and write into the folder for state (`XDG_STATE_HOME`)")
+                .help("check that this user can listen on 127.0.0.1 and write to the state directory (`XDG_STATE_HOME`)")
         })
     }
 
@@ -332,6 +340,10 @@ impl Prover<'_> {
         }
         blame::finding(candidate, question, trouble, &scene, self.objects)
     }
+}
+
+fn note(candidate: &Candidate, code: Code, message: String) -> Finding {
+    code.note(message).about(format!("Service/{}", candidate.service))
 }
 
 /// A candidate through a forward.

@@ -10,6 +10,7 @@ use super::candidate::candidates;
 use super::fake;
 use super::fake::Reply;
 use super::prover::Prover;
+use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Place;
@@ -219,7 +220,7 @@ async fn a_404_behind_an_ingress_that_lasts_is_the_answer() {
     let proved = result.unwrap();
     assert_eq!(proved.status, 404);
     assert_eq!(proved.notes.len(), 1);
-    assert!(proved.notes[0].contains("`expect = 404` under [service.web]"), "{:?}", proved.notes);
+    assert!(proved.notes[0].message.contains("`expect = 404` under [service.web]"), "{:?}", proved.notes);
 
     // Whoever expects it is told at once.
     let mut expected = candidate;
@@ -316,7 +317,7 @@ async fn the_url_of_a_port_that_speaks_tls_is_https_for_up_and_for_status() {
     let (result, _) = proved(&candidate, &published(at), &cluster, LONG).await;
     let found = result.unwrap();
     assert_eq!(found.url, format!("https://{at}/"));
-    assert!(found.notes.iter().any(|note| note.contains("`appProtocol: https`")), "{:?}", found.notes);
+    assert!(found.notes.iter().any(|note| note.code == Code::ProtocolMismatch), "{:?}", found.notes);
 
     let pace = Pace { limit: Duration::from_secs(5), ..PACE };
     let asked = super::once(&cluster, &namespace(), &published(at), &candidate, &[], pace).await;

@@ -48,7 +48,7 @@ pub enum Printed {
 pub struct Playing {
     /// What it prints; closed when it has ended.
     pub lines: mpsc::UnboundedReceiver<Printed>,
-    /// Its exit code, there before the last line is taken; without one it was ended by a signal.
+    /// Its exit code, there before the last line is taken; without one it was killed by a signal.
     pub code: oneshot::Receiver<i32>,
     /// Asks it to end; dropped, it is ended.
     pub stop: Option<oneshot::Sender<()>>,

@@ -124,7 +124,7 @@ required = false
     std::fs::write(stage.path("deploy.toml"), format!("{PROJECT}{database}")).unwrap();
     stage.edit("k8s/web.yaml", "LEVEL: warn", "LEVEL: debug");
     let told = stage.todo(&["up"]);
-    told.failed_with(10, &["what `DATABASE_URL` of the Secret `keys` names refuses connections"]);
+    told.failed_with(10, &["the address in `DATABASE_URL` of the Secret `keys` refuses connections"]);
     assert!(!told.stderr.contains("hunter2") && !told.stderr.contains("127.0.0.1:1"), "{}", told.stderr);
     let config = stage.kubectl(&["get", "configmap", "web", "-n", "todo-chatbot", "-o", "yaml"]);
     assert!(config.contains("LEVEL: warn"), "{config}");
@@ -201,7 +201,7 @@ fn an_ingress_is_served_by_the_controller_that_is_there() {
     // A class that nobody serves is told before anything is applied.
     stage.edit("k8s/ingress.yaml", "ingressClassName: nginx", "ingressClassName: alb");
     todo(&["up"])
-        .failed_with(10, &["nobody in the cluster serves the Ingress class `alb`", "k8s/ingress.yaml:6:"]);
+        .failed_with(10, &["no controller is installed for IngressClass `alb`", "k8s/ingress.yaml:6:"]);
 
     assert_eq!(todo(&["down", "--hosts"]).code, Some(0));
     assert_eq!(std::fs::read_to_string(&hosts).unwrap(), "127.0.0.1 localhost\n");

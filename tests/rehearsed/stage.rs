@@ -225,7 +225,7 @@ impl Project {
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
         let ended = tokio::time::timeout(LONGEST, Box::pin(self.flow(&run, arguments))).await;
         let took = began.elapsed();
-        let page = Page { look: Look::BARE, width: None };
+        let page = Page { look: Look::BARE, width: None, source: None };
         let mut warnings = Vec::new();
         let mut done = Vec::new();
         while let Ok(event) = events.try_recv() {

@@ -5,6 +5,7 @@
 
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use serde_json::Value;
@@ -24,7 +25,8 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
     let asked: Vec<String> =
         selector.iter().map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default())).collect();
     Some(
-        Finding::warning(format!("its selector `{}` matches no pod", asked.join(",")))
+        Code::SelectorMismatch
+            .warning(format!("its selector `{}` matches no pod", asked.join(",")))
             .about(live::id(service).to_string())
             .at(applied.place_of("/spec/selector").clone())
             .evidence(labels_there(namespace, around))

@@ -1,5 +1,6 @@
 //! A symptom → a finding: the cause in the manifest's words, where it is written, what shows it, what to do.
 
+mod code;
 mod placing;
 mod refused;
 mod running;
@@ -49,7 +50,10 @@ pub const TAIL: usize = 20;
 /// The whole finding.
 pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
     let told = tell(symptom, scene);
-    let mut finding = Finding::error(told.message).about(live::id(scene.subject).to_string()).help(told.help);
+    let mut finding = code::code(symptom, scene)
+        .error(told.message)
+        .about(live::id(scene.subject).to_string())
+        .help(told.help);
     if let Some(applied) = scene.applied {
         finding = finding.at(applied.place_of(told.pointer.as_deref().unwrap_or_default()).clone());
     }

@@ -86,7 +86,7 @@ fn told(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding {
         .at(object.place_of(&leftover.beside).clone())
         .evidence(evidence)
         .help(format!(
-            "let it be removed: `todo up --force-conflicts`; or remove it yourself: `{}`",
+            "remove it with `todo up --force-conflicts`, or by hand: `{}`",
             undo(decided, leftover)
         ))
 }

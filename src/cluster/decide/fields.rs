@@ -41,7 +41,7 @@ pub(super) fn resolve(
                     .about(object.id().to_string())
                     .at(at(&conflict.field))
                     .evidence(values)
-                    .help("take the field out of the manifest, or take it over: `todo up --force-conflicts`")
+                    .help("remove the field from the manifest, or take ownership of it: `todo up --force-conflicts`")
             })
             .collect());
     }

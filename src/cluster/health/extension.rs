@@ -26,7 +26,7 @@ pub(super) fn definition(object: &Value) -> Judgement {
         Some(established) if established.status == "False" && established.reason != "Installing" => {
             Judgement::failed(
                 or(established.reason, "NotEstablished"),
-                or(established.message, "the API server does not serve it"),
+                or(established.message, "the API server does not serve its kind"),
             )
         }
         _ => Judgement::progressing("Installing", "it is not served yet"),

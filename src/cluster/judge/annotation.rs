@@ -4,6 +4,7 @@
 use crate::cluster::health::expression;
 use crate::cluster::health::expression::Rule;
 use crate::cluster::live;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use serde_json::Value;
@@ -39,7 +40,8 @@ fn factor(object: &Object) -> Option<Finding> {
 
 fn told(object: &Object, annotation: &str, what: &str) -> Finding {
     let field = format!("/metadata/annotations/{}", annotation.replace('/', "~1"));
-    Finding::error(format!("its annotation `{annotation}` {what}"))
+    Code::AnnotationInvalid
+        .error(format!("its annotation `{annotation}` {what}"))
         .about(object.id().to_string())
         .at(object.place_of(&field).clone())
 }

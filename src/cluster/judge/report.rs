@@ -14,6 +14,7 @@ use crate::cluster::judge::Track;
 use crate::cluster::judge::Trouble;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use jiff::SignedDuration;
@@ -106,6 +107,7 @@ impl Judge {
         let mut finding = plain(track);
         let any = if doomed.is_empty() { self.told(track, snapshot, |_| true) } else { doomed };
         for cause in any {
+            finding.code = cause.code;
             finding.evidence.push(cause.message);
             finding.evidence.extend(cause.evidence);
             finding.help = cause.help;
@@ -208,9 +210,11 @@ impl Judge {
             .filter_map(|track| {
                 let note = track.judgement.note.clone()?;
                 Some(
-                    Finding { severity: Severity::Note, ..Finding::warning(note) }
-                        .about(track.subject.id.to_string())
-                        .at(track.subject.object.place.clone()),
+                    Code::ObjectNote.note(note).about(track.subject.id.to_string()).at(track
+                        .subject
+                        .object
+                        .place
+                        .clone()),
                 )
             })
             .collect()
@@ -242,7 +246,20 @@ fn plain(track: &Track) -> Finding {
         "OwnRule" | "RuleTooExpensive" => object.place_of("/metadata/annotations/todo.dev~1ready"),
         _ => &object.place,
     };
-    Finding::error(track.judgement.message.clone()).about(id.to_string()).at(place.clone()).help(help(track))
+    code(track)
+        .error(track.judgement.message.clone())
+        .about(id.to_string())
+        .at(place.clone())
+        .help(help(track))
+}
+
+fn code(track: &Track) -> Code {
+    match track.judgement.reason.as_str() {
+        "OwnRule" | "RuleTooExpensive" => Code::AnnotationInvalid,
+        "Deleted" | "Terminating" => Code::ObjectDeleted,
+        "DeploymentPaused" | "JobSuspended" => Code::WorkloadPaused,
+        _ => Code::NotHealthy,
+    }
 }
 
 fn help(track: &Track) -> String {

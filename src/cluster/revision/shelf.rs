@@ -67,14 +67,14 @@ impl<'a> Shelf<'a> {
         let doing = || format!("cannot read the revision `{name}`");
         let parts = head["metadata"]["annotations"][PART].as_str();
         let parts: usize =
-            parts.unwrap_or("0").parse().or_coded(Code::RevisionDamaged, Kind::Apply, doing)?;
-        let mut packed = piece(head).or_coded(Code::RevisionDamaged, Kind::Apply, doing)?;
+            parts.unwrap_or("0").parse().or_fault(Code::RevisionDamaged, Kind::Apply, doing)?;
+        let mut packed = piece(head).or_fault(Code::RevisionDamaged, Kind::Apply, doing)?;
         for part in 1..=parts {
             let name = format!("{name}.p{part}");
             let found = persist(self.told(), || self.wire.get(&self.secrets, Some(self.home()), &name));
             let found = found.await.map_err(|failure| unreadable(failure, "cannot read a revision"))?;
             let found = found.with_context(|| format!("the Secret `{name}` is gone"));
-            packed.extend(found.and_then(|part| piece(&part)).or_coded(
+            packed.extend(found.and_then(|part| piece(&part)).or_fault(
                 Code::RevisionDamaged,
                 Kind::Apply,
                 doing,
@@ -84,7 +84,8 @@ impl<'a> Shelf<'a> {
         if whole {
             Ok(packed)
         } else {
-            Err(Code::RevisionDamaged.fault(Kind::Apply, format!("`{name}` is not what was put there")))
+            Err(Code::RevisionDamaged
+                .fault(Kind::Apply, format!("`{name}` was changed after it was written")))
         }
     }
 
@@ -98,7 +99,7 @@ impl<'a> Shelf<'a> {
             self.create(&part).await.map_err(|failure| unreadable(failure, doing))?;
         }
         let mut head = self.secret(number, None, first);
-        copy.write(&mut head["data"]).or_coded(Code::InternalError, Kind::Internal, || {
+        copy.write(&mut head["data"]).or_fault(Code::InternalError, Kind::Internal, || {
             "cannot copy the inventory into the revision".to_owned()
         })?;
         if !rest.is_empty() {

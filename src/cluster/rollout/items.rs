@@ -71,7 +71,7 @@ impl Items {
     pub(super) fn trouble(&mut self, why: &str) {
         for item in self.items.values_mut() {
             if let Some(open) = &item.open {
-                open.waiting(format!("the API server does not answer, it is asked again: {why}"));
+                open.waiting(format!("the API server does not answer, retrying: {why}"));
                 item.shown = Default::default();
             }
         }

@@ -79,7 +79,7 @@ fn foreign(target: &Target, why: Unreadable) -> Fault {
     }
     fault
         .hint(format!("see what it is: `kubectl -n {home} get secret {name} -o yaml`"))
-        .hint("give the project another name in deploy.toml (`name = \"…\"`), or delete that Secret if nobody needs it")
+        .hint("give the project another name in deploy.toml (`name = \"…\"`), or delete that Secret if it is not needed")
 }
 
 async fn rebuilt(
@@ -102,7 +102,7 @@ async fn rebuilt(
     // EndpointSlices have the labels of their Services.
     members.retain(|_, member| !is_controlled(&member.object));
     let entries = entries(&members, &copy);
-    let inventory = Inventory::rebuilt(copy, entries, why).or_coded(
+    let inventory = Inventory::rebuilt(copy, entries, why).or_fault(
         Code::InternalError,
         fault::Kind::Internal,
         || "cannot rebuild the inventory".to_owned(),
@@ -182,7 +182,7 @@ pub(crate) async fn keep_aside(
     }
     let message = format!("the damaged inventory is kept in the Secret `{name}` in the namespace `{home}`");
     run.sink.warn(Code::InventoryDamaged.warning(message).help(format!(
-        "delete it when nobody needs it: `kubectl -n {home} delete secret {name}`; `todo down` does it, too"
+        "delete it when it is no longer needed: `kubectl -n {home} delete secret {name}`; `todo down` does it, too"
     )));
     Ok(())
 }

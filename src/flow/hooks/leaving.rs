@@ -33,7 +33,8 @@ impl ReleasePlan {
             for moment in [Moment::PreDelete, Moment::PostDelete] {
                 rows.extend(at(&hooks, moment).into_iter().map(|hook| {
                     let object = &hook.object;
-                    let why = format!("{moment} hook of the release {}, which goes", deployed.name);
+                    let why =
+                        format!("{moment} hook of the release {}, which is being removed", deployed.name);
                     ("run", object.id().to_string(), object.place.to_string(), why)
                 }));
             }
@@ -50,7 +51,8 @@ impl ReleasePlan {
     ) -> Result<()> {
         for deployed in self.record.releases.values().filter(|one| one.helm.is_some()) {
             if self.gone.contains(&format!("{}/{}", deployed.namespace, deployed.name)) {
-                let told = format!("deploy.toml no longer has Helm's release `{}`; it stays", deployed.name);
+                let told =
+                    format!("Helm release `{}` is no longer in deploy.toml; it is kept", deployed.name);
                 let help = format!("`helm uninstall {} --namespace {}`", deployed.name, deployed.namespace);
                 run.sink.warn(
                     Code::HelmReleaseLeftover

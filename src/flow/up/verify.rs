@@ -71,8 +71,7 @@ pub(crate) async fn open(
     let proved = service::prove(run, client, namespace, &reach, &project.services, objects, deadline).await?;
     for one in &proved {
         for note in &one.notes {
-            let note = Code::ServiceNote.note(note.as_str());
-            run.sink.warn(note.about(format!("Service/{}", one.service)));
+            run.sink.warn(note.clone());
         }
     }
     let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
@@ -137,7 +136,7 @@ async fn sweep(to: &Connected<'_>, built: &[Built]) {
         image::sweep(run, &project.image_owner(), &site.destination, &keep).await
     };
     if let Err(fault) = swept.await {
-        let message = format!("old images stay for now: {}", fault.causes().join(": "));
+        let message = format!("old images could not be removed: {}", fault.causes().join(": "));
         run.sink.warn(Code::ImageCleanupFailed.warning(message).help("the next `todo up` tries again"));
     }
 }

@@ -6,7 +6,7 @@ pub(super) fn help(registry: &str, why: &str) -> String {
     let says = |words: &[&str]| words.iter().any(|word| why.contains(word));
     if says(&["unauthorized", "authentication required", "no basic auth", "denied", "401", "403"]) {
         let hub = if registry == "docker.io" { "" } else { registry };
-        format!("log in as somebody who may push there: `{}`", format!("docker login {hub}").trim_end())
+        format!("log in as a user who can push there: `{}`", format!("docker login {hub}").trim_end())
     } else if says(&["server gave http response to https"]) {
         format!(
             "it speaks plain HTTP: add `{registry}` to `insecure-registries` of the engine, or give it a certificate"
@@ -27,7 +27,7 @@ pub(super) fn help(registry: &str, why: &str) -> String {
     } else if says(&["docker-credential-", "docker configuration"]) {
         format!("fix the Docker configuration, or log in again: `docker login {registry}`")
     } else {
-        "see what the registry has against it, then run it again".to_owned()
+        "check the registry's error, then run it again".to_owned()
     }
 }
 

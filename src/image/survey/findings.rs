@@ -78,11 +78,11 @@ pub(super) fn no_context(image: &Image, shown: &Path, error: Option<io::Error>) 
     let (message, help) = match error {
         None => (
             format!("the context `{shown}` is a file"),
-            "set `context` to the folder that the Dockerfile copies from".to_owned(),
+            "set `context` to the directory that the Dockerfile copies from".to_owned(),
         ),
         Some(error) if error.kind() == io::ErrorKind::NotFound => (
             format!("the context `{shown}` does not exist"),
-            "set `context` to the folder that the Dockerfile copies from; it starts at deploy.toml"
+            "set `context` to the directory that the Dockerfile copies from; it starts at deploy.toml"
                 .to_owned(),
         ),
         Some(error) => (
@@ -98,7 +98,7 @@ pub(super) fn no_dockerfile(image: &Image, path: &Path, shown: &Path, error: &io
     if path.is_dir() {
         let help = format!("set `dockerfile = \"{}\"`", slashed(&shown.join("Dockerfile")).display());
         return Code::DockerfileMissing
-            .error(format!("the Dockerfile `{file}` is a folder"))
+            .error(format!("the Dockerfile `{file}` is a directory"))
             .at(image.place.clone())
             .help(help);
     }
@@ -251,7 +251,7 @@ fn missing_source(surveyed: &Surveyed, source: &str, root: &Path) -> Finding {
     {
         let file = surveyed.ignore_file();
         let message =
-            format!("`{source}` is kept out of the build by `{}` ({file}:{})", rule.pattern, rule.line);
+            format!("`{source}` is excluded from the build by `{}` ({file}:{})", rule.pattern, rule.line);
         return Code::FileDockerignored
             .error(message)
             .help(format!("add `!{source}` at the end of `{file}`"));
@@ -269,7 +269,7 @@ fn missing_source(surveyed: &Surveyed, source: &str, root: &Path) -> Finding {
     match nearest(source, siblings) {
         Some(meant) => finding.help(format!("write `{meant}`")),
         None if root.join(source).exists() => finding.help(format!(
-            "it is beside deploy.toml: copy it to `{shown}`, or set `context` to a folder that holds it"
+            "it is beside deploy.toml: copy it to `{shown}`, or set `context` to a directory that contains it"
         )),
         None => finding.help(format!("make it, or correct the path: it starts at `{shown}`")),
     }

@@ -115,7 +115,7 @@ fn errors(files: &[(&str, &str)], change: impl FnOnce(&Path, &mut Image)) -> Vec
     let (_root, result) = one(files, change);
     let fault = result.unwrap_err();
     assert_eq!(fault.kind, Kind::Usage);
-    assert_eq!(fault.causes(), ["image web cannot be built as it is written"]);
+    assert_eq!(fault.causes(), ["image web has errors"]);
     assert!(fault.findings.iter().all(|found| found.severity == Severity::Error));
     told(&fault.findings)
 }
@@ -157,13 +157,13 @@ fn what_is_not_there_is_named_with_what_could_be_meant() {
     assert_eq!(
         errors(&[], |_, _| ()),
         [
-            "deploy.toml:7: the context `web` does not exist => set `context` to the folder that the Dockerfile copies from; it starts at deploy.toml"
+            "deploy.toml:7: the context `web` does not exist => set `context` to the directory that the Dockerfile copies from; it starts at deploy.toml"
         ]
     );
     assert_eq!(
         errors(&[("web", "a file")], |_, _| ()),
         [
-            "deploy.toml:7: the context `web` is a file => set `context` to the folder that the Dockerfile copies from"
+            "deploy.toml:7: the context `web` is a file => set `context` to the directory that the Dockerfile copies from"
         ]
     );
     assert_eq!(
@@ -179,7 +179,7 @@ fn what_is_not_there_is_named_with_what_could_be_meant() {
     assert_eq!(
         errors(&[("web/Dockerfile/x", "")], |_, _| ()),
         [
-            "deploy.toml:7: the Dockerfile `web/Dockerfile` is a folder => set `dockerfile = \"web/Dockerfile/Dockerfile\"`"
+            "deploy.toml:7: the Dockerfile `web/Dockerfile` is a directory => set `dockerfile = \"web/Dockerfile/Dockerfile\"`"
         ]
     );
 }
@@ -200,7 +200,7 @@ fn a_source_that_is_not_in_the_context_is_named_with_its_reason() {
         errors(&files, |_, _| ()),
         [
             "web/Dockerfile:2: `web/app.py` is not in the context `web` => write `app.py`: paths start at the context",
-            "web/Dockerfile:3: `readme.md` is kept out of the build by `*.md` (web/.dockerignore:2) => add `!readme.md` at the end of `web/.dockerignore`",
+            "web/Dockerfile:3: `readme.md` is excluded from the build by `*.md` (web/.dockerignore:2) => add `!readme.md` at the end of `web/.dockerignore`",
         ]
     );
     let mut other = files;
@@ -270,7 +270,7 @@ fn every_image_is_read_before_the_run_ends() {
     let mut images: Vec<Image> = ["a", "b", "c"].iter().map(|name| image(root.path(), name)).collect();
     images.push(images[2].clone());
     let fault = survey(&run(root.path()), &project(root.path(), images)).unwrap_err();
-    assert_eq!(fault.causes(), ["3 images cannot be built as they are written"]);
+    assert_eq!(fault.causes(), ["3 images have errors"]);
     let subjects: Vec<&str> = fault.findings.iter().filter_map(|found| found.subject.as_deref()).collect();
     assert_eq!(subjects, ["image c", "image a", "image b"]);
     assert_eq!(fault.findings[1].message, "unknown instruction `FRM`");

@@ -130,7 +130,7 @@ async fn a_registry_that_refuses_is_told_with_its_words_and_the_way_in() {
     let fault = image::make(&sample.run, &sample.project, &to(&fake), &surveyed).await.unwrap_err();
     assert_eq!(
         fault.findings[0].message,
-        "the image did not reach the registry `registry.example:5000`: unauthorized: authentication required"
+        "cannot push the image to the registry `registry.example:5000`: unauthorized: authentication required"
     );
     assert!(fault.findings[0].help.as_ref().unwrap().contains("`docker login registry.example:5000`"));
     let told = format!("{fault:?} {:?}", sample.told());

@@ -1,8 +1,8 @@
 //! What is asked of an engine, and what is made of its answers.
 
 use crate::docker::Address;
+use crate::event::Code;
 use crate::event::EventKind;
-use crate::event::Finding;
 use crate::event::Outcome;
 use crate::fault::Kind;
 use crate::image;
@@ -240,7 +240,10 @@ async fn the_value_of_a_build_secret_is_in_no_request_and_in_nothing_that_is_tol
     web.secrets.insert("token".to_owned(), BuildSecret::Env("SOME_TOKEN".to_owned()));
     let surveyed = sample.try_survey(vec![web]).unwrap();
     let fault = image::make(&sample.run, &sample.project, &to(&fake), &surveyed).await.unwrap_err();
-    sample.run.sink.warn(Finding::warning("said again").evidence(["czNjcjN0IQ== s3cr3t!".to_owned()]));
+    sample
+        .run
+        .sink
+        .warn(Code::ImageTagMutable.warning("said again").evidence(["czNjcjN0IQ== s3cr3t!".to_owned()]));
     let asked = fake.asked();
     assert!(asked.iter().any(|asked| asked.line.starts_with("POST /build?")));
     let told = format!("{asked:?} {fault:?} {:?}", sample.told());

@@ -82,10 +82,10 @@ fn bases_that_move_and_containers_that_run_as_root_are_told() {
             &[]
         )),
         [
-            "web/Dockerfile:3: the base `python:latest` is `latest`: it is another image from one day to the next => name a version: `python:…`",
-            "web/Dockerfile:2: the base `node` has no tag: it is another image from one day to the next => name a version: `node:…`",
-            "web/Dockerfile:1: `# syntax=docker/dockerfile:1` asks a registry at every build, and fails offline => remove the line if the build works without it",
-            "web/Dockerfile:3: no `USER`: the container runs as whoever `python:latest` says, mostly root => end the last stage with `USER 1000`",
+            "web/Dockerfile:3: the base `python:latest` is `latest`: it can be another image tomorrow => name a version: `python:…`",
+            "web/Dockerfile:2: the base `node` has no tag: it can be another image tomorrow => name a version: `node:…`",
+            "web/Dockerfile:1: `# syntax=docker/dockerfile:1` contacts a registry at every build, and fails offline => remove the line if the build works without it",
+            "web/Dockerfile:3: no `USER`: the container runs as the user of `python:latest`, usually root => end the last stage with `USER 1000`",
         ]
     );
 }
@@ -119,8 +119,8 @@ fn links_out_of_the_context_and_backslashes_are_told() {
     assert_eq!(
         told(&image),
         [
-            "deploy.toml:7: the link `a/out -> ../../x` leads out of the context: the image gets the link, not the file => copy what is needed into the context, or set `context` to a folder that holds both",
-            "web/.dockerignore:2: `\\` in `src\\build` does not separate folders => write `src/build`",
+            "deploy.toml:7: the link `a/out -> ../../x` points outside the context: the image gets the link, not the file => copy what is needed into the context, or set `context` to a directory that contains both",
+            "web/.dockerignore:2: `\\` in `src\\build` does not separate directories => write `src/build`",
         ]
     );
 }

@@ -4,7 +4,6 @@ mod filled;
 
 use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::bind::named_by;
@@ -97,7 +96,11 @@ fn missing_object(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Fi
         "the {kind} `{}` is not in the project; the pods wait for it unless the cluster has it",
         reference.name
     );
-    Finding::warning(told).help(help)
+    let missing = match reference.kind {
+        ConfigKind::Secret => Code::SecretMissing,
+        ConfigKind::ConfigMap => Code::ConfigMapMissing,
+    };
+    missing.warning(told).help(help)
 }
 
 fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<'_>) -> Option<Finding> {
@@ -116,7 +119,7 @@ fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<
     if keys.perhaps.contains(key) {
         let told = format!("`{key}` is optional in [secret.{name}], but no pod starts without it");
         let help = format!("write `optional: true` beside the key, or name it in `keys` of [secret.{name}]");
-        return Some(Finding::warning(told).help(help));
+        return Some(Code::SecretKeyMissing.warning(told).help(help));
     }
     let all = || keys.there.iter().chain(&keys.perhaps).map(String::as_str);
     let help = match nearest(key, all()) {
@@ -124,7 +127,11 @@ fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<
         None if all().next().is_none() => "it has no keys at all".to_owned(),
         None => format!("its keys are {}", listed(all())),
     };
-    Some(Finding::error(format!("the {kind} `{name}` has no key `{key}`")).help(help))
+    let lacks = match reference.kind {
+        ConfigKind::Secret => Code::SecretKeyMissing,
+        ConfigKind::ConfigMap => Code::ConfigMapKeyMissing,
+    };
+    Some(lacks.error(format!("the {kind} `{name}` has no key `{key}`")).help(help))
 }
 
 /// Values that are secrets and stand open, and values that nobody has filled in.
@@ -167,13 +174,15 @@ fn literal(name: &str, value: &str) -> Option<Finding> {
             let told =
                 format!("`{name}` looks like a secret, and everybody who may read this object can read it");
             let help = "put it into a .env file that git does not have, name it in a [secret.NAME] of deploy.toml, and use `secretKeyRef`";
-            Some(Finding::warning(told).help(help))
+            Some(Code::SecretInManifest.warning(told).help(help))
         }
     }
 }
 
 fn placeholder(name: &str) -> Finding {
-    Finding::warning(format!("the value of `{name}` looks like a placeholder")).help("write the real value")
+    Code::SecretPlaceholder
+        .warning(format!("the value of `{name}` looks like a placeholder"))
+        .help("write the real value")
 }
 
 /// Beginnings of variables that a frontend's build takes up: in the browser only what was there then counts.
@@ -207,7 +216,7 @@ pub(super) fn of_builds(set: &Set<'_>) -> Vec<Finding> {
             let Some((pointer, first)) = names.first() else { continue };
             let all = listed(names.iter().map(|(_, name)| *name));
             let told = format!("{all}: what the browser gets was fixed when `{ours}` was built, not here");
-            let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            let finding = Code::BuildTimeVariable.note(told);
             let help = format!(
                 "give it to the build, too: `args = {{ {first} = \"…\" }}` under [image.{ours}], and `ARG {first}` in its Dockerfile"
             );

@@ -4,8 +4,8 @@
 //! folders goes with it. minikube keeps `/data`, `/tmp/hostpath_pv` and `/tmp/hostpath-provisioner` over a stop
 //! (`minikube: deploy/kicbase/automount/minikube-automount`; <https://minikube.sigs.k8s.io/docs/handbook/persistent_volumes/>).
 
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::manifest::lint::Set;
 use crate::manifest::lint::at;
 use crate::manifest::lint::listed;
@@ -122,19 +122,21 @@ fn finding(set: &Set<'_>, who: &str, path: &str, writes: bool) -> Option<Finding
             "{who} `{path}` of the node, with the socket of its container runtime: who uses that controls the node"
         );
         return Some(
-            Finding::warning(told).help("leave it out unless the program is there to manage containers"),
+            Code::HostPathDangerous
+                .warning(told)
+                .help("leave it out unless the program is there to manage containers"),
         );
     }
     if writes && (either(&RUNS) || either(&KERNEL)) {
         let told = format!("{who} `{path}` of the node and may write there: as root it controls the node");
         let help = "mount only the folder that it needs, with `readOnly: true`";
-        return Some(Finding::warning(told).help(help));
+        return Some(Code::HostPathDangerous.warning(told).help(help));
     }
     if either(&KEYS) {
         let told = format!(
             "{who} `{path}` of the node, where credentials of the cluster are: a program that reads them can use them"
         );
-        return Some(Finding::warning(told).help("mount only the folder that it needs"));
+        return Some(Code::HostPathDangerous.warning(told).help("mount only the folder that it needs"));
     }
     let within = |list: &[&str]| list.iter().any(|other| is_within(path, other));
     if within(&KEPT) || within(&SYSTEM) || !set.facts.minikube {
@@ -152,7 +154,7 @@ fn finding(set: &Set<'_>, who: &str, path: &str, writes: bool) -> Option<Finding
     } else {
         "files of this machine get there with `minikube mount`, or into the image with `COPY`"
     };
-    Some(Finding { severity: Severity::Note, ..Finding::warning(told) }.help(help))
+    Some(Code::HostPathNotKept.note(told).help(help))
 }
 
 /// `/var/run//x/` as `/run/x`: the former is a link to the latter on every node of minikube.

@@ -145,7 +145,7 @@ fn nothing_selected(selector: &Map<String, Value>, near: &[(&Object, PodTemplate
         "no pod template of the project has the labels {} that this Service selects",
         pairs(selector)
     );
-    let finding = Finding::warning(told);
+    let finding = Code::SelectorMismatch.warning(told);
     let common = |labels: &Value| {
         let keys = selector.keys().filter(|key| labels.get(key.as_str()).is_some()).count();
         let same = selector.iter().filter(|(key, value)| labels.get(key.as_str()) == Some(value)).count();
@@ -186,7 +186,9 @@ fn no_port(asks: &str, target: &Value, containers: &[Container<'_>], who: &str) 
                 (None, Err(_)) => format!("its ports are {}", listed(names)),
             };
             Some(
-                Finding::error(format!("{asks} a port named `{name}`, which {who} does not have")).help(help),
+                Code::ServicePortNotFound
+                    .error(format!("{asks} a port named `{name}`, which {who} does not have"))
+                    .help(help),
             )
         }
         Value::Number(number)
@@ -195,7 +197,8 @@ fn no_port(asks: &str, target: &Value, containers: &[Container<'_>], who: &str) 
             let all = numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             let told = format!("{asks} the port {number}, which {who} does not declare");
             Some(
-                Finding::warning(told)
+                Code::ContainerPortUndeclared
+                    .warning(told)
                     .help(format!("it declares {all}: write that, or declare {number}, too")),
             )
         }
@@ -324,7 +327,9 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
         let all = ports.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let told = format!("`{}` is asked at port {asked}, which `{}` does not have", url.host, service.id());
         return Some(
-            Finding::warning(told).help(format!("its ports are {all} ({})", service.place_of("/spec/ports"))),
+            Code::ServicePortNotFound
+                .warning(told)
+                .help(format!("its ports are {all} ({})", service.place_of("/spec/ports"))),
         );
     }
     let here: Vec<&Object> =
@@ -339,7 +344,7 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
         None => format!("the project's Services are {}", listed(names)),
     };
     let told = format!("`{}` is no Service of the project", url.host);
-    Some(Finding::warning(told).help(help))
+    Some(Code::ServiceNotFound.warning(told).help(help))
 }
 
 pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
@@ -367,7 +372,10 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
                     None => format!("the project's Services are {}", listed(names)),
                 };
                 let told = format!("`{name}` is no Service of the project");
-                found.push(at(object, &format!("{pointer}/service/name"), Finding::warning(told)).help(help));
+                found.push(
+                    at(object, &format!("{pointer}/service/name"), Code::ServiceNotFound.warning(told))
+                        .help(help),
+                );
                 continue;
             };
             let wanted = &service["port"];
@@ -377,7 +385,8 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
             });
             if !fits {
                 let told = format!("`{}` does not have the port that this Ingress sends to", known.id());
-                let finding = at(object, &format!("{pointer}/service/port"), Finding::error(told));
+                let finding =
+                    at(object, &format!("{pointer}/service/port"), Code::ServicePortNotFound.error(told));
                 found.push(finding.help(format!("its ports are in {}", known.place_of("/spec/ports"))));
             }
         }

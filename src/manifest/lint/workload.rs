@@ -1,7 +1,7 @@
 //! Pod templates by themselves: labels, volumes, writers, resources, images.
 
+use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::bind;
@@ -30,7 +30,7 @@ pub(super) fn labels(set: &Set<'_>) -> Vec<Finding> {
                 let pointer = below("/spec/selector/matchLabels", key);
                 let labels = object.place_of(&format!("{}/metadata/labels", template.pointer));
                 let help = format!("write the same label under `template.metadata.labels` ({labels})");
-                found.push(at(object, &pointer, Finding::error(told)).help(help));
+                found.push(at(object, &pointer, Code::SelectorMismatch.error(told)).help(help));
             }
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
                     }
                     None => format!("its volumes are {}", listed(names())),
                 };
-                let finding = Finding::error(format!("the pod has no volume `{name}`")).help(help);
+                let finding = Code::VolumeMissing.error(format!("the pod has no volume `{name}`")).help(help);
                 found.push(at(object, &format!("{}/volumeMounts/{index}/name", container.pointer), finding));
             }
         }
@@ -77,12 +77,12 @@ pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
                 let told = format!(
                     "the claim `{name}` is not in the project; the pods wait for it unless the cluster has it"
                 );
-                found.push(at(object, &pointer, Finding::warning(told)).help(help));
+                found.push(at(object, &pointer, Code::ClaimMissing.warning(told)).help(help));
             }
         }
         if let Some(pointer) = owned_by_another(&template, !claimed.is_empty()) {
             let told = "the pod is not root and has no fsGroup: on storage that honours owners it cannot write to its claim";
-            let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            let finding = Code::FsGroupMissing.note(told);
             let help = "add `fsGroup` with the user's group to the pod's securityContext";
             found.push(at(object, &pointer, finding).help(help));
         }
@@ -119,7 +119,10 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
         } else {
             format!("leave `storageClassName` out, or write `{STANDARD}`, which minikube has")
         };
-        found.push(at(object, &format!("{pointer}/storageClassName"), Finding::warning(told)).help(help));
+        found.push(
+            at(object, &format!("{pointer}/storageClassName"), Code::StorageClassMissing.warning(told))
+                .help(help),
+        );
     };
     for object in set.core("PersistentVolumeClaim") {
         check(object, "/spec".to_owned(), &object.value["spec"]);
@@ -155,11 +158,11 @@ pub(super) fn writers(set: &Set<'_>) -> Vec<Finding> {
         if replicas > 1 {
             let told =
                 format!("{replicas} replicas share one volume with an SQLite database, which has one writer");
-            let finding = at(object, "/spec/replicas", Finding::warning(told));
+            let finding = at(object, "/spec/replicas", Code::SqliteShared.warning(told));
             found.push(finding.help("write `replicas: 1` and `strategy: {type: Recreate}`"));
         } else if object.kind() == "Deployment" && replicas == 1 && spec["strategy"]["type"] != "Recreate" {
             let told = "during an update two pods have the SQLite database open, which has one writer";
-            let finding = Finding { severity: Severity::Note, ..Finding::warning(told) };
+            let finding = Code::SqliteShared.note(told);
             found.push(at(object, "/spec/strategy", finding).help("write `strategy: {type: Recreate}`"));
         }
     }
@@ -207,7 +210,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                         let told = format!("this is no amount of {what}");
                         let help =
                             if what == "cpu" { "write `500m` or `2`" } else { "write `256Mi` or `1Gi`" };
-                        found.push(at(object, &pointer(part), Finding::error(told)).help(help));
+                        found.push(at(object, &pointer(part), Code::QuantityInvalid.error(told)).help(help));
                     }
                 }
                 let (request, limit) =
@@ -216,7 +219,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                     && request > limit
                 {
                     let told = format!("the {what} request is larger than the limit");
-                    let finding = at(object, &pointer("requests"), Finding::error(told));
+                    let finding = at(object, &pointer("requests"), Code::RequestExceedsLimit.error(told));
                     found.push(
                         finding.help(format!("raise the limit ({})", object.place_of(&pointer("limits")))),
                     );
@@ -230,7 +233,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                         shown(what, needs),
                         shown(what, node(what).unwrap_or(0))
                     );
-                    let finding = at(object, &pointer("requests"), Finding::warning(told));
+                    let finding = at(object, &pointer("requests"), Code::InsufficientResources.warning(told));
                     found.push(finding.help(grow(what)));
                 }
                 pod = if container.stays() { pod + needs } else { needs.max(pod) };
@@ -249,7 +252,10 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
             let told = format!(
                 "all pods together ask for {sum} {what}, and the node has {has}, of which Kubernetes takes some"
             );
-            found.push(at(object, &format!("{pointer}/spec"), Finding::warning(told)).help(grow(what)));
+            found.push(
+                at(object, &format!("{pointer}/spec"), Code::ClusterCapacityLow.warning(told))
+                    .help(grow(what)),
+            );
         }
     }
     found
@@ -295,18 +301,20 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
             if let Some(meant) = nearest(repository, ours()) {
                 let told = format!("`{image}` is no image of the project");
                 found.push(
-                    at(object, &pointer, Finding::warning(told)).help(format!("did you mean `{meant}`?")),
+                    at(object, &pointer, Code::ImageNameMismatch.warning(told))
+                        .help(format!("did you mean `{meant}`?")),
                 );
             } else if container.value["imagePullPolicy"] == "Never" {
                 let told = format!(
                     "nothing brings `{image}` to the node: it is no image of the project, and its pull policy is Never"
                 );
                 let help = format!("remove `imagePullPolicy`, or build it with [image.{repository}]");
-                found.push(at(object, &pointer, Finding::warning(told)).help(help));
+                found.push(at(object, &pointer, Code::ImageNotOnNode.warning(told)).help(help));
             } else if !image.contains('@') && matches!(image.strip_prefix(repository), Some("" | ":latest")) {
                 let told = format!("`{image}` is another image tomorrow");
                 found.push(
-                    at(object, &pointer, Finding::warning(told)).help("name a tag that stays, or a digest"),
+                    at(object, &pointer, Code::ImageTagMutable.warning(told))
+                        .help("name a tag that stays, or a digest"),
                 );
             }
         }
@@ -320,7 +328,7 @@ pub(super) fn autoscalers(set: &Set<'_>) -> Vec<Finding> {
     for object in scalers {
         if !set.facts.addons.iter().any(|addon| addon == "metrics-server") {
             let told = "an autoscaler does nothing without metrics, and deploy.toml asks for none";
-            let finding = at(object, "/spec", Finding::warning(told));
+            let finding = at(object, "/spec", Code::MetricsServerMissing.warning(told));
             found.push(finding.help("write `addons = [\"metrics-server\"]` under [minikube]"));
         }
         let target = &object.value["spec"]["scaleTargetRef"];
@@ -334,7 +342,10 @@ pub(super) fn autoscalers(set: &Set<'_>) -> Vec<Finding> {
                 None => format!("name a {kind} of the project"),
             };
             let told = format!("`{kind}/{name}` is not in the project");
-            found.push(at(object, "/spec/scaleTargetRef/name", Finding::warning(told)).help(help));
+            found.push(
+                at(object, "/spec/scaleTargetRef/name", Code::AutoscalerTargetMissing.warning(told))
+                    .help(help),
+            );
         }
     }
     found

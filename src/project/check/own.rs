@@ -30,7 +30,7 @@ pub(super) fn own_check(section: Section<'_, '_>) -> Option<Check> {
     let of_service = matches!(probe, Some(Probe::Service { .. }));
     if of_service && when.as_ref().is_some_and(|when| when.value == When::Before) {
         section.lacks(
-            "asks a Service before it is there",
+            "checks a Service before it exists",
             "remove `when`: a Service is asked after the rollout",
         );
     }
@@ -43,11 +43,11 @@ pub(super) fn own_check(section: Section<'_, '_>) -> Option<Check> {
     let from = from.map_or(From::Host, |at| at.value);
     if from == From::Host && probe.as_ref().is_some_and(names_the_host) {
         let help = "add `from = \"cluster\"`; from this machine it is `localhost`";
-        section.lacks(format!("asks `{HOST}`, a name that only the cluster knows"), help);
+        section.lacks(format!("uses `{HOST}`, a name that resolves only in the cluster"), help);
     }
     if from == From::Cluster && probe.as_ref().is_some_and(is_loopback) {
         let help = format!("write `{HOST}` if this machine is meant");
-        section.lacks("asks `localhost` of the cluster, which is the node itself", help);
+        section.lacks("uses `localhost` with `from = \"cluster\"`, which is the node itself", help);
     }
     let check = probe.map(|probe| Check {
         name: name.unwrap_or_default(),
@@ -96,8 +96,10 @@ fn probe(section: &Section<'_, '_>) -> Option<Probe> {
         section.lacks("has a `path` without a `service`", "write the path into the `url`");
     }
     if section.has("tcp") && expect != (Expect { status: None, contains: None }) {
-        section
-            .lacks("expects an answer of a TCP connection", "remove `status` and `contains`, or ask a `url`");
+        section.lacks(
+            "expects a response from a TCP connection",
+            "remove `status` and `contains`, or ask a `url`",
+        );
     }
     let path = path.map_or_else(|| "/".to_owned(), |at| at.value);
     match (url, tcp, service) {
@@ -246,17 +248,17 @@ mod tests {
             ("tcp = 'a'", "`check.tcp` is `a`: write it as `host:port`"),
             ("tcp = 'a b:1'", "`check.tcp` is `a b:1`: write it as `host:port`"),
             ("tcp = { secret = 's' }", "`[check.tcp]` needs `secret` and `key`"),
-            ("service = 'web'\nwhen = 'before'", "`[check]` asks a Service before it is there"),
+            ("service = 'web'\nwhen = 'before'", "`[check]` checks a Service before it exists"),
             ("service = 'web'\nfrom = 'cluster'", "`[check]` says `from` of a Service"),
             ("url = 'http://a/'\npath = '/x'", "`[check]` has a `path` without a `service`"),
-            ("tcp = 'a:1'\nstatus = 200", "`[check]` expects an answer of a TCP connection"),
+            ("tcp = 'a:1'\nstatus = 200", "`[check]` expects a response from a TCP connection"),
             (
                 "tcp = 'host.minikube.internal:11434'",
-                "`[check]` asks `host.minikube.internal`, a name that only the cluster knows",
+                "`[check]` uses `host.minikube.internal`, a name that resolves only in the cluster",
             ),
             (
                 "url = 'http://localhost:11434/'\nfrom = 'cluster'",
-                "`[check]` asks `localhost` of the cluster, which is the node itself",
+                "`[check]` uses `localhost` with `from = \"cluster\"`, which is the node itself",
             ),
         ] {
             assert_eq!(read(lines).unwrap_err(), [told], "{lines}");

@@ -137,12 +137,12 @@ from = "moon"
             "deploy.toml:4:8: `[image.web]` names no context [add `context = \"docker/web\"`, the folder that is built]",
             "deploy.toml:5:1: `image.web.contxt` is not a key of deploy.toml [did you mean `context`?]",
             "deploy.toml:6:12: `image.web.max-size` is `big`: write a size such as `250MB`, `1.5GiB` or `4g`",
-            "deploy.toml:7:8: `image.Web` is no name: it must be a-z and 0-9 in parts joined by / . _ or -, perhaps after a registry (`localhost:5000/`), without a tag",
+            "deploy.toml:7:8: `image.Web` is not a valid name: it must be a-z and 0-9 in parts joined by / . _ or -, perhaps after a registry (`localhost:5000/`), without a tag",
             "deploy.toml:9:1: `[manifests]` names several sources [write a `[[manifests]]` for each of `path`, `kustomize` and `chart`]",
             "deploy.toml:12:9: `[secret.s]` has no source [add `env-file = \".env\"`, `from-env = true`, `files` or `generate`]",
             "deploy.toml:12:9: `[secret.s]` lists `A` twice [keep it in one of `keys`, `optional`, `files` and `generate`]",
             "deploy.toml:13:19: `secret.s.keys` has `b c`, which must be 1 to 253 of a-z, A-Z, 0-9, -, _ and ., and not . or ..",
-            "deploy.toml:13:26: `secret.s.keys` must be a list of texts",
+            "deploy.toml:13:26: `secret.s.keys` must be a list of strings",
             "deploy.toml:15:8: `service.web.path` is `health`: a path begins with `/` and has no spaces",
             "deploy.toml:16:14: `service.web.local-port` is 70000, but must be 1 to 65535",
             "deploy.toml:18:12: `service.api.expect.satus` is not a key of deploy.toml [did you mean `status`?]",
@@ -160,8 +160,7 @@ fn what_is_not_toml_is_told_with_its_place_and_the_rest_is_still_read() {
     );
     assert!(told[0].starts_with("deploy.toml:1:13: "), "{told:?}");
     assert!(
-        told.iter()
-            .any(|line| line == "deploy.toml:3:8: `manifests.path` must be a text in quotes, but is integer"),
+        told.iter().any(|line| line == "deploy.toml:3:8: `manifests.path` must be a string, but is integer"),
         "{told:?}"
     );
     assert!(told.iter().any(|line| line.contains("has local-port 1, and so has `service.a`")), "{told:?}");
@@ -179,25 +178,25 @@ fn a_name_that_stands_twice_is_told_with_both_lines() {
         (
             "[image.web]\ncontext = 'a'\n[[manifests]]\npath = 'k8s'\n[image.\"web\"]\ncontext = 'b'\n",
             format!(
-                "/p/deploy.toml:5:8: `[image.web]` stands twice: first at deploy.toml:1:1 {}",
+                "/p/deploy.toml:5:8: `[image.web]` is defined twice: first at deploy.toml:1:1 {}",
                 below("image.web")
             ),
         ),
         (
             "[minikube]\ncpus = 2\n[[manifests]]\npath = 'k8s'\n  [ minikube ]\n",
             format!(
-                "/p/deploy.toml:5:5: `[minikube]` stands twice: first at deploy.toml:1:1 {}",
+                "/p/deploy.toml:5:5: `[minikube]` is defined twice: first at deploy.toml:1:1 {}",
                 below("minikube")
             ),
         ),
         (
             "[image.api]\ncontext = 'x'\n[image.web]\n  context = 'a'\n\"context\" = 'b'\n[[manifests]]\npath = 'k8s'\n",
-            "/p/deploy.toml:5:1: `context` stands twice: first at deploy.toml:4:3 [keep one of them]"
+            "/p/deploy.toml:5:1: `context` is defined twice: first at deploy.toml:4:3 [keep one of them]"
                 .to_owned(),
         ),
         (
             "[image.web]\ncontext = 'a'\nargs = { A = '1', A = '2' }\n[[manifests]]\npath = 'k8s'\n",
-            "/p/deploy.toml:3:19: `A` stands twice [keep one of them]".to_owned(),
+            "/p/deploy.toml:3:19: `A` is defined twice [keep one of them]".to_owned(),
         ),
     ] {
         let told = told.replace("/p/deploy.toml", "deploy.toml");
@@ -208,7 +207,7 @@ fn a_name_that_stands_twice_is_told_with_both_lines() {
 #[test]
 fn a_byte_order_mark_moves_no_column() {
     let told = mistakes("\u{feff}namespace = 1\n[[manifests]]\npath = 'k'\n");
-    assert_eq!(told, ["deploy.toml:1:13: `namespace` must be a text in quotes, but is integer"]);
+    assert_eq!(told, ["deploy.toml:1:13: `namespace` must be a string, but is integer"]);
 }
 
 #[test]
@@ -231,7 +230,7 @@ fn a_chart_says_what_helm_is_to_do_with_it() {
             "[[manifests]]\nchart = 'c'\nset = { a = 'false', b = [1] }\nmode = 'helm'\n[[binding]]\nkind = 'X'\n[[binding]]\nkind = 'X'\npath = 'spec.list[]'\n"
         ),
         [
-            "deploy.toml:3:26: `manifests.set.b` must be a text, a number, true or false",
+            "deploy.toml:3:26: `manifests.set.b` must be a string, a number, true or false",
             "deploy.toml:4:8: `manifests.mode` is `helm`: write `objects` (we apply what Helm renders) or `release` (Helm installs it)",
             "deploy.toml:5:1: `[binding]` needs `kind` and `path` [write both: `kind = \"Function\"` and `path = \"spec.image\"`]",
             "deploy.toml:9:8: `binding.path` is `spec.list[]`: write keys joined by dots, `[]` after a list: `spec.workers[].image`",

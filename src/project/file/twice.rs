@@ -1,11 +1,11 @@
-//! A name that stands twice in a TOML text: which, and where it stands first, as far as lines tell. Pure.
+//! A name that is defined twice in a TOML text: which, and where it stands first, as far as lines tell. Pure.
 //!
 //! The parser says only that a key is a duplicate. It reads on as if the second table went on with the first, and so
 //! finds each key of the second again: those are no mistakes of their own.
 
 use std::ops::Range;
 
-/// A name that stands twice.
+/// A name that is defined twice.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Twice {
     /// The name, with the brackets of a table.

@@ -57,7 +57,8 @@ fn told(trouble: &Trouble, scene: &Scene) -> String {
         path: "/".to_owned(),
     };
     let found = finding(&candidate(), &question, trouble, scene, &objects());
-    let page = crate::report::fault::Page { look: crate::report::style::Look::BARE, width: None };
+    let page =
+        crate::report::fault::Page { look: crate::report::style::Look::BARE, width: None, source: None };
     crate::report::fault::finding(page, &found).join("\n")
 }
 

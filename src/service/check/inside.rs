@@ -50,7 +50,7 @@ pub(super) fn connect(host: &str, port: u16, limit: Duration) -> String {
 
 /// What the answer of either script says. `began` is when it was asked.
 pub(super) fn answer(printed: &str, limit: Duration, began: Instant) -> Result<Answer, NoAnswer> {
-    let lost = || NoAnswer::Unreachable("the node did not say how it went".to_owned());
+    let lost = || NoAnswer::Unreachable("the node reported no result".to_owned());
     let start = printed
         .find("curl ")
         .filter(|at| *at == 0 || printed[..*at].ends_with('\n'))
@@ -83,7 +83,7 @@ pub(super) fn answer(printed: &str, limit: Duration, began: Instant) -> Result<A
         }
         (Some("curl"), 28) => Err(NoAnswer::Silent(limit)),
         (Some("curl"), 52 | 56) => Err(NoAnswer::Closed),
-        (Some("curl"), 127) => Err(NoAnswer::Unreachable("the node has no `curl` to ask with".to_owned())),
+        (Some("curl"), 127) => Err(NoAnswer::Unreachable("the node has no `curl`".to_owned())),
         (Some("curl"), 35 | 1 | 3 | 8 | 43) => Err(NoAnswer::Garbled(format!("curl error {code}"))),
         (by, code) => Err(NoAnswer::Unreachable(format!("{} error {code}", by.unwrap_or_default()))),
     }
@@ -124,9 +124,9 @@ mod tests {
             ("tcp 6\n", "its name is not known to the node"),
             ("tcp 124\n", "no connection within 5 s"),
             ("tcp 5\n", "the node has no route to it"),
-            ("curl 127 \n", "the node has no `curl` to ask with"),
-            ("", "the node did not say how it went"),
-            ("bash: line 1\n", "the node did not say how it went"),
+            ("curl 127 \n", "the node has no `curl`"),
+            ("", "the node reported no result"),
+            ("bash: line 1\n", "the node reported no result"),
         ] {
             assert_eq!(said(printed), Err(NoAnswer::Unreachable(words.to_owned())), "{printed:?}");
         }

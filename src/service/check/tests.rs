@@ -150,7 +150,7 @@ async fn the_node_asks_where_the_cluster_is_to_ask() {
     let check = Check { from: From::Cluster, ..check(probe) };
     let (checked, _) = asked(&check, None, Some(&inside), None, &[], false).await;
     let finding = checked.finding.unwrap();
-    assert_eq!(finding.message, "`host.minikube.internal:11434` refuses connections, asked from the node");
+    assert_eq!(finding.message, "`host.minikube.internal:11434` refuses connections, checked from the node");
     assert!(finding.help.unwrap().contains("listen on all interfaces"));
 
     let (checked, _) = asked(&check, None, None, None, &[], false).await;
@@ -194,10 +194,10 @@ async fn a_service_is_asked_the_way_it_is_opened() {
     for (check, said) in [
         (through("web", "/api/tasks"), "answers 200"),
         (through("web", "/nothing"), "answers 404"),
-        (through("wbe", "/"), "cannot be asked: there is no Service `wbe`"),
+        (through("wbe", "/"), "cannot be checked: there is no Service `wbe`"),
         (by_name("http://web/api/tasks"), "answers 200"),
         (by_name("http://web.todo.svc.cluster.local/api/tasks"), "answers 200"),
-        (by_name("http://web:81/"), "cannot be asked: the Service `web` is asked at port 80, not at 81"),
+        (by_name("http://web:81/"), "cannot be checked: the Service `web` is asked at port 80, not at 81"),
     ] {
         let cluster = Cluster { client: &client, namespace: &namespace, reach: &reach };
         let (checked, _) = asked(&check, None, None, Some(cluster), &objects(), false).await;

@@ -1,6 +1,7 @@
 //! What is told of a check: what it asks, what came of it, what to do. Pure, and without the host that a Secret names.
 
 use super::Trouble;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::project::Check;
 use crate::project::From;
@@ -14,7 +15,7 @@ pub(super) fn what(probe: &Probe) -> String {
     match probe {
         Probe::Http { url, .. } => format!("GET {url}"),
         Probe::Tcp(address) => format!("TCP {address}"),
-        Probe::TcpOf { secret, key } => format!("TCP, where {key} of {secret} leads"),
+        Probe::TcpOf { secret, key } => format!("TCP address in {key} of {secret}"),
         Probe::Service { name, path, .. } => format!("GET {path} of Service/{name}"),
     }
 }
@@ -26,8 +27,8 @@ pub(super) fn said(trouble: &Trouble) -> String {
             format!("cannot be reached: {why}")
         }
         Trouble::None(why) => why.to_string(),
-        Trouble::Wrong(_, why) | Trouble::Service(why) => why.clone(),
-        Trouble::Unasked(why) => format!("cannot be asked: {why}"),
+        Trouble::Wrong(_, why) | Trouble::Service { why, .. } => why.clone(),
+        Trouble::Unasked(why) => format!("cannot be checked: {why}"),
     }
 }
 
@@ -36,16 +37,28 @@ pub(super) fn finding(check: &Check, trouble: &Trouble) -> Finding {
     let what = match &check.probe {
         Probe::Http { url, .. } => format!("`{url}`"),
         Probe::Tcp(address) => format!("`{address}`"),
-        Probe::TcpOf { secret, key } => format!("what `{key}` of the Secret `{secret}` names"),
+        Probe::TcpOf { secret, key } => format!("the address in `{key}` of the Secret `{secret}`"),
         Probe::Service { name, path, .. } => format!("`{path}` of Service/{name}"),
     };
-    let from = if check.from == From::Cluster { ", asked from the node" } else { "" };
+    let from = if check.from == From::Cluster { ", checked from the node" } else { "" };
     let told = format!("{what} {}{from}", said(trouble));
-    let mut finding = Finding::error(told).about(format!("check {}", check.name)).at(check.place.clone());
+    let mut finding =
+        code(trouble).error(told).about(format!("check {}", check.name)).at(check.place.clone());
     if let Trouble::Wrong(answer, _) = trouble {
         finding = finding.evidence(first_line(&answer.body));
     }
     finding.help(help(check, trouble))
+}
+
+fn code(trouble: &Trouble) -> Code {
+    match trouble {
+        Trouble::Unasked(_) => Code::CheckInvalid,
+        Trouble::Wrong(answer, _) if tls::says_so(answer) => Code::ProtocolMismatch,
+        Trouble::Wrong(..) | Trouble::Service { .. } => Code::CheckFailed,
+        Trouble::None(NoAnswer::Tls(_)) => Code::TlsHandshakeFailed,
+        Trouble::None(NoAnswer::Garbled(_)) => Code::ProtocolMismatch,
+        Trouble::None(_) => Code::CheckUnreachable,
+    }
 }
 
 fn help(check: &Check, trouble: &Trouble) -> String {
@@ -55,23 +68,23 @@ fn help(check: &Check, trouble: &Trouble) -> String {
     };
     match trouble {
         Trouble::Unasked(_) => "fix this check".to_owned(),
-        Trouble::Service(_) => "see `todo status`; or help `path`, `status` and `contains` of this check".to_owned(),
+        Trouble::Service { .. } => "see `todo status`; or correct `path`, `status` and `contains` of this check".to_owned(),
         Trouble::Wrong(answer, _) if tls::says_so(answer) => {
             "the port speaks TLS: write `https://` in the URL of this check".to_owned()
         }
         Trouble::Wrong(..) => {
-            "is it the right program, and does it have this page? Fix that, or `status` and `contains` of this check".to_owned()
+            "check that it is the right program and has this page; or correct `status` and `contains` of this check".to_owned()
         }
-        Trouble::None(NoAnswer::Tls(_)) => "the port speaks TLS: ask `https://…`, and see what its program logs of the handshake".to_owned(),
-        Trouble::None(NoAnswer::Garbled(_)) => "is it `http` or `https` there?".to_owned(),
+        Trouble::None(NoAnswer::Tls(_)) => "the port speaks TLS: use `https://…`, and see what its program logs about the handshake".to_owned(),
+        Trouble::None(NoAnswer::Garbled(_)) => "it may be `http` instead of `https`, or the reverse".to_owned(),
         Trouble::None(_) if on_this_machine => {
             "start it on this machine, and let it listen on all interfaces (Ollama: `OLLAMA_HOST=0.0.0.0 ollama serve`); a firewall must let the node in".to_owned()
         }
         Trouble::None(_) => match &check.probe {
             Probe::TcpOf { key, .. } => format!(
-                "are host and port in `{key}` right, and is the database awake? A firewall, a VPN or its list of allowed addresses may be in the way"
+                "check the host and port in `{key}`, and that the database runs; a firewall, a VPN or its list of allowed addresses may block the connection"
             ),
-            _ => "is the address right, and does it run? A firewall or a VPN may be in the way".to_owned(),
+            _ => "check the address, and that it runs; a firewall or a VPN may block the connection".to_owned(),
         },
     }
 }

@@ -43,7 +43,7 @@ pub async fn serve(
 ) -> Result<()> {
     let key = spec.key();
     let doing = || format!("cannot use the folder {}", store.folder().display());
-    let Some(claim) = store.claim(&key).or_coded(Code::PortForwardFailed, Kind::Service, doing)? else {
+    let Some(claim) = store.claim(&key).or_fault(Code::PortForwardFailed, Kind::Service, doing)? else {
         return Ok(());
     };
     let client =
@@ -54,7 +54,7 @@ pub async fn serve(
     let forward = Forward::open_again(&client, &spec.namespace, &spec.service, name, spec.local_port, before);
     let forward = forward
         .await
-        .or_coded(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
+        .or_fault(Code::PortForwardFailed, Kind::Service, || "cannot listen on 127.0.0.1".to_owned())?;
     let record = Record {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -65,7 +65,7 @@ pub async fn serve(
         trouble: None,
         ended: None,
     };
-    store.write(&record).or_coded(Code::PortForwardFailed, Kind::Service, doing)?;
+    store.write(&record).or_fault(Code::PortForwardFailed, Kind::Service, doing)?;
     note(
         run,
         store,
@@ -89,7 +89,7 @@ pub async fn serve(
     note(run, store, &key, ended.as_deref().unwrap_or("asked to end"));
     // A record that says why it ended stays for `status`.
     let keep = ended.is_some() && store.update(&key, |record| record.ended = ended).unwrap_or(false);
-    store.release(&key, claim, keep).or_coded(Code::PortForwardFailed, Kind::Service, doing)
+    store.release(&key, claim, keep).or_fault(Code::PortForwardFailed, Kind::Service, doing)
 }
 
 /// Ends when the record is removed; until then it says why connections fail.

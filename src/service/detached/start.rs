@@ -100,7 +100,7 @@ impl Detached {
 /// Why there is none, with what its process said.
 pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
     let store = Store::of(&run.world).ok_or_else(|| {
-        io::Error::new(io::ErrorKind::NotFound, "there is no home folder, and XDG_STATE_HOME names none")
+        io::Error::new(io::ErrorKind::NotFound, "there is no home directory, and XDG_STATE_HOME is not set")
     })?;
     store.create()?;
     // What leads to a cluster that is gone may have the port.
@@ -145,7 +145,7 @@ pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
 
 fn start(run: &Run, store: &Store, key: &str, spec: &Spec) -> io::Result<Background> {
     let program = run.world.program.clone();
-    let program = program.ok_or_else(|| io::Error::other("the system does not say where `todo` is"))?;
+    let program = program.ok_or_else(|| io::Error::other("cannot determine the path of `todo`"))?;
     let call = Call::new(program).args([COMMAND.to_owned(), serde_json::to_string(spec)?]);
     // Not the project's folder: a process keeps its own from being deleted on Windows, and from being unmounted.
     call.folder(store.folder()).detach(run, store.log(key)?)

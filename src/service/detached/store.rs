@@ -139,7 +139,7 @@ impl Store {
                 }
             }
             if Instant::now() > deadline {
-                let why = format!("it does not end within {} s", ENDING.as_secs());
+                let why = format!("it did not exit within {} s", ENDING.as_secs());
                 return Err(io::Error::new(ErrorKind::TimedOut, why));
             }
             tokio::time::sleep(LOOK).await;

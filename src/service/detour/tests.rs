@@ -44,7 +44,7 @@ async fn forwarded() -> kube::Client {
 #[track_caller]
 fn is_a_detour_with_its_reason(proved: &Proved, from: SocketAddr) {
     assert!(proved.forward.is_some(), "{proved:?}");
-    assert!(proved.notes[0].starts_with(&format!("http://{from}/ ")), "{:?}", proved.notes);
+    assert!(proved.notes[0].message.starts_with(&format!("http://{from}/ ")), "{:?}", proved.notes);
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn a_node_that_is_silent_altogether_cannot_be_reached() {
     let (result, _) = proved(&behind(port), &known, &forwarded().await, LONG).await;
     let proved = result.unwrap();
     is_a_detour_with_its_reason(&proved, port);
-    assert!(proved.notes[0].contains("it runs in a virtual machine"), "{:?}", proved.notes);
+    assert!(proved.notes[0].message.contains("it runs in a virtual machine"), "{:?}", proved.notes);
 }
 
 #[tokio::test]

@@ -134,7 +134,7 @@ fn fields(failing: &probe::Failing) -> Vec<&str> {
     failing.fields.iter().map(String::as_str).collect()
 }
 
-fn memory_limit(symptom: &Symptom, scene: &Scene<'_>) -> Option<String> {
+pub(super) fn memory_limit(symptom: &Symptom, scene: &Scene<'_>) -> Option<String> {
     scene.field(symptom, &["resources/limits/memory"]).filter(|at| at.ends_with("/memory"))
 }
 

@@ -1,0 +1,90 @@
+//! The pages of `todo help`: the sections of docs/findings.md by code, and the parts of the README that people look up.
+//!
+//! Help for commands is clap's (`cli`).
+
+use crate::event::Code;
+
+const FINDINGS: &str = include_str!("../docs/findings.md");
+const README: &str = include_str!("../README.md");
+
+/// What can be looked up beside commands and codes, and the README's heading of each.
+pub const TOPICS: [(&str, &str); 4] = [
+    ("annotations", "Annotations"),
+    ("deploy.toml", "deploy.toml"),
+    ("exit-codes", "Exit codes"),
+    ("health", "When is it healthy?"),
+];
+
+/// The page of a code or a topic, without blank lines at its ends.
+#[must_use]
+pub fn page(topic: &str) -> Option<&'static str> {
+    if let Some(code) = Code::ALL.iter().find(|code| code.as_str() == topic) {
+        return section(FINDINGS, "### ", code.as_str());
+    }
+    let (_, heading) = TOPICS.iter().find(|(name, _)| *name == topic)?;
+    section(README, "## ", heading)
+}
+
+/// The section of `text` under `heading`, up to the next heading of the same level or a higher one.
+fn section<'a>(text: &'a str, level: &str, heading: &str) -> Option<&'a str> {
+    let line = format!("{level}{heading}\n");
+    let start = if text.starts_with(&line) { 0 } else { text.find(&format!("\n{line}"))? + 1 };
+    let body = start + line.len();
+    let ends = |line: &str| line.starts_with("# ") || line.starts_with("## ") || line.starts_with(level);
+    let mut fenced = false;
+    let mut end = body;
+    for line in text[body..].split_inclusive('\n') {
+        fenced ^= line.starts_with("```");
+        if !fenced && ends(line) {
+            break;
+        }
+        end += line.len();
+    }
+    Some(text[start..end].trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::FINDINGS;
+    use super::TOPICS;
+    use super::page;
+    use super::section;
+    use crate::event::Code;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_code_has_one_page_that_explains_it_and_shows_it() {
+        let listed: Vec<&str> = FINDINGS.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+        let known: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        let pages: BTreeSet<&str> = listed.iter().copied().collect();
+        let missing: Vec<&&str> = known.difference(&pages).collect();
+        let unknown: Vec<&&str> = pages.difference(&known).collect();
+        assert!(missing.is_empty(), "docs/findings.md lacks {missing:?}");
+        assert!(unknown.is_empty(), "docs/findings.md has {unknown:?}, which are no codes");
+        assert_eq!(listed.len(), pages.len(), "docs/findings.md lists a code twice");
+        for code in known {
+            let page = page(code).unwrap();
+            assert!(page.contains("Fix: "), "{code}: what to do is not said");
+            assert!(page.contains(&format!("[{code}]: ")), "{code}: an example is missing");
+        }
+    }
+
+    #[test]
+    fn every_topic_has_its_part_of_the_readme() {
+        for (topic, heading) in TOPICS {
+            let page = page(topic).unwrap_or_else(|| panic!("{topic}"));
+            assert!(page.starts_with(&format!("## {heading}")) && page.lines().count() > 5, "{topic}");
+        }
+    }
+
+    #[test]
+    fn a_section_ends_where_the_next_begins() {
+        let text = "# t\n## a\none\n### b\n```\n## not a heading\n```\n### c\nlast\n## d\n";
+        assert_eq!(section(text, "### ", "b"), Some("### b\n```\n## not a heading\n```"));
+        assert_eq!(
+            section(text, "## ", "a"),
+            Some("## a\none\n### b\n```\n## not a heading\n```\n### c\nlast")
+        );
+        assert_eq!(section(text, "## ", "e"), None);
+    }
+}
