@@ -144,6 +144,9 @@ pub struct Init {
     /// Answer yes to every question
     #[arg(short, long)]
     pub yes: bool,
+    /// List every way to deploy this folder, and write nothing
+    #[arg(long)]
+    pub list: bool,
 }
 
 /// Flags of `rollback`.

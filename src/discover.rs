@@ -1,15 +1,24 @@
 //! A tree that has never heard of `todo` → what its deploy.toml would say, and why.
 //!
-//! Not a guess by one file's name: whatever speaks of the deployment (Dockerfiles, compose files, charts, kustomizations,
-//! manifests, scripts, `.env` examples) is evidence, and each answer names the evidence it rests on. Pure but for
-//! [`tree::look`]: a listing and texts in, a [`proposal::Proposal`] out, so that what is proposed for a tree can be compared.
+//! Not a guess by one file's name: whatever speaks of the deployment is evidence, and each answer names the evidence it
+//! rests on. Pure but for [`tree::look`]: a listing and texts in, a [`proposal::Proposal`] out, so that what is proposed
+//! for a tree can be compared. The rules stand in `docs/init.md`.
 //!
-//! Read [`tree`], then the readers ([`dockerfile`], [`compose`], [`script`], [`chart`], [`kustomization`]), then [`way`] (which
-//! of several packagings), [`naming`] (which image is whose) and [`proposal`]; [`toml`] and [`generate`] write it down.
+//! Read [`tree`]; then the readers, which only report ([`evidence`], [`script`], [`skaffold`], [`tiltfile`], [`devspace`],
+//! [`garden`], [`dockerfile`], [`compose`], [`chart`], [`kustomization`]); then what decides: [`way`] (which of several
+//! packagings), [`naming`] (which image is whose), [`context`] (how it is built) and [`proposal`]. [`toml`] and [`generate`]
+//! write it down.
 
 pub mod chart;
+pub mod collection;
 pub mod compose;
+pub mod context;
+pub mod copies;
+mod declared;
+pub mod devspace;
 pub mod dockerfile;
+pub mod evidence;
+pub mod garden;
 pub mod generate;
 pub mod keys;
 pub mod kustomization;
@@ -18,6 +27,9 @@ pub mod opened;
 pub mod proposal;
 pub mod script;
 pub mod shell;
+pub mod skaffold;
+pub mod tiltfile;
 pub mod toml;
 pub mod tree;
+pub mod variant;
 pub mod way;

@@ -20,6 +20,7 @@ pub mod render;
 pub mod shared;
 pub mod yaml;
 
+mod given;
 mod glob;
 mod identity;
 mod kustomize;

@@ -176,6 +176,8 @@ pub struct Chart {
     pub values: Vec<PathBuf>,
     /// Single values, by their path in the values as Helm's `--set` writes it.
     pub set: BTreeMap<String, Set>,
+    /// Single values that the environment or `.env` has: the name of the variable by the path, and where that is written.
+    pub set_env: BTreeMap<String, (String, Place)>,
     /// Who installs it.
     pub mode: Mode,
 }

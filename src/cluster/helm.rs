@@ -185,7 +185,7 @@ pub async fn upgrade(
 ) -> fault::Result<()> {
     let helm = chart::helm(run, "this release")?;
     let call = at.call(&helm, &["upgrade", "--install", &chart.release]);
-    let mut call = chart::with_values(call, chart).folder(root);
+    let mut call = chart::with_values(run, root, call, chart).folder(root);
     if let Some((program, arguments)) = renderer.split_first() {
         let version = chart::version(run, &helm).await.ok().flatten();
         if version.is_some_and(|version| version >= Version(4, 0, 0)) {

@@ -5,10 +5,12 @@
 
 use super::naming::Use;
 use super::tree::Tree;
+use super::tree::ends;
 use super::tree::file_name;
 use super::tree::is_dockerfile;
 use super::tree::join;
 use super::tree::parent;
+use super::variant::distance;
 use crate::event::Place;
 use crate::manifest::bind::repository;
 use crate::manifest::yaml::documents;
@@ -87,17 +89,26 @@ fn read(tree: &Tree, path: &str) -> Option<Chart> {
 /// The values file that is meant for a machine like this one, beside the chart's own `values.yaml`.
 #[must_use]
 pub fn local_values(tree: &Tree, folder: &str) -> Option<String> {
-    const MEANT: [&str; 5] = ["local", "minikube", "dev", "development", "kind"];
-    MEANT
-        .iter()
-        .flat_map(|word| {
-            ["yaml", "yml"].map(|end| {
-                [format!("values-{word}.{end}"), format!("values.{word}.{end}"), format!("{word}.{end}")]
-            })
-        })
-        .flatten()
-        .map(|name| join(folder, &name))
-        .find(|path| tree.files.contains(path))
+    let files = values_files(tree, folder);
+    let near = files.into_iter().filter(|file| distance(file_name(file)) < distance(""));
+    near.min_by_key(|file| (distance(file_name(file)), file.clone()))
+}
+
+/// The values files of a chart beside its own `values.yaml`.
+#[must_use]
+pub fn values_files(tree: &Tree, folder: &str) -> Vec<String> {
+    let named = |path: &&str| {
+        let stem = file_name(path).rsplit_once('.').map_or("", |(stem, _)| stem);
+        let begins =
+            stem.starts_with("values-") || stem.starts_with("values.") || stem.starts_with("values_");
+        let word =
+            ["local", "minikube", "dev", "development", "prod", "production", "staging"].contains(&stem);
+        ends(path, &["yaml", "yml"])
+            && (begins || word)
+            && !stem.contains("schema")
+            && !stem.contains("example")
+    };
+    tree.inside(folder).filter(named).map(str::to_owned).collect()
 }
 
 /// The images that its values and templates name, with `values` over its own.

@@ -24,10 +24,12 @@ pub struct Found {
     pub outside: bool,
     /// Whether it lies where examples and tests do.
     pub aside: bool,
-    /// The folder that it is built from, and what says so.
+    /// The folder that it is built from: of what states one, what holds; else where the files are that it copies.
     pub context: String,
+    /// The folder where the files are that it copies.
+    pub layout: String,
     /// Why that folder.
-    pub why_context: String,
+    pub why_layout: String,
     /// The ports of its `EXPOSE`s, or of its last command where it exposes none.
     pub ports: Vec<u16>,
     /// The user of the last stage, where it is a number.
@@ -52,7 +54,34 @@ pub fn all(tree: &Tree) -> Vec<Found> {
 /// Whether it lies where examples and tests do.
 #[must_use]
 pub fn is_aside(path: &str) -> bool {
-    const ASIDE: [&str; 8] = ["test", "tests", "e2e", "example", "examples", "samples", "docs", "benches"];
+    const ASIDE: [&str; 26] = [
+        "test",
+        "tests",
+        "e2e",
+        "it",
+        "spec",
+        "specs",
+        "example",
+        "examples",
+        "sample",
+        "samples",
+        "demo",
+        "docs",
+        "doc",
+        "website",
+        "third_party",
+        ".github",
+        "hack",
+        "ci",
+        "archive",
+        "archived",
+        "_archived",
+        "benches",
+        "testing",
+        "integration-tests",
+        "fixtures",
+        "testdata",
+    ];
     parent(path).split('/').any(|part| ASIDE.contains(&part))
 }
 
@@ -119,7 +148,8 @@ fn read(tree: &Tree, path: &str) -> Found {
         outside: path.starts_with(".."),
         aside: is_aside(&if path.starts_with("..") { join(&tree.place, path) } else { path.to_owned() }),
         context: parent(path).to_owned(),
-        why_context: String::new(),
+        layout: parent(path).to_owned(),
+        why_layout: String::new(),
         ports: Vec::new(),
         uid: None,
         health: None,
@@ -128,7 +158,10 @@ fn read(tree: &Tree, path: &str) -> Found {
     let Ok(read) = read else { return found };
     let sources: Vec<&str> =
         read.copies.iter().flat_map(|copy| &copy.sources).flatten().map(String::as_str).collect();
-    (found.context, found.why_context) = context(tree, path, &sources);
+    if !read.copies.is_empty() {
+        (found.layout, found.why_layout) = context(tree, path, &sources, &paths_within(&read));
+        found.context.clone_from(&found.layout);
+    }
     let mut stage = read.stages.get(read.target);
     let mut command = String::new();
     while let Some(at) = stage {
@@ -153,7 +186,7 @@ fn read(tree: &Tree, path: &str) -> Found {
 }
 
 /// The folder where the files are that it copies: its own, one above, or one that is called like it.
-fn context(tree: &Tree, path: &str, sources: &[&str]) -> (String, String) {
+fn context(tree: &Tree, path: &str, sources: &[&str], within: &[String]) -> (String, String) {
     let own = parent(path);
     let named: Vec<&str> = sources.iter().copied().filter(|source| *source != ".").collect();
     let score = |folder: &str| {
@@ -166,14 +199,21 @@ fn context(tree: &Tree, path: &str, sources: &[&str]) -> (String, String) {
     // The folders above the one we stand in, as far as the repository goes.
     let depth = tree.place.split('/').filter(|part| !part.is_empty()).count();
     let above: Vec<String> = (1..=depth).map(|ups| vec![".."; ups].join("/")).collect();
+    let holding = holding(tree, &named);
     let candidates: Vec<&str> = upwards(own)
         .chain(called.iter().map(String::as_str))
         .chain(above.iter().map(String::as_str))
+        .chain(holding.iter().map(String::as_str))
         .collect();
     let full = |folder: &&&str| score(folder).0 == named.len();
     let sure: Vec<&&str> = candidates.iter().filter(full).collect();
     let alone = !folder_has_sources(tree, own, own);
-    let best = if named.iter().all(|source| source.contains('*')) {
+    // What it does with the files after `COPY . .` says where they must have been.
+    let has_all = |folder: &&&str| within.iter().all(|path| tree.matches(&join(folder, path)));
+    let by_use = candidates.iter().find(has_all).copied().filter(|_| !within.is_empty());
+    let best = if let Some(folder) = by_use.filter(|folder| score(folder).0 == named.len()) {
+        folder
+    } else if named.iter().all(|source| source.contains('*')) {
         // Nothing but `COPY . .`: its own folder, unless that holds nothing else than Dockerfiles.
         let elsewhere =
             called.first().map(String::as_str).or_else(|| sure.iter().map(|f| **f).find(|f| *f != own));
@@ -186,10 +226,66 @@ fn context(tree: &Tree, path: &str, sources: &[&str]) -> (String, String) {
     };
     let why = match named.iter().find(|source| tree.matches(&join(best, source))) {
         Some(source) if best != own => format!("`{source}`, which it copies, is in `{}`", shown(best)),
+        _ if best != own && by_use == Some(best) => {
+            format!("`{}`, which it goes to, is in `{}`", within[0], shown(best))
+        }
         _ if best != own => format!("its own folder holds nothing to copy, `{}` does", shown(best)),
         _ => String::new(),
     };
     (best.to_owned(), why)
+}
+
+/// The one folder that holds every file that is copied by name, wherever it lies; none where several do.
+fn holding(tree: &Tree, named: &[&str]) -> Option<String> {
+    let plain: Vec<&&str> = named.iter().filter(|source| !source.contains(['*', '?', '['])).collect();
+    let first = plain.first()?;
+    let end = format!("/{first}");
+    let folders = tree.files.iter().filter_map(|file| file.strip_suffix(&end));
+    let mut all = folders.filter(|folder| {
+        !is_aside(&join(folder, "x")) && plain.iter().all(|source| tree.matches(&join(folder, source)))
+    });
+    let one = all.next().map(str::to_owned);
+    one.filter(|_| all.next().is_none())
+}
+
+/// The paths below the copied context that a Dockerfile works with: its `WORKDIR`s, and what its commands name.
+fn paths_within(read: &Dockerfile) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    let (mut folder, mut root) = ("/".to_owned(), None::<String>);
+    for one in &read.instructions {
+        let words: Vec<&str> =
+            one.rest.split([' ', '\t', ',', '"', '[', ']']).filter(|word| !word.is_empty()).collect();
+        match one.keyword.as_str() {
+            "FROM" => (folder, root) = ("/".to_owned(), None),
+            "WORKDIR" => {
+                let to = one.rest.trim();
+                folder = if to.starts_with('/') { to.to_owned() } else { format!("{folder}/{to}") };
+                let below = root.as_deref().and_then(|root| folder.strip_prefix(root)?.strip_prefix('/'));
+                paths.extend(below.map(str::to_owned));
+            }
+            "COPY" | "ADD" => {
+                let plain: Vec<&&str> = words.iter().filter(|word| !word.starts_with("--")).collect();
+                if let [&".", to] | [&"./", to] = plain[..] {
+                    let to = join(&folder, to);
+                    root = Some(format!("/{}", to.trim_matches('/')));
+                }
+            }
+            "RUN" | "CMD" | "ENTRYPOINT" if root.is_some() => {
+                const BEFORE: [&str; 6] = ["-r", "--prefix", "--project", "-f", "cd", "--file"];
+                for pair in words.windows(2) {
+                    let named =
+                        BEFORE.contains(&pair[0]) || pair[1].starts_with("./") && words.contains(&"go");
+                    let path = pair[1].trim_start_matches("./").trim_end_matches("...").trim_end_matches('/');
+                    if named && path.contains('/') && !path.starts_with('/') && !path.contains(['$', '*']) {
+                        paths.push(path.to_owned());
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    paths.retain(|path| !path.contains('$'));
+    paths
 }
 
 /// Whether a folder has anything that a build could want beside Dockerfiles and scripts of the deployment.
@@ -295,6 +391,17 @@ mod tests {
         assert_eq!(context(&files)[0].1, "");
         let files = [("Dockerfile.api", "FROM a\nCOPY api/main.py .\n"), ("api/main.py", "")];
         assert_eq!(context(&files)[0].1, "");
+        let text = "FROM a\nWORKDIR /app\nCOPY . .\nWORKDIR /app/services/api\nRUN go build -o api\n";
+        let files = [("infra/api.Dockerfile", text), ("services/api/main.go", ""), ("go.mod", "")];
+        assert_eq!(context(&files)[0].1, "");
+        let text = "FROM a\nWORKDIR /app\nCOPY . .\nRUN go build ./cmd/api\n";
+        let files = [("build/api/Dockerfile", text), ("api/x", ""), ("cmd/api/main.go", "")];
+        assert_eq!(context(&files)[0].1, "");
+        let text = "FROM a\nCOPY requirements.txt .\nCOPY . .\n";
+        let files = [("docker/api.Dockerfile", text), ("backend/requirements.txt", ""), ("x", "")];
+        assert_eq!(context(&files)[0].1, "backend", "the only folder that has it");
+        let files = [("web/Dockerfile", "FROM a\nRUN x\n"), ("x", "")];
+        assert_eq!(context(&files)[0].1, "web", "it copies nothing");
     }
 
     #[test]

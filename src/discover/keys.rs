@@ -81,26 +81,136 @@ fn blanks(text: &str) -> Vec<String> {
     text.lines().filter(empty).flat_map(keys).collect()
 }
 
-/// Whether a variable of that name guards something.
+/// Whether a variable, or a path in a chart's values, of that name guards something.
+///
+/// The name decides by its words, never the value by being equal to another one. In doubt it does: that costs a line in
+/// `.env`, and the contrary a credential in git.
 #[must_use]
 pub fn is_secret(key: &str) -> bool {
-    const WORDS: [&str; 9] = [
-        "PASSWORD",
-        "PASSWD",
-        "SECRET",
-        "TOKEN",
-        "API_KEY",
-        "APIKEY",
-        "PRIVATE_KEY",
-        "ACCESS_KEY",
-        "CREDENTIAL",
+    const WORDS: [&str; 17] = [
+        "password",
+        "passwd",
+        "pass",
+        "pwd",
+        "passphrase",
+        "secret",
+        "secrets",
+        "token",
+        "credential",
+        "credentials",
+        "apikey",
+        "jwt",
+        "salt",
+        "pepper",
+        "dsn",
+        "htpasswd",
+        "key",
     ];
-    let key = key.to_ascii_uppercase();
-    let lasts = ["_MINUTES", "_SECONDS", "_EXPIRE", "_DAYS", "_URL", "_ALGORITHM", "_LIFETIME"];
-    (WORDS.iter().any(|word| key.contains(word)) && !lasts.iter().any(|end| key.ends_with(end)))
-        || key.ends_with("_KEY") && !key.contains("PUBLIC")
-        || key.ends_with("DATABASE_URL")
-        || key.ends_with("_DSN")
+    // What is said about a secret, or told to everybody.
+    const ENDS: [&str; 33] = [
+        "file",
+        "path",
+        "dir",
+        "host",
+        "port",
+        "name",
+        "user",
+        "username",
+        "id",
+        "ttl",
+        "length",
+        "min",
+        "max",
+        "count",
+        "policy",
+        "regex",
+        "rounds",
+        "algorithm",
+        "header",
+        "prefix",
+        "type",
+        "enabled",
+        "required",
+        "field",
+        "issuer",
+        "audience",
+        "timeout",
+        "minutes",
+        "seconds",
+        "days",
+        "hours",
+        "url",
+        "create",
+    ];
+    const BEGINS: [&str; 8] = ["allow", "enable", "disable", "no", "require", "is", "use", "public"];
+    // Their values are addresses, and these addresses have passwords in them.
+    const ADDRESSES: [&str; 13] = [
+        "database",
+        "db",
+        "mongo",
+        "mongodb",
+        "postgres",
+        "postgresql",
+        "mysql",
+        "redis",
+        "amqp",
+        "rabbitmq",
+        "webhook",
+        "broker",
+        "connection",
+    ];
+    let words = words(key);
+    let last = words.last().map_or("", String::as_str);
+    let has = |word: &str| words.iter().any(|known| known == word);
+    if key == "PWD"
+        || has("public")
+        || words.starts_with(&["vite".to_owned()])
+        || key.starts_with("REACT_APP_")
+    {
+        return false;
+    }
+    if matches!(last, "url" | "uri" | "string" | "dsn") {
+        return last == "dsn" || words.iter().any(|word| ADDRESSES.contains(&word.as_str()));
+    }
+    if key.to_ascii_uppercase().ends_with("ACCESS_KEY_ID") {
+        return true;
+    }
+    let lasts = ["expire", "expires", "expiry", "expiration", "lifetime", "min", "max"];
+    let told = ENDS.contains(&last)
+        || words.first().is_some_and(|word| BEGINS.contains(&word.as_str()))
+        || lasts.iter().any(|word| has(word));
+    !told && words.iter().any(|word| WORDS.contains(&word.as_str()))
+}
+
+/// The words of a name in small letters: `llmApiKey`, `LLM_API_KEY` and `llm-api.key` have the same.
+fn words(key: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut lower = false;
+    for letter in key.chars() {
+        let separates = !letter.is_ascii_alphanumeric();
+        if (separates || letter.is_ascii_uppercase() && lower)
+            && words.last().is_some_and(|word| !word.is_empty())
+        {
+            words.push(String::new());
+        }
+        lower = letter.is_ascii_lowercase() || letter.is_ascii_digit();
+        if let Some(word) = words.last_mut().filter(|_| !separates) {
+            word.push(letter.to_ascii_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// Whether a value gives itself away: a password in an address, a private key, a key of a well-known service.
+#[must_use]
+pub fn is_secret_value(value: &str) -> bool {
+    use crate::project::clear::Clear;
+    let user = value.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next()?.rsplit_once('@'));
+    let password =
+        user.and_then(|(user, _)| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty());
+    let lower = value.to_ascii_lowercase();
+    password || lower.contains("password=") || crate::project::clear::look("", value) == Some(Clear::Secret)
 }
 
 /// Whether any random value would do, because nobody outside of the application knows it.
@@ -128,14 +238,36 @@ mod tests {
 
     #[test]
     fn what_guards_something_is_told_by_its_name() {
-        for key in
-            ["OPENAI_API_KEY", "DATABASE_URL", "JWT_SECRET", "DB_PASSWORD", "GITHUB_TOKEN", "SECRET_KEY"]
-        {
+        for key in [
+            "OPENAI_API_KEY",
+            "DATABASE_URL",
+            "JWT_SECRET",
+            "DB_PASSWORD",
+            "GITHUB_TOKEN",
+            "SECRET_KEY",
+            "secrets.databaseUrl",
+            "llm.apiKey",
+            "AWS_ACCESS_KEY_ID",
+            "SENTRY_DSN",
+            "MONGO_URI",
+        ] {
             assert!(is_secret(key), "{key}");
         }
-        for key in
-            ["LOG_LEVEL", "ACCESS_TOKEN_EXPIRE_MINUTES", "PORT", "NEXT_PUBLIC_API_URL", "JWT_ALGORITHM"]
-        {
+        for key in [
+            "LOG_LEVEL",
+            "ACCESS_TOKEN_EXPIRE_MINUTES",
+            "PORT",
+            "NEXT_PUBLIC_API_URL",
+            "JWT_ALGORITHM",
+            "POSTGRES_USER",
+            "MIN_PASSWORD_LENGTH",
+            "ALLOW_EMPTY_PASSWORD",
+            "BYPASS",
+            "MONKEY",
+            "PASSENGERS",
+            "API_URL",
+            "SECRET_NAME",
+        ] {
             assert!(!is_secret(key), "{key}");
         }
         for key in ["JWT_SECRET", "BETTER_AUTH_SECRET", "SECRET_KEY", "SESSION_SECRET"] {

@@ -7,6 +7,7 @@ use super::tree::Tree;
 use super::tree::file_name;
 use super::tree::join;
 use super::tree::parent;
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
@@ -49,11 +50,11 @@ pub fn all(tree: &Tree) -> Vec<Kustomization> {
     tree.texts.keys().filter(named).map(|path| read_one(tree, path)).collect()
 }
 
-/// Those that no other one is made of.
+/// Those that no other one is made of, and those that are `applied` as they are.
 #[must_use]
-pub fn tops(all: &[Kustomization]) -> Vec<&Kustomization> {
+pub fn tops<'k>(all: &'k [Kustomization], applied: &dyn Fn(&str) -> bool) -> Vec<&'k Kustomization> {
     let used = |one: &Kustomization| all.iter().any(|other| other.resources.contains(&one.folder));
-    all.iter().filter(|one| !one.component && !used(one)).collect()
+    all.iter().filter(|one| !one.component && (!used(one) || applied(&one.folder))).collect()
 }
 
 /// Every file that some kustomization reads.
@@ -68,6 +69,15 @@ pub fn objects(tree: &Tree, all: &[Kustomization], folder: &str) -> (Vec<Object>
     let (mut objects, mut found) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     gather(tree, all, folder, &mut seen, &mut objects, &mut found);
+    let mut ids = BTreeSet::new();
+    for object in &objects {
+        if !ids.insert(object.id()) {
+            let words = format!("kustomize refuses it: {} is there twice", object.id());
+            found.push(
+                Code::ObjectDuplicate.error(words).at(object.place.clone()).help("remove one of the two"),
+            );
+        }
+    }
     (objects, found)
 }
 
@@ -195,7 +205,7 @@ mod tests {
         );
         let all = all(&tree);
         assert_eq!(
-            tops(&all).iter().map(|one| one.folder.as_str()).collect::<Vec<_>>(),
+            tops(&all, &|_| false).iter().map(|one| one.folder.as_str()).collect::<Vec<_>>(),
             ["k8s/overlays/dev"]
         );
         let (objects, found) = objects(&tree, &all, "k8s/overlays/dev");

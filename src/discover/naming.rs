@@ -4,9 +4,11 @@
 //! alike. Each kind of evidence has a weight, the heaviest decides, and equal weights are a doubt that a person settles.
 
 use super::compose::Compose;
+use super::context::mounts_sources;
 use super::dockerfile;
 use super::dockerfile::Found;
-use super::script::Scripts;
+use super::evidence::Evidence;
+use super::evidence::Rank;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::bind::repository;
@@ -92,13 +94,13 @@ pub struct Matched {
 
 /// Everything that speaks of images.
 #[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
+pub struct Inputs<'a> {
     /// The Dockerfiles.
     pub dockerfiles: &'a [Found],
     /// The mentions.
     pub uses: &'a [Use],
-    /// The scripts.
-    pub scripts: &'a Scripts,
+    /// What is stated.
+    pub evidence: &'a Evidence,
     /// The compose files.
     pub composes: &'a [Compose],
     /// The project's folder.
@@ -109,17 +111,17 @@ pub struct Evidence<'a> {
 
 /// Weighs everything.
 #[must_use]
-pub fn matched(evidence: Evidence<'_>) -> Matched {
+pub fn matched(inputs: Inputs<'_>) -> Matched {
     let mut names: Vec<&Use> = Vec::new();
-    for one in evidence.uses {
+    for one in inputs.uses {
         if !names.iter().any(|known| known.repository == one.repository) {
             names.push(one);
         }
     }
     let mut pairs: Vec<(u32, usize, usize, String)> = Vec::new();
     for (name, one) in names.iter().enumerate() {
-        for (file, found) in evidence.dockerfiles.iter().enumerate() {
-            if let Some((weight, why)) = weigh(evidence, one, found) {
+        for (file, found) in inputs.dockerfiles.iter().enumerate() {
+            if let Some((weight, why)) = weigh(inputs, one, found) {
                 pairs.push((weight, name, file, why));
             }
         }
@@ -136,13 +138,13 @@ pub fn matched(evidence: Evidence<'_>) -> Matched {
             .iter()
             .filter(|pair| pair.0 == weight && pair.1 == name && !used.contains(&pair.2))
             .collect();
-        let path = |file: usize| evidence.dockerfiles[file].path.clone();
+        let path = |file: usize| inputs.dockerfiles[file].path.clone();
         let question = format!("which Dockerfile builds `{}`?", names[name].repository);
-        let (file, why) = match evidence.settled.get(&question).and_then(|index| rivals.get(*index)) {
+        let (file, why) = match inputs.settled.get(&question).and_then(|index| rivals.get(*index)) {
             Some(rival) => (rival.2, "you said so".to_owned()),
             None => (file, why),
         };
-        if rivals.len() > 1 && !evidence.settled.contains_key(&question) {
+        if rivals.len() > 1 && !inputs.settled.contains_key(&question) {
             matched
                 .doubts
                 .push(Doubt { question, answers: rivals.iter().map(|rival| path(rival.2)).collect() });
@@ -151,62 +153,61 @@ pub fn matched(evidence: Evidence<'_>) -> Matched {
         let Use { repository, place, .. } = names[name].clone();
         taken.insert(name, Match { repository, dockerfile: file, why, place, weight });
     }
-    alone(evidence, &names, &mut taken, &mut used);
+    alone(inputs, &names, &mut taken, &mut used);
     matched.images = taken.into_values().collect();
-    matched.unused = (0..evidence.dockerfiles.len()).filter(|file| !used.contains(file)).collect();
+    matched.unused = (0..inputs.dockerfiles.len()).filter(|file| !used.contains(file)).collect();
     matched
 }
 
 /// From this weight on a Dockerfile may build several images.
 const SURE: u32 = 900;
 
-/// One image and one Dockerfile are left: they belong together, unless the image is somebody else's.
-fn alone(
-    evidence: Evidence<'_>,
-    names: &[&Use],
-    taken: &mut BTreeMap<usize, Match>,
-    used: &mut BTreeSet<usize>,
-) {
-    let left: Vec<usize> = (0..names.len())
-        .filter(|name| !taken.contains_key(name) && !is_public(&names[*name].repository))
+/// One image and one Dockerfile are all there is: they belong together, unless the image is somebody else's.
+fn alone(inputs: Inputs<'_>, names: &[&Use], taken: &mut BTreeMap<usize, Match>, used: &mut BTreeSet<usize>) {
+    let ours: Vec<usize> = (0..names.len()).filter(|name| !is_public(&names[*name].repository)).collect();
+    let mut files: Vec<usize> = (0..inputs.dockerfiles.len())
+        .filter(|file| !inputs.dockerfiles[*file].aside && !inputs.dockerfiles[*file].outside)
         .collect();
-    let mut files: Vec<usize> = (0..evidence.dockerfiles.len())
-        .filter(|file| {
-            !used.contains(file) && !evidence.dockerfiles[*file].aside && !evidence.dockerfiles[*file].outside
-        })
-        .collect();
-    let best = files.iter().map(|file| dockerfile::rank(&evidence.dockerfiles[*file].path)).min();
-    files.retain(|file| Some(dockerfile::rank(&evidence.dockerfiles[*file].path)) == best);
-    if let ([name], [file]) = (&left[..], &files[..]) {
+    let best = files.iter().map(|file| dockerfile::rank(&inputs.dockerfiles[*file].path)).min();
+    files.retain(|file| Some(dockerfile::rank(&inputs.dockerfiles[*file].path)) == best);
+    if let ([name], [file]) = (&ours[..], &files[..])
+        && !taken.contains_key(name)
+        && !used.contains(file)
+    {
         let Use { repository, place, .. } = names[*name].clone();
-        let why = "it is the one Dockerfile and the one image that are left".to_owned();
+        let why = "it is the one Dockerfile, and the image is the one that is not somebody else's".to_owned();
         taken.insert(*name, Match { repository, dockerfile: *file, why, place, weight: 1 });
         used.insert(*file);
     }
 }
 
 /// How much speaks for it, and the heaviest of it in words. Variants of one Dockerfile differ a little.
-fn weigh(evidence: Evidence<'_>, one: &Use, found: &Found) -> Option<(u32, String)> {
+fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> {
     let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
     let short = last(&one.repository);
     let mut said: Vec<(u32, String)> = Vec::new();
-    for build in evidence.scripts.builds.iter().filter(|build| build.dockerfile == found.path) {
+    for build in inputs.evidence.builds.iter().filter(|build| build.dockerfile == found.path) {
+        let less = match build.said.rank {
+            Rank::Declared | Rank::Script => 0,
+            Rank::Docs => 5,
+            Rank::Aside => 60,
+        };
         for name in &build.names {
             if *name == one.repository {
-                said.push((1000, format!("{} builds it under this name", build.place)));
+                said.push((1000 - less, format!("{} builds it under this name", build.said.place)));
             } else if last(name) == short {
-                said.push((950, format!("{} builds it as `{name}`", build.place)));
+                said.push((950 - less, format!("{} builds it as `{name}`", build.said.place)));
             }
         }
     }
-    for compose in evidence.composes {
+    for compose in inputs.composes {
         for service in &compose.services {
             let Some(build) = service.build.as_ref().filter(|build| build.dockerfile == found.path) else {
                 continue;
             };
             let place = &service.place;
             let image = service.image.as_deref().map(repository);
-            let folder = compose.project(evidence.project);
+            let folder = compose.project(inputs.project);
             if image == Some(&one.repository) {
                 said.push((990, format!("{place} builds it under this name")));
             } else if image.is_some_and(|image| last(image) == short) {
@@ -223,12 +224,16 @@ fn weigh(evidence: Evidence<'_>, one: &Use, found: &Found) -> Option<(u32, Strin
                     ),
                 ));
             } else if service.name == short || one.hints.contains(&service.name) {
-                said.push((700, format!("the service `{}` in {place} is built from it", service.name)));
+                // A service that mounts its sources is how people develop, often in an image of its own.
+                let develops =
+                    mounts_sources(&service.volumes, &build.context) && dockerfile::rank(&found.path) > 0;
+                let weight = if develops { 430 } else { 700 };
+                said.push((weight, format!("the service `{}` in {place} is built from it", service.name)));
             }
         }
     }
     if !is_public(&one.repository) {
-        let words = dockerfile::words(found, evidence.project);
+        let words = dockerfile::words(found, inputs.project);
         let parts: Vec<&str> = short.split(['-', '_', '.']).collect();
         if let Some(word) = words.iter().find(|word| **word == short) {
             said.push((600, format!("it is called `{word}` like the image")));
@@ -248,6 +253,10 @@ fn weigh(evidence: Evidence<'_>, one: &Use, found: &Found) -> Option<(u32, Strin
         }
     }
     let (weight, why) = said.into_iter().max_by_key(|(weight, _)| *weight)?;
+    // A name is no reason to build what lies far outside of the folder.
+    if weight < 700 && found.path.starts_with("../../") {
+        return None;
+    }
     // Of two that fit alike, the one in the same part of the repository.
     let file = one.place.file.to_string_lossy().replace('\\', "/");
     let near = file.split('/').zip(found.path.split('/')).take_while(|(one, other)| one == other).count();
@@ -325,11 +334,11 @@ pub fn is_public(repository: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Evidence;
+    use super::Inputs;
     use super::Use;
     use super::matched;
     use crate::discover::dockerfile;
-    use crate::discover::script;
+    use crate::discover::evidence;
     use crate::discover::tree::Tree;
     use crate::event::Place;
     use std::collections::BTreeMap;
@@ -337,10 +346,10 @@ mod tests {
     fn told(files: &[(&str, &str)], images: &[&str]) -> Vec<String> {
         let tree = Tree::of("shop", files);
         let uses: Vec<Use> = images.iter().map(|image| Use::of(image, Place::file("a.yaml"))).collect();
-        let matched = matched(Evidence {
+        let matched = matched(Inputs {
             dockerfiles: &dockerfile::all(&tree),
             uses: &uses,
-            scripts: &script::read(&tree),
+            evidence: &evidence::read(&tree),
             composes: &[],
             project: "shop",
             settled: &BTreeMap::new(),
@@ -371,6 +380,10 @@ mod tests {
         );
         let one = [("Dockerfile", FROM), ("main.py", "")];
         assert_eq!(told(&one, &["user/app:v1", "redis"]), ["user/app Dockerfile"]);
+        let two = [("web/Dockerfile", FROM), ("web/x", ""), ("ml/Dockerfile", FROM), ("ml/x", "")];
+        assert_eq!(told(&two, &["acme/web", "ghcr.io/other/store"]), ["acme/web web/Dockerfile"]);
+        let far = [("../../old/shop/Dockerfile", FROM)];
+        assert_eq!(told(&far, &["shop"]), [""; 0]);
         let one = [("Dockerfile.api", FROM), ("Dockerfile.web", FROM), ("main.py", "")];
         assert_eq!(told(&one, &["x-web", "x-api"]), ["x-web Dockerfile.web", "x-api Dockerfile.api"]);
     }

@@ -3,7 +3,7 @@
 //! `up` finds it by itself where nothing is declared (`service::candidate`); what is written down here can be read and changed.
 
 use super::compose::Compose;
-use super::script::Scripts;
+use super::evidence::Evidence;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::pods::items;
@@ -21,11 +21,11 @@ pub struct Opened {
 /// The Service that a script opens, that an Ingress leads to, or that is reachable from outside; else the one that is called
 /// like what people look at.
 #[must_use]
-pub fn opened(objects: &[Object], scripts: &Scripts) -> Option<Opened> {
+pub fn opened(objects: &[Object], evidence: &Evidence) -> Option<Opened> {
     let services: Vec<&Object> =
         objects.iter().filter(|one| one.kind() == "Service" && one.group().is_empty()).collect();
     let there = |name: &str| services.iter().any(|service| service.name() == name);
-    if let Some((name, place)) = scripts.opened.iter().find(|(name, _)| there(name)) {
+    if let Some((name, place)) = evidence.opened.iter().find(|(name, _)| there(name)) {
         return Some(Opened { name: name.clone(), why: format!("{place} opens it") });
     }
     for ingress in objects.iter().filter(|one| one.kind() == "Ingress") {
@@ -62,10 +62,10 @@ pub fn opened(objects: &[Object], scripts: &Scripts) -> Option<Opened> {
 pub fn promised(
     name: &str,
     objects: &[Object],
-    scripts: &Scripts,
+    evidence: &Evidence,
     composes: &[Compose],
 ) -> Option<(u16, Place)> {
-    let local = scripts.local.iter();
+    let local = evidence.local.iter();
     if let Some((_, port, place)) = local.clone().find(|(service, ..)| service.as_deref() == Some(name)) {
         return Some((*port, place.clone()));
     }
@@ -120,13 +120,13 @@ mod tests {
     use super::opened;
     use super::promised;
     use crate::discover::compose;
-    use crate::discover::script;
-    use crate::discover::script::Scripts;
+    use crate::discover::evidence;
+    use crate::discover::evidence::Evidence;
     use crate::discover::tree::Tree;
     use crate::manifest::read::objects;
 
     fn found(text: &str) -> Option<String> {
-        opened(&objects(text), &Scripts::default()).map(|opened| opened.name)
+        opened(&objects(text), &Evidence::default()).map(|opened| opened.name)
     }
 
     fn service(name: &str, kind: &str, port: u16) -> String {
@@ -149,7 +149,7 @@ mod tests {
         ] {
             let script = script(line);
             let tree = Tree::of("x", &[("up.sh", &script), ("docker-compose.yml", compose)]);
-            let (scripts, composes) = (script::read(&tree), compose::all(&tree));
+            let (scripts, composes) = (evidence::read(&tree), compose::all(&tree));
             let found = promised("web", &objects(text), &scripts, &composes);
             let found = found.map(|(port, place)| (port, place.to_string()));
             assert_eq!(found, port.map(|(port, place)| (port, place.to_owned())), "{line}");

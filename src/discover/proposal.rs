@@ -1,24 +1,29 @@
 //! What deploy.toml would say, each part with its reason.
 
+mod chart_data;
 mod data;
+mod namespace;
+mod notes;
 
 use super::compose;
 use super::compose::Compose;
+use super::context;
+use super::copies::copy_of;
 use super::dockerfile;
 use super::dockerfile::Found;
+use super::evidence;
+use super::evidence::Evidence;
 use super::generate;
 use super::keys;
 use super::keys::EnvFile;
 use super::naming;
 use super::naming::Doubt;
-use super::naming::Evidence;
+use super::naming::Inputs;
 use super::naming::Match;
 use super::naming::Use;
 use super::opened::Opened;
 use super::opened::opened;
 use super::opened::promised;
-use super::script;
-use super::script::Scripts;
 use super::tree::Tree;
 use super::tree::join;
 use super::tree::shown;
@@ -31,9 +36,10 @@ use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::read::parse;
 use crate::project::name::ImageName;
+pub use chart_data::variable_of;
 use data::data;
+use namespace::namespace;
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What a tree holds.
@@ -45,8 +51,8 @@ pub struct Survey {
     pub dockerfiles: Vec<Found>,
     /// Its compose files.
     pub composes: Vec<Compose>,
-    /// Its scripts.
-    pub scripts: Scripts,
+    /// What is stated about its deployment.
+    pub evidence: Evidence,
     /// Its `.env` files.
     pub env_files: Vec<EnvFile>,
     /// The ways to deploy it, the best first.
@@ -60,28 +66,13 @@ pub struct Survey {
 pub fn survey(tree: Tree, has: Programs) -> Survey {
     let mut dockerfiles = dockerfile::all(&tree);
     let composes = compose::all(&tree);
-    let scripts = script::read(&tree);
+    let evidence = evidence::read(&tree);
     for found in &mut dockerfiles {
-        contexts(found, &scripts, &composes);
+        found.context = context::choose(&tree, found, &evidence, &composes, None).context;
     }
-    let (ways, clear) = way::all(&tree, &scripts, &composes, &dockerfiles, has);
+    let (ways, clear) = way::all(&tree, &evidence, &composes, &dockerfiles, has);
     let env_files = keys::files(&tree);
-    Survey { tree, dockerfiles, composes, scripts, env_files, ways, clear }
-}
-
-/// Who has built it knows its context better than its `COPY`s.
-fn contexts(found: &mut Found, scripts: &Scripts, composes: &[Compose]) {
-    let services = composes.iter().flat_map(|compose| &compose.services);
-    let build = services
-        .filter_map(|service| Some((service.build.as_ref()?, &service.place)))
-        .find(|(build, _)| build.dockerfile == found.path);
-    if let Some(build) = script::builds_of(scripts, &found.path) {
-        found.context.clone_from(&build.context);
-        found.why_context = format!("{} builds it from there", build.place);
-    } else if let Some((build, place)) = build {
-        found.context.clone_from(&build.context);
-        found.why_context = format!("{place} builds it from there");
-    }
+    Survey { tree, dockerfiles, composes, evidence, env_files, ways, clear }
 }
 
 /// `[image.NAME]`.
@@ -116,6 +107,10 @@ pub struct Secret {
     pub optional: Vec<String>,
     /// What is made at random.
     pub generate: Vec<String>,
+    /// Its keys whose values are files.
+    pub files: BTreeMap<String, String>,
+    /// Whether it is for a person to fill in, and stands there as a comment until then.
+    pub blank: bool,
     /// Why.
     pub why: String,
 }
@@ -127,6 +122,10 @@ pub struct Config {
     pub name: String,
     /// Its values: those of an example where there is one, else empty.
     pub values: BTreeMap<String, String>,
+    /// The file of lines that its values come from.
+    pub file: Option<String>,
+    /// Whether it is for a person to fill in, and stands there as a comment until then.
+    pub blank: bool,
     /// Why.
     pub why: String,
 }
@@ -138,8 +137,12 @@ pub struct Proposal {
     pub namespace: Option<(String, String)>,
     /// The flags with which a script starts minikube.
     pub start: Option<(Vec<String>, Place)>,
+    /// The addons that are enabled, and where.
+    pub addons: Vec<(String, Place)>,
     /// The images.
     pub images: Vec<Image>,
+    /// Images that are built once the manifests name them.
+    pub later: Vec<Image>,
     /// Dockerfiles of nothing that is deployed.
     pub unused: Vec<String>,
     /// The sources.
@@ -160,6 +163,10 @@ pub struct Proposal {
     pub files: Vec<(String, String)>,
     /// What is worth knowing, and what to do about it.
     pub notes: Vec<(String, String)>,
+    /// What was seen and is not taken over, and what to do about it.
+    pub besides: Vec<(String, String)>,
+    /// What has to be done before the first `todo up`, the shortest way to say it.
+    pub first: Vec<String>,
     /// What a person could settle.
     pub doubts: Vec<Doubt>,
 }
@@ -172,21 +179,28 @@ pub fn propose(
     rendered: Option<&[Object]>,
     settled: &BTreeMap<String, usize>,
 ) -> Proposal {
-    let mut proposal = Proposal { start: survey.scripts.start.clone(), ..Proposal::default() };
-    for other in survey.ways.iter().filter(|other| other.path != way.path && other.kind < Kind::Compose) {
+    let addons =
+        survey.evidence.addons.iter().filter(|(_, said)| said.distance <= super::variant::distance(""));
+    let mut addons: Vec<(String, Place)> =
+        addons.map(|(name, said)| (name.clone(), said.place.clone())).collect();
+    addons.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
+    addons.dedup_by(|one, other| one.0 == other.0);
+    let mut proposal = Proposal { start: survey.evidence.start.clone(), addons, ..Proposal::default() };
+    let others = survey.ways.iter().filter(|other| other.path != way.path && other.kind < Kind::Compose);
+    for other in others.filter(|other| other.broken.is_empty()) {
         proposal.instead.push((other.path.clone(), other.title.clone()));
     }
     if way.kind >= Kind::Compose {
         generate::generate(survey, way, &mut proposal);
         let parsed =
             proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect::<Vec<_>>();
-        proposal.opened = opened(&parsed, &Scripts::default());
+        proposal.opened = opened(&parsed, &Evidence::default());
         proposal.promised = local(survey, &proposal, &parsed);
         return proposal;
     }
     proposal.sources.clone_from(&way.sources);
-    proposal.why_sources = match &way.script {
-        Some(place) => format!("{place} deploys it"),
+    proposal.why_sources = match &way.said {
+        Some(said) => format!("{} deploys it", said.place),
         None => String::new(),
     };
     let objects = rendered.unwrap_or(&way.objects);
@@ -201,15 +215,23 @@ pub fn propose(
         }
     }
     if uses.is_empty() {
-        let builds = survey.scripts.builds.iter();
+        let builds = survey.evidence.builds.iter();
         uses.extend(
-            builds.flat_map(|build| build.names.iter().map(|name| Use::of(name, build.place.clone()))),
+            builds.flat_map(|build| build.names.iter().map(|name| Use::of(name, build.said.place.clone()))),
         );
     }
     images(survey, &uses, settled, &mut proposal);
-    proposal.namespace = namespace(survey, way, objects);
+    proposal.namespace = namespace(&survey.evidence, way, objects);
+    let main = proposal.namespace.as_ref().map(|(name, _)| name.clone());
+    for source in &mut proposal.sources {
+        if let Source::Chart { namespace, .. } = source
+            && (*namespace == main || namespace.is_none())
+        {
+            *namespace = None;
+        }
+    }
     data(survey, objects, &mut proposal);
-    proposal.opened = opened(objects, &survey.scripts).map(|opened| {
+    proposal.opened = opened(objects, &survey.evidence).map(|opened| {
         let affixed = rendered.is_none() && way.affix != Default::default();
         let name =
             if affixed { format!("{}{}{}", way.affix.0, opened.name, way.affix.1) } else { opened.name };
@@ -217,30 +239,43 @@ pub fn propose(
     });
     proposal.promised = local(survey, &proposal, objects);
     for (path, why) in &way.left_out {
-        proposal.notes.push((
-            format!("`{path}` is left out: {why}"),
-            "name it in [[manifests]] instead of the other, if it is the one".to_owned(),
-        ));
+        proposal
+            .besides
+            .push((format!("{path}: {why}"), "name it in [[manifests]], if it is needed".to_owned()));
     }
+    notes::add(survey, way, objects, &uses, rendered.is_some(), &mut proposal);
     proposal
 }
 
 fn local(survey: &Survey, proposal: &Proposal, objects: &[Object]) -> Option<(u16, Place)> {
     let opened = proposal.opened.as_ref()?;
-    promised(&opened.name, objects, &survey.scripts, &survey.composes)
+    promised(&opened.name, objects, &survey.evidence, &survey.composes)
 }
 
 fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, proposal: &mut Proposal) {
-    let matched = naming::matched(Evidence {
+    let matched = naming::matched(Inputs {
         dockerfiles: &survey.dockerfiles,
         uses,
-        scripts: &survey.scripts,
+        evidence: &survey.evidence,
         composes: &survey.composes,
         project: &survey.tree.name,
         settled,
     });
     for one in &matched.images {
-        proposal.images.extend(image(survey, one));
+        match image(survey, one) {
+            Ok((image, notes)) => {
+                proposal.images.push(image);
+                for note in notes {
+                    proposal.first.extend(note.first.then(|| note.help.clone()));
+                    proposal.notes.push((note.what, note.help));
+                }
+            }
+            Err((later, told, help)) => {
+                proposal.first.push(help.clone());
+                proposal.later.push(*later);
+                proposal.notes.push((told, help));
+            }
+        }
     }
     proposal.doubts = matched.doubts;
     // Another Dockerfile for the same thing: `Dockerfile.dev` beside `Dockerfile`.
@@ -248,28 +283,44 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
     let built: Vec<&Found> = matched.images.iter().map(|one| &survey.dockerfiles[one.dockerfile]).collect();
     let beside = |one: &Found| built.iter().any(|known| words(known) == words(one));
     let unused = matched.unused.iter().map(|at| &survey.dockerfiles[*at]);
-    let unused = unused.filter(|one| !one.aside && !one.outside && !beside(one)).map(|one| one.path.clone());
+    // Those of another copy of the application are that copy's.
+    let copy = built.first().and_then(|one| copy_of(&one.path));
+    let other = |one: &Found| copy_of(&one.path).is_some() && copy_of(&one.path) != copy;
+    let unused = unused
+        .filter(|one| !one.aside && !one.outside && !beside(one) && !other(one))
+        .map(|one| one.path.clone());
     proposal.unused = unused.collect();
 }
 
-fn image(survey: &Survey, one: &Match) -> Option<Image> {
+/// An image with what is worth knowing about it.
+type Built = (Image, Vec<context::Note>);
+
+/// An image; or what it will be, why its name can be no image's, and what to do.
+fn image(survey: &Survey, one: &Match) -> Result<Built, (Box<Image>, String, String)> {
     let found = &survey.dockerfiles[one.dockerfile];
-    let name = image_name(&one.repository)?;
-    let build = script::builds_of(&survey.scripts, &found.path);
-    let services = survey.composes.iter().flat_map(|compose| &compose.services);
-    let composed =
-        services.filter_map(|service| service.build.as_ref()).find(|build| build.dockerfile == found.path);
-    let (target, args) = match (build, composed) {
-        (Some(build), _) => (build.target.clone(), build.args.clone()),
-        (None, Some(build)) => (build.target.clone(), build.args.clone()),
-        (None, None) => (None, BTreeMap::new()),
-    };
+    let chosen =
+        context::choose(&survey.tree, found, &survey.evidence, &survey.composes, Some(&one.repository));
     let mut why = vec![format!("{} names it; `{}` builds it: {}.", at(&one.place), found.path, one.why)];
-    if !found.why_context.is_empty() && found.context != super::tree::parent(&found.path) {
-        why.push(format!("The context is `{}`: {}.", shown(&found.context), found.why_context));
+    if !chosen.why.is_empty() {
+        why.push(format!("The context is `{}`: {}.", shown(&chosen.context), chosen.why));
     }
-    let dockerfile = found.path.clone();
-    Some(Image { name, context: found.context.clone(), dockerfile, target, args, why })
+    let image = |name: String| Image {
+        name,
+        context: chosen.context.clone(),
+        dockerfile: found.path.clone(),
+        target: chosen.target.clone(),
+        args: chosen.args.clone(),
+        why,
+    };
+    if let Some(name) = image_name(&one.repository) {
+        return Ok((image(name), chosen.notes));
+    }
+    let short = one.repository.rsplit('/').next().unwrap_or_default().to_lowercase();
+    let short = short.trim_matches(['<', '>', '$', '{', '}', '_', '-']).to_owned();
+    let place = at(&one.place);
+    let told = format!("`{}` ({place}) is a placeholder: no image may have that name", one.repository);
+    let help = format!("write `{short}` at {place}, and uncomment [image.{short}]");
+    Err((Box::new(image(short)), told, help))
 }
 
 /// A repository as `[image.NAME]` may have it.
@@ -289,27 +340,6 @@ pub fn image_name(repository: &str) -> Option<String> {
 /// A place without its column: this is for people who read a file from its top.
 fn at(place: &Place) -> Place {
     Place { column: 0, ..place.clone() }
-}
-
-fn namespace(survey: &Survey, way: &Way, objects: &[Object]) -> Option<(String, String)> {
-    if let Some(named) = &way.namespace {
-        return Some(named.clone());
-    }
-    let written: BTreeSet<&str> = objects.iter().filter_map(Object::namespace).collect();
-    let mut written = written.into_iter();
-    if let (Some(name), None) = (written.next(), written.next()) {
-        let place = objects.iter().find(|one| one.namespace() == Some(name)).map(|one| at(&one.place))?;
-        return Some((name.to_owned(), format!("{place} names it")));
-    }
-    if let Some(object) = objects.iter().find(|one| one.kind() == "Namespace") {
-        return Some((object.name().to_owned(), format!("{} makes it", at(&object.place))));
-    }
-    let mut counts: BTreeMap<&str, (usize, &Place)> = BTreeMap::new();
-    for (name, place) in &survey.scripts.namespaces {
-        counts.entry(name).or_insert((0, place)).0 += 1;
-    }
-    let (name, (_, place)) = counts.into_iter().max_by_key(|(_, (count, _))| *count)?;
-    Some((name.to_owned(), format!("{place} deploys into it")))
 }
 
 /// A path of a generated manifest.

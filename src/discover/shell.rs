@@ -1,277 +1,515 @@
-//! Deploy scripts → the commands in them: bash, cmd and PowerShell, as far as their command lines look alike.
+//! Scripts → the commands in them: sh, cmd and PowerShell, as far as their command lines look alike.
 //!
-//! Not a shell: no branch is taken and nothing is run. Variables that are set to plain texts are put in, because scripts
-//! write `NAMESPACE=todo` above and `-n "$NAMESPACE"` below; what is computed stays unknown, and so does its command's argument.
+//! Not a shell: nothing is run and no condition is judged. Variables that are set to plain texts are put in, loops over
+//! written lists are unrolled, functions are read where they are called, both branches of an `if` count; what a branch
+//! sets never replaces what is set for everybody. What is computed keeps its `$`.
+
+mod split;
+mod words;
 
 use super::tree::ends;
 use super::tree::join;
 use super::tree::parent;
+use super::variant::distance;
+use split::Piece;
+use split::Then;
+use split::pieces;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use words::BETWEEN;
+use words::expand;
+use words::words;
+
+/// How a script is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// sh and bash.
+    Sh,
+    /// cmd.
+    Batch,
+    /// PowerShell.
+    PowerShell,
+}
+
+impl Dialect {
+    /// That of a file.
+    #[must_use]
+    pub fn of(path: &str) -> Dialect {
+        match () {
+            () if ends(path, &["bat", "cmd"]) => Dialect::Batch,
+            () if ends(path, &["ps1"]) => Dialect::PowerShell,
+            () => Dialect::Sh,
+        }
+    }
+
+    fn continues(self) -> char {
+        match self {
+            Dialect::Sh => '\\',
+            Dialect::Batch => '^',
+            Dialect::PowerShell => '`',
+        }
+    }
+}
 
 /// A command of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// Its words, quotes removed and variables put in.
     pub words: Vec<String>,
+    /// Its text as it is written.
+    pub text: String,
     /// Its line, from 1.
     pub line: usize,
-    /// The folder that the script has gone to, where it has.
+    /// The folder that the script has gone to, where it has; one that begins with [`PLACE`] is a path of the tree.
     pub folder: Option<String>,
+    /// The here-document that it reads.
+    pub document: Option<String>,
+    /// The command whose output it reads: an index of the calls.
+    pub from: Option<usize>,
+    /// How far the branch it stands in is from this machine: of `case`, `prod)` is far.
+    pub distance: usize,
 }
 
-/// What stands for a place of the tree in a variable: the script's own folder and what is reached from there.
-const PLACE: char = '\u{1}';
+/// What begins a path of the tree in a word: the script's own folder and what is reached from there.
+pub const PLACE: char = '\u{1}';
+
+/// How deep functions may call one another.
+const DEEPEST: usize = 6;
+/// How often a loop's body is read.
+const MOST_ROUNDS: usize = 12;
+/// How many commands a script may come to.
+const MOST_CALLS: usize = 4000;
 
 /// The commands of `text`, the script at `path`.
 #[must_use]
 pub fn calls(text: &str, path: &str) -> Vec<Call> {
-    let mut calls = Vec::new();
-    let mut variables: BTreeMap<String, String> = BTreeMap::new();
-    let mut folder: Option<String> = None;
-    let mut before: Vec<Option<String>> = Vec::new();
-    // On Windows a backslash is part of a path.
-    let escapes = !ends(path, &["bat", "cmd", "ps1"]);
-    for (line, text) in lines(text, path) {
-        let text = text.trim().trim_start_matches('@').trim_start();
-        if let Some((name, value)) = assignment(text) {
-            let value = match place(&value, path, &variables) {
-                Some(place) => format!("{PLACE}{place}"),
-                None => expand(&value, &variables),
-            };
-            variables.insert(name.to_ascii_uppercase(), value);
-            continue;
-        }
-        for words in commands(text, escapes) {
-            let words: Vec<String> = words.iter().map(|word| expand(word, &variables)).collect();
-            match (words.first().map(String::as_str), words.get(1).map(String::as_str)) {
-                (Some("cd" | "pushd" | "Set-Location" | "Push-Location"), Some(to)) => {
-                    let to = if to == "/d" { words.get(2).map_or("", String::as_str) } else { to };
-                    before.push(folder.clone());
-                    folder = match to {
-                        "-" => before.pop().flatten(),
-                        to if to.contains(['$', '%']) => folder,
-                        to => Some(to.strip_prefix(PLACE).map_or_else(
-                            || join(folder.as_deref().unwrap_or_default(), to),
-                            |place| join("", place),
-                        )),
-                    };
-                }
-                (Some("popd" | "Pop-Location"), _) => folder = before.pop().flatten(),
-                (Some(_), _) => {
-                    let words = words.into_iter().map(|word| word.replace(PLACE, "//")).collect();
-                    calls.push(Call { words, line, folder: folder.clone() });
-                }
-                (None, _) => {}
-            }
-        }
-    }
-    calls
+    calls_in(text, path, Dialect::of(path), &BTreeMap::new())
 }
 
-/// The lines without comments, continued ones joined; each with the number of its first.
-fn lines(text: &str, path: &str) -> Vec<(usize, String)> {
-    let windows = ends(path, &["bat", "cmd"]);
-    let continues = if windows {
-        '^'
-    } else if ends(path, &["ps1"]) {
-        '`'
-    } else {
-        '\\'
+/// Likewise for a text that is no file of its own, with variables that are known before it.
+#[must_use]
+pub fn calls_in(text: &str, path: &str, dialect: Dialect, known: &BTreeMap<String, String>) -> Vec<Call> {
+    let known = known.iter().map(|(name, value)| (name.clone(), Value { text: value.clone(), branch: None }));
+    let mut shell = Shell {
+        variables: Variables { path, dialect, values: known.collect(), folder: RefCell::default() },
+        functions: BTreeMap::new(),
+        before: Vec::new(),
+        branches: Vec::new(),
+        calls: Vec::new(),
+        depth: 0,
+        ended: false,
     };
-    let mut lines: Vec<(usize, String)> = Vec::new();
-    let mut open = false;
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim_end();
-        let start = line.trim_start();
-        let small = start.to_ascii_lowercase();
-        if start.starts_with('#') || start.starts_with("::") || (windows && small.starts_with("rem ")) {
-            continue;
+    let pieces = pieces(text, dialect);
+    shell.run(&pieces);
+    // What nothing calls may be what somebody calls by hand.
+    let uncalled: Vec<Vec<Piece>> =
+        shell.functions.values().filter(|(_, called)| !called).map(|(body, _)| body.clone()).collect();
+    for body in uncalled {
+        shell.ended = false;
+        *shell.variables.folder.borrow_mut() = None;
+        shell.run(&body);
+    }
+    shell.calls
+}
+
+/// What a variable holds.
+struct Value {
+    text: String,
+    /// Where a branch has set it: how far that branch is from this machine.
+    branch: Option<usize>,
+}
+
+/// The variables that are known at a point of a script.
+struct Variables<'a> {
+    path: &'a str,
+    dialect: Dialect,
+    values: BTreeMap<String, Value>,
+    folder: RefCell<Option<String>>,
+}
+
+impl Variables<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        match name {
+            "0" | "BASH_SOURCE" => return Some(format!("{PLACE}{}", self.path)),
+            "PSScriptRoot" => return Some(format!("{PLACE}{}", parent(self.path))),
+            "PWD" => return Some(self.folder()),
+            _ => {}
         }
-        let (line, more) = match line.strip_suffix(continues) {
-            Some(line) => (line, true),
-            None => (line, false),
-        };
-        match lines.last_mut() {
-            Some((_, last)) if open => {
-                last.push(' ');
-                last.push_str(line.trim_start());
-            }
-            _ => lines.push((index + 1, line.to_owned())),
-        }
-        open = more;
+        self.values.get(&self.key(name)).map(|value| value.text.clone())
     }
-    lines
+
+    /// Windows does not care about capitals.
+    fn key(&self, name: &str) -> String {
+        if self.dialect == Dialect::Sh { name.to_owned() } else { name.to_ascii_uppercase() }
+    }
+
+    fn folder(&self) -> String {
+        self.folder.borrow().clone().unwrap_or_else(|| ".".to_owned())
+    }
 }
 
-/// `NAME=value`, `export NAME="value"`, `set NAME=value`, `$name = "value"`.
-fn assignment(text: &str) -> Option<(String, String)> {
-    let text = ["export ", "readonly ", "local ", "set ", "SET ", "$env:", "$"]
-        .iter()
-        .find_map(|prefix| text.strip_prefix(prefix))
-        .unwrap_or(text)
-        .trim_start_matches('"');
-    let (name, value) = text.split_once('=')?;
-    let name = name.trim_end();
-    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let value = value.split(" #").next().unwrap_or(value).trim();
-    let quoted = value.starts_with(['"', '\'']) || value.contains("$(") || value.contains("${");
-    // `NAME=value command` is a command.
-    (plain && (quoted || !value.contains(' '))).then(|| {
-        let value = value.trim_end_matches(';').trim();
-        (name.to_owned(), value.trim_matches(['"', '\'']).to_owned())
-    })
-}
-
-/// The folder that `$(cd "$(dirname "$0")/.." && pwd)` and its like stand for.
-fn place(value: &str, path: &str, variables: &BTreeMap<String, String>) -> Option<String> {
-    let own = ["BASH_SOURCE", "$0", "%~dp0", "$PSScriptRoot", "$MyInvocation"]
-        .iter()
-        .any(|word| value.contains(word));
-    let ups = value.matches("..").count();
-    if own {
-        let below = value.strip_prefix("%~dp0").or_else(|| value.strip_prefix("$PSScriptRoot"));
-        let below = below.unwrap_or_default().trim_start_matches(['/', '\\']);
-        return Some(if below.is_empty() {
-            join(parent(path), &"../".repeat(ups))
-        } else {
-            join(parent(path), below)
-        });
-    }
-    let (_, known) =
-        variables.iter().find(|(name, known)| known.starts_with(PLACE) && mentions(value, name))?;
-    let known = known.trim_start_matches(PLACE);
-    if value.contains("dirname") || value.contains("Split-Path") {
-        return Some(join(known, &"../".repeat(ups.max(1))));
-    }
-    let rest = value.rsplit_once('}').map_or(value, |(_, rest)| rest).split(['"', ')', ' ']).next()?;
-    Some(join(known, rest.trim_start_matches(|c: char| c != '/' && c != '.').trim_start_matches('/')))
-}
-
-fn mentions(value: &str, name: &str) -> bool {
-    let value = value.to_ascii_uppercase();
-    value.contains(&format!("${name}"))
-        || value.contains(&format!("${{{name}"))
-        || value.contains(&format!("%{name}%"))
+struct Shell<'a> {
+    variables: Variables<'a>,
+    /// Their bodies, and whether something has called them.
+    functions: BTreeMap<String, (Vec<Piece>, bool)>,
+    before: Vec<Option<String>>,
+    /// The branches around this point, each with its distance from this machine.
+    branches: Vec<usize>,
+    calls: Vec<Call>,
+    depth: usize,
+    ended: bool,
 }
 
 /// What may stand before a command.
-const BEFORE: [&str; 13] =
-    ["sudo", "if", "!", "then", "else", "do", "call", "exec", "time", "command", "not", "-", "{"];
+const BEFORE: [&str; 17] = [
+    "sudo", "if", "elif", "!", "then", "else", "do", "call", "exec", "time", "command", "not", "-", "{",
+    "while", "until", "&",
+];
 
-/// The commands of one line, each as its words.
-fn commands(line: &str, escapes: bool) -> Vec<Vec<String>> {
-    let mut all: Vec<Vec<String>> = vec![Vec::new()];
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut letters = line.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match (quote, letter) {
-            (Some(open), letter) if letter == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(letter);
-                word.get_or_insert_default();
+impl Shell<'_> {
+    fn run(&mut self, pieces: &[Piece]) {
+        let (mut at, mut from) = (0, None);
+        while at < pieces.len() && !self.ended && self.calls.len() < MOST_CALLS {
+            let piece = &pieces[at];
+            let sh = self.variables.dialect == Dialect::Sh;
+            if sh && let Some((name, rest)) = function(&piece.text) {
+                let end = closing(pieces, at, "{", "}");
+                let mut body: Vec<Piece> = Vec::new();
+                if !rest.is_empty() {
+                    body.push(Piece { text: rest, ..piece.clone() });
+                }
+                body.extend_from_slice(&pieces[(at + 1).min(end)..end]);
+                self.functions.insert(name, (body, false));
+                at = end + 1;
+                continue;
             }
-            (None, ' ' | '\t') => {
-                let words = all.last_mut();
-                words.zip(word.take()).map(|(words, word)| words.push(word)).unwrap_or_default();
+            if sh && let Some((name, list)) = piece.text.strip_prefix("for ").and_then(loop_head) {
+                let end = closing(pieces, at, "for", "done");
+                let body = &pieces[(at + 1).min(end)..end];
+                let values: Vec<String> = words(&list, &self.variables);
+                let known = !values.is_empty() && values.iter().all(|value| !value.contains(['$', '*']));
+                let rounds = if known { values.len().min(MOST_ROUNDS) } else { 1 };
+                for value in values.into_iter().take(rounds) {
+                    if known {
+                        self.set(&name, value, true);
+                    } else {
+                        self.variables.values.remove(&name);
+                    }
+                    self.run(body);
+                }
+                at = end + 1;
+                continue;
             }
-            (None, '#') if word.is_none() => break,
-            (None, ';' | '|' | '&') if word.as_deref() != Some("2>") && word.as_deref() != Some(">") => {
-                let words = all.last_mut();
-                words.zip(word.take()).map(|(words, word)| words.push(word)).unwrap_or_default();
-                all.push(Vec::new());
+            if sh && piece.text.starts_with("case ") {
+                let end = closing(pieces, at, "case", "esac");
+                self.case(&pieces[at..end]);
+                at = end + 1;
+                continue;
             }
-            (None, '(' | ')') if word.is_none() => {}
-            (None, '\\') if escapes => word.get_or_insert_default().push(letters.next().unwrap_or('\\')),
-            (_, letter) => word.get_or_insert_default().push(letter),
+            let after = self.piece(piece, from.take(), at == 0 || pieces[at - 1].then == Then::Next);
+            from = after.filter(|_| piece.then == Then::Pipe);
+            at += 1;
         }
     }
-    let words = all.last_mut();
-    words.zip(word).map(|(words, word)| words.push(word)).unwrap_or_default();
-    for words in &mut all {
-        while words.first().is_some_and(|word| BEFORE.contains(&word.as_str()) || word.starts_with('@')) {
-            words.remove(0);
+
+    /// The branches of a `case`, each behind its pattern.
+    fn case(&mut self, pieces: &[Piece]) {
+        let mut branches: Vec<(String, Vec<Piece>)> = Vec::new();
+        let (mut is_pattern, mut depth) = (true, 0_usize);
+        for (index, piece) in pieces.iter().enumerate() {
+            let text = match piece.text.split_once(" in").filter(|_| index == 0) {
+                Some((_, rest)) => rest.trim(),
+                None => piece.text.as_str(),
+            };
+            if index > 0 && text.starts_with("case ") {
+                depth += 1;
+            }
+            if text == ";;" && depth == 0 {
+                is_pattern = true;
+            } else if let Some((pattern, rest)) = text.split_once(')').filter(|_| is_pattern) {
+                is_pattern = false;
+                let rest = Piece { text: rest.trim().to_owned(), ..piece.clone() };
+                let body = if rest.text.is_empty() { Vec::new() } else { vec![rest] };
+                branches.push((pattern.trim_start_matches('(').to_owned(), body));
+            } else if let Some((_, body)) = branches.last_mut() {
+                body.push(piece.clone());
+            }
+            if text == "esac" {
+                depth = depth.saturating_sub(1);
+            }
+        }
+        for (pattern, body) in branches {
+            self.branches.push(distance(&pattern));
+            self.run(&body);
+            self.branches.pop();
         }
     }
-    all.retain(|words| !words.is_empty());
-    all
+
+    /// One command; the index of its call, where it is one.
+    fn piece(&mut self, piece: &Piece, from: Option<usize>, first: bool) -> Option<usize> {
+        let mut text = piece.text.trim().trim_start_matches('@').trim_start();
+        let mut closes = 0;
+        loop {
+            let word = text.split_whitespace().next().unwrap_or_default();
+            if let Some(inner) = text.strip_prefix('(').filter(|_| self.variables.dialect == Dialect::Sh) {
+                self.before.push(self.variables.folder.borrow().clone());
+                text = inner.trim_start();
+            } else if BEFORE.contains(&word) {
+                if word == "if" && self.variables.dialect == Dialect::Sh {
+                    self.branches.push(distance(""));
+                }
+                text = text[word.len()..].trim_start();
+            } else {
+                break;
+            }
+        }
+        while self.variables.dialect == Dialect::Sh && is_unbalanced(text) {
+            text = text.trim_end().strip_suffix(')')?.trim_end();
+            closes += 1;
+        }
+        let word = text.split_whitespace().next().unwrap_or_default();
+        match word {
+            "fi" => drop(self.branches.pop()),
+            "exit"
+                if self.branches.is_empty()
+                    && first
+                    && self.depth == 0
+                    && self.variables.dialect == Dialect::Sh =>
+            {
+                self.ended = true;
+            }
+            _ => {}
+        }
+        let call = if self.assign(text) { None } else { self.call(piece, text, from) };
+        for _ in 0..closes {
+            if let Some(before) = self.before.pop() {
+                *self.variables.folder.borrow_mut() = before;
+            }
+        }
+        call
+    }
+
+    fn call(&mut self, piece: &Piece, text: &str, from: Option<usize>) -> Option<usize> {
+        let words = words(text, &self.variables);
+        // `NAME=value command`.
+        let skip = words.iter().take_while(|word| is_assignment(word)).count();
+        let words = words.get(skip..).filter(|words| !words.is_empty())?.to_vec();
+        match (words[0].as_str(), words.get(1).map(String::as_str)) {
+            ("cd" | "pushd" | "chdir" | "Set-Location" | "Push-Location" | "sl", Some(to)) => {
+                let flag = to.eq_ignore_ascii_case("/d") || to == "-Path" || to == "--";
+                let to = if flag { words.get(2).map_or("", String::as_str) } else { to };
+                self.go(to);
+                return None;
+            }
+            ("popd" | "Pop-Location", _) => {
+                let before = self.before.pop().flatten();
+                *self.variables.folder.borrow_mut() = before;
+                return None;
+            }
+            ("read", _) => {
+                if let Some(name) = words.last() {
+                    self.variables.values.remove(name);
+                }
+                return None;
+            }
+            _ => {}
+        }
+        if self.depth < DEEPEST && self.functions.contains_key(&words[0]) {
+            let (body, called) = self.functions.get_mut(&words[0])?;
+            *called = true;
+            let body = body.clone();
+            for number in 1..10 {
+                match words.get(number) {
+                    Some(word) => self.set(&number.to_string(), word.clone(), true),
+                    None => drop(self.variables.values.remove(&number.to_string())),
+                }
+            }
+            self.depth += 1;
+            self.run(&body);
+            self.depth -= 1;
+            return None;
+        }
+        let distance = self.branches.iter().copied().max().unwrap_or_else(|| distance(""));
+        self.calls.push(Call {
+            words,
+            text: text.to_owned(),
+            line: piece.line,
+            folder: self.variables.folder.borrow().clone(),
+            document: piece.document.clone(),
+            from,
+            distance,
+        });
+        Some(self.calls.len() - 1)
+    }
+
+    fn go(&mut self, to: &str) {
+        let now = self.variables.folder.borrow().clone();
+        let next = match to {
+            "-" => self.before.pop().flatten(),
+            "~" => now.clone(),
+            to if to.contains(['$', '%']) => now.clone(),
+            to => {
+                Some(match (to.rsplit_once(PLACE), now.as_deref().and_then(|now| now.strip_prefix(PLACE))) {
+                    (Some((_, place)), _) => format!("{PLACE}{}", join("", place.trim_matches('/'))),
+                    (None, Some(now)) => format!("{PLACE}{}", join(now, to)),
+                    (None, None) => join(now.as_deref().unwrap_or_default(), to),
+                })
+            }
+        };
+        if to != "-" {
+            self.before.push(now);
+        }
+        *self.variables.folder.borrow_mut() = next;
+    }
+
+    /// Whether a command only sets a variable: `NAME=value`, `export NAME="value"`, `set NAME=value`, `$name = "value"`.
+    fn assign(&mut self, text: &str) -> bool {
+        const WORDS: [&str; 9] =
+            ["export ", "readonly ", "local ", "declare ", "set ", "SET ", "$env:", "$Env:", "$"];
+        let before = WORDS.iter().find_map(|prefix| text.strip_prefix(prefix));
+        let rest = before.unwrap_or(text).trim_start_matches('"');
+        let Some((name, value)) = rest.split_once('=') else { return false };
+        let (name, adds) = match name.strip_suffix('+') {
+            Some(name) => (name, true),
+            None => (name.trim_end(), false),
+        };
+        let name = name.rsplit_once(']').map_or(name, |(_, name)| name);
+        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !plain || name.starts_with(|c: char| c.is_ascii_digit()) {
+            return false;
+        }
+        let value = value.trim();
+        if let Some(list) = value.strip_prefix('(').filter(|_| self.variables.dialect == Dialect::Sh) {
+            let list = words(list.trim_end_matches(')'), &self.variables).join(&BETWEEN.to_string());
+            let known = self.variables.get(name).filter(|known| adds && !known.is_empty());
+            let whole = known.map_or(list.clone(), |known| format!("{known}{BETWEEN}{list}"));
+            if !adds || self.branches.is_empty() {
+                self.set(name, whole, self.branches.is_empty());
+            }
+            return true;
+        }
+        let value = match self.variables.dialect {
+            Dialect::Sh => {
+                let mut parts = words(value, &self.variables);
+                // `NAME=value command` is a command.
+                if parts.len() > 1 && !value.starts_with(['"', '\'', '$', '`']) {
+                    return false;
+                }
+                if parts.len() > 1 && value.starts_with(['"', '\'']) && !value.contains("$(") {
+                    return false;
+                }
+                if parts.len() > 1 { expand(value, &self.variables) } else { parts.pop().unwrap_or_default() }
+            }
+            Dialect::Batch => expand(value.trim_matches('"'), &self.variables),
+            Dialect::PowerShell => {
+                let value = value.strip_prefix('(').map_or(value, |rest| rest.trim_end_matches(')'));
+                if value.starts_with(['"', '\'', '$']) || !value.contains(' ') {
+                    words(value, &self.variables).join(" ")
+                } else {
+                    expand(&format!("$({value})"), &self.variables)
+                }
+            }
+        };
+        self.set(name, value, self.branches.is_empty());
+        true
+    }
+
+    fn set(&mut self, name: &str, text: String, always: bool) {
+        let branch = if always { None } else { self.branches.iter().copied().max() };
+        let name = self.variables.key(name);
+        let kept = self.variables.values.get(&name).is_some_and(|known| match (known.branch, branch) {
+            (None, Some(_)) => !known.text.is_empty(),
+            (Some(known), Some(branch)) => known <= branch,
+            _ => false,
+        });
+        if !kept {
+            self.variables.values.insert(name, Value { text, branch });
+        }
+    }
 }
 
-/// `$NAME`, `${NAME}`, `${NAME:-default}` and `%NAME%`, put in where they are known or have a default.
-fn expand(text: &str, variables: &BTreeMap<String, String>) -> String {
-    let mut whole = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find(['$', '%']) {
-        whole.push_str(&rest[..at]);
-        let tail = &rest[at..];
-        let known =
-            |name: &str| variables.get(&name.to_ascii_uppercase()).filter(|value| !value.contains("$("));
-        if let Some((inside, after)) = tail.strip_prefix("${").and_then(|tail| tail.split_once('}')) {
-            let (name, default) = match inside.split_once(":-").or_else(|| inside.split_once('-')) {
-                Some((name, default)) => (name, Some(default)),
-                None => (inside, None),
-            };
-            match known(name).map(String::as_str).or(default) {
-                Some(value) => whole.push_str(value),
-                None => whole.push_str(&tail[..inside.len() + 3]),
-            }
-            rest = after;
-            continue;
-        }
-        if let Some((name, after)) = tail.strip_prefix('%').and_then(|tail| tail.split_once('%'))
-            && let Some(value) = known(name)
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| {
+        !name.is_empty()
+            && !name.starts_with(|c: char| c.is_ascii_digit())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}
+
+/// `name() {` and `function name {`: the name, and what stands behind the brace.
+fn function(text: &str) -> Option<(String, String)> {
+    let (named, text) = match text.strip_prefix("function ") {
+        Some(text) => (true, text.trim_start()),
+        None => (false, text),
+    };
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !"_-:".contains(c)).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let rest = rest.trim_start();
+    let behind = match rest.strip_prefix("()") {
+        Some(rest) => rest,
+        None if named => rest,
+        None => return None,
+    };
+    let behind = behind.trim_start();
+    (!name.is_empty())
+        .then(|| (name.to_owned(), behind.strip_prefix('{').unwrap_or(behind).trim().to_owned()))
+}
+
+/// `NAME in a b c`.
+fn loop_head(text: &str) -> Option<(String, String)> {
+    let (name, list) = text.split_once(" in ")?;
+    Some((name.trim().to_owned(), list.trim().to_owned()))
+}
+
+/// The index of the command that closes the one at `at`, or the end.
+fn closing(pieces: &[Piece], at: usize, open: &str, close: &str) -> usize {
+    let mut depth = 0_usize;
+    for (index, piece) in pieces.iter().enumerate().skip(at) {
+        let mut text = piece.text.as_str();
+        while let Some(rest) = ["do ", "then ", "else ", "{ "]
+            .iter()
+            .find_map(|word| text.strip_prefix(word))
+            .filter(|_| open != "{")
         {
-            whole.push_str(value);
-            rest = after;
-            continue;
+            text = rest.trim_start();
         }
-        let name: String =
-            tail[1..].chars().take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_').collect();
-        match known(&name) {
-            Some(value) if tail.starts_with('$') && !name.is_empty() => {
-                whole.push_str(value);
-                rest = &tail[1 + name.len()..];
-            }
-            _ => {
-                whole.push_str(&tail[..1]);
-                rest = &tail[1..];
+        let first = text.split_whitespace().next().unwrap_or_default();
+        let opens = match open {
+            "{" => first == "{" || text.ends_with('{') || index == at && text.contains('{'),
+            "for" => matches!(first, "for" | "while" | "until"),
+            other => first == other,
+        };
+        if opens {
+            depth += 1;
+        }
+        if first == close || (open == "{" && text.ends_with("; }")) {
+            depth = depth.saturating_sub(1);
+            if depth == 0 {
+                return index;
             }
         }
     }
-    whole.push_str(rest);
-    whole
+    pieces.len()
+}
+
+/// Whether a `)` of it belongs to a `(` before it.
+fn is_unbalanced(text: &str) -> bool {
+    if !text.trim_end().ends_with(')') {
+        return false;
+    }
+    let (mut depth, mut quote) = (0_i32, None);
+    for letter in text.chars() {
+        match (quote, letter) {
+            (Some(end), letter) if end == letter => quote = None,
+            (Some('\''), _) => {}
+            (_, '(') => depth += 1,
+            (_, ')') => depth -= 1,
+            (None, '"' | '\'') => quote = Some(letter),
+            _ => {}
+        }
+    }
+    depth < 0
 }
 
 #[cfg(test)]
-mod tests {
-    use super::calls;
-
-    fn words(text: &str, path: &str) -> Vec<String> {
-        calls(text, path).into_iter().map(|call| call.words.join(" ")).collect()
-    }
-
-    #[test]
-    fn variables_continued_lines_and_quotes_are_understood() {
-        let text = "#!/bin/bash\nset -e\nNS=\"${NAMESPACE:-todo}\"\nTAG=latest # newest\nif ! docker build \\\n  -t \"web:$TAG\" ./web; then exit 1; fi\nkubectl apply -f k8s/ -n \"${NS}\" > /dev/null 2>&1\n";
-        let words = words(text, "deploy.sh");
-        assert!(words.contains(&"docker build -t web:latest ./web".to_owned()), "{words:?}");
-        assert!(words.iter().any(|word| word.starts_with("kubectl apply -f k8s/ -n todo")), "{words:?}");
-    }
-
-    #[test]
-    fn windows_scripts_are_read_alike() {
-        let text =
-            "@echo off\r\nset TAG=v1\r\nREM docker build old\r\ndocker build -t web:%TAG% ^\r\n  web\r\n";
-        assert!(words(text, "deploy.bat").contains(&"docker build -t web:v1 web".to_owned()));
-        let text = "$tag = \"v2\"\r\n& docker build -t \"web:$tag\" `\r\n  .\\web\r\n";
-        assert!(words(text, "deploy.ps1").contains(&"docker build -t web:v2 .\\web".to_owned()));
-    }
-
-    #[test]
-    fn the_scripts_own_folder_is_known() {
-        let text = "DIR=\"$(cd \"$(dirname \"${BASH_SOURCE[0]}\")\" && pwd)\"\nROOT=\"$(dirname \"$DIR\")\"\ndocker build -f \"$DIR/docker/Dockerfile\" \"$ROOT\"\ncd \"$ROOT/web\" && docker build .\n";
-        let calls = calls(text, "phase-4/scripts/build.sh");
-        assert_eq!(calls[0].words.join(" "), "docker build -f //phase-4/scripts/docker/Dockerfile //phase-4");
-        assert_eq!(calls[1].folder.as_deref(), Some("phase-4/web"));
-    }
-}
+mod tests;

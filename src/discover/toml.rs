@@ -1,8 +1,10 @@
 //! A proposal as deploy.toml: what a person would have written, with the reasons as comments.
 
+use super::proposal::Config;
 use super::proposal::Image;
 use super::proposal::Proposal;
 use super::proposal::Secret;
+use super::proposal::variable_of;
 use super::tree::join;
 use super::tree::shown;
 use super::way::Source;
@@ -24,6 +26,14 @@ pub fn write(proposal: &Proposal) -> String {
     for image in &proposal.images {
         self::image(&mut text, image);
     }
+    for later in &proposal.later {
+        let mut block = String::new();
+        self::image(&mut block, later);
+        text.push('\n');
+        for line in block.trim().lines() {
+            let _ = writeln!(text, "# {}", line.trim_start_matches("# "));
+        }
+    }
     for path in &proposal.unused {
         comment(
             &mut text,
@@ -41,16 +51,7 @@ pub fn write(proposal: &Proposal) -> String {
         self::secret(&mut text, secret);
     }
     for config in &proposal.configs {
-        let given = !config.values.is_empty() && config.values.values().all(|value| !value.is_empty());
-        let whose = if given { "are those of the example" } else { "are yours to write" };
-        comment(&mut text, &format!("{}. Its values {whose}.", capital(&config.why)));
-        let _ = writeln!(text, "[config.{}]", key(&config.name));
-        let pairs = table(&config.values);
-        if config.values.is_empty() {
-            text.push_str("values = { KEY = \"\" }\n");
-        } else {
-            let _ = writeln!(text, "values = {pairs}");
-        }
+        self::config(&mut text, config);
     }
     match &proposal.opened {
         Some(opened) => {
@@ -74,10 +75,54 @@ pub fn write(proposal: &Proposal) -> String {
              [service.NAME]\npath = \"/\"\nexpect = 200",
         ),
     }
+    besides(&mut text, proposal);
     text
 }
 
+/// What was seen and is not taken over, a line each.
+fn besides(text: &mut String, proposal: &Proposal) {
+    if proposal.besides.is_empty() {
+        return;
+    }
+    text.push_str("\n# Not taken over:\n");
+    for (what, help) in &proposal.besides {
+        let _ = writeln!(text, "# - {}", format!("{what}: {help}").replace('\n', " "));
+    }
+}
+
+fn config(text: &mut String, config: &Config) {
+    let mut lines = format!("[config.{}]\n", key(&config.name));
+    if config.blank {
+        lines.push_str("values = { NAME = \"\" }\n");
+        comment(text, &format!("{}. Write what is in it:\n{lines}", capital(&config.why)));
+        return;
+    }
+    let given = !config.values.is_empty() && config.values.values().all(|value| !value.is_empty());
+    let whose = match (&config.file, given) {
+        (Some(_), _) => "",
+        (None, true) if config.why.ends_with("makes it") => "",
+        (None, true) => " Its values are those of the example.",
+        (None, false) => " Its values are yours to write.",
+    };
+    comment(text, &format!("{}.{whose}", capital(&config.why)));
+    if let Some(file) = &config.file {
+        lines.push_str(&format!("file = {}\n", quoted(file)));
+    }
+    if !config.values.is_empty() {
+        lines.push_str(&format!("values = {}\n", table(&config.values)));
+    }
+    text.push_str(&lines);
+}
+
 fn start(text: &mut String, proposal: &Proposal) {
+    if !proposal.addons.is_empty() {
+        let places: Vec<String> = proposal.addons.iter().map(|(_, place)| place.to_string()).collect();
+        let (some, verb) = if places.len() == 1 { ("it", "enables") } else { ("them", "enable") };
+        comment(text, &format!("{} {verb} {some}.", places.join(" and ")));
+        text.push_str("[minikube]\n");
+        let names: Vec<String> = proposal.addons.iter().map(|(name, _)| name.clone()).collect();
+        line(text, "addons", &list(&names));
+    }
     let Some((flags, place)) = &proposal.start else { return };
     let known = [
         ("cpus", false),
@@ -102,11 +147,17 @@ fn start(text: &mut String, proposal: &Proposal) {
         lines.push(format!("{name} = {}", if text { quoted(&value) } else { value }));
     }
     if !lines.is_empty() {
+        let section = if proposal.addons.is_empty() { "[minikube]\n" } else { "" };
         let told = format!(
-            "{place} starts minikube like this; uncomment what matters:\n[minikube]\n{}",
+            "{place} starts minikube like this; uncomment what matters:\n{section}{}",
             lines.join("\n")
         );
-        comment(text, &told);
+        if proposal.addons.is_empty() {
+            text.push('\n');
+        }
+        for line in told.lines() {
+            let _ = writeln!(text, "# {line}");
+        }
     }
 }
 
@@ -125,19 +176,22 @@ fn image(text: &mut String, image: &Image) {
     }
 }
 
+/// How many other ways a file names.
+const MOST: usize = 5;
+
 fn sources(text: &mut String, proposal: &Proposal) {
     let mut why: Vec<String> = Vec::new();
     if !proposal.why_sources.is_empty() {
         why.push(format!("{}.", capital(&proposal.why_sources)));
     }
-    for (path, title) in &proposal.instead {
+    for (path, title) in proposal.instead.iter().take(MOST) {
         why.push(format!("Instead: {title} (`todo init --force --from {path}`)."));
     }
+    if proposal.instead.len() > MOST {
+        why.push(format!("And {} more: `todo init --list`.", proposal.instead.len() - MOST));
+    }
     for (index, source) in proposal.sources.iter().enumerate() {
-        let mut why = if index == 0 { std::mem::take(&mut why) } else { Vec::new() };
-        if let Source::Chart { left, .. } = source {
-            why.extend(left.iter().map(|left| format!("{}.", capital(left))));
-        }
+        let why = if index == 0 { std::mem::take(&mut why) } else { Vec::new() };
         if why.is_empty() {
             text.push('\n');
         } else {
@@ -147,14 +201,24 @@ fn sources(text: &mut String, proposal: &Proposal) {
         match source {
             Source::Path(path) => line(text, "path", &quoted(shown(path))),
             Source::Kustomize(folder) => line(text, "kustomize", &quoted(shown(folder))),
-            Source::Chart { chart, release, values, set, .. } => {
+            Source::Chart { chart, release, namespace, values, set, set_env, .. } => {
                 line(text, "chart", &quoted(shown(chart)));
                 line(text, "release", &quoted(release));
+                if let Some(namespace) = namespace {
+                    line(text, "namespace", &quoted(namespace));
+                }
                 if !values.is_empty() {
                     line(text, "values", &list(values));
                 }
                 if !set.is_empty() {
                     line(text, "set", &typed(set));
+                }
+                if !set_env.is_empty() {
+                    let pairs: BTreeMap<String, String> = set_env
+                        .iter()
+                        .map(|(path, known)| (path.clone(), variable_of(path, known.as_deref())))
+                        .collect();
+                    line(text, "set-env", &table(&pairs));
                 }
             }
         }
@@ -162,6 +226,15 @@ fn sources(text: &mut String, proposal: &Proposal) {
 }
 
 fn secret(text: &mut String, secret: &Secret) {
+    if secret.blank {
+        let told = format!(
+            "{}. Its files are yours: a key and a path for each.\n[secret.{}]\nfiles = {{ \"tls.crt\" = \"certs/tls.crt\", \"tls.key\" = \"certs/tls.key\" }}",
+            capital(&secret.why),
+            key(&secret.name)
+        );
+        comment(text, &told);
+        return;
+    }
     let mut why = format!("{}.", capital(&secret.why));
     if secret.from_env && secret.env_file.is_some() {
         why.push_str("\nThe environment goes before the file, which git should not have.");
@@ -184,6 +257,9 @@ fn secret(text: &mut String, secret: &Secret) {
     }
     if !secret.optional.is_empty() {
         line(text, "optional", &list(&secret.optional));
+    }
+    if !secret.files.is_empty() {
+        line(text, "files", &table(&secret.files));
     }
     if !secret.generate.is_empty() {
         let pairs: Vec<String> = secret.generate.iter().map(|name| format!("{} = 32", key(name))).collect();
@@ -293,6 +369,8 @@ mod tests {
                 Source::Chart {
                     chart: "helm/x".into(),
                     release: "x".into(),
+                    namespace: Some("other".into()),
+                    set_env: [("a.apiKey".to_owned(), None), ("b".to_owned(), Some("B".to_owned()))].into(),
                     values: vec![wild.into()],
                     set: [("a.b[0]".to_owned(), wild.to_owned())].into(),
                     left: Vec::new(),

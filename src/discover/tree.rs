@@ -39,6 +39,10 @@ const SKIPPED: [&str; 14] = [
 /// Folders whose names begin with a dot and that people keep deployments in.
 const DOTTED: [&str; 6] = [".docker", ".k8s", ".kube", ".deploy", ".helm", ".devops"];
 
+/// Files of other endings that may speak of a deployment.
+const NAMED: [&str; 8] =
+    ["makefile", "justfile", ".justfile", "tiltfile", "kustomization", "package.json", ".gitmodules", ".env"];
+
 /// A folder's files, each by its path with `/`, and the texts of those that matter.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
@@ -46,6 +50,8 @@ pub struct Tree {
     pub name: String,
     /// Every file.
     pub files: BTreeSet<String>,
+    /// The folders that are there and were not looked into: what was built, what was installed.
+    pub closed: BTreeSet<String>,
     /// What the interesting ones say.
     pub texts: BTreeMap<String, String>,
     /// The files of the repository around the folder, each by a path that begins with `..`; of them only Dockerfiles are read.
@@ -105,8 +111,10 @@ fn walk(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
             let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
             let path = join(&folder, &name);
             if kind.is_dir() {
-                if depth + 1 < DEEPEST && !is_skipped(&name) {
+                if depth + 1 < DEEPEST && !is_skipped(&name, &path) {
                     folders.push_back((path, depth + 1));
+                } else {
+                    tree.closed.insert(path);
                 }
             } else if kind.is_file() {
                 if tree.files.len() == MOST_FILES {
@@ -144,7 +152,26 @@ impl Tree {
     /// Whether the folder has files.
     #[must_use]
     pub fn has_folder(&self, folder: &str) -> bool {
-        folder.is_empty() || self.below(folder).next().is_some()
+        folder.is_empty() || self.closed.contains(folder) || self.below(folder).next().is_some()
+    }
+
+    /// The files that a path means: one file, those in a folder, or those that fit a pattern.
+    #[must_use]
+    pub fn meant(&self, path: &str, recursive: bool) -> Vec<&str> {
+        if self.files.contains(path) {
+            return self.files.get(path).into_iter().map(String::as_str).collect();
+        }
+        if path.contains(['*', '?']) {
+            let wanted: Vec<&str> = path.split('/').collect();
+            let fits_all = |file: &&String| {
+                let parts: Vec<&str> = file.split('/').collect();
+                let deep = path.ends_with("/**") || path.contains("**/");
+                (parts.len() == wanted.len() || deep && parts.len() + 1 >= wanted.len())
+                    && wanted.iter().zip(&parts).all(|(wanted, part)| fits(wanted, part))
+            };
+            return self.files.iter().filter(fits_all).map(String::as_str).collect();
+        }
+        if recursive { self.below(path).collect() } else { self.inside(path).collect() }
     }
 
     /// The files in the folder and in those below it.
@@ -164,6 +191,10 @@ impl Tree {
     /// Whether some file or folder has this path, in which `*` and `?` may stand for letters of a name.
     #[must_use]
     pub fn matches(&self, pattern: &str) -> bool {
+        // What lies in a folder that was not looked into may be there.
+        if self.closed.iter().any(|closed| pattern == closed || pattern.starts_with(&format!("{closed}/"))) {
+            return true;
+        }
         if !pattern.contains(['*', '?', '[']) {
             return self.files.contains(pattern)
                 || self.outside.contains(pattern)
@@ -188,29 +219,24 @@ fn fits(pattern: &str, name: &str) -> bool {
     (0..=name.len()).filter(|at| name.is_char_boundary(*at)).any(|at| fits(rest, &name[at..]))
 }
 
-fn is_skipped(name: &str) -> bool {
-    SKIPPED.contains(&name) || (name.starts_with('.') && !DOTTED.contains(&name))
+fn is_skipped(name: &str, path: &str) -> bool {
+    let workflows = matches!(path, ".github" | ".github/workflows");
+    SKIPPED.contains(&name) || (name.starts_with('.') && !DOTTED.contains(&name) && !workflows)
 }
 
 fn is_interesting(name: &str) -> bool {
-    const ENDINGS: [&str; 13] =
-        ["yaml", "yml", "json", "sh", "bash", "bat", "cmd", "ps1", "tpl", "conf", "sql", "ini", "cnf"];
-    const NEVER: [&str; 6] = [
-        "package.json",
-        "package-lock.json",
-        "tsconfig.json",
-        "composer.json",
-        "pnpm-lock.yaml",
-        "angular.json",
+    const ENDINGS: [&str; 16] = [
+        "yaml", "yml", "json", "sh", "bash", "bat", "cmd", "ps1", "tpl", "conf", "sql", "ini", "cnf", "md",
+        "mk", "tiltfile",
     ];
+    const NEVER: [&str; 5] =
+        ["package-lock.json", "tsconfig.json", "composer.json", "pnpm-lock.yaml", "angular.json"];
     let small = name.to_ascii_lowercase();
     !NEVER.contains(&small.as_str())
         && (is_dockerfile(name)
-            || small == "makefile"
-            || small == ".env"
+            || NAMED.contains(&small.as_str())
             || small.starts_with(".env.")
             || ends(&small, &["env"])
-            || small == "kustomization"
             || ends(&small, &ENDINGS))
 }
 

@@ -9,22 +9,30 @@ mod manifests;
 use super::chart;
 use super::chart::Chart;
 use super::compose::Compose;
+use super::copies::copy_of;
+use super::copies::lateness;
 use super::dockerfile::Found;
 use super::dockerfile::is_aside;
+use super::evidence::Applied;
+use super::evidence::Evidence;
+use super::evidence::Rank;
+use super::evidence::Said;
 use super::kustomization;
 use super::kustomization::Kustomization;
 use super::naming;
 use super::naming::Use;
-use super::script::Scripts;
 use super::tree::Tree;
 use super::tree::join;
 use super::tree::shown;
+use super::variant::distance;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use charts::by_charts;
 use manifests::by_manifests;
+pub(in crate::discover) use manifests::is_deployment_word;
+pub(in crate::discover) use manifests::refers;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -56,10 +64,14 @@ pub enum Source {
         chart: String,
         /// The release's name.
         release: String,
+        /// The namespace that something installs it into.
+        namespace: Option<String>,
         /// Values files.
         values: Vec<String>,
         /// `--set`.
         set: BTreeMap<String, String>,
+        /// Values that are not for git: the path, and the variable that holds it, where one is known.
+        set_env: BTreeMap<String, Option<String>>,
         /// What could not be taken over, in words.
         left: Vec<String>,
     },
@@ -84,8 +96,10 @@ pub struct Way {
     pub broken: Vec<Finding>,
     /// Files that were left out, and why.
     pub left_out: Vec<(String, String)>,
-    /// The script that deploys it.
-    pub script: Option<Place>,
+    /// What deploys it.
+    pub said: Option<Said>,
+    /// The namespaces that the commands name which deploy it.
+    pub spaces: Vec<(String, Place)>,
     /// The namespace that it names itself.
     pub namespace: Option<(String, String)>,
     /// What is put around the names of its objects.
@@ -105,16 +119,17 @@ pub struct Programs {
 #[must_use]
 pub fn all(
     tree: &Tree,
-    scripts: &Scripts,
+    evidence: &Evidence,
     composes: &[Compose],
     dockerfiles: &[Found],
     has: Programs,
 ) -> (Vec<Way>, bool) {
     let charts = chart::all(tree);
     let kustomizations = kustomization::all(tree);
-    let mut ways = by_charts(tree, scripts, &charts);
-    ways.extend(by_kustomize(tree, scripts, &kustomizations, &charts));
-    ways.extend(by_manifests(tree, scripts, &kustomizations, &charts));
+    let mut ways = by_charts(tree, evidence, &charts);
+    ways.extend(by_kustomize(tree, evidence, &kustomizations, &charts));
+    ways.extend(by_manifests(tree, evidence, &kustomizations, &charts));
+    join_halves(&mut ways);
     for compose in composes.iter().filter(|compose| !compose.services.is_empty() || !compose.wrong.is_empty())
     {
         let title = format!("manifests written after `{}`", compose.path);
@@ -125,6 +140,7 @@ pub fn all(
         let what = if inside == 1 { "the Dockerfile" } else { "the Dockerfiles" };
         ways.push(Way::new(format!("manifests written after {what}"), ".", Kind::Dockerfiles));
     }
+    // What decides between ways; what is equal in all of it is preferred by habit alone.
     let decided = |way: &Way| {
         let written = way.kind < Kind::Compose;
         let lacks = match way.kind {
@@ -135,25 +151,62 @@ pub fn all(
         (
             !written,
             is_aside(&join(&way.path, "x")),
+            !way.broken.is_empty(),
             lacks && has.helm != has.kustomize,
-            way.script.is_none(),
-            Reverse(phase(&way.path)),
+            way.said.as_ref().map_or(Rank::Aside, |said| said.rank),
+            Reverse(lateness(&way.path)),
+            way.said.as_ref().map_or(0, |said| said.distance),
         )
     };
     ways.sort_by_key(|way| {
-        (decided(way), way.kind, way.path.matches('/').count(), variant(&way.path), way.path.clone())
+        (decided(way), way.kind, way.path.matches('/').count(), distance(&way.path), way.path.clone())
     });
     let clear = match &ways[..] {
         [first, others @ ..] => {
             let rival = |other: &Way| {
                 decided(first) == decided(other)
-                    && (first.kind != other.kind || variant(&first.path) == variant(&other.path))
+                    && (first.kind != other.kind || distance(&first.path) == distance(&other.path))
             };
             first.kind >= Kind::Compose || !others.iter().any(rival)
         }
         [] => true,
     };
     (ways, clear)
+}
+
+/// What one file deploys in several ways is one way: a chart, and manifests beside it that name other images.
+fn join_halves(ways: &mut Vec<Way>) {
+    let mut at = 0;
+    while at < ways.len() {
+        let half = (0..at).find(|other| {
+            let (one, two) = (&ways[*other], &ways[at]);
+            let same = one
+                .said
+                .as_ref()
+                .zip(two.said.as_ref())
+                .is_some_and(|(one, two)| one.place.file == two.place.file && one.rank == two.rank);
+            let shared = |image: &Use| one.uses.iter().any(|known| known.repository == image.repository);
+            let objects =
+                |way: &Way| way.objects.iter().map(Object::id).collect::<std::collections::BTreeSet<_>>();
+            same && copy_of(&one.path) == copy_of(&two.path)
+                && one.broken.is_empty()
+                && two.broken.is_empty()
+                && !two.uses.iter().any(shared)
+                && objects(one).is_disjoint(&objects(two))
+        });
+        let Some(other) = half else {
+            at += 1;
+            continue;
+        };
+        let two = ways.remove(at);
+        let one = &mut ways[other];
+        one.title = format!("{} and {}", one.title, two.title);
+        one.sources.extend(two.sources);
+        one.objects.extend(two.objects);
+        one.uses.extend(two.uses);
+        one.left_out.extend(two.left_out);
+        one.spaces.extend(two.spaces);
+    }
 }
 
 impl Way {
@@ -167,51 +220,37 @@ impl Way {
             uses: Vec::new(),
             broken: Vec::new(),
             left_out: Vec::new(),
-            script: None,
+            said: None,
+            spaces: Vec::new(),
             namespace: None,
             affix: (String::new(), String::new()),
         }
     }
 }
 
-/// `phase-4` → 4: the later one is the one that is worked on.
-fn phase(path: &str) -> u32 {
-    let folders = path.split('/').filter_map(|part| {
-        let rest = part.to_lowercase();
-        let rest = rest
-            .strip_prefix("phase")
-            .or_else(|| rest.strip_prefix("step"))?
-            .trim_start_matches(['-', '_'])
-            .to_owned();
-        rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
-    });
-    folders.max().unwrap_or(0)
-}
-
-/// How far the words of a path are from this machine: `local` is nearest, `prod` farthest.
-fn variant(path: &str) -> usize {
-    const WORDS: [&str; 10] =
-        ["local", "minikube", "dev", "development", "", "kind", "test", "staging", "prod", "production"];
-    let words = path.split(['/', '.', '-', '_']);
-    words
-        .filter_map(|word| WORDS.iter().position(|known| *known == word))
-        .filter(|at| *at != 4)
-        .max()
-        .unwrap_or(4)
-}
-
-fn by_kustomize(tree: &Tree, scripts: &Scripts, all: &[Kustomization], charts: &[Chart]) -> Vec<Way> {
-    let tops = kustomization::tops(all);
+fn by_kustomize(tree: &Tree, evidence: &Evidence, all: &[Kustomization], charts: &[Chart]) -> Vec<Way> {
+    let applied = |folder: &str| -> Option<&Applied> {
+        evidence.applied.iter().find(|one| {
+            let whole = one.path == folder || one.path == join(folder, "kustomization.yaml");
+            one.kustomize && whole && one.said.rank < Rank::Aside
+        })
+    };
+    let tops = kustomization::tops(all, &|folder| applied(folder).is_some());
     let ways = tops.into_iter().filter(|one| !chart::is_of(charts, &join(&one.folder, "kustomization.yaml")));
     ways.map(|one| {
         let (objects, broken) = kustomization::objects(tree, all, &one.folder);
         let title = format!("the kustomization `{}`", shown(&one.folder));
+        let applied = applied(&one.folder);
         Way {
             sources: vec![Source::Kustomize(one.folder.clone())],
             uses: naming::uses(&objects),
             objects,
             broken,
-            script: applied(scripts, &one.folder),
+            said: applied.map(|one| one.said.clone()),
+            spaces: applied
+                .and_then(|one| Some((one.namespace.clone()?, one.said.place.clone())))
+                .into_iter()
+                .collect(),
             namespace: one.namespace.clone().map(|name| (name, format!("`{}` names it", shown(&one.folder)))),
             affix: one.affix.clone(),
             ..Way::new(title, &one.folder, Kind::Kustomize)
@@ -219,12 +258,6 @@ fn by_kustomize(tree: &Tree, scripts: &Scripts, all: &[Kustomization], charts: &
     })
     .filter(|way| !way.broken.is_empty() || has_pods(&way.objects))
     .collect()
-}
-
-fn applied(scripts: &Scripts, folder: &str) -> Option<Place> {
-    let inside =
-        |path: &str| path == folder || (!folder.is_empty() && path.starts_with(&format!("{folder}/")));
-    scripts.applied.iter().find(|(path, _)| inside(path)).map(|(_, place)| place.clone())
 }
 
 fn has_pods(objects: &[Object]) -> bool {
@@ -238,7 +271,7 @@ mod tests {
     use super::Way;
     use super::all;
     use crate::discover::dockerfile;
-    use crate::discover::script;
+    use crate::discover::evidence;
     use crate::discover::tree::Tree;
 
     const HAS: Programs = Programs { helm: true, kustomize: true };
@@ -251,7 +284,7 @@ mod tests {
 
     fn ways(files: &[(&str, &str)]) -> (Vec<Way>, bool) {
         let tree = Tree::of("shop", files);
-        all(&tree, &script::read(&tree), &[], &dockerfile::all(&tree), HAS)
+        all(&tree, &evidence::read(&tree), &[], &dockerfile::all(&tree), HAS)
     }
 
     fn titles(files: &[(&str, &str)]) -> Vec<String> {
@@ -286,7 +319,7 @@ mod tests {
         assert_eq!(halves[0].sources, [Source::Path("api/k8s".into()), Source::Path("web/k8s".into())]);
         let again = &ways(&[("k8s/dev/a.yaml", &a), ("k8s/prod/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
         assert_eq!(again.sources, [Source::Path("k8s".into()), Source::Path("k8s/dev".into())]);
-        assert_eq!(again.left_out[0].0, "k8s/prod/a.yaml");
+        assert_eq!(again.left_out[0].0, "`k8s/prod/a.yaml`");
     }
 
     #[test]

@@ -152,6 +152,7 @@ codes! {
     IngressClassMissing = "ingress-class-missing",
     IngressControllerMissing = "ingress-controller-missing",
     IngressControllerNotReady = "ingress-controller-not-ready",
+    InitIncomplete = "init-incomplete",
     InotifyLimitLow = "inotify-limit-low",
     InsufficientResources = "insufficient-resources",
     InternalError = "internal-error",

@@ -392,6 +392,7 @@ mod tests {
                     namespace: None,
                     values: Vec::new(),
                     set: [].into(),
+                    set_env: [].into(),
                     mode: Mode::Objects,
                 },
                 namespace: Namespace::parse("shop").unwrap(),

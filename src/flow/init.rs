@@ -4,6 +4,8 @@
 //! proposes is `discover`'s; here it is asked about, rendered where Helm or kustomize can, checked and written.
 
 use crate::cli::Init;
+use crate::discover::collection;
+use crate::discover::dockerfile::is_aside;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
 use crate::discover::proposal::propose;
@@ -28,6 +30,7 @@ use crate::manifest::Object;
 use crate::manifest::lint;
 use crate::manifest::read::parse;
 use crate::project::Project;
+use crate::project::SourceKind;
 use crate::project::check::check;
 use crate::project::locate::NAME;
 use crate::report::ask;
@@ -49,7 +52,10 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
             .hint("`todo init --force` writes it anew, and what you have written there is lost"));
     }
     let survey = read(run, &root).await?;
-    let way = pick(run, flags, &survey).await?;
+    if flags.list {
+        return Ok(list(&survey));
+    }
+    let (way, rivals) = pick(run, flags, &survey).await?;
     if !way.broken.is_empty() {
         let fault = Code::ManifestInvalid
             .fault(Kind::Usage, format!("{} cannot be read", way.title))
@@ -63,9 +69,20 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     agree(run, flags, way).await?;
 
     let mut settled = BTreeMap::new();
-    let mut proposal = propose(&survey, way, None, &settled);
-    let rendered = rendered(run, way, &path, &proposal).await?;
-    proposal = propose(&survey, way, rendered.as_deref(), &settled);
+    let (way, rendered, failed) = holds(run, flags, &survey, way, &path).await?;
+    let rivals: Vec<&Way> =
+        rivals.into_iter().filter(|other| other.path != way.path && !failed.contains(&other.path)).collect();
+    if !rivals.is_empty() {
+        let left = rivals.iter().take(MOST);
+        let left: Vec<String> = left.map(|way| format!("`--from {}` ({})", way.path, way.title)).collect();
+        let more = if rivals.len() > MOST { "; `todo init --list` has all" } else { "" };
+        note(
+            run,
+            format!("of several ways that are equally good, one is taken: {}", way.title),
+            format!("`todo init --force` with {}{more}", left.join(" or ")),
+        );
+    }
+    let mut proposal = propose(&survey, way, rendered.as_deref(), &settled);
     if interactive(run, flags) && !proposal.doubts.is_empty() {
         for doubt in &proposal.doubts {
             settled.insert(doubt.question.clone(), ask::choose(run, &doubt.question, &doubt.answers).await?);
@@ -123,8 +140,12 @@ async fn read(run: &Run, root: &Path) -> Result<Survey> {
     Ok(survey(tree, has))
 }
 
-/// The way that is asked for; else the best one, about which a person is asked where habit alone prefers it.
-async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<&'s Way> {
+/// How many other ways are named.
+const MOST: usize = 5;
+
+/// The way that is asked for; else the best one, about which a person is asked where habit alone prefers it. With it, where
+/// nobody is there to be asked, the others that are equally good.
+async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Way, Vec<&'s Way>)> {
     let Some(first) = survey.ways.first() else {
         let looked = survey.tree.files.len();
         return Err(Code::NothingToDeploy.fault(
@@ -138,7 +159,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<&'s Way
         let found = survey.ways.iter().find(|way| way.path == tree::shown(&from));
         let found = found
             .or_else(|| survey.ways.iter().find(|way| way.sources.iter().any(|one| path_of(one) == from)));
-        return found.ok_or_else(|| {
+        return found.map(|way| (way, Vec::new())).ok_or_else(|| {
             let fault = Code::NothingToDeploy
                 .fault(Kind::Usage, format!("`{from}` is nothing that could be deployed"));
             survey
@@ -149,7 +170,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<&'s Way
     }
     if flags.manifests {
         let bare = survey.ways.iter().find(|way| way.kind >= WayKind::Compose);
-        return bare.ok_or_else(|| {
+        return bare.map(|way| (way, Vec::new())).ok_or_else(|| {
             Code::NothingToDeploy
                 .fault(
                     Kind::Usage,
@@ -158,28 +179,96 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<&'s Way
                 .hint("`todo init` uses the manifests that are there")
         });
     }
-    if survey.clear {
-        return Ok(first);
+    let applications = collection::applications(&survey.ways);
+    if !applications.is_empty() {
+        let count = applications.len();
+        let words = format!(
+            "{count} applications live here that have nothing to do with one another, and none of them in this folder"
+        );
+        let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
+        let fault = applications
+            .iter()
+            .take(12)
+            .fold(fault, |fault, folder| fault.hint(format!("`cd {folder}`, then `todo init`")));
+        let more = format!("and {} more: `todo init --list`", count.saturating_sub(12));
+        return Err(if count > 12 { fault.hint(more) } else { fault });
     }
-    let written: Vec<&Way> = survey.ways.iter().filter(|way| way.kind < WayKind::Compose).collect();
-    if interactive(run, flags) {
-        let titles: Vec<String> = written.iter().map(|way| way.title.clone()).collect();
+    if survey.clear {
+        return Ok((first, Vec::new()));
+    }
+    let written: Vec<&Way> =
+        survey.ways.iter().filter(|way| way.kind < WayKind::Compose && way.broken.is_empty()).collect();
+    if interactive(run, flags) && written.len() > 1 {
+        let titles: Vec<String> = written.iter().take(12).map(|way| way.title.clone()).collect();
         let at = ask::choose(
             run,
             "There are several ways to deploy this. Which one shall `todo up` take?",
             &titles,
         )
         .await?;
-        return Ok(written[at]);
+        return Ok((written[at], Vec::new()));
     }
-    let others =
-        written[1..].iter().map(|way| format!("`--from {}` ({})", way.path, way.title)).collect::<Vec<_>>();
-    note(
-        run,
-        format!("of several ways, the first is taken: {}", first.title),
-        format!("`todo init --force` with {}", others.join(" or ")),
+    let said = |way: &Way| way.said.as_ref().map(|said| said.rank);
+    let equal = |other: &&Way| other.path != first.path && said(other) == said(first);
+    Ok((first, written.into_iter().filter(equal).collect()))
+}
+
+/// The way with what it renders to: one that cannot be rendered loses to the next that can, unless it was asked for.
+async fn holds<'s>(
+    run: &Run,
+    flags: &Init,
+    survey: &'s Survey,
+    first: &'s Way,
+    path: &Path,
+) -> Result<(&'s Way, Option<Vec<Object>>, Vec<String>)> {
+    let next = survey.ways.iter().filter(|way| {
+        let other = way.path != first.path && way.kind < WayKind::Compose && way.broken.is_empty();
+        other && flags.from.is_none() && !is_aside(&tree::join(&way.path, "x"))
+    });
+    let (mut failed, mut paths) = (None, Vec::new());
+    for way in std::iter::once(first).chain(next) {
+        match rendered(run, way, path, &propose(survey, way, None, &BTreeMap::new())).await? {
+            Ok(objects) => {
+                if let Some((title, findings)) = failed {
+                    tell(run, findings);
+                    let words = format!("{title} cannot be rendered; taken instead: {}", way.title);
+                    note(run, words, "correct it, then `todo init --force` looks again".to_owned());
+                }
+                return Ok((way, objects, paths));
+            }
+            Err(findings) => {
+                failed = failed.or(Some((way.title.clone(), findings)));
+                paths.push(way.path.clone());
+            }
+        }
+    }
+    tell(run, failed.map(|(_, findings)| findings).unwrap_or_default());
+    Ok((first, None, paths))
+}
+
+/// What keeps a way from being rendered, which is no reason to stop.
+fn tell(run: &Run, findings: Vec<Finding>) {
+    for finding in findings {
+        run.sink.warn(Finding { severity: Severity::Warning, ..finding });
+    }
+}
+
+/// Every way to deploy the folder, the best first.
+fn list(survey: &Survey) -> Answer {
+    let rows = survey.ways.iter().map(|way| {
+        let said = way.said.as_ref().map_or_else(String::new, |said| format!("{} deploys it", said.place));
+        let why = if way.broken.is_empty() { said } else { "it cannot be read".to_owned() };
+        vec![way.path.clone(), way.title.clone(), why]
+    });
+    let json = json!(
+        survey.ways.iter().map(|way| json!({ "from": way.path, "title": way.title })).collect::<Vec<_>>()
     );
-    Ok(first)
+    Answer::Listing(Listing {
+        header: vec!["FROM", "WHAT", "WHY"],
+        rows: rows.collect(),
+        nothing: "nothing here says how it is deployed",
+        json,
+    })
 }
 
 fn path_of(source: &Source) -> &str {
@@ -214,12 +303,17 @@ async fn agree(run: &Run, flags: &Init, way: &Way) -> Result<()> {
     Err(no())
 }
 
-/// The objects of a chart or kustomization as its own program renders them; `None` where that cannot be.
-async fn rendered(run: &Run, way: &Way, path: &Path, proposal: &Proposal) -> Result<Option<Vec<Object>>> {
+/// The objects of a chart or kustomization as its own program renders them; `None` where that cannot be tried.
+async fn rendered(
+    run: &Run,
+    way: &Way,
+    path: &Path,
+    proposal: &Proposal,
+) -> Result<std::result::Result<Option<Vec<Object>>, Vec<Finding>>> {
     let program: &[&str] = match way.kind {
         WayKind::Charts => &["helm"],
         WayKind::Kustomize => &["kustomize", "kubectl"],
-        _ => return Ok(None),
+        _ => return Ok(Ok(None)),
     };
     if !program.iter().any(|name| exec::find(&run.world, name).is_some()) {
         let told =
@@ -229,18 +323,19 @@ async fn rendered(run: &Run, way: &Way, path: &Path, proposal: &Proposal) -> Res
             told,
             format!("install it before `todo up`; then `todo init --force` knows more about {}", way.path),
         );
-        return Ok(None);
+        return Ok(Ok(None));
     }
-    let Ok(project) = check(path, &toml::write(proposal)) else { return Ok(None) };
-    match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
-        Ok(written) => Ok(Some(written.objects)),
-        Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
-        Err(fault) => {
-            for finding in fault.findings {
-                run.sink.warn(Finding { severity: Severity::Warning, ..finding });
-            }
-            Ok(None)
+    let Ok(mut project) = check(path, &toml::write(proposal)) else { return Ok(Ok(None)) };
+    for source in &mut project.sources {
+        // Nobody has given the chart its secrets yet; what it renders without them says which there are.
+        if let SourceKind::Chart(chart) = &mut source.kind {
+            chart.set_env.clear();
         }
+    }
+    match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
+        Ok(written) => Ok(Ok(Some(written.objects))),
+        Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
+        Err(fault) => Ok(Err(fault.findings)),
     }
 }
 
@@ -299,7 +394,7 @@ fn others(fault: Fault, survey: &Survey, way: &Way) -> Fault {
 }
 
 fn note(run: &Run, told: String, help: String) {
-    run.sink.warn(Code::OtherSourcesFound.note(told).help(help));
+    run.sink.warn(Code::InitIncomplete.note(told).help(help));
 }
 
 /// What was written, and what `up` would do with it.
@@ -325,10 +420,18 @@ fn told(path: &Path, way: &Way, proposal: &Proposal, project: &Project, objects:
         ));
     }
     rows.extend(
-        proposal.secrets.iter().map(|secret| row("create", &format!("Secret/{}", secret.name), &name, "")),
+        proposal
+            .secrets
+            .iter()
+            .filter(|secret| !secret.blank)
+            .map(|secret| row("create", &format!("Secret/{}", secret.name), &name, "")),
     );
     rows.extend(
-        proposal.configs.iter().map(|config| row("create", &format!("ConfigMap/{}", config.name), &name, "")),
+        proposal
+            .configs
+            .iter()
+            .filter(|config| !config.blank)
+            .map(|config| row("create", &format!("ConfigMap/{}", config.name), &name, "")),
     );
     if objects.is_empty() {
         rows.extend(
@@ -342,7 +445,19 @@ fn told(path: &Path, way: &Way, proposal: &Proposal, project: &Project, objects:
     if let Some(opened) = &proposal.opened {
         rows.push(row("open", &format!("Service/{}", opened.name), "", &opened.why));
     }
-    rows.push(row("next", "todo up", "", ""));
+    for (what, help) in &proposal.besides {
+        rows.push(row("not taken", what, "", help));
+    }
+    let mut first: Vec<&String> = Vec::new();
+    for one in &proposal.first {
+        if !first.contains(&one) {
+            first.push(one);
+        }
+    }
+    if first.is_empty() {
+        rows.push(row("next", "todo up", "", ""));
+    }
+    rows.extend(first.into_iter().map(|one| row("next", one, "", "")));
     let json = json!({
         "file": path,
         "from": way.path,
@@ -353,6 +468,8 @@ fn told(path: &Path, way: &Way, proposal: &Proposal, project: &Project, objects:
         "objects": objects.iter().map(|object| object.id().to_string()).collect::<Vec<_>>(),
         "service": proposal.opened.as_ref().map(|opened| &opened.name),
         "instead": proposal.instead.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+        "notTaken": proposal.besides.iter().map(|(told, _)| told).collect::<Vec<_>>(),
+        "first": proposal.first,
         "notes": proposal.notes.iter().map(|(told, _)| told).collect::<Vec<_>>(),
     });
     Answer::Listing(Listing {

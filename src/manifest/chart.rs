@@ -15,6 +15,7 @@ use crate::exec::ExecError;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
+use crate::manifest::given;
 use crate::manifest::glob;
 use crate::manifest::yaml;
 use crate::project::Chart;
@@ -71,18 +72,21 @@ pub async fn version(run: &Run, helm: &Path) -> std::result::Result<Option<Versi
 
 /// The call that renders a chart into objects.
 #[must_use]
-pub fn template(helm: &Path, root: &Path, chart: &Chart, namespace: &Namespace) -> Call {
+pub fn template(run: &Run, helm: &Path, root: &Path, chart: &Chart, namespace: &Namespace) -> Call {
     let call = Call::new(helm).args(["template", &chart.release]).read_only();
-    let call = with_values(call, chart).args(["--include-crds", "--skip-tests"]);
+    let call = with_values(run, root, call, chart).args(["--include-crds", "--skip-tests"]);
     call.args(["--namespace", chart.namespace.as_ref().unwrap_or(namespace).as_str()]).folder(root)
 }
 
 /// The chart and everything that goes into it, as arguments of any of Helm's commands.
 #[must_use]
-pub fn with_values(call: Call, chart: &Chart) -> Call {
+pub fn with_values(run: &Run, root: &Path, call: Call, chart: &Chart) -> Call {
     let mut call = call.args([&chart.folder]);
     for file in &chart.values {
         call = call.args(["--values"]).args([file]);
+    }
+    if let Some(given) = given::values(run, root, chart) {
+        call = call.args(["--values", "-"]).input(given);
     }
     for (key, value) in &chart.set {
         call = match value {
@@ -110,7 +114,12 @@ pub async fn notes(
 ) -> Option<String> {
     let helm = exec::find(&run.world, "helm")?;
     let call = Call::new(helm).args(["install", &chart.release]).read_only();
-    let call = with_values(call, chart).args(["--dry-run=client", "--take-ownership", "--output", "json"]);
+    let call = with_values(run, root, call, chart).args([
+        "--dry-run=client",
+        "--take-ownership",
+        "--output",
+        "json",
+    ]);
     let call = call.args(["--namespace", namespace.as_str(), "--kube-context", context]);
     let output = call.args(["--kubeconfig"]).args([kubeconfig]).folder(root).output(run).await.ok()?;
     let release: Value = serde_json::from_str(&output.stdout).ok()?;

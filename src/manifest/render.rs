@@ -7,7 +7,6 @@ mod place;
 
 use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::exec::Call;
 use crate::exec::ExecError;
 use crate::fault::Kind;
@@ -16,6 +15,7 @@ use crate::file;
 use crate::manifest::Object;
 use crate::manifest::Release;
 use crate::manifest::chart;
+use crate::manifest::given;
 use crate::manifest::hook;
 use crate::manifest::kustomize;
 use crate::manifest::yaml;
@@ -59,6 +59,11 @@ pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[So
             SourceKind::Path(_) => continue,
             SourceKind::Kustomize(folder) => kustomize::build(run, &what(root, source), folder)?,
             SourceKind::Chart(chart) => {
+                let lacking = given::missing(&run.world, root, chart);
+                if !lacking.is_empty() {
+                    found.extend(lacking);
+                    continue;
+                }
                 let helm = chart::helm(run, &what(root, source))?;
                 if let Some(finding) =
                     chart::build_dependencies(run, &helm, root, chart, &source.place).await?
@@ -66,7 +71,7 @@ pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[So
                     found.push(finding);
                     continue;
                 }
-                chart::template(&helm, root, chart, namespace)
+                chart::template(run, &helm, root, chart, namespace)
             }
         };
         match output(run, call, &what(root, source)).await? {
@@ -262,6 +267,7 @@ mod tests {
                 ("replicas".to_owned(), Set::Plain("2".to_owned())),
             ]
             .into(),
+            set_env: [].into(),
             mode: Mode::Objects,
         }))
     }
@@ -396,6 +402,7 @@ mod tests {
             namespace: None,
             values: vec![root.path().join("nope.yaml")],
             set: [].into(),
+            set_env: [].into(),
             mode: Mode::Objects,
         });
         let sources = [source(chart), source(SourceKind::Kustomize(root.path().join("bin")))];

@@ -181,6 +181,7 @@ async fn what_renders_the_manifests_has_to_be_there() {
         namespace: None,
         values: vec![machine.path("values.yaml")],
         set: BTreeMap::new(),
+        set_env: [].into(),
         mode: Mode::Objects,
     });
     machine.project.sources[0].kind = chart;

@@ -218,6 +218,7 @@ impl<'a> Values<'a> {
                 optional: Vec::new(),
                 generate,
                 why,
+                ..Secret::default()
             });
         }
         for (path, name) in &self.files {
@@ -236,6 +237,7 @@ impl<'a> Values<'a> {
                 optional: Vec::new(),
                 generate,
                 why: format!("everything in `{path}`, as a Secret that pods read whole"),
+                ..Secret::default()
             });
         }
         for (file, missing) in &missing {

@@ -5,6 +5,9 @@ use super::Proposal;
 use super::Secret;
 use super::Survey;
 use super::at;
+pub(super) use super::chart_data::chart_secrets;
+use crate::discover::evidence::Made;
+use crate::discover::evidence::Rank;
 use crate::discover::keys;
 use crate::discover::keys::EnvFile;
 use crate::discover::tree::Tree;
@@ -24,6 +27,8 @@ struct Wanted {
     keys: BTreeSet<String>,
     optional: BTreeSet<String>,
     whole: bool,
+    /// Whether some pod has it as variables, and not as files alone.
+    variables: bool,
     places: Vec<Place>,
 }
 
@@ -32,14 +37,18 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
     for (object, template) in pods::all(objects) {
         for reference in template.references() {
             let kind = reference.kind.as_str();
-            if objects.iter().any(|one| one.kind() == kind && one.name() == reference.name) {
+            let defined = objects.iter().any(|one| one.kind() == kind && one.name() == reference.name);
+            if defined || reference.name == "kube-root-ca.crt" {
                 continue;
             }
             let one = wanted.entry((reference.kind, reference.name.to_owned())).or_default();
+            let mounted = reference.pointer.contains("/volumes/");
+            one.variables |= !mounted;
             match (reference.key, reference.optional) {
                 (Some(key), false) => drop(one.keys.insert(key.to_owned())),
                 (Some(key), true) => drop(one.optional.insert(key.to_owned())),
                 (None, false) => one.whole = true,
+                (None, true) if mounted => continue,
                 (None, true) => {}
             }
             one.places.push(at(object.place_of(&reference.pointer)));
@@ -47,69 +56,170 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
     }
     let both = wanted.keys().any(|(kind, _)| *kind == ConfigKind::ConfigMap);
     for ((kind, name), mut one) in wanted {
+        let Some(place) = one.places.first() else { continue };
         one.optional.retain(|key| !one.keys.contains(key));
-        let why = format!("{} reads it, and no manifest defines it", one.places[0]);
+        let why = format!("{place} reads it, and no manifest defines it");
+        let made = survey.evidence.made.iter().find(|made| {
+            made.secret == (kind == ConfigKind::Secret) && made.name == name && made.said.rank < Rank::Aside
+        });
         match kind {
-            ConfigKind::Secret => secret(survey, name, why, one, both, proposal),
-            ConfigKind::ConfigMap => {
-                let env = survey.env_files.first();
-                let more = env.into_iter().filter(|_| one.whole).flat_map(|env| &env.keys);
-                one.keys.extend(more.filter(|key| !keys::is_secret(key)).cloned());
-                one.keys.extend(one.optional);
-                let example =
-                    env.and_then(|env| env.example.as_deref()).and_then(|path| survey.tree.text(path));
-                let known = keys::harmless(example.unwrap_or_default());
-                let value = |key: String| (key.clone(), known.get(&key).cloned().unwrap_or_default());
-                proposal.configs.push(Config {
-                    name,
-                    values: one.keys.into_iter().map(value).collect(),
-                    why,
-                });
-            }
+            ConfigKind::Secret => proposal.secrets.push(secret(survey, name, why, one, both, made)),
+            ConfigKind::ConfigMap => proposal.configs.push(config(survey, name, why, one, made)),
         }
+    }
+    separate(&mut proposal.secrets);
+    for secret in &proposal.secrets {
+        let note = note(survey, secret);
+        proposal.first.extend(note.iter().map(|(_, help)| help.clone()));
+        proposal.notes.extend(note);
+    }
+    for config in proposal.configs.iter().filter(|config| config.blank) {
+        let told =
+            format!("the ConfigMap `{}`: {}; nothing here says what is in it", config.name, config.why);
+        let help = format!("write it: a manifest, or [config.{}]", config.name);
+        proposal.first.push(help.clone());
+        proposal.notes.push((told, help));
     }
 }
 
-fn secret(survey: &Survey, name: String, why: String, mut one: Wanted, both: bool, proposal: &mut Proposal) {
-    let scripted = survey.scripts.secrets.iter().find(|(known, ..)| *known == name);
-    if one.whole {
-        one.keys.extend(scripted.map(|(_, keys, _)| keys.clone()).unwrap_or_default());
+fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Option<&Made>) -> Config {
+    if let Some(made) = made {
+        let why = format!("{} makes it", made.said.place);
+        if let (Some(file), true) = (&made.env_file, made.files.is_empty()) {
+            return Config { name, file: Some(file.clone()), why, ..Config::default() };
+        }
+        let text = |path: &String| survey.tree.text(path).map(str::to_owned);
+        let mut values: BTreeMap<String, String> =
+            made.keys.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
+        let blank = made.files.values().any(|path| text(path).is_none_or(|text| text.len() > 20_000));
+        values.extend(made.files.iter().map(|(key, path)| (key.clone(), text(path).unwrap_or_default())));
+        return Config { name, values, why, blank, ..Config::default() };
+    }
+    let env = survey.env_files.first().filter(|_| one.variables);
+    let more = env.into_iter().filter(|_| one.whole).flat_map(|env| &env.keys);
+    one.keys.extend(more.filter(|key| !keys::is_secret(key)).cloned());
+    one.keys.extend(one.optional);
+    let example = env.and_then(|env| env.example.as_deref()).and_then(|path| survey.tree.text(path));
+    let known = keys::harmless(example.unwrap_or_default());
+    let value = |key: String| (key.clone(), known.get(&key).cloned().unwrap_or_default());
+    let values: BTreeMap<String, String> = one.keys.into_iter().map(value).collect();
+    Config { name, blank: values.is_empty(), values, why, ..Config::default() }
+}
+
+fn secret(
+    survey: &Survey,
+    name: String,
+    mut why: String,
+    mut one: Wanted,
+    both: bool,
+    made: Option<&Made>,
+) -> Secret {
+    let mut files = BTreeMap::new();
+    if let Some(made) = made {
+        why = format!("{} makes it", made.said.place);
+        files.clone_from(&made.files);
+        if one.whole {
+            one.keys.extend(made.keys.keys().cloned());
+        }
+        one.keys.retain(|key| !files.contains_key(key));
+    }
+    if !one.variables && files.is_empty() && one.keys.is_empty() && made.is_none() {
+        // Files that only a person has: certificates, key files. What is in `.env` is none of them.
+        return Secret { name, blank: true, why, ..Secret::default() };
+    }
+    if one.whole && files.is_empty() {
         one.keys.extend(example_keys(&survey.tree, &name));
     }
     let fits = |env: &&EnvFile| {
         env.keys.iter().filter(|key| one.keys.contains(*key) || one.optional.contains(*key)).count()
     };
+    let named = made.and_then(|made| made.env_file.clone());
     let env =
         survey.env_files.iter().rev().max_by_key(fits).filter(|env| one.keys.is_empty() || fits(env) > 0);
-    if one.whole && one.keys.is_empty() {
+    let env = match &named {
+        Some(named) => survey.env_files.iter().find(|env| env.path == *named),
+        None => env,
+    };
+    if one.whole && one.keys.is_empty() && files.is_empty() {
         let guarded = |key: &&String| !both || keys::is_secret(key);
         one.keys.extend(env.into_iter().flat_map(|env| &env.keys).filter(guarded).cloned());
     }
     let there = |key: &str| env.is_some_and(|env| env.there && env.keys.iter().any(|known| known == key));
     let (generate, keys): (Vec<String>, Vec<String>) =
         one.keys.into_iter().partition(|key| keys::is_ours(key) && !there(key));
-    let env_file = env.map_or_else(|| ".env".to_owned(), |env| env.path.clone());
-    if !keys.is_empty() && !env.is_some_and(|env| env.there) {
-        let list = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let help = match env.and_then(|env| env.example.as_deref()) {
-            Some(example) => format!("`cp {example} {env_file}` and fill it in, before `todo up`"),
-            None => format!(
-                "write `{env_file}` with a line `KEY=value` for each, or set them in the environment, before `todo up`"
-            ),
-        };
-        proposal
-            .notes
-            .push((format!("`{env_file}` is not there yet; the Secret `{name}` takes {list} from it"), help));
-    }
-    proposal.secrets.push(Secret {
+    let env_file = named.or_else(|| env.map(|env| env.path.clone())).unwrap_or_else(|| ".env".to_owned());
+    let is_there = survey.tree.files.contains(&env_file);
+    let of_files = !files.is_empty() && keys.is_empty() && one.optional.is_empty();
+    let needed = !of_files && (!keys.is_empty() || !one.optional.is_empty() || generate.is_empty());
+    Secret {
         name,
-        from_env: !env.is_some_and(|env| env.there),
-        env_file: (!keys.is_empty() || !one.optional.is_empty() || generate.is_empty()).then_some(env_file),
+        from_env: !is_there && !of_files,
+        env_file: needed.then_some(env_file),
         keys,
         optional: one.optional.into_iter().collect(),
         generate,
+        files,
+        blank: false,
         why,
-    });
+    }
+}
+
+/// Two Secrets with one key in common cannot take both values out of one file: each gets its own.
+fn separate(secrets: &mut [Secret]) {
+    let keys =
+        |secret: &Secret| secret.keys.iter().chain(&secret.optional).cloned().collect::<BTreeSet<String>>();
+    let shared: Vec<bool> = secrets
+        .iter()
+        .map(|one| {
+            one.env_file.is_some()
+                && secrets.iter().any(|other| {
+                    other.name != one.name
+                        && other.env_file == one.env_file
+                        && !keys(other).is_disjoint(&keys(one))
+                        && is_generic(&keys(one), &keys(other))
+                })
+        })
+        .collect();
+    for (secret, _) in secrets.iter_mut().zip(shared).filter(|(_, shared)| *shared) {
+        secret.env_file = Some(format!("{}.env", secret.name));
+        secret.from_env = false;
+    }
+}
+
+/// Whether what two Secrets share says nothing about what it is for: `password`, and not `DATABASE_URL`.
+fn is_generic(one: &BTreeSet<String>, other: &BTreeSet<String>) -> bool {
+    one.intersection(other).any(|key| !key.contains(['_', '-', '.']))
+}
+
+/// What is to be done before the Secret can be made.
+fn note(survey: &Survey, secret: &Secret) -> Option<(String, String)> {
+    if secret.blank {
+        let told = format!("the Secret `{}`: {}; its files are yours alone", secret.name, secret.why);
+        let help = format!("name them in [secret.{}], which is written as a comment", secret.name);
+        return Some((told, help));
+    }
+    let absent: Vec<String> =
+        secret.files.values().filter(|path| !survey.tree.files.contains(*path)).cloned().collect();
+    if let Some(path) = absent.first() {
+        let told =
+            format!("`{path}` is not there yet; the Secret `{}` is made of it ({})", secret.name, secret.why);
+        return Some((told, format!("put `{path}` there, before `todo up`")));
+    }
+    let file = secret.env_file.as_ref().filter(|file| !survey.tree.files.contains(*file))?;
+    let list = secret.keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    if list.is_empty() {
+        return None;
+    }
+    let example =
+        survey.env_files.iter().find(|env| env.path == *file).and_then(|env| env.example.as_deref());
+    let help = match example {
+        Some(example) => format!("`cp {example} {file}` and fill it in, before `todo up`"),
+        None if secret.from_env => format!(
+            "write `{file}` with a line `KEY=value` for each, or set them in the environment, before `todo up`"
+        ),
+        None => format!("write `{file}` with a line `KEY=value` for each, before `todo up`"),
+    };
+    Some((format!("`{file}` is not there yet; the Secret `{}` takes {list} from it", secret.name), help))
 }
 
 /// The keys of an example of the Secret that lies beside the manifests: `secret.example.yaml`.

@@ -1,76 +1,104 @@
-//! Charts as ways: those that lie side by side, or are two halves of one application, go together.
+//! Charts as ways: those that one file installs go together, as do those that lie side by side or are halves of one application.
 
 use super::Kind;
 use super::Source;
 use super::Way;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
-use crate::discover::script::Scripts;
+use crate::discover::copies::copy_of;
+use crate::discover::evidence::Evidence;
+use crate::discover::evidence::Release;
 use crate::discover::tree::Tree;
 use crate::discover::tree::file_name;
 use crate::discover::tree::parent;
 use crate::discover::tree::shown;
-use std::collections::BTreeMap;
 
-pub(super) fn by_charts(tree: &Tree, scripts: &Scripts, charts: &[Chart]) -> Vec<Way> {
-    let mut groups: BTreeMap<String, Vec<&Chart>> = BTreeMap::new();
+pub(super) fn by_charts(tree: &Tree, evidence: &Evidence, charts: &[Chart]) -> Vec<Way> {
+    let mut groups: Vec<Vec<&Chart>> = Vec::new();
     for chart in charts {
-        let siblings = charts.iter().filter(|other| parent(&other.folder) == parent(&chart.folder)).count();
-        let key = if siblings > 1 {
-            parent(&chart.folder).to_owned()
-        } else {
-            // `api/chart` and `web/chart` are two halves of one application.
-            format!("{} {}", chart.folder.matches('/').count(), file_name(&chart.folder))
-        };
-        groups.entry(key).or_default().push(chart);
+        let release = evidence.release(&chart.folder);
+        let group = groups.iter_mut().find(|group| {
+            // What renders the same objects is another version, not another half.
+            let distinct = group.iter().all(|other| other.name != chart.name);
+            distinct
+                && group.iter().any(|other| match (evidence.release(&other.folder), release) {
+                    (Some(one), Some(two)) => one.said.place.file == two.said.place.file,
+                    (None, None) => belong_together(&other.folder, &chart.folder),
+                    _ => false,
+                })
+        });
+        match group {
+            Some(group) => group.push(chart),
+            None => groups.push(vec![chart]),
+        }
     }
-    groups.into_values().map(|group| of_charts(tree, scripts, group)).collect()
+    groups.into_iter().map(|group| of_charts(tree, evidence, group)).collect()
 }
 
-fn of_charts(tree: &Tree, scripts: &Scripts, mut group: Vec<&Chart>) -> Way {
-    let released = |chart: &Chart| scripts.releases.iter().rfind(|release| release.chart == chart.folder);
-    if group.iter().any(|chart| released(chart).is_some()) {
-        group.retain(|chart| released(chart).is_some());
-    }
+/// Side by side, or at the same depth under the same name: `api/chart` and `web/chart`. Not two copies of one thing.
+fn belong_together(one: &str, other: &str) -> bool {
+    let halves = file_name(one) == file_name(other) && one.matches('/').count() == other.matches('/').count();
+    copy_of(one) == copy_of(other) && (parent(one) == parent(other) || halves)
+}
+
+fn of_charts(tree: &Tree, evidence: &Evidence, group: Vec<&Chart>) -> Way {
     let folders: Vec<String> = group.iter().map(|chart| format!("`{}`", shown(&chart.folder))).collect();
     let title =
         format!("the {} {}", if group.len() == 1 { "chart" } else { "charts" }, folders.join(" and "));
     let path = if group.len() == 1 { &group[0].folder } else { parent(&group[0].folder) };
     let mut way = Way::new(title, path, Kind::Charts);
     for chart in group {
-        let release = released(chart);
-        let given = release.map(|release| release.values.clone()).unwrap_or_default();
-        let values = if release.is_some() {
-            given
-        } else {
-            chart::local_values(tree, &chart.folder).into_iter().collect()
-        };
-        let mut left: Vec<String> = Vec::new();
+        let release = evidence.release(&chart.folder);
+        let (values, left) = values(tree, chart, release);
+        way.uses.extend(chart::uses(tree, chart, &values));
         if let Some(release) = release {
-            let at = &release.place;
-            left.extend(
-                release.absent.iter().map(|file| format!("{at} also passes `{file}`, which is not there")),
-            );
-            left.extend(release.unknown.iter().map(|key| format!("{at} also sets `{key}`, from a variable")));
+            way.said = way.said.or_else(|| Some(release.said.clone()));
+            way.spaces.extend(release.namespace.clone().map(|name| (name, release.said.place.clone())));
         }
         let ours = |key: &&String| key.to_lowercase().contains("image");
-        let set = release.map(|release| {
-            release
-                .set
-                .iter()
-                .filter(|(key, _)| !ours(key))
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .collect()
-        });
-        way.uses.extend(chart::uses(tree, chart, &values));
-        way.script = way.script.or_else(|| release.map(|release| release.place.clone()));
+        let given = release.map(|release| release.set.clone()).unwrap_or_default();
+        let secret = release.map(|release| release.secret.clone()).unwrap_or_default();
         way.sources.push(Source::Chart {
             chart: chart.folder.clone(),
             release: release.map_or_else(|| chart.name.clone(), |release| release.name.clone()),
+            namespace: release.and_then(|release| release.namespace.clone()),
             values,
-            set: set.unwrap_or_default(),
+            set: given.into_iter().filter(|(key, _)| !ours(&key)).collect(),
+            set_env: secret.into_iter().filter(|(key, _)| !ours(&key)).collect(),
             left,
         });
     }
     way
+}
+
+/// The values files for this machine, and what is worth knowing about those that were not taken.
+///
+/// A script that names a file for another machine loses to a file beside it that is for this one.
+fn values(tree: &Tree, chart: &Chart, release: Option<&Release>) -> (Vec<String>, Vec<String>) {
+    let local = chart::local_values(tree, &chart.folder);
+    let all = chart::values_files(tree, &chart.folder);
+    let mut left = Vec::new();
+    let mut taken: Vec<String> = match release {
+        Some(release) => {
+            let at = &release.said.place;
+            left.extend(release.absent.iter().map(|file| match file.contains('$') {
+                true => format!("{at} also passes a values file that a variable names (`{file}`)"),
+                false => format!("{at} also passes `{file}`, which is not there"),
+            }));
+            release.values.clone()
+        }
+        None => local.into_iter().collect(),
+    };
+    // The chart's own values are taken without being named.
+    taken.retain(|file| *file != crate::discover::tree::join(&chart.folder, "values.yaml"));
+    let others: Vec<String> =
+        all.into_iter().filter(|file| !taken.contains(file)).map(|file| format!("`{file}`")).collect();
+    if !others.is_empty() {
+        left.push(format!(
+            "other values of `{}`: {}",
+            shown(&chart.folder),
+            others[..others.len().min(4)].join(", ")
+        ));
+    }
+    (taken, left)
 }

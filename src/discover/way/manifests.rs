@@ -3,24 +3,27 @@
 use super::Kind;
 use super::Source;
 use super::Way;
-use super::applied;
 use super::has_pods;
-use super::variant;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::compose::is_compose;
+use crate::discover::copies::copy_of;
+use crate::discover::evidence::Applied;
+use crate::discover::evidence::Evidence;
+use crate::discover::evidence::Rank;
 use crate::discover::kustomization;
 use crate::discover::kustomization::Kustomization;
 use crate::discover::naming;
-use crate::discover::script::Scripts;
 use crate::discover::tree::Tree;
 use crate::discover::tree::ends;
 use crate::discover::tree::file_name;
 use crate::discover::tree::parent;
 use crate::discover::tree::shown;
+use crate::discover::variant::distance;
 use crate::event::Finding;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
+use crate::manifest::pods;
 use crate::manifest::read::parse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -35,47 +38,159 @@ struct Written {
 
 pub(super) fn by_manifests(
     tree: &Tree,
-    scripts: &Scripts,
+    evidence: &Evidence,
     all: &[Kustomization],
     charts: &[Chart],
 ) -> Vec<Way> {
     let others = kustomization::files(all);
-    let mut groups: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+    let mut files: Vec<Written> = Vec::new();
+    let named: BTreeSet<&str> = evidence.applied.iter().map(|one| one.path.as_str()).collect();
     for (path, text) in &tree.texts {
-        let skipped = others.contains(path)
+        let skipped = others.contains(path) && !named.contains(path.as_str())
             || chart::is_of(charts, path)
             || is_compose(file_name(path))
-            || is_example(path);
+            || is_example(path) && !named.contains(path.as_str());
         if skipped || !is_manifest(path, text) {
             continue;
         }
         let (objects, wrong) = parse(text, Path::new(path));
-        groups.entry(group(parent(path))).or_default().push(Written { path: path.clone(), objects, wrong });
+        files.push(Written { path: path.clone(), objects, wrong });
+    }
+    let mut ways: Vec<Way> = Vec::new();
+    let rest = applied(tree, evidence, files, &mut ways);
+    let mut groups: BTreeMap<String, Vec<Written>> = BTreeMap::new();
+    for file in rest {
+        groups.entry(group(parent(&file.path))).or_default().push(file);
     }
     let mut merged: Vec<(String, Vec<Written>)> = Vec::new();
     for (folder, files) in groups {
-        let ids: BTreeSet<ObjectId> = ids(&files);
-        // `api/k8s` and `web/k8s` are two halves of one application, `k8s` and `old/k8s` are not.
+        // `api/k8s` and `web/k8s` are two halves of one application, as are sets whose pods ask for one another's Services;
+        // `k8s` and `old/k8s` are not.
         let half = merged.iter_mut().find(|(other, others)| {
-            file_name(other) == file_name(&folder)
-                && other.matches('/').count() == folder.matches('/').count()
-                && self::ids(others).is_disjoint(&ids)
+            let alike = file_name(other) == file_name(&folder)
+                && other.matches('/').count() == folder.matches('/').count();
+            copy_of(other) == copy_of(&folder)
+                && ids(others).is_disjoint(&ids(&files))
+                && (alike || need(others, &files) || need(&files, others))
         });
         match half {
             Some((_, others)) => others.extend(files),
             None => merged.push((folder, files)),
         }
     }
-    let ways = merged.into_iter().map(|(folder, files)| of_manifests(tree, scripts, &folder, files));
-    ways.filter(|way| has_pods(&way.objects) || !way.broken.is_empty()).collect()
+    ways.extend(merged.into_iter().map(|(folder, files)| of_manifests(tree, &folder, files)));
+    ways.retain(|way| has_pods(&way.objects) || !way.broken.is_empty());
+    ways
+}
+
+/// The files that something applies, as one way; the others are handed back.
+///
+/// Of several kinds of files that apply some, the one that counts most decides, and what it does not apply is left out.
+fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec<Way>) -> Vec<Written> {
+    let plain = |one: &&Applied| !one.kustomize && one.said.rank < Rank::Aside;
+    let meant = |one: &Applied| {
+        let meant = tree.meant(&one.path, one.recursive);
+        let known: Vec<String> = meant
+            .into_iter()
+            .filter(|path| files.iter().any(|file| file.path == **path))
+            .map(str::to_owned)
+            .collect();
+        known
+    };
+    let with_pods = |one: &&Applied| {
+        meant(one).iter().any(|path| files.iter().any(|file| file.path == *path && has_pods(&file.objects)))
+    };
+    let Some(best) = evidence.applied.iter().filter(plain).find(with_pods).map(|one| one.said.clone()) else {
+        return files;
+    };
+    let counts =
+        |one: &&Applied| one.said.rank == best.rank && (one.said.distance <= best.distance.max(distance("")));
+    let mut order: Vec<String> = Vec::new();
+    let mut spaces = Vec::new();
+    for one in evidence.applied.iter().filter(plain).filter(counts) {
+        let paths = meant(one);
+        if !paths.is_empty() {
+            spaces.extend(one.namespace.clone().map(|name| (name, one.said.place.clone())));
+        }
+        order.extend(paths);
+    }
+    let (taken, rest): (Vec<Written>, Vec<Written>) =
+        files.into_iter().partition(|file| order.contains(&file.path));
+    let folder = common(taken.iter().map(|file| parent(&file.path)));
+    let beside: Vec<&str> = rest
+        .iter()
+        .filter(|file| taken.iter().any(|known| parent(&known.path) == parent(&file.path)))
+        .map(|file| file.path.as_str())
+        .collect();
+    let mut way = of_manifests(tree, &folder, taken);
+    if !beside.is_empty() {
+        let some: Vec<String> = beside.iter().take(3).map(|path| format!("`{path}`")).collect();
+        let more = if beside.len() > 3 { format!(" and {} more", beside.len() - 3) } else { String::new() };
+        let told = (format!("{}{more}", some.join(", ")), format!("{} does not apply that", best.place));
+        way.left_out.push(told);
+    }
+    way.said = Some(best);
+    way.spaces = spaces;
+    ways.push(way);
+    // What lies beside what is applied is no way of its own.
+    let beside: BTreeSet<String> = beside.into_iter().map(str::to_owned).collect();
+    rest.into_iter().filter(|file| !beside.contains(&file.path)).collect()
+}
+
+/// The folder that all have in common.
+fn common<'p>(mut folders: impl Iterator<Item = &'p str>) -> String {
+    let Some(first) = folders.next() else { return String::new() };
+    let mut parts: Vec<&str> = first.split('/').collect();
+    for folder in folders {
+        let same = parts.iter().zip(folder.split('/')).take_while(|(one, other)| **one == *other).count();
+        parts.truncate(same);
+    }
+    parts.join("/")
 }
 
 fn ids(files: &[Written]) -> BTreeSet<ObjectId> {
     files.iter().flat_map(|file| &file.objects).map(Object::id).collect()
 }
 
-fn of_manifests(tree: &Tree, scripts: &Scripts, folder: &str, mut files: Vec<Written>) -> Way {
-    files.sort_by_key(|file| (variant(&file.path), file.path.matches('/').count(), file.path.clone()));
+/// Whether the pods of some name a Service of others.
+fn need(some: &[Written], others: &[Written]) -> bool {
+    let objects =
+        |files: &'_ [Written]| files.iter().flat_map(|file| file.objects.clone()).collect::<Vec<_>>();
+    refers(&objects(some), &objects(others))
+}
+
+/// Whether the pods of `some` name a Service of `others` as a host.
+pub(in crate::discover) fn refers(some: &[Object], others: &[Object]) -> bool {
+    let services: Vec<&str> = others
+        .iter()
+        .filter(|one| one.kind() == "Service")
+        .map(|one| one.name())
+        .filter(|name| name.len() > 1)
+        .collect();
+    let mut texts: Vec<String> = Vec::new();
+    for (_, template) in pods::all(some) {
+        for container in template.containers() {
+            for key in ["env", "args", "command"] {
+                texts.extend(container.value.get(key).map(ToString::to_string));
+            }
+        }
+    }
+    for config in some.iter().filter(|one| matches!(one.kind(), "ConfigMap" | "Ingress")) {
+        texts.push(config.value["data"].to_string());
+        texts.push(config.value["spec"].to_string());
+    }
+    let is_host = |text: &str, name: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            let before = text[..at].chars().next_back().unwrap_or(' ');
+            let after = text[at + name.len()..].chars().next().unwrap_or(' ');
+            "\"/@,=".contains(before) && "\":/.,".contains(after)
+        })
+    };
+    services.iter().any(|name| texts.iter().any(|text| is_host(text, name)))
+}
+
+fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>) -> Way {
+    files.sort_by_key(|file| (distance(&file.path), file.path.matches('/').count(), file.path.clone()));
     let mut way = Way::new(String::new(), folder, Kind::Manifests);
     let mut known: BTreeMap<ObjectId, String> = BTreeMap::new();
     let mut kept: BTreeSet<String> = BTreeSet::new();
@@ -83,7 +198,8 @@ fn of_manifests(tree: &Tree, scripts: &Scripts, folder: &str, mut files: Vec<Wri
         if let Some((id, first)) =
             file.objects.iter().find_map(|object| Some((object.id(), known.get(&object.id())?)))
         {
-            way.left_out.push((file.path, format!("it defines {id} again, as `{first}` does")));
+            way.left_out
+                .push((format!("`{}`", file.path), format!("it defines {id} again, as `{first}` does")));
             continue;
         }
         known.extend(file.objects.iter().map(|object| (object.id(), file.path.clone())));
@@ -105,17 +221,13 @@ fn of_manifests(tree: &Tree, scripts: &Scripts, folder: &str, mut files: Vec<Wri
     }
     let count = kept.len();
     let named: Vec<String> = match folders.len() {
-        1..=2 => folders.iter().map(|folder| format!("`{}`", shown(folder))).collect(),
+        1..=3 => folders.iter().map(|folder| format!("`{}`", shown(folder))).collect(),
         _ => vec![format!("`{}`", shown(folder))],
     };
     way.title = match (&kept.iter().collect::<Vec<_>>()[..], count) {
         ([path], 1) => format!("the manifests in `{path}`"),
         _ => format!("the {count} manifests in {}", named.join(" and ")),
     };
-    way.script = folders.iter().find_map(|folder| applied(scripts, folder).filter(|_| !folder.is_empty()));
-    way.script = way.script.or_else(|| {
-        scripts.applied.iter().find(|(path, _)| kept.contains(path)).map(|(_, place)| place.clone())
-    });
     way.uses = naming::uses(&way.objects);
     way
 }
@@ -127,7 +239,7 @@ fn is_example(path: &str) -> bool {
 }
 
 /// The groups of objects that are for other programs.
-const FOREIGN: [&str; 7] = [
+const FOREIGN: [&str; 9] = [
     "kustomize.config.k8s.io",
     "kind.x-k8s.io",
     "skaffold/",
@@ -135,6 +247,8 @@ const FOREIGN: [&str; 7] = [
     "kubelet.config.k8s.io",
     "k3d.io/",
     "backstage.io/",
+    "install.istio.io",
+    "kpt.dev/",
 ];
 
 /// Whether a file says that it is for a cluster; what is for kind, kustomize or Skaffold has an apiVersion, too.
@@ -148,11 +262,32 @@ fn is_manifest(path: &str, text: &str) -> bool {
     };
     let first = text.lines().find(|line| line.contains("apiVersion")).unwrap_or_default();
     let chart = matches!(file_name(path), "Chart.yaml" | "Chart.yml");
-    named && !chart && !text.contains("{{") && !FOREIGN.iter().any(|foreign| first.contains(foreign))
+    named && !chart && !is_template(path, text) && !FOREIGN.iter().any(|foreign| first.contains(foreign))
+}
+
+/// Whether a file has to be rendered before it is YAML. Braces in a text of a ConfigMap are that text's.
+pub(in crate::discover) fn is_template(path: &str, text: &str) -> bool {
+    text.contains("{{") && {
+        let (objects, wrong) = parse(text, Path::new(path));
+        let named = |object: &Object| {
+            object.name().is_empty() || object.name().contains("{{") || object.name().contains("{\"")
+        };
+        !wrong.is_empty() || objects.iter().any(named)
+    }
 }
 
 /// The folder that a folder of manifests belongs to: `k8s` for `k8s/backend`.
-fn group(folder: &str) -> String {
+pub(in crate::discover) fn group(folder: &str) -> String {
+    let parts: Vec<&str> = folder.split('/').collect();
+    let Some(first) = parts.iter().position(|part| is_deployment_word(part)) else {
+        return folder.to_owned();
+    };
+    let more = parts[first..].iter().take_while(|part| is_deployment_word(part)).count();
+    parts[..first + more].join("/")
+}
+
+/// Whether a folder of that name is about how something is deployed, and not what it is.
+pub(in crate::discover) fn is_deployment_word(part: &str) -> bool {
     const WORDS: [&str; 16] = [
         "k8s",
         "kubernetes",
@@ -171,8 +306,5 @@ fn group(folder: &str) -> String {
         ".deploy",
         "yaml",
     ];
-    let parts: Vec<&str> = folder.split('/').collect();
-    let Some(first) = parts.iter().position(|part| WORDS.contains(part)) else { return folder.to_owned() };
-    let more = parts[first..].iter().take_while(|part| WORDS.contains(part)).count();
-    parts[..first + more].join("/")
+    WORDS.contains(&part)
 }

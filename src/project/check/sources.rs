@@ -1,5 +1,6 @@
 //! `[[manifests]]`: exactly one of a path, a kustomization and a chart.
 
+use crate::event::Place;
 use crate::project::Binding;
 use crate::project::Chart;
 use crate::project::Mode;
@@ -8,6 +9,7 @@ use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::file::Scalar;
 use crate::project::file::Section;
+use crate::project::name::DataKey;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// The keys that go with `chart` alone.
-const OF_CHARTS: [&str; 5] = ["release", "namespace", "values", "set", "mode"];
+const OF_CHARTS: [&str; 6] = ["release", "namespace", "values", "set", "set-env", "mode"];
 
 pub(super) fn source(root: &Path, section: Section<'_, '_>) -> Option<Source> {
     let path = section.text("path");
@@ -25,6 +27,7 @@ pub(super) fn source(root: &Path, section: Section<'_, '_>) -> Option<Source> {
     let namespace = section.parsed("namespace", Namespace::parse).map(|at| at.value);
     let values: Vec<PathBuf> = section.texts("values").into_iter().map(|at| root.join(at.value)).collect();
     let set = set(&section);
+    let set_env = set_env(&section);
     let mode = section.parsed("mode", mode).map_or(Mode::Objects, |at| at.value);
     let helm_only = OF_CHARTS.iter().any(|key| section.has(key));
     let kind = match (path, kustomize, chart) {
@@ -34,7 +37,7 @@ pub(super) fn source(root: &Path, section: Section<'_, '_>) -> Option<Source> {
             let folder = root.join(chart.value);
             let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let release = release.map_or(name, |at| at.value.to_string());
-            Some(SourceKind::Chart(Chart { folder, release, namespace, values, set, mode }))
+            Some(SourceKind::Chart(Chart { folder, release, namespace, values, set, set_env, mode }))
         }
         (None, None, None) if ["path", "kustomize", "chart"].iter().any(|key| section.has(key)) => None,
         (None, None, None) => {
@@ -69,6 +72,23 @@ fn set(section: &Section<'_, '_>) -> BTreeMap<String, Set> {
         (key.value.to_owned(), value)
     });
     values.collect()
+}
+
+/// The variables that hold values of the chart. A path with an index would take the place of a whole list.
+fn set_env(section: &Section<'_, '_>) -> BTreeMap<String, (String, Place)> {
+    let mut set_env = BTreeMap::new();
+    for (path, variable) in section.pairs("set-env") {
+        let name = format!("set-env.{}", path.value);
+        if path.value.contains('[') || path.value.split('.').any(str::is_empty) {
+            let why =
+                "must be a path of names, such as `secrets.apiKey`: an item of a list is for a values file";
+            section.wrong(&path.place, &name, why);
+        } else if DataKey::parse(variable.value).is_err() {
+            section.wrong(&variable.place, &name, "must be the name of a variable");
+        }
+        set_env.insert(path.value.to_owned(), (variable.value.to_owned(), variable.place));
+    }
+    set_env
 }
 
 fn mode(text: &str) -> Result<Mode, &'static str> {

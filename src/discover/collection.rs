@@ -1,0 +1,121 @@
+//! Whether a folder holds several applications and is none itself: then there is nothing to deploy here, but in each of theirs.
+
+use super::copies::copy_of;
+use super::dockerfile::is_aside;
+use super::evidence::Rank;
+use super::tree::join;
+use super::tree::parent;
+use super::way::Kind;
+use super::way::Way;
+use super::way::is_deployment_word;
+use super::way::refers;
+use std::collections::BTreeMap;
+
+/// Folders that say how something is packaged and not what it is.
+const PACKAGES: [&str; 10] =
+    ["helm", "chart", "charts", "kustomize", "overlays", "base", "docker", "compose", "src", "config"];
+
+/// The folders of the applications, where `ways` are of several that have nothing to do with one another.
+#[must_use]
+pub fn applications(ways: &[Way]) -> Vec<String> {
+    let first = ways.iter().find(|way| !is_aside(&join(&way.path, "x")));
+    let Some(first) = first else { return Vec::new() };
+    let same_kind = |way: &&Way| {
+        (way.kind < Kind::Compose) == (first.kind < Kind::Compose) && way.kind != Kind::Dockerfiles
+    };
+    let mut found: BTreeMap<String, Vec<&Way>> = BTreeMap::new();
+    for way in ways.iter().filter(same_kind).filter(|way| !is_aside(&join(&way.path, "x"))) {
+        if way.sources.len() > 1 && way.said.is_none() && parent(&way.path).is_empty() {
+            return Vec::new();
+        }
+        found.entry(home(&way.path, way.kind)).or_default().push(way);
+    }
+    let joined =
+        found.contains_key("") || found.len() < 2 || found.keys().any(|home| copy_of(home).is_some());
+    if joined {
+        return Vec::new();
+    }
+    let all: Vec<(&String, &Vec<&Way>)> = found.iter().collect();
+    for (home, ways) in &all {
+        // What deploys it stands outside of it: it is a part of something.
+        let from_outside = |way: &&&Way| {
+            way.said.as_ref().is_some_and(|said| {
+                let file = said.place.file.to_string_lossy().replace('\\', "/");
+                said.rank < Rank::Aside && !file.starts_with(&format!("{home}/"))
+            })
+        };
+        if ways.iter().any(|way| from_outside(&way)) {
+            return Vec::new();
+        }
+        for (other_home, others) in &all {
+            let related = ways.iter().any(|one| {
+                others.iter().any(|other| {
+                    refers(&one.objects, &other.objects)
+                        || one.uses.iter().any(|image| {
+                            !super::naming::is_public(&image.repository)
+                                && other.uses.iter().any(|known| known.repository == image.repository)
+                        })
+                })
+            });
+            if home != other_home && related {
+                return Vec::new();
+            }
+        }
+    }
+    found.into_keys().collect()
+}
+
+/// The folder of the application that a way deploys: `shop` for `shop/helm/web` and `shop/k8s`.
+fn home(path: &str, kind: Kind) -> String {
+    let folder = if kind == Kind::Compose { parent(path) } else { path };
+    let parts = folder.split('/').filter(|part| *part != ".");
+    let parts: Vec<&str> =
+        parts.take_while(|part| !is_deployment_word(part) && !PACKAGES.contains(part)).collect();
+    let whole = parts.join("/");
+    // A chart or a file of manifests is named like its application.
+    if crate::discover::tree::ends(&whole, &["yaml", "yml", "json"]) {
+        parent(&whole).to_owned()
+    } else {
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::applications;
+    use crate::discover::compose;
+    use crate::discover::dockerfile;
+    use crate::discover::evidence;
+    use crate::discover::tree::Tree;
+    use crate::discover::way::Programs;
+    use crate::discover::way::all;
+
+    fn found(files: &[(&str, &str)]) -> Vec<String> {
+        let tree = Tree::of("x", files);
+        let has = Programs { helm: true, kustomize: true };
+        applications(
+            &all(&tree, &evidence::read(&tree), &compose::all(&tree), &dockerfile::all(&tree), has).0,
+        )
+    }
+
+    fn app(name: &str, env: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [{{name: c, image: {name}, env: [{{name: A, value: '{env}'}}]}}]}}\n---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{ports: [{{port: 80}}]}}\n"
+        )
+    }
+
+    #[test]
+    fn applications_that_have_nothing_in_common_are_a_collection() {
+        let compose = "services: {web: {image: nginx}}\n";
+        assert_eq!(found(&[("a/compose.yaml", compose), ("b/compose.yaml", compose)]), ["a", "b"]);
+        assert!(found(&[("compose.yaml", compose), ("b/compose.yaml", compose)]).is_empty());
+        assert!(found(&[("deploy/compose.yaml", compose), ("b/compose.yaml", compose)]).is_empty());
+        let (a, b, c) = (app("one", ""), app("two", ""), app("two", "http://one:80/"));
+        assert_eq!(found(&[("one/app.yaml", &a), ("two/app.yaml", &b)]), ["one", "two"]);
+        assert!(found(&[("one/app.yaml", &a), ("two/app.yaml", &c)]).is_empty(), "the one needs the other");
+        let up = "kubectl apply -f one\nkubectl apply -f two\n";
+        assert!(found(&[("one/app.yaml", &a), ("two/app.yaml", &b), ("up.sh", up)]).is_empty());
+        assert!(found(&[("k8s/app.yaml", &a), ("helm/Chart.yaml", "name: x")]).is_empty());
+        assert!(found(&[("phase-1/app.yaml", &a), ("phase-2/app.yaml", &b)]).is_empty(), "copies");
+    }
+}

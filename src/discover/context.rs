@@ -1,0 +1,408 @@
+//! How an image is built: its context, stage and arguments, out of what builds it, checked against what the Dockerfile copies.
+//!
+//! Of several statements the first that holds is taken; one that cannot work is told, and loses to one that can.
+
+use super::compose::Compose;
+use super::compose::Volume;
+use super::dockerfile::Found;
+use super::evidence::Evidence;
+use super::evidence::Rank;
+use super::tree::Tree;
+use super::tree::ends;
+use super::tree::file_name;
+use super::tree::join;
+use super::tree::parent;
+use super::tree::shown;
+use crate::event::Place;
+use crate::image::dockerfile::Ask;
+use crate::image::dockerfile::Dockerfile;
+use std::collections::BTreeMap;
+
+/// How an image is built, and why so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// The context.
+    pub context: String,
+    /// The stage.
+    pub target: Option<String>,
+    /// The arguments.
+    pub args: BTreeMap<String, String>,
+    /// Why that context; empty where it is the Dockerfile's own folder.
+    pub why: String,
+    /// What does not hold, or is to be done before.
+    pub notes: Vec<Note>,
+}
+
+/// Something worth knowing about a build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// What.
+    pub what: String,
+    /// What to do.
+    pub help: String,
+    /// Whether the build fails without it.
+    pub first: bool,
+}
+
+/// A way to build it that something states.
+struct Candidate {
+    context: String,
+    target: Option<String>,
+    args: BTreeMap<String, String>,
+    place: Option<Place>,
+    stage_left: Option<String>,
+}
+
+/// The way in which `found` is built as `repository`, or as whatever it is.
+#[must_use]
+pub fn choose(
+    tree: &Tree,
+    found: &Found,
+    evidence: &Evidence,
+    composes: &[Compose],
+    repository: Option<&str>,
+) -> Chosen {
+    let candidates = candidates(found, evidence, composes, repository);
+    let lacks = |one: &Candidate| lacking(tree, &found.path, &one.context, one.target.as_deref(), &one.args);
+    let mut notes: Vec<Note> = Vec::new();
+    let mut taken: Option<&Candidate> = None;
+    for one in &candidates {
+        let lacking = lacks(one);
+        let wrong = match (&one.place, lacking.iter().find(|lack| lack.command.is_none())) {
+            (_, None) if tree.has_folder(&one.context) => {
+                taken = Some(one);
+                break;
+            }
+            (Some(place), _) if !tree.has_folder(&one.context) => {
+                format!("{place} builds `{}` from `{}`, which is not there", found.path, shown(&one.context))
+            }
+            (Some(place), Some(lack)) => format!(
+                "{place} builds `{}` from `{}`, where `{}` is not, which its line {} copies",
+                found.path,
+                shown(&one.context),
+                lack.source,
+                lack.line
+            ),
+            _ => continue,
+        };
+        notes.push(Note { what: wrong, help: String::new(), first: false });
+    }
+    let layout = Candidate { context: found.layout.clone(), ..Candidate::blank() };
+    let whole = lacks(&layout).iter().all(|lack| lack.command.is_some());
+    let chosen = match (taken, candidates.first()) {
+        (Some(one), _) => one,
+        (None, Some(first)) if !whole && tree.has_folder(&first.context) => first,
+        (None, _) => &layout,
+    };
+    let help = format!("the context is `{}`: see that it is the right one", shown(&chosen.context));
+    for note in &mut notes {
+        note.help.clone_from(&help);
+    }
+    for lack in lacks(chosen) {
+        let place = format!("{}:{}", found.path, lack.line);
+        let context = shown(&chosen.context);
+        let (what, help) = match &lack.command {
+            Some(command) => (
+                format!("{place} copies `{}`, which a build outside of Docker makes", lack.source),
+                format!("`{command}`, before each `todo up`"),
+            ),
+            None => (
+                format!("{place} copies `{}`, which is not in the context `{context}`", lack.source),
+                format!("put `{}` there, or correct the path: it starts at `{context}`", lack.source),
+            ),
+        };
+        notes.push(Note { what, help, first: true });
+    }
+    if let Some(stage) = &chosen.stage_left {
+        let place = chosen.place.as_ref().map(ToString::to_string).unwrap_or_default();
+        let what = format!("{place} builds the stage `{stage}` of `{}`, to develop in", found.path);
+        let help = "write `target` into its [image] if the manifests mean that stage".to_owned();
+        notes.push(Note { what, help, first: false });
+    }
+    let why = match &chosen.place {
+        _ if chosen.context == parent(&found.path) => String::new(),
+        Some(place) => format!("{place} builds it from there"),
+        None => found.why_layout.clone(),
+    };
+    Chosen {
+        context: chosen.context.clone(),
+        target: chosen.target.clone(),
+        args: chosen.args.clone(),
+        why,
+        notes,
+    }
+}
+
+impl Candidate {
+    fn blank() -> Candidate {
+        Candidate {
+            context: String::new(),
+            target: None,
+            args: BTreeMap::new(),
+            place: None,
+            stage_left: None,
+        }
+    }
+}
+
+/// What builds it, the best first: what builds it under this name, before what builds it at all; compose before tests.
+fn candidates(
+    found: &Found,
+    evidence: &Evidence,
+    composes: &[Compose],
+    repository: Option<&str>,
+) -> Vec<Candidate> {
+    let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+    let mut ranked: Vec<((Rank, usize, bool), Candidate)> = Vec::new();
+    for build in evidence.builds.iter().filter(|build| build.dockerfile == found.path) {
+        let named =
+            repository.is_some_and(|wanted| build.names.iter().any(|name| last(name) == last(wanted)));
+        let one = Candidate {
+            context: build.context.clone(),
+            target: build.target.clone(),
+            args: build.args.clone(),
+            place: Some(build.said.place.clone()),
+            stage_left: None,
+        };
+        ranked.push(((build.said.rank, build.said.distance, !named), one));
+    }
+    for service in composes.iter().flat_map(|compose| &compose.services) {
+        let Some(build) = service.build.as_ref().filter(|build| build.dockerfile == found.path) else {
+            continue;
+        };
+        let develops = is_for_developing(&service.volumes, &build.context, build.target.as_deref());
+        let one = Candidate {
+            context: build.context.clone(),
+            target: build.target.clone().filter(|_| !develops),
+            args: build.args.clone(),
+            place: Some(service.place.clone()),
+            stage_left: build.target.clone().filter(|_| develops),
+        };
+        ranked.push(((Rank::Docs, 9, true), one));
+    }
+    ranked.sort_by_key(|(key, _)| *key);
+    ranked.into_iter().map(|(_, one)| one).collect()
+}
+
+/// Whether a service of a compose file is how people develop: it mounts its sources, or names a stage for that.
+#[must_use]
+pub fn is_for_developing(volumes: &[Volume], context: &str, target: Option<&str>) -> bool {
+    let stage = target.is_some_and(|stage| {
+        let words = ["dev", "development", "builder", "build", "debug", "test"];
+        stage.split(['-', '_', '.']).any(|word| words.contains(&word))
+    });
+    stage || target.is_some() && mounts_sources(volumes, context)
+}
+
+/// Whether a service mounts its sources.
+#[must_use]
+pub fn mounts_sources(volumes: &[Volume], context: &str) -> bool {
+    let inside =
+        |source: &str| source == context || source.starts_with(&format!("{context}/")) || context.is_empty();
+    volumes.iter().any(|volume| matches!(volume, Volume::Bind { source, .. } if inside(source)))
+}
+
+/// A file that a Dockerfile copies and its context does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// The line of the `COPY`.
+    pub line: usize,
+    /// The path.
+    pub source: String,
+    /// The command that makes it, where that is plain.
+    pub command: Option<String>,
+}
+
+/// What a Dockerfile copies and its context does not have. A pattern that fits nothing is no mistake to BuildKit.
+#[must_use]
+pub fn lacking(
+    tree: &Tree,
+    dockerfile: &str,
+    context: &str,
+    target: Option<&str>,
+    args: &BTreeMap<String, String>,
+) -> Vec<Lack> {
+    let text = tree.text(dockerfile).unwrap_or_default();
+    let ask = Ask { target, args, platform: "linux/amd64" };
+    let Ok(read) = Dockerfile::parse(dockerfile.into(), text.as_bytes().to_vec(), ask) else {
+        return Vec::new();
+    };
+    let mut lacks: Vec<Lack> = Vec::new();
+    for copy in &read.copies {
+        for source in copy.sources.iter().flatten() {
+            let made = made_by(tree, context, source);
+            let pattern = source.contains(['*', '?', '[']);
+            if source == "." || pattern && made.is_none() || tree.matches(&join(context, source)) {
+                continue;
+            }
+            lacks.push(Lack { line: copy.line, source: source.clone(), command: made });
+        }
+    }
+    lacks
+}
+
+/// The command that makes what a Dockerfile copies, where it is what a build leaves behind and that build's file is there.
+fn made_by(tree: &Tree, context: &str, source: &str) -> Option<String> {
+    let first = source.split('/').next().unwrap_or_default();
+    let above: Vec<&str> = super::tree::upwards(context).filter(|folder| !folder.starts_with("..")).collect();
+    let beside = |name: &str| above.iter().find(|folder| tree.files.contains(&join(folder, name))).copied();
+    let run = |folder: &str, command: &str| match folder {
+        "" => command.to_owned(),
+        folder => format!("cd {folder} && {command}"),
+    };
+    // The folder within the context that the path goes through: `web/dist` is made where `web/package.json` is.
+    let inner = source.split('/').position(|part| {
+        matches!(
+            part,
+            "dist"
+                | "build"
+                | "out"
+                | ".next"
+                | "target"
+                | "publish"
+                | "bin"
+                | "vendor"
+                | "node_modules"
+                | "_build"
+        )
+    });
+    let parts: Vec<&str> = source.split('/').collect();
+    let home = join(context, &parts[..inner.unwrap_or(0)].join("/"));
+    let has = |name: &str| tree.files.contains(&join(&home, name));
+    let archive = ends(source, &["jar", "war", "ear"]);
+    if archive || inner.is_some_and(|at| parts[at] == "target") && beside("pom.xml").is_some() {
+        let wrapped = above.iter().rev().find(|folder| tree.files.contains(&join(folder, "mvnw")));
+        let gradle = above.iter().rev().find(|folder| tree.files.contains(&join(folder, "gradlew")));
+        let of_gradle = source.contains("libs/") || source.contains("install/");
+        return match (wrapped, gradle) {
+            (Some(folder), _) if !of_gradle => Some(run(folder, "./mvnw -DskipTests package")),
+            (_, Some(folder)) => Some(run(folder, "./gradlew build")),
+            _ => beside("pom.xml").map(|folder| run(folder, "mvn -DskipTests package")).or_else(|| {
+                beside("build.gradle")
+                    .or(beside("build.gradle.kts"))
+                    .map(|folder| run(folder, "gradle build"))
+            }),
+        };
+    }
+    match inner.map(|at| parts[at]) {
+        Some("node_modules") if has("package.json") => Some(run(&home, "npm ci")),
+        Some("vendor") if has("composer.json") => Some(run(&home, "composer install")),
+        Some("vendor") if has("go.mod") => Some(run(&home, "go mod vendor")),
+        Some("dist" | "build" | "out" | ".next") if has("package.json") => {
+            Some(run(&home, &format!("{} run build", manager(tree, &home))))
+        }
+        Some("publish" | "bin" | "out") if tree.inside(&home).any(|file| ends(file, &["csproj", "sln"])) => {
+            Some(run(&home, "dotnet publish -c Release"))
+        }
+        Some("build") if has("build.gradle") || has("build.gradle.kts") => {
+            Some(run(&home, if has("gradlew") { "./gradlew build" } else { "gradle build" }))
+        }
+        Some("target") if has("Cargo.toml") => Some(run(&home, "cargo build --release")),
+        Some("_build") if has("mix.exs") => Some(run(&home, "MIX_ENV=prod mix release")),
+        _ if !first.contains('.') && parts.len() == 1 && has("go.mod") && has("main.go") => {
+            Some(run(&home, &format!("CGO_ENABLED=0 go build -o {} .", file_name(source))))
+        }
+        _ => None,
+    }
+}
+
+fn manager(tree: &Tree, folder: &str) -> &'static str {
+    let has = |name: &str| tree.files.contains(&join(folder, name));
+    match () {
+        () if has("pnpm-lock.yaml") => "pnpm",
+        () if has("yarn.lock") => "yarn",
+        () if has("bun.lockb") || has("bun.lock") => "bun",
+        () => "npm",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::choose;
+    use super::lacking;
+    use crate::discover::compose;
+    use crate::discover::dockerfile;
+    use crate::discover::evidence;
+    use crate::discover::tree::Tree;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn what_cannot_work_loses_to_what_can_and_is_told() {
+        let base =
+            [("docker/web.Dockerfile", "FROM a\nCOPY web/package.json .\n"), ("web/package.json", "{}")];
+        for (script, context, notes) in [
+            (
+                "docker build -f docker/web.Dockerfile -t w web\ndocker build -f docker/web.Dockerfile -t w .\n",
+                "",
+                1,
+            ),
+            ("docker build -f docker/web.Dockerfile -t w gone\n", "", 1),
+            ("docker build -f docker/web.Dockerfile -t w .\n", "", 0),
+            ("", "", 0),
+        ] {
+            let tree = Tree::of("x", &[&base[..], &[("up.sh", script)]].concat());
+            let found = &dockerfile::all(&tree)[0];
+            let chosen = choose(&tree, found, &evidence::read(&tree), &[], Some("w"));
+            assert_eq!(
+                (chosen.context.as_str(), chosen.notes.len()),
+                (context, notes),
+                "{script}: {chosen:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn where_nothing_holds_the_lack_is_told() {
+        let tree = Tree::of("x", &[("Dockerfile", "FROM a\nCOPY gone.txt .\n"), ("a.py", "")]);
+        let chosen = choose(&tree, &dockerfile::all(&tree)[0], &evidence::read(&tree), &[], None);
+        assert!(chosen.notes[0].what.starts_with("Dockerfile:2 copies `gone.txt`"), "{chosen:?}");
+    }
+
+    #[test]
+    fn a_stage_to_develop_in_is_not_for_manifests() {
+        let text =
+            "services:\n  web:\n    build: {context: ./web, target: STAGE}\n    volumes: ['./web:/app']\n";
+        for (stage, mounted, target) in
+            [("dev", true, None), ("run", true, None), ("run", false, Some("run")), ("builder", false, None)]
+        {
+            let text = text.replace("STAGE", stage);
+            let text = if mounted { text } else { text.split("    volumes").next().unwrap().to_owned() };
+            let tree = Tree::of(
+                "x",
+                &[
+                    ("compose.yaml", &text),
+                    ("web/Dockerfile", "FROM a AS dev\nFROM a AS builder\nFROM a AS run\n"),
+                ],
+            );
+            let chosen =
+                choose(&tree, &dockerfile::all(&tree)[0], &evidence::read(&tree), &compose::all(&tree), None);
+            assert_eq!(chosen.target.as_deref(), target, "{stage} {mounted}");
+        }
+    }
+
+    #[test]
+    fn what_is_built_outside_of_docker_is_known_by_its_tool() {
+        for (files, source, command) in [
+            (vec!["pom.xml", "mvnw", "api/pom.xml"], "target/api.jar", Some("./mvnw -DskipTests package")),
+            (vec!["pom.xml", "mvnw"], "target/*.jar", Some("./mvnw -DskipTests package")),
+            (vec!["api/build.gradle", "gradlew"], "build/libs/a.jar", Some("./gradlew build")),
+            (vec!["api/package.json", "api/yarn.lock"], "dist", Some("cd api && yarn run build")),
+            (vec!["api/web/package.json"], "web/build", Some("cd api/web && npm run build")),
+            (vec!["api/x.csproj"], "bin/Release/net8.0/publish", Some("cd api && dotnet publish -c Release")),
+            (
+                vec!["api/go.mod", "api/main.go"],
+                "server",
+                Some("cd api && CGO_ENABLED=0 go build -o server ."),
+            ),
+            (vec![], "dist", None),
+        ] {
+            let text = format!("FROM a\nCOPY {source} .\n");
+            let mut all: Vec<(&str, &str)> = files.into_iter().map(|file| (file, "")).collect();
+            all.push(("api/Dockerfile", &text));
+            let lacks = lacking(&Tree::of("x", &all), "api/Dockerfile", "api", None, &BTreeMap::new());
+            assert_eq!(lacks[0].command.as_deref(), command, "{source}");
+        }
+        let tree = Tree::of("x", &[("Dockerfile", "FROM a\nCOPY yarn.lock* *.txt ./\n")]);
+        assert!(lacking(&tree, "Dockerfile", "", None, &BTreeMap::new()).is_empty());
+    }
+}

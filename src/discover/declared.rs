@@ -1,0 +1,163 @@
+//! What the readers of YAML that declares a deployment share: a document with its file, and statements out of its parts.
+
+use super::evidence::Applied;
+use super::evidence::Besides;
+use super::evidence::Build;
+use super::evidence::Evidence;
+use super::evidence::Rank;
+use super::evidence::Release;
+use super::evidence::Said;
+use super::keys::is_secret;
+use super::keys::is_secret_value;
+use super::script::rank_of;
+use super::tree::Tree;
+use super::tree::file_name;
+use super::tree::join;
+use super::tree::parent;
+use super::variant::distance;
+use crate::event::Place;
+use crate::manifest::bind::repository;
+use crate::manifest::yaml::Document;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A document of a file.
+pub(super) struct Declared<'a> {
+    pub tree: &'a Tree,
+    pub path: &'a str,
+    pub document: &'a Document,
+}
+
+impl Declared<'_> {
+    /// Where the part at `pointer` is written.
+    pub(super) fn place(&self, pointer: &str) -> Place {
+        let places = &self.document.places;
+        let place = std::iter::successors(Some(pointer), |at| at.rsplit_once('/').map(|(above, _)| above))
+            .find_map(|pointer| places.get(pointer))
+            .unwrap_or(&self.document.place);
+        Place { column: 0, ..place.clone() }
+    }
+
+    /// Who says it.
+    pub(super) fn said(&self, pointer: &str) -> Said {
+        let rank = if rank_of(self.path) == Rank::Aside { Rank::Aside } else { Rank::Declared };
+        Said { rank, distance: distance(self.path), place: self.place(pointer) }
+    }
+
+    /// The items of a list.
+    pub(super) fn list(&self, pointer: &str) -> impl Iterator<Item = (usize, &Value)> {
+        self.document.value.pointer(pointer).and_then(Value::as_array).into_iter().flatten().enumerate()
+    }
+
+    /// A path as seen from the file's folder.
+    pub(super) fn at(&self, path: &str) -> String {
+        join(parent(self.path), path)
+    }
+
+    /// Something that `todo up` does not do.
+    pub(super) fn besides(&self, pointer: &str, what: String, help: &str, evidence: &mut Evidence) {
+        evidence.besides.push(Besides { what, help: help.to_owned(), said: self.said(pointer) });
+    }
+
+    /// An image that is built.
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one statement")]
+    pub(super) fn build(
+        &self,
+        pointer: &str,
+        image: &str,
+        context: String,
+        dockerfile: String,
+        target: Option<&str>,
+        args: &Value,
+        evidence: &mut Evidence,
+    ) {
+        let plain = |(key, value): (&String, &Value)| {
+            let value = value.as_str()?;
+            let open = !value.contains(['$', '{']) && !is_secret(key) && !is_secret_value(value);
+            open.then(|| (key.clone(), value.to_owned()))
+        };
+        evidence.builds.push(Build {
+            names: if image.contains(['$', '{']) { Vec::new() } else { vec![repository(image).to_owned()] },
+            dockerfile,
+            context,
+            target: target.map(str::to_owned),
+            args: args.as_object().into_iter().flatten().filter_map(plain).collect(),
+            said: self.said(pointer),
+        });
+    }
+
+    /// Manifests that are applied.
+    pub(super) fn applied(
+        &self,
+        pointer: &str,
+        written: Option<&str>,
+        kustomize: bool,
+        namespace: Option<&str>,
+        evidence: &mut Evidence,
+    ) {
+        let Some(written) = written else { return };
+        if written.contains("://") {
+            let help = "`todo up` does not: apply it once, before `todo up`, or put it into this tree";
+            self.besides(pointer, format!("applies {written}"), help, evidence);
+            return;
+        }
+        let path = self.at(written);
+        if !self.tree.matches(&path) {
+            let help = "correct the path, or put the file there";
+            self.besides(pointer, format!("applies `{path}`, which is not there"), help, evidence);
+            return;
+        }
+        evidence.applied.push(Applied {
+            path,
+            kustomize,
+            recursive: false,
+            namespace: namespace.map(str::to_owned),
+            said: self.said(pointer),
+        });
+    }
+
+    /// A chart that is installed.
+    #[expect(clippy::too_many_arguments, reason = "they are the parts of one statement")]
+    pub(super) fn release(
+        &self,
+        pointer: &str,
+        name: Option<&str>,
+        chart: Option<&str>,
+        files: &[&str],
+        set: &Value,
+        namespace: Option<&str>,
+        evidence: &mut Evidence,
+    ) {
+        let Some(chart) = chart.map(|chart| self.at(chart)) else { return };
+        if !self.tree.files.contains(&join(&chart, "Chart.yaml")) {
+            let what = format!("installs the chart `{chart}`, which is not in this tree");
+            self.besides(pointer, what, "put it there, or correct the path", evidence);
+            return;
+        }
+        let (values, absent) =
+            files.iter().map(|file| self.at(file)).partition(|file| self.tree.files.contains(file));
+        let mut release = Release {
+            name: name.unwrap_or_else(|| file_name(&chart)).to_owned(),
+            chart,
+            values,
+            absent,
+            set: BTreeMap::new(),
+            secret: BTreeMap::new(),
+            namespace: namespace.map(str::to_owned),
+            said: self.said(pointer),
+        };
+        for (key, value) in set.as_object().into_iter().flatten() {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Bool(_) | Value::Number(_) => value.to_string(),
+                _ => continue,
+            };
+            if text.contains(['{', '$']) || is_secret(key) || is_secret_value(&text) {
+                release.secret.insert(key.clone(), None);
+            } else {
+                release.set.insert(key.clone(), text);
+            }
+        }
+        evidence.releases.push(release);
+    }
+}

@@ -1,0 +1,165 @@
+//! What a tree says about its deployment: statements, each with its place and with how much its kind of file counts.
+//!
+//! Readers report here, one for each format, and decide nothing: `way`, `naming`, `place` and `data` do. The statements of each
+//! list stand in the order in which they count: what declares a deployment, then scripts, then documentation, then tests.
+
+use super::tree::Tree;
+use crate::event::Place;
+use std::collections::BTreeMap;
+
+/// What kind of file says something. The smaller one counts more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Rank {
+    /// It declares a whole deployment: skaffold.yaml, Tiltfile, devspace.yaml, garden.yml.
+    Declared,
+    /// A script deploys with it.
+    #[default]
+    Script,
+    /// Documentation.
+    Docs,
+    /// Tests, examples, continuous integration: only how images are built counts.
+    Aside,
+}
+
+/// Who says something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// What kind of file.
+    pub rank: Rank,
+    /// How far what it is for is from this machine ([`super::variant::distance`]).
+    pub distance: usize,
+    /// Where.
+    pub place: Place,
+}
+
+/// An image is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// The repositories it is tagged with.
+    pub names: Vec<String>,
+    /// The Dockerfile, which may not be there.
+    pub dockerfile: String,
+    /// The context, which may not be there.
+    pub context: String,
+    /// The stage.
+    pub target: Option<String>,
+    /// The arguments with values.
+    pub args: BTreeMap<String, String>,
+    /// Who says it.
+    pub said: Said,
+}
+
+/// A chart of the tree is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The release's name.
+    pub name: String,
+    /// The chart's folder.
+    pub chart: String,
+    /// The values files, those that are there.
+    pub values: Vec<String>,
+    /// The values files that are not there, or that a variable names.
+    pub absent: Vec<String>,
+    /// Single values that guard nothing.
+    pub set: BTreeMap<String, String>,
+    /// Values that guard something or come from a variable: the path, and the variable's name where there is one.
+    pub secret: BTreeMap<String, Option<String>>,
+    /// The namespace.
+    pub namespace: Option<String>,
+    /// Who says it.
+    pub said: Said,
+}
+
+/// Manifests of the tree are applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The file or folder.
+    pub path: String,
+    /// Whether it is a kustomization.
+    pub kustomize: bool,
+    /// Whether the folders below count, too.
+    pub recursive: bool,
+    /// The namespace.
+    pub namespace: Option<String>,
+    /// Who says it.
+    pub said: Said,
+}
+
+/// A Secret or ConfigMap is made by a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// Whether it is a Secret.
+    pub secret: bool,
+    /// Its name.
+    pub name: String,
+    /// Its keys; the values are those of a ConfigMap that guard nothing.
+    pub keys: BTreeMap<String, Option<String>>,
+    /// The keys whose values are files.
+    pub files: BTreeMap<String, String>,
+    /// The file of `--from-env-file`.
+    pub env_file: Option<String>,
+    /// Who says it.
+    pub said: Said,
+}
+
+/// What is done besides, and `todo up` does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Besides {
+    /// What, after the place: `installs the chart `bitnami/redis``.
+    pub what: String,
+    /// What to do about it.
+    pub help: String,
+    /// Who says it.
+    pub said: Said,
+}
+
+/// Everything that a tree says.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    /// Builds of images.
+    pub builds: Vec<Build>,
+    /// Installations of charts.
+    pub releases: Vec<Release>,
+    /// Applications of manifests.
+    pub applied: Vec<Applied>,
+    /// Namespaces that are made, with where.
+    pub namespaces: Vec<(String, Said)>,
+    /// The namespaces into which things are installed that are not of this tree.
+    pub foreign: std::collections::BTreeSet<String>,
+    /// Secrets and ConfigMaps that are made.
+    pub made: Vec<Made>,
+    /// Services that `minikube service` opens.
+    pub opened: Vec<(String, Place)>,
+    /// Ports of localhost that are told or forwarded, with the Service where one is named.
+    pub local: Vec<(Option<String>, u16, Place)>,
+    /// The flags of `minikube start`, each as `--name=value`.
+    pub start: Option<(Vec<String>, Place)>,
+    /// Addons that are enabled.
+    pub addons: Vec<(String, Said)>,
+    /// What is done besides.
+    pub besides: Vec<Besides>,
+}
+
+/// Reads everything in a tree.
+#[must_use]
+pub fn read(tree: &Tree) -> Evidence {
+    let mut evidence = Evidence::default();
+    super::skaffold::read(tree, &mut evidence);
+    super::tiltfile::read(tree, &mut evidence);
+    super::devspace::read(tree, &mut evidence);
+    super::garden::read(tree, &mut evidence);
+    super::script::read(tree, &mut evidence);
+    let key = |said: &Said| (said.rank, said.distance);
+    evidence.builds.sort_by_key(|one| key(&one.said));
+    evidence.releases.sort_by_key(|one| key(&one.said));
+    evidence.applied.sort_by_key(|one| key(&one.said));
+    evidence
+}
+
+impl Evidence {
+    /// The installation of a chart that counts: tests do not.
+    #[must_use]
+    pub fn release(&self, chart: &str) -> Option<&Release> {
+        self.releases.iter().find(|one| one.chart == chart && one.said.rank < Rank::Aside)
+    }
+}

@@ -1,0 +1,140 @@
+//! What was seen and is not taken over, each with its line and what to do: the last part of the answer.
+
+use super::Proposal;
+use super::Survey;
+use super::at;
+use super::image_name;
+use crate::discover::evidence::Rank;
+use crate::discover::naming::Use;
+use crate::discover::naming::is_public;
+use crate::discover::tree::Tree;
+use crate::discover::tree::file_name;
+use crate::discover::tree::parent;
+use crate::discover::variant::distance;
+use crate::discover::way::Source;
+use crate::discover::way::Way;
+use crate::manifest::Object;
+use std::collections::BTreeSet;
+
+/// How many things are told that a tree does besides.
+const MOST: usize = 12;
+
+pub(super) fn add(
+    survey: &Survey,
+    way: &Way,
+    objects: &[Object],
+    uses: &[Use],
+    rendered: bool,
+    proposal: &mut Proposal,
+) {
+    builds(survey, uses, proposal);
+    unbuilt(survey, uses, proposal);
+    besides(survey, way, proposal);
+    for source in &way.sources {
+        if let Source::Chart { left, .. } = source {
+            let help = "name it under `values`, if it is needed";
+            proposal.besides.extend(left.iter().map(|left| (left.clone(), help.to_owned())));
+        }
+    }
+    if rendered {
+        super::data::chart_secrets(survey, way, objects, proposal);
+    }
+}
+
+/// Builds of images that are deployed, from where no Dockerfile is.
+fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
+    let tree = &survey.tree;
+    let last = |name: &str| name.rsplit('/').next().unwrap_or(name).to_owned();
+    let deployed = |name: &String| uses.iter().any(|one| last(&one.repository) == last(name));
+    let mut seen = BTreeSet::new();
+    for build in &survey.evidence.builds {
+        let Some(name) = build.names.iter().find(|name| deployed(name)) else { continue };
+        let built = proposal.images.iter().any(|image| last(&image.name) == last(name));
+        if tree.files.contains(&build.dockerfile) || built || !seen.insert(name.clone()) {
+            continue;
+        }
+        let folder = parent(&build.dockerfile);
+        let place = &build.said.place;
+        let (what, help) = match submodule(tree, folder) {
+            Some(path) => (
+                format!("{place} builds `{name}` from `{folder}`, a git submodule that is not there"),
+                format!("`git submodule update --init {path}`, then `todo init --force`"),
+            ),
+            None if !tree.has_folder(folder) => (
+                format!("{place} builds `{name}` from `{folder}`, which is empty or not there"),
+                "get it, or correct the path; `git submodule update --init` if it is a submodule".to_owned(),
+            ),
+            None => (
+                format!("{place} builds `{name}` with `{}`, which is not there", build.dockerfile),
+                "write the Dockerfile, then `todo init --force`".to_owned(),
+            ),
+        };
+        proposal.first.push(help.clone());
+        proposal.notes.push((what, help));
+    }
+}
+
+/// The submodule of `.gitmodules` that `folder` is or lies in, where it has no files.
+fn submodule(tree: &Tree, folder: &str) -> Option<String> {
+    let text = tree.text(".gitmodules")?;
+    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim().strip_prefix('='));
+    let path =
+        paths.map(str::trim).find(|path| folder == *path || folder.starts_with(&format!("{path}/")))?;
+    Some(path.to_owned())
+}
+
+/// Images that nothing here builds and that are no published ones by their name.
+fn unbuilt(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
+    let mut seen = BTreeSet::new();
+    for one in uses {
+        let name = &one.repository;
+        let told =
+            |list: &[(String, String)]| list.iter().any(|(what, _)| what.contains(&format!("`{name}`")));
+        let built = proposal.images.iter().any(|image| Some(&image.name) == image_name(name).as_ref());
+        if built || is_public(name) || told(&proposal.notes) || !seen.insert(name.clone()) {
+            continue;
+        }
+        let place = at(&one.place);
+        if image_name(name).is_none() {
+            let what = format!("`{name}` ({place}) is a placeholder: no image may have that name");
+            proposal.first.push(format!("write the image's name at {place}"));
+            proposal.notes.push((what, "write the name of an image there".to_owned()));
+        } else if !name.contains('/') {
+            let what = format!("nothing here builds `{name}` ({place})");
+            proposal.notes.push((what, without_dockerfile(&survey.tree, name)));
+        }
+    }
+}
+
+/// How an image could come about for which there is no Dockerfile, by the files of the program.
+fn without_dockerfile(tree: &Tree, name: &str) -> String {
+    let has = |file: &str| tree.files.iter().chain(&tree.outside).find(|path| file_name(path) == file);
+    let spring = |file: &str| has(file).filter(|path| tree.files.contains(*path));
+    let command = match () {
+        () if spring("gradlew").is_some() => format!("./gradlew bootBuildImage --imageName={name}"),
+        () if spring("mvnw").is_some() => format!("./mvnw spring-boot:build-image -Dspring-boot.build-image.imageName={name}"),
+        () => return "write a Dockerfile for it, then `todo init --force`; or it is a published image, and all is well".to_owned(),
+    };
+    format!(
+        "write a Dockerfile for it, then `todo init --force`; or perhaps `{command}` builds it, into the node's engine"
+    )
+}
+
+/// What the files that deploy it do besides, of which `todo up` does nothing.
+fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
+    let rank = way.said.as_ref().map_or(Rank::Docs, |said| said.rank);
+    let tells = |said: &crate::discover::evidence::Said| {
+        let same = way.said.as_ref().is_some_and(|by| by.place.file == said.place.file);
+        said.rank < Rank::Aside
+            && (said.rank <= rank.max(Rank::Script) || same)
+            && said.distance <= distance("")
+    };
+    let all: Vec<_> = survey.evidence.besides.iter().filter(|one| tells(&one.said)).collect();
+    for one in all.iter().take(MOST) {
+        proposal.besides.push((format!("{} {}", one.said.place, one.what), one.help.clone()));
+    }
+    if all.len() > MOST {
+        let more = format!("{} more lines of scripts do what `todo up` does not", all.len() - MOST);
+        proposal.besides.push((more, format!("read them from {} on", all[MOST].said.place)));
+    }
+}

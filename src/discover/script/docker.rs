@@ -1,0 +1,80 @@
+//! `docker build` and what is like it.
+
+use super::Reader;
+use super::known;
+use super::options::options;
+use super::options::positional;
+use super::path;
+use crate::discover::evidence::Build;
+use crate::discover::tree::join;
+use crate::manifest::bind::repository;
+
+const VALUED: [&str; 18] = [
+    "-t",
+    "--tag",
+    "-f",
+    "--file",
+    "--target",
+    "--build-arg",
+    "--platform",
+    "--progress",
+    "--label",
+    "--cache-from",
+    "--cache-to",
+    "--network",
+    "--secret",
+    "--ssh",
+    "--output",
+    "-o",
+    "-p",
+    "--profile",
+];
+
+impl Reader<'_> {
+    /// `rest` is what stands after `build`.
+    pub(super) fn build(&self, rest: &[&str]) -> Option<Build> {
+        let tags = options(rest, &["-t", "--tag"]).map(untagged);
+        let names: Vec<String> = tags.filter(|name| known(name)).map(str::to_owned).collect();
+        let written = positional(rest, &VALUED).first().copied().filter(|word| known(word))?;
+        if written.contains("://") {
+            return None;
+        }
+        let file = options(rest, &["-f", "--file"]).next().filter(|file| known(file));
+        let at = |base: &String| {
+            let context = path(base, written);
+            let dockerfile = match file {
+                Some(file) => path(base, file),
+                None => join(&context, "Dockerfile"),
+            };
+            (context, dockerfile)
+        };
+        let pairs: Vec<(String, String)> = self.bases().iter().map(at).collect();
+        let files = &self.tree.files;
+        let whole =
+            pairs.iter().find(|(context, file)| files.contains(file) && self.tree.has_folder(context));
+        let file_only = || pairs.iter().find(|(_, file)| files.contains(file));
+        let folder_only =
+            || pairs.iter().find(|(context, _)| !context.is_empty() && self.tree.has_folder(context));
+        let (context, dockerfile) = whole.or_else(file_only).or_else(folder_only).or(pairs.first())?.clone();
+        let args = options(rest, &["--build-arg"])
+            .filter_map(|pair| pair.split_once('='))
+            .filter(|(key, value)| {
+                known(value)
+                    && !crate::discover::keys::is_secret(key)
+                    && !crate::discover::keys::is_secret_value(value)
+            })
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        let target = options(rest, &["--target"]).next().filter(|target| known(target)).map(str::to_owned);
+        Some(Build { names, dockerfile, context, target, args, said: self.said() })
+    }
+}
+
+/// An image without its tag, which may be a variable: `shop-api:$TAG`.
+pub(super) fn untagged(image: &str) -> &str {
+    let plain = repository(image);
+    match plain.rsplit_once(':') {
+        Some((name, tag)) if tag.starts_with(['$', '%']) => name,
+        _ => plain,
+    }
+}

@@ -1,0 +1,324 @@
+//! The formats that hold shell commands, each as a text in which the commands stand in the lines that they have there.
+
+use super::super::shell::Dialect;
+use super::Rank;
+use super::distance;
+use crate::discover::dockerfile::is_aside;
+use crate::discover::tree::Tree;
+use crate::discover::tree::ends;
+use crate::discover::tree::file_name;
+use crate::manifest::yaml::documents;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A text of commands.
+pub(super) struct Text {
+    /// The file.
+    pub path: String,
+    /// How much it counts.
+    pub rank: Rank,
+    /// How far what it is for is from this machine.
+    pub distance: usize,
+    /// What is added to a line of the text to have the line of the file.
+    pub first: usize,
+    /// The text.
+    pub text: String,
+    /// How it is written.
+    pub dialect: Dialect,
+    /// What is known before its first line.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Text {
+    fn of(path: &str, text: String) -> Text {
+        Text {
+            path: path.to_owned(),
+            rank: rank_of(path),
+            distance: distance(path),
+            first: 0,
+            text,
+            dialect: Dialect::of(path),
+            variables: BTreeMap::new(),
+        }
+    }
+}
+
+/// Every text of a tree.
+pub(super) fn all(tree: &Tree) -> Vec<Text> {
+    let mut texts = Vec::new();
+    for path in tree.texts.keys().filter(|path| !path.starts_with("..") && !is_clean_up(path)) {
+        let text = tree.text(path).unwrap_or_default();
+        let name = file_name(path).to_ascii_lowercase();
+        match () {
+            () if ends(path, &["sh", "bash", "bat", "cmd", "ps1"]) => {
+                texts.push(Text::of(path, text.to_owned()));
+            }
+            () if name == "makefile" || ends(path, &["mk"]) => texts.push(Text::of(path, makefile(text))),
+            () if name == "justfile" || name == ".justfile" => texts.push(Text::of(path, justfile(text))),
+            () if matches!(name.as_str(), "taskfile.yml" | "taskfile.yaml") => {
+                texts.extend(taskfile(path, text))
+            }
+            () if name == "package.json" => texts.extend(package(path, text)),
+            () if path.contains(".github/workflows/") => texts.extend(workflow(path, text)),
+            () if ends(path, &["md"]) => texts.extend(markdown(path, text)),
+            () => {}
+        }
+    }
+    texts
+}
+
+/// How much a file counts that commands stand in.
+#[must_use]
+pub fn rank_of(path: &str) -> Rank {
+    match () {
+        () if ends(path, &["md"]) && !is_aside(&path.replace("docs/", "").replace("doc/", "")) => Rank::Docs,
+        () if is_aside(path) => Rank::Aside,
+        () => Rank::Script,
+    }
+}
+
+/// A script that takes a deployment away says nothing about how it is made.
+fn is_clean_up(path: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["cleanup", "clean", "delete", "destroy", "teardown", "undeploy", "uninstall", "down", "rollback"];
+    let name = file_name(path).to_ascii_lowercase();
+    !ends(path, &["md"]) && name.split(['.', '-', '_']).any(|word| WORDS.contains(&word))
+}
+
+/// Recipes: `$(NAME)` is a variable, `$$` a dollar, each line a shell of its own.
+fn makefile(text: &str) -> String {
+    let mut whole = String::new();
+    for line in text.lines() {
+        let recipe = line.strip_prefix('\t').map(|line| line.trim_start_matches(['@', '-', '+', ' ']));
+        let line = match recipe {
+            Some(line) => line.to_owned(),
+            None => match assignment(line) {
+                Some((name, value)) => format!("{name}=\"{value}\""),
+                None => String::new(),
+            },
+        };
+        whole.push_str(&dollars(&line));
+        whole.push('\n');
+    }
+    whole
+}
+
+fn assignment(line: &str) -> Option<(&str, &str)> {
+    let line = line.strip_prefix("export ").unwrap_or(line);
+    let (name, value) = line.split_once('=')?;
+    let name = name.trim_end_matches([':', '?', '+', '!']).trim();
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    plain.then(|| (name, value.split(" #").next().unwrap_or(value).trim()))
+}
+
+/// `$(NAME)` → `${NAME}`, `$$` → `$`.
+fn dollars(line: &str) -> String {
+    let mut whole = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find('$') {
+        whole.push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix("$$") {
+            whole.push('$');
+            rest = after;
+            continue;
+        }
+        let named = rest.strip_prefix("$(").and_then(|inside| inside.split_once(')'));
+        match named {
+            Some((name, after)) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
+                whole.push_str(&format!("${{{name}}}"));
+                rest = after;
+            }
+            _ => {
+                whole.push('$');
+                rest = &rest[1..];
+            }
+        }
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// Recipes are indented, `{{NAME}}` is a variable.
+fn justfile(text: &str) -> String {
+    let mut whole = String::new();
+    for line in text.lines() {
+        let indented = line.starts_with([' ', '\t']);
+        let line = line.trim();
+        let line = match line.split_once(":=") {
+            _ if indented => line.trim_start_matches(['@', '-']).to_owned(),
+            Some((name, value)) => format!("{}={}", name.trim().trim_start_matches("export "), value.trim()),
+            None => String::new(),
+        };
+        whole.push_str(&braces(&line));
+        whole.push('\n');
+    }
+    whole
+}
+
+/// `{{NAME}}`, `{{.NAME}}` → `${NAME}`.
+fn braces(line: &str) -> String {
+    let mut whole = String::new();
+    let mut rest = line;
+    while let Some((before, inside, after)) = rest
+        .split_once("{{")
+        .and_then(|(before, rest)| rest.split_once("}}").map(|(inside, after)| (before, inside, after)))
+    {
+        let name = inside.trim().trim_start_matches('.');
+        whole.push_str(before);
+        whole.push_str(&format!("${{{name}}}"));
+        rest = after;
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// `tasks.*.cmds`, with the variables of the file.
+fn taskfile(path: &str, text: &str) -> Vec<Text> {
+    let Some(document) = documents(text, Path::new(path)).0.into_iter().next() else { return Vec::new() };
+    let value = &document.value;
+    let named = value["vars"].as_object().into_iter().flatten();
+    let variables: BTreeMap<String, String> =
+        named.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect();
+    let mut texts = Vec::new();
+    for (name, task) in value["tasks"].as_object().into_iter().flatten() {
+        let list = if task["cmds"].is_array() { &task["cmds"] } else { task };
+        let folder = task["dir"].as_str().map_or(String::new(), |folder| format!("cd {folder}; "));
+        for (index, command) in list.as_array().into_iter().flatten().enumerate() {
+            let Some(line) = command.as_str().or_else(|| command["cmd"].as_str()) else { continue };
+            let key = if task["cmds"].is_array() { "/cmds" } else { "" };
+            let pointer = format!("/tasks/{}{key}/{index}", name.replace('~', "~0").replace('/', "~1"));
+            let at = document.places.get(&pointer).map_or(1, |place| place.line);
+            let mut text = Text::of(path, folder.clone() + &braces(line));
+            text.first = at.saturating_sub(1);
+            text.dialect = Dialect::Sh;
+            text.variables.clone_from(&variables);
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// `scripts` of package.json.
+fn package(path: &str, text: &str) -> Vec<Text> {
+    let Some(document) = documents(text, Path::new(path)).0.into_iter().next() else { return Vec::new() };
+    let mut texts = Vec::new();
+    for (name, command) in document.value["scripts"].as_object().into_iter().flatten() {
+        let Some(command) = command.as_str() else { continue };
+        let pointer = format!("/scripts/{}", name.replace('~', "~0").replace('/', "~1"));
+        let line = document.places.get(&pointer).map_or(1, |place| place.line);
+        let mut text = Text::of(path, command.to_owned());
+        text.first = line.saturating_sub(1);
+        text.dialect = Dialect::Sh;
+        texts.push(text);
+    }
+    texts
+}
+
+/// `run:` blocks and `docker/build-push-action` of a workflow, as the commands that they are.
+fn workflow(path: &str, text: &str) -> Vec<Text> {
+    let Some(document) = documents(text, Path::new(path)).0.into_iter().next() else { return Vec::new() };
+    let mut texts = Vec::new();
+    for (job, value) in document.value["jobs"].as_object().into_iter().flatten() {
+        for (index, step) in value["steps"].as_array().into_iter().flatten().enumerate() {
+            let pointer = format!("/jobs/{}/steps/{index}", job.replace('~', "~0").replace('/', "~1"));
+            let line = document.places.get(&pointer).map_or(1, |place| place.line);
+            let command = match (step["run"].as_str(), step["uses"].as_str()) {
+                (Some(run), _) => run.replace("${{", "$"),
+                (None, Some(uses)) if uses.starts_with("docker/build-push-action") => pushed(&step["with"]),
+                _ => continue,
+            };
+            let mut text = Text::of(path, command);
+            text.rank = Rank::Aside;
+            text.first = line.saturating_sub(1);
+            text.dialect = Dialect::Sh;
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+fn pushed(with: &Value) -> String {
+    let mut command = "docker build".to_owned();
+    let text = |key: &str| with[key].as_str().map(|text| text.replace("${{", "$").replace(' ', ""));
+    for tag in with["tags"].as_str().into_iter().flat_map(|tags| tags.split([',', '\n'])) {
+        let tag = tag.trim().replace("${{", "$").replace(' ', "");
+        if !tag.is_empty() {
+            command.push_str(&format!(" -t '{tag}'"));
+        }
+    }
+    for (key, flag) in [("file", "-f"), ("target", "--target")] {
+        if let Some(value) = text(key) {
+            command.push_str(&format!(" {flag} '{value}'"));
+        }
+    }
+    command + &format!(" '{}'", text("context").unwrap_or_else(|| ".".to_owned()))
+}
+
+/// Blocks of commands; one block is one script, and what its headings say is what it is for.
+fn markdown(path: &str, text: &str) -> Vec<Text> {
+    const SHELLS: [&str; 9] = ["", "sh", "bash", "shell", "console", "zsh", "terminal", "powershell", "cmd"];
+    let mut texts = Vec::new();
+    let mut headings: Vec<(usize, String)> = Vec::new();
+    let mut block: Option<(usize, String, bool, String)> = None;
+    for (index, line) in text.lines().enumerate() {
+        let start = line.trim_start();
+        let fence = start.starts_with("```") || start.starts_with("~~~");
+        match &mut block {
+            Some(_) if fence => {
+                let Some((first, text, is_shell, _)) = block.take() else { continue };
+                if is_shell {
+                    let mut one = Text::of(path, text);
+                    let far = headings.iter().map(|(_, heading)| distance(heading)).max();
+                    one.distance = one.distance.max(far.unwrap_or_default());
+                    one.first = first;
+                    one.dialect = Dialect::Sh;
+                    texts.push(one);
+                }
+            }
+            Some((_, text, ..)) => {
+                let line = line.trim();
+                let line =
+                    ["$ ", "> ", "PS> "].iter().find_map(|prompt| line.strip_prefix(prompt)).unwrap_or(line);
+                text.push_str(line);
+                text.push('\n');
+            }
+            None if fence => {
+                let language = start.trim_start_matches(['`', '~']).split([' ', '{', ',']).next();
+                let language = language.unwrap_or_default().trim().to_ascii_lowercase();
+                block = Some((index + 1, String::new(), SHELLS.contains(&language.as_str()), language));
+            }
+            None if start.starts_with('#') => {
+                let depth = start.len() - start.trim_start_matches('#').len();
+                headings.retain(|(other, _)| *other < depth);
+                headings.push((depth, start.trim_start_matches('#').trim().to_owned()));
+            }
+            // Indented blocks are commands where they begin with one.
+            None if is_indented_command(line) => {
+                let mut one = Text::of(path, start.trim_start_matches("$ ").to_owned());
+                let far = headings.iter().map(|(_, heading)| distance(heading)).max();
+                one.distance = one.distance.max(far.unwrap_or_default());
+                one.first = index;
+                one.dialect = Dialect::Sh;
+                texts.push(one);
+            }
+            None => {}
+        }
+    }
+    texts
+}
+
+/// A line of a README that is a command and nothing else: indented, or at its margin, as many write it.
+fn is_indented_command(line: &str) -> bool {
+    const COMMANDS: [&str; 6] = [
+        "helm install ",
+        "helm upgrade ",
+        "kubectl apply ",
+        "kubectl create ",
+        "docker build ",
+        "minikube addons enable ",
+    ];
+    let start = line.trim_start().trim_start_matches("$ ");
+    COMMANDS.iter().any(|command| start.starts_with(command))
+}
