@@ -116,8 +116,13 @@ fn config(text: &mut String, config: &Config) {
 
 fn start(text: &mut String, proposal: &Proposal) {
     if !proposal.addons.is_empty() {
-        let places: Vec<String> = proposal.addons.iter().map(|(_, place)| place.to_string()).collect();
-        let (some, verb) = if places.len() == 1 { ("it", "enables") } else { ("them", "enable") };
+        let mut places: Vec<String> = proposal.addons.iter().map(|(_, place)| place.to_string()).collect();
+        places.sort();
+        places.dedup();
+        let (some, verb) = (
+            if proposal.addons.len() == 1 { "it" } else { "them" },
+            if places.len() == 1 { "enables" } else { "enable" },
+        );
         comment(text, &format!("{} {verb} {some}.", places.join(" and ")));
         text.push_str("[minikube]\n");
         let names: Vec<String> = proposal.addons.iter().map(|(name, _)| name.clone()).collect();

@@ -16,12 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use std::path::Path;
 
 /// Gives every empty key of a Secret that pods read a variable, or tells it where no path of the values can be found.
-pub(in crate::discover::proposal) fn chart_secrets(
-    survey: &Survey,
-    way: &Way,
-    objects: &[Object],
-    proposal: &mut Proposal,
-) {
+pub(super) fn chart_secrets(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Proposal) {
     for object in objects.iter().filter(|one| one.kind() == "Secret" && is_read(objects, one.name())) {
         let template = object.place.file.to_string_lossy().replace('\\', "/");
         for (key, value) in values(object) {
@@ -49,11 +44,10 @@ pub(in crate::discover::proposal) fn chart_secrets(
             }
         }
     }
-    tell(survey, proposal);
 }
 
 /// What has to be written before the chart has its values.
-fn tell(survey: &Survey, proposal: &mut Proposal) {
+pub(super) fn tell(survey: &Survey, proposal: &mut Proposal) {
     let own = survey.env_files.iter().find(|env| env.path == ".env");
     for source in &proposal.sources.clone() {
         let Source::Chart { chart, set_env, .. } = source else { continue };

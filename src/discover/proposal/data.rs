@@ -5,7 +5,6 @@ use super::Proposal;
 use super::Secret;
 use super::Survey;
 use super::at;
-pub(super) use super::chart_data::chart_secrets;
 use crate::discover::evidence::Made;
 use crate::discover::evidence::Rank;
 use crate::discover::keys;

@@ -37,8 +37,9 @@ pub(super) fn add(
         }
     }
     if rendered {
-        super::data::chart_secrets(survey, way, objects, proposal);
+        super::chart_data::chart_secrets(survey, way, objects, proposal);
     }
+    super::chart_data::tell(survey, proposal);
 }
 
 /// Builds of images that are deployed, from where no Dockerfile is.
