@@ -131,6 +131,7 @@ pub struct Apply {
 
 /// Flags of `init`.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub struct Init {
     /// Use this chart, kustomization, directory of manifests or compose file
     #[arg(long, value_name = "PATH", conflicts_with = "manifests")]

@@ -3,6 +3,8 @@
 //! Nothing in Docker or Kubernetes says it: manifests name images, scripts and compose files build them, folders are called
 //! alike. Each kind of evidence has a weight, the heaviest decides, and equal weights are a doubt that a person settles.
 
+mod public;
+
 use super::compose::Compose;
 use super::context::mounts_sources;
 use super::dockerfile;
@@ -14,6 +16,7 @@ use crate::manifest::Object;
 use crate::manifest::bind::repository;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
+pub use public::is_public;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -275,61 +278,6 @@ fn alike(one: &str, other: &str) -> bool {
     ];
     let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
     one == other || SAME.iter().any(|same| same.contains(&one.as_str()) && same.contains(&other.as_str()))
-}
-
-/// Whether an image is somebody else's: of a registry of software, or known by its short name.
-#[must_use]
-pub fn is_public(repository: &str) -> bool {
-    const HOSTS: [&str; 10] = [
-        "registry.k8s.io/",
-        "k8s.gcr.io/",
-        "quay.io/",
-        "mcr.microsoft.com/",
-        "gcr.io/google",
-        "bitnami/",
-        "docker.elastic.co/",
-        "docker.io/library/",
-        "library/",
-        "docker.io/bitnami/",
-    ];
-    const KNOWN: [&str; 34] = [
-        "postgres",
-        "postgresql",
-        "redis",
-        "valkey",
-        "mysql",
-        "mariadb",
-        "mongo",
-        "mongodb",
-        "nginx",
-        "traefik",
-        "rabbitmq",
-        "kafka",
-        "zookeeper",
-        "memcached",
-        "busybox",
-        "alpine",
-        "node",
-        "python",
-        "httpd",
-        "caddy",
-        "adminer",
-        "mailhog",
-        "minio",
-        "vault",
-        "consul",
-        "elasticsearch",
-        "kibana",
-        "grafana",
-        "prometheus",
-        "debian",
-        "ubuntu",
-        "golang",
-        "curlimages",
-        "ollama",
-    ];
-    HOSTS.iter().any(|host| repository.starts_with(host))
-        || KNOWN.contains(&repository.split('/').next().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -44,12 +44,12 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
 /// The commands of a text that stands in another format's file: the hook of a tool, `local(…)` of a Tiltfile.
 fn read_text(tree: &Tree, text: &texts::Text, evidence: &mut Evidence) {
     if text.rank < Rank::Aside {
-        for (index, line) in text.text.lines().enumerate() {
+        for (index, line) in text.commands.lines().enumerate() {
             let place = Place { file: text.path.clone().into(), line: text.first + index + 1, column: 0 };
             evidence.local.extend(on_localhost(line).map(|port| (None, port, place.clone())));
         }
     }
-    let calls = calls_in(&text.text, &text.path, text.dialect, &text.variables);
+    let calls = calls_in(&text.commands, &text.path, text.dialect, &text.variables);
     for call in &calls {
         let place = Place { file: text.path.clone().into(), line: text.first + call.line, column: 0 };
         let reader = Reader {
@@ -123,7 +123,7 @@ impl Reader<'_> {
             }
             ("istioctl" | "linkerd" | "dapr" | "cilium", [verb @ ("install" | "init"), ..]) if whole => {
                 let what = format!("runs `{program} {verb}`");
-                self.besides(what, "`todo up` does not: run it once, before `todo up`".to_owned(), evidence);
+                self.besides(&what, "`todo up` does not: run it once, before `todo up`", evidence);
             }
             _ => {}
         }
@@ -134,16 +134,11 @@ impl Reader<'_> {
         Said { rank: self.rank, distance, place: self.place.clone() }
     }
 
-    fn besides(&self, what: String, help: String, evidence: &mut Evidence) {
+    fn besides(&self, what: &str, help: &str, evidence: &mut Evidence) {
         let what = what.replace(PLACE, "");
         if !evidence.besides.iter().any(|known| known.what == what) {
-            evidence.besides.push(Besides { what, help, said: self.said() });
+            evidence.besides.push(Besides { what, help: help.to_owned(), said: self.said() });
         }
-    }
-
-    fn namespace(&self, rest: &[&str]) -> Option<String> {
-        let named = values(rest, &["-n", "--namespace"]).find(|name| known(name));
-        named.map(str::to_owned)
     }
 
     /// The command whose output this one reads.
@@ -166,6 +161,11 @@ impl Reader<'_> {
         let all = folders.iter().flat_map(|folder| starts.iter().map(|start| join(start, folder)));
         all.collect()
     }
+}
+
+/// The namespace that a command names.
+fn namespace(rest: &[&str]) -> Option<String> {
+    values(rest, &["-n", "--namespace"]).find(|name| known(name)).map(str::to_owned)
 }
 
 /// A path that a script writes, as one of the tree.

@@ -4,52 +4,30 @@
 //! written lists are unrolled, functions are read where they are called, both branches of an `if` count; what a branch
 //! sets never replaces what is set for everybody. What is computed keeps its `$`.
 
+mod dialect;
 mod split;
+mod syntax;
+mod variables;
 mod words;
 
-use super::tree::ends;
 use super::tree::join;
-use super::tree::parent;
 use super::variant::distance;
+pub use dialect::Dialect;
 use split::Piece;
 use split::Then;
 use split::pieces;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use syntax::closing;
+use syntax::function;
+use syntax::is_assignment;
+use syntax::is_unbalanced;
+use syntax::loop_head;
+use variables::Value;
+use variables::Variables;
 use words::BETWEEN;
 use words::expand;
 use words::words;
-
-/// How a script is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dialect {
-    /// sh and bash.
-    Sh,
-    /// cmd.
-    Batch,
-    /// PowerShell.
-    PowerShell,
-}
-
-impl Dialect {
-    /// That of a file.
-    #[must_use]
-    pub fn of(path: &str) -> Dialect {
-        match () {
-            () if ends(path, &["bat", "cmd"]) => Dialect::Batch,
-            () if ends(path, &["ps1"]) => Dialect::PowerShell,
-            () => Dialect::Sh,
-        }
-    }
-
-    fn continues(self) -> char {
-        match self {
-            Dialect::Sh => '\\',
-            Dialect::Batch => '^',
-            Dialect::PowerShell => '`',
-        }
-    }
-}
 
 /// A command of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +64,7 @@ pub fn calls(text: &str, path: &str) -> Vec<Call> {
     calls_in(text, path, Dialect::of(path), &BTreeMap::new())
 }
 
-/// Likewise for a text that is no file of its own, with variables that are known before it.
+/// Likewise for a part of a file, with variables that are known before it.
 #[must_use]
 pub fn calls_in(text: &str, path: &str, dialect: Dialect, known: &BTreeMap<String, String>) -> Vec<Call> {
     let known = known.iter().map(|(name, value)| (name.clone(), Value { text: value.clone(), branch: None }));
@@ -110,42 +88,6 @@ pub fn calls_in(text: &str, path: &str, dialect: Dialect, known: &BTreeMap<Strin
         shell.run(&body);
     }
     shell.calls
-}
-
-/// What a variable holds.
-struct Value {
-    text: String,
-    /// Where a branch has set it: how far that branch is from this machine.
-    branch: Option<usize>,
-}
-
-/// The variables that are known at a point of a script.
-struct Variables<'a> {
-    path: &'a str,
-    dialect: Dialect,
-    values: BTreeMap<String, Value>,
-    folder: RefCell<Option<String>>,
-}
-
-impl Variables<'_> {
-    fn get(&self, name: &str) -> Option<String> {
-        match name {
-            "0" | "BASH_SOURCE" => return Some(format!("{PLACE}{}", self.path)),
-            "PSScriptRoot" => return Some(format!("{PLACE}{}", parent(self.path))),
-            "PWD" => return Some(self.folder()),
-            _ => {}
-        }
-        self.values.get(&self.key(name)).map(|value| value.text.clone())
-    }
-
-    /// Windows does not care about capitals.
-    fn key(&self, name: &str) -> String {
-        if self.dialect == Dialect::Sh { name.to_owned() } else { name.to_ascii_uppercase() }
-    }
-
-    fn folder(&self) -> String {
-        self.folder.borrow().clone().unwrap_or_else(|| ".".to_owned())
-    }
 }
 
 struct Shell<'a> {
@@ -426,89 +368,6 @@ impl Shell<'_> {
             self.variables.values.insert(name, Value { text, branch });
         }
     }
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty()
-            && !name.starts_with(|c: char| c.is_ascii_digit())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
-}
-
-/// `name() {` and `function name {`: the name, and what stands behind the brace.
-fn function(text: &str) -> Option<(String, String)> {
-    let (named, text) = match text.strip_prefix("function ") {
-        Some(text) => (true, text.trim_start()),
-        None => (false, text),
-    };
-    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && !"_-:".contains(c)).unwrap_or(text.len());
-    let (name, rest) = text.split_at(end);
-    let rest = rest.trim_start();
-    let behind = match rest.strip_prefix("()") {
-        Some(rest) => rest,
-        None if named => rest,
-        None => return None,
-    };
-    let behind = behind.trim_start();
-    (!name.is_empty())
-        .then(|| (name.to_owned(), behind.strip_prefix('{').unwrap_or(behind).trim().to_owned()))
-}
-
-/// `NAME in a b c`.
-fn loop_head(text: &str) -> Option<(String, String)> {
-    let (name, list) = text.split_once(" in ")?;
-    Some((name.trim().to_owned(), list.trim().to_owned()))
-}
-
-/// The index of the command that closes the one at `at`, or the end.
-fn closing(pieces: &[Piece], at: usize, open: &str, close: &str) -> usize {
-    let mut depth = 0_usize;
-    for (index, piece) in pieces.iter().enumerate().skip(at) {
-        let mut text = piece.text.as_str();
-        while let Some(rest) = ["do ", "then ", "else ", "{ "]
-            .iter()
-            .find_map(|word| text.strip_prefix(word))
-            .filter(|_| open != "{")
-        {
-            text = rest.trim_start();
-        }
-        let first = text.split_whitespace().next().unwrap_or_default();
-        let opens = match open {
-            "{" => first == "{" || text.ends_with('{') || index == at && text.contains('{'),
-            "for" => matches!(first, "for" | "while" | "until"),
-            other => first == other,
-        };
-        if opens {
-            depth += 1;
-        }
-        if first == close || (open == "{" && text.ends_with("; }")) {
-            depth = depth.saturating_sub(1);
-            if depth == 0 {
-                return index;
-            }
-        }
-    }
-    pieces.len()
-}
-
-/// Whether a `)` of it belongs to a `(` before it.
-fn is_unbalanced(text: &str) -> bool {
-    if !text.trim_end().ends_with(')') {
-        return false;
-    }
-    let (mut depth, mut quote) = (0_i32, None);
-    for letter in text.chars() {
-        match (quote, letter) {
-            (Some(end), letter) if end == letter => quote = None,
-            (Some('\''), _) => {}
-            (_, '(') => depth += 1,
-            (_, ')') => depth -= 1,
-            (None, '"' | '\'') => quote = Some(letter),
-            _ => {}
-        }
-    }
-    depth < 0
 }
 
 #[cfg(test)]

@@ -136,7 +136,7 @@ impl Reader<'_> {
                 ("kustomize", Some(path)) => self.applied(&path, true),
                 ("helm", Some(path)) => self.helm(&path, arguments),
                 ("listdir" | "read_file" | "read_yaml" | "read_yaml_stream", Some(path)) => {
-                    self.applied(&path, false)
+                    self.applied(&path, false);
                 }
                 ("blob" | "decode_yaml", _) => {}
                 _ => self.computed("k8s_yaml"),

@@ -1,5 +1,7 @@
 //! A proposal as deploy.toml: what a person would have written, with the reasons as comments.
 
+mod values;
+
 use super::proposal::Config;
 use super::proposal::Image;
 use super::proposal::Proposal;
@@ -10,6 +12,12 @@ use super::tree::shown;
 use super::way::Source;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use values::capital;
+use values::key;
+use values::list;
+use values::quoted;
+use values::table;
+use values::typed;
 
 /// The text of deploy.toml.
 #[must_use]
@@ -106,10 +114,10 @@ fn config(text: &mut String, config: &Config) {
     };
     comment(text, &format!("{}.{whose}", capital(&config.why)));
     if let Some(file) = &config.file {
-        lines.push_str(&format!("file = {}\n", quoted(file)));
+        let _ = writeln!(lines, "file = {}", quoted(file));
     }
     if !config.values.is_empty() {
-        lines.push_str(&format!("values = {}\n", table(&config.values)));
+        let _ = writeln!(lines, "values = {}", table(&config.values));
     }
     text.push_str(&lines);
 }
@@ -281,64 +289,6 @@ fn comment(text: &mut String, told: &str) {
 
 fn line(text: &mut String, key: &str, value: &str) {
     let _ = writeln!(text, "{key} = {value}");
-}
-
-fn list(values: &[String]) -> String {
-    let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
-    format!("[{}]", values.join(", "))
-}
-
-/// What a script hands to `--set`, as Helm understands it there: numbers and truth values are no texts.
-fn typed(pairs: &BTreeMap<String, String>) -> String {
-    let value = |text: &str| match text {
-        "true" | "false" => text.to_owned(),
-        _ if text.parse::<i64>().is_ok_and(|number| number.to_string() == text) => text.to_owned(),
-        _ => quoted(text),
-    };
-    let pairs: Vec<String> =
-        pairs.iter().map(|(name, text)| format!("{} = {}", key(name), value(text))).collect();
-    format!("{{ {} }}", pairs.join(", "))
-}
-
-fn table(pairs: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> =
-        pairs.iter().map(|(name, value)| format!("{} = {}", key(name), quoted(value))).collect();
-    format!("{{ {} }}", pairs.join(", "))
-}
-
-fn capital(text: &str) -> String {
-    // Paths and names stay as they are.
-    let word = text.split(' ').next().unwrap_or_default();
-    let plain = word.chars().all(|letter| letter.is_ascii_lowercase());
-    match text.chars().next() {
-        Some(first) if plain => format!("{}{}", first.to_uppercase(), &text[first.len_utf8()..]),
-        _ => text.to_owned(),
-    }
-}
-
-/// A key as TOML has it: bare where it may be.
-fn key(name: &str) -> String {
-    let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-    if bare { name.to_owned() } else { quoted(name) }
-}
-
-/// A text as TOML has it.
-fn quoted(text: &str) -> String {
-    let mut whole = String::from("\"");
-    for letter in text.chars() {
-        match letter {
-            '"' => whole.push_str("\\\""),
-            '\\' => whole.push_str("\\\\"),
-            '\n' => whole.push_str("\\n"),
-            '\t' => whole.push_str("\\t"),
-            letter if letter.is_control() => {
-                let _ = write!(whole, "\\u{:04X}", u32::from(letter));
-            }
-            letter => whole.push(letter),
-        }
-    }
-    whole.push('"');
-    whole
 }
 
 #[cfg(test)]

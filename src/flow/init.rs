@@ -3,9 +3,11 @@
 //! Touches nothing but the files it writes, and those last: whatever cannot be understood ends the run before. What it
 //! proposes is `discover`'s; here it is asked about, rendered where Helm or kustomize can, checked and written.
 
+mod answer;
+mod holds;
+
 use crate::cli::Init;
 use crate::discover::collection;
-use crate::discover::dockerfile::is_aside;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
 use crate::discover::proposal::propose;
@@ -25,18 +27,17 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
-use crate::manifest;
 use crate::manifest::Object;
 use crate::manifest::lint;
 use crate::manifest::read::parse;
 use crate::project::Project;
-use crate::project::SourceKind;
 use crate::project::check::check;
 use crate::project::locate::NAME;
 use crate::report::ask;
-use crate::report::listing::Listing;
 use crate::run::Run;
-use serde_json::json;
+use answer::list;
+use answer::told;
+use holds::holds;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
@@ -213,64 +214,6 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
     Ok((first, written.into_iter().filter(equal).collect()))
 }
 
-/// The way with what it renders to: one that cannot be rendered loses to the next that can, unless it was asked for.
-async fn holds<'s>(
-    run: &Run,
-    flags: &Init,
-    survey: &'s Survey,
-    first: &'s Way,
-    path: &Path,
-) -> Result<(&'s Way, Option<Vec<Object>>, Vec<String>)> {
-    let next = survey.ways.iter().filter(|way| {
-        let other = way.path != first.path && way.kind < WayKind::Compose && way.broken.is_empty();
-        other && flags.from.is_none() && !is_aside(&tree::join(&way.path, "x"))
-    });
-    let (mut failed, mut paths) = (None, Vec::new());
-    for way in std::iter::once(first).chain(next) {
-        match rendered(run, way, path, &propose(survey, way, None, &BTreeMap::new())).await? {
-            Ok(objects) => {
-                if let Some((title, findings)) = failed {
-                    tell(run, findings);
-                    let words = format!("{title} cannot be rendered; taken instead: {}", way.title);
-                    note(run, words, "correct it, then `todo init --force` looks again".to_owned());
-                }
-                return Ok((way, objects, paths));
-            }
-            Err(findings) => {
-                failed = failed.or(Some((way.title.clone(), findings)));
-                paths.push(way.path.clone());
-            }
-        }
-    }
-    tell(run, failed.map(|(_, findings)| findings).unwrap_or_default());
-    Ok((first, None, paths))
-}
-
-/// What keeps a way from being rendered, which is no reason to stop.
-fn tell(run: &Run, findings: Vec<Finding>) {
-    for finding in findings {
-        run.sink.warn(Finding { severity: Severity::Warning, ..finding });
-    }
-}
-
-/// Every way to deploy the folder, the best first.
-fn list(survey: &Survey) -> Answer {
-    let rows = survey.ways.iter().map(|way| {
-        let said = way.said.as_ref().map_or_else(String::new, |said| format!("{} deploys it", said.place));
-        let why = if way.broken.is_empty() { said } else { "it cannot be read".to_owned() };
-        vec![way.path.clone(), way.title.clone(), why]
-    });
-    let json = json!(
-        survey.ways.iter().map(|way| json!({ "from": way.path, "title": way.title })).collect::<Vec<_>>()
-    );
-    Answer::Listing(Listing {
-        header: vec!["FROM", "WHAT", "WHY"],
-        rows: rows.collect(),
-        nothing: "nothing here says how it is deployed",
-        json,
-    })
-}
-
 fn path_of(source: &Source) -> &str {
     match source {
         Source::Path(path) | Source::Kustomize(path) | Source::Chart { chart: path, .. } => path,
@@ -301,42 +244,6 @@ async fn agree(run: &Run, flags: &Init, way: &Way) -> Result<()> {
         return Ok(());
     }
     Err(no())
-}
-
-/// The objects of a chart or kustomization as its own program renders them; `None` where that cannot be tried.
-async fn rendered(
-    run: &Run,
-    way: &Way,
-    path: &Path,
-    proposal: &Proposal,
-) -> Result<std::result::Result<Option<Vec<Object>>, Vec<Finding>>> {
-    let program: &[&str] = match way.kind {
-        WayKind::Charts => &["helm"],
-        WayKind::Kustomize => &["kustomize", "kubectl"],
-        _ => return Ok(Ok(None)),
-    };
-    if !program.iter().any(|name| exec::find(&run.world, name).is_some()) {
-        let told =
-            format!("{}: `{}` is not installed, so what it renders is not known yet", way.title, program[0]);
-        note(
-            run,
-            told,
-            format!("install it before `todo up`; then `todo init --force` knows more about {}", way.path),
-        );
-        return Ok(Ok(None));
-    }
-    let Ok(mut project) = check(path, &toml::write(proposal)) else { return Ok(Ok(None)) };
-    for source in &mut project.sources {
-        // Nobody has given the chart its secrets yet; what it renders without them says which there are.
-        if let SourceKind::Chart(chart) = &mut source.kind {
-            chart.set_env.clear();
-        }
-    }
-    match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
-        Ok(written) => Ok(Ok(Some(written.objects))),
-        Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
-        Err(fault) => Ok(Err(fault.findings)),
-    }
 }
 
 fn objects(way: &Way, proposal: &Proposal) -> Vec<Object> {
@@ -395,88 +302,4 @@ fn others(fault: Fault, survey: &Survey, way: &Way) -> Fault {
 
 fn note(run: &Run, told: String, help: String) {
     run.sink.warn(Code::InitIncomplete.note(told).help(help));
-}
-
-/// What was written, and what `up` would do with it.
-fn told(path: &Path, way: &Way, proposal: &Proposal, project: &Project, objects: &[Object]) -> Answer {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let row = |what: &str, of: &str, at: &str, why: &str| [what, of, at, why].map(str::to_owned).to_vec();
-    let mut rows = vec![row(
-        "wrote",
-        &name,
-        "",
-        &format!("for {}", way.title.replace("manifests written", "what is written")),
-    )];
-    rows.extend(proposal.files.iter().map(|(path, _)| row("wrote", path, "", "")));
-    rows.push(row("start", &format!("profile {}", project.minikube.profile), "", ""));
-    for image in &proposal.images {
-        let why =
-            image.why.first().map_or("", |why| why.rsplit_once(": ").map_or(why.as_str(), |(_, why)| why));
-        rows.push(row(
-            "build",
-            &format!("image {}", image.name),
-            &image.dockerfile,
-            why.trim_end_matches('.'),
-        ));
-    }
-    rows.extend(
-        proposal
-            .secrets
-            .iter()
-            .filter(|secret| !secret.blank)
-            .map(|secret| row("create", &format!("Secret/{}", secret.name), &name, "")),
-    );
-    rows.extend(
-        proposal
-            .configs
-            .iter()
-            .filter(|config| !config.blank)
-            .map(|config| row("create", &format!("ConfigMap/{}", config.name), &name, "")),
-    );
-    if objects.is_empty() {
-        rows.extend(
-            proposal.sources.iter().map(|source| row("create", "what it renders", path_of(source), "")),
-        );
-    }
-    for object in objects {
-        let at = crate::event::Place { column: 0, ..object.place.clone() };
-        rows.push(row("create", &object.id().to_string(), &at.to_string(), ""));
-    }
-    if let Some(opened) = &proposal.opened {
-        rows.push(row("open", &format!("Service/{}", opened.name), "", &opened.why));
-    }
-    for (what, help) in &proposal.besides {
-        rows.push(row("not taken", what, "", help));
-    }
-    let mut first: Vec<&String> = Vec::new();
-    for one in &proposal.first {
-        if !first.contains(&one) {
-            first.push(one);
-        }
-    }
-    if first.is_empty() {
-        rows.push(row("next", "todo up", "", ""));
-    }
-    rows.extend(first.into_iter().map(|one| row("next", one, "", "")));
-    let json = json!({
-        "file": path,
-        "from": way.path,
-        "written": proposal.files.iter().map(|(path, _)| path).collect::<Vec<_>>(),
-        "images": proposal.images.iter().map(|image| json!({
-            "name": image.name, "context": image.context, "dockerfile": image.dockerfile, "why": image.why,
-        })).collect::<Vec<_>>(),
-        "objects": objects.iter().map(|object| object.id().to_string()).collect::<Vec<_>>(),
-        "service": proposal.opened.as_ref().map(|opened| &opened.name),
-        "instead": proposal.instead.iter().map(|(path, _)| path).collect::<Vec<_>>(),
-        "notTaken": proposal.besides.iter().map(|(told, _)| told).collect::<Vec<_>>(),
-        "first": proposal.first,
-        "notes": proposal.notes.iter().map(|(told, _)| told).collect::<Vec<_>>(),
-    });
-    Answer::Listing(Listing {
-        header: vec!["WHAT", "OF", "AT", "WHY"],
-        rows,
-        below: Vec::new(),
-        nothing: "",
-        json,
-    })
 }

@@ -7,6 +7,7 @@ mod place;
 
 use crate::event::Code;
 use crate::event::Finding;
+use crate::event::Severity;
 use crate::exec::Call;
 use crate::exec::ExecError;
 use crate::fault::Kind;

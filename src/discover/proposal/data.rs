@@ -92,7 +92,7 @@ fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Opt
             made.keys.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
         let blank = made.files.values().any(|path| text(path).is_none_or(|text| text.len() > 20_000));
         values.extend(made.files.iter().map(|(key, path)| (key.clone(), text(path).unwrap_or_default())));
-        return Config { name, values, why, blank, ..Config::default() };
+        return Config { name, values, blank, why, ..Config::default() };
     }
     let env = survey.env_files.first().filter(|_| one.variables);
     let more = env.into_iter().filter(|_| one.whole).flat_map(|env| &env.keys);

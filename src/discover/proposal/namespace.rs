@@ -45,8 +45,8 @@ pub(super) fn namespace(evidence: &Evidence, way: &Way, objects: &[Object]) -> O
         by.place.file == said.place.file && by.rank < Rank::Aside && !evidence.foreign.contains(name)
     };
     let made: Vec<_> = evidence.namespaces.iter().filter(here).collect();
-    let names: BTreeSet<&str> = made.iter().map(|(name, _)| name.as_str()).collect();
-    match (names.len(), made.first()) {
+    let distinct: BTreeSet<&str> = made.iter().map(|(name, _)| name.as_str()).collect();
+    match (distinct.len(), made.first()) {
         (1, Some((name, by))) => Some((name.clone(), format!("{} makes it", by.place))),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::known;
+use super::namespace;
 use super::options::options;
 use super::options::positional;
 use super::path;
@@ -47,7 +48,7 @@ impl Reader<'_> {
             self.tree.files.contains(&join(&chart, "Chart.yaml")).then_some((base, chart))
         });
         let Some((base, chart)) = found else {
-            self.helm_of_others(*verb, name.unwrap_or_default(), written, rest, evidence);
+            self.helm_of_others(verb, name.unwrap_or_default(), written, rest, evidence);
             return;
         };
         let files: Vec<&str> =
@@ -77,7 +78,7 @@ impl Reader<'_> {
             absent,
             set,
             secret,
-            namespace: self.namespace(rest),
+            namespace: namespace(rest),
             said: self.said(),
         };
         evidence.releases.push(release);
@@ -89,16 +90,16 @@ impl Reader<'_> {
         if !known(written) || verb == "template" || is_option_like(name) {
             return;
         }
-        evidence.foreign.extend(self.namespace(rest));
+        evidence.foreign.extend(namespace(rest));
         let (what, help) = if near || (repository.is_none() && !written.contains('/')) {
             let what = format!("installs the chart `{}`, which is not in this tree", super::shown(written));
             (what, "put it there, or correct the path".to_owned())
         } else {
-            let at = self.namespace(rest).map_or_else(String::new, |name| format!(" into `{name}`"));
+            let at = namespace(rest).map_or_else(String::new, |name| format!(" into `{name}`"));
             let what = format!("installs the chart `{written}`{at}, which is not in this tree");
             (what, "`todo up` does not: install it once, before `todo up`".to_owned())
         };
-        self.besides(what, help, evidence);
+        self.besides(&what, &help, evidence);
     }
 
     /// The variable that a script gives to the path `key` of a chart's values: `--set key="$NAME"`.

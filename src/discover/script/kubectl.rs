@@ -3,6 +3,7 @@
 use super::PLACE;
 use super::Reader;
 use super::known;
+use super::namespace;
 use super::options::options;
 use super::options::positional;
 use super::path;
@@ -54,8 +55,8 @@ impl Reader<'_> {
             ["create", "secret", "docker-registry", name, ..] if known(name) => {
                 let what = format!("makes the Secret `{name}` for a registry");
                 self.besides(
-                    what,
-                    "`todo up` builds into the node and needs none for images built here".into(),
+                    &what,
+                    "`todo up` builds into the node and needs none for images built here",
                     evidence,
                 );
             }
@@ -71,7 +72,7 @@ impl Reader<'_> {
         let shown: Vec<&str> =
             words.iter().copied().take(3).filter(|word| known(word) && !word.contains('=')).collect();
         let what = format!("changes objects in the cluster (`kubectl {}`)", shown.join(" "));
-        self.besides(what, "`todo up` does not: write it into the manifests".to_owned(), evidence);
+        self.besides(&what, "`todo up` does not: write it into the manifests", evidence);
     }
 
     fn apply(&self, rest: &[&str], evidence: &mut Evidence) {
@@ -93,9 +94,9 @@ impl Reader<'_> {
                     let what = format!("applies {}", written.trim_matches('"'));
                     let help =
                         "`todo up` does not: apply it once, before `todo up`, or put it into this tree";
-                    self.besides(what, help.to_owned(), evidence);
+                    self.besides(&what, help, evidence);
                 } else {
-                    self.applied(written, kustomize, recursive, self.namespace(rest), evidence);
+                    self.applied(written, kustomize, recursive, namespace(rest), evidence);
                 }
             }
         }
@@ -116,7 +117,7 @@ impl Reader<'_> {
         let pattern = written.contains(['*', '?']);
         let found = self.bases().into_iter().map(|base| path(&base, written)).find(|path| {
             self.tree.files.contains(path)
-                || self.tree.has_folder(path) && !path.is_empty() | (written == ".")
+                || self.tree.has_folder(path) && (!path.is_empty() || written == ".")
                 || pattern && self.tree.matches(path)
         });
         match found {
@@ -125,7 +126,7 @@ impl Reader<'_> {
             }
             None => {
                 let what = format!("applies `{}`, which is not there", super::shown(written));
-                self.besides(what, "something makes it, or the path is wrong".to_owned(), evidence);
+                self.besides(&what, "something makes it, or the path is wrong", evidence);
             }
         }
     }
@@ -143,42 +144,38 @@ impl Reader<'_> {
                 (Some(kind), Some(name)) => format!("applies {kind}/{name}, which is written there"),
                 _ => "applies a manifest that is written there".to_owned(),
             };
-            self.besides(
-                what,
-                "write it into a file of its own, beside the other manifests".into(),
-                evidence,
-            );
+            self.besides(&what, "write it into a file of its own, beside the other manifests", evidence);
             return;
         }
         let Some(before) = self.before() else { return };
         let words: Vec<&str> = before.words.iter().map(String::as_str).collect();
-        let namespace = self.namespace(rest);
+        let space = namespace(rest);
         match words[..] {
             ["helm", "template", ..] => {
                 if let Some(release) = evidence.releases.last_mut() {
-                    release.namespace = namespace.or(release.namespace.take());
+                    release.namespace = space.or(release.namespace.take());
                 }
             }
             ["kustomize", "build", ref more @ ..] | ["kubectl", "kustomize", ref more @ ..] => {
                 let written = positional(more, &["-o", "--load-restrictor"]).first().copied().unwrap_or(".");
-                self.applied(written, true, false, namespace, evidence);
+                self.applied(written, true, false, space, evidence);
             }
             ["curl" | "wget", ..] => {
                 let url = words.iter().find(|word| word.contains("://")).copied().unwrap_or("a download");
                 let help = "`todo up` does not: apply it once, before `todo up`, or put it into this tree";
-                self.besides(format!("applies {url}"), help.to_owned(), evidence);
+                self.besides(&format!("applies {url}"), help, evidence);
             }
             ["envsubst" | "sed" | "cat" | "yq", ref more @ ..] => {
                 let file = more.iter().map(|word| word.trim_start_matches('<')).rfind(|word| {
                     known(word) && self.bases().iter().any(|base| self.tree.files.contains(&path(base, word)))
                 });
                 if let Some(file) = file {
-                    self.applied(file, false, false, namespace, evidence);
+                    self.applied(file, false, false, space, evidence);
                     if words[0] != "cat" {
                         let what =
                             format!("applies `{}` after `{}` has changed it", super::shown(file), words[0]);
                         let help = "`todo up` applies it as it stands: write the values into it";
-                        self.besides(what, help.to_owned(), evidence);
+                        self.besides(&what, help, evidence);
                     }
                 }
             }

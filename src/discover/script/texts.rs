@@ -10,6 +10,7 @@ use crate::discover::tree::file_name;
 use crate::manifest::yaml::documents;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 /// A text of commands.
@@ -22,8 +23,8 @@ pub(super) struct Text {
     pub distance: usize,
     /// What is added to a line of the text to have the line of the file.
     pub first: usize,
-    /// The text.
-    pub text: String,
+    /// The commands.
+    pub commands: String,
     /// How it is written.
     pub dialect: Dialect,
     /// What is known before its first line.
@@ -37,7 +38,7 @@ impl Text {
             rank: rank_of(path),
             distance: distance(path),
             first: 0,
-            text,
+            commands: text,
             dialect: Dialect::of(path),
             variables: BTreeMap::new(),
         }
@@ -57,7 +58,7 @@ pub(super) fn all(tree: &Tree) -> Vec<Text> {
             () if name == "makefile" || ends(path, &["mk"]) => texts.push(Text::of(path, makefile(text))),
             () if name == "justfile" || name == ".justfile" => texts.push(Text::of(path, justfile(text))),
             () if matches!(name.as_str(), "taskfile.yml" | "taskfile.yaml") => {
-                texts.extend(taskfile(path, text))
+                texts.extend(taskfile(path, text));
             }
             () if name == "package.json" => texts.extend(package(path, text)),
             () if path.contains(".github/workflows/") => texts.extend(workflow(path, text)),
@@ -127,7 +128,7 @@ fn dollars(line: &str) -> String {
         let named = rest.strip_prefix("$(").and_then(|inside| inside.split_once(')'));
         match named {
             Some((name, after)) if name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') => {
-                whole.push_str(&format!("${{{name}}}"));
+                let _ = write!(whole, "${{{name}}}");
                 rest = after;
             }
             _ => {
@@ -167,7 +168,7 @@ fn braces(line: &str) -> String {
     {
         let name = inside.trim().trim_start_matches('.');
         whole.push_str(before);
-        whole.push_str(&format!("${{{name}}}"));
+        let _ = write!(whole, "${{{name}}}");
         rest = after;
     }
     whole.push_str(rest);
@@ -245,12 +246,12 @@ fn pushed(with: &Value) -> String {
     for tag in with["tags"].as_str().into_iter().flat_map(|tags| tags.split([',', '\n'])) {
         let tag = tag.trim().replace("${{", "$").replace(' ', "");
         if !tag.is_empty() {
-            command.push_str(&format!(" -t '{tag}'"));
+            let _ = write!(command, " -t '{tag}'");
         }
     }
     for (key, flag) in [("file", "-f"), ("target", "--target")] {
         if let Some(value) = text(key) {
-            command.push_str(&format!(" {flag} '{value}'"));
+            let _ = write!(command, " {flag} '{value}'");
         }
     }
     command + &format!(" '{}'", text("context").unwrap_or_else(|| ".".to_owned()))

@@ -144,14 +144,18 @@ impl Scan {
         }
         let open = self.quotes.last().copied();
         match (open, letter) {
-            (Some('\''), '\'') | (Some('"'), '"') | (Some('`'), '`') => drop(self.quotes.pop()),
-            (Some('\''), _) => {}
+            (Some('\''), '\'')
+            | (Some('"'), '"')
+            | (Some('`'), '`')
+            | (Some(')'), ')')
+            | (Some('}'), '}') => {
+                drop(self.quotes.pop());
+            }
+            (Some('\''), _) | (Some('"'), '\'') => {}
             (_, '\\') if self.dialect == Dialect::Sh => self.escaped = true,
             (_, '$') => self.dollar = true,
             (_, '(') if dollar || open == Some(')') => self.quotes.push(')'),
             (_, '{') if dollar => self.quotes.push('}'),
-            (Some(')'), ')') | (Some('}'), '}') => drop(self.quotes.pop()),
-            (Some('"'), '\'') => {}
             (_, '\'') if self.dialect != Dialect::Batch => self.quotes.push('\''),
             (_, '"') => self.quotes.push('"'),
             (_, '`') if self.dialect == Dialect::Sh => self.quotes.push('`'),

@@ -193,7 +193,6 @@ fn enclosed(text: &str, open: char, close: char) -> (String, usize) {
     for (at, letter) in text.chars().enumerate() {
         match (quote, letter) {
             (Some(end), letter) if letter == end => quote = None,
-            (Some(_), _) => {}
             (None, '\'') => quote = Some('\''),
             (None, letter) if letter == open => depth += 1,
             (None, letter) if letter == close => {

@@ -84,12 +84,11 @@ fn logical(text: &str) -> Vec<Line> {
                     rest = &rest[width..];
                     continue;
                 }
-                Some(_) => {}
                 None if letter == '#' => break,
                 None if mark.starts_with(['"', '\'']) => quote = Some(mark.to_owned()),
                 None if "([{".contains(letter) => depth += 1,
                 None if ")]}".contains(letter) => depth -= 1,
-                None => {}
+                _ => {}
             }
             kept.push_str(mark);
             rest = &rest[mark.len()..];

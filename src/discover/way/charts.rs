@@ -81,9 +81,12 @@ fn values(tree: &Tree, chart: &Chart, release: Option<&Release>) -> (Vec<String>
     let mut taken: Vec<String> = match release {
         Some(release) => {
             let at = &release.said.place;
-            left.extend(release.absent.iter().map(|file| match file.contains('$') {
-                true => format!("{at} also passes a values file that a variable names (`{file}`)"),
-                false => format!("{at} also passes `{file}`, which is not there"),
+            left.extend(release.absent.iter().map(|file| {
+                if file.contains('$') {
+                    format!("{at} also passes a values file that a variable names (`{file}`)")
+                } else {
+                    format!("{at} also passes `{file}`, which is not there")
+                }
             }));
             release.values.clone()
         }

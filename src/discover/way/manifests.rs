@@ -164,7 +164,7 @@ pub(in crate::discover) fn refers(some: &[Object], others: &[Object]) -> bool {
     let services: Vec<&str> = others
         .iter()
         .filter(|one| one.kind() == "Service")
-        .map(|one| one.name())
+        .map(Object::name)
         .filter(|name| name.len() > 1)
         .collect();
     let mut texts: Vec<String> = Vec::new();

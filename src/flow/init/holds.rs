@@ -1,0 +1,100 @@
+//! Whether a way can be rendered by its own program, and which is taken if it cannot.
+
+use super::note;
+use crate::cli::Init;
+use crate::discover::dockerfile::is_aside;
+use crate::discover::proposal::Proposal;
+use crate::discover::proposal::Survey;
+use crate::discover::proposal::propose;
+use crate::discover::toml;
+use crate::discover::tree;
+use crate::discover::way::Kind as WayKind;
+use crate::discover::way::Way;
+use crate::event::Finding;
+use crate::event::Severity;
+use crate::exec;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::manifest;
+use crate::manifest::Object;
+use crate::project::SourceKind;
+use crate::project::check::check;
+use crate::run::Run;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The way with what it renders to: one that cannot be rendered loses to the next that can, unless it was asked for.
+pub(super) async fn holds<'s>(
+    run: &Run,
+    flags: &Init,
+    survey: &'s Survey,
+    first: &'s Way,
+    path: &Path,
+) -> Result<(&'s Way, Option<Vec<Object>>, Vec<String>)> {
+    let next = survey.ways.iter().filter(|way| {
+        let other = way.path != first.path && way.kind < WayKind::Compose && way.broken.is_empty();
+        other && flags.from.is_none() && !is_aside(&tree::join(&way.path, "x"))
+    });
+    let (mut failed, mut paths) = (None, Vec::new());
+    for way in std::iter::once(first).chain(next) {
+        match rendered(run, way, path, &propose(survey, way, None, &BTreeMap::new())).await? {
+            Ok(objects) => {
+                if let Some((title, findings)) = failed {
+                    tell(run, findings);
+                    let words = format!("{title} cannot be rendered; taken instead: {}", way.title);
+                    note(run, words, "correct it, then `todo init --force` looks again".to_owned());
+                }
+                return Ok((way, objects, paths));
+            }
+            Err(findings) => {
+                failed = failed.or(Some((way.title.clone(), findings)));
+                paths.push(way.path.clone());
+            }
+        }
+    }
+    tell(run, failed.map(|(_, findings)| findings).unwrap_or_default());
+    Ok((first, None, paths))
+}
+
+/// The objects of a chart or kustomization as its own program renders them; `None` where that cannot be tried.
+async fn rendered(
+    run: &Run,
+    way: &Way,
+    path: &Path,
+    proposal: &Proposal,
+) -> Result<std::result::Result<Option<Vec<Object>>, Vec<Finding>>> {
+    let program: &[&str] = match way.kind {
+        WayKind::Charts => &["helm"],
+        WayKind::Kustomize => &["kustomize", "kubectl"],
+        _ => return Ok(Ok(None)),
+    };
+    if !program.iter().any(|name| exec::find(&run.world, name).is_some()) {
+        let told =
+            format!("{}: `{}` is not installed, so what it renders is not known yet", way.title, program[0]);
+        note(
+            run,
+            told,
+            format!("install it before `todo up`; then `todo init --force` knows more about {}", way.path),
+        );
+        return Ok(Ok(None));
+    }
+    let Ok(mut project) = check(path, &toml::write(proposal)) else { return Ok(Ok(None)) };
+    for source in &mut project.sources {
+        // Nobody has given the chart its secrets yet; what it renders without them says which there are.
+        if let SourceKind::Chart(chart) = &mut source.kind {
+            chart.set_env.clear();
+        }
+    }
+    match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
+        Ok(written) => Ok(Ok(Some(written.objects))),
+        Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
+        Err(fault) => Ok(Err(fault.findings)),
+    }
+}
+
+/// What keeps a way from being rendered, which is no reason to stop.
+fn tell(run: &Run, findings: Vec<Finding>) {
+    for finding in findings {
+        run.sink.warn(Finding { severity: Severity::Warning, ..finding });
+    }
+}
