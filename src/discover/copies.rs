@@ -29,7 +29,13 @@ pub fn copy_of(path: &str) -> Option<(String, i64)> {
         let letters: String = small.chars().take_while(char::is_ascii_alphabetic).collect();
         let rest = small[letters.len()..].trim_start_matches(['-', '_', '.']);
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        // `0-base`, `1-measured`: steps of a course.
+        let is_step = letters.is_empty() && rest[digits.len()..].starts_with(['-', '_']);
         if let Ok(number) = digits.parse::<i64>()
+            && is_step
+        {
+            found = Some((letters, number));
+        } else if let Ok(number) = digits.parse::<i64>()
             && NUMBERED.contains(&letters.as_str())
         {
             found = Some((letters, number));
@@ -63,6 +69,7 @@ mod tests {
             ("v2", "v1"),
             ("k8s", "old/k8s"),
             ("solution", "starter"),
+            ("2-best", "0-base"),
             ("chapter10", "chapter9"),
         ] {
             assert!(lateness(late) > lateness(early), "{late} {early}");

@@ -56,7 +56,12 @@ impl Declared<'_> {
 
     /// Something that `todo up` does not do.
     pub(super) fn besides(&self, pointer: &str, what: String, help: &str, evidence: &mut Evidence) {
-        evidence.besides.push(Besides { what, help: help.to_owned(), said: self.said(pointer) });
+        evidence.besides.push(Besides {
+            what,
+            help: help.to_owned(),
+            only_here: false,
+            said: self.said(pointer),
+        });
     }
 
     /// An image that is built.

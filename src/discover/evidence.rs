@@ -4,6 +4,7 @@
 //! list stand in the order in which they count: what declares a deployment, then scripts, then documentation, then tests.
 
 use super::tree::Tree;
+use super::variant::distance;
 use crate::event::Place;
 use std::collections::BTreeMap;
 
@@ -30,6 +31,16 @@ pub struct Said {
     pub distance: usize,
     /// Where.
     pub place: Place,
+}
+
+impl Said {
+    /// In which order statements count: what is for another machine is one kind of file further down.
+    #[must_use]
+    pub fn standing(&self) -> (Rank, usize) {
+        let far = self.distance > distance("");
+        let rank = if far && self.rank == Rank::Script { Rank::Docs } else { self.rank };
+        (rank, self.distance)
+    }
 }
 
 /// An image is built.
@@ -109,6 +120,8 @@ pub struct Besides {
     pub what: String,
     /// What to do about it.
     pub help: String,
+    /// Whether it concerns only those who deploy with this file.
+    pub only_here: bool,
     /// Who says it.
     pub said: Said,
 }
@@ -149,10 +162,9 @@ pub fn read(tree: &Tree) -> Evidence {
     super::devspace::read(tree, &mut evidence);
     super::garden::read(tree, &mut evidence);
     super::script::read(tree, &mut evidence);
-    let key = |said: &Said| (said.rank, said.distance);
-    evidence.builds.sort_by_key(|one| key(&one.said));
-    evidence.releases.sort_by_key(|one| key(&one.said));
-    evidence.applied.sort_by_key(|one| key(&one.said));
+    evidence.builds.sort_by_key(|one| one.said.standing());
+    evidence.releases.sort_by_key(|one| one.said.standing());
+    evidence.applied.sort_by_key(|one| one.said.standing());
     evidence
 }
 

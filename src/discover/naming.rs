@@ -255,7 +255,8 @@ fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> 
             }
         }
     }
-    let (weight, why) = said.into_iter().max_by_key(|(weight, _)| *weight)?;
+    // Of equal reasons the first: compose files stand in the order in which they count.
+    let (weight, why) = said.into_iter().rev().max_by_key(|(weight, _)| *weight)?;
     // A name is no reason to build what lies far outside of the folder.
     if weight < 700 && found.path.starts_with("../../") {
         return None;

@@ -136,8 +136,9 @@ impl Reader<'_> {
 
     fn besides(&self, what: &str, help: &str, evidence: &mut Evidence) {
         let what = what.replace(PLACE, "");
+        let only_here = what.starts_with(kubectl::CHANGES);
         if !evidence.besides.iter().any(|known| known.what == what) {
-            evidence.besides.push(Besides { what, help: help.to_owned(), said: self.said() });
+            evidence.besides.push(Besides { what, help: help.to_owned(), only_here, said: self.said() });
         }
     }
 

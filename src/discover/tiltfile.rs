@@ -91,7 +91,15 @@ impl Reader<'_> {
     }
 
     fn besides(&mut self, what: String, help: &str) {
-        self.evidence.besides.push(Besides { what, help: help.to_owned(), said: self.said() });
+        if self.evidence.besides.iter().any(|known| known.what == what && known.said.place == self.place()) {
+            return;
+        }
+        self.evidence.besides.push(Besides {
+            what,
+            help: help.to_owned(),
+            only_here: false,
+            said: self.said(),
+        });
     }
 
     fn computed(&mut self, name: &str) {

@@ -153,7 +153,7 @@ pub fn all(
             is_aside(&join(&way.path, "x")),
             !way.broken.is_empty(),
             lacks && has.helm != has.kustomize,
-            way.said.as_ref().map_or(Rank::Aside, |said| said.rank),
+            way.said.as_ref().map_or(Rank::Aside, |said| said.standing().0),
             Reverse(lateness(&way.path)),
             way.said.as_ref().map_or(0, |said| said.distance),
         )

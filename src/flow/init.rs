@@ -84,6 +84,9 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
         );
     }
     let mut proposal = propose(&survey, way, rendered.as_deref(), &settled);
+    if failed.contains(&way.path) {
+        proposal.first.push(format!("correct {}, then `todo init --force`", way.title));
+    }
     if interactive(run, flags) && !proposal.doubts.is_empty() {
         for doubt in &proposal.doubts {
             settled.insert(doubt.question.clone(), ask::choose(run, &doubt.question, &doubt.answers).await?);

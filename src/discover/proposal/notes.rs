@@ -4,6 +4,7 @@ use super::Proposal;
 use super::Survey;
 use super::at;
 use super::image_name;
+use crate::discover::evidence::Besides;
 use crate::discover::evidence::Rank;
 use crate::discover::naming::Use;
 use crate::discover::naming::is_public;
@@ -123,14 +124,12 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
 
 /// What the files that deploy it do besides, of which `todo up` does nothing.
 fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
-    let rank = way.said.as_ref().map_or(Rank::Docs, |said| said.rank);
-    let tells = |said: &crate::discover::evidence::Said| {
+    let tells = |one: &Besides| {
+        let said = &one.said;
         let same = way.said.as_ref().is_some_and(|by| by.place.file == said.place.file);
-        said.rank < Rank::Aside
-            && (said.rank <= rank.max(Rank::Script) || same)
-            && said.distance <= distance("")
+        (same || said.rank <= Rank::Script && !one.only_here) && said.distance <= distance("")
     };
-    let all: Vec<_> = survey.evidence.besides.iter().filter(|one| tells(&one.said)).collect();
+    let all: Vec<_> = survey.evidence.besides.iter().filter(|one| tells(one)).collect();
     for one in all.iter().take(MOST) {
         proposal.besides.push((format!("{} {}", one.said.place, one.what), one.help.clone()));
     }

@@ -14,6 +14,9 @@ use crate::discover::keys;
 use crate::discover::tree::file_name;
 use std::collections::BTreeMap;
 
+/// How what changes objects by hand is told.
+pub(super) const CHANGES: &str = "changes objects in the cluster";
+
 const FILES: [&str; 4] = ["-f", "--filename", "-k", "--kustomize"];
 
 impl Reader<'_> {
@@ -71,7 +74,7 @@ impl Reader<'_> {
     fn changed(&self, words: &[&str], evidence: &mut Evidence) {
         let shown: Vec<&str> =
             words.iter().copied().take(3).filter(|word| known(word) && !word.contains('=')).collect();
-        let what = format!("changes objects in the cluster (`kubectl {}`)", shown.join(" "));
+        let what = format!("{CHANGES} (`kubectl {}`)", shown.join(" "));
         self.besides(&what, "`todo up` does not: write it into the manifests", evidence);
     }
 

@@ -149,7 +149,7 @@ impl Scan {
             | (Some('`'), '`')
             | (Some(')'), ')')
             | (Some('}'), '}') => {
-                drop(self.quotes.pop());
+                self.quotes.pop();
             }
             (Some('\''), _) | (Some('"'), '\'') => {}
             (_, '\\') if self.dialect == Dialect::Sh => self.escaped = true,

@@ -8,6 +8,7 @@ use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::compose::is_compose;
 use crate::discover::copies::copy_of;
+use crate::discover::copies::lateness;
 use crate::discover::evidence::Applied;
 use crate::discover::evidence::Evidence;
 use crate::discover::evidence::Rank;
@@ -25,6 +26,7 @@ use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::pods;
 use crate::manifest::read::parse;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -100,11 +102,15 @@ fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec
     let with_pods = |one: &&Applied| {
         meant(one).iter().any(|path| files.iter().any(|file| file.path == *path && has_pods(&file.objects)))
     };
-    let Some(best) = evidence.applied.iter().filter(plain).find(with_pods).map(|one| one.said.clone()) else {
+    let candidates = evidence.applied.iter().filter(plain).filter(with_pods);
+    let first = candidates.min_by_key(|one| (one.said.standing(), Reverse(lateness(&one.path))));
+    let Some((best, copy)) = first.map(|one| (one.said.clone(), copy_of(&one.path))) else {
         return files;
     };
-    let counts =
-        |one: &&Applied| one.said.rank == best.rank && (one.said.distance <= best.distance.max(distance("")));
+    let counts = |one: &&Applied| {
+        let near = one.said.distance <= best.distance.max(distance(""));
+        one.said.rank == best.rank && near && copy_of(&one.path) == copy
+    };
     let mut order: Vec<String> = Vec::new();
     let mut spaces = Vec::new();
     for one in evidence.applied.iter().filter(plain).filter(counts) {
