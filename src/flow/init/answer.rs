@@ -92,7 +92,13 @@ pub(super) fn told(
         "first": proposal.first,
         "notes": proposal.notes.iter().map(|(told, _)| told).collect::<Vec<_>>(),
     });
-    Answer::Listing(Listing { header: vec!["WHAT", "OF", "AT", "WHY"], rows, nothing: "", json })
+    Answer::Listing(Listing {
+        header: vec!["WHAT", "OF", "AT", "WHY"],
+        rows,
+        below: Vec::new(),
+        nothing: "",
+        json,
+    })
 }
 
 /// Every way to deploy the folder, the best first.
@@ -108,6 +114,7 @@ pub(super) fn list(survey: &Survey) -> Answer {
     Answer::Listing(Listing {
         header: vec!["FROM", "WHAT", "WHY"],
         rows: rows.collect(),
+        below: Vec::new(),
         nothing: "nothing here says how it is deployed",
         json,
     })
