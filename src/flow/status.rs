@@ -12,6 +12,7 @@ use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
 use crate::cluster::target::Target;
 use crate::event::Code;
+use crate::event::Place;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow;
@@ -23,6 +24,8 @@ use crate::flow::reach::Site;
 use crate::flow::redaction;
 use crate::image;
 use crate::image::stored::Stored;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
 use crate::minikube;
 use crate::minikube::Pause;
 use crate::minikube::State;
@@ -42,6 +45,8 @@ use crate::run::Run;
 use crate::service;
 use crate::service::Asked;
 use crate::service::detached::Record;
+use kube::core::ApiResource;
+use serde_json::json;
 
 const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 
@@ -138,11 +143,13 @@ async fn inside(
     }
     let entries = inventory.iter().flat_map(|inventory| &inventory.entries).chain(&helms);
     let objects: Vec<_> = entries.filter(|entry| !entry.kept).map(Entry::resource).collect();
+    // Where deploy.toml names no service, the one that `up` opens is among these.
+    let ours: Vec<Object> = objects.iter().filter_map(|(id, resource)| named(id, resource)).collect();
     let image_owner = project.image_owner();
     let (found, images, asked) = tokio::try_join!(
         status::status(run, &target, &objects),
         image::stored(run, &image_owner, &site.destination),
-        service::ask(&target.client, &target.namespace, &site.reach, &project.services, &[], forwards),
+        service::ask(&target.client, &target.namespace, &site.reach, &project.services, &ours, forwards),
     )?;
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
         Verdict::Ready
@@ -164,6 +171,17 @@ async fn inside(
         .map(|image| stored(&image.name, images.get(&image.name), run.world.clock.now()))
         .collect();
     Ok(())
+}
+
+/// A Service or an Ingress of the project, as far as its record says: which it is.
+fn named(id: &ObjectId, resource: &ApiResource) -> Option<Object> {
+    matches!((id.group.as_str(), id.kind.as_str()), ("", "Service") | ("networking.k8s.io", "Ingress")).then(
+        || {
+            let value = json!({"apiVersion": resource.api_version, "kind": id.kind,
+            "metadata": {"name": id.name, "namespace": id.namespace}});
+            Object::made(value, Place::file(""))
+        },
+    )
 }
 
 /// Whether everything that the project has in the cluster is well now.
