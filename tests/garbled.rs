@@ -12,11 +12,13 @@ use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 use todo::cluster::explain;
+use todo::cluster::explain::dump::Dump;
 use todo::image::dockerfile::Ask;
 use todo::image::dockerfile::Dockerfile;
 use todo::image::ignore::Ignore;
 use todo::image::progress::Progress;
 use todo::manifest;
+use todo::manifest::dump::Part;
 use todo::project;
 use todo::rehearsal::scenario::Scenario;
 
@@ -144,23 +146,46 @@ fn garbled_settings_ignore_files_and_dockerfiles_are_mistakes_and_no_panic() {
     });
 }
 
+/// Objects of kinds that have rules of their own, without some of what leads from one to the next.
+const DUMP: &str = r#"
+apiVersion: v1
+items:
+- {apiVersion: apps/v1, kind: Deployment, metadata: {name: web, namespace: a, generation: 1}, spec: {replicas: 2}, status: {observedGeneration: 1, replicas: 2, updatedReplicas: 2, readyReplicas: 1}}
+- apiVersion: v1
+  kind: Pod
+  metadata: {name: web-6f-1, namespace: a, labels: {pod-template-hash: 6f}, ownerReferences: [{kind: ReplicaSet, name: web-6f, controller: true}]}
+  spec: {containers: [{name: c, livenessProbe: {httpGet: {port: 80}}}], volumes: [{name: v, persistentVolumeClaim: {claimName: data}}]}
+  status: {phase: Running, conditions: [{type: Ready, status: "False"}], containerStatuses: [{name: c, restartCount: 3, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 137, startedAt: "2026-01-01T00:00:00Z", finishedAt: "2026-01-01T00:00:09Z"}}}]}
+- {apiVersion: v1, kind: Event, metadata: {name: e}, involvedObject: {kind: Pod, namespace: a, name: web-6f-1}, reason: Killing, message: Container c failed liveness probe, lastTimestamp: "2026-01-01T00:00:08Z"}
+- {apiVersion: v1, kind: Node, metadata: {name: one}, status: {allocatable: {cpu: "4"}, conditions: [{type: Ready, status: "True"}]}}
+- {apiVersion: autoscaling/v2, kind: HorizontalPodAutoscaler, metadata: {name: h}, spec: {maxReplicas: 2}, status: {conditions: [{type: ScalingActive, status: "False", reason: FailedGetResourceMetric}]}}
+- {apiVersion: example.com/v1, kind: Store, metadata: {name: s}, status: {parents: [{conditions: [{type: Accepted, status: "True"}]}], error: {message: x}, readyReplicas: 1, replicas: 1}}
+kind: List
+"#;
+
 #[test]
 fn garbled_objects_and_build_messages_are_judged_without_a_panic() {
-    let text = include_str!("blame/crash.yaml");
-    let good: Vec<Value> =
-        manifest::yaml::documents(text, Path::new("a")).0.into_iter().map(|one| one.value).collect();
-    each("objects", &[serde_json::to_string(&good).unwrap().as_bytes()], |bytes| {
-        let objects: Vec<Value> = serde_json::from_slice(bytes).unwrap_or_default();
-        let _ = explain::explain(&objects, Timestamp::UNIX_EPOCH);
+    let good = DUMP.as_bytes();
+    let judged = |dump: Dump| explain::explain(dump, Timestamp::UNIX_EPOCH);
+    let (whole, _) = Dump::read(DUMP, Path::new("a")).unwrap();
+    assert_eq!(judged(whole).len(), 5);
+    each("objects", &[good], |bytes| {
+        if let Ok((dump, _)) = Dump::read(&String::from_utf8_lossy(bytes), Path::new("a")) {
+            let _ = judged(dump);
+        }
     });
     // Values of another sort than is expected, wherever one can stand.
+    let documents = manifest::yaml::documents(DUMP, Path::new("a")).0;
     for seed in 0..COUNT {
         let mut chance = Chance::new(seed);
-        let mut objects = good.clone();
-        for object in &mut objects {
-            mixed(object, &mut chance);
+        let mut dump = Dump::default();
+        for document in &documents {
+            for mut object in document.value["items"].as_array().unwrap().iter().cloned() {
+                mixed(&mut object, &mut chance);
+                dump.take(Part::Item(object));
+            }
         }
-        let _ = explain::explain(&objects, Timestamp::UNIX_EPOCH);
+        let _ = judged(dump);
     }
     let build = b"\x0a\x20\x0a\x06sha256\x1a\x0f[a 1/2] RUN make\x2a\x02\x08\x01\x32\x02\x08\x02\x1a\x0c\x0a\x06sha256\x22\x02ab";
     each("build messages", &[build], |bytes| {

@@ -1,3 +1,5 @@
+//! Whole dumps, and such as were cut off.
+
 use super::Ending;
 use super::Part;
 use super::read;
