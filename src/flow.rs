@@ -15,6 +15,7 @@ pub mod forward;
 pub mod forwards;
 mod gather;
 mod generate;
+mod hidden;
 pub mod history;
 mod hooks;
 pub mod hosts;

@@ -26,6 +26,7 @@ mod identity;
 mod kustomize;
 mod quantity;
 mod scalar;
+mod template;
 mod tree;
 mod values;
 

@@ -42,12 +42,11 @@ pub fn phase(group: &str, kind: &str) -> Phase {
         | ("snapshot.storage.k8s.io", "VolumeSnapshotClass")
         | ("networking.k8s.io", "IngressClass")
         | ("gateway.networking.k8s.io", "GatewayClass") => Phase::Classes,
-        ("", "ResourceQuota" | "LimitRange")
+        // The Secret of a token goes at once where its account is not there (`tokens_controller.go: syncSecret`).
+        ("", "ResourceQuota" | "LimitRange" | "ServiceAccount")
         | ("networking.k8s.io", "NetworkPolicy")
         | ("policy", "PodDisruptionBudget") => Phase::Rules,
-        ("", "ServiceAccount" | "Secret" | "ConfigMap" | "PersistentVolume" | "PersistentVolumeClaim") => {
-            Phase::Config
-        }
+        ("", "Secret" | "ConfigMap" | "PersistentVolume" | "PersistentVolumeClaim") => Phase::Config,
         ("rbac.authorization.k8s.io", "ClusterRole" | "Role") => Phase::Roles,
         ("rbac.authorization.k8s.io", "ClusterRoleBinding" | "RoleBinding") => Phase::Bindings,
         ("", "Service" | "Endpoints") | ("discovery.k8s.io", "EndpointSlice") => Phase::Services,

@@ -275,6 +275,7 @@ codes! {
     Unschedulable = "unschedulable",
     UrlNotAnswering = "url-not-answering",
     ValueNotString = "value-not-string",
+    VolumeHidesProgram = "volume-hides-program",
     VolumeMissing = "volume-missing",
     VolumeMountFailed = "volume-mount-failed",
     VolumeProvisioningFailed = "volume-provisioning-failed",

@@ -10,6 +10,7 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::check::needed_by_checks;
+use crate::flow::hidden;
 use crate::flow::redaction;
 use crate::image::survey::Surveyed;
 use crate::image::survey::survey;
@@ -89,6 +90,7 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
         .chain(&warnings)
         .chain(&of_values)
         .chain(&plan.warnings)
+        .chain(&hidden::programs(&images, &plan.objects))
     {
         run.sink.warn(warning.clone());
     }

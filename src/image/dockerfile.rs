@@ -6,6 +6,7 @@
 
 mod body;
 pub mod expand;
+mod hidden;
 pub mod lines;
 mod stages;
 

@@ -104,6 +104,7 @@ pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
         network::ingresses(&set),
         config::references(&set),
         config::literals(&set),
+        config::empties(&set),
         config::of_builds(&set),
         workload::labels(&set),
         workload::volumes(&set),
@@ -112,6 +113,7 @@ pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
         workload::writers(&set),
         workload::resources(&set),
         workload::images(&set),
+        workload::gates(&set),
         workload::autoscalers(&set),
     ]
     .concat();

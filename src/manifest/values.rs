@@ -7,9 +7,9 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::file;
-use crate::manifest::glob;
+use crate::manifest::template;
+use crate::manifest::template::Call;
 use crate::manifest::yaml;
-use crate::project::Chart;
 use crate::project::Mode;
 use crate::project::Set;
 use crate::project::Source;
@@ -20,17 +20,30 @@ use crate::project::tracked::Repository;
 use crate::relative::shown;
 use std::path::Path;
 
-/// Template functions whose result is another one each time (`helm: sprig`).
-const RANDOM: [&str; 9] = [
-    "randAlphaNum",
-    "randAlpha",
-    "randNumeric",
-    "randAscii",
-    "randBytes",
-    "uuidv4",
+/// Template functions whose result is another one each time (`sprig: functions.go`).
+const CHANGING: [&str; 22] = [
+    "ago",
+    "bcrypt",
+    "encryptAES",
+    "genCA",
+    "genCAWithKey",
     "genPrivateKey",
     "genSelfSignedCert",
-    "genCA",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "getHostByName",
+    "htpasswd",
+    "now",
+    "randAlpha",
+    "randAlphaNum",
+    "randAscii",
+    "randBytes",
+    "randInt",
+    "randNumeric",
+    "shuffle",
+    "unixEpoch",
+    "uuidv4",
 ];
 
 /// Everything worth knowing about the charts' values and templates.
@@ -69,7 +82,13 @@ pub(crate) fn warnings(root: &Path, sources: &[Source]) -> Vec<Finding> {
             found.extend(open(root, &file, repository.is_some()));
         }
         if chart.mode == Mode::Objects {
-            found.extend(random(root, chart).or_else(|| blind(root, chart)));
+            let calls = template::calls(&chart.folder);
+            let changing = changing(root, &calls);
+            found.extend(if changing.is_empty() {
+                blind(root, &calls).into_iter().collect()
+            } else {
+                changing
+            });
         }
     }
     found
@@ -104,46 +123,33 @@ fn last(path: &str) -> &str {
     path.rsplit(['/', '.']).next().unwrap_or(path)
 }
 
-/// The first template that makes a value at random, which then changes with every run.
-fn random(root: &Path, chart: &Chart) -> Option<Finding> {
-    let (function, place) = first(root, chart, &RANDOM)?;
-    let told =
-        format!("`{function}` returns another value at every `todo up`, and whatever uses it restarts");
-    let help = "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
-    Some(Code::ChartRandomValue.warning(told).at(place).help(help))
+/// The calls that give another value at each rendering.
+fn changing(root: &Path, calls: &[Call]) -> Vec<Finding> {
+    let calls = calls.iter().filter(|call| CHANGING.contains(&call.word.as_str()));
+    let found = calls.map(|Call { word, file, line }| {
+        let told =
+            format!("`{word}` returns another value at every `todo up`, and whatever uses it restarts");
+        let help =
+            "name the value in a values file, or let Helm keep it: `mode = \"release\"` beside `chart`";
+        let place = Place { file: shown(root, file).into(), line: *line, column: 0 };
+        Code::ChartRandomValue.warning(told).at(place).help(help)
+    });
+    found.collect()
 }
 
-/// The first template that wants to know what is in the cluster: here a chart is rendered before one is looked at, and
-/// the same way each time.
-fn blind(root: &Path, chart: &Chart) -> Option<Finding> {
-    let (word, place) = first(root, chart, &["lookup", "IsUpgrade", "IsInstall"])?;
-    let told = match word {
+/// The first call that wants to know what is in the cluster: here a chart is rendered before one is looked at, and the
+/// same way each time.
+fn blind(root: &Path, calls: &[Call]) -> Option<Finding> {
+    let asks =
+        |call: &&Call| matches!(call.word.as_str(), "lookup" | ".Release.IsUpgrade" | ".Release.IsInstall");
+    let Call { word, file, line } = calls.iter().find(asks)?;
+    let told = match word.as_str() {
         "lookup" => "`lookup` finds nothing: the chart is rendered without access to the cluster".to_owned(),
-        _ => format!(
-            "`.Release.{word}` never changes: the chart is rendered as a first installation each time"
-        ),
+        _ => format!("`{word}` never changes: the chart is rendered as a first installation each time"),
     };
     let help = "if its objects depend on that, let Helm install it: `mode = \"release\"` beside `chart`";
-    let note = Code::ChartLooksUpCluster.note(told);
-    Some(note.at(place).help(help))
-}
-
-/// Where a template uses one of `words` first. What a chart only says to people does not count.
-fn first(root: &Path, chart: &Chart, words: &[&'static str]) -> Option<(&'static str, Place)> {
-    for file in glob::below(&chart.folder.join("templates")) {
-        let Ok(text) = file::read_text(&file, file::OBJECTS) else { continue };
-        if file.ends_with("NOTES.txt") {
-            continue;
-        }
-        for (index, line) in text.lines().enumerate() {
-            let code = line.split_once("{{").map(|(_, code)| code).unwrap_or_default();
-            let mut called = code.split(|c: char| !c.is_ascii_alphanumeric());
-            if let Some(word) = called.find_map(|called| words.iter().find(|word| **word == called)) {
-                return Some((word, Place { file: shown(root, &file).into(), line: index + 1, column: 0 }));
-            }
-        }
-    }
-    None
+    let place = Place { file: shown(root, file).into(), line: *line, column: 0 };
+    Some(Code::ChartLooksUpCluster.note(told).at(place).help(help))
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ mod scheduler;
 mod serving;
 mod stateful_set;
 mod template;
+mod token;
 mod world;
 
 use crate::clock::Clock;

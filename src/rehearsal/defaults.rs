@@ -20,6 +20,10 @@ pub(crate) fn fill(object: &mut Value) {
         "Deployment" => deployment(&mut object["spec"]),
         "ReplicaSet" | "ReplicationController" => {
             set(&mut object["spec"], "replicas", json!(1));
+            if kind == "ReplicationController" {
+                let labels = object["spec"]["template"]["metadata"]["labels"].clone();
+                set(&mut object["spec"], "selector", labels);
+            }
             pod::spec(&mut object["spec"]["template"]["spec"]);
         }
         "StatefulSet" => stateful_set(&mut object["spec"]),

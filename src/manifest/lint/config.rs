@@ -134,6 +134,41 @@ fn missing_key(set: &Set<'_>, from: &Object, keys: &Keys, reference: &Reference<
     Some(lacks.error(format!("the {kind} `{name}` has no key `{key}`")).help(help))
 }
 
+/// Values of Secrets that are empty, and read all the same: most often what a chart wants to be given.
+pub(super) fn empties(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects) {
+        let mut told = BTreeSet::new();
+        for reference in template.references().iter().filter(|reference| reference.kind == ConfigKind::Secret)
+        {
+            let secret = set.find("Secret", set.namespace(object), reference.name);
+            let Some(secret) = secret.filter(|_| !reference.optional) else { continue };
+            let data = secret.value["data"].as_object().into_iter().flatten();
+            let read = data.filter(|(key, value)| {
+                *value == "" && reference.key.is_none_or(|wanted| wanted == key.as_str())
+            });
+            let keys: Vec<&str> =
+                read.map(|(key, _)| key.as_str()).filter(|key| told.insert((reference.name, *key))).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let is = if keys.len() == 1 { "is" } else { "are" };
+            let message = format!(
+                "{} of the Secret `{}` {is} empty, and `{}` reads it",
+                listed(keys),
+                secret.name(),
+                object.id()
+            );
+            let help = format!(
+                "give it a value: for a chart in a values file that git does not have, named in `values`; else with [secret.{}] in deploy.toml",
+                secret.name()
+            );
+            found.push(at(object, &reference.pointer, Code::SecretValueMissing.warning(message).help(help)));
+        }
+    }
+    found
+}
+
 /// Values that are secrets and stand open, and values that nobody has filled in.
 pub(super) fn literals(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();

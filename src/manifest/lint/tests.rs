@@ -57,6 +57,7 @@ fn each_rule_tells_the_line_and_what_to_do() {
         ("sound", include_str!("../../../tests/manifest/lint/sound.yaml")),
         ("network", include_str!("../../../tests/manifest/lint/network.yaml")),
         ("ports", include_str!("../../../tests/manifest/lint/ports.yaml")),
+        ("gates", include_str!("../../../tests/manifest/lint/gates.yaml")),
         ("config", include_str!("../../../tests/manifest/lint/config.yaml")),
         ("workload", include_str!("../../../tests/manifest/lint/workload.yaml")),
         ("storage", include_str!("../../../tests/manifest/lint/storage.yaml")),

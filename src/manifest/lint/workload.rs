@@ -15,6 +15,7 @@ use crate::manifest::pods::items;
 use crate::manifest::quantity::thousandths;
 use crate::nearest::nearest;
 use crate::project::name::ImageName;
+use crate::reference;
 use serde_json::Value;
 
 /// A selector that does not select the object's own pods, which the API server refuses without a line.
@@ -298,7 +299,16 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
             }
             let pointer = format!("{}/image", container.pointer);
             let repository = bind::repository(image);
-            if let Some(meant) = nearest(repository, ours()) {
+            if let Some(why) = reference::mistake(image) {
+                let told = format!("`{image}` is no image: {why}");
+                let finding = at(object, &pointer, Code::FieldInvalid.error(told));
+                let lower = image.to_lowercase();
+                found.push(if reference::mistake(&lower).is_none() {
+                    finding.help(format!("write `{lower}`"))
+                } else {
+                    finding.help("write `IMAGE:TAG`; nothing replaces what stands here")
+                });
+            } else if let Some(meant) = nearest(repository, ours()) {
                 let told = format!("`{image}` is no image of the project");
                 found.push(
                     at(object, &pointer, Code::ImageNameMismatch.warning(told))
@@ -316,6 +326,35 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
                     at(object, &pointer, Code::ImageTagMutable.warning(told))
                         .help("name a tag that stays, or a digest"),
                 );
+            }
+        }
+    }
+    found
+}
+
+/// Gates that keep pods off the nodes or from being ready until something opens them.
+pub(super) fn gates(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects) {
+        for (field, key, what, help) in [
+            (
+                "schedulingGates",
+                "name",
+                "no pod gets a node until something removes the scheduling gate",
+                "remove `schedulingGates`, unless a controller in the cluster does",
+            ),
+            (
+                "readinessGates",
+                "conditionType",
+                "no pod is ready until something sets the condition of the readiness gate",
+                "remove `readinessGates`, unless a controller in the cluster sets it",
+            ),
+        ] {
+            let gates: Vec<&str> =
+                items(&template.spec()[field]).filter_map(|(_, gate)| gate[key].as_str()).collect();
+            if !gates.is_empty() {
+                let finding = Code::NotHealthy.warning(format!("{what} {}", listed(gates))).help(help);
+                found.push(at(object, &format!("{}/spec/{field}", template.pointer), finding));
             }
         }
     }

@@ -34,12 +34,15 @@ impl Memory {
             return Ok(());
         }
         let taken = self.taken(at);
-        let mut ours = BTreeSet::new();
+        let (mut ours, mut protocols) = (BTreeSet::new(), BTreeSet::new());
         let count = service["spec"]["ports"].as_array().map_or(0, Vec::len);
         for index in 0..count {
             let wanted = service["spec"]["ports"][index]["nodePort"].as_u64().unwrap_or(0);
             let field = format!("spec.ports[{index}].nodePort");
-            if wanted != 0 && (taken.contains(&wanted) || ours.contains(&wanted)) {
+            let protocol = text(&service["spec"]["ports"][index]["protocol"]);
+            // The protocols of one Service may share a number.
+            let repeated = !protocols.insert((wanted, protocol));
+            if wanted != 0 && (taken.contains(&wanted) || repeated) {
                 let cause = Cause::invalid(field, &wanted.to_string(), "provided port is already allocated");
                 return Err(refuse::invalid(at, "Service", &[cause]));
             }

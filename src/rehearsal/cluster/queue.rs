@@ -19,9 +19,11 @@ pub(super) enum Controller {
     Quota,
     Deployment,
     ReplicaSet,
+    ReplicationController,
     StatefulSet,
     DaemonSet,
     Job,
+    Token,
     Scheduler,
     Kubelet,
     Endpoints,
@@ -81,6 +83,12 @@ pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<T
         "ReplicaSet" => {
             own(Controller::ReplicaSet);
             owner(object, queue);
+        }
+        "ReplicationController" => {
+            own(Controller::ReplicationController);
+        }
+        "Secret" => {
+            own(Controller::Token);
         }
         "Service" => {
             own(Controller::Endpoints);
@@ -146,6 +154,7 @@ fn owner(object: &Value, queue: &mut BTreeSet<Task>) {
     let which = match owner["kind"].as_str() {
         Some("Deployment") => Controller::Deployment,
         Some("ReplicaSet") => Controller::ReplicaSet,
+        Some("ReplicationController") => Controller::ReplicationController,
         Some("StatefulSet") => Controller::StatefulSet,
         Some("DaemonSet") => Controller::DaemonSet,
         Some("Job") => Controller::Job,

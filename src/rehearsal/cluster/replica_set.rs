@@ -1,4 +1,5 @@
-//! ReplicaSets: as many pods of one template as are asked for.
+//! ReplicaSets and ReplicationControllers: as many pods of one template as are asked for. Kubernetes has one controller for
+//! both (`kubernetes: pkg/controller/replication`).
 
 use crate::rehearsal::cluster::hand::Hand;
 use crate::rehearsal::cluster::queue::Controller;
@@ -12,23 +13,38 @@ use crate::rehearsal::cluster::reading::is_ready;
 use crate::rehearsal::cluster::reading::set_condition;
 use crate::rehearsal::cluster::template;
 use crate::rehearsal::kinds;
+use crate::rehearsal::kinds::Served;
 use crate::rehearsal::request::text;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;
 
-const SOURCE: &str = "replicaset-controller";
+/// One of the two kinds.
+pub(super) struct Of {
+    kind: Served,
+    controller: Controller,
+    source: &'static str,
+}
 
-/// Looks at one ReplicaSet.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(mut set) = hand.get(kinds::REPLICA_SET, namespace, name) else { return };
+pub(super) const SET: Of =
+    Of { kind: kinds::REPLICA_SET, controller: Controller::ReplicaSet, source: "replicaset-controller" };
+
+pub(super) const CONTROLLER: Of = Of {
+    kind: kinds::REPLICATION_CONTROLLER,
+    controller: Controller::ReplicationController,
+    source: "replication-controller",
+};
+
+/// Looks at one of them.
+pub(super) fn look(hand: &mut Hand<'_>, of: &Of, namespace: &str, name: &str) {
+    let Some(mut set) = hand.get(of.kind, namespace, name) else { return };
     let mut refused = None;
     if !is_dying(&set) {
-        refused = scale(hand, &set);
+        refused = scale(hand, of, &set);
     }
     let pods: Vec<Value> = hand.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
     let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    let up = hand.up(&pods, seconds, &Task::of(Controller::ReplicaSet, &set));
+    let up = hand.up(&pods, seconds, &Task::of(of.controller, &set));
     let stamp = hand.stamp();
     set["status"]["replicas"] = json!(pods.len());
     count(&mut set["status"], "fullyLabeledReplicas", pods.len());
@@ -45,19 +61,19 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
 }
 
 /// Makes or removes pods; returns why one could not be made.
-fn scale(hand: &mut Hand<'_>, set: &Value) -> Option<String> {
+fn scale(hand: &mut Hand<'_>, of: &Of, set: &Value) -> Option<String> {
     let mut pods: Vec<Value> = hand.owned(kinds::POD, set).into_iter().filter(is_active).collect();
     let wanted = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
     while pods.len() < wanted {
         let pod = template::pod(hand, set, &set["spec"]["template"], None);
-        match template::make(hand, set, SOURCE, pod) {
+        match template::make(hand, set, of.source, pod) {
             Ok(pod) => pods.push(pod),
             Err(why) => {
                 let before = condition(set, "ReplicaFailure")["lastTransitionTime"].as_str();
                 let since = before.and_then(|moment| moment.parse::<jiff::Timestamp>().ok());
                 let since = since.map_or(1, |moment| hand.now().duration_since(moment).as_secs().max(1));
                 let pause = Duration::from_secs(since.unsigned_abs().min(300));
-                hand.again(pause, Task::of(Controller::ReplicaSet, set));
+                hand.again(pause, Task::of(of.controller, set));
                 return Some(why);
             }
         }
@@ -74,7 +90,7 @@ fn scale(hand: &mut Hand<'_>, set: &Value) -> Option<String> {
     for pod in pods.iter().take(pods.len().saturating_sub(wanted)) {
         hand.remove(pod);
         let told = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
-        hand.tell(set, SOURCE, "SuccessfulDelete", &told);
+        hand.tell(set, of.source, "SuccessfulDelete", &told);
     }
     None
 }

@@ -23,6 +23,13 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
         return;
     }
     let stamp = hand.stamp();
+    if pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
+        let why = "Scheduling is blocked due to non-empty scheduling gates";
+        if set_condition(&mut pod, "PodScheduled", false, "SchedulingGated", why, &stamp) {
+            hand.keep(pod);
+        }
+        return;
+    }
     match place(hand, &pod) {
         Ok(node) => {
             pod["spec"]["nodeName"] = json!(node);

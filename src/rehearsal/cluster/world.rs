@@ -22,6 +22,7 @@ use crate::rehearsal::cluster::quota;
 use crate::rehearsal::cluster::replica_set;
 use crate::rehearsal::cluster::scheduler;
 use crate::rehearsal::cluster::stateful_set;
+use crate::rehearsal::cluster::token;
 use crate::rehearsal::kinds::Served;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -77,7 +78,11 @@ impl World {
             Controller::Claim => claim::look(hand, namespace, name),
             Controller::Quota => quota::look(hand, namespace, name),
             Controller::Deployment => deployment::look(hand, namespace, name),
-            Controller::ReplicaSet => replica_set::look(hand, namespace, name),
+            Controller::ReplicaSet => replica_set::look(hand, &replica_set::SET, namespace, name),
+            Controller::ReplicationController => {
+                replica_set::look(hand, &replica_set::CONTROLLER, namespace, name);
+            }
+            Controller::Token => token::look(hand, namespace, name),
             Controller::StatefulSet => stateful_set::look(hand, namespace, name),
             Controller::DaemonSet => daemon_set::look(hand, namespace, name),
             Controller::Job => job::look(hand, namespace, name),

@@ -17,6 +17,7 @@ use crate::rehearsal::cluster::program::End;
 use crate::rehearsal::cluster::program::Plan;
 use crate::rehearsal::cluster::world::World;
 use crate::rehearsal::request::text;
+use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -175,16 +176,26 @@ async fn ends(world: &Arc<World>, pod: &Running, index: usize, plan: &Plan) -> (
     }
 }
 
+/// Where a program listens of which nothing is known: at its ports and where its probes ask. A port need not be declared
+/// to be listened on.
+fn ports(spec: &Value) -> Vec<u16> {
+    let declared = spec["ports"].as_array().into_iter().flatten().map(|port| &port["containerPort"]);
+    let probes = ["startupProbe", "readinessProbe", "livenessProbe"].into_iter();
+    let asked =
+        probes.flat_map(|probe| ["httpGet", "tcpSocket", "grpc"].map(|way| &spec[probe][way]["port"]));
+    let number = |port: &Value| {
+        let port = port.as_u64().or_else(|| port.as_str()?.parse().ok())?;
+        u16::try_from(port).ok()
+    };
+    declared.chain(asked).filter_map(number).collect()
+}
+
 /// Listens once the program is up; never returns.
 async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &Found, listens: bool) {
     if listens {
         sleep(found.app.starts_after).await;
         let unit = pod.unit(index);
-        let declared = || {
-            let ports = unit.spec["ports"].as_array().into_iter().flatten();
-            ports.filter_map(|port| u16::try_from(port["containerPort"].as_u64()?).ok()).collect()
-        };
-        let ports = found.app.listens_on.clone().unwrap_or_else(declared);
+        let ports = found.app.listens_on.clone().unwrap_or_else(|| ports(&unit.spec));
         pod.change(world, index, |unit| unit.listens = ports);
     }
     std::future::pending::<()>().await;

@@ -1,6 +1,7 @@
 //! A pod on its node: what its containers do, and the status that follows from it.
 
 use crate::rehearsal::cluster::image::App;
+use crate::rehearsal::cluster::reading::condition;
 use crate::rehearsal::cluster::reading::set_condition;
 use crate::rehearsal::cluster::world::World;
 use crate::rehearsal::kinds;
@@ -280,11 +281,14 @@ fn conditions(pod: &mut Value, state: &State, phase: &str, stamp: &str) {
         set_condition(pod, "Initialized", false, "ContainersNotInitialized", &why, stamp);
     }
     let unready = names(&|unit| !unit.ready && (!unit.init || is_sidecar(unit)));
+    let gates = closed_gates(pod);
     for kind in ["Ready", "ContainersReady"] {
         if done {
             set_condition(pod, kind, false, "PodCompleted", "", stamp);
         } else if phase == "Failed" {
             set_condition(pod, kind, false, "PodFailed", "", stamp);
+        } else if unready.is_empty() && kind == "Ready" && !gates.is_empty() {
+            set_condition(pod, kind, false, "ReadinessGatesNotReady", &gates.join(", "), stamp);
         } else if unready.is_empty() {
             set_condition(pod, kind, true, "", "", stamp);
         } else {
@@ -292,6 +296,21 @@ fn conditions(pod: &mut Value, state: &State, phase: &str, stamp: &str) {
             set_condition(pod, kind, false, "ContainersNotReady", &why, stamp);
         }
     }
+}
+
+/// The readiness gates that nobody has opened, in the kubelet's words (`kubernetes: pkg/kubelet/status/generate.go`).
+fn closed_gates(pod: &Value) -> Vec<String> {
+    let gates = pod["spec"]["readinessGates"].as_array().into_iter().flatten();
+    gates
+        .map(|gate| text(&gate["conditionType"]))
+        .filter_map(|gate| match condition(pod, &gate)["status"].as_str() {
+            Some("True") => None,
+            Some(status) => {
+                Some(format!("the status of pod readiness gate \"{gate}\" is not \"True\", but {status}"))
+            }
+            None => Some(format!("corresponding condition of pod readiness gate \"{gate}\" does not exist.")),
+        })
+        .collect()
 }
 
 pub(super) fn is_sidecar(unit: &Unit) -> bool {
