@@ -33,6 +33,11 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a registry may take to answer for an image's manifest. The engine itself waits without a limit
+/// (`buildkit: util/resolver/resolver.go` sets no response timeout).
+const REGISTRY: Duration = Duration::from_secs(120);
 
 /// Everything that one build needs.
 #[derive(Debug, Clone)]
@@ -138,7 +143,15 @@ pub async fn build(
         .body(Empty::<Bytes>::new())
         .map_err(|error| Unmade::Engine(error.into()))?;
     let mut answer = Answer::of(dialer.send(request).await.map_err(Unmade::Engine)?).await?;
-    while let Some(line) = answer.next().await.map_err(Unmade::Engine)? {
+    loop {
+        let next = match progress.awaits_manifest_of() {
+            None => answer.next().await,
+            Some(image) => match tokio::time::timeout(REGISTRY, answer.next()).await {
+                Ok(next) => next,
+                Err(_) => return Err(Unmade::Failed(silent(image))),
+            },
+        };
+        let Some(line) = next.map_err(Unmade::Engine)? else { break };
         match line {
             Line { error_detail: Some(detail), .. } => message = Some(detail.message),
             Line { error: Some(error), .. } => message = Some(error),
@@ -174,6 +187,13 @@ pub async fn build(
     }
     let id = id.context("the engine ended the build without an image").map_err(Unmade::Engine)?;
     Ok(Made { id, sent: notes.sent() })
+}
+
+/// A build that waits for a registry which accepts the connection and says nothing.
+fn silent(image: &str) -> Broken {
+    let step = format!("[internal] load metadata for {image}");
+    let error = format!("{image}: no answer from the registry for {} s: i/o timeout", REGISTRY.as_secs());
+    Broken { message: error.clone(), step: Some(step), error, ..Broken::default() }
 }
 
 /// The parameters that both builders understand.

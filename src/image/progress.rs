@@ -100,6 +100,15 @@ impl Progress {
         failed().find(|vertex| !vertex.error.contains("context canceled")).or_else(|| failed().next())
     }
 
+    /// The image whose registry is all that the build waits for: its manifest is asked for, and nothing else is running.
+    /// (`buildkit: frontend/dockerfile/dockerfile2llb/convert.go` names the vertex.)
+    #[must_use]
+    pub fn awaits_manifest_of(&self) -> Option<&str> {
+        let mut running = self.vertices.iter().filter(|vertex| vertex.started && !vertex.completed);
+        let image = running.next()?.name.strip_prefix("[internal] load metadata for ")?;
+        running.all(|vertex| vertex.name.starts_with("[internal] load metadata for ")).then_some(image)
+    }
+
     fn at(&mut self, digest: &str) -> usize {
         if let Some(at) = self.by_digest.get(digest) {
             return *at;
@@ -276,6 +285,28 @@ mod tests {
         ];
         let news = progress.apply(StatusResponse { vertexes, ..StatusResponse::default() });
         assert_eq!(news, [News::Doing("RUN make".to_owned(), Some(steps(1, 3)))]);
+    }
+
+    #[test]
+    fn a_build_awaits_a_registry_only_where_nothing_else_is_running() {
+        let loading =
+            |completed| vertex("[internal] load metadata for docker.io/library/x:1", true, completed);
+        for (others, completed, awaited) in [
+            (vec![], false, Some("docker.io/library/x:1")),
+            (
+                vec![vertex("[internal] load build definition", true, true)],
+                false,
+                Some("docker.io/library/x:1"),
+            ),
+            (vec![vertex("[internal] load .dockerignore", true, false)], false, None),
+            (vec![vertex("[1/2] FROM y", true, false)], true, None),
+            (vec![], true, None),
+        ] {
+            let mut progress = Progress::default();
+            let vertexes = [vec![loading(completed)], others].concat();
+            progress.apply(StatusResponse { vertexes, ..StatusResponse::default() });
+            assert_eq!(progress.awaits_manifest_of(), awaited, "{:?}", progress.vertices);
+        }
     }
 
     #[test]
