@@ -17,6 +17,9 @@ const ALL: [(&str, Answers); 5] = [
     ("noise", Answers::Noise),
 ];
 
+/// The settings of the node's engine.
+const SETTINGS: &str = "/etc/docker/daemon.json";
+
 const BASE: &str = "FROM python:3.12-slim";
 
 #[test]
@@ -37,9 +40,7 @@ fn a_registry_that_answers_garbage_is_named() {
 fn base(shelf: &Shelf, answers: Answers) {
     let address = format!("{}:{}", shelf.stage.gateway(), registry(answers));
     for plain in [false, true] {
-        if plain {
-            trusts_plain_http(shelf, &address);
-        }
+        let _settings = plain.then(|| trusts_plain_http(shelf, &address));
         from(shelf, &format!("FROM {address}/base:1"), || {
             shelf.ended(&["up"]).failed_with(30, &[&address, "shelf"]);
         });
@@ -93,14 +94,33 @@ fn targeted(shelf: &Shelf, registry: &str, work: impl FnOnce()) {
 }
 
 /// Has the node's engine speak plain HTTP to a registry; it reads that again without a restart.
-fn trusts_plain_http(shelf: &Shelf, address: &str) {
-    const SETTINGS: &str = "/etc/docker/daemon.json";
-    let node = shelf.stage.node();
-    let now = shelf.stage.command("docker").args(["exec", node, "cat", SETTINGS]).output().unwrap();
-    let mut settings: Value = serde_json::from_slice(&now.stdout).unwrap_or_else(|_| json!({}));
+fn trusts_plain_http<'s>(shelf: &'s Shelf, address: &str) -> Settings<'s> {
+    let read =
+        shelf.stage.command("docker").args(["exec", shelf.stage.node(), "cat", SETTINGS]).output().unwrap();
+    let before = String::from_utf8(read.stdout).unwrap();
+    let mut settings: Value = serde_json::from_str(&before).unwrap_or_else(|_| json!({}));
     let mut plain = settings["insecure-registries"].as_array().cloned().unwrap_or_default();
     plain.push(json!(address));
     settings["insecure-registries"] = json!(plain);
-    let script = format!("printf %s '{settings}' >{SETTINGS} && systemctl kill -s HUP docker");
-    shelf.stage.docker(&["exec", node, "sh", "-c", &script]);
+    write_settings(shelf, &settings.to_string());
+    shelf.stage.docker(&["exec", shelf.stage.node(), "systemctl", "kill", "-s", "HUP", "docker"]);
+    Settings { shelf, before }
+}
+
+/// The settings file of the node's engine. The engine reads `insecure-registries` from it at a SIGHUP, but does not start with
+/// it beside minikube's flag of that name, so it is written back.
+struct Settings<'s> {
+    shelf: &'s Shelf,
+    before: String,
+}
+
+impl Drop for Settings<'_> {
+    fn drop(&mut self) {
+        write_settings(self.shelf, &self.before);
+    }
+}
+
+fn write_settings(shelf: &Shelf, text: &str) {
+    let script = format!("printf %s '{text}' >{SETTINGS}");
+    shelf.stage.docker(&["exec", shelf.stage.node(), "sh", "-c", &script]);
 }
