@@ -131,7 +131,7 @@ pub fn judge(objects: impl Iterator<Item = Shared<Value>>, now: Timestamp) -> Ju
 }
 
 #[cfg(test)]
-mod tests {
+mod looks {
     use super::Dump;
     use super::explain;
     use crate::manifest::dump::Part;
@@ -196,3 +196,6 @@ mod tests {
         assert_eq!(told(&strange).len(), 3);
     }
 }
+
+#[cfg(test)]
+mod tests;
