@@ -227,6 +227,9 @@ pub fn is_ours(key: &str) -> bool {
         && !key.contains("GOOGLE")
         && !key.contains("GITHUB")
         && !key.contains("API_KEY")
+        // A pair of keys belongs together, and no random value is half of one.
+        && !key.contains("PUBLIC")
+        && !key.contains("PRIVATE")
 }
 
 #[cfg(test)]
@@ -273,7 +276,13 @@ mod tests {
         for key in ["JWT_SECRET", "BETTER_AUTH_SECRET", "SECRET_KEY", "SESSION_SECRET"] {
             assert!(is_ours(key), "{key}");
         }
-        for key in ["OPENAI_API_KEY", "GOOGLE_AUTH_CLIENT_SECRET", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY"] {
+        for key in [
+            "OPENAI_API_KEY",
+            "GOOGLE_AUTH_CLIENT_SECRET",
+            "DB_PASSWORD",
+            "AWS_SECRET_ACCESS_KEY",
+            "JWT_PRIVATE_KEY",
+        ] {
             assert!(!is_ours(key), "{key}");
         }
     }

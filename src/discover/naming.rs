@@ -198,7 +198,7 @@ fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> 
         for name in &build.names {
             if *name == one.repository {
                 said.push((1000 - less, format!("{} builds it under this name", build.said.place)));
-            } else if last(name) == short {
+            } else if last(name) == short && !is_public(&one.repository) {
                 said.push((950 - less, format!("{} builds it as `{name}`", build.said.place)));
             }
         }
@@ -213,6 +213,9 @@ fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> 
             let folder = compose.project(inputs.project);
             if image == Some(&one.repository) {
                 said.push((990, format!("{place} builds it under this name")));
+            } else if is_public(&one.repository) {
+                // Somebody else's image is built here only under its very name.
+                continue;
             } else if image.is_some_and(|image| last(image) == short) {
                 said.push((940, format!("{place} builds it as `{}`", image.unwrap_or_default())));
             } else if [format!("{folder}-{}", service.name), format!("{folder}_{}", service.name)]
@@ -342,6 +345,14 @@ mod tests {
         let script = "docker build -t web ./api\ndocker build -t api ./web\n";
         let files = [("api/Dockerfile", FROM), ("web/Dockerfile", FROM), ("build.sh", script)];
         assert_eq!(told(&files, &["api:1", "web:1"]), ["api web/Dockerfile", "web api/Dockerfile"]);
+    }
+
+    #[test]
+    fn somebody_elses_image_is_not_built_because_its_last_part_is_alike() {
+        let script = "docker build -t ghcr.io/me/rabbitmq infra/rabbitmq\n";
+        let files = [("infra/rabbitmq/Dockerfile", FROM), ("infra/rabbitmq/x", ""), ("build.sh", script)];
+        assert_eq!(told(&files, &["rabbitmq:4"]), [""; 0]);
+        assert_eq!(told(&files, &["ghcr.io/me/rabbitmq"]), ["ghcr.io/me/rabbitmq infra/rabbitmq/Dockerfile"]);
     }
 
     #[test]

@@ -153,7 +153,7 @@ pub fn all(
             is_aside(&join(&way.path, "x")),
             !way.broken.is_empty(),
             lacks && has.helm != has.kustomize,
-            way.said.as_ref().map_or(Rank::Aside, |said| said.standing().0),
+            way.said.as_ref().map_or(Rank::Aside, |said| standing(said, &way.path)),
             Reverse(lateness(&way.path)),
             way.said.as_ref().map_or(0, |said| said.distance),
         )
@@ -172,6 +172,14 @@ pub fn all(
         [] => true,
     };
     (ways, clear)
+}
+
+/// How much it counts what deploys a way. The README of a chart says how that is deployed, not that it is the one.
+fn standing(said: &Said, path: &str) -> Rank {
+    let file = said.place.file.to_string_lossy().replace('\\', "/");
+    let rank = said.standing().0;
+    let own = path != "." && file.starts_with(&format!("{path}/"));
+    if rank == Rank::Docs && own { Rank::Aside } else { rank }
 }
 
 /// What one file deploys in several ways is one way: a chart, and manifests beside it that name other images.

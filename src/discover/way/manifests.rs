@@ -12,6 +12,7 @@ use crate::discover::copies::lateness;
 use crate::discover::evidence::Applied;
 use crate::discover::evidence::Evidence;
 use crate::discover::evidence::Rank;
+use crate::discover::evidence::Said;
 use crate::discover::kustomization;
 use crate::discover::kustomization::Kustomization;
 use crate::discover::naming;
@@ -109,7 +110,10 @@ fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec
     };
     let counts = |one: &&Applied| {
         let near = one.said.distance <= best.distance.max(distance(""));
-        one.said.rank == best.rank && near && copy_of(&one.path) == copy
+        // A script elsewhere is for something else; what declares a deployment may be written a file a part.
+        let folder = |said: &Said| said.place.file.parent().map(Path::to_owned);
+        let beside = best.rank == Rank::Declared || folder(&one.said) == folder(&best);
+        one.said.rank == best.rank && near && beside && copy_of(&one.path) == copy
     };
     let mut order: Vec<String> = Vec::new();
     let mut spaces = Vec::new();
