@@ -44,13 +44,13 @@ fn every_failure_is_told_as_expected() {
 
 /// The end of what was told: from the first error on, or the warnings of a run that succeeded.
 fn report(text: &str) -> String {
-    if let Some(start) = text.find("\nerror: ") {
+    if let Some(start) = text.find("\nerror[") {
         return text[start + 1..].trim_end().to_owned();
     }
     let mut lines = Vec::new();
     let mut within = false;
     for line in text.lines() {
-        within = line.starts_with("warning: ") || (within && line.starts_with(' '));
+        within = line.starts_with("warning[") || (within && line.starts_with(' '));
         if within {
             lines.push(line);
         }
