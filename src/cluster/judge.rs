@@ -43,7 +43,7 @@ pub struct Subject {
     pub id: ObjectId,
     /// The generation that our write got.
     pub generation: Option<i64>,
-    /// Whether our write changed it: only then its pods are new and have to prove themselves.
+    /// Whether our write changed it: only then its pods updated and have to prove themselves.
     pub changed: bool,
     /// What was applied, with its places.
     pub object: Object,
@@ -332,7 +332,7 @@ impl Judge {
         if judgement.health == Health::Terminating && self.dump.is_none() {
             return Judgement::failed(
                 "Terminating",
-                format!("somebody deletes it; it is {}", judgement.message),
+                format!("another client is deleting it; it is {}", judgement.message),
             );
         }
         // A node that is gone holds a DaemonSet up; which are, has to be asked.
@@ -350,7 +350,7 @@ impl Judge {
 }
 
 fn waiting_for_an_answer() -> Judgement {
-    Judgement::progressing("NotSeen", "waiting for the API server to tell of it")
+    Judgement::progressing("NotSeen", "waiting for it to appear in the API")
 }
 
 fn gone(track: &Track) -> Judgement {
@@ -359,5 +359,5 @@ fn gone(track: &Track) -> Judgement {
     if id.kind == "Job" && short_lived {
         return Judgement::ready("Complete", "it ran to its end and was cleaned up");
     }
-    Judgement::failed("Deleted", "somebody deleted it after it was applied")
+    Judgement::failed("Deleted", "another client deleted it after it was applied")
 }

@@ -1,7 +1,7 @@
 //! minikube, played: the files that it keeps of a profile, the container that is its node, and what it prints.
 //!
 //! It does what the real one does in the order in which it does it, so a start that is broken off leaves what the real one
-//! leaves. Not a second minikube: what the program never calls ends with exit code 64 and says so.
+//! leaves. Not a second minikube: what the program never calls exited with code 64 and says so.
 
 pub(crate) mod addons;
 mod files;

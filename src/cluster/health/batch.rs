@@ -24,7 +24,10 @@ pub(super) fn job(object: &Value, known: Known<'_>) -> Judgement {
         return of(if asked {
             Judgement::new(Health::Paused, "JobSuspended", "suspended: it does not run until it is resumed")
         } else {
-            Judgement::failed("JobSuspended", "somebody suspended it; the manifest does not ask for that")
+            Judgement::failed(
+                "JobSuspended",
+                "another client suspended it; the manifest does not ask for that",
+            )
         });
     }
     if live::text(object, "/status/startTime").is_empty() {

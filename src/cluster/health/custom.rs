@@ -30,7 +30,7 @@ enum Sign {
     Hint,
     Good,
     Busy,
-    /// It speaks of an older generation.
+    /// It is stale (older generation).
     Stale,
     Paused,
     Bad,
@@ -72,10 +72,10 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     if silent && known.changed && known.since.is_some_and(|since| since < FIRST_WORD) {
         return Judgement::progressing(
             "NoStatusYet",
-            format!("it has no status yet; its operator is given {} s", FIRST_WORD.as_secs()),
+            format!("it has no status yet; waiting for its operator up to {} s", FIRST_WORD.as_secs()),
         );
     }
-    let message = "it does not tell whether it is ready";
+    let message = "it reports no readiness condition";
     Judgement::new(Health::Unknown, NO_SIGNAL, message).note(message)
 }
 

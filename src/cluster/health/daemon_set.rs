@@ -28,7 +28,7 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     }
     let updated = live::count(object, "/status/updatedNumberScheduled");
     if updated < wanted {
-        return of(Judgement::progressing("Updating", format!("{updated} of {wanted} pods are new")));
+        return of(Judgement::progressing("Updating", format!("{updated} of {wanted} pods updated")));
     }
     if ready < wanted || live::count(object, "/status/numberAvailable") < wanted {
         let away = away(object, known);

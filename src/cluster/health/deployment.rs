@@ -55,9 +55,10 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 
 fn paused(known: Known<'_>) -> Judgement {
     match known.manifest {
-        Some(manifest) if !live::flag(manifest, "/spec/paused") => {
-            Judgement::failed("DeploymentPaused", "somebody paused it; the manifest does not ask for that")
-        }
+        Some(manifest) if !live::flag(manifest, "/spec/paused") => Judgement::failed(
+            "DeploymentPaused",
+            "another client paused it; the manifest does not ask for that",
+        ),
         _ => Judgement::new(Health::Paused, "DeploymentPaused", "paused: no pod changes until it is resumed"),
     }
 }
@@ -83,7 +84,7 @@ fn missing(wanted: i64, existing: i64, updated: i64, ready: i64, available: i64)
     // Whichever pods are ready, no more of them than there are old ones can be old.
     let new_ready = (ready - old.max(0)).max(0);
     if updated < wanted {
-        format!("{updated} of {wanted} pods are new")
+        format!("{updated} of {wanted} pods updated")
     } else if old > 0 && new_ready < updated {
         format!("{new_ready} of {updated} new {} ready", if updated == 1 { "pod" } else { "pods" })
     } else if old > 0 {

@@ -44,14 +44,14 @@ pub(super) fn judge(object: &Value) -> Judgement {
     let idle = same && live::count(object, "/status/currentReplicas") >= wanted;
     let to_update = (wanted - partition).max(0);
     if updated < to_update && !idle {
-        return of(Judgement::progressing("Updating", format!("{updated} of {to_update} pods are new")));
+        return of(Judgement::progressing("Updating", format!("{updated} of {to_update} pods updated")));
     }
     if partition == 0 && !same {
         return of(Judgement::progressing("Updating", "its controller is finishing the rollout"));
     }
     let judgement = of(Judgement::ready("RevisionReady", ready_of(ready, wanted)));
     if partition > 0 {
-        judgement.note(format!("canary: {to_update} of {wanted} pods are new"))
+        judgement.note(format!("canary: {to_update} of {wanted} pods updated"))
     } else {
         judgement
     }

@@ -245,7 +245,7 @@ async fn a_crash_is_told_with_its_place_and_its_last_lines() {
     assert_eq!((fault.kind, fault.findings.len()), (Kind::Rollout, 1));
     let finding = &fault.findings[0];
     assert_eq!(finding.subject.as_deref(), Some("Deployment/web"));
-    assert_eq!(finding.message, "container `web` ends with exit code 1, twice so far");
+    assert_eq!(finding.message, "container `web` exited with code 1, twice so far");
     assert_eq!(finding.place.as_ref().unwrap().to_string(), "web.yaml:12:9");
     assert_eq!(finding.evidence, ["Traceback", "SyntaxError: invalid syntax"]);
 }
@@ -337,7 +337,7 @@ async fn what_is_deleted_meanwhile_fails() {
     stage.api.watched(DEPLOYMENTS).await;
     stage.api.say(DEPLOYMENTS, &json!({"type": "DELETED", "object": deployment(2, 2, 0)}));
     let fault = rolling.await.unwrap().unwrap_err();
-    assert_eq!(fault.findings[0].message, "somebody deleted it after it was applied");
+    assert_eq!(fault.findings[0].message, "another client deleted it after it was applied");
 }
 
 #[tokio::test(start_paused = true)]

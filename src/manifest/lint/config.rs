@@ -82,7 +82,7 @@ fn missing_object(set: &Set<'_>, from: &Object, reference: &Reference<'_>) -> Fi
     let help = match (nearest(reference.name, known), reference.kind) {
         (Some(meant), _) => format!("did you mean `{meant}`?"),
         (None, ConfigKind::Secret) => format!(
-            "make it from a .env file with [secret.{}] in deploy.toml, or write `optional: true`",
+            "create it from a .env file with [secret.{}] in deploy.toml, or write `optional: true`",
             reference.name
         ),
         (None, ConfigKind::ConfigMap) => {
@@ -207,7 +207,7 @@ fn literal(name: &str, value: &str) -> Option<Finding> {
         Clear::Placeholder => Some(placeholder(name)),
         Clear::Secret => {
             let told =
-                format!("`{name}` looks like a secret, and everybody who may read this object can read it");
+                format!("`{name}` looks like a secret, and everyone who can read this object can read it");
             let help = "put it into a .env file that git does not have, name it in a [secret.NAME] of deploy.toml, and use `secretKeyRef`";
             Some(Code::SecretInManifest.warning(told).help(help))
         }

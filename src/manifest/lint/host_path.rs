@@ -129,14 +129,14 @@ fn finding(set: &Set<'_>, who: &str, path: &str, writes: bool) -> Option<Finding
     }
     if writes && (either(&RUNS) || either(&KERNEL)) {
         let told = format!("{who} `{path}` of the node and may write there: as root it controls the node");
-        let help = "mount only the folder that it needs, with `readOnly: true`";
+        let help = "mount only the directory that it needs, with `readOnly: true`";
         return Some(Code::HostPathDangerous.warning(told).help(help));
     }
     if either(&KEYS) {
         let told = format!(
             "{who} `{path}` of the node, where credentials of the cluster are: a program that reads them can use them"
         );
-        return Some(Code::HostPathDangerous.warning(told).help("mount only the folder that it needs"));
+        return Some(Code::HostPathDangerous.warning(told).help("mount only the directory that it needs"));
     }
     let within = |list: &[&str]| list.iter().any(|other| is_within(path, other));
     if within(&KEPT) || within(&SYSTEM) || !set.facts.minikube {

@@ -343,7 +343,7 @@ fn unknown(set: &Set<'_>, object: &Object, url: &Address<'_>) -> Option<Finding>
         None if here.is_empty() => "the project has no Service; a pod is reached through one".to_owned(),
         None => format!("the project's Services are {}", listed(names)),
     };
-    let told = format!("`{}` is no Service of the project", url.host);
+    let told = format!("`{}` is not a Service of the project", url.host);
     Some(Code::ServiceNotFound.warning(told).help(help))
 }
 
@@ -371,7 +371,7 @@ pub(super) fn ingresses(set: &Set<'_>) -> Vec<Finding> {
                     Some(meant) => format!("did you mean `{meant}`?"),
                     None => format!("the project's Services are {}", listed(names)),
                 };
-                let told = format!("`{name}` is no Service of the project");
+                let told = format!("`{name}` is not a Service of the project");
                 found.push(
                     at(object, &format!("{pointer}/service/name"), Code::ServiceNotFound.warning(told))
                         .help(help),

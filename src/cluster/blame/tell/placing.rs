@@ -93,13 +93,11 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             ),
         },
         Refusal::Taints => told(
-            "every node is tainted against its pod",
+            "all nodes have taints that its pod does not tolerate",
             written("tolerations"),
             "add `tolerations`, or see with `kubectl describe nodes` why the node is tainted",
         ),
-        Refusal::Cordoned => {
-            told("every node is closed for new pods", None, "open it with `kubectl uncordon`")
-        }
+        Refusal::Cordoned => told("all nodes are cordoned", None, "open it with `kubectl uncordon`"),
         Refusal::Resources | Refusal::Other => {
             told("no node can take its pod", None, "the scheduler's message says which test each node fails")
         }
@@ -190,7 +188,7 @@ pub(super) fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             "allow more, or see in the log what takes so long",
         ),
         _ => told(
-            format!("the node throws its pods out: {}", symptom.reason),
+            format!("pods were evicted: {}", symptom.reason),
             None,
             "see what the node is short of: `kubectl describe nodes`",
         ),
@@ -252,12 +250,12 @@ pub(super) fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     match (symptom.signal, written.pointer("/spec/storageClassName").and_then(Value::as_str)) {
         (Signal::NoProvisioner, _) => unprovisioned(symptom, scene, pointer),
         (Signal::NoClass, Some(class)) => told(
-            format!("no volume will come: StorageClass `{class}` does not exist"),
+            format!("no PersistentVolume can be provisioned: StorageClass `{class}` does not exist"),
             pointer,
             "use a class of `kubectl get storageclass`, or leave `storageClassName` out for the default",
         ),
         (Signal::NoClass, None) => told(
-            "no volume will come: no StorageClass is named and none is the default",
+            "no PersistentVolume can be provisioned: no StorageClass is named and none is the default",
             pointer,
             "enable one with `minikube addons enable default-storageclass`, or name one",
         ),

@@ -27,13 +27,13 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             let limit = scene.text(pointer.as_ref());
             let limit = if limit.is_empty() { String::new() } else { format!(" of `{limit}`") };
             told(
-                format!("{who} needs more memory than its limit{limit} and is ended by the kernel{often}"),
+                format!("{who} was OOM-killed: it exceeded its memory limit{limit}{often}"),
                 pointer,
                 "raise `resources.limits.memory`, or let the program use less",
             )
         }
         Signal::Completed => told(
-            format!("{who} ends by itself with exit code 0{often}; a server must keep running"),
+            format!("{who} exited with code 0{often}; a server must keep running"),
             scene.field(symptom, &["command", "args", "image"]),
             "start it in the foreground; for work that ends use a Job",
         ),
@@ -55,7 +55,7 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 _ => format!(": {}", failing.what),
             };
             let mut told = told(
-                format!("{who} is ended because its `{probe}` fails{often}{why}"),
+                format!("{who} is killed because its `{probe}` fails{often}{why}"),
                 scene.field(symptom, &fields(&failing)),
                 format!(
                     "{}; a program that is slow to start needs `initialDelaySeconds` or a `startupProbe`",
@@ -79,7 +79,7 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         Signal::Crash if code == 137 && memory_limit(symptom, scene).is_some() => {
             let pointer = memory_limit(symptom, scene);
             let limit = scene.text(pointer.as_ref());
-            let killed = format!("{who} is ended by signal 9 (exit code 137){often}");
+            let killed = format!("{who} was killed by signal 9 (exit code 137){often}");
             // The kubelet ends a container in the same way, and its event may be gone.
             match killing_probe(symptom, scene) {
                 Some(probe) => told(
@@ -106,8 +106,8 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 .and_then(|exit| exit.signal)
                 .or((code > 128 && code < 160).then_some(code - 128))
             {
-                Some(signal) => format!("is ended by signal {signal} (exit code {code})"),
-                None => format!("ends with exit code {code}"),
+                Some(signal) => format!("was killed by signal {signal} (exit code {code})"),
+                None => format!("exited with code {code}"),
             };
             let advice = advice::of_log(scene.tail);
             let fields: &[&str] = match (symptom.signal, advice) {
@@ -121,7 +121,7 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 }
                 (_, Some(advice)) => advice.help,
                 (_, None) if scene.tail.is_empty() => {
-                    "it says nothing before it ends: start it by hand, `kubectl run -it`, to see more"
+                    "it exits without any output: start it by hand, `kubectl run -it`, to see more"
                 }
                 (_, None) => "the last lines of its log say why",
             };

@@ -20,10 +20,10 @@ pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             "run `todo up` again: it builds the image and brings it to the node",
         );
     }
-    let is_ours = "if it is yours to build, name it under `[image.…]` in deploy.toml";
+    let is_ours = "if this project builds it, add `[image.…]` to deploy.toml";
     match symptom.signal {
         Signal::ImageName => told(
-            format!("image `{name}` is not a name that a container runtime can read"),
+            format!("image `{name}` is not a valid image name"),
             pointer,
             "write it as `name:tag`, in lower case",
         ),
@@ -33,22 +33,22 @@ pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             is_ours,
         ),
         Signal::ImageNotFound => told(
-            format!("image `{name}` is not in its registry, or not for everybody"),
+            format!("image `{name}` does not exist in its registry, or is private"),
             pointer,
             format!("correct the name or the tag; {is_ours}; for a private one add `imagePullSecrets`"),
         ),
         Signal::ImageDenied => told(
-            format!("the registry of image `{name}` refuses to hand it out"),
+            format!("the registry of image `{name}` denies access to it"),
             pointer,
             "add `imagePullSecrets` with a login that may read it",
         ),
         Signal::ImagePlatform => told(
-            format!("image `{name}` is not made for this node's CPU"),
+            format!("image `{name}` has no variant for this node's CPU"),
             pointer,
             "use a tag that has this platform, or build it for it",
         ),
         Signal::ImageNoHost => told(
-            format!("the node has no image `{name}`, and the host of its registry is not to be found"),
+            format!("the node has no image `{name}`, and the host of its registry cannot be resolved"),
             pointer,
             format!("correct the name, or bring the node online; {is_ours}"),
         ),
@@ -142,7 +142,7 @@ pub(super) fn starting(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             "correct `command`, or the ENTRYPOINT of the image; a script must be executable and its `#!` line must name a program of the image",
         ),
         Signal::ConfigPending => told(
-            format!("the node has not got the configuration of {who} yet"),
+            format!("the kubelet has not synced the configuration of {who} yet"),
             scene.field(symptom, &[]),
             "run `todo up` again; if it stays, restart the node with `minikube stop` and `minikube start`",
         ),

@@ -92,7 +92,7 @@ fn one(
     let sign = sign(kind, condition, generation, whole, has_ready)?;
     let reason = if condition.reason.is_empty() { kind } else { condition.reason };
     if sign == Sign::Stale {
-        let message = format!("its condition `{kind}` speaks of an older generation");
+        let message = format!("its condition `{kind}` is stale (older generation)");
         return Some(Signal::new(Sign::Busy, "GenerationNotObserved", message));
     }
     let message = if condition.message.is_empty() {

@@ -90,7 +90,7 @@ fn rollout(object: &Value) -> Option<Signal> {
         return None;
     }
     if phase.is_empty() && replicas > updated {
-        return busy(format!("{updated} of {replicas} pods are new"));
+        return busy(format!("{updated} of {replicas} pods updated"));
     }
     None
 }
