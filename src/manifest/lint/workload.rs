@@ -113,7 +113,7 @@ pub(super) fn classes(set: &Set<'_>) -> Vec<Finding> {
             return;
         }
         let told = format!(
-            "minikube has no storage class `{class}`; the claim waits for it unless the cluster has it"
+            "minikube has no storage class `{class}`; the claim stays Pending unless the cluster has it"
         );
         let help = if addon {
             format!("write `addons = [\"{}\"]` under [minikube]", ADDON.1)
@@ -208,7 +208,7 @@ pub(super) fn resources(set: &Set<'_>) -> Vec<Finding> {
                 for part in ["requests", "limits"] {
                     let value = &resources[part][what];
                     if !value.is_null() && thousandths(value).is_none() {
-                        let told = format!("this is no amount of {what}");
+                        let told = format!("not a valid quantity of {what}");
                         let help =
                             if what == "cpu" { "write `500m` or `2`" } else { "write `256Mi` or `1Gi`" };
                         found.push(at(object, &pointer(part), Code::QuantityInvalid.error(told)).help(help));
@@ -300,7 +300,7 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
             let pointer = format!("{}/image", container.pointer);
             let repository = bind::repository(image);
             if let Some(why) = reference::mistake(image) {
-                let told = format!("`{image}` is not a valid image name: {why}");
+                let told = format!("`{image}` is no image: {why}");
                 let finding = at(object, &pointer, Code::FieldInvalid.error(told));
                 let lower = image.to_lowercase();
                 found.push(if reference::mistake(&lower).is_none() {
@@ -316,15 +316,15 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
                 );
             } else if container.value["imagePullPolicy"] == "Never" {
                 let told = format!(
-                    "nothing brings `{image}` to the node: it is no image of the project, and its pull policy is Never"
+                    "nothing brings `{image}` to the node: it is not an image of the project, and its pull policy is Never"
                 );
                 let help = format!("remove `imagePullPolicy`, or build it with [image.{repository}]");
                 found.push(at(object, &pointer, Code::ImageNotOnNode.warning(told)).help(help));
             } else if !image.contains('@') && matches!(image.strip_prefix(repository), Some("" | ":latest")) {
-                let told = format!("`{image}` is another image tomorrow");
+                let told = format!("`{image}` can be another image tomorrow");
                 found.push(
                     at(object, &pointer, Code::ImageTagMutable.warning(told))
-                        .help("name a tag that stays, or a digest"),
+                        .help("pin a version or a digest"),
                 );
             }
         }

@@ -27,7 +27,7 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
             let limit = scene.text(pointer.as_ref());
             let limit = if limit.is_empty() { String::new() } else { format!(" of `{limit}`") };
             told(
-                format!("{who} was OOM-killed: it exceeded its memory limit{limit}{often}"),
+                format!("{who} was OOM-killed at its memory limit{limit}{often}"),
                 pointer,
                 "raise `resources.limits.memory`, or let the program use less",
             )
