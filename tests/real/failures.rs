@@ -32,7 +32,7 @@ fn every_failure_is_named_within_seconds() {
     assert!(stage.since_youngest_pod() < SOON);
     let told = stage.todo(&["up", "--rollback"]);
     told.failed_with(50, &["nginx:0.0.0-nowhere", "revision 1, the last that ran well, is back and healthy"]);
-    assert!(!told.stderr.contains("no longer wanted"), "the claim is left alone: {}", told.stderr);
+    assert!(!told.stderr.contains("would be pruned"), "the claim is left alone: {}", told.stderr);
     stage.edit(frontend, "image: nginx:0.0.0-nowhere", "image: todo-frontend");
 
     let text = std::fs::read_to_string(stage.path(backend)).unwrap();
