@@ -200,7 +200,7 @@ pub fn is_for_developing(volumes: &[Volume], context: &str, target: Option<&str>
 pub fn mounts_sources(volumes: &[Volume], context: &str) -> bool {
     let inside =
         |source: &str| source == context || source.starts_with(&format!("{context}/")) || context.is_empty();
-    volumes.iter().any(|volume| matches!(volume, Volume::Bind { source, .. } if inside(source)))
+    volumes.iter().any(|volume| matches!(volume, Volume::Bind(bind) if inside(&bind.source)))
 }
 
 /// A file that a Dockerfile copies and its context does not have.

@@ -1,36 +1,62 @@
 //! Manifests for a tree that has none, after its compose file or its Dockerfiles: plain ones, a file a service, that
 //! a person would be glad to own.
 //!
-//! Not compose in a cluster: what has no counterpart there is told and left out. No value that guards something is written;
-//! it becomes a key of a Secret, made at random where nobody has to know it.
+//! The model of the compose file is `compose`'s; here it becomes objects. What has no counterpart is told and left out.
 
-mod pod;
+mod container;
+mod health;
+mod job;
+mod main_service;
+mod names;
+mod ports;
+mod resources;
+mod stage;
+mod storage;
+mod units;
 mod values;
+mod workload;
+mod yaml;
 
+use super::compose::Build;
+use super::compose::Compose;
+use super::compose::Part;
 use super::compose::Service;
-use super::compose::Volume;
 use super::dockerfile::Found;
 use super::dockerfile::rank;
 use super::dockerfile::words;
-use super::naming::is_public;
-use super::opened::looked_at;
-use super::proposal::Image;
 use super::proposal::Proposal;
 use super::proposal::Survey;
-use super::proposal::image_name;
 use super::proposal::manifest_path;
 use super::tree::join;
 use super::tree::shown;
 use super::way::Kind;
 use super::way::Source;
 use super::way::Way;
+use crate::event::Code;
+use crate::event::Finding;
 use crate::event::Place;
-use crate::manifest::bind::repository;
+use names::Names;
+use names::object_name;
+use ports::Listened;
+use stage::Stage;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use values::Values;
 
 /// Where the manifests go, unless something else is there.
 const FOLDERS: [&str; 3] = ["k8s", "manifests", "kubernetes"];
+
+/// What everything is made of.
+struct Plan<'a> {
+    survey: &'a Survey,
+    compose: &'a Compose,
+    /// The project's name, as a namespace may have it.
+    project: String,
+    /// Each service: its name in the cluster, its kind, and whether it is a database or a broker.
+    kinds: BTreeMap<String, (String, &'static str, bool)>,
+    /// The claims that several services mount.
+    shared: BTreeSet<String>,
+}
 
 /// A service on its way into the cluster.
 struct Unit<'a> {
@@ -40,54 +66,256 @@ struct Unit<'a> {
     service: &'a Service,
     /// The image that its pods name.
     image: String,
-    /// What it is built from.
-    built: Option<&'a Found>,
+    /// The stage that it is built from.
+    stage: Option<Stage>,
     /// The ports that it listens on.
-    ports: Vec<u16>,
+    ports: Vec<Listened>,
+    /// Those that are known to be reached from outside its container.
+    reached: Vec<u16>,
+    /// Whether it has a name that others use.
+    named: bool,
+    /// Whether it ends.
+    job: bool,
+    /// Whether the image of a Dockerfile stands for a stock image with the sources mounted.
+    adopted: bool,
 }
 
 /// Fills in manifests, images, Secrets and notes.
 pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     let made;
-    let (services, project, what): (&[Service], String, String) = match way.kind {
+    let (compose, what) = match way.kind {
         Kind::Compose => {
             let Some(compose) = survey.composes.iter().find(|compose| compose.path == way.path) else {
                 return;
             };
-            (
-                &compose.services,
-                object_name(&compose.project(&survey.tree.name)),
-                format!("`{}`", compose.path),
-            )
+            let files: Vec<String> = compose.files.iter().map(|file| format!("`{file}`")).collect();
+            let (first, over) = files
+                .split_first()
+                .map_or((String::new(), Vec::new()), |(one, more)| (one.clone(), more.to_vec()));
+            let what = if over.is_empty() {
+                first
+            } else {
+                format!("{first} with {} laid over it", over.join(" and "))
+            };
+            (compose, what)
         }
         _ => {
-            made = of_dockerfiles(survey);
-            (&made, object_name(&survey.tree.name), "the Dockerfiles".to_owned())
+            made = Compose { services: of_dockerfiles(survey), ..Compose::default() };
+            (&made, "the Dockerfiles".to_owned())
         }
     };
+    let project = object_name(&if compose.path.is_empty() {
+        survey.tree.name.clone()
+    } else {
+        compose.project(&survey.tree.name)
+    });
     let project = if project.is_empty() { "app".to_owned() } else { project };
     let folder = FOLDERS.into_iter().find(|folder| is_free(survey, folder)).unwrap_or("todo-manifests");
-    let units = units(survey, folder, services, &project, proposal);
-    let main = main_of(&units);
-    let mut values = Values::new(survey, &project, &units);
-    let folder_note = format!("written after {what}");
+    let mut plan = Plan { survey, compose, project, kinds: BTreeMap::new(), shared: BTreeSet::new() };
+    let mut units = units::units(&plan, proposal);
+    if units.is_empty() {
+        proposal.wrong.push(nothing(&what, proposal));
+        return;
+    }
+    proposal.notes.extend(compose.notes.iter().cloned());
+    let texts = texts(&plan, &units);
+    units::listen(&plan, &mut units, &texts);
+    let names = Names::of(&units, compose, &texts.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
+    plan.shared = units::shared(&plan, &units);
     for unit in &units {
-        let text = pod::write(survey, unit, &units, main == Some(unit.name.as_str()), &mut values, proposal);
-        proposal.files.push((manifest_path(folder, &unit.name), text));
+        let claims = units::claims(&plan, unit);
+        let kind = workload::kind(unit, &claims, &plan.shared);
+        plan.kinds.insert(unit.service.name.clone(), (unit.name.clone(), kind, ports::is_store(&unit.image)));
+    }
+    let main = main_service::main_of(&units).map(str::to_owned);
+    let mut values = Values::new(&plan, &units, &names);
+    let mut written: Vec<(String, Vec<yaml::Written>)> = Vec::new();
+    let mut notes = Vec::new();
+    for unit in &units {
+        let main = main.as_deref() == Some(unit.name.as_str());
+        let objects = workload::objects(&plan, unit, &names, main, &mut values, &written, &mut notes);
+        written.push((unit.name.clone(), objects));
+    }
+    for (unit, (name, objects)) in units.iter().zip(&written) {
+        let head =
+            format!("{name}: written by `todo init` after {}; yours from here on.", unit.service.place);
+        proposal.files.push((manifest_path(folder, name), yaml::file(&head, objects)));
     }
     proposal.secrets = values.secrets(proposal);
-    for service in services.iter().filter(|service| service.dormant) {
-        let told =
-            format!("`{}` is left out: it starts only with a profile ({})", service.name, service.place);
+    proposal.notes.append(&mut notes);
+    left_out(&plan, &units, proposal);
+    proposal.sources = vec![Source::Path(folder.to_owned())];
+    proposal.why_sources = format!("these were written after {what}");
+    proposal.namespace = Some((
+        plan.project,
+        "everything lives in a namespace of its own, made if it is not there".to_owned(),
+    ));
+}
+
+/// Why there is nothing to write.
+fn nothing(what: &str, proposal: &Proposal) -> Finding {
+    let mut finding = Code::ComposeInvalid.error(format!("nothing of {what} can be deployed"));
+    let reasons: Vec<String> = proposal.notes.iter().map(|(told, _)| told.clone()).collect();
+    finding = finding.help(match reasons.is_empty() {
+        true => "give its services an image or a build".to_owned(),
+        false => reasons.join("; "),
+    });
+    finding
+}
+
+/// Services and keys that are not taken over.
+fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
+    let dormant: Vec<&Service> = plan.compose.services.iter().filter(|service| service.dormant).collect();
+    if let Some(first) = dormant.first() {
+        let names =
+            dormant.iter().map(|service| format!("`{}`", service.name)).collect::<Vec<_>>().join(", ");
+        let profiles: BTreeSet<&str> =
+            dormant.iter().flat_map(|service| &service.profiles).map(String::as_str).collect();
+        let profiles = profiles.into_iter().collect::<Vec<_>>().join(",");
+        let env = join(&plan.compose.folder, ".env");
         proposal.notes.push((
-            told,
-            "remove its `profiles` and write the manifests again, if the application needs it".to_owned(),
+            format!("left out, because only a profile starts it: {names} ({})", first.place),
+            format!("write `COMPOSE_PROFILES={profiles}` into `{env}` and `todo init --force`, if the application needs it"),
         ));
     }
-    proposal.sources = vec![Source::Path(folder.to_owned())];
-    proposal.why_sources = format!("these were {folder_note}");
-    proposal.namespace =
-        Some((project, "everything lives in a namespace of its own, made if it is not there".to_owned()));
+    let mut keys: BTreeMap<&str, (Vec<String>, &'static str)> = BTreeMap::new();
+    for untaken in units.iter().flat_map(|unit| &unit.service.untaken) {
+        let told = keys.entry(&untaken.key).or_insert_with(|| (Vec::new(), untaken.help));
+        told.0.push(untaken.place.to_string());
+    }
+    for (key, (places, help)) in keys {
+        proposal.notes.push((format!("`{key}` is not taken over ({})", places.join(", ")), help.to_owned()));
+    }
+    for unit in units.iter().filter(|unit| unit.service.name != unit.name) {
+        let (old, new) = (&unit.service.name, &unit.name);
+        let told = format!(
+            "`{old}` is called `{new}` in a cluster, which takes no other letters in a host ({})",
+            unit.service.place
+        );
+        let files = places_of(plan, old);
+        let help = match files.is_empty() {
+            true => format!(
+                "what compose says is rewritten; write `{new}` where the code of the application has `{old}`"
+            ),
+            false => format!("what compose says is rewritten; write `{new}` in {}", files.join(", ")),
+        };
+        proposal.notes.push((told, help));
+    }
+    let built = units.iter().any(|unit| unit.stage.is_some());
+    let own = plan.survey.dockerfiles.iter().find(|found| !found.aside && !found.outside);
+    if let Some(found) = own.filter(|_| !built && !plan.compose.path.is_empty()) {
+        let told = format!(
+            "no service of `{}` is built from `{}`: the application itself is not in it",
+            plan.compose.path, found.path
+        );
+        proposal.notes.push((
+            told,
+            "`todo init --force --from .` writes manifests after the Dockerfile instead".to_owned(),
+        ));
+    }
+    for unit in units {
+        // A worker has no port; of a server that nobody addresses, none is known.
+        let server = unit.stage.is_some() && unit.service.command.is_none() && !unit.job;
+        if unit.ports.is_empty() && (server || unit.named) {
+            let name = &unit.service.name;
+            let told = match unit.named {
+                true => format!(
+                    "nothing says on which port `{name}` listens: its Service has none, and leads to its pods ({})",
+                    unit.service.place
+                ),
+                false => format!(
+                    "nothing says on which port `{name}` listens, so it gets no Service ({})",
+                    unit.service.place
+                ),
+            };
+            proposal.notes.push((told, format!("if it does listen, write `expose` for `{name}` or `EXPOSE` in its Dockerfile, and `todo init --force`")));
+        }
+    }
+}
+
+/// The files in which a host is named, with their lines.
+fn places_of(plan: &Plan<'_>, host: &str) -> Vec<String> {
+    let ours = |path: &str| plan.compose.files.iter().any(|file| file == path);
+    let texts = plan
+        .survey
+        .tree
+        .texts
+        .iter()
+        .filter(|(path, _)| !ours(path) && !super::compose::is_compose(super::tree::file_name(path)));
+    let found = texts.filter_map(|(path, text)| {
+        let line = text.lines().position(|line| names::replace_host(line.trim(), host, "") != line.trim())?;
+        Some(format!("`{path}:{}`", line + 1))
+    });
+    found.take(5).collect()
+}
+
+/// Everything in which a service may be addressed: by whom, and the text.
+fn texts(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<(String, String)> {
+    let tree = &plan.survey.tree;
+    let mut texts = Vec::new();
+    for unit in units {
+        let service = unit.service;
+        let mut add = |text: String| texts.push((unit.name.clone(), text));
+        for value in service.environment.iter().filter_map(|value| value.value.as_ref()) {
+            // Of a variable that is kept, only what stands around it is known.
+            add(value.text());
+            if value.0.iter().any(|part| matches!(part, Part::Variable(_))) {
+                add(value
+                    .0
+                    .iter()
+                    .filter_map(|part| match part {
+                        Part::Text(text) => Some(text.as_str()),
+                        Part::Variable(_) => None,
+                    })
+                    .collect());
+            }
+        }
+        for value in service.build.iter().flat_map(|build| build.args.values()) {
+            add(value.clone());
+        }
+        add(service
+            .command
+            .iter()
+            .chain(&service.entrypoint)
+            .flatten()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" "));
+        for file in &service.env_files {
+            let example = tree.inside(super::tree::parent(&file.path));
+            let own = super::tree::file_name(&file.path);
+            let texts: Vec<&str> = std::iter::once(file.path.as_str())
+                .chain(example.filter(|path| super::tree::file_name(path).starts_with(own)))
+                .filter_map(|path| tree.text(path))
+                .collect();
+            texts.into_iter().for_each(|text| add(text.to_owned()));
+        }
+        for volume in &service.volumes {
+            let super::compose::Volume::Bind(bind) = volume else { continue };
+            if let Some(text) = tree.text(&bind.source) {
+                add(text.to_owned());
+            } else if !bind.elsewhere && !bind.source.is_empty() {
+                tree.below(&bind.source)
+                    .take(30)
+                    .filter_map(|path| tree.text(path))
+                    .for_each(|text| add(text.to_owned()));
+            }
+        }
+        // Configuration that lies in what is built: nginx.conf, application.yml.
+        if let Some(build) = &service.build {
+            let config = |path: &&str| super::mounted::is_config(path);
+            let inside = tree
+                .below(&build.context)
+                .filter(config)
+                .filter(|path| !plan.compose.files.iter().any(|file| file == path));
+            inside
+                .take(200)
+                .filter_map(|path| tree.text(path))
+                .filter(|text| text.len() < 50_000)
+                .for_each(|text| add(text.to_owned()));
+        }
+    }
+    texts
 }
 
 /// Whether nothing is in the folder but what an earlier run wrote.
@@ -95,127 +323,6 @@ fn is_free(survey: &Survey, folder: &str) -> bool {
     let ours =
         |path: &str| survey.tree.text(path).is_some_and(|text| text.contains("written by `todo init`"));
     survey.tree.below(folder).all(ours)
-}
-
-/// The services that start, with their images.
-fn units<'a>(
-    survey: &'a Survey,
-    folder: &str,
-    services: &'a [Service],
-    project: &str,
-    proposal: &mut Proposal,
-) -> Vec<Unit<'a>> {
-    let mut units = Vec::new();
-    for service in services.iter().filter(|service| !service.dormant) {
-        let built = service
-            .build
-            .as_ref()
-            .and_then(|from| survey.dockerfiles.iter().find(|one| one.path == from.dockerfile));
-        let name = object_name(&service.name);
-        let image = match (&service.build, &service.image) {
-            (Some(from), image) => {
-                let said = image.as_deref().and_then(|image| image_name(repository(image)));
-                let alike = |known: &&Image| {
-                    (&known.context, &known.dockerfile, &known.target, &known.args)
-                        == (&from.context, &from.dockerfile, &from.target, &from.args)
-                };
-                let same = proposal.images.iter().find(alike).map(|known| known.name.clone());
-                let image = said.or(same).unwrap_or_else(|| own_name(project, &name));
-                let known = proposal.images.iter().any(|known| known.name == image);
-                if !known {
-                    proposal.images.push(Image {
-                        name: image.clone(),
-                        context: from.context.clone(),
-                        dockerfile: from.dockerfile.clone(),
-                        target: from.target.clone(),
-                        args: from.args.clone(),
-                        why: vec![match service.place.line {
-                            0 => format!("`{}` builds it.", from.dockerfile),
-                            _ => format!("{} builds it for the service `{}`.", service.place, service.name),
-                        }],
-                    });
-                }
-                if built.is_none() {
-                    let told =
-                        format!("{} builds from `{}`, which is not there", service.place, from.dockerfile);
-                    proposal.notes.push((told, "write it before `todo up`, or correct the path".to_owned()));
-                }
-                image
-            }
-            (None, Some(image)) if image.contains('$') => {
-                let told = format!("the tag of `{image}` is a variable's ({})", service.place);
-                proposal.notes.push((told, format!("write it into {folder}/{name}.yaml")));
-                repository(image.split('$').next().unwrap_or_default()).trim_end_matches(':').to_owned()
-            }
-            (None, Some(image)) => image.clone(),
-            (None, None) => {
-                let told = format!(
-                    "`{}` is left out: it has neither `image` nor `build` ({})",
-                    service.name, service.place
-                );
-                proposal.notes.push((told, "give it one of them".to_owned()));
-                continue;
-            }
-        };
-        let ports = ports(service, built, &image);
-        units.push(Unit { name, service, image, built, ports });
-    }
-    units
-}
-
-/// What compose says, else the Dockerfile, else what everybody knows about the image.
-fn ports(service: &Service, built: Option<&Found>, image: &str) -> Vec<u16> {
-    let mut ports: Vec<u16> = service.ports.iter().map(|(_, port)| *port).collect();
-    // A worker out of the server's image does not listen where the server does.
-    let another = service.command.is_some() || service.entrypoint.is_some();
-    if ports.is_empty() && !another {
-        ports.extend(built.into_iter().flat_map(|built| built.ports.clone()));
-    }
-    if ports.is_empty() && built.is_none() {
-        ports.extend(known_port(image));
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    ports.retain(|port| seen.insert(*port));
-    ports
-}
-
-/// The port of programs that listen on one by nature.
-fn known_port(image: &str) -> Option<u16> {
-    const KNOWN: [(&str, u16); 13] = [
-        ("postgres", 5432),
-        ("postgis", 5432),
-        ("pgvector", 5432),
-        ("redis", 6379),
-        ("valkey", 6379),
-        ("mysql", 3306),
-        ("mariadb", 3306),
-        ("mongo", 27017),
-        ("rabbitmq", 5672),
-        ("memcached", 11211),
-        ("nginx", 80),
-        ("httpd", 80),
-        ("caddy", 80),
-    ];
-    let name = short(image);
-    KNOWN.iter().find(|(known, _)| name.starts_with(known)).map(|(_, port)| *port)
-}
-
-/// Whether only programs of the application speak with it.
-fn is_store(image: &str) -> bool {
-    known_port(image).is_some_and(|port| port != 80)
-}
-
-fn short(image: &str) -> &str {
-    let repository = repository(image);
-    repository.rsplit('/').next().unwrap_or(repository)
-}
-
-/// The service that people open: published, looked at, not a database.
-fn main_of<'u>(units: &'u [Unit<'_>]) -> Option<&'u str> {
-    let open = units.iter().filter(|unit| !unit.ports.is_empty() && !is_store(&unit.image));
-    let published = |unit: &Unit<'_>| unit.service.ports.iter().any(|(published, _)| published.is_some());
-    let best = open.min_by_key(|unit| (!published(unit), looked_at(&unit.name), is_public(&unit.image)));
-    best.map(|unit| unit.name.as_str())
 }
 
 /// A service for each Dockerfile that is meant for running.
@@ -232,100 +339,28 @@ fn of_dockerfiles(survey: &Survey) -> Vec<Service> {
         }
     }
     let service = |(name, found): (String, &Found)| {
-        let mut service = Service::blank(&name, Place::file(&found.path));
-        service.build = Some(super::compose::Build {
-            context: found.context.clone(),
-            dockerfile: found.path.clone(),
-            ..Default::default()
-        });
         let env = join(&found.context, ".env");
-        service.env_files =
-            survey.env_files.iter().filter(|file| file.path == env).map(|file| file.path.clone()).collect();
-        service
+        let files = survey.env_files.iter().filter(|file| file.path == env);
+        Service {
+            build: Some(Build {
+                context: found.context.clone(),
+                dockerfile: found.path.clone(),
+                ..Build::default()
+            }),
+            env_files: files
+                .map(|file| super::compose::EnvFileOf {
+                    path: file.path.clone(),
+                    required: true,
+                    place: Place::file(shown(&found.path)),
+                })
+                .collect(),
+            place: Place::file(&found.path),
+            name,
+            ..Service::default()
+        }
     };
     best.into_iter().map(service).collect()
 }
 
-/// `my_App` → `my-app`: a name that a Service may have.
-fn object_name(name: &str) -> String {
-    let name: String =
-        name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-    let name = name.trim_matches('-').trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
-    name.chars().take(50).collect::<String>().trim_end_matches('-').to_owned()
-}
-
-/// `shop` and `web` → `shop-web`; `shop` and `shop` → `shop`.
-fn own_name(project: &str, service: &str) -> String {
-    if project == service || service.starts_with(&format!("{project}-")) {
-        service.to_owned()
-    } else {
-        format!("{project}-{service}")
-    }
-}
-
-/// A mount of this machine that a cluster can have as a volume: a folder for data, not for sources.
-fn is_data(survey: &Survey, source: &str) -> bool {
-    const DATA: [&str; 8] = ["data", "db", "database", "storage", "uploads", "media", "pgdata", "volumes"];
-    let outside = source.starts_with('~') || source.starts_with("..") || source.starts_with('$');
-    !outside
-        && !survey.tree.files.contains(source)
-        && (!survey.tree.has_folder(source) || source.split('/').any(|part| DATA.contains(&part)))
-}
-
-/// What a mount of this machine becomes, in words, where it becomes nothing.
-fn left_behind(unit: &Unit<'_>, source: &str, at: &str) -> Option<(String, String)> {
-    let sources = unit.service.build.as_ref().is_some_and(|build| {
-        build.context.is_empty()
-            || source == build.context
-            || source.starts_with(&format!("{}/", build.context))
-            || build.context.starts_with(source)
-    });
-    if sources {
-        // The image has them: compose mounts them over it while people develop.
-        return None;
-    }
-    let told = format!(
-        "`{}` mounts `{}` at `{at}`, which no cluster can ({})",
-        unit.service.name,
-        shown(source),
-        unit.service.place
-    );
-    Some((told, "copy it into the image, or put it into a ConfigMap".to_owned()))
-}
-
-/// Every mount of data, with the name of its claim.
-fn claims(survey: &Survey, unit: &Unit<'_>) -> Vec<(String, String)> {
-    let mut claims: Vec<(String, String)> = Vec::new();
-    for volume in &unit.service.volumes {
-        let (name, at) = match volume {
-            Volume::Data { name, at } if name.is_empty() => {
-                // `/app/node_modules` keeps a development mount from hiding what the image has.
-                if at.contains("node_modules") || at.contains(".next") || at.contains("venv") {
-                    continue;
-                }
-                (format!("{}-data", unit.name), at)
-            }
-            Volume::Data { name, at } => (object_name(name), at),
-            Volume::Bind { source, at } if is_data(survey, source) => {
-                (object_name(&format!("{}-{}", unit.name, super::tree::file_name(source))), at)
-            }
-            Volume::Bind { .. } => continue,
-        };
-        claims.push((name, at.clone()));
-    }
-    claims
-}
-
-/// Small files that are mounted, with their texts, to become a ConfigMap.
-fn mounted<'s>(survey: &'s Survey, unit: &Unit<'_>) -> Vec<(&'s str, String, String)> {
-    let binds = unit.service.volumes.iter().filter_map(|volume| match volume {
-        Volume::Bind { source, at } => Some((source, at)),
-        Volume::Data { .. } => None,
-    });
-    binds
-        .filter_map(|(source, at)| {
-            let text = survey.tree.text(source).filter(|text| text.len() < 100_000)?;
-            Some((text, super::tree::file_name(source).to_owned(), at.clone()))
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

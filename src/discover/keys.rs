@@ -20,6 +20,18 @@ pub fn keys(text: &str) -> Vec<String> {
     }
 }
 
+/// What the example beside a `.env` is called.
+pub(super) const EXAMPLES: [&str; 8] = [
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+    ".env.dist",
+    "example.env",
+    "env.example",
+    "sample.env",
+    ".env-example",
+];
+
 /// A `.env` file that people fill in, and the keys that it or its example has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvFile {
@@ -38,7 +50,6 @@ pub struct EnvFile {
 /// Every folder's `.env` or its example, the nearest first.
 #[must_use]
 pub fn files(tree: &Tree) -> Vec<EnvFile> {
-    const EXAMPLES: [&str; 5] = [".env.example", ".env.sample", ".env.template", ".env.dist", "example.env"];
     let mut found: Vec<EnvFile> = Vec::new();
     let named = |path: &&String| file_name(path) == ".env" || EXAMPLES.contains(&file_name(path));
     for path in tree.texts.keys().filter(named) {
@@ -176,14 +187,18 @@ pub fn is_secret(key: &str) -> bool {
         return true;
     }
     let lasts = ["expire", "expires", "expiry", "expiration", "lifetime", "min", "max"];
-    let told = ENDS.contains(&last)
+    // `MYSQL_ALLOW_EMPTY_PASSWORD`, `MYSQL_RANDOM_ROOT_PASSWORD`.
+    let switch = has("allow") || has("random");
+    let told = switch
+        || ENDS.contains(&last)
         || words.first().is_some_and(|word| BEGINS.contains(&word.as_str()))
         || lasts.iter().any(|word| has(word));
-    !told && words.iter().any(|word| WORDS.contains(&word.as_str()))
+    let secret = |word: &String| WORDS.contains(&word.as_str()) || word.ends_with("password");
+    !told && words.iter().any(secret)
 }
 
 /// The words of a name in small letters: `llmApiKey`, `LLM_API_KEY` and `llm-api.key` have the same.
-fn words(key: &str) -> Vec<String> {
+pub(super) fn words(key: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut lower = false;
     for letter in key.chars() {
@@ -253,6 +268,8 @@ mod tests {
             "AWS_ACCESS_KEY_ID",
             "SENTRY_DSN",
             "MONGO_URI",
+            "PGPASSWORD",
+            "SLACK_WEBHOOK_URL",
         ] {
             assert!(is_secret(key), "{key}");
         }
@@ -270,6 +287,10 @@ mod tests {
             "PASSENGERS",
             "API_URL",
             "SECRET_NAME",
+            "MYSQL_ALLOW_EMPTY_PASSWORD",
+            "POSTGRES_HOST_AUTH_METHOD",
+            "API_KEY_FILE",
+            "SECRET_DIR",
         ] {
             assert!(!is_secret(key), "{key}");
         }

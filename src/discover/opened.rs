@@ -79,7 +79,7 @@ pub fn promised(
     let services = composes.iter().flat_map(|compose| &compose.services);
     let mut same = services.filter(|service| service.name == name && !service.dormant);
     same.find_map(|service| {
-        let port = service.ports.iter().find_map(|(host, _)| *host)?;
+        let port = service.ports.iter().find_map(|port| port.published)?;
         Some((port, at(&service.place)))
     })
 }

@@ -32,6 +32,7 @@ use super::way::Kind;
 use super::way::Programs;
 use super::way::Source;
 use super::way::Way;
+use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::read::parse;
@@ -169,6 +170,8 @@ pub struct Proposal {
     pub first: Vec<String>,
     /// What a person could settle.
     pub doubts: Vec<Doubt>,
+    /// Why nothing can be written.
+    pub wrong: Vec<Finding>,
 }
 
 /// What deploy.toml would say for `way`. `rendered` are its objects, where it was rendered; `settled` are answers to doubts.

@@ -60,6 +60,8 @@ pub struct Tree {
     pub place: String,
     /// Whether there were more files than are looked at.
     pub capped: bool,
+    /// The files that are programs, among those that compose files mount.
+    pub executable: BTreeSet<String>,
 }
 
 /// Reads the folder `root`; stops early, with what was seen, when the run is stopped.
@@ -82,6 +84,7 @@ pub fn look(run: &Run, root: &Path) -> std::io::Result<Tree> {
             tree.outside.insert(seen);
         }
     }
+    super::mounted::read(root, &mut tree);
     Ok(tree)
 }
 

@@ -158,8 +158,14 @@ pub fn all(
             way.said.as_ref().map_or(0, |said| said.distance),
         )
     };
+    // Compose files have an order of their own: that of `docker compose`.
+    let place = |way: &Way| match way.kind {
+        Kind::Compose => composes.iter().position(|compose| compose.path == way.path).unwrap_or(0),
+        _ => distance(&way.path),
+    };
     ways.sort_by_key(|way| {
-        (decided(way), way.kind, way.path.matches('/').count(), distance(&way.path), way.path.clone())
+        let depth = if way.kind == Kind::Compose { 0 } else { way.path.matches('/').count() };
+        (decided(way), way.kind, depth, place(way), way.path.clone())
     });
     let clear = match &ways[..] {
         [first, others @ ..] => {

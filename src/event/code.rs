@@ -65,6 +65,7 @@ codes! {
     ClusterRequestFailed = "cluster-request-failed",
     ClusterUnreachable = "cluster-unreachable",
     CommandNotRunnable = "command-not-runnable",
+    ComposeInvalid = "compose-invalid",
     ConfigMapKeyMissing = "config-map-key-missing",
     ConfigMapMissing = "config-map-missing",
     ConnectionClosed = "connection-closed",

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 /// A place in a file that people wrote.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// The file, relative to the folder of deploy.toml where it lies below it.
     pub file: PathBuf,

@@ -84,6 +84,12 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
         );
     }
     let mut proposal = propose(&survey, way, rendered.as_deref(), &settled);
+    if !proposal.wrong.is_empty() {
+        let fault = Code::ComposeInvalid
+            .fault(Kind::Usage, format!("there can be no {}", way.title))
+            .findings(proposal.wrong);
+        return Err(others(fault.hint("nothing was written"), &survey, way));
+    }
     if failed.contains(&way.path) {
         proposal.first.push(format!("correct {}, then `todo init --force`", way.title));
     }

@@ -1,104 +1,124 @@
 //! The environment of compose services → literal values, references to Secrets, and the Secrets themselves.
 //!
-//! A password that two services share by being written twice stays one password: the one that names it first names the key.
+//! A value is a secret because of its key or its form (`secrecy`). A reference to one replaces the whole value of a secret key,
+//! or the password inside a URL; nothing else.
 
-use super::super::compose::default_of;
-use super::super::keys::EnvFile;
-use super::super::keys::is_ours;
-use super::super::keys::is_secret;
-use super::super::proposal::Proposal;
-use super::super::proposal::Secret;
-use super::super::proposal::Survey;
+mod owners;
+mod secrets;
+
+use super::Plan;
 use super::Unit;
-use super::is_store;
-use super::object_name;
+use super::names::Names;
+use crate::discover::compose::EnvFileOf;
+use crate::discover::compose::Fallback;
+use crate::discover::compose::Part;
+use crate::discover::compose::Template;
+use crate::discover::compose::Value;
+use crate::discover::compose::Variable as Composed;
+use crate::discover::keys;
+use crate::discover::keys::EnvFile;
+use crate::discover::keys::is_ours;
+use crate::discover::keys::is_secret;
+use crate::discover::secrecy::is_placeholder;
+use crate::discover::secrecy::looks_secret;
+use crate::discover::secrecy::password;
+use crate::discover::tree::join;
+use crate::event::Place;
+use owners::Owner;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+
+/// Variables that a shell sets by itself.
+const OF_THE_SHELL: [&str; 8] = ["PWD", "HOME", "USER", "UID", "GID", "HOSTNAME", "PATH", "SHELL"];
 
 /// A variable of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Variable {
     /// A value to be written; it may refer to earlier ones as `$(NAME)`.
     Literal(String),
-    /// A key of the project's Secret.
-    Key(String),
+    /// A key of the project's Secret, and whether it may be absent.
+    Key(String, bool),
+}
+
+/// A key of the project's Secret.
+struct Key {
+    place: Place,
+    optional: bool,
+    generate: bool,
+    /// Where compose has a value for it.
+    known: Option<Place>,
+    /// What compose says if there is none.
+    message: Option<String>,
 }
 
 /// All values of a project.
 pub(super) struct Values<'a> {
-    survey: &'a Survey,
-    project: String,
-    /// The key that stands for each password that is written out.
-    passwords: BTreeMap<String, String>,
-    /// Names of services as compose has them, and as the cluster has them, where these differ.
-    renamed: Vec<(String, String)>,
-    used: BTreeMap<String, String>,
-    generated: BTreeSet<String>,
-    files: BTreeMap<String, String>,
+    plan: &'a Plan<'a>,
+    names: &'a Names,
+    owners: Vec<Owner>,
+    used: BTreeMap<String, Key>,
+    /// The literal that each key stands for, so that two values do not become one key.
+    literals: BTreeMap<String, String>,
+    files: Vec<(EnvFileOf, String)>,
+    files_of_secret: BTreeMap<String, String>,
+    notes: Vec<(String, String)>,
 }
 
 impl<'a> Values<'a> {
-    pub(super) fn new(survey: &'a Survey, project: &str, units: &[Unit<'_>]) -> Values<'a> {
-        let mut values = Values {
-            survey,
-            project: project.to_owned(),
-            passwords: BTreeMap::new(),
-            renamed: Vec::new(),
+    pub(super) fn new(plan: &'a Plan<'a>, units: &[Unit<'_>], names: &'a Names) -> Values<'a> {
+        Values {
+            owners: owners::owners(plan, units),
+            plan,
+            names,
             used: BTreeMap::new(),
-            generated: BTreeSet::new(),
-            files: BTreeMap::new(),
-        };
-        for unit in units {
-            let name = &unit.service.name;
-            if object_name(name) != *name {
-                values.renamed.push((name.clone(), unit.name.clone()));
-            }
-            for (key, value) in &unit.service.environment {
-                let Some(value) = value else { continue };
-                if is_password(key) && is_store(&unit.image) && !value.contains('$') && value.len() > 2 {
-                    values.passwords.entry(value.clone()).or_insert_with(|| key.clone());
-                    values.generated.insert(key.clone());
-                }
-                // The same password under the name of a variable, with a default.
-                if is_password(key)
-                    && is_store(&unit.image)
-                    && let Some((name, default)) = whole(value)
-                    && let Some(default) = default
-                {
-                    values.passwords.entry(default.to_owned()).or_insert_with(|| name.to_owned());
-                    values.generated.insert(name.to_owned());
-                }
-            }
+            literals: BTreeMap::new(),
+            files: Vec::new(),
+            files_of_secret: BTreeMap::new(),
+            notes: Vec::new(),
         }
-        values
     }
 
     /// The name of the project's Secret.
     pub(super) fn secret(&self) -> String {
-        format!("{}-secrets", self.project)
+        format!("{}-secrets", self.plan.project)
+    }
+
+    /// A file as a key of the Secret.
+    pub(super) fn file_key(&mut self, key: &str, path: &str, place: &Place) {
+        self.files_of_secret.insert(key.to_owned(), path.to_owned());
+        if !self.plan.survey.tree.files.contains(path) {
+            self.notes.push((
+                format!("`{path}` is not there; it is the secret `{key}` ({place})"),
+                "write it before `todo up`".to_owned(),
+            ));
+        }
+    }
+
+    /// A variable as a key of the Secret.
+    pub(super) fn variable_key(&mut self, name: &str, place: &Place) {
+        self.key(name, place, false);
     }
 
     /// The variables of a service in order; what others refer to comes first.
     pub(super) fn variables(&mut self, unit: &Unit<'_>) -> Vec<(String, Variable)> {
         let mut variables: Vec<(String, Variable)> = Vec::new();
         let mut needed: Vec<String> = Vec::new();
-        for (key, value) in &unit.service.environment {
-            let place = unit.service.place.to_string();
-            let variable = self.variable(key, value.as_deref(), &place, &mut needed);
-            variables.push((key.clone(), variable));
+        for value in &unit.service.environment {
+            if let Some(variable) = self.variable(unit, value, &mut needed) {
+                variables.push((value.key.clone(), variable));
+            }
         }
         let known = |name: &String| {
-            variables.iter().any(|(key, variable)| key == name && matches!(variable, Variable::Key(_)))
+            variables.iter().any(|(key, variable)| key == name && matches!(variable, Variable::Key(..)))
         };
-        let first: Vec<(String, Variable)> = needed
+        let mut all: Vec<(String, Variable)> = needed
             .iter()
             .filter(|name| !known(name))
-            .map(|name| (name.clone(), Variable::Key(name.clone())))
+            .map(|name| (name.clone(), Variable::Key(name.clone(), false)))
             .collect();
         // `$(NAME)` is put in only where NAME stands above it.
         let (mut keys, literals): (Vec<_>, Vec<_>) =
-            variables.into_iter().partition(|(_, variable)| matches!(variable, Variable::Key(_)));
-        let mut all = first;
+            variables.into_iter().partition(|(_, variable)| matches!(variable, Variable::Key(..)));
         all.append(&mut keys);
         all.extend(literals);
         let mut seen = BTreeSet::new();
@@ -106,215 +126,274 @@ impl<'a> Values<'a> {
         all
     }
 
-    fn variable(
+    fn variable(&mut self, unit: &Unit<'_>, value: &Value, needed: &mut Vec<String>) -> Option<Variable> {
+        let (key, place) = (&value.key, &value.place);
+        if let Some(written) = &value.converted {
+            let text = value.value.as_ref().map(Template::text).unwrap_or_default();
+            let told =
+                format!("compose gives `{text}` for `{key}: {written}`, and so do the manifests ({place})");
+            self.notes.push((
+                told,
+                format!(
+                    "write `\"{written}\"` in quotes there, if that text is meant, and `todo init --force`"
+                ),
+            ));
+        }
+        let Some(template) = &value.value else { return self.without_value(key, place) };
+        if let Some(variable) = template.whole() {
+            return self.whole(unit, key, variable, place, needed);
+        }
+        let text = template.text();
+        if template.variables().is_empty() {
+            return Some(self.written(unit, key, &text, place, needed));
+        }
+        Some(self.literal(unit, key, template, place, needed))
+    }
+
+    /// `KEY:` alone: the caller's, which may be absent.
+    fn without_value(&mut self, key: &str, place: &Place) -> Option<Variable> {
+        if OF_THE_SHELL.contains(&key) {
+            return None;
+        }
+        if let Some(value) = self.example(key).filter(|_| !is_secret(key)) {
+            return Some(Variable::Literal(escaped(&value)));
+        }
+        Some(self.key(key, place, true))
+    }
+
+    /// A variable with nothing around it.
+    fn whole(
         &mut self,
+        unit: &Unit<'_>,
         key: &str,
-        value: Option<&str>,
-        place: &str,
+        variable: &Composed,
+        place: &Place,
+        needed: &mut Vec<String>,
+    ) -> Option<Variable> {
+        let name = &variable.name;
+        let secret = is_secret(key) || is_secret(name);
+        if OF_THE_SHELL.contains(&name.as_str()) && variable.value.is_none() && !secret {
+            let told =
+                format!("`{key}` takes `{name}` of the shell that runs compose, and is left out ({place})");
+            self.notes
+                .push((told, "write its value into the manifest, if the application needs it".to_owned()));
+            return None;
+        }
+        if self.owner(name).is_some() {
+            return Some(self.key(name, place, false));
+        }
+        if let Some(given) = variable.given() {
+            if let Fallback::Alternative(other) = &variable.fallback {
+                return Some(self.literal(unit, key, other, place, needed));
+            }
+            if secret || looks_secret(name, given) {
+                return Some(self.key(name, place, false));
+            }
+            return Some(Variable::Literal(escaped(&self.names.rewritten(given))));
+        }
+        match &variable.fallback {
+            Fallback::Default(default) if default.text().is_empty() => {
+                Some(if secret { self.key(name, place, true) } else { Variable::Literal(String::new()) })
+            }
+            Fallback::Default(default) => {
+                let text = default.text();
+                if looks_secret(name, &text) || (!secret && password(&text).is_none()) {
+                    return Some(self.literal(unit, name, default, place, needed));
+                }
+                Some(self.guarded(unit, name, &text, place))
+            }
+            Fallback::Alternative(_) => Some(Variable::Literal(String::new())),
+            Fallback::Required(message) => {
+                let known = self.key(name, place, false);
+                if let Some(key) = self.used.get_mut(name).filter(|_| !message.is_empty()) {
+                    key.message.get_or_insert_with(|| message.clone());
+                }
+                Some(known)
+            }
+            Fallback::Nothing => match self.example(name).filter(|_| !secret) {
+                Some(value) => Some(Variable::Literal(escaped(&self.names.rewritten(&value)))),
+                None => Some(self.key(name, place, false)),
+            },
+        }
+    }
+
+    /// What the example beside `.env` gives to a key that holds no secret.
+    fn example(&self, key: &str) -> Option<String> {
+        let env = self.env()?;
+        let text = self.plan.survey.tree.text(env.example.as_deref()?)?;
+        keys::harmless(text).remove(key).filter(|value| !is_placeholder(value) && !looks_secret(key, value))
+    }
+
+    /// A value that is written out in the compose file.
+    fn written(
+        &mut self,
+        unit: &Unit<'_>,
+        key: &str,
+        text: &str,
+        place: &Place,
         needed: &mut Vec<String>,
     ) -> Variable {
-        let Some(value) = value else { return self.key(key, place) };
-        if let Some((name, default)) = whole(value) {
-            if default.is_some_and(|default| self.passwords.contains_key(default))
-                || is_secret(name)
-                || is_secret(key)
-            {
-                if let Some(default) = default.filter(|default| is_address(default)) {
-                    return self.literal(default, place, needed);
-                }
-                return self.key(name, place);
-            }
-            return match default {
-                Some(default) => self.literal(default, place, needed),
-                None => self.key(name, place),
-            };
+        // The path of a secret is none.
+        if text.starts_with("/run/secrets/") {
+            return Variable::Literal(escaped(text));
         }
-        if let Some(name) = self.passwords.get(value).cloned() {
-            return self.key(&name, place);
+        if is_secret(key) && password(text).is_none() && !text.contains("://") && !text.is_empty() {
+            return self.guarded(unit, key, text, place);
         }
-        if is_secret(key) && !is_address(value) && !value.contains("${") {
-            return self.key(key, place);
+        if looks_secret(key, text) && password(text).is_none() {
+            return self.guarded(unit, key, text, place);
         }
-        self.literal(value, place, needed)
+        self.literal(unit, key, &Template::plain(text), place, needed)
     }
 
-    /// A value without what guards something: that becomes `$(KEY)`.
-    fn literal(&mut self, value: &str, place: &str, needed: &mut Vec<String>) -> Variable {
-        let mut text = value.to_owned();
-        while let Some((start, end, name)) = secret_inside(&text) {
-            self.key(&name, place);
-            needed.push(name.clone());
-            text.replace_range(start..end, &format!("$({name})"));
-        }
-        text = default_of(&text).replace("$$", "$").replace("host.docker.internal", "host.minikube.internal");
-        if let Some((start, end)) = password_of(&text)
-            && !text[start..end].starts_with("$(")
+    /// A secret whose value compose has: the password of a database, one that may be made at random, or one to be copied.
+    fn guarded(&mut self, unit: &Unit<'_>, key: &str, text: &str, place: &Place) -> Variable {
+        if let Some(owner) = self.owners.iter().find(|owner| owner.unit == unit.name && owner.variable == key)
         {
-            let name = match self.passwords.get(&text[start..end]) {
-                Some(name) => name.clone(),
-                None => return self.key_of_url(&text, place),
-            };
-            self.key(&name, place);
-            needed.push(name.clone());
-            text.replace_range(start..end, &format!("$({name})"));
+            let key = owner.key.clone();
+            return self.key(&key, place, false);
         }
-        for (old, new) in &self.renamed {
-            for before in ["//", "@"] {
-                for after in [":", "/"] {
-                    text = text.replace(&format!("{before}{old}{after}"), &format!("{before}{new}{after}"));
+        let owned = self
+            .owners
+            .iter()
+            .find(|owner| owner.literal.as_deref() == Some(text))
+            .map(|owner| owner.key.clone());
+        if let Some(key) = owned {
+            return self.key(&key, place, false);
+        }
+        let name = self.name_for(unit, key, text);
+        let known = self.key(&name, place, false);
+        if let Some(used) = self.used.get_mut(&name) {
+            used.generate = is_ours(key);
+            used.known = Some(place.clone());
+        }
+        known
+    }
+
+    /// The name of the key that stands for a literal: that of the variable, unless another value has it.
+    fn name_for(&mut self, unit: &Unit<'_>, key: &str, text: &str) -> String {
+        if let Some((name, _)) = self
+            .literals
+            .iter()
+            .find(|(name, known)| *known == text && (*name == key || name.ends_with(&format!("_{key}"))))
+        {
+            return name.clone();
+        }
+        let free = !self.literals.contains_key(key) && !self.used.contains_key(key);
+        let name = if free {
+            key.to_owned()
+        } else {
+            format!("{}_{key}", unit.name.to_uppercase().replace('-', "_"))
+        };
+        self.literals.insert(name.clone(), text.to_owned());
+        name
+    }
+
+    /// A text with references in the places of its secrets.
+    fn literal(
+        &mut self,
+        unit: &Unit<'_>,
+        key: &str,
+        template: &Template,
+        place: &Place,
+        needed: &mut Vec<String>,
+    ) -> Variable {
+        let mut text = String::new();
+        for part in &template.0 {
+            match part {
+                Part::Text(part) => text.push_str(part),
+                Part::Variable(variable) => text.push_str(&self.inner(variable, place)),
+            }
+        }
+        if let Some((start, end)) = password(&text)
+            && !text[start..end].starts_with(OPENED)
+        {
+            match owners::of_url(&self.owners, &text, &text[start..end]).map(|owner| owner.key.clone()) {
+                Some(name) => {
+                    self.key(&name, place, false);
+                    text.replace_range(start..end, &format!("{OPENED}{name}{CLOSED}"));
+                }
+                // A URL whose password nobody else knows: the URL is the secret.
+                None => return self.guarded(unit, key, &text.replace([OPENED, CLOSED], ""), place),
+            }
+        }
+        let text = self.names.rewritten(&text);
+        needed.extend(
+            text.split(OPENED).skip(1).filter_map(|part| Some(part.split_once(CLOSED)?.0.to_owned())),
+        );
+        Variable::Literal(escaped(&text).replace(OPENED, "$(").replace(CLOSED, ")"))
+    }
+
+    /// A variable inside of a longer text.
+    fn inner(&mut self, variable: &Composed, place: &Place) -> String {
+        let name = &variable.name;
+        if is_secret(name) || self.owner(name).is_some() {
+            let empty = matches!(&variable.fallback, Fallback::Default(default) if default.text().is_empty());
+            if empty && variable.given().is_none() {
+                return String::new();
+            }
+            self.key(name, place, false);
+            if self.owner(name).is_none()
+                && matches!(variable.fallback, Fallback::Default(_))
+                && variable.given().is_none()
+            {
+                if let Some(key) = self.used.get_mut(name) {
+                    key.known = Some(place.clone());
                 }
             }
-            if text == *old {
-                text.clone_from(new);
-            }
+            return format!("{OPENED}{name}{CLOSED}");
         }
-        Variable::Literal(text)
-    }
-
-    /// A whole URL whose password nobody else knows: the URL is the secret.
-    fn key_of_url(&mut self, text: &str, place: &str) -> Variable {
-        let scheme = text.split("://").next().unwrap_or_default().split('+').next().unwrap_or_default();
-        let name = if scheme.starts_with("redis") { "REDIS_URL" } else { "DATABASE_URL" };
-        self.key(name, place)
-    }
-
-    fn key(&mut self, name: &str, place: &str) -> Variable {
-        self.used.entry(name.to_owned()).or_insert_with(|| place.to_owned());
-        Variable::Key(name.to_owned())
-    }
-
-    /// The Secret that holds what an env file says, for `envFrom`.
-    pub(super) fn file(&mut self, path: &str) -> String {
-        let count = self.files.len();
-        let named = match count {
-            0 => format!("{}-env", self.project),
-            _ => format!("{}-env-{}", self.project, count + 1),
-        };
-        self.files.entry(path.to_owned()).or_insert(named).clone()
-    }
-
-    /// What deploy.toml has to say about the Secrets.
-    pub(super) fn secrets(&self, proposal: &mut Proposal) -> Vec<Secret> {
-        let mut secrets = Vec::new();
-        let mut missing: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        if !self.used.is_empty() {
-            let env = self.survey.env_files.first();
-            let there =
-                |key: &str| env.is_some_and(|env| env.there && env.keys.iter().any(|known| known == key));
-            let made = |key: &str| (self.generated.contains(key) || is_ours(key)) && !there(key);
-            let (generate, keys): (Vec<String>, Vec<String>) =
-                self.used.keys().cloned().partition(|key| made(key));
-            let why = format!(
-                "{} has values in it that guard something; the manifests have only their names",
-                self.used.values().next().map_or("compose", String::as_str)
-            );
-            missing.entry(env_path(env)).or_default().extend(missing_of(&keys, env));
-            secrets.push(Secret {
-                name: self.secret(),
-                env_file: (!keys.is_empty())
-                    .then(|| env.map_or_else(|| ".env".to_owned(), |env| env.path.clone())),
-                from_env: !keys.is_empty() && !env.is_some_and(|env| env.there),
-                keys,
-                optional: Vec::new(),
-                generate,
-                why,
-                ..Secret::default()
-            });
+        if let Some(text) = variable.text() {
+            return text;
         }
-        for (path, name) in &self.files {
-            let env = self.survey.env_files.iter().find(|env| env.path == *path);
-            let there = self.survey.tree.files.contains(path);
-            let all = env.map(|env| env.keys.clone()).unwrap_or_default();
-            // Without a list, the file is the list.
-            let all = if there { Vec::new() } else { all };
-            let (generate, keys): (Vec<String>, Vec<String>) = all.into_iter().partition(|key| is_ours(key));
-            missing.entry(path.clone()).or_default().extend(missing_of(&keys, env));
-            secrets.push(Secret {
-                name: name.clone(),
-                env_file: Some(path.clone()),
-                from_env: !there,
-                keys,
-                optional: Vec::new(),
-                generate,
-                why: format!("everything in `{path}`, as a Secret that pods read whole"),
-                ..Secret::default()
-            });
+        if let Some(value) = self.example(name) {
+            return value;
         }
-        for (file, missing) in &missing {
-            self.note(file, missing, proposal);
+        if OF_THE_SHELL.contains(&name.as_str()) {
+            return String::new();
         }
-        secrets
+        self.key(name, place, false);
+        format!("{OPENED}{name}{CLOSED}")
     }
 
-    fn note(&self, file: &str, missing: &BTreeSet<String>, proposal: &mut Proposal) {
-        if missing.is_empty() {
-            return;
-        }
-        let list = missing.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let env = self.survey.env_files.iter().find(|env| env.path == file && !env.there);
-        let help = match env.and_then(|env| env.example.as_deref()) {
-            Some(example) => format!("`cp {example} {file}` and fill it in, before `todo up`"),
-            None => format!("write a line `KEY=value` for each into `{file}`, before `todo up`"),
-        };
-        proposal.notes.push((format!("`{file}` has to give {list}"), help));
+    fn owner(&self, key: &str) -> Option<&Owner> {
+        self.owners.iter().find(|owner| owner.key == key)
+    }
+
+    fn key(&mut self, name: &str, place: &Place, optional: bool) -> Variable {
+        let owner = self.owners.iter().find(|owner| owner.key == name);
+        let generate = owner.is_some_and(Owner::generates);
+        let known = owner.and_then(|owner| owner.known.clone());
+        let key = self.used.entry(name.to_owned()).or_insert_with(|| Key {
+            place: place.clone(),
+            optional,
+            generate,
+            known,
+            message: None,
+        });
+        key.optional &= optional;
+        Variable::Key(name.to_owned(), optional)
+    }
+
+    fn env(&self) -> Option<&EnvFile> {
+        let path = join(&self.plan.compose.folder, ".env");
+        self.plan.survey.env_files.iter().find(|env| env.path == path)
     }
 }
 
-fn env_path(env: Option<&EnvFile>) -> String {
-    env.map_or_else(|| ".env".to_owned(), |env| env.path.clone())
-}
+/// What stands around the name of a key until the rest of the text has been escaped.
+const OPENED: char = '\u{1}';
+const CLOSED: char = '\u{2}';
 
-/// The keys that have no value yet.
-fn missing_of(keys: &[String], env: Option<&EnvFile>) -> Vec<String> {
-    let there = |key: &&String| !env.is_some_and(|env| env.there && env.keys.contains(key));
-    keys.iter().filter(there).cloned().collect()
-}
-
-fn is_password(key: &str) -> bool {
-    let key = key.to_ascii_uppercase();
-    key.ends_with("PASSWORD") || key.ends_with("PASS")
-}
-
-/// `${NAME}`, `${NAME:-default}`, `${NAME:?told}`, `$NAME` and nothing around it.
-fn whole(value: &str) -> Option<(&str, Option<&str>)> {
-    let name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if let Some(inside) = value.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
-        let (key, default) = match inside.find([':', '-', '?']) {
-            Some(at) => {
-                (&inside[..at], inside[at..].strip_prefix(":-").or_else(|| inside[at..].strip_prefix('-')))
-            }
-            None => (inside, None),
-        };
-        return name(key).then_some((key, default.filter(|default| !default.contains("${"))));
-    }
-    value.strip_prefix('$').filter(|rest| name(rest)).map(|rest| (rest, None))
-}
-
-/// The first `${NAME}` in a longer text that guards something, or that has no default.
-fn secret_inside(text: &str) -> Option<(usize, usize, String)> {
-    let mut from = 0;
-    while let Some(start) = text[from..].find("${").map(|at| at + from) {
-        let end = start + text[start..].find('}')? + 1;
-        let (name, default) = whole(&text[start..end])?;
-        if is_secret(name) || is_password(name) || default.is_none() {
-            return Some((start, end, name.to_owned()));
+/// A text in which Kubernetes replaces nothing: `$(` and `$$` mean something to it.
+pub(super) fn escaped(text: &str) -> String {
+    let mut whole = String::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        whole.push(letter);
+        if letter == '$' && matches!(letters.peek(), Some('$' | '(')) {
+            whole.push('$');
         }
-        from = end;
     }
-    None
-}
-
-/// A URL without a password: where something is, which may be read.
-fn is_address(value: &str) -> bool {
-    value.contains("://")
-}
-
-/// Where the password of a URL stands in it.
-fn password_of(text: &str) -> Option<(usize, usize)> {
-    let begin = text.find("://")? + 3;
-    let authority = &text[begin..begin + text[begin..].find(['/', '?', '#']).unwrap_or(text.len() - begin)];
-    let (user, _) = authority.rsplit_once('@')?;
-    let (name, password) = user.split_once(':')?;
-    let start = begin + name.len() + 1;
-    (!password.is_empty()).then_some((start, start + password.len()))
+    whole
 }

@@ -1,0 +1,55 @@
+//! How an image is built.
+
+use super::super::model::Build;
+use super::super::model::Untaken;
+use super::super::node::Node;
+use super::super::short;
+use super::text;
+use crate::discover::tree::join;
+use std::rc::Rc;
+
+/// `build`; what it needs from elsewhere is told.
+pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build> {
+    let node = short::text_as_map(node, "context");
+    let place = node.get("context").map_or(&node.place, |context| &context.place).clone();
+    let context = text(&node, "context").unwrap_or_else(|| ".".to_owned());
+    if context.contains("://") || context.starts_with("git@") {
+        let help = "clone it beside this folder, and build it from there";
+        untaken.push(Untaken { key: "build.context".to_owned(), place, help });
+        return None;
+    }
+    let told: [(&str, &'static str); 6] = [
+        ("secrets", "name them in `secrets` of the image in deploy.toml"),
+        ("additional_contexts", "copy what the Dockerfile takes from there into the context"),
+        (
+            "ssh",
+            "no SSH agent is forwarded: fetch private code before the build, or give a token as a build secret",
+        ),
+        ("entitlements", "the build has no such rights"),
+        ("privileged", "the build has no such rights"),
+        ("network", "the build has the usual network"),
+    ];
+    for (key, help) in told {
+        if let Some(entry) = node.entries().iter().find(|entry| entry.key == key && !entry.node.is_null()) {
+            untaken.push(Untaken { key: format!("build.{key}"), place: entry.place.clone(), help });
+        }
+    }
+    let context = join(&node.scope.folder, &context);
+    let dockerfile = text(&node, "dockerfile").filter(|path| !path.is_empty());
+    let args = node.get("args").map(short::as_map);
+    let args = args.iter().flat_map(|args| args.entries()).filter_map(|entry| {
+        // Without a value it is the caller's; `.env` counts, the rest of the environment does not.
+        let value = match entry.node.is_null() {
+            true => entry.node.scope.values.get(&entry.key).cloned(),
+            false => entry.node.text(),
+        };
+        Some((entry.key.clone(), value?))
+    });
+    Some(Build {
+        dockerfile: join(&context, dockerfile.as_deref().unwrap_or("Dockerfile")),
+        inline: text(&node, "dockerfile_inline"),
+        target: text(&node, "target").filter(|target| !target.is_empty()),
+        args: args.collect(),
+        context,
+    })
+}

@@ -1,0 +1,167 @@
+//! On which ports a service listens, from everything that tells.
+
+use super::names::uses;
+use super::stage::Stage;
+use crate::discover::compose::Protocol;
+use crate::discover::compose::Service;
+use crate::manifest::bind::repository;
+
+/// A port of a container.
+pub(super) type Listened = (u16, Protocol);
+
+/// What compose says, else the Dockerfile, what others ask for, a reverse proxy's label, the health check, its own `PORT`, else
+/// what everybody knows about the image. `texts` are the values in which others may address it by one of `names`.
+pub(super) fn listened(
+    service: &Service,
+    stage: Option<&Stage>,
+    image: &str,
+    names: &[&str],
+    texts: &[String],
+) -> Vec<Listened> {
+    let mut ports: Vec<Listened> = service.ports.iter().map(|port| (port.target, port.protocol)).collect();
+    let tcp = |port: u16| (port, Protocol::Tcp);
+    ports.extend(names.iter().flat_map(|name| texts.iter().flat_map(|text| addressed(text, name))).map(tcp));
+    ports.extend(service.labelled_port.iter().map(|(port, _)| tcp(*port)));
+    // A worker out of the server's image does not listen where the server does.
+    let another = service.command.is_some() || service.entrypoint.is_some();
+    if ports.is_empty() && !another {
+        ports.extend(stage.into_iter().flat_map(|stage| stage.ports.clone()));
+    }
+    if ports.is_empty() {
+        ports.extend(checked(service, stage).map(tcp));
+    }
+    if ports.is_empty() {
+        ports.extend(own(service).map(tcp));
+    }
+    if ports.is_empty() && stage.is_none() {
+        ports.extend(known(image).map(tcp));
+    }
+    if ports.is_empty() && another && service.after.is_empty() && service.restart.as_deref() != Some("no") {
+        ports.extend(
+            stage.into_iter().filter(|_| started_as_server(service)).flat_map(|stage| stage.ports.clone()),
+        );
+    }
+    // In compose every port is reached by the others, published or not.
+    if !another {
+        ports.extend(stage.into_iter().flat_map(|stage| stage.ports.clone()));
+        ports.extend(known(image).filter(|_| stage.is_none() && is_store(image)).map(tcp));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    ports.retain(|port| seen.insert(*port));
+    ports
+}
+
+/// `name:8000` in a text.
+fn addressed(text: &str, name: &str) -> Vec<u16> {
+    if !uses(text, name) {
+        return Vec::new();
+    }
+    let after = text.match_indices(name).filter_map(|(at, _)| {
+        let before = &text[..at];
+        let whole = !before.ends_with(|c: char| c.is_alphanumeric() || "-_.".contains(c));
+        let rest = text[at + name.len()..].strip_prefix(':').filter(|_| whole)?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest[..digits].parse::<u16>().ok().filter(|port| *port > 0)
+    });
+    after.collect()
+}
+
+/// The port of localhost that a health check asks.
+fn checked(service: &Service, stage: Option<&Stage>) -> Option<u16> {
+    let own = service.health.as_ref().filter(|health| !health.words.is_empty());
+    let health = own.or_else(|| stage.and_then(|stage| stage.health.as_ref()))?;
+    let text = health.words.join(" ");
+    let hosts = ["localhost", "127.0.0.1", "0.0.0.0", service.name.as_str()];
+    if let Some(port) = hosts.iter().find_map(|host| addressed(&text, host).first().copied()) {
+        return Some(port);
+    }
+    let bare = |scheme: &str| hosts.iter().any(|host| text.contains(&format!("{scheme}://{host}")));
+    if bare("http") {
+        return Some(80);
+    }
+    bare("https").then_some(443)
+}
+
+/// Its own `PORT`.
+fn own(service: &Service) -> Option<u16> {
+    let named = |key: &str| service.environment.iter().find(|value| value.key == key);
+    let value = named("PORT").or_else(|| named("HTTP_PORT")).or_else(|| named("SERVER_PORT"))?;
+    value.value.as_ref()?.text().parse().ok()
+}
+
+fn started_as_server(service: &Service) -> bool {
+    const SERVERS: [&str; 14] = [
+        "uvicorn",
+        "gunicorn",
+        "runserver",
+        "flask run",
+        "fastapi",
+        "npm start",
+        "npm run start",
+        "npm run dev",
+        "yarn start",
+        "yarn dev",
+        "yarn run",
+        "rails s",
+        "serve",
+        "hypercorn",
+    ];
+    let line =
+        service.command.iter().chain(&service.entrypoint).flatten().cloned().collect::<Vec<_>>().join(" ");
+    SERVERS.iter().any(|server| line.contains(server))
+}
+
+/// The port of programs that listen on one by nature.
+pub(super) fn known(image: &str) -> Option<u16> {
+    const KNOWN: [(&str, u16); 31] = [
+        ("postgres", 5432),
+        ("postgis", 5432),
+        ("pgvector", 5432),
+        ("timescaledb", 5432),
+        ("redis", 6379),
+        ("valkey", 6379),
+        ("keydb", 6379),
+        ("mysql", 3306),
+        ("mariadb", 3306),
+        ("mongo-express", 8081),
+        ("mongo", 27017),
+        ("rabbitmq", 5672),
+        ("memcached", 11211),
+        ("cassandra", 9042),
+        ("clickhouse", 8123),
+        ("elasticsearch", 9200),
+        ("opensearch", 9200),
+        ("zookeeper", 2181),
+        ("kafka", 9092),
+        ("cp-kafka", 9092),
+        ("nats", 4222),
+        ("minio", 9000),
+        ("influxdb", 8086),
+        ("neo4j", 7687),
+        ("nginx", 80),
+        ("httpd", 80),
+        ("caddy", 80),
+        ("adminer", 8080),
+        ("phpmyadmin", 80),
+        ("wordpress", 80),
+        ("grafana", 3000),
+    ];
+    let name = short(image);
+    // nginx-exporter is no nginx.
+    if name.contains("exporter") {
+        return None;
+    }
+    KNOWN.iter().find(|(known, _)| name.starts_with(known)).map(|(_, port)| *port)
+}
+
+/// Whether only programs of the application speak with it.
+pub(super) fn is_store(image: &str) -> bool {
+    const OTHER: [u16; 4] = [80, 3000, 8080, 8081];
+    known(image).is_some_and(|port| !OTHER.contains(&port))
+}
+
+/// The last part of a repository.
+pub(super) fn short(image: &str) -> &str {
+    let repository = repository(image);
+    repository.rsplit('/').next().unwrap_or(repository)
+}
