@@ -173,7 +173,7 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
             dormant.iter().flat_map(|service| &service.profiles).map(String::as_str).collect();
         let profiles = profiles.into_iter().collect::<Vec<_>>().join(",");
         let env = join(&plan.compose.folder, ".env");
-        proposal.notes.push((
+        proposal.besides.push((
             format!("left out, because only a profile starts it: {names} ({})", first.place),
             format!("write `COMPOSE_PROFILES={profiles}` into `{env}` and `todo init --force`, if the application needs it"),
         ));
@@ -184,7 +184,9 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
         told.0.push(untaken.place.to_string());
     }
     for (key, (places, help)) in keys {
-        proposal.notes.push((format!("`{key}` is not taken over ({})", places.join(", ")), help.to_owned()));
+        proposal
+            .besides
+            .push((format!("`{key}` is not taken over ({})", places.join(", ")), help.to_owned()));
     }
     for unit in units.iter().filter(|unit| unit.service.name != unit.name) {
         let (old, new) = (&unit.service.name, &unit.name);

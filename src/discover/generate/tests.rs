@@ -58,7 +58,11 @@ impl Got {
     }
 
     fn told(&self, part: &str) -> bool {
-        self.proposal.notes.iter().any(|(told, help)| told.contains(part) || help.contains(part))
+        self.proposal
+            .notes
+            .iter()
+            .chain(&self.proposal.besides)
+            .any(|(told, help)| told.contains(part) || help.contains(part))
     }
 }
 

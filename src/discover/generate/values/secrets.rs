@@ -131,6 +131,7 @@ impl Values<'_> {
             let places = known.into_iter().collect::<Vec<_>>().join(", ");
             help.push_str(&format!("; compose has values in {places}"));
         }
+        proposal.first.push(help.clone());
         proposal.notes.push((format!("`{path}` has to give {list}"), help));
     }
 
@@ -153,6 +154,7 @@ impl Values<'_> {
                 Some(example) => format!("`cp {example} {}` and fill it in, before `todo up`", file.path),
                 None => format!("write it with a line `KEY=value` for each variable, before `todo up`"),
             };
+            proposal.first.push(help.clone());
             proposal.notes.push((told, help));
         } else if let Some(text) = tree.text(&file.path) {
             for (old, new) in self.names.renamed().iter().filter(|(old, _)| uses(text, old)) {
