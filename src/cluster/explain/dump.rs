@@ -22,6 +22,7 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::Path;
 
 /// What was read so far.
@@ -59,7 +60,9 @@ impl Dump {
             return Err(mistakes);
         }
         let mut dump = Dump::default();
-        documents.into_iter().for_each(|document| dump.take(Part::Object(document.value)));
+        for document in documents {
+            dump.take(Part::Object(document.value));
+        }
         Ok((dump, Ending::Whole))
     }
 
@@ -75,7 +78,9 @@ impl Dump {
         if live::kind(&value).ends_with("List")
             && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
         {
-            items.into_iter().for_each(|item| self.object(item));
+            for item in items {
+                self.object(item);
+            }
             return;
         }
         self.newest = self.newest.max(slim::newest(&value));
@@ -222,12 +227,16 @@ fn identify(objects: &mut [Value]) {
 /// hash of the pod template, are theirs (`kubernetes: pkg/controller/deployment/sync.go`).
 fn missing_replica_sets(objects: &[Value]) -> Vec<Value> {
     let mut deployments: HashMap<(&str, &str), &Value> = HashMap::new();
-    let mut there: HashMap<(&str, &str), ()> = HashMap::new();
+    let mut there: HashSet<(&str, &str)> = HashSet::new();
     for object in objects {
         let name = (live::namespace(object), live::name(object));
         match live::kind(object) {
-            "Deployment" => drop(deployments.insert(name, object)),
-            "ReplicaSet" => drop(there.insert(name, ())),
+            "Deployment" => {
+                deployments.insert(name, object);
+            }
+            "ReplicaSet" => {
+                there.insert(name);
+            }
             _ => {}
         }
     }
@@ -243,7 +252,7 @@ fn missing_replica_sets(objects: &[Value]) -> Vec<Value> {
         let Some(deployment) = made_by.and_then(|made_by| deployments.get(&(namespace, made_by))) else {
             continue;
         };
-        if hash.is_empty() || there.contains_key(&(namespace, name)) {
+        if hash.is_empty() || there.contains(&(namespace, name)) {
             continue;
         }
         let made = live::moment(pod, "/metadata/creationTimestamp");

@@ -148,7 +148,7 @@ fn is_unplaced(signal: Signal) -> bool {
 
 /// Pods that their controller has replaced stay in the list for weeks: those that are older than a pod that stays say
 /// nothing about today.
-fn without_leftovers<'a>(pods: Vec<&'a Value>) -> Vec<&'a Value> {
+fn without_leftovers(pods: Vec<&Value>) -> Vec<&Value> {
     let made = |pod: &Value| live::moment(pod, "/metadata/creationTimestamp");
     let gone = |pod: &Value| live::text(pod, "/status/phase") == "Failed" && blame::pod::is_thrown_out(pod);
     let newest = pods.iter().filter(|pod| !gone(pod)).filter_map(|pod| made(pod)).max();

@@ -47,7 +47,7 @@ impl Answer {
         match self {
             Answer::Tail(run, lines) => judge.tail(run, lines),
             Answer::Nodes(nodes, pods) => {
-                (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::of))
+                (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::of));
             }
             Answer::Classes(classes) => snapshot.classes = classes,
             Answer::Keys(id, holder) => snapshot.know(id, holder.into()),
