@@ -154,13 +154,12 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
 
 /// Why there is nothing to write.
 fn nothing(what: &str, proposal: &Proposal) -> Finding {
-    let mut finding = Code::ComposeInvalid.error(format!("nothing of {what} can be deployed"));
     let reasons: Vec<String> = proposal.notes.iter().map(|(told, _)| told.clone()).collect();
-    finding = finding.help(match reasons.is_empty() {
-        true => "give its services an image or a build".to_owned(),
-        false => reasons.join("; "),
-    });
-    finding
+    let finding = Code::ComposeInvalid.error(format!("nothing of {what} can be deployed"));
+    if reasons.is_empty() {
+        return finding.help("give its services an image or a build");
+    }
+    finding.help(reasons.join("; "))
 }
 
 /// Services and keys that are not taken over.
@@ -195,11 +194,12 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
             unit.service.place
         );
         let files = places_of(plan, old);
-        let help = match files.is_empty() {
-            true => format!(
+        let help = if files.is_empty() {
+            format!(
                 "what compose says is rewritten; write `{new}` where the code of the application has `{old}`"
-            ),
-            false => format!("what compose says is rewritten; write `{new}` in {}", files.join(", ")),
+            )
+        } else {
+            format!("what compose says is rewritten; write `{new}` in {}", files.join(", "))
         };
         proposal.notes.push((told, help));
     }
@@ -220,15 +220,16 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
         let server = unit.stage.is_some() && unit.service.command.is_none() && !unit.job;
         if unit.ports.is_empty() && (server || unit.named) {
             let name = &unit.service.name;
-            let told = match unit.named {
-                true => format!(
+            let told = if unit.named {
+                format!(
                     "nothing says on which port `{name}` listens: its Service has none, and leads to its pods ({})",
                     unit.service.place
-                ),
-                false => format!(
+                )
+            } else {
+                format!(
                     "nothing says on which port `{name}` listens, so it gets no Service ({})",
                     unit.service.place
-                ),
+                )
             };
             proposal.notes.push((told, format!("if it does listen, write `expose` for `{name}` or `EXPOSE` in its Dockerfile, and `todo init --force`")));
         }
@@ -290,7 +291,9 @@ fn texts(plan: &Plan<'_>, units: &[Unit<'_>]) -> Vec<(String, String)> {
                 .chain(example.filter(|path| super::tree::file_name(path).starts_with(own)))
                 .filter_map(|path| tree.text(path))
                 .collect();
-            texts.into_iter().for_each(|text| add(text.to_owned()));
+            for text in texts {
+                add(text.to_owned());
+            }
         }
         for volume in &service.volumes {
             let super::compose::Volume::Bind(bind) = volume else { continue };

@@ -59,7 +59,9 @@ pub(super) fn read(root: &Path, tree: &mut Tree) {
                 let mut found = Vec::new();
                 below(root, &path, &mut found);
                 if found.len() <= MOST_FILES {
-                    found.iter().for_each(|path| add(root, path, tree));
+                    for path in &found {
+                        add(root, path, tree);
+                    }
                 }
             }
             _ => {}

@@ -53,9 +53,9 @@ fn entropy(value: &str) -> f64 {
 /// Whether a value only says that one has to be put there.
 #[must_use]
 pub fn is_placeholder(value: &str) -> bool {
-    let small = value.trim().to_ascii_lowercase();
     const BEGINS: [&str; 9] =
         ["changeme", "change-me", "change_me", "your-", "your_", "replace", "todo", "dummy", "example"];
+    let small = value.trim().to_ascii_lowercase();
     small.is_empty()
         || BEGINS.iter().any(|start| small.starts_with(start))
         || small.starts_with('<') && small.ends_with('>')

@@ -54,9 +54,8 @@ impl Variable {
     #[must_use]
     pub fn text(&self) -> Option<String> {
         match (&self.fallback, self.given()) {
-            (Fallback::Alternative(other), Some(_)) => Some(other.text()),
+            (Fallback::Alternative(other), Some(_)) | (Fallback::Default(other), None) => Some(other.text()),
             (Fallback::Alternative(_), None) => Some(String::new()),
-            (Fallback::Default(other), None) => Some(other.text()),
             (_, given) => given.or(self.value.as_deref()).map(str::to_owned),
         }
     }

@@ -1,6 +1,5 @@
 //! The container of a unit.
 
-use super::Plan;
 use super::Unit;
 use super::health;
 use super::names::Names;
@@ -22,7 +21,6 @@ use k8s_openapi::api::core::v1::SecurityContext;
 
 /// The container with its environment, probes and mounts.
 pub(super) fn container(
-    plan: &Plan<'_>,
     unit: &Unit<'_>,
     names: &Names,
     storage: &Storage,
@@ -59,7 +57,7 @@ pub(super) fn container(
         env: (!env.is_empty()).then_some(env),
         readiness_probe: probes.readiness,
         startup_probe: probes.startup,
-        resources: resources::of(plan, unit, notes),
+        resources: Some(resources::of(unit, notes)),
         volume_mounts: (!storage.mounts.is_empty()).then(|| storage.mounts.clone()),
         security_context: security(unit),
         tty: unit.service.terminal.0.then_some(true),

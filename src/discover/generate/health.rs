@@ -212,7 +212,7 @@ fn wget(arguments: &[String]) -> Option<(String, Option<String>)> {
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "-O" | "-T" | "-t" => drop(words.next()?),
+            "-O" | "-T" | "-t" | "-qO" => drop(words.next()?),
             "-q"
             | "-S"
             | "--spider"
@@ -224,7 +224,6 @@ fn wget(arguments: &[String]) -> Option<(String, Option<String>)> {
             | "-O/dev/null"
             | "--no-verbose"
             | "-nv" => {}
-            "-qO" => drop(words.next()?),
             flag if ["--tries=", "--timeout=", "--output-document="]
                 .iter()
                 .any(|known| flag.starts_with(known)) => {}

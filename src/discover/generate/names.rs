@@ -91,7 +91,8 @@ fn hosts<'t>(text: &'t str, name: &'t str) -> impl Iterator<Item = usize> + 't {
     let part = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     text.match_indices(name).map(|(at, _)| at).filter(move |at| {
         let (before, after) = (&text[..*at], &text[at + name.len()..]);
-        !before.ends_with(part) && !(after.starts_with(part) && !after.starts_with(". ") && after != ".")
+        let ends = !after.starts_with(part) || after.starts_with(". ") || after == ".";
+        !before.ends_with(part) && ends
     })
 }
 

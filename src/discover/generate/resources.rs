@@ -1,7 +1,6 @@
 //! Memory and processors of a container: compose's own, else a request that fits the kind of its image. A limit that nobody
 //! asked for kills.
 
-use super::Plan;
 use super::Unit;
 use super::ports::short;
 use super::storage::quantity;
@@ -10,11 +9,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::collections::BTreeMap;
 
 /// The resources of a unit's container.
-pub(super) fn of(
-    plan: &Plan<'_>,
-    unit: &Unit<'_>,
-    notes: &mut Vec<(String, String)>,
-) -> Option<ResourceRequirements> {
+pub(super) fn of(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) -> ResourceRequirements {
     let given = &unit.service.resources;
     let mut limits = BTreeMap::new();
     let mut requests = BTreeMap::new();
@@ -30,12 +25,12 @@ pub(super) fn of(
     let usual = usual(unit) << 20;
     let memory = given.memory.unwrap_or_else(|| given.memory_limit.map_or(usual, |limit| limit.min(usual)));
     requests.insert("memory".to_owned(), Quantity(quantity(memory)));
-    heap(plan, unit, notes);
-    Some(ResourceRequirements {
+    heap(unit, notes);
+    ResourceRequirements {
         limits: (!limits.is_empty()).then_some(limits),
         requests: Some(requests),
         ..ResourceRequirements::default()
-    })
+    }
 }
 
 /// What programs of its kind need, in MiB.
@@ -81,7 +76,7 @@ fn is_jvm(unit: &Unit<'_>) -> bool {
 }
 
 /// A heap that leaves no room in the limit.
-fn heap(_plan: &Plan<'_>, unit: &Unit<'_>, notes: &mut Vec<(String, String)>) {
+fn heap(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) {
     let Some(limit) = unit.service.resources.memory_limit else { return };
     let values = unit
         .service

@@ -64,7 +64,7 @@ fn instruction(one: &Instruction, stage: &mut Stage, has: &dyn Fn(&Instruction) 
         "COPY" | "ADD" => stage.has_sources |= has(one),
         "RUN" => {
             stage.has_sources |=
-                one.rest.contains("git clone") || one.flags.iter().any(|flag| flag.contains("type=bind"))
+                one.rest.contains("git clone") || one.flags.iter().any(|flag| flag.contains("type=bind"));
         }
         _ => {}
     }

@@ -80,7 +80,7 @@ pub(super) fn storage(plan: &Plan<'_>, unit: &Unit<'_>, names: &Names, values: &
         storage.memory("/dev/shm", Some(size));
     }
     for mounted in &unit.service.secrets {
-        storage.secret(plan, unit, mounted, values);
+        storage.secret(plan, mounted, values);
     }
     for mounted in &unit.service.configs {
         storage.config(plan, unit, mounted, values);
@@ -177,7 +177,10 @@ impl Storage {
             match tree.text(&bind.source).filter(|text| text.len() < LARGEST && !text.contains('\u{fffd}')) {
                 Some(text) => self.file(tree.executable.contains(&bind.source), &bind.source, text, &bind.at),
                 None => {
-                    self.note(told("which is too large for a ConfigMap or no text"), "copy it into the image")
+                    self.note(
+                        told("which is too large for a ConfigMap or no text"),
+                        "copy it into the image",
+                    );
                 }
             }
             return;
@@ -202,10 +205,10 @@ impl Storage {
             }
             return;
         }
-        if self.is_source(unit, bind) {
+        if is_source(unit, bind) {
             return;
         }
-        let texts = self.texts(plan, bind);
+        let texts = texts(plan, bind);
         match texts {
             Some(texts) => {
                 let all: Vec<(String, String)> = texts;
@@ -225,42 +228,6 @@ impl Storage {
             }
             None => self.note(told("which is too much for a ConfigMap"), "copy it into the image"),
         }
-    }
-
-    /// Whether a mounted folder is what the image holds at that place anyway.
-    fn is_source(&self, unit: &Unit<'_>, bind: &Bind) -> bool {
-        let Some(build) = &unit.service.build else { return unit.adopted };
-        let within = |inner: &str, outer: &str| {
-            inner == outer || outer.is_empty() || inner.starts_with(&format!("{outer}/"))
-        };
-        if within(&build.context, &bind.source) {
-            return true;
-        }
-        // `config/repo` at `/config` is no part of the image's own folder, `src` at `/app/src` is.
-        let relative = bind.source.strip_prefix(&build.context).unwrap_or_default().trim_start_matches('/');
-        within(&bind.source, &build.context)
-            && !relative.is_empty()
-            && bind.at.trim_end_matches('/').ends_with(&format!("/{}", file_name(relative)))
-            && bind.at.matches('/').count() > 1
-    }
-
-    /// The small files of a folder; `None` where there are too many of them, or too large ones.
-    fn texts(&self, plan: &Plan<'_>, bind: &Bind) -> Option<Vec<(String, String)>> {
-        let tree = &plan.survey.tree;
-        let mut size = 0;
-        let mut found = Vec::new();
-        for path in tree.below(&bind.source) {
-            if file_name(path).starts_with('.') {
-                continue;
-            }
-            let text = tree.text(path).filter(|text| !text.contains('\u{fffd}'))?;
-            size += text.len();
-            found.push((path.to_owned(), text.to_owned()));
-            if size > LARGEST || found.len() > MOST_FILES {
-                return None;
-            }
-        }
-        (!found.is_empty()).then_some(found)
     }
 
     fn file(&mut self, executable: bool, source: &str, text: &str, at: &str) {
@@ -317,6 +284,42 @@ impl Storage {
             ..Volume::default()
         })
     }
+}
+
+/// Whether a mounted folder is what the image holds at that place anyway.
+fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
+    let Some(build) = &unit.service.build else { return unit.adopted };
+    let within = |inner: &str, outer: &str| {
+        inner == outer || outer.is_empty() || inner.starts_with(&format!("{outer}/"))
+    };
+    if within(&build.context, &bind.source) {
+        return true;
+    }
+    // `config/repo` at `/config` is no part of the image's own folder, `src` at `/app/src` is.
+    let relative = bind.source.strip_prefix(&build.context).unwrap_or_default().trim_start_matches('/');
+    within(&bind.source, &build.context)
+        && !relative.is_empty()
+        && bind.at.trim_end_matches('/').ends_with(&format!("/{}", file_name(relative)))
+        && bind.at.matches('/').count() > 1
+}
+
+/// The small files of a folder; `None` where there are too many of them, or too large ones.
+fn texts(plan: &Plan<'_>, bind: &Bind) -> Option<Vec<(String, String)>> {
+    let tree = &plan.survey.tree;
+    let mut size = 0;
+    let mut found = Vec::new();
+    for path in tree.below(&bind.source) {
+        if file_name(path).starts_with('.') {
+            continue;
+        }
+        let text = tree.text(path).filter(|text| !text.contains('\u{fffd}'))?;
+        size += text.len();
+        found.push((path.to_owned(), text.to_owned()));
+        if size > LARGEST || found.len() > MOST_FILES {
+            return None;
+        }
+    }
+    (!found.is_empty()).then_some(found)
 }
 
 /// Whether a mounted file is code, or a list of dependencies, of what the image is built from.

@@ -57,7 +57,7 @@ pub(super) fn units<'a>(plan: &Plan<'a>, proposal: &mut Proposal) -> Vec<Unit<'a
             None => match adopted(plan, service) {
                 Ok(build) => (build.clone(), build.is_some()),
                 Err(finding) => {
-                    proposal.wrong.push(finding);
+                    proposal.wrong.push(*finding);
                     continue;
                 }
             },
@@ -85,10 +85,13 @@ pub(super) fn units<'a>(plan: &Plan<'a>, proposal: &mut Proposal) -> Vec<Unit<'a
                 let built_elsewhere = service.untaken.iter().find(|untaken| untaken.key == "build.context");
                 match built_elsewhere {
                     Some(untaken) => {
-                        skip(format!("it is built from another repository ({})", untaken.place), untaken.help)
+                        skip(
+                            format!("it is built from another repository ({})", untaken.place),
+                            untaken.help,
+                        );
                     }
                     None => {
-                        skip(format!("it has neither `image` nor `build` ({place})"), "give it one of them")
+                        skip(format!("it has neither `image` nor `build` ({place})"), "give it one of them");
                     }
                 }
                 continue;
@@ -142,7 +145,7 @@ fn manages_containers(plan: &Plan<'_>, service: &Service) -> Option<(String, &'s
 }
 
 /// The Dockerfile of the folder that is mounted over a stock image: the image that it makes has these sources.
-fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Finding> {
+fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Box<Finding>> {
     const STOCK: [&str; 12] = [
         "node", "python", "php", "ruby", "golang", "rust", "maven", "gradle", "openjdk", "composer", "bun",
         "deno",
@@ -171,11 +174,11 @@ fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Finding>
         service.name,
         shown(&bind.source)
     );
-    Err(Code::ComposeInvalid.error(told).at(bind.place.clone()).help(format!(
+    Err(Box::new(Code::ComposeInvalid.error(told).at(bind.place.clone()).help(format!(
         "write `{}`: FROM {image}, COPY the sources to {}, and the command",
         join(&bind.source, "Dockerfile"),
         bind.at
-    )))
+    ))))
 }
 
 /// The stage that is built: the one that is asked for, unless it only has its sources by a mount.

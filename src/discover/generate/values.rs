@@ -336,10 +336,9 @@ impl<'a> Values<'a> {
             if self.owner(name).is_none()
                 && matches!(variable.fallback, Fallback::Default(_))
                 && variable.given().is_none()
+                && let Some(key) = self.used.get_mut(name)
             {
-                if let Some(key) = self.used.get_mut(name) {
-                    key.known = Some(place.clone());
-                }
+                key.known = Some(place.clone());
             }
             return format!("{OPENED}{name}{CLOSED}");
         }

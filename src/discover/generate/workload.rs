@@ -86,7 +86,7 @@ pub(super) fn objects(
             storage.claims.iter().filter(|name| !known(name)).map(|name| Written::new(DATA, &claim(name))),
         );
     }
-    let template = template(plan, unit, names, &storage, kind, values, notes);
+    let template = template(unit, names, &storage, kind, values, notes);
     let metadata = ObjectMeta {
         annotations: annotations(plan, unit, kind),
         labels: Some(labels(unit)),
@@ -169,8 +169,7 @@ fn annotations(plan: &Plan<'_>, unit: &Unit<'_>, kind: &str) -> Option<BTreeMap<
     for one in &unit.service.after {
         let Some((name, kind, store)) = plan.kinds.get(&one.service) else { continue };
         let waits = match one.condition {
-            Condition::Healthy => true,
-            Condition::Completed => true,
+            Condition::Healthy | Condition::Completed => true,
             Condition::Started => *store,
         };
         if waits {
@@ -204,7 +203,6 @@ fn claim(name: &str) -> PersistentVolumeClaim {
 }
 
 fn template(
-    plan: &Plan<'_>,
     unit: &Unit<'_>,
     names: &Names,
     storage: &Storage,
@@ -223,7 +221,7 @@ fn template(
             security_context: pod_security(unit, storage, notes),
             host_aliases: host_aliases(unit, notes),
             termination_grace_period_seconds: unit.service.grace.and_then(|grace| i64::try_from(grace).ok()),
-            containers: vec![container(plan, unit, names, storage, values, notes)],
+            containers: vec![container(unit, names, storage, values, notes)],
             volumes: (!volumes.is_empty()).then_some(volumes),
             ..PodSpec::default()
         }),

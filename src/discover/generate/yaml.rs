@@ -34,7 +34,7 @@ pub(super) fn file(head: &str, objects: &[Written]) -> String {
             text.push_str("---\n");
         }
         for line in object.comment.lines() {
-            text.push_str(&format!("# {line}\n"));
+            text.extend(["# ", line, "\n"]);
         }
         let options =
             serde_saphyr::ser_options! { compact_list_indent: false, folded_wrap_chars: usize::MAX };

@@ -39,9 +39,10 @@ pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build
     let args = node.get("args").map(short::as_map);
     let args = args.iter().flat_map(|args| args.entries()).filter_map(|entry| {
         // Without a value it is the caller's; `.env` counts, the rest of the environment does not.
-        let value = match entry.node.is_null() {
-            true => entry.node.scope.values.get(&entry.key).cloned(),
-            false => entry.node.text(),
+        let value = if entry.node.is_null() {
+            entry.node.scope.values.get(&entry.key).cloned()
+        } else {
+            entry.node.text()
         };
         Some((entry.key.clone(), value?))
     });

@@ -8,13 +8,7 @@ use crate::discover::compose::Mounted;
 use crate::discover::compose::Source;
 
 impl Storage {
-    pub(super) fn secret(
-        &mut self,
-        plan: &Plan<'_>,
-        unit: &Unit<'_>,
-        mounted: &Mounted,
-        values: &mut Values<'_>,
-    ) {
+    pub(super) fn secret(&mut self, plan: &Plan<'_>, mounted: &Mounted, values: &mut Values<'_>) {
         let Some(shared) = plan.compose.secrets.get(&mounted.source) else { return };
         let key: String = mounted
             .source
@@ -34,7 +28,6 @@ impl Storage {
             Source::Variable(name) => name.clone(),
             Source::External => key.to_ascii_uppercase().replace(['-', '.'], "_"),
         };
-        let _ = unit;
         self.mount("secret-files", &mounted.at, Some(key.clone()), true);
         self.items.insert(key, values.secret());
     }

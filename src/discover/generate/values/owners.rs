@@ -153,7 +153,7 @@ pub(super) fn of_url<'o>(owners: &'o [Owner], url: &str, found: &str) -> Option<
     let root = host_and_user(url).is_some_and(|(_, user)| user == "root");
     let mut all: Vec<&Owner> = owners.iter().filter(fits).collect();
     all.sort_by_key(|owner| (!mine(owner), owner.variable.contains("ROOT") != root));
-    all.into_iter().find(|owner| mine(owner) || host.is_none_or(|host| host.is_empty()))
+    all.into_iter().find(|owner| mine(owner) || host.is_none_or(str::is_empty))
 }
 
 /// `%40` → `@`.
@@ -196,12 +196,13 @@ fn elsewhere(plan: &Plan<'_>, units: &[Unit<'_>], owner: &Owner) -> Vec<String> 
         }
         for volume in &unit.service.volumes {
             let Volume::Bind(bind) = volume else { continue };
-            let inside: Vec<&str> = match tree.files.contains(&bind.source) {
-                true => vec![bind.source.as_str()],
-                false if !bind.elsewhere && tree.has_folder(&bind.source) && !bind.source.is_empty() => {
-                    tree.below(&bind.source).collect()
-                }
-                false => Vec::new(),
+            let folder = !bind.elsewhere && !bind.source.is_empty() && tree.has_folder(&bind.source);
+            let inside: Vec<&str> = if tree.files.contains(&bind.source) {
+                vec![bind.source.as_str()]
+            } else if folder {
+                tree.below(&bind.source).collect()
+            } else {
+                Vec::new()
             };
             for path in inside {
                 if tree.text(path).is_some_and(|text| holds_word(text, literal) && holds(text, literal)) {

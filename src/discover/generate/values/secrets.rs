@@ -129,7 +129,7 @@ impl Values<'_> {
         };
         if !known.is_empty() {
             let places = known.into_iter().collect::<Vec<_>>().join(", ");
-            help.push_str(&format!("; compose has values in {places}"));
+            help = format!("{help}; compose has values in {places}");
         }
         proposal.first.push(help.clone());
         proposal.notes.push((format!("`{path}` has to give {list}"), help));
@@ -143,16 +143,14 @@ impl Values<'_> {
         if !there {
             keys = example.as_deref().and_then(|path| tree.text(path)).map(keys::keys).unwrap_or_default();
             let list = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-            let told = match keys.is_empty() {
-                true => format!(
-                    "`{}` is not there; compose does not start without it ({})",
-                    file.path, file.place
-                ),
-                false => format!("`{}` is not there; it has to give {list} ({})", file.path, file.place),
+            let told = if keys.is_empty() {
+                format!("`{}` is not there; compose does not start without it ({})", file.path, file.place)
+            } else {
+                format!("`{}` is not there; it has to give {list} ({})", file.path, file.place)
             };
             let help = match &example {
                 Some(example) => format!("`cp {example} {}` and fill it in, before `todo up`", file.path),
-                None => format!("write it with a line `KEY=value` for each variable, before `todo up`"),
+                None => "write it with a line `KEY=value` for each variable, before `todo up`".to_owned(),
             };
             proposal.first.push(help.clone());
             proposal.notes.push((told, help));
