@@ -1,6 +1,6 @@
 //! Objects → running: applied, watched until healthy, explained where they are not, taken away.
 //!
-//! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), [`room`] (what is left for it),
+//! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), [`capacity`] (what is left for it),
 //! `decide` (what to do about each object), [`apply`] (doing it), [`settle`] (what is no longer wanted), [`remove`]
 //! (taking it away).
 //! Watching: [`snapshot`] (what is known of the cluster), [`health`] and [`blame`] (what that means, pure), [`judge`]
@@ -11,9 +11,9 @@
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
 
 pub mod apply;
-pub mod awake;
 mod barrier;
 pub mod blame;
+pub mod capacity;
 #[cfg(test)]
 mod cases;
 pub mod compare;
@@ -26,6 +26,7 @@ pub mod explain;
 #[cfg(test)]
 mod fake_api;
 mod field;
+pub mod forced_rollback;
 pub mod foreign;
 mod gone;
 pub mod health;
@@ -53,7 +54,6 @@ pub mod restart;
 mod retry;
 pub mod revision;
 pub mod rollout;
-pub mod room;
 pub mod secrets;
 mod sequence;
 pub mod settle;
@@ -62,8 +62,8 @@ pub mod status;
 mod survey;
 pub mod target;
 pub mod tenants;
-pub mod unstick;
 mod until;
 pub mod usage;
+pub mod wait_for_fresh_status;
 mod wire;
 mod write;

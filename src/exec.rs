@@ -438,14 +438,14 @@ mod tests {
     use crate::event::Sink;
     use crate::fault::Kind;
     use crate::run::Run;
-    use crate::signal::Asker;
     use crate::signal::Cancel;
+    use crate::signal::CancelHandle;
     use crate::world::World;
     use std::sync::Arc;
     use std::time::Duration;
     use std::time::Instant;
 
-    fn run() -> (Asker, Run) {
+    fn run() -> (CancelHandle, Run) {
         let (asker, cancel) = Cancel::new();
         let (sink, _) = Sink::new();
         let world = Arc::new(World::fake("/", [("PATH", "/usr/bin:/bin")]));

@@ -1,7 +1,7 @@
 //! The order of things: one file a command, a screen each.
 //!
 //! Not a framework of steps: what a step needs is what the step before returned. The flows alone know the order, and
-//! turn what one room says into what the next one asks for; the rooms never know one another.
+//! pass on what one module returns to the next; these modules never know one another.
 
 mod alive;
 mod back;

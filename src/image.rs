@@ -1,12 +1,13 @@
 //! Source → an image that every node has.
 //!
-//! Read `context` and `key` for what decides an image, [`workshop`] for what is done about one image, [`build`] and
+//! Read `context` and `key` for what decides an image, [`builder`] for what is done about one image, [`build`] and
 //! [`session`] for how, [`failure`] for what is said when it fails. No state of its own: the engine that has the images is the
 //! state, so a node that was deleted heals itself.
 
 pub mod budget;
 pub mod build;
 pub mod build_secrets;
+pub mod builder;
 pub mod classic;
 pub mod clear;
 pub mod context;
@@ -36,7 +37,6 @@ pub mod sweep;
 pub mod tags;
 mod threads;
 pub mod warn;
-pub mod workshop;
 
 use crate::docker;
 use crate::event::Code;
@@ -45,8 +45,8 @@ use crate::event::Outcome;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::image::builder::Builder;
 use crate::image::survey::Surveyed;
-use crate::image::workshop::Workshop;
 use crate::project::name::ImageName;
 use crate::project::name::ImageOwner;
 use crate::run::Run;
@@ -142,7 +142,7 @@ pub async fn make(
     surveyed: &[Surveyed],
 ) -> Result<Vec<Built>> {
     run.or_stopped(async {
-        let workshop = Workshop::open(run, project, to, surveyed).await?;
+        let builder = Builder::open(run, project, to, surveyed).await?;
         let mut ended: BTreeMap<ImageName, Ended> = BTreeMap::new();
         let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
         let mut running = FuturesUnordered::new();
@@ -151,9 +151,9 @@ pub async fn make(
             for image in waiting {
                 match ready(image, &ended) {
                     Ready::Yes(needs) => {
-                        let workshop = &workshop;
+                        let builder = &builder;
                         running.push(
-                            async move { (image.image.name.clone(), workshop.make(image, needs).await) },
+                            async move { (image.image.name.clone(), builder.make(image, needs).await) },
                         );
                     }
                     Ready::Never(failed) => {
@@ -182,7 +182,7 @@ pub async fn look(
     surveyed: &[Surveyed],
 ) -> Result<Vec<Looked>> {
     run.or_stopped(async {
-        let workshop = Workshop::open(run, project, to, surveyed).await?;
+        let builder = Builder::open(run, project, to, surveyed).await?;
         let mut looked: BTreeMap<ImageName, Looked> = BTreeMap::new();
         let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
         while !waiting.is_empty() {
@@ -192,7 +192,7 @@ pub async fn look(
                 return Err(circle(&later));
             }
             let found =
-                futures::future::try_join_all(now.iter().map(|image| workshop.look(image, &looked))).await?;
+                futures::future::try_join_all(now.iter().map(|image| builder.look(image, &looked))).await?;
             looked.extend(found.into_iter().map(|looked| (looked.name.clone(), looked)));
             waiting = later;
         }

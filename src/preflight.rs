@@ -3,11 +3,11 @@
 //! Not a gate for its own sake: what a run will not need is not asked for. A profile that runs needs no minikube, and one
 //! that exists has its memory already. [`doctor`] asks for everything.
 
+mod capacity;
 mod engine;
 mod files;
 mod program;
 mod rights;
-mod room;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
@@ -111,12 +111,12 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
     if let Ok((address, engine)) = &reached {
         let facts = engine::Facts::of(engine, address).await;
         if docker && (everything || !known.exists()) {
-            findings.extend(room::check(asked, &facts, rights::forced(world)));
+            findings.extend(capacity::check(asked, &facts, rights::forced(world)));
         }
         if docker && !running {
-            findings.extend(room::disk(&facts, world, !known.exists()));
+            findings.extend(capacity::disk(&facts, world, !known.exists()));
         }
-        findings.extend(room::watches(&facts));
+        findings.extend(capacity::watches(&facts));
         if everything {
             findings.push(facts.told(address));
         }

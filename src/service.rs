@@ -23,8 +23,8 @@ pub mod ingress;
 pub mod listening;
 mod once;
 mod opened;
-mod prover;
 mod tls;
+mod verify;
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -38,7 +38,7 @@ use crate::project::Expect;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use crate::run::Run;
-use blame::Trouble;
+use blame::Unreachable;
 use candidate::Candidate;
 use candidate::Live;
 use candidate::candidates;
@@ -55,13 +55,13 @@ use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use once::once;
 pub use opened::Opened;
-use prover::Prover;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
+use verify::Prover;
 
 /// How the cluster's node may be reached from here.
 #[derive(Debug, Clone, Default)]
@@ -80,7 +80,7 @@ pub struct Reach {
 
 /// A service that answered.
 #[derive(Debug)]
-pub struct Proved {
+pub struct VerifiedUrl {
     /// The Service.
     pub service: ObjectName,
     /// The URL that answered.
@@ -148,7 +148,7 @@ const LISTING: Duration = Duration::from_secs(10);
 /// Without `declared` services the one that is made to be opened is found among `objects`; none at all is fine.
 /// Events go to [`crate::event::Step::Service`], one item a service. Fails with [`Kind::Service`] and a finding for each service that
 /// gave a wrong answer or none before `deadline`.
-pub async fn prove(
+pub async fn verify(
     run: &Run,
     client: &Client,
     namespace: &Namespace,
@@ -156,7 +156,7 @@ pub async fn prove(
     declared: &[project::Service],
     objects: &[Object],
     deadline: Instant,
-) -> Result<Vec<Proved>> {
+) -> Result<Vec<VerifiedUrl>> {
     let work = async {
         let candidates = find(client, namespace, declared, objects).await?;
         end_unwanted(run, reach, |record| {
@@ -165,8 +165,8 @@ pub async fn prove(
             candidates.iter().any(wants)
         })
         .await;
-        let prover = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
-        let answered = prover.all(&candidates).await?;
+        let verify = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
+        let answered = verify.all(&candidates).await?;
         let used: Vec<&str> = answered.iter().filter_map(|one| one.forward.as_ref()?.key()).collect();
         end_unwanted(run, reach, |record| used.contains(&record.spec.key().as_str())).await;
         Ok(answered)
@@ -272,8 +272,8 @@ where
 /// What one try said.
 enum Said {
     Right(Answer),
-    NotYet(Trouble),
-    Wrong(Trouble),
+    NotYet(Unreachable),
+    Wrong(Unreachable),
     Unreachable(String),
 }
 
@@ -287,13 +287,13 @@ async fn say(candidate: &Candidate, question: &Question, pace: Pace) -> (Questio
                 // What proxies, kube-proxy and an ingress controller say of an application that is still coming up.
                 let not_yet =
                     matches!(answer.status, 502..=504) || answer.status == 404 && candidate.ingress.is_some();
-                let trouble = Trouble::Wrong(answer, why);
+                let trouble = Unreachable::Wrong(answer, why);
                 if not_yet { Said::NotYet(trouble) } else { Said::Wrong(trouble) }
             }
         },
         Err(NoAnswer::Unreachable(why)) => Said::Unreachable(why),
-        Err(wrong @ (NoAnswer::Garbled(_) | NoAnswer::Tls(_))) => Said::Wrong(Trouble::None(wrong)),
-        Err(none) => Said::NotYet(Trouble::None(none)),
+        Err(wrong @ (NoAnswer::Garbled(_) | NoAnswer::Tls(_))) => Said::Wrong(Unreachable::None(wrong)),
+        Err(none) => Said::NotYet(Unreachable::None(none)),
     };
     (question, said)
 }

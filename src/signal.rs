@@ -34,11 +34,11 @@ pub struct Cancel {
 
 /// The end that asks.
 #[derive(Debug)]
-pub struct Asker {
+pub struct CancelHandle {
     ask: watch::Sender<Option<Kind>>,
 }
 
-impl Asker {
+impl CancelHandle {
     /// Asks the run to stop, for [`Kind::Interrupted`] or [`Kind::Terminated`]. Returns whether it was asked before.
     pub fn ask(&self, kind: Kind) -> bool {
         let before = self.ask.send_replace(Some(kind));
@@ -49,9 +49,9 @@ impl Asker {
 impl Cancel {
     /// A handle on a run that has not been asked to stop, and the end that asks.
     #[must_use]
-    pub fn new() -> (Asker, Cancel) {
+    pub fn new() -> (CancelHandle, Cancel) {
         let (ask, asked) = watch::channel(None);
-        (Asker { ask }, Cancel { asked })
+        (CancelHandle { ask }, Cancel { asked })
     }
 
     /// Waits until the run is asked to stop, for ever if it never is.
@@ -88,7 +88,12 @@ pub enum Hangup {
 /// the runtime of the run, is stuck. Then `stuck` is called before, to tell that the run was stopped.
 ///
 /// On a thread of its own: a run that is held up by a reader of its output who does not read must still be ended.
-pub fn listen(asker: Asker, on_hangup: Hangup, work: Handle, stuck: impl FnOnce(Fault) + Send + 'static) {
+pub fn listen(
+    asker: CancelHandle,
+    on_hangup: Hangup,
+    work: Handle,
+    stuck: impl FnOnce(Fault) + Send + 'static,
+) {
     // Before the first handler is there, and with it the old disposition gone.
     #[cfg(unix)]
     let ignored = ignored::Ignored::of_this_process();

@@ -26,13 +26,13 @@ fn sources() -> BTreeMap<PathBuf, String> {
 }
 
 /// `src/image/session.rs` → `image`.
-fn room(path: &Path) -> String {
+fn module(path: &Path) -> String {
     let first = path.components().nth(1).unwrap().as_os_str().to_string_lossy().into_owned();
     first.trim_end_matches(".rs").to_owned()
 }
 
 #[test]
-fn rooms_know_only_whom_they_may_know() {
+fn modules_use_only_what_they_may_use() {
     const GROUND: [&str; 2] = ["event", "fault"];
     const GIVEN: [&str; 16] = [
         "clock", "event", "fault", "file", "project", "manifest", "exec", "world", "run", "signal",
@@ -70,13 +70,13 @@ fn rooms_know_only_whom_they_may_know() {
     ]);
     let mut wrong = Vec::new();
     for (path, text) in sources() {
-        let room = room(&path);
-        let Some(allowed) = may_know.get(room.as_str()) else { continue };
+        let module = module(&path);
+        let Some(allowed) = may_know.get(module.as_str()) else { continue };
         for line in text.lines().map(str::trim) {
             let Some(rest) = line.strip_prefix("use crate::") else { continue };
             let other = rest.split([':', ';']).next().unwrap_or_default();
-            if other != room && !allowed.contains(&other) {
-                wrong.push(format!("{}: {room} may not know {other}: {line}", path.display()));
+            if other != module && !allowed.contains(&other) {
+                wrong.push(format!("{}: {module} may not know {other}: {line}", path.display()));
             }
         }
     }

@@ -130,7 +130,7 @@ pub async fn apply(
 ) -> fault::Result<Applied> {
     let work = run.or_stopped(Box::pin(async {
         let prepared = survey::prepare(run, target, objects).await?;
-        let (wanted, first) = (&prepared.wanted, first_inventory()?);
+        let (wanted, first) = (&prepared.wanted, empty_inventory()?);
         let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
         let first_charts = options.charts && !knows_charts(survey.stored.as_ref());
         let record = survey.permit.record;
@@ -151,7 +151,7 @@ pub async fn apply(
 }
 
 /// The inventory of a project that has none yet. Made before anything is decided, because its salt goes into pod templates.
-pub(crate) fn first_inventory() -> fault::Result<Inventory> {
+pub(crate) fn empty_inventory() -> fault::Result<Inventory> {
     Inventory::new()
         .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot begin an inventory".to_owned())
 }
@@ -245,7 +245,7 @@ pub(crate) fn done(
 }
 
 /// Writes down everything that this run may make, before it makes any of it.
-pub(crate) async fn superset(
+pub(crate) async fn record_intended(
     run: &Run,
     target: &Target,
     wire: &Wire,

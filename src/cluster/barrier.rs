@@ -14,7 +14,7 @@ use crate::cluster::kind;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::retry::patience;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::rollout;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
@@ -53,7 +53,7 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
     let kind = kind::core("Namespace");
     let told = || tell(run, Step::Apply, "namespace");
     // Created, not applied: one that is there after all is somebody else's, and gets no mark.
-    persist(told(), || async {
+    retry(told(), || async {
         match wire.create(&kind, None, &body, false).await {
             Err(failure) if failure.is_there() => Ok(()),
             made => made.map(drop),
@@ -188,7 +188,7 @@ pub(crate) async fn brought(
             let item = object.id().to_string();
             tell(run, Step::Apply, &item)("until its CRD is registered".to_owned());
             let version = object.api_version().rsplit('/').next().unwrap_or_default();
-            while persist(tell(run, Step::Apply, &item), || {
+            while retry(tell(run, Step::Apply, &item), || {
                 kind::ask(&wire, object.group(), version, object.kind())
             })
             .await

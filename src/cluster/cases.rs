@@ -5,7 +5,7 @@ use crate::cluster::health::Known;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::limits::Limits;
-use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::KubeEvent;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::tenants::Tenants;
 use crate::event::Place;
@@ -42,7 +42,7 @@ struct HealthCase {
     #[serde(default)]
     known: KnownCase,
     #[serde(default)]
-    around: Vec<Value>,
+    snapshot: Vec<Value>,
     health: String,
     reason: Option<String>,
     message: Option<String>,
@@ -62,7 +62,7 @@ struct KnownCase {
 #[test]
 fn health_is_as_the_tables_say() {
     for (table, case) in tables::<HealthCase>("health") {
-        let around = Snapshot::of(&case.around);
+        let snapshot = Snapshot::of(&case.snapshot);
         let known = Known {
             generation: case.known.generation,
             before: case.known.before.as_ref(),
@@ -70,7 +70,7 @@ fn health_is_as_the_tables_say() {
             since: case.known.seconds_since_write.map(SignedDuration::from_secs),
             changed: case.known.seconds_since_write.is_some(),
             now: case.known.now,
-            around: Some(&around),
+            snapshot: Some(&snapshot),
         };
         let verdict = health::judge(&case.object, known);
         let name = format!("{table}: {}", case.case);
@@ -206,7 +206,7 @@ fn scene(case: &BlameCase, look: &Look, second: i64) -> Snapshot {
                 json!({"type": "Warning", "involvedObject": {"uid": about, "fieldPath": "spec.containers{web}"}}),
                 event,
             );
-            snapshot.heard(&format!("{number}"), Happening::read(&whole));
+            snapshot.heard(&format!("{number}"), KubeEvent::read(&whole));
         }
     }
     (snapshot.nodes, snapshot.tenants) = (case.nodes.clone(), case.tenants.as_ref().map(Tenants::of));

@@ -1,7 +1,7 @@
 //! What `up` would do to the cluster, without doing it.
 
 use crate::cluster::apply::ApplyOptions;
-use crate::cluster::apply::first_inventory;
+use crate::cluster::apply::empty_inventory;
 use crate::cluster::decide::Allowed;
 use crate::cluster::decide::Todo;
 use crate::cluster::decide::decide;
@@ -76,7 +76,7 @@ pub async fn compare(
         let Prepared { wanted, later } = survey::prepare(run, target, objects).await?;
         let mut survey = survey::look(run, target, &wanted).await?;
         survey::permit(target, &mut survey, &wanted, options.adopt)?;
-        let wanted = survey::followed(&wanted, &survey, &first_inventory()?);
+        let wanted = survey::followed(&wanted, &survey, &empty_inventory()?);
         let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
         let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
         let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;

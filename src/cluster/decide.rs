@@ -14,9 +14,9 @@ use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::migrate;
 use crate::cluster::refusal;
-use crate::cluster::retry::OnTheWay;
+use crate::cluster::retry::ExpectedObjects;
 use crate::cluster::retry::patience;
-use crate::cluster::retry::persist_for;
+use crate::cluster::retry::retry_for;
 use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
@@ -89,16 +89,16 @@ struct Asking<'a> {
     target: &'a Target,
     sets: Sets,
     wire: Wire,
-    on_the_way: OnTheWay,
+    expected: ExpectedObjects,
 }
 
 impl Asking<'_> {
     async fn dry_run(&self, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
         let told = tell(self.run, Step::Apply, &wanted.id.to_string());
         // A webhook of the set has no pods before the set is written: nobody waits for it yet.
-        let patience = |failure: &Failure| patience(failure).filter(|_| !self.on_the_way.explain(failure));
+        let patience = |failure: &Failure| patience(failure).filter(|_| !self.expected.explain(failure));
         let ask = || self.wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how);
-        persist_for(patience, told, ask).await
+        retry_for(patience, told, ask).await
     }
 }
 
@@ -117,7 +117,7 @@ pub(crate) async fn decide(
         target,
         sets,
         wire: target.wire(),
-        on_the_way: OnTheWay::among(wanted.iter().map(|w| &w.id)),
+        expected: ExpectedObjects::among(wanted.iter().map(|w| &w.id)),
     };
     let all: Vec<Result<Decided, Vec<Finding>>> = stream::iter(wanted)
         .map(|wanted| {
@@ -280,7 +280,7 @@ async fn of_live(
             decided.live = Some(live);
             return Ok(decided);
         } else if status.code == 400 && status.message.contains("dry run")
-            || asking.on_the_way.explain(&failure)
+            || asking.expected.explain(&failure)
         {
             // A webhook with side effects, or one whose pods this run brings up: what would change cannot be known
             // before it is done.

@@ -10,7 +10,7 @@ use crate::cluster::order::Order;
 use crate::cluster::order::Turn;
 use crate::cluster::phase::owns_pods;
 use crate::cluster::refusal::annotation;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Member;
 use crate::cluster::survey::uid_of;
@@ -29,16 +29,16 @@ use futures::stream;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Deletes `doomed` and waits until all of it is gone, one phase after the other.
+/// Deletes `terminal` and waits until all of it is gone, one phase after the other.
 pub(crate) async fn delete(
     run: &Run,
     wire: &Wire,
     step: Step,
-    doomed: BTreeMap<ObjectId, Member>,
+    terminal: BTreeMap<ObjectId, Member>,
 ) -> fault::Result<Vec<ObjectId>> {
-    let order = Order::of(doomed.iter().map(|(id, member)| (id, &*member.object)));
+    let order = Order::of(terminal.iter().map(|(id, member)| (id, &*member.object)));
     let mut turns: BTreeMap<(Turn, bool), Vec<(ObjectId, Member)>> = BTreeMap::new();
-    for (id, member) in doomed {
+    for (id, member) in terminal {
         // A namespace goes after the CRDs: their objects may be in it.
         turns.entry((order.turn(&id), id.kind != "Namespace")).or_default().push((id, member));
     }
@@ -85,7 +85,7 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
     };
     // One that is being deleted already goes in the way that whoever deletes it has chosen.
     let stays = !member.object["metadata"]["deletionTimestamp"].is_null()
-        || persist(
+        || retry(
             |why| item.waiting(why),
             || wire.delete(&member.kind, namespace, &id.name, uid, propagation),
         )
@@ -93,7 +93,7 @@ async fn one(run: &Run, wire: &Wire, step: Step, id: &ObjectId, member: &Member)
         .map_err(refused)?;
     if stays {
         item.waiting("until it is gone");
-        let left = persist(
+        let left = retry(
             |why| item.waiting(why),
             || gone(wire, &member.kind, id, uid, GONE, |held| item.waiting(held)),
         );
@@ -110,7 +110,7 @@ fn flag(namespace: Option<&str>) -> String {
 }
 
 /// Whether an object asks to stay when it is no longer wanted, in the words of any tool that people come from.
-pub(crate) fn asks_to_stay(object: &Value) -> Option<&'static str> {
+pub(crate) fn keep_annotation(object: &Value) -> Option<&'static str> {
     let has = |name: &str, value: &str| {
         annotation(object, name).is_some_and(|found| found.split(',').any(|part| part.trim() == value))
     };
@@ -139,8 +139,8 @@ pub(crate) fn is_controlled(object: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::asks_to_stay;
     use super::is_controlled;
+    use super::keep_annotation;
     use serde_json::json;
 
     #[test]
@@ -151,10 +151,10 @@ mod tests {
             ("argocd.argoproj.io/sync-options", "Validate=false,Prune=false"),
             ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
         ] {
-            assert_eq!(asks_to_stay(&json!({"metadata": {"annotations": {name: value}}})), Some(name));
+            assert_eq!(keep_annotation(&json!({"metadata": {"annotations": {name: value}}})), Some(name));
         }
-        assert_eq!(asks_to_stay(&json!({"metadata": {"annotations": {"todo.dev/keep": "false"}}})), None);
-        assert_eq!(asks_to_stay(&json!({"metadata": {}})), None);
+        assert_eq!(keep_annotation(&json!({"metadata": {"annotations": {"todo.dev/keep": "false"}}})), None);
+        assert_eq!(keep_annotation(&json!({"metadata": {}})), None);
     }
 
     #[test]

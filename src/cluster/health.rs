@@ -172,8 +172,8 @@ pub struct Known<'a> {
     pub changed: bool,
     /// When the object was looked at.
     pub now: Option<Timestamp>,
-    /// The objects around it.
-    pub around: Option<&'a Snapshot>,
+    /// The cluster around it.
+    pub snapshot: Option<&'a Snapshot>,
 }
 
 /// The reason of a custom resource in whose status nothing is understood.

@@ -6,7 +6,7 @@
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::done;
 use crate::cluster::inventory;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::uid_of;
@@ -70,7 +70,7 @@ pub async fn forget(run: &Run, target: &Target, namespace: &str, name: &str) -> 
         let (kind, secret_name) =
             (inventory::secrets(), secret["metadata"]["name"].as_str().unwrap_or_default());
         let told = tell(run, Step::Apply, "Helm's release");
-        let gone = persist(told, || {
+        let gone = retry(told, || {
             wire.delete(&kind, Some(namespace), secret_name, uid_of(&secret), Propagation::Background)
         });
         gone.await.map_err(|failure| unreadable(failure, "cannot make Helm forget its release"))?;
@@ -83,7 +83,7 @@ async fn secrets(run: &Run, target: &Target, namespace: &str, name: &str) -> fau
     let (kind, selector) = (inventory::secrets(), format!("owner=helm,name={name}"));
     run.or_stopped(async {
         let told = tell(run, Step::Apply, "Helm's releases");
-        let listed = persist(told, || wire.list(&kind, Some(namespace), &selector)).await;
+        let listed = retry(told, || wire.list(&kind, Some(namespace), &selector)).await;
         listed.map_err(|failure| unreadable(failure, "cannot see whether Helm has a release of that name"))
     })
     .await
@@ -138,7 +138,7 @@ pub async fn observe(
     let mut seen = Vec::new();
     for one in prepared.wanted {
         let told = tell(run, Step::Apply, &one.id.to_string());
-        let live = persist(told, || wire.get(&one.kind, one.namespace(), &one.id.name)).await;
+        let live = retry(told, || wire.get(&one.kind, one.namespace(), &one.id.name)).await;
         let Some(after) =
             live.map_err(|failure| unreadable(failure, "cannot look at the release's objects"))?
         else {

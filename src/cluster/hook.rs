@@ -6,14 +6,14 @@
 use crate::cluster::apply::done;
 use crate::cluster::apply::refusals;
 use crate::cluster::barrier;
-use crate::cluster::delete::asks_to_stay;
 use crate::cluster::delete::delete;
+use crate::cluster::delete::keep_annotation;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::kind;
 use crate::cluster::lock;
 use crate::cluster::refusal;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::rollout;
 use crate::cluster::rollout::Limits;
 use crate::cluster::survey;
@@ -48,11 +48,11 @@ pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Resu
 }
 
 /// Makes the project's namespace if it is not there, for what has to run or lie in it before anything is applied.
-pub async fn ground(run: &Run, target: &Target) -> fault::Result<()> {
+pub async fn ensure_namespace(run: &Run, target: &Target) -> fault::Result<()> {
     let wire = target.wire();
     let (namespaces, home) = (kind::core("Namespace"), target.namespace.as_str());
     run.or_stopped(async {
-        let there = persist(tell(run, Step::Apply, "namespace"), || wire.get(&namespaces, None, home));
+        let there = retry(tell(run, Step::Apply, "namespace"), || wire.get(&namespaces, None, home));
         match there.await.map_err(|failure| unreadable(failure, "cannot look for the namespace"))? {
             Some(_) => Ok(()),
             None => barrier::make_namespace(run, &wire, target).await,
@@ -119,13 +119,13 @@ async fn run_one(
 /// Deletes what hooks have left.
 pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> fault::Result<()> {
     let wire = target.wire();
-    let mut doomed = BTreeMap::new();
+    let mut terminal = BTreeMap::new();
     for entry in left {
         let (kind, id) = (entry.kind(), &entry.id);
         let told = tell(run, Step::Remove, &id.to_string());
-        let live = persist(told, || wire.get(&kind, id.namespace.as_deref(), &id.name)).await;
+        let live = retry(told, || wire.get(&kind, id.namespace.as_deref(), &id.name)).await;
         let live = live.map_err(|failure| unreadable(failure, "cannot look for what hooks have left"))?;
-        if let Some(live) = live.filter(|live| is_ours(target, live) && asks_to_stay(live).is_none()) {
+        if let Some(live) = live.filter(|live| is_ours(target, live) && keep_annotation(live).is_none()) {
             if id.kind == "PersistentVolumeClaim" && !purge {
                 let item = run.sink.item(Step::Remove, id.to_string());
                 item.finish(
@@ -133,11 +133,11 @@ pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> f
                     Some("its data is kept; `todo down --purge` deletes it".to_owned()),
                 );
             } else {
-                doomed.insert(id.clone(), Member { kind, object: live.into() });
+                terminal.insert(id.clone(), Member { kind, object: live.into() });
             }
         }
     }
-    run.or_stopped(delete(run, &wire, Step::Remove, doomed)).await.map(drop)
+    run.or_stopped(delete(run, &wire, Step::Remove, terminal)).await.map(drop)
 }
 
 fn is_ours(target: &Target, live: &Value) -> bool {
@@ -176,7 +176,7 @@ async fn begin(run: &Run, target: &Target, wire: &Wire, one: &Wanted, hook: &Hoo
     }
     let how = How { dry_run: false, force: true };
     let told = tell(run, Step::Apply, &one.id.to_string());
-    persist(told, || wire.apply(&one.kind, one.namespace(), MANAGER, &one.object.value, how))
+    retry(told, || wire.apply(&one.kind, one.namespace(), MANAGER, &one.object.value, how))
         .await
         .map_err(|failure| refusals(refusal::findings(&one.object, &failure), 1))
 }
@@ -237,7 +237,7 @@ fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
 
 async fn live(run: &Run, wire: &Wire, one: &Wanted) -> fault::Result<Option<Value>> {
     let told = tell(run, Step::Apply, &one.id.to_string());
-    persist(told, || wire.get(&one.kind, one.namespace(), &one.id.name))
+    retry(told, || wire.get(&one.kind, one.namespace(), &one.id.name))
         .await
         .map_err(|failure| unreadable(failure, "cannot look for an earlier hook"))
 }
@@ -251,7 +251,7 @@ async fn take_away(run: &Run, wire: &Wire, one: &Wanted) -> fault::Result<()> {
 
 /// Why an object is not deleted, whatever its policy: with a CRD every object of its kind would go.
 fn stays(live: &Value) -> Option<&'static str> {
-    if live["kind"] == "CustomResourceDefinition" { Some("it is a CRD") } else { asks_to_stay(live) }
+    if live["kind"] == "CustomResourceDefinition" { Some("it is a CRD") } else { keep_annotation(live) }
 }
 
 async fn remove(run: &Run, wire: &Wire, one: &Wanted, live: Value) -> fault::Result<()> {

@@ -1,6 +1,6 @@
 //! What is ours: a Secret that lists every object which this project has, or may have, made.
 //!
-//! Not the state of the objects; the cluster has that. The list is a superset before the first write of a run and
+//! Not the state of the objects; the cluster has that. The list names more than there is from before the first write of a run on and
 //! exact only after a good one, so an interruption at any point leaves nothing that `down` would not find.
 //! The Secret is an ApplySet parent, too (KEP-3659), so that other tools see whose the objects are.
 

@@ -1,17 +1,17 @@
 //! From looks at the cluster to verdicts: the memory between two looks, and nothing else.
 //!
 //! Pure: [`Judge::observe`] is given the time and a [`Snapshot`]; it says how well each object is, what else it would
-//! need to know, and [`Judge::decide`] whether to go on. Graces run from the first look that showed the trouble, by our
+//! need to know, and [`Judge::decide`] whether to go on. Graces run from the first look that showed the problem, by our
 //! own clock: a node's clock may be wrong by hours after a laptop slept.
 
 pub mod annotation;
 pub mod crash;
-mod doom;
 pub mod limits;
+mod problem;
 mod progress;
 pub mod report;
 mod steady;
-mod trouble;
+mod terminal;
 
 use crate::cluster::blame::Symptom;
 use crate::cluster::blame::signal::Signal;
@@ -53,20 +53,20 @@ pub struct Subject {
 
 /// A symptom, whose, and since when.
 #[derive(Debug, Clone)]
-struct Trouble {
+struct Problem {
     symptom: Symptom,
     /// The pod that has it; empty for the subject itself.
     pod: Option<ObjectId>,
     since: Timestamp,
-    doomed: bool,
+    terminal: bool,
 }
 
 #[derive(Debug)]
 struct Track {
     subject: Subject,
     judgement: Judgement,
-    troubles: Vec<Trouble>,
-    doomed: bool,
+    problems: Vec<Problem>,
+    terminal: bool,
     fingerprint: String,
     moved: Timestamp,
     /// When it was last seen on its way.
@@ -80,7 +80,7 @@ impl Track {
         self.judgement.health == Health::Progressing
             && !self.judgement.soft
             && self.judgement.reason != "NotSeen"
-            && self.troubles.iter().all(|trouble| trouble.symptom.signal == Signal::NotReady)
+            && self.problems.iter().all(|problem| problem.symptom.signal == Signal::NotReady)
     }
 
     /// What has just become ready may not be reachable yet: endpoints take a moment.
@@ -93,7 +93,7 @@ impl Track {
     }
 
     fn settled(&self) -> bool {
-        self.doomed || self.judgement.soft || self.judgement.health != Health::Progressing
+        self.terminal || self.judgement.soft || self.judgement.health != Health::Progressing
     }
 }
 
@@ -108,7 +108,7 @@ struct Seen {
     since: Timestamp,
     reason: String,
     times: u32,
-    doomed: bool,
+    terminal: bool,
 }
 
 /// What the judge would like to know, and cannot see in a snapshot of watches.
@@ -146,18 +146,18 @@ pub struct Judge {
     limits: Limits,
     began: Timestamp,
     seen: HashMap<Key, Seen>,
-    latched: HashMap<(String, String), (Signal, String)>,
+    sticky: HashMap<(String, String), (Signal, String)>,
     /// Containers of which the kernel has ended a run at its memory limit.
     starved: HashSet<(String, String)>,
     /// The last failure that was heard of each container's liveness probe, and when it was heard.
     failing: HashMap<(String, String), (Option<Timestamp>, Timestamp)>,
     crashes: Crashes,
     up_since: HashMap<(String, String, i64), Timestamp>,
-    first_doom: Option<Timestamp>,
+    first_failure: Option<Timestamp>,
     ready_but_soft: Option<Timestamp>,
     needs: Needs,
     /// How many objects were on their way a moment ago.
-    restless: usize,
+    active: usize,
     /// Where the one look is all there will ever be: graces run from what the objects say themselves.
     dump: Option<Dump>,
 }
@@ -189,8 +189,8 @@ impl Judge {
             .map(|subject| Track {
                 subject,
                 judgement: waiting_for_an_answer(),
-                troubles: Vec::new(),
-                doomed: false,
+                problems: Vec::new(),
+                terminal: false,
                 fingerprint: String::new(),
                 moved: now,
                 started: None,
@@ -202,15 +202,15 @@ impl Judge {
             limits,
             began: now,
             seen: HashMap::new(),
-            latched: HashMap::new(),
+            sticky: HashMap::new(),
             starved: HashSet::new(),
             failing: HashMap::new(),
             crashes: Crashes::default(),
             up_since: HashMap::new(),
-            first_doom: None,
+            first_failure: None,
             ready_but_soft: None,
             needs: Needs::default(),
-            restless: 0,
+            active: 0,
             dump: None,
         }
     }
@@ -226,10 +226,10 @@ impl Judge {
     pub fn observe(&mut self, now: Timestamp, snapshot: &Snapshot) -> Vec<Verdict> {
         self.needs = Needs::default();
         let mut present = HashSet::new();
-        self.restless = self.tracks.iter().filter(|track| track.has_just_started(now)).count();
+        self.active = self.tracks.iter().filter(|track| track.has_just_started(now)).count();
         for index in 0..self.tracks.len() {
             let judgement = self.health(index, now, snapshot);
-            let troubles = self.troubles(index, &judgement, now, snapshot, &mut present);
+            let problems = self.problems(index, &judgement, now, snapshot, &mut present);
             let live = snapshot.get(&self.tracks[index].subject.id);
             let (fingerprint, pulling) =
                 live.map_or_else(Default::default, |live| fingerprint(live, &judgement, snapshot));
@@ -237,10 +237,10 @@ impl Judge {
             if fingerprint != track.fingerprint || pulling {
                 track.moved = now;
             }
-            (track.fingerprint, track.pulling, track.judgement, track.troubles) =
-                (fingerprint, pulling, judgement, troubles);
+            (track.fingerprint, track.pulling, track.judgement, track.problems) =
+                (fingerprint, pulling, judgement, problems);
             if track.starting() {
-                self.restless += usize::from(!track.has_just_started(now));
+                self.active += usize::from(!track.has_just_started(now));
                 track.started = Some(now);
             }
         }
@@ -249,12 +249,12 @@ impl Judge {
         let starting = self.tracks.iter().filter(|track| track.starting()).count();
         let moving = self.tracks.iter().filter(moves).count();
         for index in 0..self.tracks.len() {
-            self.condemn(index, now, snapshot, starting, moving);
+            self.mark_terminal(index, now, snapshot, starting, moving);
         }
-        if self.tracks.iter().any(|track| track.doomed) {
-            self.first_doom.get_or_insert(now);
+        if self.tracks.iter().any(|track| track.terminal) {
+            self.first_failure.get_or_insert(now);
         } else {
-            self.first_doom = None;
+            self.first_failure = None;
         }
         self.needs.logs.retain(|need| !need.run.is_empty());
         self.verdicts(snapshot)
@@ -279,9 +279,9 @@ impl Judge {
     pub fn decide(&mut self, now: Timestamp) -> Decision {
         let past =
             |since: Timestamp, limit: std::time::Duration| now.duration_since(since).unsigned_abs() >= limit;
-        if let Some(first) = self.first_doom {
+        if let Some(first) = self.first_failure {
             let settled = self.tracks.iter().all(Track::settled);
-            // Who has no patience wants the first trouble, not all of it.
+            // Without tolerance the first problem is reported, and no other.
             let settle = self.limits.settle.mul_f64(self.limits.patience.clamp(0.2, 1.0));
             return if settled || past(first, settle) { Decision::Broken } else { Decision::Wait };
         }
@@ -326,7 +326,7 @@ impl Judge {
                 since: Some(now.duration_since(self.began)),
                 changed: subject.changed,
                 now: Some(now),
-                around: Some(snapshot),
+                snapshot: Some(snapshot),
             },
         );
         if judgement.health == Health::Terminating && self.dump.is_none() {

@@ -102,14 +102,14 @@ fn of_cause(entries: &[Value], root: Place<'_>, parts: &[String], message: &str)
         return Vec::new();
     }
     let mut places = vec![root];
-    let mut strangers = Vec::new();
+    let mut unowned = Vec::new();
     for part in above {
         let next = places.iter().flat_map(|place| below(entries, place, part)).collect();
         places = next;
         // What only the cluster has, and the refusal names: `Duplicate value: "http"`, `Not found: "cache"`.
         let named =
             |place: &&Place<'_>| place.body.is_none() && is_named(&place.live[last.as_str()], message);
-        strangers.extend(places.iter().filter(named).filter_map(|place| leftover(entries, place)));
+        unowned.extend(places.iter().filter(named).filter_map(|place| leftover(entries, place)));
     }
     places.retain(|place| place.body.is_some());
     let itself: Vec<Leftover> = places
@@ -117,8 +117,8 @@ fn of_cause(entries: &[Value], root: Place<'_>, parts: &[String], message: &str)
         .filter(|place| !has(place.body, last))
         .filter_map(|place| leftover(entries, &child(place, last)?))
         .collect();
-    if !itself.is_empty() || !strangers.is_empty() {
-        return itself.into_iter().chain(strangers).collect();
+    if !itself.is_empty() || !unowned.is_empty() {
+        return itself.into_iter().chain(unowned).collect();
     }
     let beside = places.iter().filter(|place| has(place.body, last)).flat_map(|place| {
         let names = place.live.as_object().into_iter().flat_map(Map::keys);

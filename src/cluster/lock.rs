@@ -9,7 +9,7 @@ mod process;
 use crate::cluster::kind;
 use crate::cluster::once;
 use crate::cluster::retry::patience;
-use crate::cluster::retry::persist_for;
+use crate::cluster::retry::retry_for;
 use crate::cluster::survey;
 use crate::cluster::survey::tell;
 use crate::cluster::target::Target;
@@ -357,7 +357,7 @@ fn keep(wire: Wire, target: Target, me: String, lease: Value) -> Held {
         let (kind, name, namespace) = (leases(), name(&target), Some(target.namespace.as_str()));
         let shortly = |failure: &Failure| patience(failure).map(|_| RELEASE_TIMEOUT);
         let delete = || wire.delete(&kind, namespace, &name, uid, Propagation::Background);
-        let _ = persist_for(shortly, drop, delete).await;
+        let _ = retry_for(shortly, drop, delete).await;
     });
     Held { release, renewal }
 }

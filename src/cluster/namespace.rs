@@ -3,7 +3,7 @@
 use crate::cluster::inventory;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::kind;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
@@ -76,7 +76,7 @@ pub(crate) async fn why_it_stays(
             let selector = &selector;
             async move {
                 let told = tell(run, Step::Remove, name);
-                match persist(told, || wire.list(&kind, Some(name), selector)).await {
+                match retry(told, || wire.list(&kind, Some(name), selector)).await {
                     Ok(objects) => Ok(objects
                         .iter()
                         .filter(|object| !is_furniture(target, object))

@@ -3,7 +3,7 @@
 //! Not for the project's objects, which are applied: whoever applies twice has applied once. Creating twice, or replacing
 //! what the same request has replaced already, is a conflict with oneself; then the record is looked at.
 
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;
@@ -18,7 +18,7 @@ pub(crate) async fn put(
     tell: impl Fn(String),
 ) -> Result<Value, Failure> {
     let replaces = !record["metadata"]["resourceVersion"].is_null();
-    let written = persist(tell, || async {
+    let written = retry(tell, || async {
         let refused = if replaces {
             wire.replace(kind, namespace, record).await
         } else {

@@ -202,7 +202,7 @@ fn grounds(objects: &[(&ObjectId, &Value)]) -> BTreeMap<ObjectId, BTreeSet<Objec
         _ => false,
     };
     let grounds: Vec<&(&ObjectId, &Value)> =
-        objects.iter().filter(|(id, _)| phase(&id.group, &id.kind) == Phase::Ground).collect();
+        objects.iter().filter(|(id, _)| phase(&id.group, &id.kind) == Phase::Prerequisites).collect();
     let mut all = BTreeMap::new();
     for (id, _) in objects {
         let found: BTreeSet<ObjectId> = grounds

@@ -10,7 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Phase {
     /// CRDs and namespaces: what gives the others a kind or a place.
-    Ground,
+    Prerequisites,
     /// Classes of priority, storage, runtime and ingress.
     Classes,
     /// Quotas, limits, network policies, disruption budgets: what judges the others.
@@ -35,7 +35,7 @@ pub enum Phase {
 #[must_use]
 pub fn phase(group: &str, kind: &str) -> Phase {
     match (group, kind) {
-        ("apiextensions.k8s.io", "CustomResourceDefinition") | ("", "Namespace") => Phase::Ground,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") | ("", "Namespace") => Phase::Prerequisites,
         ("scheduling.k8s.io", "PriorityClass")
         | ("node.k8s.io", "RuntimeClass")
         | ("storage.k8s.io", "StorageClass" | "CSIDriver")

@@ -6,7 +6,7 @@
 
 use crate::cluster::inventory;
 use crate::cluster::inventory::Entry;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
@@ -87,7 +87,7 @@ pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
     let told = tell(run, Step::Apply, "releases");
     let secret = run
         .or_stopped(async {
-            let secret = persist(told, || wire.get(&secrets, home, &name)).await;
+            let secret = retry(told, || wire.get(&secrets, home, &name)).await;
             secret.map_err(|failure| unreadable(failure, "cannot read the project's releases"))
         })
         .await?;
@@ -105,11 +105,9 @@ pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result
     let told = || tell(run, Step::Apply, "releases");
     run.or_stopped(async {
         if record.releases.is_empty() {
-            if let Some(live) =
-                persist(told(), || wire.get(&secrets, home, &name)).await.map_err(unwritable)?
-            {
+            if let Some(live) = retry(told(), || wire.get(&secrets, home, &name)).await.map_err(unwritable)? {
                 let uid = uid_of(&live);
-                persist(told(), || wire.delete(&secrets, home, &name, uid, Propagation::Background))
+                retry(told(), || wire.delete(&secrets, home, &name, uid, Propagation::Background))
                     .await
                     .map_err(unwritable)?;
             }
@@ -123,7 +121,7 @@ pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result
             "data": {"payload": STANDARD.encode(packed)},
         });
         let how = How { dry_run: false, force: true };
-        persist(told(), || wire.apply(&secrets, home, MANAGER, &secret, how)).await.map_err(unwritable)?;
+        retry(told(), || wire.apply(&secrets, home, MANAGER, &secret, how)).await.map_err(unwritable)?;
         Ok(())
     })
     .await

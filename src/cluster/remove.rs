@@ -4,9 +4,9 @@
 //! that is no failure.
 
 use crate::cluster::apply::store;
-use crate::cluster::delete::asks_to_stay;
 use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
+use crate::cluster::delete::keep_annotation;
 use crate::cluster::inventory;
 use crate::cluster::inventory::Entry;
 pub use crate::cluster::inventory::GENERATED;
@@ -22,7 +22,7 @@ use crate::cluster::owner;
 use crate::cluster::owner::Doing;
 use crate::cluster::owner::Known;
 use crate::cluster::refusal::annotation;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::revision;
 use crate::cluster::survey::Member;
 use crate::cluster::survey::id_of;
@@ -69,7 +69,7 @@ pub async fn remove(run: &Run, target: &Target, options: &RemoveOptions) -> faul
 
 /// As [`remove`], but the namespaces stay for now, because something is still to run in them, and so does the list: what
 /// is kept is told at the end, by [`remove`].
-pub async fn remove_but_grounds(
+pub async fn remove_keeping_namespaces(
     run: &Run,
     target: &Target,
     options: &RemoveOptions,
@@ -81,33 +81,33 @@ async fn run_all(
     run: &Run,
     target: &Target,
     options: RemoveOptions,
-    grounds_stay: bool,
+    keep_namespaces: bool,
 ) -> fault::Result<Removed> {
-    lock::scope(target, run.or_stopped(everything(run, target, options, grounds_stay))).await
+    lock::scope(target, run.or_stopped(everything(run, target, options, keep_namespaces))).await
 }
 
 async fn everything(
     run: &Run,
     target: &Target,
     options: RemoveOptions,
-    grounds_stay: bool,
+    keep_namespaces: bool,
 ) -> fault::Result<Removed> {
     let wire = target.wire();
     let (stored, home) = read(run, &wire, target, options.adopt).await?;
     let mut sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
-    sorted.ground(grounds_stay);
+    sorted.ground(keep_namespaces);
     let none = sorted.go.is_empty() && sorted.namespaces.is_empty();
     let nothing_recorded = stored.as_ref().is_none_or(|stored| !stored.inventory.is_deployed());
-    if none && (grounds_stay || nothing_recorded && !(options.purge && stored.is_some())) {
+    if none && (keep_namespaces || nothing_recorded && !(options.purge && stored.is_some())) {
         // A run that was killed, or one that is about to make something, may have left or have the lock.
         let held = match &home {
-            Some(_) if !grounds_stay => lock::read(&wire, target).await.map_err(reading)?,
+            Some(_) if !keep_namespaces => lock::read(&wire, target).await.map_err(reading)?,
             _ => None,
         };
         if lock::wait(run, &wire, target, held.as_ref()).await? {
-            return Box::pin(everything(run, target, options, grounds_stay)).await;
+            return Box::pin(everything(run, target, options, keep_namespaces)).await;
         }
-        return Ok(sorted.said(run, Vec::new(), grounds_stay));
+        return Ok(sorted.said(run, Vec::new(), keep_namespaces));
     }
     // Nothing new can be written to a namespace that is being deleted, a lock as little as anything else.
     if home.as_ref().is_some_and(|home| !live::is_terminating(home)) {
@@ -115,7 +115,7 @@ async fn everything(
         // What a run that was in our way has made is to go, too.
         let (stored, home) = read(run, &wire, target, options.adopt).await?;
         sorted = sort(run, &wire, target, stored.as_ref(), home.as_ref(), options).await?;
-        sorted.ground(grounds_stay);
+        sorted.ground(keep_namespaces);
         remember(run, &wire, target, &mut sorted).await?;
     }
     let go = std::mem::take(&mut sorted.go);
@@ -134,7 +134,7 @@ async fn everything(
             }
         }
     }
-    if grounds_stay {
+    if keep_namespaces {
         return Ok(sorted.said(run, removed, true));
     }
     let home_goes = namespaces.keys().any(|id| id.name == target.namespace.as_str());
@@ -158,8 +158,8 @@ async fn read(
     let (secrets, namespaces) = (inventory::secrets(), kind::core("Namespace"));
     let (home, name) = (target.namespace.as_str(), inventory::name(&target.project));
     let (secret, found) = tokio::try_join!(
-        persist(told(), || wire.get(&secrets, Some(home), &name)),
-        persist(told(), || wire.get(&namespaces, None, home)),
+        retry(told(), || wire.get(&secrets, Some(home), &name)),
+        retry(told(), || wire.get(&namespaces, None, home)),
     )
     .map_err(reading)?;
     let stored = match found {
@@ -242,7 +242,7 @@ async fn sort(
             sorted.go.insert(id, member);
             continue;
         }
-        if let Some(mark) = asks_to_stay(object) {
+        if let Some(mark) = keep_annotation(object) {
             sorted.keep(id, member, format!("`{mark}` says so"));
         } else if id.kind == "Namespace" && id.group.is_empty() {
             // Whichever project it was made for: the last one that leaves it takes it along.
@@ -307,7 +307,7 @@ async fn claims(
         if prefixes.is_empty() {
             continue;
         }
-        for object in persist(told(), || wire.list(&claim, namespace, "")).await.map_err(reading)? {
+        for object in retry(told(), || wire.list(&claim, namespace, "")).await.map_err(reading)? {
             let found = object["metadata"]["name"].as_str().unwrap_or_default();
             let ordinal = prefixes.iter().find_map(|prefix| found.strip_prefix(prefix.as_str()));
             if ordinal.is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()) {
@@ -320,7 +320,7 @@ async fn claims(
             continue;
         }
         let kind = entry.kind();
-        let found = persist(told(), || wire.get(&kind, entry.id.namespace.as_deref(), &entry.id.name)).await;
+        let found = retry(told(), || wire.get(&kind, entry.id.namespace.as_deref(), &entry.id.name)).await;
         if let Some(mut object) =
             found.map_err(reading)?.filter(|found| Some(uid_of(found)) == entry.uid.as_deref())
         {
@@ -367,7 +367,7 @@ async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fau
     if sorted.data.is_empty() {
         let (kind, home) = (inventory::secrets(), Some(target.namespace.as_str()));
         let name = inventory::name(&target.project);
-        persist(tell(run, Step::Remove, "inventory"), || {
+        retry(tell(run, Step::Remove, "inventory"), || {
             wire.delete(&kind, home, &name, uid_of(secret), Propagation::Background)
         })
         .await

@@ -24,13 +24,15 @@ const OWN_WEBHOOK: Duration = Duration::from_secs(4 * 60);
 
 /// The Services of the set, by namespace and name: whoever is behind them is on the way up.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct OnTheWay(BTreeSet<(String, String)>);
+pub(crate) struct ExpectedObjects(BTreeSet<(String, String)>);
 
-impl OnTheWay {
+impl ExpectedObjects {
     /// Those among the objects of a set.
-    pub(crate) fn among<'a>(ids: impl IntoIterator<Item = &'a ObjectId>) -> OnTheWay {
+    pub(crate) fn among<'a>(ids: impl IntoIterator<Item = &'a ObjectId>) -> ExpectedObjects {
         let services = ids.into_iter().filter(|id| id.kind == "Service" && id.group.is_empty());
-        OnTheWay(services.map(|id| (id.namespace.clone().unwrap_or_default(), id.name.clone())).collect())
+        ExpectedObjects(
+            services.map(|id| (id.namespace.clone().unwrap_or_default(), id.name.clone())).collect(),
+        )
     }
 
     /// Whether a webhook behind one of them did not answer.
@@ -80,15 +82,15 @@ pub(crate) fn patience(failure: &Failure) -> Option<Duration> {
 }
 
 /// Does `work` until it succeeds, fails for good, or has been tried for as long as its failure deserves.
-pub(crate) async fn persist<T, F>(tell: impl Fn(String), work: impl FnMut() -> F) -> Result<T, Failure>
+pub(crate) async fn retry<T, F>(tell: impl Fn(String), work: impl FnMut() -> F) -> Result<T, Failure>
 where
     F: Future<Output = Result<T, Failure>>,
 {
-    persist_for(patience, tell, work).await
+    retry_for(patience, tell, work).await
 }
 
-/// As [`persist`], with a patience of one's own.
-pub(crate) async fn persist_for<T, F>(
+/// As [`retry`], with a patience of one's own.
+pub(crate) async fn retry_for<T, F>(
     patience: impl Fn(&Failure) -> Option<Duration>,
     tell: impl Fn(String),
     mut work: impl FnMut() -> F,
@@ -119,9 +121,9 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::OnTheWay;
+    use super::ExpectedObjects;
     use super::patience;
-    use super::persist;
+    use super::retry;
     use crate::cluster::wire::Failure;
     use kube::core::Status;
     use std::cell::Cell;
@@ -160,7 +162,7 @@ mod tests {
             namespace: Some("shop".into()),
             name: "hook".into(),
         };
-        let ours = OnTheWay::among(&[id("Service"), id("ConfigMap")]);
+        let ours = ExpectedObjects::among(&[id("Service"), id("ConfigMap")]);
         let of = |service: &str| {
             let message = format!(
                 "Internal error occurred: failed calling webhook \"a.b\": failed to call webhook: \
@@ -179,7 +181,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_server_that_comes_back_is_waited_for_and_one_that_does_not_is_given_up() {
         let (tries, told) = (Cell::new(0), Cell::new(0));
-        let done = persist(
+        let done = retry(
             |_| told.set(told.get() + 1),
             || {
                 tries.set(tries.get() + 1);
@@ -192,7 +194,7 @@ mod tests {
 
         let began = tokio::time::Instant::now();
         let given_up: Result<(), _> =
-            persist(|_| {}, || async { Err(Failure::Unreachable("refused".into())) }).await;
+            retry(|_| {}, || async { Err(Failure::Unreachable("refused".into())) }).await;
         assert!(given_up.is_err());
         assert!((50..=60).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
     }

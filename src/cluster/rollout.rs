@@ -1,4 +1,4 @@
-//! Watching until everything is healthy, doomed or out of time.
+//! Watching until everything is healthy, terminal or out of time.
 //!
 //! The shell round the [`judge`](crate::cluster::judge): it brings the objects and the clock, tells what the judge says,
 //! and fetches the logs and numbers that it asks for. It never concludes anything itself.
@@ -157,7 +157,7 @@ pub(crate) async fn watch(
         tokio::select! {
             more = feed.next(&mut snapshot, BREATH) => match more {
                 feed::News::Update => {}
-                feed::News::Trouble(why) => items.trouble(&why),
+                feed::News::Problem(why) => items.problem(&why),
                 feed::News::Forbidden(what) => run.sink.warn(forbidden(&what)),
             },
             answer = evidence.next() => answer.tell(&mut judge, &mut snapshot),
@@ -204,11 +204,11 @@ fn warnings(judge: &Judge, objects: &[AppliedObject], snapshot: &Snapshot) -> Ve
         })
     };
     let services = objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
-    let astray = services.filter(|service| chosen(service)).filter_map(|object| {
+    let selector_mismatch = services.filter(|service| chosen(service)).filter_map(|object| {
         let service = snapshot.get(&object.id).unwrap_or(&object.object.value);
-        blame::service::astray(service, &object.object, snapshot)
+        blame::service::selector_mismatch(service, &object.object, snapshot)
     });
-    judge.notes().into_iter().chain(astray).collect()
+    judge.notes().into_iter().chain(selector_mismatch).collect()
 }
 
 fn forbidden(what: &str) -> Finding {

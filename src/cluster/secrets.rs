@@ -3,7 +3,7 @@
 use crate::cluster::inventory;
 use crate::cluster::kind;
 use crate::cluster::retry::patience;
-use crate::cluster::retry::persist_for;
+use crate::cluster::retry::retry_for;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
@@ -43,7 +43,7 @@ async fn listed(run: &Run, target: &Target, step: Step, namespace: &str) -> Resu
     run.or_stopped(async {
         let waiting = tell(run, step, "the Secrets");
         let short = |failure: &Failure| patience(failure).map(|patience| patience.min(PATIENCE));
-        let secrets = persist_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
+        let secrets = retry_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
         let secrets =
             secrets.map_err(|failure| unreadable(failure, "cannot see which values are not to be shown"))?;
         // A list leaves the kind of its items out.

@@ -6,11 +6,11 @@
 use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::ApplyOptions;
-use crate::cluster::apply::first_inventory;
+use crate::cluster::apply::empty_inventory;
 use crate::cluster::apply::kept;
 use crate::cluster::apply::plan;
+use crate::cluster::apply::record_intended;
 use crate::cluster::apply::refusals;
-use crate::cluster::apply::superset;
 use crate::cluster::apply::writes;
 use crate::cluster::barrier;
 use crate::cluster::decide::Allowed;
@@ -23,8 +23,8 @@ use crate::cluster::lock;
 use crate::cluster::order::Order;
 use crate::cluster::order::Turn;
 use crate::cluster::phase::Phase;
-use crate::cluster::retry::OnTheWay;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::ExpectedObjects;
+use crate::cluster::retry::retry;
 use crate::cluster::survey;
 use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Prepared;
@@ -83,7 +83,7 @@ impl Writing<'_> {
     ) -> fault::Result<()> {
         let (run, target, wanted) = (self.run, self.target, &self.prepared.wanted);
         let (secrets, name) = (inventory::secrets(), inventory::name(&target.project));
-        let now = persist(tell(run, Step::Apply, "cluster"), || {
+        let now = retry(tell(run, Step::Apply, "cluster"), || {
             wire.get(&secrets, Some(target.namespace.as_str()), &name)
         });
         let now = now.await.map_err(|failure| unreadable(failure, "cannot read the inventory"))?;
@@ -100,7 +100,7 @@ impl Writing<'_> {
             run.sink.warn(note.clone());
         }
         applied.stored =
-            Some(superset(run, target, wire, &survey, first, wanted, self.options.charts).await?);
+            Some(record_intended(run, target, wire, &survey, first, wanted, self.options.charts).await?);
         if let Some(note) = survey.permit.note.clone() {
             run.sink.warn(note);
         }
@@ -110,7 +110,7 @@ impl Writing<'_> {
 
     async fn turns(&self, wire: &Wire, decided: Vec<Decided>, applied: &mut Applied) -> fault::Result<()> {
         let order = Order::of(decided.iter().map(|one| (&one.wanted.id, &*one.wanted.object.value)));
-        let on_the_way = OnTheWay::among(decided.iter().map(|one| &one.wanted.id));
+        let expected = ExpectedObjects::among(decided.iter().map(|one| &one.wanted.id));
         let mut turns: BTreeMap<Turn, Vec<Decided>> = BTreeMap::new();
         for one in decided {
             turns.entry(order.turn(&one.wanted.id)).or_default().push(one);
@@ -118,7 +118,7 @@ impl Writing<'_> {
         let mut later = !self.prepared.later.is_empty();
         for ((phase, _), these) in turns {
             if later && phase > Phase::Workloads {
-                self.later(wire, &on_the_way, applied).await?;
+                self.later(wire, &expected, applied).await?;
                 later = false;
             }
             let needed: BTreeSet<&ObjectId> = these
@@ -128,20 +128,20 @@ impl Writing<'_> {
                 .collect();
             barrier::healthy(self.run, self.target, applied, |id| needed.contains(id)).await?;
             barrier::endpoints(self.run, wire, &these).await?;
-            let ground = these.iter().any(|one| one.wanted.phase == Phase::Ground);
-            self.turn(wire, &on_the_way, these, applied).await?;
+            let ground = these.iter().any(|one| one.wanted.phase == Phase::Prerequisites);
+            self.turn(wire, &expected, these, applied).await?;
             if ground {
                 barrier::barrier(self.run, wire, applied).await?;
             }
         }
-        if later { self.later(wire, &on_the_way, applied).await } else { Ok(()) }
+        if later { self.later(wire, &expected, applied).await } else { Ok(()) }
     }
 
     /// Tries every object of a turn, then says what was refused.
     async fn turn(
         &self,
         wire: &Wire,
-        on_the_way: &OnTheWay,
+        expected: &ExpectedObjects,
         these: Vec<Decided>,
         applied: &mut Applied,
     ) -> fault::Result<()> {
@@ -151,7 +151,7 @@ impl Writing<'_> {
             kept(self.run, one, applied);
         }
         let results: Vec<Result<AppliedObject, Vec<Finding>>> = stream::iter(written)
-            .map(|one| write_one(self.run, wire, on_the_way, one))
+            .map(|one| write_one(self.run, wire, expected, one))
             .buffered(AT_ONCE)
             .collect()
             .await;
@@ -166,7 +166,12 @@ impl Writing<'_> {
     }
 
     /// Writes the objects whose kinds an operator of the set had to bring first.
-    async fn later(&self, wire: &Wire, on_the_way: &OnTheWay, applied: &mut Applied) -> fault::Result<()> {
+    async fn later(
+        &self,
+        wire: &Wire,
+        expected: &ExpectedObjects,
+        applied: &mut Applied,
+    ) -> fault::Result<()> {
         let (run, target) = (self.run, self.target);
         barrier::brought(run, target, &self.prepared.later, applied).await?;
         let wanted = survey::prepare(run, target, self.prepared.later.clone()).await?.wanted;
@@ -177,11 +182,12 @@ impl Writing<'_> {
             return Err(refusals(refused, self.count()));
         }
         applied.stored = Some(
-            superset(run, target, wire, &survey, first_inventory()?, &wanted, self.options.charts).await?,
+            record_intended(run, target, wire, &survey, empty_inventory()?, &wanted, self.options.charts)
+                .await?,
         );
         applied.survey.members.extend(survey.members);
-        applied.survey.strangers.extend(survey.strangers);
-        self.turn(wire, on_the_way, decided, applied).await
+        applied.survey.unowned.extend(survey.unowned);
+        self.turn(wire, expected, decided, applied).await
     }
 
     fn count(&self) -> usize {

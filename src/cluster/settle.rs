@@ -6,9 +6,9 @@
 use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::store;
-use crate::cluster::delete::asks_to_stay;
 use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
+use crate::cluster::delete::keep_annotation;
 use crate::cluster::diff::meant;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
@@ -77,7 +77,7 @@ pub(crate) fn unwanted(
             continue;
         }
         let adopted = inventory.and_then(|inventory| inventory.entry(id)).is_some_and(|entry| entry.adopted);
-        let stays = if let Some(mark) = asks_to_stay(object) {
+        let stays = if let Some(mark) = keep_annotation(object) {
             Some(format!("`{mark}` says so"))
         } else if let Some(why) = holds_data(object).filter(|_| !prune_data) {
             Some(why.to_owned())

@@ -16,7 +16,7 @@ use std::ops::Deref;
 
 /// A Kubernetes Event, as far as we read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happening {
+pub struct KubeEvent {
     /// The UID of the object that it is about.
     pub about: String,
     /// The part of the object: `spec.containers{web}`.
@@ -31,9 +31,9 @@ pub struct Happening {
     pub last: Option<Timestamp>,
 }
 
-impl Happening {
+impl KubeEvent {
     /// Reads an Event of `v1` or `events.k8s.io/v1`.
-    pub fn read(event: &Value) -> Happening {
+    pub fn read(event: &Value) -> KubeEvent {
         let first_text = |pointers: &[&str]| {
             pointers.iter().map(|pointer| live::text(event, pointer)).find(|text| !text.is_empty())
         };
@@ -41,7 +41,7 @@ impl Happening {
         let last = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/deprecatedLastTimestamp"]
             .iter()
             .find_map(|pointer| live::moment(event, pointer));
-        Happening {
+        KubeEvent {
             about: about.to_owned(),
             part: first_text(&["/involvedObject/fieldPath", "/regarding/fieldPath"])
                 .unwrap_or_default()
@@ -62,7 +62,7 @@ pub struct Snapshot {
     owned: HashMap<String, BTreeSet<ObjectId>>,
     /// The pods that use each claim, by its namespace and name.
     users: HashMap<(String, String), BTreeSet<ObjectId>>,
-    happenings: HashMap<String, BTreeMap<String, Happening>>,
+    events: HashMap<String, BTreeMap<String, KubeEvent>>,
     complete: BTreeSet<(String, String, Option<String>)>,
     /// Lists that were asked for and are not there yet.
     awaited: BTreeSet<(String, String, Option<String>)>,
@@ -80,7 +80,7 @@ impl Snapshot {
         let mut snapshot = Snapshot::default();
         for object in unfold(objects) {
             match live::kind(object) {
-                "Event" => snapshot.heard(live::name(object), Happening::read(object)),
+                "Event" => snapshot.heard(live::name(object), KubeEvent::read(object)),
                 "Node" => snapshot.nodes.get_or_insert_default().push(object.clone()),
                 "StorageClass" => snapshot.classes.get_or_insert_default().push(object.clone()),
                 _ => {}
@@ -135,8 +135,8 @@ impl Snapshot {
     }
 
     /// Takes in an event, by its name.
-    pub fn heard(&mut self, name: &str, happening: Happening) {
-        self.happenings.entry(happening.about.clone()).or_default().insert(name.to_owned(), happening);
+    pub fn heard(&mut self, name: &str, event: KubeEvent) {
+        self.events.entry(event.about.clone()).or_default().insert(name.to_owned(), event);
     }
 
     /// Forgets an object.
@@ -150,7 +150,7 @@ impl Snapshot {
     pub fn replace(&mut self, group: &str, kind: &str, namespace: Option<&str>, objects: Vec<Value>) {
         if kind == "Event" {
             for event in &objects {
-                self.heard(live::name(event), Happening::read(event));
+                self.heard(live::name(event), KubeEvent::read(event));
             }
             return;
         }
@@ -243,15 +243,10 @@ impl Snapshot {
     }
 
     /// What was said of the object with that UID, oldest first.
-    pub fn happenings(&self, uid: &str) -> Vec<&Happening> {
-        let mut of: Vec<&Happening> = self
-            .happenings
-            .get(uid)
-            .filter(|_| !uid.is_empty())
-            .into_iter()
-            .flat_map(BTreeMap::values)
-            .collect();
-        of.sort_by_key(|happening| happening.last);
+    pub fn events(&self, uid: &str) -> Vec<&KubeEvent> {
+        let mut of: Vec<&KubeEvent> =
+            self.events.get(uid).filter(|_| !uid.is_empty()).into_iter().flat_map(BTreeMap::values).collect();
+        of.sort_by_key(|event| event.last);
         of
     }
 }

@@ -22,7 +22,7 @@ use crate::cluster::owner::Wants;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::refusal;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
@@ -87,7 +87,7 @@ pub(crate) struct Survey {
     /// What carries our label, in every kind and namespace that we know of.
     pub(crate) members: BTreeMap<ObjectId, Member>,
     /// What is wanted and there without our label.
-    pub(crate) strangers: BTreeMap<ObjectId, Shared<Value>>,
+    pub(crate) unowned: BTreeMap<ObjectId, Shared<Value>>,
     /// What was allowed with what another place may have deployed.
     pub(crate) permit: Permit,
 }
@@ -100,7 +100,7 @@ impl Survey {
 
     /// As [`Survey::live`], to be held as well.
     pub(crate) fn found(&self, id: &ObjectId) -> Option<&Shared<Value>> {
-        self.members.get(id).map(|member| &member.object).or_else(|| self.strangers.get(id))
+        self.members.get(id).map(|member| &member.object).or_else(|| self.unowned.get(id))
     }
 }
 
@@ -132,7 +132,7 @@ pub(crate) struct Prepared {
 /// Normalises `objects` for this target: namespace, label, kind. Every mistake at once.
 pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) -> fault::Result<Prepared> {
     let wire = target.wire();
-    let kinds = persist(tell(run, Step::Apply, "cluster"), || Kinds::of(&wire, &objects))
+    let kinds = retry(tell(run, Step::Apply, "cluster"), || Kinds::of(&wire, &objects))
         .await
         .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?;
     let part_of = target.part_of();
@@ -253,9 +253,9 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     let namespaces = kind::core("Namespace");
     let listed: Vec<Kind2> = kinds.iter().map(|(key, kind)| (key.2.clone(), kind.clone())).collect();
     let records = async {
-        let secret = persist(told(), || wire.get(&secrets, Some(namespace), &name)).await?;
-        let lease = persist(told(), || lock::read(&wire, target)).await?;
-        let found = persist(told(), || wire.get(&namespaces, None, namespace)).await?;
+        let secret = retry(told(), || wire.get(&secrets, Some(namespace), &name)).await?;
+        let lease = retry(told(), || lock::read(&wire, target)).await?;
+        let found = retry(told(), || wire.get(&namespaces, None, namespace)).await?;
         Ok((secret, lease, found))
     };
     let lists = list(&wire, target, run, listed);
@@ -280,7 +280,7 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
         .map(|wanted| {
             let wire = &wire;
             async move {
-                let object = persist(told(), || wire.get(&wanted.kind, wanted.namespace(), &wanted.id.name));
+                let object = retry(told(), || wire.get(&wanted.kind, wanted.namespace(), &wanted.id.name));
                 Ok(object.await?.map(|object| (wanted.id.clone(), object.into())))
             }
         })
@@ -288,8 +288,8 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
         .try_collect()
         .await
         .map_err(reading)?;
-    let strangers = found_by_name.into_iter().flatten().collect();
-    Ok(Survey { stored, lease, namespace: found, members, strangers, permit: Permit::default() })
+    let unowned = found_by_name.into_iter().flatten().collect();
+    Ok(Survey { stored, lease, namespace: found, members, unowned, permit: Permit::default() })
 }
 
 /// Allows a run that wants these objects, unless what is there was deployed from another place; `adopt` takes it over.
@@ -328,7 +328,7 @@ pub(crate) async fn list(
             let selector = &selector;
             async move {
                 let told = tell(run, Step::Apply, &kind.resource.plural);
-                let objects = match persist(told, || wire.list(&kind, namespace.as_deref(), selector)).await {
+                let objects = match retry(told, || wire.list(&kind, namespace.as_deref(), selector)).await {
                     Ok(objects) => objects,
                     Err(failure) if failure.is_absent() => Vec::new(),
                     Err(failure) => return Err(failure),

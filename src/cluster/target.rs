@@ -5,7 +5,7 @@
 use crate::clock::Clock;
 use crate::cluster::inventory;
 use crate::cluster::lock::RunLock;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
 use crate::cluster::wire::Wire;
@@ -108,7 +108,7 @@ impl Target {
         doing: &'static str,
         mut question: impl FnMut() -> F,
     ) -> Result<T, Fault> {
-        let asked = persist(tell(run, Step::Apply, item), || {
+        let asked = retry(tell(run, Step::Apply, item), || {
             let answer = limit::read(question());
             async { Ok(answer.await?) }
         });

@@ -13,9 +13,9 @@ use crate::cluster::gone::GONE;
 use crate::cluster::gone::gone;
 use crate::cluster::gone::stuck;
 use crate::cluster::refusal;
-use crate::cluster::retry::OnTheWay;
-use crate::cluster::retry::persist;
-use crate::cluster::retry::persist_for;
+use crate::cluster::retry::ExpectedObjects;
+use crate::cluster::retry::retry;
+use crate::cluster::retry::retry_for;
 use crate::cluster::survey::uid_of;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::How;
@@ -33,13 +33,13 @@ use serde_json::Value;
 pub(crate) async fn write_one(
     run: &Run,
     wire: &Wire,
-    on_the_way: &OnTheWay,
+    expected: &ExpectedObjects,
     one: Decided,
 ) -> Result<AppliedObject, Vec<Finding>> {
     let item = run.sink.item(Step::Apply, one.wanted.id.to_string());
     let result = match one.todo {
-        Todo::Recreate(propagation) => recreate(&item, wire, on_the_way, &one, propagation).await,
-        _ => send(&item, wire, on_the_way, &one).await,
+        Todo::Recreate(propagation) => recreate(&item, wire, expected, &one, propagation).await,
+        _ => send(&item, wire, expected, &one).await,
     };
     let after = result?;
     let outcome = match one.todo {
@@ -58,7 +58,7 @@ pub(crate) async fn write_one(
 async fn send(
     item: &OpenItem,
     wire: &Wire,
-    on_the_way: &OnTheWay,
+    expected: &ExpectedObjects,
     one: &Decided,
 ) -> Result<Value, Vec<Finding>> {
     let (kind, namespace) = (&one.wanted.kind, one.wanted.namespace());
@@ -72,15 +72,15 @@ async fn send(
         leaves(item, wire, one, dying).await?;
     }
     if let Some(patch) = &one.migrate {
-        match persist(tell, || wire.json_patch(kind, namespace, name, patch)).await {
+        match retry(tell, || wire.json_patch(kind, namespace, name, patch)).await {
             // Somebody has written since: the fields stay with their old manager until the next run.
             Err(failure) if !failure.is_conflict() => return Err(refused(&failure)),
             _ => {}
         }
     }
     let how = How { dry_run: false, force: one.force };
-    let patience = |failure: &Failure| on_the_way.patience(failure);
-    persist_for(patience, tell, || wire.apply(kind, namespace, MANAGER, &one.body, how))
+    let patience = |failure: &Failure| expected.patience(failure);
+    retry_for(patience, tell, || wire.apply(kind, namespace, MANAGER, &one.body, how))
         .await
         .map_err(|failure| refused(&failure))
 }
@@ -101,28 +101,28 @@ async fn leaves(item: &OpenItem, wire: &Wire, one: &Decided, old: &Value) -> Res
 async fn recreate(
     item: &OpenItem,
     wire: &Wire,
-    on_the_way: &OnTheWay,
+    expected: &ExpectedObjects,
     one: &Decided,
     propagation: Propagation,
 ) -> Result<Value, Vec<Finding>> {
     let object = &one.wanted.object;
     let (kind, namespace, name) = (&one.wanted.kind, one.wanted.namespace(), &one.wanted.id.name);
     let refused = |failure: Failure| refusal::findings(object, &failure);
-    let Some(live) = &one.live else { return send(item, wire, on_the_way, one).await };
+    let Some(live) = &one.live else { return send(item, wire, expected, one).await };
     // The server judges a new object before it looks whether the name is taken: "already exists" means that it is good.
     let asked = preflight(&one.body);
-    match persist(|why| item.waiting(why), || wire.create(kind, namespace, &asked, true)).await {
+    match retry(|why| item.waiting(why), || wire.create(kind, namespace, &asked, true)).await {
         Err(failure) if failure.is_there() => {}
         Err(failure) => return Err(refused(failure)),
         Ok(_) => {}
     }
     item.progress("deleting the previous object", None);
-    persist(|why| item.waiting(why), || wire.delete(kind, namespace, name, uid_of(live), propagation))
+    retry(|why| item.waiting(why), || wire.delete(kind, namespace, name, uid_of(live), propagation))
         .await
         .map_err(refused)?;
     leaves(item, wire, one, live).await?;
     let how = How { dry_run: false, force: true };
-    match persist(|why| item.waiting(why), || wire.apply(kind, namespace, MANAGER, &one.body, how)).await {
+    match retry(|why| item.waiting(why), || wire.apply(kind, namespace, MANAGER, &one.body, how)).await {
         Ok(after) => Ok(after),
         Err(failure) => {
             let mut findings = refused(failure);

@@ -6,12 +6,12 @@
 use crate::cli;
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::apply::apply;
+use crate::cluster::forced_rollback::forced_rollback;
 use crate::cluster::revision;
 use crate::cluster::revision::Earlier;
 use crate::cluster::rollout::rollout;
 use crate::cluster::settle::settle;
 use crate::cluster::target::Target;
-use crate::cluster::unstick::unstick;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
@@ -31,7 +31,7 @@ pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli:
     applied.left = left;
     let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, Some(format!("as in revision {number}")));
-    unstick(run, target, &applied).await?;
+    forced_rollback(run, target, &applied).await?;
     rollout(run, target, &applied.objects, &limits(wait), redaction::cluster(run, target, Step::Apply))
         .await?;
     settle(run, target, applied).await.map(drop)

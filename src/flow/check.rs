@@ -9,8 +9,8 @@ use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::gather::gather;
 use crate::flow::reach;
+use crate::flow::reach::ClusterHandle;
 use crate::flow::reach::Now;
-use crate::flow::reach::Site;
 use crate::go_base64;
 use crate::manifest::Object;
 use crate::minikube;
@@ -24,7 +24,7 @@ use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
 use crate::report::listing::Listing;
 use crate::run::Run;
-use crate::service::check::Asker;
+use crate::service::check::CheckRunner;
 use crate::service::check::Checked;
 use crate::service::check::Cluster;
 use futures::FutureExt;
@@ -42,7 +42,7 @@ pub(crate) async fn early(run: &Run, project: &Project, objects: &[Object]) -> R
 pub(crate) async fn before(
     run: &Run,
     project: &Project,
-    site: &Site,
+    cluster: &ClusterHandle,
     objects: &[Object],
     idle: impl Future<Output = bool>,
 ) -> Result<bool> {
@@ -51,7 +51,7 @@ pub(crate) async fn before(
         return Ok(false);
     }
     if !idle.await {
-        return part(run, project, Some(site), objects, |check| by_node(check)).await.map(|()| false);
+        return part(run, project, Some(cluster), objects, |check| by_node(check)).await.map(|()| false);
     }
     let step = run.sink.step(Step::Check);
     for check in checks {
@@ -67,22 +67,32 @@ fn by_node(check: &Check) -> bool {
 }
 
 /// What the checks that were left out have to say of a rollout that failed all the same.
-pub(crate) async fn late(run: &Run, project: &Project, site: &Site, objects: &[Object]) -> Vec<Finding> {
+pub(crate) async fn late(
+    run: &Run,
+    project: &Project,
+    cluster: &ClusterHandle,
+    objects: &[Object],
+) -> Vec<Finding> {
     let checks: Vec<&Check> = project.checks.iter().filter(|check| by_node(check)).collect();
     let checked =
-        run.or_stopped(async { ask(run, project, Some(site), objects, &checks, false).await }).await;
+        run.or_stopped(async { ask(run, project, Some(cluster), objects, &checks, false).await }).await;
     checked.unwrap_or_default().into_iter().filter_map(|one| one.finding).collect()
 }
 
 /// Checks of what is running now.
-pub(crate) async fn after(run: &Run, project: &Project, site: &Site, objects: &[Object]) -> Result<()> {
-    part(run, project, Some(site), objects, |check| check.when == When::After).await
+pub(crate) async fn after(
+    run: &Run,
+    project: &Project,
+    cluster: &ClusterHandle,
+    objects: &[Object],
+) -> Result<()> {
+    part(run, project, Some(cluster), objects, |check| check.when == When::After).await
 }
 
 async fn part(
     run: &Run,
     project: &Project,
-    site: Option<&Site>,
+    cluster: Option<&ClusterHandle>,
     objects: &[Object],
     wanted: impl Fn(&&Check) -> bool,
 ) -> Result<()> {
@@ -91,7 +101,7 @@ async fn part(
         return Ok(());
     }
     let step = run.sink.step(Step::Check);
-    let checked = run.or_stopped(async { ask(run, project, site, objects, &checks, true).await }).await?;
+    let checked = run.or_stopped(async { ask(run, project, cluster, objects, &checks, true).await }).await?;
     let (broken, weak): (Vec<&Checked>, Vec<&Checked>) =
         checked.iter().filter(|one| one.finding.is_some()).partition(|one| one.required);
     for finding in weak.into_iter().filter_map(|one| one.finding.clone()) {
@@ -119,7 +129,7 @@ fn passed(checked: &[Checked]) -> String {
 async fn ask(
     run: &Run,
     project: &Project,
-    site: Option<&Site>,
+    cluster: Option<&ClusterHandle>,
     objects: &[Object],
     checks: &[&Check],
     patient: bool,
@@ -132,8 +142,8 @@ async fn ask(
         }
         .boxed()
     };
-    let target = match site {
-        Some(site) => Some((site.target(run, project).await?, &site.reach)),
+    let target = match cluster {
+        Some(cluster) => Some((cluster.target(run, project).await?, &cluster.reach)),
         None => None,
     };
     let cluster = target.as_ref().map(|(target, reach)| Cluster {
@@ -143,8 +153,8 @@ async fn ask(
     });
     let secret = |name: &ObjectName, key: &DataKey| value(objects, name, key);
     let inside: Option<&crate::service::check::Inside<'_>> =
-        if site.is_some() && project.elsewhere.is_none() { Some(&inside) } else { None };
-    let asker = Asker { run, cluster, inside, objects, secret: &secret, patient };
+        if cluster.is_some() && project.elsewhere.is_none() { Some(&inside) } else { None };
+    let asker = CheckRunner { run, cluster, inside, objects, secret: &secret, patient };
     Ok(asker.all(checks).await)
 }
 
@@ -162,10 +172,10 @@ fn value(objects: &[Object], name: &ObjectName, key: &DataKey) -> Option<Secret>
 pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let now = reach::look(run, project).await?;
-    let site = if let Now::There(site) = &now { Some(&**site) } else { None };
+    let cluster = if let Now::There(cluster) = &now { Some(&**cluster) } else { None };
     let checks: Vec<&Check> = project.checks.iter().collect();
     let objects = &gathered.plan.objects;
-    let asked = async { ask(run, project, site, objects, &checks, false).await };
+    let asked = async { ask(run, project, cluster, objects, &checks, false).await };
     let checked = run.or_stopped(asked).await?;
     for finding in checked.iter().filter_map(|one| one.finding.clone()) {
         run.sink.warn(finding);
@@ -230,7 +240,7 @@ mod tests {
     use crate::event::EventKind;
     use crate::event::Outcome;
     use crate::event::Sink;
-    use crate::flow::reach::Site;
+    use crate::flow::reach::ClusterHandle;
     use crate::minikube::Node;
     use crate::project::Runtime;
     use crate::project::check::sample;
@@ -243,8 +253,8 @@ mod tests {
     use std::sync::Arc;
 
     /// A node that cannot be reached.
-    fn site() -> Site {
-        Site::of_node(&Node {
+    fn cluster() -> ClusterHandle {
+        ClusterHandle::of_node(&Node {
             profile: Profile::parse("mini").unwrap(),
             runtime: Runtime::Docker,
             docker: None,
@@ -275,11 +285,11 @@ mod tests {
             looked = true;
             true
         };
-        assert!(!before(&run, &none, &site(), &[], idle).await.unwrap());
+        assert!(!before(&run, &none, &cluster(), &[], idle).await.unwrap());
         assert!(!looked, "nobody looks ahead for checks of this machine");
 
         let project = sample(Path::new("/p"), &format!("{check}from = 'cluster'\n"));
-        assert!(before(&run, &project, &site(), &[], async { true }).await.unwrap());
+        assert!(before(&run, &project, &cluster(), &[], async { true }).await.unwrap());
         let told: Vec<EventKind> =
             std::iter::from_fn(|| events.try_recv().ok()).map(|one| one.kind).collect();
         let skipped = told.iter().any(|kind| {
@@ -287,6 +297,6 @@ mod tests {
                 if item == "Ollama" && why == "nothing is to be rolled out")
         });
         assert!(skipped, "{told:?}");
-        assert!(before(&run, &project, &site(), &[], async { false }).await.is_err(), "it is asked");
+        assert!(before(&run, &project, &cluster(), &[], async { false }).await.is_err(), "it is asked");
     }
 }

@@ -6,7 +6,7 @@ use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::owner;
 use crate::flow::reach;
-use crate::flow::reach::Site;
+use crate::flow::reach::ClusterHandle;
 use crate::flow::redaction;
 use crate::project::Project;
 use crate::run::Run;
@@ -20,16 +20,20 @@ pub(crate) struct Connected<'a> {
     /// What deploy.toml says.
     pub(crate) project: &'a Arc<Project>,
     /// The cluster, as images and requests reach it.
-    pub(crate) site: Site,
+    pub(crate) cluster: ClusterHandle,
     /// The API server, and the project's namespace in it.
     pub(crate) target: Target,
 }
 
 impl<'a> Connected<'a> {
-    /// Connects to the API server of `site`.
-    pub(crate) async fn to(run: &'a Run, project: &'a Arc<Project>, site: Site) -> Result<Connected<'a>> {
-        let target = site.target(run, project).await?;
-        Ok(Connected { run, project, site, target })
+    /// Connects to the API server of `cluster`.
+    pub(crate) async fn to(
+        run: &'a Run,
+        project: &'a Arc<Project>,
+        cluster: ClusterHandle,
+    ) -> Result<Connected<'a>> {
+        let target = cluster.target(run, project).await?;
+        Ok(Connected { run, project, cluster, target })
     }
 }
 

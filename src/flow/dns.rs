@@ -4,8 +4,8 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::flow::reach;
+use crate::flow::reach::ClusterHandle;
 use crate::flow::reach::Now;
-use crate::flow::reach::Site;
 use crate::minikube;
 use crate::project::Project;
 use crate::project::name::Namespace;
@@ -41,8 +41,8 @@ pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
         let found = tokio::time::timeout(LIMIT, tokio::net::lookup_host((NAME, 443))).await;
         seen.here = Some(found.is_ok_and(|found| found.is_ok_and(|mut all| all.next().is_some())));
     }
-    if let Ok(Now::There(site)) = reach::look(run, project).await {
-        seen.pods = pods(run, project, &site).await;
+    if let Ok(Now::There(cluster)) = reach::look(run, project).await {
+        seen.pods = pods(run, project, &cluster).await;
         if asked && project.elsewhere.is_none() {
             let printed = minikube::inside(run, &project.minikube.profile, &script()).await;
             seen.node = printed.ok().and_then(|printed| said(&printed));
@@ -51,8 +51,8 @@ pub(crate) async fn findings(run: &Run, project: &Project) -> Vec<Finding> {
     judge(seen, project.minikube.profile.as_str())
 }
 
-async fn pods(run: &Run, project: &Project, site: &Site) -> Option<usize> {
-    let target = site.target(run, project).await.ok()?;
+async fn pods(run: &Run, project: &Project, cluster: &ClusterHandle) -> Option<usize> {
+    let target = cluster.target(run, project).await.ok()?;
     let namespace = Namespace::parse("kube-system").ok()?;
     // CoreDNS goes by the name of what it replaced, in every distribution.
     let service = ObjectName::parse("kube-dns").ok()?;

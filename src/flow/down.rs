@@ -25,8 +25,8 @@ use crate::flow::hooks;
 use crate::flow::hosts;
 use crate::flow::owner;
 use crate::flow::reach;
+use crate::flow::reach::ClusterHandle;
 use crate::flow::reach::Now;
-use crate::flow::reach::Site;
 use crate::flow::redaction;
 use crate::image;
 use crate::manifest::hook::Moment;
@@ -50,9 +50,9 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
     match reach::look(run, project).await? {
         // With the cluster goes everything in it.
         _ if flags.delete => {}
-        Now::There(site) => {
-            let target = site.target(run, project).await?;
-            let work = lock::scope(&target, take_away(run, project, &site, &target, flags));
+        Now::There(cluster) => {
+            let target = cluster.target(run, project).await?;
+            let work = lock::scope(&target, take_away(run, project, &cluster, &target, flags));
             while_up(run, project, &target, Box::pin(work)).await?;
         }
         Now::Not(state) => out_of_reach(run, project, &state)?,
@@ -98,7 +98,7 @@ fn out_of_reach(run: &Run, project: &Project, state: &State) -> Result<()> {
 async fn take_away(
     run: &Run,
     project: &Project,
-    site: &Site,
+    cluster: &ClusterHandle,
     target: &Target,
     flags: &cli::Down,
 ) -> Result<()> {
@@ -110,17 +110,17 @@ async fn take_away(
     if charts {
         // What hooks print when they fail is told.
         redaction::cluster(run, target, Step::Remove).await;
-        begin(run, target, site, &mut record, flags).await?;
+        begin(run, target, cluster, &mut record, flags).await?;
     }
     let options = RemoveOptions { purge, adopt };
     let mut removed = Removed::default();
     if charts {
-        removed = remove::remove_but_grounds(run, target, &options).await?;
+        removed = remove::remove_keeping_namespaces(run, target, &options).await?;
         end(run, target, record, flags).await?;
     }
     removed.removed.extend(remove::remove(run, target, &options).await?.removed);
     if flags.purge {
-        image::remove_all(run, &project.image_owner(), &site.destination).await?;
+        image::remove_all(run, &project.image_owner(), &cluster.destination).await?;
     }
     let outcome = if removed.removed.is_empty() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, None);
@@ -131,7 +131,7 @@ async fn take_away(
 async fn begin(
     run: &Run,
     target: &Target,
-    site: &Site,
+    cluster: &ClusterHandle,
     record: &mut Record,
     flags: &cli::Down,
 ) -> Result<()> {
@@ -140,8 +140,11 @@ async fn begin(
         hooks::recorded(run, target, record, Moment::PreDelete, &Limits::default()).await?;
     }
     for deployed in record.releases.values().filter(|deployed| deployed.helm.is_some()) {
-        let at =
-            Where { kubeconfig: &site.kubeconfig, context: &site.context, namespace: &deployed.namespace };
+        let at = Where {
+            kubeconfig: &cluster.kubeconfig,
+            context: &cluster.context,
+            namespace: &deployed.namespace,
+        };
         helm::uninstall(run, at, &deployed.name).await?;
     }
     Ok(())

@@ -30,8 +30,8 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
     }
     let wanted =
         flags.service.as_deref().map(|name| Wanted::parse(name, flags.ports.as_deref())).transpose()?;
-    let site = reach::there(run, project).await?;
-    let target = site.target(run, project).await?;
+    let cluster = reach::there(run, project).await?;
+    let target = cluster.target(run, project).await?;
     redaction::cluster(run, &target, Step::Service).await;
     let objects = match wanted {
         Some(_) => Vec::new(),
@@ -42,7 +42,7 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
     };
     let step = run.sink.step(Step::Service);
     let (client, namespace) = (&target.client, &target.namespace);
-    let owner = site.owner(project);
+    let owner = cluster.owner(project);
     let leads = async {
         let lead =
             hold::find(client, namespace, wanted, flags.local_port, &project.services, &objects).await?;

@@ -8,7 +8,7 @@ use crate::file;
 use crate::project::Project;
 use crate::replace::beside;
 use crate::run::Run;
-use crate::service::Proved;
+use crate::service::VerifiedUrl;
 use crate::service::hosts;
 use crate::service::hosts::Entry;
 use crate::world::Os;
@@ -58,11 +58,11 @@ impl Unwritten {
 pub(crate) fn found(
     run: &Run,
     project: &Project,
-    proved: &[Proved],
+    verified: &[VerifiedUrl],
     write: bool,
     yes: bool,
 ) -> Option<Unwritten> {
-    let mut entries: Vec<Entry> = proved.iter().filter_map(|one| one.unknown.clone()).collect();
+    let mut entries: Vec<Entry> = verified.iter().filter_map(|one| one.unknown.clone()).collect();
     entries.dedup();
     if entries.is_empty() {
         return None;

@@ -24,13 +24,13 @@ use crate::world::World;
 
 /// Proves the URL and hands it to the browser; where the URL needs a forward, that goes on in the background.
 pub async fn open(run: &Run, project: &Project) -> Result<Answer> {
-    let site = reach::there(run, project).await?;
-    let target = site.target(run, project).await?;
+    let cluster = reach::there(run, project).await?;
+    let target = cluster.target(run, project).await?;
     owner::check(run, project, &target, None, false, Doing::Using).await?;
     let objects = deployed(run, &target).await?;
-    let proved = up::verify::open(run, project, &target, &site, &objects, up::verify::ANSWER).await?;
-    let unwritten = hosts::found(run, project, &proved, false, false);
-    let answer = up::verify::answer(&proved, unwritten);
+    let verified = up::verify::open(run, project, &target, &cluster, &objects, up::verify::ANSWER).await?;
+    let unwritten = hosts::found(run, project, &verified, false, false);
+    let answer = up::verify::answer(&verified, unwritten);
     match &answer {
         Answer::Url(open) => browse(run, &open.url).await?,
         _ => {

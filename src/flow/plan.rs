@@ -35,11 +35,11 @@ use std::sync::Arc;
 pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let objects = gathered.plan.objects;
-    let site = match reach::look(run, project).await? {
-        Now::There(site) => *site,
+    let cluster = match reach::look(run, project).await? {
+        Now::There(cluster) => *cluster,
         Now::Not(state) => return without_cluster(project, &objects, &state),
     };
-    let to = Connected::to(run, project, site).await?;
+    let to = Connected::to(run, project, cluster).await?;
     redaction::cluster(run, &to.target, Step::Preflight).await;
     let releases = gathered.plan.releases;
     let wants = Wants::of(&objects);

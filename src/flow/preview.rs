@@ -38,15 +38,15 @@ pub(crate) async fn preview(
     images: &[Surveyed],
     options: &ApplyOptions,
 ) -> Result<Preview> {
-    let Connected { run, project, site, target } = to;
-    let looked = image::look(run, &project.image_owner(), &site.destination, images).await?;
+    let Connected { run, project, cluster, target } = to;
+    let looked = image::look(run, &project.image_owner(), &cluster.destination, images).await?;
     // An image that has to be built first has no name yet; any that the pods do not have now shows that they would change.
     let unbuilt = |image: &Looked| format!("{} (to be built)", image.name);
     let references = looked
         .iter()
         .map(|image| (image.name.clone(), image.reference.clone().unwrap_or_else(|| unbuilt(image))))
         .collect();
-    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
+    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, cluster.pull);
     generate(run, target, &project.secrets, &mut objects).await?;
     let charts = ReleasePlan::of(run, target, &releases, &objects, Vec::new()).await?;
     objects.retain(|object| !releases::is_helms(&releases, object));

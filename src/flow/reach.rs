@@ -31,7 +31,7 @@ use std::sync::Arc;
 
 /// Where a cluster is, and how images and requests get there.
 #[derive(Debug)]
-pub(crate) struct Site {
+pub(crate) struct ClusterHandle {
     /// The kubeconfig that knows it.
     pub(crate) kubeconfig: PathBuf,
     /// Its context in there.
@@ -47,9 +47,9 @@ pub(crate) struct Site {
     pub(crate) reach: Reach,
 }
 
-impl Site {
+impl ClusterHandle {
     /// The project's minikube.
-    pub(crate) fn of_node(node: &Node) -> Site {
+    pub(crate) fn of_node(node: &Node) -> ClusterHandle {
         let stores = node.engines.iter().map(|engine| match (&engine.docker, node.runtime) {
             (Some(docker), Runtime::Docker) => NodeStore::Docker(docker.clone()),
             _ => NodeStore::Containerd { host: node.host.clone(), container: engine.container.clone() },
@@ -59,7 +59,7 @@ impl Site {
             nodes: stores.collect(),
             registry: None,
         };
-        Site {
+        ClusterHandle {
             kubeconfig: node.kubeconfig.clone(),
             context: node.context.clone(),
             guard: Guard::LocalMinikube,
@@ -77,14 +77,14 @@ impl Site {
     }
 
     /// The cluster of a `[target]`: its images are built by this machine's engine and come from its registry.
-    pub(crate) fn of_target(run: &Run, other: &OtherCluster) -> Result<Site> {
+    pub(crate) fn of_target(run: &Run, other: &OtherCluster) -> Result<ClusterHandle> {
         let kubeconfig = context::file(&run.world, &other.context)
             .map_err(|fault| fault.context(format!("the target `{}` cannot be used", other.name)))?;
         let builder =
             docker::host(&run.world).or_fault(Code::DockerHostInvalid, Kind::Prerequisite, || {
                 "the address of the Docker engine is invalid".to_owned()
             })?;
-        Ok(Site {
+        Ok(ClusterHandle {
             kubeconfig,
             context: other.context.clone(),
             guard: Guard::Named,
@@ -124,7 +124,7 @@ impl Site {
 /// Whose forwards those of `project` are, also where its cluster does not run.
 pub(crate) fn owner(run: &Run, project: &Project) -> Result<Owner> {
     if let Some(other) = &project.elsewhere {
-        return Ok(Site::of_target(run, other)?.owner(project));
+        return Ok(ClusterHandle::of_target(run, other)?.owner(project));
     }
     let kubeconfig = minikube::kubeconfig(&run.world).ok_or_else(|| {
         Code::HomeNotFound
@@ -159,7 +159,7 @@ pub(crate) async fn connect(run: &Run, owner: &Owner) -> std::result::Result<Cli
 #[derive(Debug)]
 pub(crate) enum Now {
     /// It can be asked.
-    There(Box<Site>),
+    There(Box<ClusterHandle>),
     /// It is the project's minikube, which does not run.
     Not(State),
 }
@@ -167,10 +167,10 @@ pub(crate) enum Now {
 /// Looks, and changes nothing.
 pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
     if let Some(other) = &project.elsewhere {
-        return Site::of_target(run, other).map(|site| Now::There(Box::new(site)));
+        return ClusterHandle::of_target(run, other).map(|cluster| Now::There(Box::new(cluster)));
     }
     Ok(match minikube::look(run, &project.minikube).await? {
-        State::Running(node) => Now::There(Box::new(Site::of_node(&node))),
+        State::Running(node) => Now::There(Box::new(ClusterHandle::of_node(&node))),
         state => Now::Not(state),
     })
 }
@@ -181,9 +181,9 @@ pub(crate) async fn running(run: &Run, project: &Project) -> Result<Target> {
 }
 
 /// A cluster that must be running already.
-pub(crate) async fn there(run: &Run, project: &Project) -> Result<Site> {
+pub(crate) async fn there(run: &Run, project: &Project) -> Result<ClusterHandle> {
     match look(run, project).await? {
-        Now::There(site) => Ok(*site),
+        Now::There(cluster) => Ok(*cluster),
         Now::Not(state) => {
             let profile = &project.minikube.profile;
             let why = match &state {

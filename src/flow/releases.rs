@@ -13,7 +13,7 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
 use crate::flow::hooks::Installing;
-use crate::flow::reach::Site;
+use crate::flow::reach::ClusterHandle;
 use crate::image::Built;
 use crate::manifest::Object;
 use crate::manifest::Release;
@@ -94,7 +94,7 @@ pub(crate) async fn install(
     installing: &Installing,
     built: &[Built],
 ) -> Result<Vec<AppliedObject>> {
-    let Connected { run, project, site, target } = to;
+    let Connected { run, project, cluster, target } = to;
     let mut seen = Vec::new();
     for release in releases.iter().filter(|release| release.chart.mode == Mode::Release) {
         let (name, namespace) = (release.chart.release.as_str(), release.namespace.as_str());
@@ -112,7 +112,7 @@ pub(crate) async fn install(
             let images = built.iter().map(|image| (image.name.to_string(), image.reference.clone()));
             let target = project.elsewhere.as_ref().map(|other| other.name.as_str());
             let renderer = helm::renderer(&program, &project.file, target, images);
-            let at = Where { kubeconfig: &site.kubeconfig, context: &site.context, namespace };
+            let at = Where { kubeconfig: &cluster.kubeconfig, context: &cluster.context, namespace };
             helm::upgrade(run, at, &project.root, &release.chart, &renderer).await?;
         } else {
             run.sink.item(Step::Apply, format!("release {name}")).finish(Outcome::Unchanged, None);
@@ -123,8 +123,8 @@ pub(crate) async fn install(
 }
 
 /// Tells what the charts say to people.
-pub(crate) async fn tell_notes(run: &Run, project: &Project, site: &Site, releases: &[Release]) {
-    let cluster = (site.kubeconfig.as_path(), site.context.as_str());
+pub(crate) async fn tell_notes(run: &Run, project: &Project, cluster: &ClusterHandle, releases: &[Release]) {
+    let cluster = (cluster.kubeconfig.as_path(), cluster.context.as_str());
     for release in releases {
         let notes = chart::notes(run, &project.root, &release.chart, &release.namespace, cluster).await;
         let Some(notes) = notes else { continue };

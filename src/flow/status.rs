@@ -19,8 +19,8 @@ use crate::flow;
 use crate::flow::Answer;
 use crate::flow::owner;
 use crate::flow::reach;
+use crate::flow::reach::ClusterHandle;
 use crate::flow::reach::Now;
-use crate::flow::reach::Site;
 use crate::flow::redaction;
 use crate::image;
 use crate::image::stored::Stored;
@@ -74,8 +74,8 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
     };
     let running = forwards(run, project, &mut report);
     let state = match reach::look(run, project).await? {
-        Now::There(site) => {
-            inside(run, project, &site, &running, &mut report).await?;
+        Now::There(cluster) => {
+            inside(run, project, &cluster, &running, &mut report).await?;
             return Ok(Answer::Status(Box::new(report)));
         }
         Now::Not(state) => state,
@@ -117,11 +117,11 @@ fn forwards(run: &Run, project: &Project, report: &mut StatusReport) -> Vec<Reco
 async fn inside(
     run: &Run,
     project: &Project,
-    site: &Site,
+    cluster: &ClusterHandle,
     forwards: &[Record],
     report: &mut StatusReport,
 ) -> Result<()> {
-    let target = site.target(run, project).await?;
+    let target = cluster.target(run, project).await?;
     let found = owner::find(run, project, &target, None).await?;
     if let (Owner::Others, Some(there)) = (&found.owner, &found.inventory) {
         report.other = Some(OtherProject {
@@ -148,8 +148,8 @@ async fn inside(
     let image_owner = project.image_owner();
     let (found, images, asked) = tokio::try_join!(
         status::status(run, &target, &objects),
-        image::stored(run, &image_owner, &site.destination),
-        service::ask(&target.client, &target.namespace, &site.reach, &project.services, &ours, forwards),
+        image::stored(run, &image_owner, &cluster.destination),
+        service::ask(&target.client, &target.namespace, &cluster.reach, &project.services, &ours, forwards),
     )?;
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
         Verdict::Ready

@@ -23,7 +23,7 @@ use crate::flow::check;
 use crate::flow::connected::Connected;
 use crate::flow::gather::Planned;
 use crate::flow::gather::gather;
-use crate::flow::reach::Site;
+use crate::flow::reach::ClusterHandle;
 use crate::flow::releases;
 use crate::minikube;
 use crate::preflight;
@@ -35,8 +35,8 @@ use std::sync::Arc;
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
     let planned = plan(run, project).await?;
-    let (site, started) = cluster(run, project).await?;
-    let to = Connected::to(run, project, site).await?;
+    let (cluster, started) = cluster(run, project).await?;
+    let to = Connected::to(run, project, cluster).await?;
     let deploy = async {
         let built = build::build(&to, planned, flags, started).await?;
         let healthy = lock::scope(&to.target, async {
@@ -63,9 +63,9 @@ async fn plan(run: &Run, project: &Arc<Project>) -> Result<Planned> {
 
 /// The cluster: the `[target]` that was named, or the project's minikube, started or repaired where it has to be. With it
 /// comes when it was started, if that was in this run.
-async fn cluster(run: &Run, project: &Project) -> Result<(Site, Option<Timestamp>)> {
+async fn cluster(run: &Run, project: &Project) -> Result<(ClusterHandle, Option<Timestamp>)> {
     if let Some(other) = &project.elsewhere {
-        return Ok((Site::of_target(run, other)?, None));
+        return Ok((ClusterHandle::of_target(run, other)?, None));
     }
     let step = run.sink.step(Step::Minikube);
     let node = minikube::ensure(run, &project.minikube).await?;
@@ -74,7 +74,7 @@ async fn cluster(run: &Run, project: &Project) -> Result<(Site, Option<Timestamp
     }
     step.finish(node.outcome, Some(format!("profile {}", node.profile)));
     let started = node.started.filter(|_| node.outcome != Outcome::Unchanged);
-    Ok((Site::of_node(&node), started))
+    Ok((ClusterHandle::of_node(&node), started))
 }
 
 /// What the user allows.

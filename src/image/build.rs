@@ -41,7 +41,7 @@ const REGISTRY: Duration = Duration::from_secs(120);
 
 /// Everything that one build needs.
 #[derive(Debug, Clone)]
-pub struct Recipe {
+pub struct BuildSpec {
     /// The tag that the image gets the moment it is complete.
     pub tag: String,
     /// Labels of the image.
@@ -64,7 +64,7 @@ pub struct Recipe {
 
 /// What a build made.
 #[derive(Debug)]
-pub struct Made {
+pub struct BuildOutput {
     /// The image's id, `sha256:…`.
     pub id: String,
     /// Bytes of names and contents that went to the engine.
@@ -73,28 +73,28 @@ pub struct Made {
 
 /// Why a build made nothing.
 #[derive(Debug)]
-pub enum Unmade {
+pub enum BuildError {
     /// The engine has no BuildKit.
     NoBuildKit,
     /// The build failed.
-    Failed(Broken),
+    Failed(FailedBuild),
     /// The engine could not be reached, or broke off.
     Engine(anyhow::Error),
 }
 
-impl From<Unmade> for anyhow::Error {
-    fn from(unmade: Unmade) -> anyhow::Error {
+impl From<BuildError> for anyhow::Error {
+    fn from(unmade: BuildError) -> anyhow::Error {
         match unmade {
-            Unmade::Failed(broken) => anyhow::anyhow!(broken.message),
-            Unmade::Engine(error) => error,
-            Unmade::NoBuildKit => anyhow::anyhow!("the engine cannot do that"),
+            BuildError::Failed(broken) => anyhow::anyhow!(broken.message),
+            BuildError::Engine(error) => error,
+            BuildError::NoBuildKit => anyhow::anyhow!("the engine cannot do that"),
         }
     }
 }
 
 /// A build that failed.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct FailedBuild {
     /// What the engine says about it.
     pub message: String,
     /// The name of the step that failed, in the builder's words.
@@ -112,26 +112,26 @@ pub struct Broken {
 /// Builds, telling its progress through `item`, and each line that a step prints where `verbose` is set.
 pub async fn build(
     dialer: &Dialer,
-    recipe: &Recipe,
+    spec: &BuildSpec,
     credentials: &Credentials,
     item: &OpenItem,
     verbose: bool,
-) -> Result<Made, Unmade> {
+) -> Result<BuildOutput, BuildError> {
     let notes = Arc::new(Notes::default());
     let files = Files {
-        dockerfile: Arc::clone(&recipe.dockerfile),
-        context: Arc::clone(&recipe.context),
+        dockerfile: Arc::clone(&spec.dockerfile),
+        context: Arc::clone(&spec.context),
         notes: Arc::clone(&notes),
     };
-    let served = Served { files, secrets: recipe.secrets.clone(), credentials: credentials.clone() };
-    let session = match Session::open(dialer, &recipe.shared_key, served).await {
+    let served = Served { files, secrets: spec.secrets.clone(), credentials: credentials.clone() };
+    let session = match Session::open(dialer, &spec.shared_key, served).await {
         Ok(session) => session,
-        Err(Refused::Unknown) => return Err(Unmade::NoBuildKit),
+        Err(Refused::Unknown) => return Err(BuildError::NoBuildKit),
         Err(Refused::Failed(error)) => {
-            return Err(Unmade::Engine(error.context("the engine opened no build session")));
+            return Err(BuildError::Engine(error.context("the engine opened no build session")));
         }
     };
-    let mut query = query(recipe);
+    let mut query = query(spec);
     query.extend([("version", "2".to_owned()), ("remote", "client-session".to_owned())]);
     query.push(("session", session.id.clone()));
 
@@ -141,26 +141,26 @@ pub async fn build(
     let request = Request::post(path("/build", &query))
         .header("Host", dialer.host())
         .body(Empty::<Bytes>::new())
-        .map_err(|error| Unmade::Engine(error.into()))?;
-    let mut answer = Answer::of(dialer.send(request).await.map_err(Unmade::Engine)?).await?;
+        .map_err(|error| BuildError::Engine(error.into()))?;
+    let mut answer = Answer::of(dialer.send(request).await.map_err(BuildError::Engine)?).await?;
     loop {
         let next = match progress.awaits_manifest_of() {
             None => answer.next().await,
             Some(image) => match tokio::time::timeout(REGISTRY, answer.next()).await {
                 Ok(next) => next,
-                Err(_) => return Err(Unmade::Failed(silent(image))),
+                Err(_) => return Err(BuildError::Failed(silent(image))),
             },
         };
-        let Some(line) = next.map_err(Unmade::Engine)? else { break };
+        let Some(line) = next.map_err(BuildError::Engine)? else { break };
         match line {
             Line { error_detail: Some(detail), .. } => message = Some(detail.message),
             Line { error: Some(error), .. } => message = Some(error),
             Line { id: Some(kind), aux: Some(aux), .. } if kind == "moby.buildkit.trace" => {
-                let status = trace(&aux).map_err(Unmade::Engine)?;
+                let status = trace(&aux).map_err(BuildError::Engine)?;
                 for news in progress.apply(status) {
                     match news {
-                        News::Doing(doing, amount) => item.progress(recipe.secrets.redact(&doing), amount),
-                        News::Line(line) if verbose => item.log(recipe.secrets.redact(&line)),
+                        News::Doing(doing, amount) => item.progress(spec.secrets.redact(&doing), amount),
+                        News::Line(line) if verbose => item.log(spec.secrets.redact(&line)),
                         News::Line(_) => {}
                     }
                 }
@@ -174,41 +174,41 @@ pub async fn build(
         }
     }
     if let Some(message) = message {
-        let mut broken = Broken { message, ..Broken::default() };
+        let mut broken = FailedBuild { message, ..FailedBuild::default() };
         if let Some(vertex) = progress.failed() {
             broken.step = Some(vertex.name.clone());
-            broken.error = recipe.secrets.redact(&vertex.error);
-            broken.output = vertex.output.last(200).iter().map(|line| recipe.secrets.redact(line)).collect();
+            broken.error = spec.secrets.redact(&vertex.error);
+            broken.output = vertex.output.last(200).iter().map(|line| spec.secrets.redact(line)).collect();
         }
-        broken.message = recipe.secrets.redact(&broken.message);
+        broken.message = spec.secrets.redact(&broken.message);
         broken.changed = notes.changed();
-        broken.undeclared = recipe.secrets.missed();
-        return Err(Unmade::Failed(broken));
+        broken.undeclared = spec.secrets.missed();
+        return Err(BuildError::Failed(broken));
     }
-    let id = id.context("the engine ended the build without an image").map_err(Unmade::Engine)?;
-    Ok(Made { id, sent: notes.sent() })
+    let id = id.context("the engine ended the build without an image").map_err(BuildError::Engine)?;
+    Ok(BuildOutput { id, sent: notes.sent() })
 }
 
 /// A build that waits for a registry which accepts the connection and says nothing.
-fn silent(image: &str) -> Broken {
+fn silent(image: &str) -> FailedBuild {
     let step = format!("[internal] load metadata for {image}");
     let error = format!("{image}: no answer from the registry for {} s: i/o timeout", REGISTRY.as_secs());
-    Broken { message: error.clone(), step: Some(step), error, ..Broken::default() }
+    FailedBuild { message: error.clone(), step: Some(step), error, ..FailedBuild::default() }
 }
 
 /// The parameters that both builders understand.
-pub(crate) fn query(recipe: &Recipe) -> Vec<(&'static str, String)> {
+pub(crate) fn query(spec: &BuildSpec) -> Vec<(&'static str, String)> {
     let json = |map: &BTreeMap<String, String>| serde_json::to_string(map).unwrap_or_default();
     let mut query = vec![
-        ("t", recipe.tag.clone()),
+        ("t", spec.tag.clone()),
         ("dockerfile", DOCKERFILE.to_owned()),
-        ("labels", json(&recipe.labels)),
-        ("buildargs", json(&recipe.args)),
+        ("labels", json(&spec.labels)),
+        ("buildargs", json(&spec.args)),
         ("rm", "1".to_owned()),
         ("forcerm", "1".to_owned()),
     ];
-    query.extend(recipe.target.clone().map(|target| ("target", target)));
-    query.extend(recipe.platform.clone().map(|platform| ("platform", platform)));
+    query.extend(spec.target.clone().map(|target| ("target", target)));
+    query.extend(spec.platform.clone().map(|platform| ("platform", platform)));
     query
 }
 
@@ -274,18 +274,18 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// The messages of an answer; one that is not 200 is a failure that carries the engine's message.
-    pub(crate) async fn of((answer, call): (Response<Incoming>, Call)) -> Result<Answer, Unmade> {
+    pub(crate) async fn of((answer, call): (Response<Incoming>, Call)) -> Result<Answer, BuildError> {
         let status = answer.status();
         if status.is_success() {
             return Ok(Answer { body: answer.into_body(), read: Vec::new(), ended: false, _call: call });
         }
         let body =
-            answer.into_body().collect().await.map_err(|error| Unmade::Engine(error.into()))?.to_bytes();
+            answer.into_body().collect().await.map_err(|error| BuildError::Engine(error.into()))?.to_bytes();
         let message = serde_json::from_slice::<serde_json::Value>(&body)
             .ok()
             .and_then(|body| body["message"].as_str().map(str::to_owned))
             .unwrap_or_else(|| format!("{status}: {}", String::from_utf8_lossy(&body).trim()));
-        Err(Unmade::Failed(Broken { message, ..Broken::default() }))
+        Err(BuildError::Failed(FailedBuild { message, ..FailedBuild::default() }))
     }
 
     /// The next message of an engine that does not fail; what it fails with is the error.

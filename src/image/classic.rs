@@ -8,11 +8,11 @@ use crate::event::OpenItem;
 use crate::event::Unit;
 use crate::image::build;
 use crate::image::build::Answer;
-use crate::image::build::Broken;
+use crate::image::build::BuildError;
+use crate::image::build::BuildOutput;
+use crate::image::build::BuildSpec;
+use crate::image::build::FailedBuild;
 use crate::image::build::Line;
-use crate::image::build::Made;
-use crate::image::build::Recipe;
-use crate::image::build::Unmade;
 use crate::image::context::EntryKind;
 use crate::image::pipe::UNDER_WAY;
 use crate::image::pipe::Writing;
@@ -32,8 +32,13 @@ use tokio_stream::wrappers::ReceiverStream;
 const DOCKERFILE: &str = ".todo.Dockerfile";
 
 /// Builds, telling its progress through `item`.
-pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: bool) -> Result<Made, Unmade> {
-    let mut query = build::query(recipe);
+pub async fn build(
+    dialer: &Dialer,
+    spec: &BuildSpec,
+    item: &OpenItem,
+    verbose: bool,
+) -> Result<BuildOutput, BuildError> {
+    let mut query = build::query(spec);
     for (name, value) in &mut query {
         if *name == "dockerfile" {
             DOCKERFILE.clone_into(value);
@@ -41,10 +46,10 @@ pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: b
     }
     let (pieces, stream) = mpsc::channel(UNDER_WAY);
     let writing = {
-        let recipe = recipe.clone();
+        let spec = spec.clone();
         tokio::task::spawn_blocking(move || {
             let mut out = Writing::new(pieces);
-            if let Err(error) = write(&recipe, &mut out) {
+            if let Err(error) = write(&spec, &mut out) {
                 out.fail(&error);
             }
             out.sent
@@ -55,16 +60,19 @@ pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: b
         .header("Host", dialer.host())
         .header("Content-Type", "application/x-tar")
         .body(body)
-        .map_err(|error| Unmade::Engine(error.into()))?;
+        .map_err(|error| BuildError::Engine(error.into()))?;
     item.progress("sending the context", None);
-    let sent =
-        dialer.send_all(request).await.context("the context could not be sent").map_err(Unmade::Engine)?;
+    let sent = dialer
+        .send_all(request)
+        .await
+        .context("the context could not be sent")
+        .map_err(BuildError::Engine)?;
     let mut answer = Answer::of(sent).await?;
 
     let mut step = None;
     let mut output = Tail::default();
     let mut failed = None;
-    while let Some(line) = answer.next().await.map_err(Unmade::Engine)? {
+    while let Some(line) = answer.next().await.map_err(BuildError::Engine)? {
         match line {
             Line { error_detail: Some(detail), .. } => failed = Some(detail.message),
             Line { error: Some(error), .. } => failed = Some(error),
@@ -92,9 +100,9 @@ pub async fn build(dialer: &Dialer, recipe: &Recipe, item: &OpenItem, verbose: b
     match failed {
         Some(message) => {
             let (error, output) = (message.clone(), output.last(200));
-            Err(Unmade::Failed(Broken { message, step, error, output, ..Broken::default() }))
+            Err(BuildError::Failed(FailedBuild { message, step, error, output, ..FailedBuild::default() }))
         }
-        None => Ok(Made { id: String::new(), sent }),
+        None => Ok(BuildOutput { id: String::new(), sent }),
     }
 }
 
@@ -112,13 +120,13 @@ fn step_of(text: &str) -> Option<(String, Amount)> {
     Some((name.trim().to_owned(), amount))
 }
 
-fn write(recipe: &Recipe, out: &mut Writing) -> io::Result<()> {
+fn write(spec: &BuildSpec, out: &mut Writing) -> io::Result<()> {
     let mut tar = tar::Builder::new(out);
     let mut header = tar::Header::new_gnu();
     header.set_mode(0o644);
-    header.set_size(recipe.dockerfile.len() as u64);
-    tar.append_data(&mut header, DOCKERFILE, &recipe.dockerfile[..])?;
-    for entry in &recipe.context.entries {
+    header.set_size(spec.dockerfile.len() as u64);
+    tar.append_data(&mut header, DOCKERFILE, &spec.dockerfile[..])?;
+    for entry in &spec.context.entries {
         let mut header = tar::Header::new_gnu();
         match &entry.kind {
             EntryKind::Folder => {
@@ -137,7 +145,7 @@ fn write(recipe: &Recipe, out: &mut Writing) -> io::Result<()> {
                 header.set_mode(if *executable { 0o755 } else { 0o644 });
                 header.set_size(*size);
                 header.set_mtime(u64::try_from(*modified_secs).unwrap_or(0));
-                let file = stat::open_below(&recipe.context.root, &entry.path)?;
+                let file = stat::open_below(&spec.context.root, &entry.path)?;
                 let now = file.metadata()?;
                 if !now.is_file() || now.len() != *size {
                     return Err(io::Error::other(format!("{}: changed while building", entry.path)));

@@ -13,7 +13,7 @@ mod program;
 mod ran;
 
 use crate::event::Finding;
-use crate::image::build::Broken;
+use crate::image::build::FailedBuild;
 use crate::image::dockerfile::Instruction;
 use crate::image::failure::cause::Cause;
 use crate::image::survey::Surveyed;
@@ -23,7 +23,7 @@ const AROUND: usize = 2;
 
 /// What to tell about a build that failed.
 #[must_use]
-pub fn finding(image: &Surveyed, broken: &Broken) -> Finding {
+pub fn finding(image: &Surveyed, broken: &FailedBuild) -> Finding {
     let Cause { code, message, help, line } = cause::of(image, broken);
     let instruction = match line {
         Some(line) => at_line(image, line),

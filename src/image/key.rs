@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The version of the recipe: raise it when anything that is put in changes.
+/// The version of the spec: raise it when anything that is put in changes.
 const RECIPE: &str = "todo-image-key/1";
 
 /// What decides an image beside its sources.
@@ -135,8 +135,8 @@ impl Digest {
 /// A digest of each input, small enough to keep: it tells later which of them changed, and holds no values.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inputs {
-    /// The version of the recipe.
-    pub recipe: String,
+    /// The version of the spec.
+    pub spec: String,
     /// The platform.
     pub platform: String,
     /// The stage.
@@ -165,7 +165,7 @@ impl Inputs {
             (format!("{}{end}", entry.path), short(|digest| digest.entry(entry)))
         });
         Inputs {
-            recipe: RECIPE.to_owned(),
+            spec: RECIPE.to_owned(),
             platform: facts.platform.clone(),
             target: surveyed.image.target.clone(),
             dockerfile: short(|digest| digest.field(&surveyed.dockerfile.text)),
@@ -192,7 +192,7 @@ const LINES: usize = 6;
 #[must_use]
 pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
     let mut why = Vec::new();
-    if before.recipe != now.recipe {
+    if before.spec != now.spec {
         why.push("this version of todo reads more than the last one did".to_owned());
     }
     if before.platform != now.platform {

@@ -1,4 +1,4 @@
-//! The room on machines that lack one thing or another.
+//! What is found on machines that lack one thing or another.
 
 use crate::docker::fake;
 use crate::event::Finding;

@@ -19,6 +19,7 @@
 
 mod claim;
 mod collector;
+mod ctx;
 mod daemon_set;
 mod deployment;
 mod door;
@@ -26,7 +27,6 @@ mod ending;
 mod endpoints;
 pub mod fault;
 mod forward;
-mod hand;
 pub mod image;
 mod ingress;
 mod job;
@@ -193,10 +193,10 @@ impl Cluster {
     /// The claims as `namespace/name`, each with the UID of its volume: what is in a volume is there as long as it is.
     #[must_use]
     pub fn volumes(&self) -> BTreeMap<String, String> {
-        self.inner.world.hand(|hand| {
-            let claims = hand.find(kinds::CLAIM, None, |claim| claim["status"]["phase"] == "Bound");
+        self.inner.world.ctx(|ctx| {
+            let claims = ctx.find(kinds::CLAIM, None, |claim| claim["status"]["phase"] == "Bound");
             let volume = |claim: &Value| {
-                let volume = hand.get(kinds::VOLUME, "", &text(&claim["spec"]["volumeName"]))?;
+                let volume = ctx.get(kinds::VOLUME, "", &text(&claim["spec"]["volumeName"]))?;
                 let metadata = &claim["metadata"];
                 let name = format!("{}/{}", text(&metadata["namespace"]), text(&metadata["name"]));
                 Some((name, text(&volume["metadata"]["uid"])))
@@ -207,17 +207,17 @@ impl Cluster {
 
     /// Somebody's pods take all that is left of every node.
     pub fn fill(&self) {
-        self.inner.world.hand(scheduler::fill);
+        self.inner.world.ctx(scheduler::fill);
     }
 
     /// Makes what is not there yet, as an addon does.
     pub(crate) fn install(&self, objects: Vec<Value>) {
-        self.inner.world.hand(|hand| {
+        self.inner.world.ctx(|ctx| {
             for object in objects {
                 let kind = [&object["apiVersion"], &object["kind"]].map(text);
                 if let Some(kind) = kinds::named(&kind[0], &kind[1]) {
                     // Refused only where it is there.
-                    let _ = hand.make(*kind, object);
+                    let _ = ctx.make(*kind, object);
                 }
             }
         });
@@ -239,25 +239,25 @@ impl Cluster {
 impl World {
     /// What a new minikube has.
     fn furnish(&self) {
-        self.hand(|hand| {
+        self.ctx(|ctx| {
             for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-                hand.put(json!({"apiVersion": "v1", "kind": "Namespace",
+                ctx.put(json!({"apiVersion": "v1", "kind": "Namespace",
                     "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
                     "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"}}));
             }
-            hand.put(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
+            ctx.put(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
                 "metadata": {"name": "standard",
                     "annotations": {"storageclass.kubernetes.io/is-default-class": "true"}},
                 "provisioner": "k8s.io/minikube-hostpath", "reclaimPolicy": "Delete",
                 "volumeBindingMode": "Immediate"}));
-            hand.put(json!({"apiVersion": "v1", "kind": "Service",
+            ctx.put(json!({"apiVersion": "v1", "kind": "Service",
                 "metadata": {"name": "kubernetes", "namespace": "default",
                     "labels": {"component": "apiserver", "provider": "kubernetes"}},
                 "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"],
                     "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 8443}]}}));
-            let stamp = hand.stamp();
+            let stamp = ctx.stamp();
             for (index, node) in self.settings.nodes.iter().enumerate() {
-                hand.put(of_node(node, index == 0, &stamp));
+                ctx.put(of_node(node, index == 0, &stamp));
             }
         });
     }

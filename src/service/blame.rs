@@ -17,7 +17,7 @@ use std::net::IpAddr;
 
 /// What came, and why that is not what was expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(super) enum Unreachable {
     /// An answer, but not the expected one.
     Wrong(Answer, String),
     /// No answer.
@@ -26,7 +26,7 @@ pub(super) enum Trouble {
 
 /// What the cluster knows about it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Scene {
+pub(super) struct Inputs {
     /// The endpoints; `None` if the cluster could not be asked.
     pub(super) backends: Option<Backends>,
     /// The pods of the namespace.
@@ -38,18 +38,18 @@ pub(super) struct Scene {
 }
 
 /// The command that shows what the pods behind a Service have said.
-fn logs(candidate: &Candidate, scene: &Scene) -> String {
-    let namespace = scene.pods.iter().find_map(|pod| pod.metadata.namespace.as_deref());
+fn logs(candidate: &Candidate, inputs: &Inputs) -> String {
+    let namespace = inputs.pods.iter().find_map(|pod| pod.metadata.namespace.as_deref());
     let namespace = namespace.map(|name| format!(" --namespace {name}")).unwrap_or_default();
     format!("`kubectl logs service/{}{namespace}`", candidate.service)
 }
 
-impl Trouble {
+impl Unreachable {
     /// Whether it is the same as `before`, whatever else the answers say.
-    pub(super) fn is_like(&self, before: &Trouble) -> bool {
+    pub(super) fn is_like(&self, before: &Unreachable) -> bool {
         match (self, before) {
-            (Trouble::Wrong(answer, _), Trouble::Wrong(before, _)) => answer.status == before.status,
-            (Trouble::None(none), Trouble::None(before)) => none == before,
+            (Unreachable::Wrong(answer, _), Unreachable::Wrong(before, _)) => answer.status == before.status,
+            (Unreachable::None(none), Unreachable::None(before)) => none == before,
             _ => false,
         }
     }
@@ -57,8 +57,8 @@ impl Trouble {
     /// What happened, as the end of a sentence that begins with the URL.
     pub(super) fn words(&self) -> String {
         match self {
-            Trouble::Wrong(_, why) => why.clone(),
-            Trouble::None(why) => why.to_string(),
+            Unreachable::Wrong(_, why) => why.clone(),
+            Unreachable::None(why) => why.to_string(),
         }
     }
 }
@@ -67,26 +67,26 @@ impl Trouble {
 pub(super) fn finding(
     candidate: &Candidate,
     question: &Question,
-    trouble: &Trouble,
-    scene: &Scene,
+    trouble: &Unreachable,
+    inputs: &Inputs,
     objects: &[Object],
 ) -> Finding {
     let service = objects
         .iter()
         .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
-    let (code, help, at) = cause(candidate, question, trouble, scene, service);
+    let (code, help, at) = cause(candidate, question, trouble, inputs, service);
     let mut finding = code
         .error(format!("`{}` {}", question.url(), trouble.words()))
         .about(format!("Service/{}", candidate.service))
-        .evidence(scene.detours.iter().cloned());
-    if let Trouble::Wrong(answer, _) = trouble {
+        .evidence(inputs.detours.iter().cloned());
+    if let Unreachable::Wrong(answer, _) = trouble {
         finding = finding.evidence(first_line(&answer.body));
     }
-    if let Some(empty) = scene.backends.as_ref().filter(|backends| backends.ready == 0) {
+    if let Some(empty) = inputs.backends.as_ref().filter(|backends| backends.ready == 0) {
         finding = finding.evidence([if empty.unready > 0 {
             empty.why_none()
         } else {
-            selected(&selector(service), &scene.pods).1
+            selected(&selector(service), &inputs.pods).1
         }]);
     }
     let place = match (service, at) {
@@ -103,21 +103,21 @@ pub(super) fn finding(
 fn cause(
     candidate: &Candidate,
     question: &Question,
-    trouble: &Trouble,
-    scene: &Scene,
+    trouble: &Unreachable,
+    inputs: &Inputs,
     service: Option<&Object>,
 ) -> (Code, String, Option<String>) {
-    match &scene.backends {
+    match &inputs.backends {
         Some(backends) if backends.ready == 0 && backends.unready > 0 => {
-            let help = format!("look at `todo status` and {}", logs(candidate, scene));
+            let help = format!("look at `todo status` and {}", logs(candidate, inputs));
             (Code::EndpointsNotReady, help, None)
         }
         Some(backends) if backends.ready == 0 => {
-            let (code, _, help) = selected(&selector(service), &scene.pods);
+            let (code, _, help) = selected(&selector(service), &inputs.pods);
             (code, help, Some("/spec/selector".to_owned()))
         }
         _ => {
-            let (code, help, pointer) = by_trouble(candidate, question, trouble, scene);
+            let (code, help, pointer) = by_trouble(candidate, question, trouble, inputs);
             let help = match candidate.unsaid_tls(question) {
                 Some(note) => format!("{help}; {note}"),
                 None => help,
@@ -134,33 +134,33 @@ fn selector(service: Option<&Object>) -> BTreeMap<String, String> {
 fn by_trouble(
     candidate: &Candidate,
     question: &Question,
-    trouble: &Trouble,
-    scene: &Scene,
+    trouble: &Unreachable,
+    inputs: &Inputs,
 ) -> (Code, String, Option<String>) {
     let target = &candidate.port.target;
     let entry = format!("[service.{}]", candidate.service);
     let pointer = Some(format!("/spec/ports/{}/targetPort", candidate.port.index));
     match trouble {
-        Trouble::None(NoAnswer::Tls(_)) => (
+        Unreachable::None(NoAnswer::Tls(_)) => (
             Code::TlsHandshakeFailed,
             format!(
                 "port {} speaks TLS (`appProtocol: https`): see why it refuses TLS 1.2 and 1.3 without a client's certificate, {}",
                 candidate.port.number,
-                logs(candidate, scene)
+                logs(candidate, inputs)
             ),
             pointer,
         ),
-        Trouble::None(NoAnswer::Closed) if !is_refused(scene) => {
+        Unreachable::None(NoAnswer::Closed) if !is_refused(inputs) => {
             let listens = "something listens there and ends each connection, also when TLS is spoken";
             let told = if is_forwarded(question) {
                 format!("nothing in the pod listens on targetPort {target}, or {listens}")
             } else {
                 listens.to_owned()
             };
-            (Code::ConnectionClosed, format!("{told}: see what it logs, {}; if it is not HTTP, open another port", logs(candidate, scene)), None)
+            (Code::ConnectionClosed, format!("{told}: see what it logs, {}; if it is not HTTP, open another port", logs(candidate, inputs)), None)
         }
-        Trouble::None(NoAnswer::Refused | NoAnswer::Closed) => {
-            let told = scene
+        Unreachable::None(NoAnswer::Refused | NoAnswer::Closed) => {
+            let told = inputs
                 .forward
                 .as_ref()
                 .map(|why| format!("; the forward was told: {why}"))
@@ -170,10 +170,10 @@ fn by_trouble(
             );
             (Code::PortNotListening, help, pointer)
         }
-        Trouble::None(NoAnswer::Silent(_)) => {
-            (Code::RequestTimeout, format!("see what it is doing: {}", logs(candidate, scene)), None)
+        Unreachable::None(NoAnswer::Silent(_)) => {
+            (Code::RequestTimeout, format!("see what it is doing: {}", logs(candidate, inputs)), None)
         }
-        Trouble::None(NoAnswer::Garbled(_)) if question.tls => (
+        Unreachable::None(NoAnswer::Garbled(_)) if question.tls => (
             Code::ProtocolMismatch,
             format!(
                 "port {} does not speak TLS: give it the name `http` in the Service",
@@ -181,7 +181,7 @@ fn by_trouble(
             ),
             pointer,
         ),
-        Trouble::None(NoAnswer::Garbled(_)) => (
+        Unreachable::None(NoAnswer::Garbled(_)) => (
             Code::ProtocolMismatch,
             format!(
                 "port {} is not HTTP: open another port; if it speaks TLS, give it the name `https`",
@@ -189,16 +189,16 @@ fn by_trouble(
             ),
             pointer,
         ),
-        Trouble::None(NoAnswer::NoConnection(_)) => (
+        Unreachable::None(NoAnswer::NoConnection(_)) => (
             Code::NodeUnreachable,
             "a firewall or a VPN may block the way to the node: its ports 30000-32767 must be open to this machine".to_owned(),
             None,
         ),
-        Trouble::None(NoAnswer::Unreachable(_)) => {
+        Unreachable::None(NoAnswer::Unreachable(_)) => {
             let help = "check that the cluster runs: `minikube status`; a VPN may take over the route to it";
             (Code::NodeUnreachable, help.to_owned(), None)
         }
-        Trouble::Wrong(answer, _) => {
+        Unreachable::Wrong(answer, _) => {
             let to_expect = |status: u16| format!("`expect = {status}` in {entry}");
             let help = match (answer.status, &answer.location) {
                 (300..=399, Some(to)) => {
@@ -209,7 +209,7 @@ fn by_trouble(
                 }
                 (404, _) => format!("set `path` in {entry} to one that the application has"),
                 (401 | 403, _) => format!("if it requires a login: {}", to_expect(answer.status)),
-                (500.., _) => format!("the application failed: {}", logs(candidate, scene)),
+                (500.., _) => format!("the application failed: {}", logs(candidate, inputs)),
                 _ if candidate.expect.contains.is_some() => {
                     format!("check that it is the right application, or correct `contains` in {entry}")
                 }
@@ -224,8 +224,8 @@ fn by_trouble(
 }
 
 /// Whether the kubelet said that nothing listens on the pod's port.
-fn is_refused(scene: &Scene) -> bool {
-    scene.forward.as_ref().is_some_and(|told| told.contains("refused"))
+fn is_refused(inputs: &Inputs) -> bool {
+    inputs.forward.as_ref().is_some_and(|told| told.contains("refused"))
 }
 
 /// Whether something on this machine takes connections before anything in the pod does: a forward, or the engine's proxy

@@ -1,6 +1,6 @@
 //! The project's own checks: a database before the rollout, a page after it.
 //!
-//! One that fails is asked again: until the same trouble has lasted a while where the rollout has yet to begin, until time
+//! One that fails is asked again: until the same problem has lasted a while where the rollout has yet to begin, until time
 //! is up where the application may still be coming up. Not a load test, and not a client with a password: it connects, or GETs.
 
 mod address;
@@ -68,7 +68,7 @@ pub struct Cluster<'a> {
 pub type Inside<'a> = dyn Fn(String) -> BoxFuture<'a, Result<String, String>> + Sync + 'a;
 
 /// What checking needs.
-pub struct Asker<'a, 'i> {
+pub struct CheckRunner<'a, 'i> {
     /// The run.
     pub run: &'a Run,
     /// The cluster; `None` before it runs.
@@ -113,12 +113,12 @@ enum Tried {
     /// There is nothing to ask.
     Nothing(&'static str),
     /// It is not; and what shows it.
-    Failed(Trouble),
+    Failed(CheckProblem),
 }
 
 /// Why a check failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Trouble {
+enum CheckProblem {
     /// No answer.
     None(NoAnswer),
     /// An answer, and why it is the wrong one.
@@ -138,7 +138,7 @@ enum Front {
     Itself(Option<u16>),
 }
 
-impl Asker<'_, '_> {
+impl CheckRunner<'_, '_> {
     /// Asks all of `checks` at once. Each is an item of [`Step::Check`].
     pub async fn all(&self, checks: &[&Check]) -> Vec<Checked> {
         join_all(checks.iter().map(|check| self.one(check))).await
@@ -165,10 +165,10 @@ impl Asker<'_, '_> {
                 checked.outcome = Outcome::Skipped;
                 why.clone_into(&mut checked.said);
             }
-            Tried::Failed(trouble) => {
+            Tried::Failed(problem) => {
                 checked.outcome = Outcome::Failed;
-                checked.said = words::said(&trouble);
-                let mut finding = words::finding(check, &trouble);
+                checked.said = words::said(&problem);
+                let mut finding = words::finding(check, &problem);
                 if !check.required {
                     finding.severity = Severity::Warning;
                 }
@@ -184,25 +184,25 @@ impl Asker<'_, '_> {
         // What the project can do without holds nobody up before the rollout.
         let patient = self.patient && (check.required || check.when == When::After);
         let mut pause = PACE.pause / 4;
-        let mut same: Option<(Trouble, Instant)> = None;
+        let mut same: Option<(CheckProblem, Instant)> = None;
         loop {
-            let trouble = match self.once(check).await {
-                Tried::Failed(trouble) => trouble,
+            let problem = match self.once(check).await {
+                Tried::Failed(problem) => problem,
                 ended => return ended,
             };
             let now = Instant::now();
             let since = match &same {
-                Some((before, since)) if words::said(before) == words::said(&trouble) => *since,
+                Some((before, since)) if words::said(before) == words::said(&problem) => *since,
                 _ => now,
             };
             let lasts = now - since >= PACE.settle;
-            let comes = check.when == When::After && trouble.may_pass();
-            let settled = lasts && !comes || matches!(trouble, Trouble::Unasked(_));
+            let comes = check.when == When::After && problem.may_pass();
+            let settled = lasts && !comes || matches!(problem, CheckProblem::Unasked(_));
             if !patient || settled || now + pause >= deadline {
-                return Tried::Failed(trouble);
+                return Tried::Failed(problem);
             }
-            item.waiting(words::said(&trouble));
-            same = Some((trouble, since));
+            item.waiting(words::said(&problem));
+            same = Some((problem, since));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PACE.pause);
         }
@@ -230,7 +230,7 @@ impl Asker<'_, '_> {
                     let host = host.trim_matches(['[', ']']);
                     self.tcp(check.from, host, port.parse().unwrap_or_default()).await
                 }
-                None => Tried::Failed(Trouble::Unasked("it names no port".to_owned())),
+                None => Tried::Failed(CheckProblem::Unasked("it names no port".to_owned())),
             },
             Probe::TcpOf { secret, key } => {
                 let Some(value) = (self.secret)(secret, key) else {
@@ -241,7 +241,7 @@ impl Asker<'_, '_> {
                     Some(Leads::Nowhere) => Tried::Nothing("the value names no other machine"),
                     None => {
                         let why = "the value is no URL with a host and a port that can be told for sure";
-                        Tried::Failed(Trouble::Unasked(why.to_owned()))
+                        Tried::Failed(CheckProblem::Unasked(why.to_owned()))
                     }
                 }
             }
@@ -250,7 +250,7 @@ impl Asker<'_, '_> {
 
     async fn tcp(&self, from: From, host: &str, port: u16) -> Tried {
         if !address::is_host(host) {
-            return Tried::Failed(Trouble::Unasked("its host is no name and no address".to_owned()));
+            return Tried::Failed(CheckProblem::Unasked("its host is no name and no address".to_owned()));
         }
         let connected = match from {
             From::Cluster => self.by_node(inside::connect(host, port, LIMIT)).await.map(drop),
@@ -261,7 +261,7 @@ impl Asker<'_, '_> {
         };
         match connected {
             Ok(()) => Tried::Passed("accepts connections".to_owned()),
-            Err(none) => Tried::Failed(Trouble::None(none)),
+            Err(none) => Tried::Failed(CheckProblem::None(none)),
         }
     }
 
@@ -308,18 +308,18 @@ impl Asker<'_, '_> {
 
     async fn service(&self, name: &ObjectName, front: Front, path: &str, expect: &Expect) -> Tried {
         let Some(cluster) = &self.cluster else {
-            return Tried::Failed(Trouble::Unasked("the cluster does not run".to_owned()));
+            return Tried::Failed(CheckProblem::Unasked("the cluster does not run".to_owned()));
         };
         let candidate = match self.candidate(cluster, name, front, path, expect).await {
             Ok(candidate) => candidate,
-            Err(why) => return Tried::Failed(Trouble::Unasked(why)),
+            Err(why) => return Tried::Failed(CheckProblem::Unasked(why)),
         };
         if let Front::Itself(Some(port)) = front
             && port != candidate.port.number
         {
             let why =
                 format!("the Service `{name}` is asked at port {}, not at {port}", candidate.port.number);
-            return Tried::Failed(Trouble::Unasked(why));
+            return Tried::Failed(CheckProblem::Unasked(why));
         }
         let asked = once(cluster.client, cluster.namespace, cluster.reach, &candidate, &[], PACE).await;
         let why = match asked.status {
@@ -329,7 +329,7 @@ impl Asker<'_, '_> {
             Some(status) if asked.answers => format!("answers {status}"),
             _ => asked.why.unwrap_or_else(|| "does not answer".to_owned()),
         };
-        Tried::Failed(Trouble::Service { status: asked.status, why })
+        Tried::Failed(CheckProblem::Service { status: asked.status, why })
     }
 
     async fn candidate(
@@ -368,14 +368,14 @@ impl Asker<'_, '_> {
     }
 }
 
-impl Trouble {
+impl CheckProblem {
     /// Whether an application that is coming up may say so, too.
     fn may_pass(&self) -> bool {
         match self {
-            Trouble::None(NoAnswer::Garbled(_) | NoAnswer::Tls(_)) | Trouble::Unasked(_) => false,
-            Trouble::None(_) => true,
-            Trouble::Wrong(answer, _) => matches!(answer.status, 502..=504),
-            Trouble::Service { status, .. } => status.is_none_or(|status| matches!(status, 500..=509)),
+            CheckProblem::None(NoAnswer::Garbled(_) | NoAnswer::Tls(_)) | CheckProblem::Unasked(_) => false,
+            CheckProblem::None(_) => true,
+            CheckProblem::Wrong(answer, _) => matches!(answer.status, 502..=504),
+            CheckProblem::Service { status, .. } => status.is_none_or(|status| matches!(status, 500..=509)),
         }
     }
 }
@@ -415,13 +415,13 @@ fn is_fine(status: u16, expect: &Expect) -> bool {
 fn judge(answer: Result<Answer, NoAnswer>, expect: &Expect) -> Tried {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(none) => return Tried::Failed(Trouble::None(none)),
+        Err(none) => return Tried::Failed(CheckProblem::None(none)),
     };
     let why = super::wrong(&answer, expect)
         .or_else(|| (!is_fine(answer.status, expect)).then(|| format!("answers {}", answer.status)));
     match why {
         None => Tried::Passed(answered(answer.status, expect)),
-        Some(why) => Tried::Failed(Trouble::Wrong(answer, why)),
+        Some(why) => Tried::Failed(CheckProblem::Wrong(answer, why)),
     }
 }
 

@@ -9,16 +9,16 @@
 //!   kube-proxy needs, with a pod ready all the while: a firewall, or a program that listens on its pod's 127.0.0.1 only.
 
 use super::Said;
-use super::blame::Trouble;
+use super::blame::Unreachable;
 use super::candidate::Candidate;
 use super::candidate::Way;
 use super::forward::Forward;
 use super::http;
 use super::http::NoAnswer;
 use super::http::Question;
-use super::prover::Prover;
-use super::prover::here;
 use super::say;
+use super::verify::Prover;
+use super::verify::here;
 use tokio::time::Instant;
 
 /// How often in a row the node must be silent: one lost packet is none.
@@ -26,7 +26,7 @@ const SILENT: u32 = 3;
 
 /// What is known against a way.
 pub(super) struct Detour<'a> {
-    prover: &'a Prover<'a>,
+    verify: &'a Prover<'a>,
     candidate: &'a Candidate,
     question: &'a Question,
     rest: &'a [Way],
@@ -43,29 +43,29 @@ pub(super) struct Detour<'a> {
 impl<'a> Detour<'a> {
     /// Nothing is known yet. `rest` are the ways that are left.
     pub(super) fn new(
-        prover: &'a Prover<'a>,
+        verify: &'a Prover<'a>,
         candidate: &'a Candidate,
         question: &'a Question,
         rest: &'a [Way],
     ) -> Detour<'a> {
-        Detour { prover, candidate, question, rest, silent: 0, other: None, shut: None, forward: None }
+        Detour { verify, candidate, question, rest, silent: 0, other: None, shut: None, forward: None }
     }
 
     /// Why to go on with the next way after this trouble, as the end of a sentence that begins with the URL; `None` where
     /// this one may still lead there.
-    pub(super) async fn needed(&mut self, trouble: &Trouble) -> Option<String> {
+    pub(super) async fn needed(&mut self, trouble: &Unreachable) -> Option<String> {
         let none = match trouble {
-            Trouble::None(none) if none.is_like_a_rollout() && !self.rest.is_empty() => none,
+            Unreachable::None(none) if none.is_like_a_rollout() && !self.rest.is_empty() => none,
             _ => {
                 self.reset();
                 return None;
             }
         };
-        let pace = self.prover.pace;
+        let pace = self.verify.pace;
         if let Some(why) = self.unrouted(none).await {
             return Some(why);
         }
-        let ready = self.prover.backends(self.candidate).await.map_or(0, |backends| backends.ready);
+        let ready = self.verify.backends(self.candidate).await.map_or(0, |backends| backends.ready);
         if ready == 0 {
             self.reset();
             return None;
@@ -100,7 +100,7 @@ impl<'a> Detour<'a> {
 
     /// Why this machine has no way to the node's address, where that is shown.
     async fn unrouted(&mut self, none: &NoAnswer) -> Option<String> {
-        let (reach, limit) = (self.prover.reach, self.prover.pace.limit / 2);
+        let (reach, limit) = (self.verify.reach, self.verify.pace.limit / 2);
         let server = reach.server.filter(|server| self.question.host() == server.ip().to_string())?;
         let silent = |none: &NoAnswer| matches!(none, NoAnswer::NoConnection(_) | NoAnswer::Unreachable(_));
         let heard = !silent(none)
@@ -116,7 +116,7 @@ impl<'a> Detour<'a> {
     /// Whether another address leads to the application now.
     async fn other_answers(&self) -> bool {
         for question in self.rest.iter().filter_map(Way::question) {
-            if let (_, Said::Right(_)) = say(self.candidate, question, self.prover.pace).await {
+            if let (_, Said::Right(_)) = say(self.candidate, question, self.verify.pace).await {
                 return true;
             }
         }
@@ -126,13 +126,16 @@ impl<'a> Detour<'a> {
     /// Whether anything answers that the pods say themselves.
     async fn application_answers(&mut self) -> bool {
         if self.forward.is_none() {
-            let Prover { client, namespace, .. } = self.prover;
+            let Prover { client, namespace, .. } = self.verify;
             let (service, port) = (&self.candidate.service, self.candidate.port.name.as_deref());
             self.forward = Forward::open(client, namespace, service, port, None).await.ok();
         }
         let Some(forward) = &self.forward else { return false };
-        let (_, said) = say(self.candidate, &here(self.candidate, forward.address()), self.prover.pace).await;
-        matches!(said, Said::Right(_) | Said::Wrong(Trouble::Wrong(..)) | Said::NotYet(Trouble::Wrong(..)))
+        let (_, said) = say(self.candidate, &here(self.candidate, forward.address()), self.verify.pace).await;
+        matches!(
+            said,
+            Said::Right(_) | Said::Wrong(Unreachable::Wrong(..)) | Said::NotYet(Unreachable::Wrong(..))
+        )
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A controller that people brought is left alone: where the class is there, somebody serves it, and only the addon's own
 //! pods (which an interrupted start may have left half-way) are looked at more closely. Whether it really serves is not
-//! believed but tried, when the URL is proved.
+//! believed but tried, when the URL is verified.
 
 use super::backend;
 use crate::event::Code;

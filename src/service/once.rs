@@ -5,15 +5,15 @@ use super::Pace;
 use super::Reach;
 use super::Said;
 use super::backend;
-use super::blame::Trouble;
+use super::blame::Unreachable;
 use super::candidate::Candidate;
 use super::candidate::Way;
 use super::detached::Record;
 use super::forward::Forward;
 use super::http::NoAnswer;
 use super::http::Question;
-use super::prover::here;
 use super::say;
+use super::verify::here;
 use crate::project::name::Namespace;
 use kube::Client;
 use tokio::time::Instant;
@@ -71,10 +71,10 @@ pub(super) async fn once(
                 let why = forward.is_some().then(only);
                 (Some((answer, true)), why)
             }
-            Said::NotYet(Trouble::Wrong(answer, why)) | Said::Wrong(Trouble::Wrong(answer, why)) => {
+            Said::NotYet(Unreachable::Wrong(answer, why)) | Said::Wrong(Unreachable::Wrong(answer, why)) => {
                 (Some((answer, false)), Some(why))
             }
-            Said::NotYet(Trouble::None(none)) | Said::Wrong(Trouble::None(none)) => {
+            Said::NotYet(Unreachable::None(none)) | Said::Wrong(Unreachable::None(none)) => {
                 (None, Some(none.to_string()))
             }
             Said::Unreachable(why) => (None, Some(NoAnswer::Unreachable(why).to_string())),
@@ -114,7 +114,7 @@ async fn asked_for_a_moment(
     let until = Instant::now() + pace.settle;
     loop {
         let (asked, said) = say(candidate, question, pace).await;
-        let shut = matches!(&said, Said::NotYet(Trouble::None(none)) if none.is_like_a_rollout());
+        let shut = matches!(&said, Said::NotYet(Unreachable::None(none)) if none.is_like_a_rollout());
         if !shut || Instant::now() >= until {
             return (asked, said);
         }

@@ -2,14 +2,14 @@
 
 use super::Asked;
 use super::Pace;
-use super::Proved;
 use super::Reach;
+use super::VerifiedUrl;
 use super::candidate::Candidate;
 use super::candidate::Live;
 use super::candidate::candidates;
 use super::fake;
 use super::fake::Reply;
-use super::prover::Prover;
+use super::verify::Prover;
 use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
@@ -97,15 +97,15 @@ fn published(at: SocketAddr) -> Reach {
     Reach { published: [(30080, at)].into(), ..Reach::default() }
 }
 
-pub(super) async fn proved(
+pub(super) async fn verified(
     candidate: &Candidate,
     reach: &Reach,
     client: &Client,
     within: Duration,
-) -> (Result<Proved, Fault>, Vec<String>) {
+) -> (Result<VerifiedUrl, Fault>, Vec<String>) {
     let (run, mut events) = run();
     let (namespace, objects) = (namespace(), objects());
-    let prover = Prover {
+    let verify = Prover {
         run: &run,
         client,
         namespace: &namespace,
@@ -114,7 +114,7 @@ pub(super) async fn proved(
         deadline: Instant::now() + within,
         pace: PACE,
     };
-    let result = prover.all(std::slice::from_ref(candidate)).await.map(|mut all| all.remove(0));
+    let result = verify.all(std::slice::from_ref(candidate)).await.map(|mut all| all.remove(0));
     let mut waited = Vec::new();
     while let Ok(event) = events.try_recv() {
         if let EventKind::Waiting { why, .. } = event.kind {
@@ -130,10 +130,10 @@ pub(super) const LONG: Duration = Duration::from_secs(20);
 #[tokio::test]
 async fn the_url_that_is_told_has_answered() {
     let at = fake::server(|_, _| fake::text(200, "<div id=root>")).await;
-    let (proved, waited) =
-        proved(&candidate(Some(200), Some("root")), &published(at), &cluster(true).await, LONG).await;
-    let proved = proved.unwrap();
-    assert_eq!((proved.url, proved.status, proved.notes), (format!("http://{at}/"), 200, Vec::new()));
+    let (verified, waited) =
+        verified(&candidate(Some(200), Some("root")), &published(at), &cluster(true).await, LONG).await;
+    let verified = verified.unwrap();
+    assert_eq!((verified.url, verified.status, verified.notes), (format!("http://{at}/"), 200, Vec::new()));
     assert_eq!(waited, [] as [String; 0]);
 }
 
@@ -141,7 +141,7 @@ async fn the_url_that_is_told_has_answered() {
 async fn an_application_that_comes_up_late_is_waited_for_with_its_reason() {
     let at =
         fake::server(|number, _| if number < 3 { fake::text(503, "") } else { fake::text(200, "") }).await;
-    let (result, waited) = proved(&candidate(None, None), &published(at), &cluster(true).await, LONG).await;
+    let (result, waited) = verified(&candidate(None, None), &published(at), &cluster(true).await, LONG).await;
     assert_eq!(result.unwrap().status, 200);
     assert_eq!(waited, [format!("http://{at}/ answers 503")]);
 
@@ -150,7 +150,8 @@ async fn an_application_that_comes_up_late_is_waited_for_with_its_reason() {
         tokio::time::sleep(Duration::from_millis(150)).await;
         fake::serve(tokio::net::TcpListener::bind(at).await.unwrap(), |_, _| fake::text(200, ""));
     });
-    let (result, waited) = proved(&candidate(None, None), &published(at), &cluster(false).await, LONG).await;
+    let (result, waited) =
+        verified(&candidate(None, None), &published(at), &cluster(false).await, LONG).await;
     late.await.unwrap();
     assert_eq!(result.unwrap().status, 200);
     assert_eq!(waited, [format!("http://{at}/ refuses connections")]);
@@ -165,7 +166,7 @@ async fn a_wrong_answer_that_stays_is_a_fault_long_before_the_time_is_up() {
     ] {
         let at = fake::server(move |_, _| fake::text(reply, "nothing here")).await;
         let began = Instant::now();
-        let (result, _) = proved(&expect, &published(at), &cluster(true).await, LONG).await;
+        let (result, _) = verified(&expect, &published(at), &cluster(true).await, LONG).await;
         let fault = result.unwrap_err();
         assert!(began.elapsed() < LONG / 4);
         assert_eq!(fault.kind.exit_code(), 60);
@@ -180,7 +181,7 @@ async fn a_wrong_answer_that_passes_is_none() {
     let at =
         fake::server(|number, _| if number < 2 { fake::text(404, "") } else { fake::text(200, "") }).await;
     let (result, waited) =
-        proved(&candidate(Some(200), None), &published(at), &cluster(true).await, LONG).await;
+        verified(&candidate(Some(200), None), &published(at), &cluster(true).await, LONG).await;
     assert_eq!(result.unwrap().status, 200);
     assert_eq!(waited, [format!("http://{at}/ answers 404 instead of 200")]);
 }
@@ -205,9 +206,9 @@ async fn a_controller_that_has_not_read_the_ingress_yet_is_asked_again() {
             move |number, _: &str| if number < 3 { fake::text(early, "") } else { fake::text(200, "") };
         let at = fake::server(reply).await;
         let (candidate, reach) = behind_an_ingress(at);
-        let (result, waited) = proved(&candidate, &reach, &cluster(true).await, LONG).await;
-        let proved = result.unwrap();
-        assert_eq!((proved.status, proved.notes), (200, Vec::new()));
+        let (result, waited) = verified(&candidate, &reach, &cluster(true).await, LONG).await;
+        let verified = result.unwrap();
+        assert_eq!((verified.status, verified.notes), (200, Vec::new()));
         assert_eq!(waited, [format!("http://{at}/ answers {early}")]);
     }
 }
@@ -216,17 +217,17 @@ async fn a_controller_that_has_not_read_the_ingress_yet_is_asked_again() {
 async fn a_404_behind_an_ingress_that_lasts_is_the_answer() {
     let at = fake::server(|_, _| fake::text(404, "")).await;
     let (candidate, reach) = behind_an_ingress(at);
-    let (result, _) = proved(&candidate, &reach, &cluster(true).await, LONG).await;
-    let proved = result.unwrap();
-    assert_eq!(proved.status, 404);
-    assert_eq!(proved.notes.len(), 1);
-    assert!(proved.notes[0].message.contains("`expect = 404` under [service.web]"), "{:?}", proved.notes);
+    let (result, _) = verified(&candidate, &reach, &cluster(true).await, LONG).await;
+    let verified = result.unwrap();
+    assert_eq!(verified.status, 404);
+    assert_eq!(verified.notes.len(), 1);
+    assert!(verified.notes[0].message.contains("`expect = 404` under [service.web]"), "{:?}", verified.notes);
 
     // Whoever expects it is told at once.
     let mut expected = candidate;
     expected.expect.status = Some(404);
     let began = Instant::now();
-    let (result, waited) = self::proved(&expected, &reach, &cluster(true).await, LONG).await;
+    let (result, waited) = self::verified(&expected, &reach, &cluster(true).await, LONG).await;
     assert_eq!((result.unwrap().notes, waited), (Vec::new(), Vec::new()));
     assert!(began.elapsed() < PACE.read);
 }
@@ -235,7 +236,8 @@ async fn a_404_behind_an_ingress_that_lasts_is_the_answer() {
 async fn an_application_that_hangs_is_told_when_the_time_is_up() {
     let at = fake::server(|_, _| Reply::Hang).await;
     let within = Duration::from_millis(700);
-    let (result, waited) = proved(&candidate(None, None), &published(at), &cluster(true).await, within).await;
+    let (result, waited) =
+        verified(&candidate(None, None), &published(at), &cluster(true).await, within).await;
     let message = format!("`http://{at}/` accepts connections but does not answer within 0.3 s");
     assert_eq!(result.unwrap_err().findings[0].message, message);
     assert_eq!(waited.len(), 1);
@@ -248,12 +250,12 @@ async fn a_door_that_stays_shut_is_passed_by_when_the_application_is_there() {
     let mut candidate = candidate(None, None);
     candidate.port.balancers = vec![open.ip().to_string()];
     candidate.port.number = open.port();
-    let (result, _) = proved(&candidate, &published(shut), &cluster(true).await, LONG).await;
+    let (result, _) = verified(&candidate, &published(shut), &cluster(true).await, LONG).await;
     assert_eq!(result.unwrap().url, format!("http://{open}/"));
 
     // While no pod is ready, a shut door says nothing, and the first way stays the right one.
     let within = Duration::from_millis(600);
-    let (result, _) = proved(&candidate, &published(shut), &cluster(false).await, within).await;
+    let (result, _) = verified(&candidate, &published(shut), &cluster(false).await, within).await;
     assert_eq!(result.unwrap_err().findings[0].message, format!("`http://{shut}/` refuses connections"));
 }
 
@@ -264,7 +266,7 @@ async fn an_address_without_a_way_to_it_is_passed_by_at_once() {
     candidate.port.balancers = vec!["no-such-host.invalid".to_owned(), open.ip().to_string()];
     candidate.port.number = open.port();
     let began = Instant::now();
-    let (result, _) = proved(&candidate, &Reach::default(), &cluster(true).await, LONG).await;
+    let (result, _) = verified(&candidate, &Reach::default(), &cluster(true).await, LONG).await;
     assert_eq!(result.unwrap().url, format!("http://{open}/"));
     assert!(began.elapsed() < LONG / 4);
 }
@@ -276,7 +278,7 @@ async fn stopping_the_run_stops_the_asking() {
     let run = Run { sink, cancel, world: Arc::new(World::fake("/", [("A", "b")])), verbose: false };
     asker.ask(crate::fault::Kind::Interrupted);
     let at = fake::server(|_, _| Reply::Hang).await;
-    let result = super::prove(
+    let result = super::verify(
         &run,
         &client(at),
         &namespace(),
@@ -314,7 +316,7 @@ async fn status_asks_once_and_says_why_not() {
 async fn the_url_of_a_port_that_speaks_tls_is_https_for_up_and_for_status() {
     let at = fake::tls_server(|| Reply::Close, || None, || fake::text(200, "")).await;
     let (cluster, candidate) = (cluster(true).await, candidate(Some(200), None));
-    let (result, _) = proved(&candidate, &published(at), &cluster, LONG).await;
+    let (result, _) = verified(&candidate, &published(at), &cluster, LONG).await;
     let found = result.unwrap();
     assert_eq!(found.url, format!("https://{at}/"));
     assert!(found.notes.iter().any(|note| note.code == Code::ProtocolMismatch), "{:?}", found.notes);

@@ -25,8 +25,8 @@ use todo::rehearsal::host::Host;
 use todo::rehearsal::host::Settings;
 use todo::rehearsal::scenario::Scenario;
 use todo::run::Run;
-use todo::signal::Asker;
 use todo::signal::Cancel;
+use todo::signal::CancelHandle;
 use todo::world::World;
 use tokio::sync::mpsc;
 
@@ -165,7 +165,7 @@ fn command(line: &str) -> cli::Command {
     cli::Cli::try_parse_from(std::iter::once("todo").chain(line.split(' '))).unwrap().command
 }
 
-fn run(host: &Host) -> (Run, Asker, mpsc::UnboundedReceiver<Event>) {
+fn run(host: &Host) -> (Run, CancelHandle, mpsc::UnboundedReceiver<Event>) {
     let (sink, events) = Sink::new();
     let (asker, cancel) = Cancel::new();
     (Run { sink, cancel, world: Arc::new(host.world()), verbose: true }, asker, events)

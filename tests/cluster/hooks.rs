@@ -25,8 +25,8 @@ use todo::rehearsal::api::Api;
 use todo::rehearsal::serve::kubeconfig;
 use todo::rehearsal::serve::serve;
 use todo::run::Run;
-use todo::signal::Asker;
 use todo::signal::Cancel;
+use todo::signal::CancelHandle;
 use todo::world::World;
 
 const JOBS: &str = "apis/batch/v1/jobs";
@@ -36,7 +36,7 @@ struct Stage {
     api: Api,
     run: Run,
     target: Target,
-    _asker: Asker,
+    _asker: CancelHandle,
 }
 
 impl Stage {

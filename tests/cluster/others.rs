@@ -16,7 +16,7 @@ use todo::cluster::apply::ApplyOptions;
 use todo::cluster::compare::compare;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;
-use todo::cluster::remove::remove_but_grounds;
+use todo::cluster::remove::remove_keeping_namespaces;
 use todo::cluster::restart::restart;
 use todo::cluster::settle::ours;
 use todo::fault::Kind;
@@ -68,7 +68,8 @@ async fn down_keeps_the_data_and_the_second_time_there_is_nothing_to_do() {
 async fn what_stays_is_told_once_where_the_namespace_waits_for_the_last_hooks() {
     let mut stage = Stage::new().await;
     stage.up(&set()).await;
-    let early = remove_but_grounds(&stage.run, &stage.target, &RemoveOptions::default()).await.unwrap();
+    let early =
+        remove_keeping_namespaces(&stage.run, &stage.target, &RemoveOptions::default()).await.unwrap();
     assert_eq!(early.removed.len(), 4);
     assert!(!stage.down(false).await.iter().any(|line| line.starts_with("Removed")));
     let told = std::iter::from_fn(|| stage.events.try_recv().ok()).map(|event| format!("{event:?}"));

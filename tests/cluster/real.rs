@@ -38,7 +38,7 @@ pub(super) struct Lab {
     namespace: String,
     context: String,
     pub(super) events: UnboundedReceiver<Event>,
-    _asker: todo::signal::Asker,
+    _asker: todo::signal::CancelHandle,
 }
 
 impl Lab {

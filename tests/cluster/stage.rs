@@ -26,8 +26,8 @@ use todo::rehearsal::serve::kubeconfig;
 use todo::rehearsal::serve::respond;
 use todo::rehearsal::serve::serve;
 use todo::run::Run;
-use todo::signal::Asker;
 use todo::signal::Cancel;
+use todo::signal::CancelHandle;
 use todo::world::World;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -36,7 +36,7 @@ pub(crate) struct Stage {
     pub(crate) run: Run,
     pub(crate) target: Target,
     pub(super) events: UnboundedReceiver<Event>,
-    _asker: Asker,
+    _asker: CancelHandle,
 }
 
 pub(super) const CONFIGS: &str = "api/v1/configmaps";

@@ -98,9 +98,9 @@ async fn a_program_that_ends_once_is_started_again() {
 }
 
 /// One pod is thrown out.
-struct ThrownOut(Mutex<bool>);
+struct Evicted(Mutex<bool>);
 
-impl Faults for ThrownOut {
+impl Faults for Evicted {
     fn pod(&self, _start: &ContainerStart) -> Option<PodFault> {
         (!std::mem::replace(&mut *self.0.lock().unwrap(), true)).then_some(PodFault::Evict)
     }
@@ -108,7 +108,7 @@ impl Faults for ThrownOut {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_is_thrown_out_is_replaced() {
-    let stage = shop(ThrownOut(Mutex::new(false))).await;
+    let stage = shop(Evicted(Mutex::new(false))).await;
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 0, "{told:#?}");
 }

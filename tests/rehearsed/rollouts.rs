@@ -9,9 +9,9 @@ use todo::project::check::load;
 use todo::project::name::Namespace;
 use todo::rehearsal::request::Ask;
 use todo::run::Run;
-use todo::service::Proved;
 use todo::service::Reach;
-use todo::service::prove;
+use todo::service::VerifiedUrl;
+use todo::service::verify;
 use todo::signal::Cancel;
 use todo::world::World;
 use tokio::io::AsyncReadExt;
@@ -87,7 +87,7 @@ async fn roll(stage: &Stage, run: u32) {
 }
 
 /// Asks for the URL as `up` does on a node whose address can be reached.
-async fn url(stage: &Stage) -> Proved {
+async fn url(stage: &Stage) -> VerifiedUrl {
     let (sink, _events) = Sink::new();
     let (_asker, cancel) = Cancel::new();
     let world = World::fake("/", [("A", "b")]).into();
@@ -98,9 +98,9 @@ async fn url(stage: &Stage) -> Proved {
     let namespace = Namespace::parse("web").unwrap();
     let reach = Reach { address: Some([127, 77, 0, 1].into()), ..Reach::default() };
     let deadline = Instant::now() + Duration::from_secs(30);
-    let mut proved =
-        prove(&run, &client, &namespace, &reach, &project.services, &[], deadline).await.unwrap();
-    proved.remove(0)
+    let mut verified =
+        verify(&run, &client, &namespace, &reach, &project.services, &[], deadline).await.unwrap();
+    verified.remove(0)
 }
 
 /// What a connection to the node's port meets now.
@@ -132,10 +132,10 @@ async fn a_rollout_of_one_replica_never_loses_the_nodes_address() {
             met = meets(node_port).await;
         }
         gaps += u32::from(met != "an answer");
-        let proved = url(&stage).await;
+        let verified = url(&stage).await;
         let wanted = format!("http://127.77.0.1:{node_port}/");
-        assert_eq!((proved.url, proved.notes), (wanted, Vec::new()), "{run}");
-        assert!(proved.forward.is_none(), "{run}");
+        assert_eq!((verified.url, verified.notes), (wanted, Vec::new()), "{run}");
+        assert!(verified.forward.is_none(), "{run}");
     }
     assert!(gaps > 0, "kube-proxy's delay is not rehearsed");
 }

@@ -8,18 +8,17 @@ use crate::cluster::snapshot::Snapshot;
 use serde_json::Value;
 
 /// Why `claim` is not bound, if that is known.
-pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
+pub fn symptom(claim: &Value, snapshot: &Snapshot) -> Option<Symptom> {
     if live::text(claim, "/status/phase") == "Bound" {
         return None;
     }
-    let happenings = around.happenings(live::uid(claim));
-    let said =
-        happenings.iter().rev().find(|happening| happening.warning || happening.reason == "FailedBinding");
+    let events = snapshot.events(live::uid(claim));
+    let said = events.iter().rev().find(|event| event.warning || event.reason == "FailedBinding");
     let named = claim.pointer("/spec/storageClassName").and_then(Value::as_str);
     let classless = named != Some("")
         && live::text(claim, "/spec/volumeName").is_empty()
-        && around.classes.is_some()
-        && health::class_of(claim, around).is_none();
+        && snapshot.classes.is_some()
+        && health::class_of(claim, snapshot).is_none();
     if classless {
         let message = match named {
             _ if said.is_some() => said.map_or_else(String::new, |said| said.message.clone()),
@@ -29,7 +28,7 @@ pub fn symptom(claim: &Value, around: &Snapshot) -> Option<Symptom> {
         return Some(Symptom::new(Signal::NoClass, "NoStorageClass", message));
     }
     // Of an external provisioner that never answers there is only a Normal event, repeated for ever.
-    let waits = || happenings.iter().rev().find(|happening| happening.reason == "ExternalProvisioning");
+    let waits = || events.iter().rev().find(|event| event.reason == "ExternalProvisioning");
     let Some(said) = said else {
         return waits().map(|waits| Symptom::new(Signal::NoProvisioner, &waits.reason, &waits.message));
     };

@@ -9,7 +9,7 @@ use crate::cluster::blame::config;
 use crate::cluster::blame::image;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::live;
-use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::KubeEvent;
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -22,25 +22,25 @@ pub enum Purpose {
     Finish,
 }
 
-/// What keeps the container of this status from running, if anything. `happenings` are its pod's.
-pub fn symptom(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<Symptom> {
+/// What keeps the container of this status from running, if anything. `events` are its pod's.
+pub fn symptom(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
     let name = live::text(status, "/name");
     let reason = live::text(status, "/state/waiting/reason");
     let message = live::text(status, "/state/waiting/message");
     let of = |signal| Symptom::new(signal, reason, message).within(name);
     match reason {
-        "" => ended(status, purpose, happenings),
+        "" => ended(status, purpose, events),
         "InvalidImageName" => Some(of(Signal::ImageName)),
         // `image::tags`: what we have built. Which run it was that found it missing cannot be told here.
         "ErrImageNeverPull" if message.contains("\"todo.local/") => Some(of(Signal::ImageGone)),
         "ErrImageNeverPull" => Some(of(Signal::ImageNever)),
-        "ErrImagePull" | "ImagePullBackOff" | "ErrImagePullBackOff" => Some(pull(status, happenings)),
+        "ErrImagePull" | "ImagePullBackOff" | "ErrImagePullBackOff" => Some(pull(status, events)),
         "ImageInspectError" => Some(of(Signal::ImageInspect)),
         "RegistryUnavailable" => Some(of(Signal::ImageUnreachable)),
         "SignatureValidationFailed" => Some(of(Signal::ImageSignature)),
         "CreateContainerConfigError" => Some(of(config::classify(message))),
         "CrashLoopBackOff" => {
-            Some(ended(status, purpose, happenings).map_or_else(
+            Some(ended(status, purpose, events).map_or_else(
                 || of(Signal::Crash),
                 |symptom| Symptom { reason: reason.to_owned(), ..symptom },
             ))
@@ -55,16 +55,16 @@ pub fn symptom(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> O
     }
 }
 
-fn pull(status: &Value, happenings: &[&Happening]) -> Symptom {
+fn pull(status: &Value, events: &[&KubeEvent]) -> Symptom {
     let name = live::text(status, "/name");
     let image = live::text(status, "/image");
     let said = live::text(status, "/state/waiting/message");
-    let told = happenings.iter().rev().find(|happening| {
-        happening.reason == "Failed"
-            && happening.message.starts_with("Failed to pull image")
-            && happening.part.ends_with(&format!("{{{name}}}"))
+    let told = events.iter().rev().find(|event| {
+        event.reason == "Failed"
+            && event.message.starts_with("Failed to pull image")
+            && event.part.ends_with(&format!("{{{name}}}"))
     });
-    let told = told.map_or("", |happening| happening.message.as_str());
+    let told = told.map_or("", |event| event.message.as_str());
     let (signal, message) = match (image::classify(said, image), image::classify(told, image)) {
         (Some(signal), _) => (signal, said),
         (None, Some(signal)) => (signal, told),
@@ -102,7 +102,7 @@ fn is_command(message: &str) -> bool {
         || lower.contains("exec format error")
 }
 
-fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<Symptom> {
+fn ended(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
     let name = live::text(status, "/name");
     let running = status.pointer("/state/running").is_some();
     if running && live::flag(status, "/ready") {
@@ -119,7 +119,7 @@ fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<
         // A run that was gone before the kubelet looked only leaves its exit code.
         (_, 137) if live::text(status, "/lastState/terminated/reason") == "OOMKilled" => Signal::OutOfMemory,
         // A program that stops well when it is told to is still not one that stopped by itself.
-        (_, code) if was_killed(last, code, killed, happenings, name) => Signal::Killed,
+        (_, code) if was_killed(last, code, killed, events, name) => Signal::Killed,
         (_, 0) => Signal::Completed,
         ("StartError" | "ContainerCannotRun" | "RunContainerError", _) => starting(message),
         (_, 126 | 127) => Signal::CrashCommand,
@@ -133,8 +133,8 @@ fn ended(status: &Value, purpose: Purpose, happenings: &[&Happening]) -> Option<
 
 /// Whether the kubelet ended this run because of a probe. It says so before the run ends; where the times are not told,
 /// only the exit codes of a program that is stopped count, and only until it is up again.
-fn was_killed(last: &Value, code: i64, not_up_again: bool, happenings: &[&Happening], name: &str) -> bool {
-    let Some(killing) = probe_kill(happenings, name) else { return false };
+fn was_killed(last: &Value, code: i64, not_up_again: bool, events: &[&KubeEvent], name: &str) -> bool {
+    let Some(killing) = probe_kill(events, name) else { return false };
     let (from, to) = (live::moment(last, "/startedAt"), live::moment(last, "/finishedAt"));
     match (from, to, killing.last) {
         (Some(from), Some(to), Some(at)) => {
@@ -146,14 +146,12 @@ fn was_killed(last: &Value, code: i64, not_up_again: bool, happenings: &[&Happen
 }
 
 /// The last event that says that the kubelet ends the container because of a probe.
-pub fn probe_kill<'a>(happenings: &[&'a Happening], container: &str) -> Option<&'a Happening> {
-    happenings
+pub fn probe_kill<'a>(events: &[&'a KubeEvent], container: &str) -> Option<&'a KubeEvent> {
+    events
         .iter()
         .rev()
-        .find(|happening| {
-            happening.reason == "Killing"
-                && happening.message.contains("probe")
-                && happening.message.contains(container)
+        .find(|event| {
+            event.reason == "Killing" && event.message.contains("probe") && event.message.contains(container)
         })
         .copied()
 }

@@ -11,16 +11,16 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// What keeps the controller of `workload` from making its pods, if anything.
-pub fn symptom(workload: &Value, around: &Snapshot) -> Option<Symptom> {
+pub fn symptom(workload: &Value, snapshot: &Snapshot) -> Option<Symptom> {
     let said = match live::kind(workload) {
         "Deployment" => {
-            let set = newest::replica_set(workload, around);
+            let set = newest::replica_set(workload, snapshot);
             set.and_then(refused)
-                .or_else(|| set.and_then(|set| heard(set, around)))
+                .or_else(|| set.and_then(|set| heard(set, snapshot)))
                 .or_else(|| refused(workload))
         }
-        "ReplicaSet" | "ReplicationController" => refused(workload).or_else(|| heard(workload, around)),
-        "StatefulSet" | "DaemonSet" | "Job" => heard(workload, around),
+        "ReplicaSet" | "ReplicationController" => refused(workload).or_else(|| heard(workload, snapshot)),
+        "StatefulSet" | "DaemonSet" | "Job" => heard(workload, snapshot),
         _ => None,
     }?;
     Some(Symptom::new(classify(&said), "FailedCreate", said))
@@ -28,11 +28,11 @@ pub fn symptom(workload: &Value, around: &Snapshot) -> Option<Symptom> {
 
 /// When the controller of `workload` was last refused, by the cluster's clock; `None` where nothing says so. A condition
 /// keeps the time of the first refusal (`kubernetes: pkg/controller/replicaset/replica_set_utils.go`), an event that of the last.
-pub fn last_refused(workload: &Value, around: &Snapshot) -> Option<Timestamp> {
-    let set = newest::replica_set(workload, around);
+pub fn last_refused(workload: &Value, snapshot: &Snapshot) -> Option<Timestamp> {
+    let set = newest::replica_set(workload, snapshot);
     let of_one = |object: &Value| {
         let failure = live::condition(object, "ReplicaFailure").filter(live::Condition::holds);
-        let events = around.happenings(live::uid(object));
+        let events = snapshot.events(live::uid(object));
         let events =
             events.iter().filter(|event| event.reason == "FailedCreate").filter_map(|event| event.last);
         events.chain(failure.and_then(|failure| failure.changed)).max()
@@ -46,12 +46,12 @@ fn refused(set: &Value) -> Option<String> {
 }
 
 /// The last event about making pods, if it is a refusal and pods are missing.
-fn heard(workload: &Value, around: &Snapshot) -> Option<String> {
-    let happenings = around.happenings(live::uid(workload));
-    let last = happenings
+fn heard(workload: &Value, snapshot: &Snapshot) -> Option<String> {
+    let events = snapshot.events(live::uid(workload));
+    let last = events
         .iter()
         .rev()
-        .find(|happening| matches!(happening.reason.as_str(), "FailedCreate" | "SuccessfulCreate"))?;
+        .find(|event| matches!(event.reason.as_str(), "FailedCreate" | "SuccessfulCreate"))?;
     (last.reason == "FailedCreate" && pods_missing(workload)).then(|| last.message.clone())
 }
 

@@ -3,7 +3,7 @@
 //! Two dimensions, because the same word means different things: an image that is not found may be pushed a moment
 //! later, a crash may wait for a database. A rule is met by time *or* by repetition, whichever comes first. All of it is
 //! multiplied by the user's patience; 0 takes the first sighting for the truth. The figures follow the kubelet's
-//! back-off (10 s, doubled, `kubernetes: pkg/kubelet/kubelet.go`) and leave room for the settling time of the report.
+//! back-off (10 s, doubled, `kubernetes: pkg/kubelet/kubelet.go`) and leave time for the report to settle.
 
 use crate::cluster::blame::signal::Signal;
 use jiff::SignedDuration;
@@ -52,7 +52,7 @@ impl Grace {
 /// Crashes are given up at this many restarts even while something else of the set is still moving.
 pub const CRASHES_AT_MOST: u32 = 5;
 /// Evicted pods of one workload are given up at this many.
-pub const THROWN_OUT_AT_MOST: u32 = 3;
+pub const EVICTED_AT_MOST: u32 = 3;
 /// One broken pod of several fails its workload after this long, if nothing else of it moves.
 pub const PARTLY_BROKEN: Grace = after(60);
 /// A refusal by a quota is borne this long while something of the set may still free it.
@@ -86,7 +86,7 @@ pub const fn grace(signal: Signal) -> Grace {
         Signal::NotReady => Grace { seconds: None, restarts: None, sightings: None },
         Signal::Unschedulable | Signal::NoClass | Signal::Provisioning | Signal::Mount => after(30),
         Signal::SchedulingPending | Signal::Attach | Signal::Sandbox => after(120),
-        Signal::ThrownOut => Grace { seconds: None, restarts: None, sightings: Some(THROWN_OUT_AT_MOST) },
+        Signal::Evicted => Grace { seconds: None, restarts: None, sightings: Some(EVICTED_AT_MOST) },
         Signal::Quota => after(2),
         Signal::Refused => after(1),
         Signal::NoServiceAccount => after(10),

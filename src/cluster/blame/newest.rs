@@ -10,13 +10,13 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const HASH: &str = "controller-revision-hash";
 
 /// The pods of the newest revision, without those that are being deleted.
-pub fn pods<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
+pub fn pods<'a>(workload: &'a Value, snapshot: &'a Snapshot) -> Vec<&'a Value> {
     let uid = live::uid(workload);
-    let owned = |owner: &'a str| around.owned("", "Pod", owner).filter(|pod| !live::is_terminating(pod));
+    let owned = |owner: &'a str| snapshot.owned("", "Pod", owner).filter(|pod| !live::is_terminating(pod));
     match live::kind(workload) {
         "Pod" => vec![workload],
         "Deployment" => {
-            replica_set(workload, around).map_or_else(Vec::new, |set| owned(live::uid(set)).collect())
+            replica_set(workload, snapshot).map_or_else(Vec::new, |set| owned(live::uid(set)).collect())
         }
         "StatefulSet" => {
             let newest = live::text(workload, "/status/updateRevision");
@@ -42,16 +42,16 @@ pub fn is_old(set: &Value, pod: &Value) -> bool {
 }
 
 /// Whether the pods of a workload are still to be listed, or what leads to them.
-pub fn are_awaited(workload: &Value, around: &Snapshot) -> bool {
+pub fn are_awaited(workload: &Value, snapshot: &Snapshot) -> bool {
     let namespace = live::namespace(workload);
-    let sets = live::kind(workload) == "Deployment" && around.awaits("apps", "ReplicaSet", namespace);
-    sets || around.awaits("", "Pod", namespace)
+    let sets = live::kind(workload) == "Deployment" && snapshot.awaits("apps", "ReplicaSet", namespace);
+    sets || snapshot.awaits("", "Pod", namespace)
 }
 
 /// The newest ReplicaSet of a Deployment: the one of the Deployment's own revision, else the highest.
-pub fn replica_set<'a>(deployment: &'a Value, around: &'a Snapshot) -> Option<&'a Value> {
+pub fn replica_set<'a>(deployment: &'a Value, snapshot: &'a Snapshot) -> Option<&'a Value> {
     let revision = live::annotation(deployment, REVISION);
-    let mut sets: Vec<&Value> = around.owned("apps", "ReplicaSet", live::uid(deployment)).collect();
+    let mut sets: Vec<&Value> = snapshot.owned("apps", "ReplicaSet", live::uid(deployment)).collect();
     if !revision.is_empty() {
         return sets.into_iter().find(|set| live::annotation(set, REVISION) == revision);
     }

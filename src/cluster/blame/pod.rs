@@ -7,32 +7,32 @@ use crate::cluster::blame::container::Purpose;
 use crate::cluster::blame::scheduling;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::live;
-use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::KubeEvent;
 use crate::cluster::snapshot::Snapshot;
 use serde_json::Value;
 
 /// Everything that keeps `pod` from being ready, worst last named first by container order.
-pub fn symptoms(pod: &Value, around: &Snapshot) -> Vec<Symptom> {
+pub fn symptoms(pod: &Value, snapshot: &Snapshot) -> Vec<Symptom> {
     if live::is_terminating(pod) || live::text(pod, "/status/phase") == "Succeeded" {
         return Vec::new();
     }
     if live::text(pod, "/status/phase") == "Failed"
-        && let Some(symptom) = thrown_out(pod)
+        && let Some(symptom) = evicted(pod)
     {
         return vec![symptom];
     }
-    if let Some(symptom) = scheduling::symptom(pod, around) {
+    if let Some(symptom) = scheduling::symptom(pod, snapshot) {
         return vec![symptom];
     }
-    let happenings = around.happenings(live::uid(pod));
+    let events = snapshot.events(live::uid(pod));
     let mut symptoms: Vec<Symptom> = containers(pod)
-        .filter_map(|(status, purpose)| container::symptom(status, purpose, &happenings))
+        .filter_map(|(status, purpose)| container::symptom(status, purpose, &events))
         .collect();
     if symptoms.is_empty() {
-        symptoms.extend(before_containers(pod, &happenings));
+        symptoms.extend(before_containers(pod, &events));
     }
     if symptoms.is_empty() {
-        symptoms.extend(not_ready(pod, &happenings));
+        symptoms.extend(not_ready(pod, &events));
     }
     symptoms
 }
@@ -74,17 +74,17 @@ pub fn is_thrown_out(pod: &Value) -> bool {
     ) || live::text(pod, "/status/reason").starts_with("OutOf")
 }
 
-fn thrown_out(pod: &Value) -> Option<Symptom> {
+fn evicted(pod: &Value) -> Option<Symptom> {
     let reason = live::text(pod, "/status/reason");
     let message = live::text(pod, "/status/message");
     if reason == "DeadlineExceeded" {
         return Some(Symptom::new(Signal::Deadline, reason, message));
     }
-    is_thrown_out(pod).then(|| Symptom::new(Signal::ThrownOut, reason, message))
+    is_thrown_out(pod).then(|| Symptom::new(Signal::Evicted, reason, message))
 }
 
 /// Trouble before any container exists: volumes and the sandbox. Only events tell of it.
-fn before_containers(pod: &Value, happenings: &[&Happening]) -> Option<Symptom> {
+fn before_containers(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
     let waiting = containers(pod).any(|(status, _)| {
         matches!(live::text(status, "/state/waiting/reason"), "ContainerCreating" | "PodInitializing")
     });
@@ -94,7 +94,7 @@ fn before_containers(pod: &Value, happenings: &[&Happening]) -> Option<Symptom> 
     if !waiting || made || live::text(pod, "/spec/nodeName").is_empty() {
         return None;
     }
-    let last = happenings.iter().rev().find(|happening| happening.warning)?;
+    let last = events.iter().rev().find(|event| event.warning)?;
     let signal = match last.reason.as_str() {
         "FailedMount" | "FailedMapVolume" if config::missing(&last.message).is_some() => {
             Signal::VolumeMissing
@@ -114,13 +114,14 @@ fn is_slow(message: &str) -> bool {
 }
 
 /// Running, but not ready: what its readiness probe last said.
-fn not_ready(pod: &Value, happenings: &[&Happening]) -> Option<Symptom> {
+fn not_ready(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
     let status = live::list(pod, "/status/containerStatuses")
         .iter()
         .find(|status| status.pointer("/state/running").is_some() && !live::flag(status, "/ready"))?;
     let name = live::text(status, "/name");
-    let probe = happenings.iter().rev().find(|happening| {
-        happening.reason == "Unhealthy" && happening.part.ends_with(&format!("{{{name}}}"))
-    })?;
+    let probe = events
+        .iter()
+        .rev()
+        .find(|event| event.reason == "Unhealthy" && event.part.ends_with(&format!("{{{name}}}")))?;
     Some(Symptom::new(Signal::NotReady, &probe.reason, &probe.message).within(name))
 }

@@ -14,7 +14,7 @@ use crate::manifest::ObjectId;
 use serde_json::Value;
 
 /// What keeps `pod` from getting a node, if anything.
-pub fn symptom(pod: &Value, around: &Snapshot) -> Option<Symptom> {
+pub fn symptom(pod: &Value, snapshot: &Snapshot) -> Option<Symptom> {
     let scheduled = live::condition(pod, "PodScheduled").filter(|scheduled| scheduled.status == "False")?;
     // The condition of a pod that has a node is a leftover.
     let has_node =
@@ -22,15 +22,15 @@ pub fn symptom(pod: &Value, around: &Snapshot) -> Option<Symptom> {
     if scheduled.reason != "Unschedulable" || has_node {
         return None;
     }
-    let happenings = around.happenings(live::uid(pod));
+    let events = snapshot.events(live::uid(pod));
     let coming = !live::text(pod, "/status/nominatedNodeName").is_empty()
-        || happenings.iter().any(|happening| happening.reason == "TriggeredScaleUp");
+        || events.iter().any(|event| event.reason == "TriggeredScaleUp");
     let starting = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable", "no nodes available"]
         .iter()
         .any(|sign| scheduled.message.contains(sign));
     let signal = if coming || starting {
         Signal::SchedulingPending
-    } else if too_big(pod, around).is_some() {
+    } else if too_big(pod, snapshot).is_some() {
         Signal::NeverFits
     } else {
         Signal::Unschedulable
@@ -78,7 +78,7 @@ impl Refusal {
 }
 
 /// A claim that the pod uses and that has no volume, if its being unbound is known.
-pub fn unbound<'a>(pod: &'a Value, around: &Snapshot) -> Option<&'a str> {
+pub fn unbound<'a>(pod: &'a Value, snapshot: &Snapshot) -> Option<&'a str> {
     live::list(pod, "/spec/volumes")
         .iter()
         .map(|volume| live::text(volume, "/persistentVolumeClaim/claimName"))
@@ -90,7 +90,7 @@ pub fn unbound<'a>(pod: &'a Value, around: &Snapshot) -> Option<&'a str> {
                 namespace: Some(live::namespace(pod).to_owned()).filter(|namespace| !namespace.is_empty()),
                 name: (*name).to_owned(),
             };
-            around.get(&id).is_some_and(|claim| live::text(claim, "/status/phase") != "Bound")
+            snapshot.get(&id).is_some_and(|claim| live::text(claim, "/status/phase") != "Bound")
         })
 }
 
@@ -111,8 +111,8 @@ pub struct Shortage {
 
 /// The resource of which the only node could never give what the pod asks; `None` if it fits an empty node, or if
 /// there are several nodes, of which others may come.
-pub fn too_big(pod: &Value, around: &Snapshot) -> Option<String> {
-    let [node] = around.nodes.as_deref()? else { return None };
+pub fn too_big(pod: &Value, snapshot: &Snapshot) -> Option<String> {
+    let [node] = snapshot.nodes.as_deref()? else { return None };
     requests(pod)
         .into_iter()
         .find(|(resource, asked)| *asked > allocatable(node, resource))
@@ -120,10 +120,10 @@ pub fn too_big(pod: &Value, around: &Snapshot) -> Option<String> {
 }
 
 /// The resources that the scheduler says are missing, counted for the node that has most left.
-pub fn shortages(pod: &Value, message: &str, around: &Snapshot) -> Vec<Shortage> {
-    let Some(nodes) = around.nodes.as_deref() else { return Vec::new() };
+pub fn shortages(pod: &Value, message: &str, snapshot: &Snapshot) -> Vec<Shortage> {
+    let Some(nodes) = snapshot.nodes.as_deref() else { return Vec::new() };
     let nobody = Tenants::default();
-    let tenants = around.tenants.as_ref().unwrap_or(&nobody);
+    let tenants = snapshot.tenants.as_ref().unwrap_or(&nobody);
     requests(pod)
         .into_iter()
         .filter(|(resource, _)| message.contains(&format!("Insufficient {resource}")))

@@ -11,14 +11,14 @@ use crate::manifest::Object;
 use serde_json::Value;
 
 /// What is wrong with the way from `service` to its pods, if anything; `applied` is what was written.
-pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Finding> {
+pub fn selector_mismatch(service: &Value, applied: &Object, snapshot: &Snapshot) -> Option<Finding> {
     let selector = service.pointer("/spec/selector")?.as_object().filter(|labels| !labels.is_empty())?;
     if live::text(service, "/spec/type") == "ExternalName" {
         return None;
     }
     let namespace = live::namespace(service);
-    let mut pods = templates(namespace, around)
-        .chain(around.kind("", "Pod", namespace).filter(|pod| !live::is_terminating(pod)));
+    let mut pods = templates(namespace, snapshot)
+        .chain(snapshot.kind("", "Pod", namespace).filter(|pod| !live::is_terminating(pod)));
     if pods.any(|pod| selector.iter().all(|(key, value)| pod["metadata"]["labels"].get(key) == Some(value))) {
         return None;
     }
@@ -29,24 +29,24 @@ pub fn astray(service: &Value, applied: &Object, around: &Snapshot) -> Option<Fi
             .warning(format!("its selector `{}` matches no pod", asked.join(",")))
             .about(live::id(service).to_string())
             .at(applied.place_of("/spec/selector").clone())
-            .evidence(labels_there(namespace, around))
+            .evidence(labels_there(namespace, snapshot))
             .help("give the selector the labels of the pod template that it is meant for"),
     )
 }
 
 /// What the namespace's workloads make their pods from, whether they have any just now or not.
-fn templates<'a>(namespace: &'a str, around: &'a Snapshot) -> impl Iterator<Item = &'a Value> {
+fn templates<'a>(namespace: &'a str, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Value> {
     let apps = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"].map(|kind| ("apps", kind));
     apps.into_iter()
         .chain([("batch", "Job")])
-        .flat_map(move |(group, kind)| around.kind(group, kind, namespace))
+        .flat_map(move |(group, kind)| snapshot.kind(group, kind, namespace))
         .filter_map(|workload| workload.pointer("/spec/template"))
 }
 
-fn labels_there(namespace: &str, around: &Snapshot) -> Vec<String> {
+fn labels_there(namespace: &str, snapshot: &Snapshot) -> Vec<String> {
     let mut there: Vec<String> = ["Deployment", "StatefulSet", "DaemonSet"]
         .iter()
-        .flat_map(|kind| around.kind("apps", kind, namespace))
+        .flat_map(|kind| snapshot.kind("apps", kind, namespace))
         .map(|workload| {
             let labels = workload["spec"]["template"]["metadata"]["labels"].as_object();
             let labels: Vec<String> = labels
@@ -63,7 +63,7 @@ fn labels_there(namespace: &str, around: &Snapshot) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::astray;
+    use super::selector_mismatch;
     use crate::cluster::snapshot::Snapshot;
     use crate::event::Place;
     use crate::manifest::Object;
@@ -72,11 +72,12 @@ mod tests {
 
     fn told(spec: &Value, ports: &Value) -> Option<(String, Vec<String>)> {
         let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "todo"}, "spec": spec});
-        let around = Snapshot::of(&[json!({
+        let snapshot = Snapshot::of(&[json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "front", "namespace": "todo"},
             "spec": {"replicas": 0, "template": {"metadata": {"labels": {"app": "front", "tier": "ui"}},
                                                 "spec": {"containers": [{"name": "c", "ports": ports}]}}}})]);
-        let finding = astray(&service, &Object::made(service.clone(), Place::file("s.yaml")), &around)?;
+        let finding =
+            selector_mismatch(&service, &Object::made(service.clone(), Place::file("s.yaml")), &snapshot)?;
         Some((finding.message, finding.evidence))
     }
 

@@ -61,7 +61,7 @@ pub enum Signal {
     NeverFits,
     /// No node takes the pod.
     Unschedulable,
-    /// No node takes the pod yet: nodes are starting, or something makes room.
+    /// No node takes the pod yet: nodes are starting, or something frees capacity.
     SchedulingPending,
     /// A volume's Secret, ConfigMap, claim or key is missing.
     VolumeMissing,
@@ -72,7 +72,7 @@ pub enum Signal {
     /// The runtime cannot make the pod's sandbox.
     Sandbox,
     /// The node threw the pod out; its controller makes another.
-    ThrownOut,
+    Evicted,
     /// It ran longer than `activeDeadlineSeconds` allows.
     Deadline,
     /// A claim for which no volume will come.

@@ -18,22 +18,22 @@ use serde_json::Value;
 
 /// Everything that a finding is made of beside the symptom.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
+pub struct Inputs<'a> {
     /// The live object whose trouble it is.
     pub subject: &'a Value,
     /// The object as it was applied, if it was.
     pub applied: Option<&'a Object>,
     /// The pod that has the symptom, if one has.
     pub pod: Option<&'a Value>,
-    /// The objects around it.
-    pub around: &'a Snapshot,
+    /// The cluster around it.
+    pub snapshot: &'a Snapshot,
     /// The last lines of the container that failed.
     pub tail: &'a [String],
 }
 
 /// What is told of a symptom.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Told {
+pub struct Diagnosis {
     /// The cause, in the manifest's words.
     pub message: String,
     /// The field that is to blame.
@@ -48,13 +48,13 @@ pub struct Told {
 pub const TAIL: usize = 20;
 
 /// The whole finding.
-pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
-    let told = tell(symptom, scene);
-    let mut finding = code::code(symptom, scene)
+pub fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
+    let told = tell(symptom, inputs);
+    let mut finding = code::code(symptom, inputs)
         .error(told.message)
-        .about(live::id(scene.subject).to_string())
+        .about(live::id(inputs.subject).to_string())
         .help(told.help);
-    if let Some(applied) = scene.applied {
+    if let Some(applied) = inputs.applied {
         finding = finding.at(applied.place_of(told.pointer.as_deref().unwrap_or_default()).clone());
     }
     let mut evidence: Vec<String> = Vec::new();
@@ -62,7 +62,7 @@ pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
         evidence.push(format!("{}: {}", symptom.reason, symptom.message));
     }
     evidence.extend(told.evidence);
-    if let Some(pod) = scene.pod.filter(|pod| newest::is_old(scene.subject, pod)) {
+    if let Some(pod) = inputs.pod.filter(|pod| newest::is_old(inputs.subject, pod)) {
         let (name, namespace) = (live::name(pod), live::namespace(pod));
         evidence.push(format!(
             "pod {name} is of an older revision, and the set waits for it before it replaces it"
@@ -71,9 +71,9 @@ pub fn finding(symptom: &Symptom, scene: &Scene<'_>) -> Finding {
             "delete the pod, so that the set makes it anew: `kubectl delete pod {name} -n {namespace}`"
         ));
     }
-    let shown = scene.tail.len().saturating_sub(TAIL);
-    evidence.extend(scene.tail[shown..].iter().cloned());
-    for (reason, message) in said(scene) {
+    let shown = inputs.tail.len().saturating_sub(TAIL);
+    evidence.extend(inputs.tail[shown..].iter().cloned());
+    for (reason, message) in said(inputs) {
         // `Error: ErrImagePull`, and once more what the container's status says already.
         let cause = message.split_once("\": ").map_or(message, |(_, cause)| cause);
         let repeats =
@@ -91,22 +91,20 @@ fn core(message: &str) -> &str {
 }
 
 /// The last warnings about the pod, without those that only repeat that it is restarted.
-fn said<'a>(scene: &Scene<'a>) -> Vec<(&'a str, &'a str)> {
-    let of = scene.pod.unwrap_or(scene.subject);
-    let all = scene.around.happenings(live::uid(of));
+fn said<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
+    let of = inputs.pod.unwrap_or(inputs.subject);
+    let all = inputs.snapshot.events(live::uid(of));
     let mut warnings: Vec<(&str, &str)> = all
         .into_iter()
-        .filter(|happening| {
-            happening.warning && !matches!(happening.reason.as_str(), "BackOff" | "FailedScheduling")
-        })
-        .map(|happening| (happening.reason.as_str(), happening.message.as_str()))
+        .filter(|event| event.warning && !matches!(event.reason.as_str(), "BackOff" | "FailedScheduling"))
+        .map(|event| (event.reason.as_str(), event.message.as_str()))
         .collect();
     warnings.dedup();
     warnings.split_off(warnings.len().saturating_sub(3))
 }
 
 /// The cause, the field and the next step.
-pub fn tell(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+pub fn tell(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     match symptom.signal {
         Signal::ImageName
         | Signal::ImageNever
@@ -118,33 +116,33 @@ pub fn tell(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         | Signal::ImageUnreachable
         | Signal::ImageInspect
         | Signal::ImageSignature
-        | Signal::ImagePull => starting::image(symptom, scene),
-        Signal::ConfigMissing | Signal::VolumeMissing => starting::missing(symptom, scene),
+        | Signal::ImagePull => starting::image(symptom, inputs),
+        Signal::ConfigMissing | Signal::VolumeMissing => starting::missing(symptom, inputs),
         Signal::ConfigPending
         | Signal::RunsAsRoot
         | Signal::Config
         | Signal::CreatePending
         | Signal::Create
         | Signal::Command
-        | Signal::Start => starting::starting(symptom, scene),
+        | Signal::Start => starting::starting(symptom, inputs),
         Signal::Crash
         | Signal::CrashCommand
         | Signal::OutOfMemory
         | Signal::Completed
         | Signal::Killed
-        | Signal::NotReady => running::running(symptom, scene),
+        | Signal::NotReady => running::running(symptom, inputs),
         Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => {
-            placing::unplaced(symptom, scene)
+            placing::unplaced(symptom, inputs)
         }
-        Signal::Mount | Signal::Attach | Signal::Sandbox | Signal::ThrownOut | Signal::Deadline => {
-            placing::node(symptom, scene)
+        Signal::Mount | Signal::Attach | Signal::Sandbox | Signal::Evicted | Signal::Deadline => {
+            placing::node(symptom, inputs)
         }
-        Signal::NoClass | Signal::Provisioning | Signal::NoProvisioner => placing::claim(symptom, scene),
-        Signal::Quota | Signal::Refused | Signal::NoServiceAccount => refused::creation(symptom, scene),
+        Signal::NoClass | Signal::Provisioning | Signal::NoProvisioner => placing::claim(symptom, inputs),
+        Signal::Quota | Signal::Refused | Signal::NoServiceAccount => refused::creation(symptom, inputs),
     }
 }
 
-impl Scene<'_> {
+impl Inputs<'_> {
     /// What is written: the applied object, else the live one.
     fn written(&self) -> &Value {
         self.applied.map_or(self.subject, |applied| &applied.value)
@@ -171,6 +169,6 @@ impl Scene<'_> {
     }
 }
 
-fn told(message: impl Into<String>, pointer: Option<String>, help: impl Into<String>) -> Told {
-    Told { message: message.into(), pointer, evidence: Vec::new(), help: help.into() }
+fn diagnosis(message: impl Into<String>, pointer: Option<String>, help: impl Into<String>) -> Diagnosis {
+    Diagnosis { message: message.into(), pointer, evidence: Vec::new(), help: help.into() }
 }

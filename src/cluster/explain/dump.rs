@@ -6,7 +6,7 @@
 
 use crate::cluster::explain::slim;
 use crate::cluster::live;
-use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::KubeEvent;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::tenants::Tenants;
 use crate::event::Finding;
@@ -29,7 +29,7 @@ use std::path::Path;
 #[derive(Debug, Default)]
 pub struct Dump {
     objects: Vec<Value>,
-    events: Vec<(String, About, Happening)>,
+    events: Vec<(String, About, KubeEvent)>,
     /// How many of the objects belong to lists that were read to their end.
     listed: usize,
     newest: Option<Timestamp>,
@@ -92,7 +92,7 @@ impl Dump {
                 value.get("involvedObject").or_else(|| value.get("regarding")).unwrap_or(&Value::Null);
             let text = |field: &str| about[field].as_str().unwrap_or_default().to_owned();
             let about = About { kind: text("kind"), namespace: text("namespace"), name: text("name") };
-            self.events.push((live::name(&value).to_owned(), about, Happening::read(&value)));
+            self.events.push((live::name(&value).to_owned(), about, KubeEvent::read(&value)));
         } else if value.is_object() {
             slim::slim(&mut value);
             self.objects.push(value);
@@ -141,12 +141,12 @@ impl Dump {
         let pods = || objects.iter().filter(|object| live::kind(object) == "Pod").map(|pod| &**pod);
         snapshot.tenants = snapshot.nodes.is_some().then(|| Tenants::of(pods()));
         let uids = uids(&objects);
-        for (name, about, mut happening) in self.events {
-            if happening.about.is_empty() {
+        for (name, about, mut event) in self.events {
+            if event.about.is_empty() {
                 let key = (about.kind, about.namespace, about.name);
-                happening.about = uids.get(&key).cloned().unwrap_or_default();
+                event.about = uids.get(&key).cloned().unwrap_or_default();
             }
-            snapshot.heard(&name, happening);
+            snapshot.heard(&name, event);
         }
         (objects, snapshot)
     }

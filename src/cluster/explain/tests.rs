@@ -124,7 +124,7 @@ fn a_dump_of_another_day_is_judged_at_its_own_time() {
     for (items, wanted) in [
         (vec![pod("web", "", waits), heard("03")], "progressing"),
         (vec![pod("web", "", waits), heard("59")], "failed"),
-        // Nothing is newer than the trouble: it may have lasted for any time.
+        // Nothing is newer than the problem: it may have lasted for any time.
         (vec![pod("web", "", waits)], "failed"),
     ] {
         assert_eq!(first(&list(&items)), format!("Pod/web {wanted} Unschedulable"), "{items:?}");

@@ -45,9 +45,9 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 
 /// The nodes that are not ready and whose pod of this set is not either: nothing that is deployed fixes them.
 fn away<'a>(object: &Value, known: Known<'a>) -> Vec<&'a str> {
-    let Some(around) = known.around else { return Vec::new() };
-    let nodes = around.nodes.as_deref().unwrap_or_default();
-    let pods = around.kind("", "Pod", live::namespace(object)).filter(|pod| {
+    let Some(snapshot) = known.snapshot else { return Vec::new() };
+    let nodes = snapshot.nodes.as_deref().unwrap_or_default();
+    let pods = snapshot.kind("", "Pod", live::namespace(object)).filter(|pod| {
         live::controller_uid(pod) == live::uid(object)
             && !live::uid(object).is_empty()
             && !live::holds(pod, "Ready")

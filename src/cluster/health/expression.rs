@@ -2,7 +2,7 @@
 //!
 //! Two languages that people know: what `kubectl wait --for` takes (`condition=Ready`, `jsonpath={.status.phase}=Done`)
 //! and CEL, as far as such rules go. Not CEL's library: no durations, no types, no string formats; a crate that has them
-//! all weighs more than the rest of this room. And one difference: a field that is not there is `null` and makes what
+//! all weighs more than the rest of this module. And one difference: a field that is not there is `null` and makes what
 //! is asked of it false, because right after a write most of a status is not there.
 
 mod budget;

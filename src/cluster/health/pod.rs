@@ -96,7 +96,7 @@ fn unready_sidecars(object: &Value) -> impl Iterator<Item = &str> {
 
 fn silent_node<'a>(object: &Value, known: Known<'a>) -> Option<&'a str> {
     let node = live::text(object, "/spec/nodeName");
-    let nodes = known.around?.nodes.as_deref()?;
+    let nodes = known.snapshot?.nodes.as_deref()?;
     let node = nodes.iter().find(|other| !node.is_empty() && live::name(other) == node)?;
     live::condition(node, "Ready").filter(|ready| !ready.holds()).map(|_| live::name(node))
 }

@@ -13,7 +13,7 @@ pub(super) fn claim(object: &Value, known: Known<'_>) -> Judgement {
     match live::text(object, "/status/phase") {
         "Bound" => Judgement::ready("Bound", "bound to a volume"),
         "Lost" => Judgement::failed("Lost", "the volume that it was bound to is gone"),
-        _ if known.around.is_some_and(|around| rests(object, around)) => {
+        _ if known.snapshot.is_some_and(|snapshot| rests(object, snapshot)) => {
             Judgement::ready("WaitForFirstConsumer", "waits for the first pod that uses it")
         }
         _ => Judgement::progressing("Pending", "not bound to a volume yet"),
@@ -27,22 +27,19 @@ pub(super) fn volume(object: &Value) -> Judgement {
     }
 }
 
-fn rests(claim: &Value, around: &Snapshot) -> bool {
-    let waits = class_of(claim, around)
+fn rests(claim: &Value, snapshot: &Snapshot) -> bool {
+    let waits = class_of(claim, snapshot)
         .is_some_and(|class| live::text(class, "/volumeBindingMode") == "WaitForFirstConsumer")
-        || around
-            .happenings(live::uid(claim))
-            .last()
-            .is_some_and(|last| last.reason == "WaitForFirstConsumer");
+        || snapshot.events(live::uid(claim)).last().is_some_and(|last| last.reason == "WaitForFirstConsumer");
     waits
-        && !around
+        && !snapshot
             .users(live::namespace(claim), live::name(claim))
             .any(|pod| !live::text(pod, "/spec/nodeName").is_empty())
 }
 
 /// The class of a claim: the one that it names, else the default one.
-pub(crate) fn class_of<'a>(claim: &Value, around: &'a Snapshot) -> Option<&'a Value> {
-    let classes = around.classes.as_deref()?;
+pub(crate) fn class_of<'a>(claim: &Value, snapshot: &'a Snapshot) -> Option<&'a Value> {
+    let classes = snapshot.classes.as_deref()?;
     match claim.pointer("/spec/storageClassName").and_then(Value::as_str) {
         Some(named) => classes.iter().find(|class| live::name(class) == named),
         None => classes

@@ -32,7 +32,7 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
         return of("Terminating", format!("being deleted{held}"));
     };
     if kind == "NamespaceDeletionDiscoveryFailure"
-        && let Some(service) = known.around.and_then(|around| dead_service(condition.message, around))
+        && let Some(service) = known.snapshot.and_then(|snapshot| dead_service(condition.message, snapshot))
     {
         return of("APIServiceUnavailable", unlisted(service)).help(format!(
             "bring its Service back, or take the API away: `kubectl delete apiservice {}`",
@@ -45,8 +45,8 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 }
 
 /// The aggregated API that does not answer, so that nobody can tell what is left in the namespace.
-fn dead_service<'a>(said: &str, around: &'a Snapshot) -> Option<&'a Value> {
-    around.kind("apiregistration.k8s.io", "APIService", "").find(|service| {
+fn dead_service<'a>(said: &str, snapshot: &'a Snapshot) -> Option<&'a Value> {
+    snapshot.kind("apiregistration.k8s.io", "APIService", "").find(|service| {
         let (group, version) = (live::text(service, "/spec/group"), live::text(service, "/spec/version"));
         !live::holds(service, "Available") && said.contains(&format!("{group}/{version}"))
     })

@@ -1,17 +1,17 @@
-//! How long a rollout may take, and how much trouble it may have.
+//! How long a rollout may take, and how many problems it may have.
 
 use std::time::Duration;
 
-/// How long a rollout may take, and how much trouble it may have.
+/// How long a rollout may take, and how many problems it may have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// So long nothing may change: no count, no pod, no image being pulled.
     pub no_progress: Duration,
     /// So long the whole may take.
     pub total: Duration,
-    /// Multiplies every tolerance of the failure table; 0 takes the first sign of trouble for the truth.
+    /// Multiplies every tolerance of the failure table; 0 takes the first sign of a problem for the truth.
     pub patience: f64,
-    /// So long others may show their trouble too, once something has failed, so that one report has it all.
+    /// So long others may report their problems, too, once something has failed, so that one report has it all.
     pub settle: Duration,
     /// So long a container without a readiness probe must stay up before it counts.
     pub stability: Duration,

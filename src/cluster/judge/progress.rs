@@ -19,8 +19,8 @@ pub(super) fn fingerprint(live: &Value, judgement: &Judgement, snapshot: &Snapsh
             let up = status.pointer("/state/running").is_some();
             let _ = write!(text, " {}{}", u8::from(first && up), u8::from(live::flag(status, "/ready")));
         }
-        let happenings = snapshot.happenings(live::uid(pod));
-        pulling |= happenings.last().is_some_and(|last| last.reason == "Pulling")
+        let events = snapshot.events(live::uid(pod));
+        pulling |= events.last().is_some_and(|last| last.reason == "Pulling")
             && live::text(pod, "/status/phase") == "Pending";
     }
     (text, pulling)

@@ -5,13 +5,13 @@ use crate::cluster::blame::scheduling;
 use crate::cluster::blame::scheduling::Refusal;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell;
-use crate::cluster::blame::tell::Scene;
+use crate::cluster::blame::tell::Inputs;
 use crate::cluster::health;
 use crate::cluster::health::Health;
 use crate::cluster::health::Verdict;
 use crate::cluster::judge::Judge;
+use crate::cluster::judge::Problem;
 use crate::cluster::judge::Track;
-use crate::cluster::judge::Trouble;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::event::Code;
@@ -43,15 +43,15 @@ impl Judge {
         let object = track.subject.id.clone();
         let worst = worst(track);
         match (worst, snapshot.get(&object)) {
-            (Some(trouble), Some(live))
+            (Some(problem), Some(live))
                 if track.judgement.health == Health::Progressing || object.kind == "Pod" =>
             {
-                let scene = self.scene(track, trouble, live, snapshot);
+                let inputs = self.inputs(track, problem, live, snapshot);
                 Verdict {
                     object,
-                    health: if track.doomed { Health::Failed } else { Health::Progressing },
-                    reason: trouble.symptom.reason.clone(),
-                    message: tell::tell(&trouble.symptom, &scene).message,
+                    health: if track.terminal { Health::Failed } else { Health::Progressing },
+                    reason: problem.symptom.reason.clone(),
+                    message: tell::tell(&problem.symptom, &inputs).message,
                 }
             }
             _ => Verdict {
@@ -63,13 +63,13 @@ impl Judge {
         }
     }
 
-    /// Everything that is broken, one finding a cause; then, as warnings, what merely has trouble.
+    /// Everything that is broken, one finding a cause; then, as warnings, what merely has problems.
     pub fn findings(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = Vec::new();
         let (causes, consequences): (Vec<&Track>, Vec<&Track>) = self
             .tracks
             .iter()
-            .filter(|track| track.doomed)
+            .filter(|track| track.terminal)
             .partition(|track| !self.is_consequence(track, snapshot));
         for track in causes {
             findings.extend(self.causes(track, snapshot));
@@ -77,7 +77,7 @@ impl Judge {
         for track in consequences {
             findings.extend(self.causes(track, snapshot).into_iter().map(warning));
         }
-        for track in self.tracks.iter().filter(|track| !track.doomed) {
+        for track in self.tracks.iter().filter(|track| !track.terminal) {
             findings.extend(self.causes_of_trouble(track, snapshot));
         }
         findings
@@ -86,7 +86,7 @@ impl Judge {
     /// What every object still lacks: the report of a rollout that ran out of time.
     pub fn unfinished(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let open = self.tracks.iter().filter(|track| {
-            !track.doomed && track.judgement.health == Health::Progressing && !track.judgement.soft
+            !track.terminal && track.judgement.health == Health::Progressing && !track.judgement.soft
         });
         open.flat_map(|track| {
             let mut causes = self.told(track, snapshot, |_| true);
@@ -99,13 +99,13 @@ impl Judge {
     }
 
     fn causes(&self, track: &Track, snapshot: &Snapshot) -> Vec<Finding> {
-        let doomed = self.told(track, snapshot, |trouble| trouble.doomed);
+        let terminal = self.told(track, snapshot, |problem| problem.terminal);
         if track.judgement.health == Health::Progressing {
-            return doomed;
+            return terminal;
         }
         // The status itself says that it failed; what is known of its pods is the evidence.
         let mut finding = plain(track);
-        let any = if doomed.is_empty() { self.told(track, snapshot, |_| true) } else { doomed };
+        let any = if terminal.is_empty() { self.told(track, snapshot, |_| true) } else { terminal };
         for cause in any {
             finding.code = cause.code;
             finding.evidence.push(cause.message);
@@ -121,26 +121,26 @@ impl Judge {
             return Vec::new();
         }
         // What is not ready for long may be what something else has crashed for want of.
-        let told = self.told(track, snapshot, |trouble| {
-            trouble.symptom.signal != Signal::NotReady
-                || self.first_doom.is_some_and(|doom| doom.duration_since(trouble.since) >= LONG)
+        let told = self.told(track, snapshot, |problem| {
+            problem.symptom.signal != Signal::NotReady
+                || self.first_failure.is_some_and(|terminal| terminal.duration_since(problem.since) >= LONG)
         });
         told.into_iter().map(warning).collect()
     }
 
     /// Whether it only waits for something else of the set that is broken itself.
     fn is_consequence(&self, track: &Track, snapshot: &Snapshot) -> bool {
-        let mut doomed = track.troubles.iter().filter(|trouble| trouble.doomed).peekable();
-        doomed.peek().is_some()
-            && doomed.all(|trouble| {
-                let pod = trouble.pod.as_ref().and_then(|pod| snapshot.get(pod));
+        let mut terminal = track.problems.iter().filter(|problem| problem.terminal).peekable();
+        terminal.peek().is_some()
+            && terminal.all(|problem| {
+                let pod = problem.pod.as_ref().and_then(|pod| snapshot.get(pod));
                 let claim = pod
-                    .filter(|_| Refusal::read(&trouble.symptom.message) == Refusal::Volume { claim: true })
+                    .filter(|_| Refusal::read(&problem.symptom.message) == Refusal::Volume { claim: true })
                     .and_then(|pod| scheduling::unbound(pod, snapshot));
                 claim.is_some_and(|claim| {
                     self.tracks.iter().any(|other| {
                         let id = &other.subject.id;
-                        other.doomed
+                        other.terminal
                             && id.kind == "PersistentVolumeClaim"
                             && id.name == claim
                             && id.namespace == track.subject.id.namespace
@@ -149,11 +149,11 @@ impl Judge {
             })
     }
 
-    fn told(&self, track: &Track, snapshot: &Snapshot, which: impl Fn(&Trouble) -> bool) -> Vec<Finding> {
+    fn told(&self, track: &Track, snapshot: &Snapshot, which: impl Fn(&Problem) -> bool) -> Vec<Finding> {
         let Some(live) = snapshot.get(&track.subject.id) else { return Vec::new() };
         let mut findings: Vec<Finding> = Vec::new();
-        for trouble in track.troubles.iter().filter(|trouble| which(trouble)) {
-            let finding = tell::finding(&trouble.symptom, &self.scene(track, trouble, live, snapshot));
+        for problem in track.problems.iter().filter(|problem| which(problem)) {
+            let finding = tell::finding(&problem.symptom, &self.inputs(track, problem, live, snapshot));
             let same = |other: &Finding| other.message == finding.message && other.place == finding.place;
             if !findings.iter().any(same) {
                 findings.push(finding);
@@ -162,21 +162,21 @@ impl Judge {
         findings
     }
 
-    fn scene<'a>(
+    fn inputs<'a>(
         &'a self,
         track: &'a Track,
-        trouble: &'a Trouble,
+        problem: &'a Problem,
         live: &'a Value,
-        around: &'a Snapshot,
-    ) -> Scene<'a> {
-        let pod = trouble.pod.as_ref().and_then(|pod| around.get(pod));
+        snapshot: &'a Snapshot,
+    ) -> Inputs<'a> {
+        let pod = problem.pod.as_ref().and_then(|pod| snapshot.get(pod));
         let uid = pod.map_or("", live::uid);
-        let container = trouble.symptom.container.as_deref().unwrap_or_default();
-        Scene {
+        let container = problem.symptom.container.as_deref().unwrap_or_default();
+        Inputs {
             subject: live,
             applied: Some(&track.subject.object),
             pod,
-            around,
+            snapshot,
             tail: self.crashes.last_lines(uid, container),
         }
     }
@@ -189,9 +189,9 @@ impl Judge {
                 let note = track.judgement.note.clone().filter(|note| *note != track.judgement.message);
                 let judged = matches!(track.judgement.health, Health::Progressing | Health::Failed);
                 match (worst(track).filter(|_| judged), snapshot.get(&track.subject.id)) {
-                    (Some(trouble), Some(live)) => {
+                    (Some(problem), Some(live)) => {
                         let finding =
-                            tell::finding(&trouble.symptom, &self.scene(track, trouble, live, snapshot));
+                            tell::finding(&problem.symptom, &self.inputs(track, problem, live, snapshot));
                         Detail { note, evidence: finding.evidence, help: finding.help }
                     }
                     _ => Detail { note, evidence: Vec::new(), help: track.judgement.help.clone() },
@@ -235,8 +235,8 @@ fn warning(finding: Finding) -> Finding {
     Finding { severity: Severity::Warning, ..finding }
 }
 
-fn worst(track: &Track) -> Option<&Trouble> {
-    track.troubles.iter().find(|trouble| trouble.doomed).or_else(|| track.troubles.first())
+fn worst(track: &Track) -> Option<&Problem> {
+    track.problems.iter().find(|problem| problem.terminal).or_else(|| track.problems.first())
 }
 
 fn plain(track: &Track) -> Finding {

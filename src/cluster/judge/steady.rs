@@ -123,16 +123,16 @@ impl Judge {
         let Some(probe) = written.get("livenessProbe") else { return false };
         let name = live::text(written, "/name");
         let started = live::moment(status, "/state/running/startedAt");
-        let happenings = snapshot.happenings(live::uid(pod));
+        let events = snapshot.events(live::uid(pod));
         // Once the kubelet ends it, what the probe says does not matter any more.
-        if probe_kill(&happenings, name).is_some_and(|killing| killing.last >= started) {
+        if probe_kill(&events, name).is_some_and(|killing| killing.last >= started) {
             return true;
         }
-        let Some(failure) = happenings.iter().rev().find(|happening| {
-            happening.reason == "Unhealthy"
-                && happening.message.starts_with("Liveness probe failed")
-                && happening.part.ends_with(&format!("{{{name}}}"))
-                && happening.last >= started
+        let Some(failure) = events.iter().rev().find(|event| {
+            event.reason == "Unhealthy"
+                && event.message.starts_with("Liveness probe failed")
+                && event.part.ends_with(&format!("{{{name}}}"))
+                && event.last >= started
         }) else {
             return false;
         };

@@ -8,7 +8,7 @@ use crate::cluster::inventory::deployed::REVISION as NUMBER;
 use crate::cluster::inventory::deployed::REVISION_OF as OF;
 use crate::cluster::kind;
 use crate::cluster::once;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::uid_of;
 use crate::cluster::survey::unreadable;
@@ -53,7 +53,7 @@ impl<'a> Shelf<'a> {
     /// The heads with their numbers, the oldest first.
     pub(super) async fn heads(&self) -> fault::Result<Vec<(u64, Value)>> {
         let selector = format!("{OF}={},!{PART}", self.target.project);
-        let listed = persist(self.told(), || self.wire.list(&self.secrets, Some(self.home()), &selector));
+        let listed = retry(self.told(), || self.wire.list(&self.secrets, Some(self.home()), &selector));
         let heads = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         let mut numbered: Vec<(u64, Value)> =
             heads.into_iter().filter_map(|head| Some((number(&head)?, head))).collect();
@@ -71,7 +71,7 @@ impl<'a> Shelf<'a> {
         let mut packed = piece(head).or_fault(Code::RevisionDamaged, Kind::Apply, doing)?;
         for part in 1..=parts {
             let name = format!("{name}.p{part}");
-            let found = persist(self.told(), || self.wire.get(&self.secrets, Some(self.home()), &name));
+            let found = retry(self.told(), || self.wire.get(&self.secrets, Some(self.home()), &name));
             let found = found.await.map_err(|failure| unreadable(failure, "cannot read a revision"))?;
             let found = found.with_context(|| format!("the Secret `{name}` is gone"));
             packed.extend(found.and_then(|part| piece(&part)).or_fault(
@@ -115,7 +115,7 @@ impl<'a> Shelf<'a> {
     /// Removes everything but the revisions `keep`: old ones, and parts that an interrupted run has left.
     pub(super) async fn keep_only(&self, keep: &[u64]) -> fault::Result<()> {
         let selector = format!("{OF}={}", self.target.project);
-        let listed = persist(self.told(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
+        let listed = retry(self.told(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
         let mut found = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         found.retain(|secret| number(secret).is_some_and(|number| !keep.contains(&number)));
         // Without its head nobody takes the parts for a revision.
@@ -131,7 +131,7 @@ impl<'a> Shelf<'a> {
                     Propagation::Background,
                 )
             };
-            persist(self.told(), gone)
+            retry(self.told(), gone)
                 .await
                 .map_err(|failure| unreadable(failure, "cannot remove an old revision"))?;
         }

@@ -6,7 +6,7 @@
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::live;
 use crate::cluster::rollout::waits;
-use crate::cluster::snapshot::Happening;
+use crate::cluster::snapshot::KubeEvent;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::manifest::ObjectId;
@@ -33,7 +33,7 @@ pub(super) enum News {
     /// Something is new in the snapshot.
     Update,
     /// The API server does not answer as it should; it is asked again.
-    Trouble(String),
+    Problem(String),
     /// This user may not watch these.
     Forbidden(String),
 }
@@ -42,7 +42,7 @@ enum Message {
     Listed(ApiResource, Option<String>, Vec<Value>),
     Put(Value),
     Gone(ObjectId),
-    Trouble(String),
+    Problem(String),
     Forbidden(ApiResource, Option<String>),
 }
 
@@ -158,7 +158,7 @@ async fn follow(
             }
             // The watch starts over with a list: no news, no loss.
             Err(watcher::Error::WatchError(status)) if status.code == 410 => continue,
-            Err(error) => Message::Trouble(words(&error)),
+            Err(error) => Message::Problem(words(&error)),
         };
         if tell.send(message).await.is_err() {
             return;
@@ -184,7 +184,7 @@ async fn poll(
                     namespace: namespace.cloned(),
                     name: name.clone(),
                 }),
-                Err(error) => Message::Trouble(error.to_string()),
+                Err(error) => Message::Problem(error.to_string()),
             };
             if tell.send(message).await.is_err() {
                 return;
@@ -221,11 +221,11 @@ fn take_in(message: Message, snapshot: &mut Snapshot) -> News {
             snapshot.replace(&resource.group, &resource.kind, namespace.as_deref(), objects);
         }
         Message::Put(object) if live::kind(&object) == "Event" => {
-            snapshot.heard(live::name(&object), Happening::read(&object));
+            snapshot.heard(live::name(&object), KubeEvent::read(&object));
         }
         Message::Put(object) => snapshot.put(object),
         Message::Gone(id) => snapshot.remove(&id),
-        Message::Trouble(why) => return News::Trouble(why),
+        Message::Problem(why) => return News::Problem(why),
         Message::Forbidden(resource, namespace) => {
             snapshot.expect_no_more(&resource.group, &resource.kind, namespace.as_deref());
             return News::Forbidden(resource.plural);

@@ -68,7 +68,7 @@ impl Items {
     }
 
     /// Says on all open items that the API server does not answer.
-    pub(super) fn trouble(&mut self, why: &str) {
+    pub(super) fn problem(&mut self, why: &str) {
         for item in self.items.values_mut() {
             if let Some(open) = &item.open {
                 open.waiting(format!("the API server does not answer, retrying: {why}"));

@@ -23,8 +23,8 @@ use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
 use crate::project::origin::Origin;
 use crate::run::Run;
-use crate::signal::Asker;
 use crate::signal::Cancel;
+use crate::signal::CancelHandle;
 use crate::world::World;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
@@ -44,7 +44,7 @@ struct Stage {
     target: Target,
     run: Run,
     events: mpsc::UnboundedReceiver<Event>,
-    asker: Asker,
+    asker: CancelHandle,
 }
 
 fn stage() -> Stage {

@@ -22,7 +22,7 @@ use crate::cluster::inventory::deployed::REVISION_OF;
 use crate::cluster::namespace;
 use crate::cluster::once;
 use crate::cluster::refusal::annotation;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;
@@ -136,7 +136,7 @@ async fn revisions(run: &Run, wire: &Wire, target: &Target) -> fault::Result<Vec
     let selector = format!("{REVISION_OF}={}", target.project);
     let secrets = inventory::secrets();
     let told = tell(run, Step::Apply, "revision");
-    persist(told, || wire.list(&secrets, Some(target.namespace.as_str()), &selector))
+    retry(told, || wire.list(&secrets, Some(target.namespace.as_str()), &selector))
         .await
         .map_err(|failure| unreadable(failure, "cannot read the revisions"))
 }
@@ -193,12 +193,12 @@ pub(crate) async fn forget(run: &Run, wire: &Wire, target: &Target) -> fault::Re
     let selector = format!("{DAMAGED_OF}={}", target.project);
     let told = || tell(run, Step::Remove, "inventory");
     let failed = |failure| unreadable(failure, "cannot remove a damaged inventory");
-    let found = persist(told(), || wire.names(&secrets, home, &selector)).await.map_err(failed)?;
+    let found = retry(told(), || wire.names(&secrets, home, &selector)).await.map_err(failed)?;
     for secret in found {
         let metadata = &secret["metadata"];
         let (name, uid) = (metadata["name"].as_str().unwrap_or_default(), metadata["uid"].as_str());
         let uid = uid.unwrap_or_default();
-        persist(told(), || wire.delete(&secrets, home, name, uid, Propagation::Background))
+        retry(told(), || wire.delete(&secrets, home, name, uid, Propagation::Background))
             .await
             .map_err(failed)?;
     }

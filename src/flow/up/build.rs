@@ -3,11 +3,11 @@
 use super::options;
 use super::whole;
 use crate::cli;
-use crate::cluster::awake::awake;
+use crate::cluster::capacity;
 use crate::cluster::foreign;
 use crate::cluster::owner::Doing;
 use crate::cluster::owner::Wants;
-use crate::cluster::room;
+use crate::cluster::wait_for_fresh_status::wait_for_fresh_status;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::check;
@@ -48,7 +48,7 @@ pub(super) async fn build(
     flags: &cli::Up,
     started: Option<Timestamp>,
 ) -> Result<Built> {
-    let Connected { run, project, site, target } = to;
+    let Connected { run, project, cluster, target } = to;
     let Planned { plan, images } = planned;
     let adopted = hooks::owners(run, target, &plan.releases, flags.apply.adopt).await?;
     let wants = Wants::of(&plan.objects);
@@ -64,18 +64,18 @@ pub(super) async fn build(
     let possible = possible(to, &plan.objects, flags.apply.force_conflicts);
     let (images, checks_skipped, ()) = tokio::try_join!(
         alongside(make(to, &images), possible),
-        check::before(run, project, site, &plan.objects, nothing_to_do),
+        check::before(run, project, cluster, &plan.objects, nothing_to_do),
         ingress::served(run, project, target, &plan.objects),
     )?;
     if let Some(started) = started {
-        awake(run, target, started).await?;
+        wait_for_fresh_status(run, target, started).await?;
     }
     Ok(Built { plan, images, adopt, adopted, checks_skipped })
 }
 
 async fn make(to: &Connected<'_>, images: &[Surveyed]) -> Result<Vec<image::Built>> {
     let step = to.run.sink.step(Step::Image);
-    let built = image::make(to.run, &to.project.image_owner(), &to.site.destination, images).await?;
+    let built = image::make(to.run, &to.project.image_owner(), &to.cluster.destination, images).await?;
     step.finish(whole(built.iter().map(|image| image.outcome)), image::summary(&built));
     Ok(built)
 }
@@ -97,7 +97,7 @@ async fn alongside(
 
 /// Whether the cluster has the capacity for the objects, and none of them is another project's.
 async fn possible(to: &Connected<'_>, objects: &[Object], force_conflicts: bool) -> Result<()> {
-    room::check(to.run, &to.target, objects).await?;
+    capacity::check(to.run, &to.target, objects).await?;
     if force_conflicts {
         return Ok(());
     }

@@ -14,7 +14,7 @@ use crate::flow::Open;
 use crate::flow::check;
 use crate::flow::connected::Connected;
 use crate::flow::hosts;
-use crate::flow::reach::Site;
+use crate::flow::reach::ClusterHandle;
 use crate::flow::releases;
 use crate::image;
 use crate::image::Built;
@@ -35,18 +35,18 @@ pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 /// Asks the URL, makes the project's checks, and removes images that nothing uses any more.
 pub(super) async fn verify(to: &Connected<'_>, healthy: Healthy, flags: &cli::Up) -> Result<Answer> {
-    let Connected { run, project, site, target } = to;
+    let Connected { run, project, cluster, target } = to;
     let Healthy { objects, changed, releases, images } = healthy;
-    let opened = open(run, project, target, site, &objects, answer_within(&flags.wait)).await;
-    let proved = if changed { listened(run, target, &objects, opened).await? } else { opened? };
-    origins(run, project, &proved, &objects);
-    let unwritten = hosts::found(run, project, &proved, flags.hosts, flags.apply.yes);
-    check::after(run, project, site, &objects).await?;
+    let opened = open(run, project, target, cluster, &objects, answer_within(&flags.wait)).await;
+    let verified = if changed { listened(run, target, &objects, opened).await? } else { opened? };
+    origins(run, project, &verified, &objects);
+    let unwritten = hosts::found(run, project, &verified, flags.hosts, flags.apply.yes);
+    check::after(run, project, cluster, &objects).await?;
     if run.verbose {
-        releases::tell_notes(run, project, site, &releases).await;
+        releases::tell_notes(run, project, cluster, &releases).await;
     }
     sweep(to, &images).await;
-    Ok(answer(&proved, unwritten))
+    Ok(answer(&verified, unwritten))
 }
 
 /// How long the URL may take: never longer than `--timeout`, and longer than usual for who asked for more patience. Less
@@ -60,23 +60,24 @@ pub(crate) async fn open(
     run: &Run,
     project: &Project,
     target: &Target,
-    site: &Site,
+    cluster: &ClusterHandle,
     objects: &[Object],
     within: Duration,
-) -> Result<Vec<service::Proved>> {
+) -> Result<Vec<service::VerifiedUrl>> {
     let step = run.sink.step(Step::Service);
     let deadline = Instant::now() + within;
     let (client, namespace) = (&target.client, &target.namespace);
-    let reach = site.reach(run, project);
-    let proved = service::prove(run, client, namespace, &reach, &project.services, objects, deadline).await?;
-    for one in &proved {
+    let reach = cluster.reach(run, project);
+    let verified =
+        service::verify(run, client, namespace, &reach, &project.services, objects, deadline).await?;
+    for one in &verified {
         for note in &one.notes {
             run.sink.warn(note.clone());
         }
     }
-    let outcome = if proved.is_empty() { Outcome::Skipped } else { Outcome::Done };
-    step.finish(outcome, proved.first().map(|first| first.url.clone()));
-    Ok(proved)
+    let outcome = if verified.is_empty() { Outcome::Skipped } else { Outcome::Done };
+    step.finish(outcome, verified.first().map(|first| first.url.clone()));
+    Ok(verified)
 }
 
 /// Tells which other Services lead to a port on which nothing listens: as warnings, or beside what did not answer, which
@@ -85,16 +86,16 @@ async fn listened(
     run: &Run,
     target: &Target,
     objects: &[Object],
-    opened: Result<Vec<service::Proved>>,
-) -> Result<Vec<service::Proved>> {
+    opened: Result<Vec<service::VerifiedUrl>>,
+) -> Result<Vec<service::VerifiedUrl>> {
     let told: Vec<&ObjectName> = opened.iter().flatten().map(|one| &one.service).collect();
     let unheard = unheard(run, &target.client, &target.namespace, objects, &told).await;
     match opened {
-        Ok(proved) => {
+        Ok(verified) => {
             for finding in unheard {
                 run.sink.warn(finding);
             }
-            Ok(proved)
+            Ok(verified)
         }
         Err(fault) => {
             let known: Vec<_> = fault.findings.iter().filter_map(|one| one.subject.clone()).collect();
@@ -105,8 +106,8 @@ async fn listened(
 }
 
 /// Tells which lists of origins lack the URL that is printed.
-fn origins(run: &Run, project: &Project, proved: &[service::Proved], objects: &[Object]) {
-    let Some(first) = proved.first() else { return };
+fn origins(run: &Run, project: &Project, verified: &[service::VerifiedUrl], objects: &[Object]) {
+    let Some(first) = verified.first() else { return };
     let lasts = project.services.iter().any(|one| one.name == first.service && one.local_port.is_some());
     let page = Page {
         service: first.service.as_str(),
@@ -121,7 +122,7 @@ fn origins(run: &Run, project: &Project, proved: &[service::Proved], objects: &[
 
 /// Removes old images of ours. Nobody waits for disk space, so what goes wrong with it is no failure of the run.
 async fn sweep(to: &Connected<'_>, built: &[Built]) {
-    let Connected { run, project, site, target } = to;
+    let Connected { run, project, cluster, target } = to;
     if built.iter().all(|image| image.outcome == Outcome::Unchanged) {
         return;
     }
@@ -133,7 +134,7 @@ async fn sweep(to: &Connected<'_>, built: &[Built]) {
             .flat_map(|image| [image.reference.clone(), image.tag.clone()])
             .chain(named)
             .collect();
-        image::sweep(run, &project.image_owner(), &site.destination, &keep).await
+        image::sweep(run, &project.image_owner(), &cluster.destination, &keep).await
     };
     if let Err(fault) = swept.await {
         let message = format!("old images could not be removed: {}", fault.causes().join(": "));
@@ -142,7 +143,7 @@ async fn sweep(to: &Connected<'_>, built: &[Built]) {
 }
 
 /// The first URL, and what the hosts of all of them still lack.
-pub(crate) fn answer(proved: &[service::Proved], unwritten: Option<hosts::Unwritten>) -> Answer {
-    let url = proved.first().map(|first| first.url.clone());
+pub(crate) fn answer(verified: &[service::VerifiedUrl], unwritten: Option<hosts::Unwritten>) -> Answer {
+    let url = verified.first().map(|first| first.url.clone());
     url.map_or(Answer::Nothing, |url| Answer::Url(Open { url, held: None, unwritten }))
 }

@@ -30,7 +30,7 @@ pub(super) struct Healthy {
 
 /// Waits; with `--rollback` a rollout that fails is followed by the way back to the last revision that ran.
 pub(super) async fn wait(to: &Connected<'_>, written: Written, flags: &cli::Up) -> Result<Healthy> {
-    let Connected { run, project, site, target } = to;
+    let Connected { run, project, cluster, target } = to;
     let checks_skipped = written.checks_skipped;
     let objects = written.applied.objects.iter().chain(&written.released);
     let objects: Vec<Object> = objects.map(|applied| applied.object.clone()).collect();
@@ -38,7 +38,7 @@ pub(super) async fn wait(to: &Connected<'_>, written: Written, flags: &cli::Up) 
         Ok(healthy) => Ok(healthy),
         Err(mut fault) => {
             if checks_skipped && fault.kind == Kind::Rollout {
-                fault = fault.findings(check::late(run, project, site, &objects).await);
+                fault = fault.findings(check::late(run, project, cluster, &objects).await);
             }
             Err(if flags.rollback { back::after(run, target, fault, &flags.wait).await } else { fault })
         }

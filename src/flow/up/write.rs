@@ -41,7 +41,7 @@ pub(super) struct Written {
 
 /// Writes what differs.
 pub(super) async fn write(to: &Connected<'_>, built: Built, flags: &cli::Up) -> Result<Written> {
-    let Connected { run, project, site, target } = to;
+    let Connected { run, project, cluster, target } = to;
     let step = run.sink.step(Step::Apply);
     let Built { plan, images, adopt, adopted, checks_skipped } = built;
     let Plan { mut objects, mut releases, .. } = plan;
@@ -51,7 +51,7 @@ pub(super) async fn write(to: &Connected<'_>, built: Built, flags: &cli::Up) -> 
             release.hooks.clear();
         }
     }
-    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, site.pull);
+    let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, cluster.pull);
     run.or_stopped(generate(run, target, &project.secrets, &mut objects)).await?;
     redaction::objects(run, &objects);
 
@@ -90,7 +90,7 @@ async fn prepare_for_charts(to: &Connected<'_>, objects: &[Object], options: &Ap
     if !options.force_conflicts {
         Box::pin(foreign::check(run, target, objects)).await?;
     }
-    hook::ground(run, target).await?;
+    hook::ensure_namespace(run, target).await?;
     let first = objects.iter().filter(|object| is_needed_by_charts(project, object)).cloned().collect();
     apply::apply(run, target, first, options).await?;
     // A hook that fails is reported with its log.

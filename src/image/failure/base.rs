@@ -1,7 +1,7 @@
 //! A base image that cannot be had.
 
 use crate::event::Code;
-use crate::image::build::Broken;
+use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
 use crate::image::failure::cause::plain;
 use crate::image::progress::step_name;
@@ -48,7 +48,7 @@ enum Meaning {
     Unreachable,
 }
 
-pub(super) fn base(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
+pub(super) fn base(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {
     let step = broken.step.as_deref().unwrap_or_default();
     let loading = step.contains("load metadata for ")
         || step_name(step).is_some_and(|step| step.text.starts_with("FROM "))

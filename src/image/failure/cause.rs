@@ -2,7 +2,7 @@
 //! another step or the engine asked for on the way is no evidence.
 
 use crate::event::Code;
-use crate::image::build::Broken;
+use crate::image::build::FailedBuild;
 use crate::image::failure::base::base;
 use crate::image::failure::copied::copied;
 use crate::image::failure::fetched::fetched;
@@ -40,7 +40,7 @@ impl Cause {
     }
 }
 
-pub(super) fn of(image: &Surveyed, broken: &Broken) -> Cause {
+pub(super) fn of(image: &Surveyed, broken: &FailedBuild) -> Cause {
     let said = if broken.error.is_empty() { &broken.message } else { &broken.error };
     if let Some(changed) = &broken.changed {
         return Cause::new(changed.clone(), "run it again when the file is as it should be")
@@ -94,7 +94,7 @@ fn ssh(said: &str) -> Option<Cause> {
 }
 
 /// A `# syntax=` line makes the engine fetch a frontend from a registry at each build.
-fn syntax(image: &Surveyed, broken: &Broken) -> Option<Cause> {
+fn syntax(image: &Surveyed, broken: &FailedBuild) -> Option<Cause> {
     let (frontend, line) = image.dockerfile.syntax.as_ref()?;
     let name = frontend.split([':', '@']).next().unwrap_or(frontend);
     let fetching = broken

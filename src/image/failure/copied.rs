@@ -1,12 +1,12 @@
 //! A COPY or ADD of what the builder does not have.
 
-use crate::image::build::Broken;
+use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
 use crate::image::progress::step_name;
 use crate::image::survey::Surveyed;
 
 /// A COPY or ADD of what the builder does not have.
-pub(super) fn copied(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
+pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     if !(step.text.starts_with("COPY ") || step.text.starts_with("ADD ")) {
         return None;

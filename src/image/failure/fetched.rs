@@ -1,14 +1,14 @@
 //! An ADD of what is elsewhere: a repository or a URL, which the engine fetches itself.
 
 use crate::event::Code;
-use crate::image::build::Broken;
+use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
 use crate::image::failure::cause::plain;
 use crate::image::failure::network;
 use crate::image::progress::step_name;
 use regex::Regex;
 
-pub(super) fn fetched(broken: &Broken, said: &str) -> Option<Cause> {
+pub(super) fn fetched(broken: &FailedBuild, said: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     let mut words = step.text.strip_prefix("ADD ")?.split_whitespace().filter(|word| !word.starts_with("--"));
     let source = words.find(|word| word.contains("://") || word.starts_with("git@"))?;

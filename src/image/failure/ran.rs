@@ -1,7 +1,7 @@
 //! A RUN that ended with something else than 0.
 
 use crate::event::Code;
-use crate::image::build::Broken;
+use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
 use crate::image::failure::cause::plain;
 use crate::image::failure::excerpt::says_why;
@@ -24,7 +24,7 @@ const NO_LOCK: [(&str, &str); 9] = [
     ("needs to be updated but --locked was passed", "Cargo.lock"),
 ];
 
-pub(super) fn ran(image: &Surveyed, broken: &Broken, said: &str) -> Option<Cause> {
+pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     let command = step.text.strip_prefix("RUN ")?;
     let code = Regex::new(r"(?:exit code|returned a non-zero code): (\d+)").ok()?.captures(said);
@@ -94,7 +94,7 @@ fn is_followed(after: &[String]) -> bool {
 }
 
 /// The optional secrets that the failing step mounts itself and was not given.
-fn absent_secrets(image: &Surveyed, broken: &Broken) -> Vec<String> {
+fn absent_secrets(image: &Surveyed, broken: &FailedBuild) -> Vec<String> {
     let step = broken.step.as_deref().and_then(|step| image.dockerfile.step(step));
     let mounts =
         image.dockerfile.secrets.iter().filter(|mount| step.is_some_and(|step| step.first == mount.line));

@@ -1,19 +1,19 @@
 //! What is said of failed builds, by Dockerfile, vertex and log.
 
 use super::finding;
-use crate::image::build::Broken;
+use crate::image::build::FailedBuild;
 use crate::image::ignore::Ignore;
 use crate::image::survey::tests::surveyed;
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1\nFROM python:3.99 AS deps\nRUN --mount=type=cache,target=/c \\\n    pip install -r requirements.txt\nFROM node:22\nCOPY a.txt .\nCOPY --from=deps /nope .\n";
 
-fn broken(step: &str, error: &str, output: &[&str]) -> Broken {
-    Broken {
+fn broken(step: &str, error: &str, output: &[&str]) -> FailedBuild {
+    FailedBuild {
         message: format!("failed to solve: {error}"),
         step: (!step.is_empty()).then(|| step.to_owned()),
         error: error.to_owned(),
         output: output.iter().map(|line| (*line).to_owned()).collect(),
-        ..Broken::default()
+        ..FailedBuild::default()
     }
 }
 
@@ -125,7 +125,7 @@ fn a_file_that_the_ignore_file_drops_is_told_with_the_line_that_drops_it() {
 fn a_changed_file_comes_before_what_it_led_to() {
     let image = surveyed("web", DOCKERFILE, &[]);
     let base = broken("[stage-1 2/3] COPY a.txt .", "rpc error", &[]);
-    let changed = Broken { changed: Some("a.txt: changed while building".to_owned()), ..base };
+    let changed = FailedBuild { changed: Some("a.txt: changed while building".to_owned()), ..base };
     assert_eq!(finding(&image, &changed).message, "a.txt: changed while building");
 }
 
@@ -234,7 +234,7 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
     ] {
         let image = surveyed("web", "FROM a.example/b\nRUN make\n", &[]);
         let asked = ["GIT_AUTH_HEADER", "HTTP_AUTH_HEADER_a.example", "token"].map(str::to_owned);
-        let broken = Broken { undeclared: asked.into(), ..broken(step, error, &output) };
+        let broken = FailedBuild { undeclared: asked.into(), ..broken(step, error, &output) };
         let found = finding(&image, &broken);
         assert!(found.message.contains(told), "{step} / {error} / {output:?}: {}", found.message);
         assert!(!found.message.contains("AUTH_HEADER"), "{}", found.message);
@@ -248,7 +248,7 @@ fn an_optional_secret_is_told_beside_the_cause_of_the_step_that_mounts_it() {
     for (step, mounts) in
         [("[2/3] RUN --mount=type=secret,id=token make a", true), ("[3/3] RUN make b", false)]
     {
-        let broken = Broken { undeclared: ["token".to_owned()].into(), ..broken(step, EXIT_1, &[]) };
+        let broken = FailedBuild { undeclared: ["token".to_owned()].into(), ..broken(step, EXIT_1, &[]) };
         let found = finding(&image, &broken);
         assert!(found.message.ends_with("ended with exit code 1"), "{}", found.message);
         assert_eq!(found.help.unwrap().contains("`token`"), mounts, "{step}");

@@ -12,8 +12,8 @@ use crate::project::check::sample;
 use crate::project::name::ImageName;
 use crate::project::name::ImageOwner;
 use crate::run::Run;
-use crate::signal::Asker;
 use crate::signal::Cancel;
+use crate::signal::CancelHandle;
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) struct Sample {
     pub(super) folder: tempfile::TempDir,
     pub(super) run: Run,
     pub(super) events: UnboundedReceiver<Event>,
-    pub(super) asker: Asker,
+    pub(super) asker: CancelHandle,
     pub(super) project: ImageOwner,
 }
 

@@ -48,7 +48,7 @@ pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
                 let finding = at(service, &port.pointer, Code::NodePortTaken.error(told));
                 found
                     .push(finding.help(format!(
-                        "give one of the two another, or leave `{field}` out to be given one"
+                        "change one of them, or leave `{field}` out to be given one"
                     )));
             } else {
                 known.push(port);

@@ -11,8 +11,8 @@ use crate::minikube::State;
 use crate::project;
 use crate::project::check::sample;
 use crate::run::Run;
-use crate::signal::Asker;
 use crate::signal::Cancel;
+use crate::signal::CancelHandle;
 use crate::world::World;
 use serde_json::json;
 use std::cell::RefCell;
@@ -45,7 +45,7 @@ pub(super) struct Bench {
     engine: Arc<Mutex<Vec<String>>>,
     told: RefCell<mpsc::UnboundedReceiver<crate::event::Event>>,
     pub(super) run: Run,
-    pub(super) asker: Asker,
+    pub(super) asker: CancelHandle,
     pub(super) wanted: project::Minikube,
 }
 

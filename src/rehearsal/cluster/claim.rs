@@ -1,6 +1,6 @@
 //! PersistentVolumeClaims: a volume of their class, made at once, as minikube's provisioner does.
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::has_ended;
@@ -24,8 +24,8 @@ const RETRY: Duration = Duration::from_secs(15);
 const MAKING: Duration = Duration::from_millis(150);
 
 /// Looks at one claim.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(claim) = hand.get(kinds::CLAIM, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(claim) = ctx.get(kinds::CLAIM, namespace, name) else { return };
     if is_dying(&claim) {
         let uses = |pod: &Value| {
             !has_ended(pod)
@@ -35,8 +35,8 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
                     .flatten()
                     .any(|volume| volume["persistentVolumeClaim"]["claimName"] == name)
         };
-        if hand.find(kinds::POD, Some(namespace), uses).is_empty() {
-            release(hand, claim);
+        if ctx.find(kinds::POD, Some(namespace), uses).is_empty() {
+            release(ctx, claim);
         }
         return;
     }
@@ -45,28 +45,28 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     }
     let wanted = text(&claim["spec"]["volumeName"]);
     if !wanted.is_empty() {
-        if let Some(volume) = hand.get(kinds::VOLUME, "", &wanted)
+        if let Some(volume) = ctx.get(kinds::VOLUME, "", &wanted)
             && volume["spec"]["claimRef"].get("uid").is_none_or(|uid| *uid == claim["metadata"]["uid"])
         {
-            bind(hand, claim, volume);
+            bind(ctx, claim, volume);
         }
         return;
     }
     let class = text(&claim["spec"]["storageClassName"]);
-    if let Some(volume) = free(hand, &claim, &class) {
-        bind(hand, claim, volume);
+    if let Some(volume) = free(ctx, &claim, &class) {
+        bind(ctx, claim, volume);
         return;
     }
     if class.is_empty() {
         const WHY: &str = "no persistent volumes available for this claim and no storage class is set";
-        hand.event(&claim, "", SOURCE, "Normal", "FailedBinding", WHY);
-        hand.again(RETRY, Task::of(Controller::Claim, &claim));
+        ctx.event(&claim, "", SOURCE, "Normal", "FailedBinding", WHY);
+        ctx.again(RETRY, Task::of(Controller::Claim, &claim));
         return;
     }
-    let Some(class) = hand.get(kinds::CLASS, "", &class) else {
+    let Some(class) = ctx.get(kinds::CLASS, "", &class) else {
         let why = format!("storageclass.storage.k8s.io \"{class}\" not found");
-        hand.warn(&claim, SOURCE, "ProvisioningFailed", &why);
-        hand.again(RETRY, Task::of(Controller::Claim, &claim));
+        ctx.warn(&claim, SOURCE, "ProvisioningFailed", &why);
+        ctx.again(RETRY, Task::of(Controller::Claim, &claim));
         return;
     };
     if class["provisioner"] != PROVISIONER {
@@ -79,25 +79,25 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
         let why = format!(
             "Waiting for a volume to be created either by the external provisioner '{PROVISIONER}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
         );
-        hand.tell(&claim, SOURCE, "ExternalProvisioning", &why);
-        hand.again(MAKING, Task::of(Controller::Claim, &claim));
-        hand.keep(claim);
+        ctx.tell(&claim, SOURCE, "ExternalProvisioning", &why);
+        ctx.again(MAKING, Task::of(Controller::Claim, &claim));
+        ctx.keep(claim);
         return;
     }
     // It answers on its own time, not at the change that was made for it.
-    if !hand.due {
+    if !ctx.due {
         return;
     }
     let asked = format!("External provisioner is provisioning volume for claim \"{namespace}/{name}\"");
-    hand.tell(&claim, "k8s.io/minikube-hostpath", "Provisioning", &asked);
-    let volume = make(hand, &claim, &class);
+    ctx.tell(&claim, "k8s.io/minikube-hostpath", "Provisioning", &asked);
+    let volume = make(ctx, &claim, &class);
     let made = format!("Successfully provisioned volume {}", text(&volume["metadata"]["name"]));
-    hand.tell(&claim, "k8s.io/minikube-hostpath", "ProvisioningSucceeded", &made);
-    bind(hand, claim, volume);
+    ctx.tell(&claim, "k8s.io/minikube-hostpath", "ProvisioningSucceeded", &made);
+    bind(ctx, claim, volume);
 }
 
 /// A volume that somebody has made before, and that would do.
-fn free(hand: &Hand<'_>, claim: &Value, class: &str) -> Option<Value> {
+fn free(ctx: &ControllerContext<'_>, claim: &Value, class: &str) -> Option<Value> {
     let fits = |volume: &Value| {
         text(&volume["spec"]["storageClassName"]) == class
             && (volume["spec"]["claimRef"].is_null()
@@ -107,13 +107,13 @@ fn free(hand: &Hand<'_>, claim: &Value, class: &str) -> Option<Value> {
                     && volume["spec"]["claimRef"]["namespace"] == claim["metadata"]["namespace"]))
             && !is_dying(volume)
     };
-    hand.find(kinds::VOLUME, None, fits).into_iter().next()
+    ctx.find(kinds::VOLUME, None, fits).into_iter().next()
 }
 
-fn make(hand: &mut Hand<'_>, claim: &Value, class: &Value) -> Value {
+fn make(ctx: &mut ControllerContext<'_>, claim: &Value, class: &Value) -> Value {
     let name = format!("pvc-{}", text(&claim["metadata"]["uid"]));
     let (namespace, of) = (text(&claim["metadata"]["namespace"]), text(&claim["metadata"]["name"]));
-    hand.put(json!({"apiVersion": "v1", "kind": "PersistentVolume",
+    ctx.put(json!({"apiVersion": "v1", "kind": "PersistentVolume",
         "metadata": {"name": name, "annotations": {
             "hostPathProvisionerIdentity": "rehearsal", "pv.kubernetes.io/provisioned-by": PROVISIONER}},
         "spec": {
@@ -125,7 +125,7 @@ fn make(hand: &mut Hand<'_>, claim: &Value, class: &Value) -> Value {
         "status": {"phase": "Pending"}}))
 }
 
-fn bind(hand: &mut Hand<'_>, mut claim: Value, mut volume: Value) {
+fn bind(ctx: &mut ControllerContext<'_>, mut claim: Value, mut volume: Value) {
     let metadata = &claim["metadata"];
     volume["spec"]["claimRef"] = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
         "name": metadata["name"], "namespace": metadata["namespace"], "uid": metadata["uid"]});
@@ -137,26 +137,26 @@ fn bind(hand: &mut Hand<'_>, mut claim: Value, mut volume: Value) {
     }
     claim["status"] = json!({"phase": "Bound", "accessModes": volume["spec"]["accessModes"],
         "capacity": volume["spec"]["capacity"]});
-    hand.keep(volume);
-    hand.keep(claim);
+    ctx.keep(volume);
+    ctx.keep(claim);
 }
 
 /// Nobody uses it any more: it goes, and its volume with it or not.
-fn release(hand: &mut Hand<'_>, mut claim: Value) {
+fn release(ctx: &mut ControllerContext<'_>, mut claim: Value) {
     let all = claim["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
     let left: Vec<Value> = all.into_iter().filter(|one| one != PROTECTION).collect();
     if !left.is_empty() {
         claim["metadata"]["finalizers"] = json!(left);
-        hand.keep(claim);
+        ctx.keep(claim);
         return;
     }
-    hand.forget(&claim);
-    if let Some(mut volume) = hand.get(kinds::VOLUME, "", &text(&claim["spec"]["volumeName"])) {
+    ctx.forget(&claim);
+    if let Some(mut volume) = ctx.get(kinds::VOLUME, "", &text(&claim["spec"]["volumeName"])) {
         if volume["spec"]["persistentVolumeReclaimPolicy"] == "Delete" {
-            hand.forget(&volume);
+            ctx.forget(&volume);
         } else {
             volume["status"]["phase"] = json!("Released");
-            hand.keep(volume);
+            ctx.keep(volume);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The garbage collector: what is owned goes with its owner, before it, or stays.
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::is_dying;
@@ -44,50 +44,50 @@ pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<T
 }
 
 /// Looks at one object.
-pub(super) fn look(hand: &mut Hand<'_>, task: &Task) {
+pub(super) fn look(ctx: &mut ControllerContext<'_>, task: &Task) {
     let key = (task.collection.clone(), task.namespace.clone(), task.name.clone());
-    let Some(object) = hand.memory.objects.get(&key).cloned() else { return };
+    let Some(object) = ctx.memory.objects.get(&key).cloned() else { return };
     if is_dying(&object) {
         if has(&object, ORPHAN) {
-            for mut owned in dependents(hand, &object) {
+            for mut owned in dependents(ctx, &object) {
                 disown(&mut owned, &object["metadata"]["uid"]);
-                hand.keep(owned);
+                ctx.keep(owned);
             }
-            release(hand, object, ORPHAN);
+            release(ctx, object, ORPHAN);
         } else if has(&object, FOREGROUND) {
-            let owned = dependents(hand, &object);
+            let owned = dependents(ctx, &object);
             let blocking = owned.iter().any(|owned| {
                 owners(owned).iter().any(|owner| {
                     owner["uid"] == object["metadata"]["uid"] && owner["blockOwnerDeletion"] == true
                 })
             });
             for owned in owned.iter().filter(|owned| !is_dying(owned)) {
-                hand.remove_by(owned, "Foreground", None);
+                ctx.remove_by(owned, "Foreground", None);
             }
-            if !blocking && hand.due {
-                release(hand, object, FOREGROUND);
+            if !blocking && ctx.due {
+                release(ctx, object, FOREGROUND);
             } else if !blocking {
-                hand.again(A_MOMENT, task.clone());
+                ctx.again(A_MOMENT, task.clone());
             }
         }
         return;
     }
     let owners = owners(&object);
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or_default();
-    let there = |owner: &&Value| is_there(hand, namespace, owner);
+    let there = |owner: &&Value| is_there(ctx, namespace, owner);
     if !owners.is_empty() && !owners.iter().any(there) {
-        hand.remove(&object);
+        ctx.remove(&object);
     }
 }
 
 /// Whether an owner lives; one of a kind that the table does not know is looked for by its UID.
-fn is_there(hand: &Hand<'_>, namespace: &str, owner: &Value) -> bool {
+fn is_there(ctx: &ControllerContext<'_>, namespace: &str, owner: &Value) -> bool {
     let text = |field: &str| owner[field].as_str().unwrap_or_default();
     let Some(kind) = kinds::named(text("apiVersion"), text("kind")) else {
-        return hand.memory.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"]);
+        return ctx.memory.objects.values().any(|object| object["metadata"]["uid"] == owner["uid"]);
     };
     let namespace = if kind.namespaced { namespace } else { "" };
-    let there = hand.get(*kind, namespace, text("name"));
+    let there = ctx.get(*kind, namespace, text("name"));
     there.is_some_and(|object| object["metadata"]["uid"] == owner["uid"])
 }
 
@@ -99,9 +99,9 @@ fn is_owned(object: &Value, uid: &Value) -> bool {
     owners(object).iter().any(|owner| owner["uid"] == *uid)
 }
 
-fn dependents(hand: &Hand<'_>, object: &Value) -> Vec<Value> {
+fn dependents(ctx: &ControllerContext<'_>, object: &Value) -> Vec<Value> {
     let uid = &object["metadata"]["uid"];
-    hand.memory.objects.values().filter(|other| is_owned(other, uid)).cloned().collect()
+    ctx.memory.objects.values().filter(|other| is_owned(other, uid)).cloned().collect()
 }
 
 fn has(object: &Value, finalizer: &str) -> bool {
@@ -119,14 +119,14 @@ fn disown(object: &mut Value, uid: &Value) {
 }
 
 /// Takes a finalizer away; the object goes if it was the last.
-fn release(hand: &mut Hand<'_>, mut object: Value, finalizer: &str) {
+fn release(ctx: &mut ControllerContext<'_>, mut object: Value, finalizer: &str) {
     let all = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
     let left: Vec<Value> = all.into_iter().filter(|one| one != finalizer).collect();
     let over = left.is_empty() && !crate::rehearsal::deletion::is_held(&object);
     object["metadata"]["finalizers"] = json!(left);
     if over {
-        hand.forget(&object);
+        ctx.forget(&object);
     } else {
-        hand.keep(object);
+        ctx.keep(object);
     }
 }

@@ -1,6 +1,6 @@
 //! DaemonSets: a pod on every node.
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::count;
@@ -21,27 +21,27 @@ const HASH: &str = "controller-revision-hash";
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Looks at one DaemonSet.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(mut set) = hand.get(kinds::DAEMON_SET, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(mut set) = ctx.get(kinds::DAEMON_SET, namespace, name) else { return };
     if is_dying(&set) {
         return;
     }
     let letters = template::letters(&set["spec"]["template"]);
-    let nodes = hand.find(kinds::NODE, None, |node| is_for(&set, node));
+    let nodes = ctx.find(kinds::NODE, None, |node| is_for(&set, node));
     for node in &nodes {
         let node = text(&node["metadata"]["name"]);
         let here = |pod: &&Value| target(pod) == node;
-        let pods = hand.owned(kinds::POD, &set);
+        let pods = ctx.owned(kinds::POD, &set);
         if let Some(over) = pods.iter().find(|pod| here(pod) && has_ended(pod) && !is_dying(pod)) {
-            hand.remove(over);
-        } else if !pods.iter().any(|pod| here(&pod)) && !make(hand, &set, &node, &letters) {
+            ctx.remove(over);
+        } else if !pods.iter().any(|pod| here(&pod)) && !make(ctx, &set, &node, &letters) {
             break;
         }
     }
-    replace(hand, &set, &letters, nodes.len());
-    let pods: Vec<Value> = hand.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
+    replace(ctx, &set, &letters, nodes.len());
+    let pods: Vec<Value> = ctx.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
     let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    let up = hand.up(&pods, seconds, &Task::of(Controller::DaemonSet, &set));
+    let up = ctx.up(&pods, seconds, &Task::of(Controller::DaemonSet, &set));
     let updated = pods.iter().filter(|pod| pod["metadata"]["labels"][HASH] == letters.as_str()).count();
     let status = &mut set["status"];
     status["currentNumberScheduled"] = json!(pods.len());
@@ -52,7 +52,7 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     count(status, "numberAvailable", up);
     count(status, "numberUnavailable", nodes.len().saturating_sub(up));
     set["status"]["observedGeneration"] = set["metadata"]["generation"].clone();
-    hand.keep(set);
+    ctx.keep(set);
 }
 
 fn is_for(set: &Value, node: &Value) -> bool {
@@ -66,38 +66,38 @@ fn target(pod: &Value) -> String {
     pod.pointer(terms).map(text).unwrap_or_default()
 }
 
-fn make(hand: &mut Hand<'_>, set: &Value, node: &str, letters: &str) -> bool {
-    let mut pod = template::pod(hand, set, &set["spec"]["template"], None);
+fn make(ctx: &mut ControllerContext<'_>, set: &Value, node: &str, letters: &str) -> bool {
+    let mut pod = template::pod(ctx, set, &set["spec"]["template"], None);
     pod["metadata"]["labels"][HASH] = json!(letters);
     let field = json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]});
     pod["spec"]["affinity"] = json!({"nodeAffinity": {
         "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [field]}}});
-    if template::make(hand, set, SOURCE, pod).is_ok() {
+    if template::make(ctx, set, SOURCE, pod).is_ok() {
         return true;
     }
-    hand.again(RETRY, Task::of(Controller::DaemonSet, set));
+    ctx.again(RETRY, Task::of(Controller::DaemonSet, set));
     false
 }
 
 /// Takes old pods away, as many as may be missing.
-fn replace(hand: &mut Hand<'_>, set: &Value, letters: &str, nodes: usize) {
+fn replace(ctx: &mut ControllerContext<'_>, set: &Value, letters: &str, nodes: usize) {
     if set["spec"]["updateStrategy"]["type"] == "OnDelete" {
         return;
     }
     let nodes = i64::try_from(nodes).unwrap_or(0);
     let may = share(&set["spec"]["updateStrategy"]["rollingUpdate"]["maxUnavailable"], nodes, true).max(1);
-    let pods = hand.owned(kinds::POD, set);
+    let pods = ctx.owned(kinds::POD, set);
     let is_old = |pod: &&Value| pod["metadata"]["labels"][HASH] != letters && !is_dying(pod);
     // What is broken is replaced at once.
     for pod in pods.iter().filter(is_old).filter(|pod| !is_ready(pod)) {
-        hand.remove(pod);
+        ctx.remove(pod);
     }
     let missing =
         nodes - i64::try_from(pods.iter().filter(|pod| is_ready(pod) && !is_dying(pod)).count()).unwrap_or(0);
     let take = usize::try_from(may - missing).unwrap_or(0);
     for pod in pods.iter().filter(is_old).filter(|pod| is_ready(pod)).take(take) {
-        hand.remove(pod);
-        hand.tell(
+        ctx.remove(pod);
+        ctx.tell(
             set,
             SOURCE,
             "SuccessfulDelete",

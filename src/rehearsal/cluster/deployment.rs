@@ -5,7 +5,7 @@
 
 mod status;
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::reading::is_active;
 use crate::rehearsal::cluster::reading::is_dying;
 use crate::rehearsal::cluster::reading::share;
@@ -20,32 +20,32 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const HASH: &str = "pod-template-hash";
 
 /// Looks at one Deployment.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(deployment) = hand.get(kinds::DEPLOYMENT, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(deployment) = ctx.get(kinds::DEPLOYMENT, namespace, name) else { return };
     if is_dying(&deployment) {
         return;
     }
-    let sets = hand.owned(kinds::REPLICA_SET, &deployment);
+    let sets = ctx.owned(kinds::REPLICA_SET, &deployment);
     let current = sets.iter().position(|set| is_of(set, &deployment));
     let mut old = sets;
     let new = current.map(|index| old.remove(index));
     let (deployment, new) = if deployment["spec"]["paused"] == true {
         (deployment, new)
     } else {
-        let (deployment, new) = current_set(hand, deployment, new, &old);
+        let (deployment, new) = current_set(ctx, deployment, new, &old);
         if let Some(new) = &new {
-            roll(hand, &deployment, new, &old);
+            roll(ctx, &deployment, new, &old);
         }
         (deployment, new)
     };
     // What was just changed is read again.
-    let again = |hand: &Hand<'_>, set: &Value| {
-        hand.get(kinds::REPLICA_SET, namespace, &text(&set["metadata"]["name"]))
+    let again = |ctx: &ControllerContext<'_>, set: &Value| {
+        ctx.get(kinds::REPLICA_SET, namespace, &text(&set["metadata"]["name"]))
     };
-    let new = new.and_then(|set| again(hand, &set));
-    let old: Vec<Value> = old.iter().filter_map(|set| again(hand, set)).collect();
-    clean_up(hand, &deployment, &old);
-    status::tell(hand, deployment, new.as_ref(), &old);
+    let new = new.and_then(|set| again(ctx, &set));
+    let old: Vec<Value> = old.iter().filter_map(|set| again(ctx, set)).collect();
+    clean_up(ctx, &deployment, &old);
+    status::tell(ctx, deployment, new.as_ref(), &old);
 }
 
 /// Whether a ReplicaSet was made of the Deployment's present template.
@@ -71,7 +71,7 @@ fn total(sets: &[Value]) -> i64 {
 
 /// The ReplicaSet of the present template, made if it is not there; and the Deployment with its revision.
 fn current_set(
-    hand: &mut Hand<'_>,
+    ctx: &mut ControllerContext<'_>,
     mut deployment: Value,
     new: Option<Value>,
     old: &[Value],
@@ -88,18 +88,18 @@ fn current_set(
             {
                 spec.remove("minReadySeconds");
             }
-            Some(hand.keep(set))
+            Some(ctx.keep(set))
         }
-        None => make(hand, &deployment, old, last + 1),
+        None => make(ctx, &deployment, old, last + 1),
     };
     if let Some(set) = &set {
         deployment["metadata"]["annotations"][REVISION] = json!(revision(set).to_string());
-        deployment = hand.keep(deployment);
+        deployment = ctx.keep(deployment);
     }
     (deployment, set)
 }
 
-fn make(hand: &mut Hand<'_>, deployment: &Value, old: &[Value], revision: i64) -> Option<Value> {
+fn make(ctx: &mut ControllerContext<'_>, deployment: &Value, old: &[Value], revision: i64) -> Option<Value> {
     let name = text(&deployment["metadata"]["name"]);
     let letters = template::letters(&deployment["spec"]["template"]);
     let mut template = deployment["spec"]["template"].clone();
@@ -119,16 +119,16 @@ fn make(hand: &mut Hand<'_>, deployment: &Value, old: &[Value], revision: i64) -
                 "deployment.kubernetes.io/desired-replicas": deployment["spec"]["replicas"].to_string(),
                 "deployment.kubernetes.io/max-replicas": most.to_string()}},
         "spec": spec});
-    match hand.make(kinds::REPLICA_SET, set) {
+    match ctx.make(kinds::REPLICA_SET, set) {
         Ok(set) => {
             if replicas > 0 {
-                told(hand, deployment, &set, 0, replicas);
+                told(ctx, deployment, &set, 0, replicas);
             }
             Some(set)
         }
         Err(why) => {
             let message = format!("Failed to create new replica set \"{name}-{letters}\": {why}");
-            hand.warn(deployment, SOURCE, "ReplicaSetCreateError", &message);
+            ctx.warn(deployment, SOURCE, "ReplicaSetCreateError", &message);
             None
         }
     }
@@ -161,28 +161,28 @@ fn room(deployment: &Value, now: i64, old: &[Value]) -> i64 {
     if all >= most { now.min(replicas) } else { (now + most - all).min(replicas) }
 }
 
-fn roll(hand: &mut Hand<'_>, deployment: &Value, new: &Value, old: &[Value]) {
+fn roll(ctx: &mut ControllerContext<'_>, deployment: &Value, new: &Value, old: &[Value]) {
     if deployment["spec"]["strategy"]["type"] == "Recreate" {
         for set in old.iter().filter(|set| size(set) > 0) {
-            resize(hand, deployment, set, 0);
+            resize(ctx, deployment, set, 0);
         }
-        let there = |set: &Value| !hand.owned(kinds::POD, set).is_empty();
+        let there = |set: &Value| !ctx.owned(kinds::POD, set).is_empty();
         if !old.iter().any(there) {
             let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
-            resize(hand, deployment, new, replicas);
+            resize(ctx, deployment, new, replicas);
         }
         return;
     }
     let wanted = room(deployment, size(new), old);
     let grown = wanted != size(new);
-    resize(hand, deployment, new, wanted);
+    resize(ctx, deployment, new, wanted);
     if !grown {
-        shrink(hand, deployment, new, old);
+        shrink(ctx, deployment, new, old);
     }
 }
 
 /// Takes pods from the old sets, the broken ones first, as far as enough others are available.
-fn shrink(hand: &mut Hand<'_>, deployment: &Value, new: &Value, old: &[Value]) {
+fn shrink(ctx: &mut ControllerContext<'_>, deployment: &Value, new: &Value, old: &[Value]) {
     let replicas = deployment["spec"]["replicas"].as_i64().unwrap_or(1);
     let least = replicas - unavailable(deployment);
     let up = |set: &Value| set["status"]["availableReplicas"].as_i64().unwrap_or(0);
@@ -202,45 +202,45 @@ fn shrink(hand: &mut Hand<'_>, deployment: &Value, new: &Value, old: &[Value]) {
         spare -= taken;
     }
     for (set, size) in old.iter().zip(sizes) {
-        resize(hand, deployment, set, size);
+        resize(ctx, deployment, set, size);
     }
 }
 
-fn resize(hand: &mut Hand<'_>, deployment: &Value, set: &Value, wanted: i64) {
+fn resize(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, wanted: i64) {
     let before = size(set);
     if before == wanted {
         return;
     }
     let Some(mut set) =
-        hand.get(kinds::REPLICA_SET, &text(&set["metadata"]["namespace"]), &text(&set["metadata"]["name"]))
+        ctx.get(kinds::REPLICA_SET, &text(&set["metadata"]["namespace"]), &text(&set["metadata"]["name"]))
     else {
         return;
     };
     set["spec"]["replicas"] = json!(wanted);
     set["metadata"]["annotations"]["deployment.kubernetes.io/desired-replicas"] =
         json!(deployment["spec"]["replicas"].to_string());
-    let set = hand.keep(set);
-    told(hand, deployment, &set, before, wanted);
+    let set = ctx.keep(set);
+    told(ctx, deployment, &set, before, wanted);
 }
 
-fn told(hand: &mut Hand<'_>, deployment: &Value, set: &Value, before: i64, now: i64) {
+fn told(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, before: i64, now: i64) {
     let way = if now > before { "up" } else { "down" };
     let name = text(&set["metadata"]["name"]);
     let message = format!("Scaled {way} replica set {name} from {before} to {now}");
-    hand.tell(deployment, SOURCE, "ScalingReplicaSet", &message);
+    ctx.tell(deployment, SOURCE, "ScalingReplicaSet", &message);
 }
 
 /// Old sets without pods go, but for the last few.
-fn clean_up(hand: &mut Hand<'_>, deployment: &Value, old: &[Value]) {
+fn clean_up(ctx: &mut ControllerContext<'_>, deployment: &Value, old: &[Value]) {
     let limit =
         usize::try_from(deployment["spec"]["revisionHistoryLimit"].as_i64().unwrap_or(10)).unwrap_or(0);
     let mut idle: Vec<&Value> = old
         .iter()
         .filter(|set| size(set) == 0 && !is_dying(set))
-        .filter(|set| !hand.owned(kinds::POD, set).iter().any(is_active))
+        .filter(|set| !ctx.owned(kinds::POD, set).iter().any(is_active))
         .collect();
     idle.sort_by_key(|set| revision(set));
     for set in idle.iter().take(idle.len().saturating_sub(limit)) {
-        hand.remove(set);
+        ctx.remove(set);
     }
 }

@@ -241,8 +241,8 @@ fn backends(world: &World, service: &Value) -> Vec<Value> {
         return Vec::new();
     };
     let namespace = text(&service["metadata"]["namespace"]);
-    world.hand(|hand| {
-        hand.find(kinds::POD, Some(&namespace), |pod| {
+    world.ctx(|ctx| {
+        ctx.find(kinds::POD, Some(&namespace), |pod| {
             let labels = &pod["metadata"]["labels"];
             is_ready(pod)
                 && !is_dying(pod)
@@ -281,7 +281,7 @@ pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App
 
 fn one_of(world: &World, pods: &[Value], port: &Value) -> Result<App, Nobody> {
     let count = u64::try_from(pods.len()).unwrap_or(0);
-    let chosen = usize::try_from(world.hand(|hand| hand.chance(0, count.max(1)))).unwrap_or(0);
+    let chosen = usize::try_from(world.ctx(|ctx| ctx.chance(0, count.max(1)))).unwrap_or(0);
     let pod = pods.get(chosen).ok_or(Nobody::NoPod)?;
     let target = endpoints::target(port, pod).ok_or(Nobody::NoPod)?;
     let [namespace, name] = ["namespace", "name"].map(|field| text(&pod["metadata"][field]));

@@ -1,7 +1,7 @@
 //! What stands behind each Service: Endpoints and EndpointSlices, and whether the node's ports are open.
 
 use crate::rehearsal::chance;
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::reading::has_ended;
 use crate::rehearsal::cluster::reading::is_dying;
 use crate::rehearsal::cluster::reading::is_ready;
@@ -11,11 +11,11 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Looks at one Service.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(service) = hand.get(kinds::SERVICE, namespace, name) else {
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(service) = ctx.get(kinds::SERVICE, namespace, name) else {
         // Endpoints are called like their Service, and nothing else ties them to it.
-        if let Some(endpoints) = hand.get(kinds::ENDPOINTS, namespace, name) {
-            hand.remove(&endpoints);
+        if let Some(endpoints) = ctx.get(kinds::ENDPOINTS, namespace, name) {
+            ctx.remove(&endpoints);
         }
         return;
     };
@@ -23,14 +23,14 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     else {
         return;
     };
-    let pods = hand.find(kinds::POD, Some(namespace), |pod| {
+    let pods = ctx.find(kinds::POD, Some(namespace), |pod| {
         let labels = &pod["metadata"]["labels"];
         selector.iter().all(|(key, value)| labels.get(key) == Some(value))
             && !pod["status"]["podIP"].is_null()
             && !has_ended(pod)
     });
-    slice(hand, &service, &pods);
-    endpoints(hand, &service, &pods);
+    slice(ctx, &service, &pods);
+    endpoints(ctx, &service, &pods);
 }
 
 /// The number that a port of a Service leads to in a pod.
@@ -65,7 +65,7 @@ fn reference(pod: &Value) -> Value {
         "uid": pod["metadata"]["uid"]})
 }
 
-fn slice(hand: &mut Hand<'_>, service: &Value, pods: &[Value]) {
+fn slice(ctx: &mut ControllerContext<'_>, service: &Value, pods: &[Value]) {
     let (namespace, name) = (text(&service["metadata"]["namespace"]), text(&service["metadata"]["name"]));
     let entries: Vec<Value> = pods
         .iter()
@@ -89,10 +89,10 @@ fn slice(hand: &mut Hand<'_>, service: &Value, pods: &[Value]) {
         "metadata": {"name": called, "namespace": namespace, "generateName": format!("{name}-"),
             "labels": labels, "ownerReferences": [owner]},
         "addressType": "IPv4", "endpoints": entries, "ports": ports(service, pods)});
-    replace(hand, kinds::SLICE, wanted, &["endpoints", "ports"]);
+    replace(ctx, kinds::SLICE, wanted, &["endpoints", "ports"]);
 }
 
-fn endpoints(hand: &mut Hand<'_>, service: &Value, pods: &[Value]) {
+fn endpoints(ctx: &mut ControllerContext<'_>, service: &Value, pods: &[Value]) {
     let (namespace, name) = (text(&service["metadata"]["namespace"]), text(&service["metadata"]["name"]));
     let address = |pod: &Value| json!({"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"], "targetRef": reference(pod)});
     let of = |wanted: bool| -> Vec<Value> {
@@ -111,20 +111,20 @@ fn endpoints(hand: &mut Hand<'_>, service: &Value, pods: &[Value]) {
     let wanted = json!({"apiVersion": "v1", "kind": "Endpoints",
         "metadata": {"name": name, "namespace": namespace, "labels": labels},
         "subsets": subsets});
-    replace(hand, kinds::ENDPOINTS, wanted, &["subsets"]);
+    replace(ctx, kinds::ENDPOINTS, wanted, &["subsets"]);
 }
 
-fn replace(hand: &mut Hand<'_>, kind: kinds::Served, wanted: Value, fields: &[&str]) {
+fn replace(ctx: &mut ControllerContext<'_>, kind: kinds::Served, wanted: Value, fields: &[&str]) {
     let (namespace, name) = (text(&wanted["metadata"]["namespace"]), text(&wanted["metadata"]["name"]));
-    match hand.get(kind, &namespace, &name) {
+    match ctx.get(kind, &namespace, &name) {
         Some(mut there) => {
             for field in fields {
                 there[*field] = wanted[*field].clone();
             }
-            hand.keep(there);
+            ctx.keep(there);
         }
         None => {
-            hand.put(wanted);
+            ctx.put(wanted);
         }
     }
 }

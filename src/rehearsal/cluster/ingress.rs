@@ -18,10 +18,10 @@ const DEFAULT: &str = "ingressclass.kubernetes.io/is-default-class";
 
 /// What a request is answered with.
 pub(super) fn answer(world: &World, host: &str, path: &str) -> Page {
-    let ingresses = world.hand(|hand| {
-        let class = hand.get(kinds::INGRESS_CLASS, "", CLASS).unwrap_or_default();
+    let ingresses = world.ctx(|ctx| {
+        let class = ctx.get(kinds::INGRESS_CLASS, "", CLASS).unwrap_or_default();
         let default = class["metadata"]["annotations"][DEFAULT] == "true";
-        hand.find(kinds::INGRESS, None, |ingress| class_of(ingress).map_or(default, |class| class == CLASS))
+        ctx.find(kinds::INGRESS, None, |ingress| class_of(ingress).map_or(default, |class| class == CLASS))
     });
     let Some(leads) = choose(&ingresses, host, path) else { return error(404, "Not Found") };
     let service = world.get(kinds::SERVICE, &text(leads.namespace), &text(&leads.service["name"]));

@@ -1,6 +1,6 @@
 //! Jobs: pods that are to end well, so and so often, and how much failing is borne.
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::count;
@@ -23,28 +23,28 @@ const RETRY: Duration = Duration::from_secs(5);
 const BACK_OFF: Duration = Duration::from_secs(10);
 
 /// Looks at one Job.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(mut job) = hand.get(kinds::JOB, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(mut job) = ctx.get(kinds::JOB, namespace, name) else { return };
     if is_dying(&job) {
         return;
     }
     if holds(&job, "Complete") || holds(&job, "Failed") {
-        expire(hand, &job);
+        expire(ctx, &job);
         return;
     }
     if job["spec"]["suspend"] == true {
-        let stamp = hand.stamp();
+        let stamp = ctx.stamp();
         set_condition(&mut job, "Suspended", true, "JobSuspended", "Job suspended", &stamp);
-        for pod in hand.owned(kinds::POD, &job).iter().filter(|pod| is_active(pod)) {
-            hand.remove(pod);
+        for pod in ctx.owned(kinds::POD, &job).iter().filter(|pod| is_active(pod)) {
+            ctx.remove(pod);
         }
-        hand.keep(job);
+        ctx.keep(job);
         return;
     }
     if job["status"]["startTime"].is_null() {
-        job["status"]["startTime"] = json!(hand.stamp());
+        job["status"]["startTime"] = json!(ctx.stamp());
     }
-    let pods = hand.owned(kinds::POD, &job);
+    let pods = ctx.owned(kinds::POD, &job);
     let of = |phase: &str| pods.iter().filter(|pod| pod["status"]["phase"] == phase).count();
     let (done, lost) = (of("Succeeded"), of("Failed"));
     let active: Vec<&Value> = pods.iter().filter(|pod| is_active(pod)).collect();
@@ -58,25 +58,25 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     let failures = lost + usize::try_from(restarts).unwrap_or(0);
     let mut running = active.len();
     if failures > limit {
-        fail(hand, &mut job, &active, "BackoffLimitExceeded", "Job has reached the specified backoff limit");
+        fail(ctx, &mut job, &active, "BackoffLimitExceeded", "Job has reached the specified backoff limit");
         running = 0;
-    } else if is_late(hand, &job) {
+    } else if is_late(ctx, &job) {
         let why = "Job was active longer than specified deadline";
-        fail(hand, &mut job, &active, "DeadlineExceeded", why);
+        fail(ctx, &mut job, &active, "DeadlineExceeded", why);
         running = 0;
     } else if done >= wanted {
-        let stamp = hand.stamp();
+        let stamp = ctx.stamp();
         let why = "Reached expected number of succeeded pods";
         job["status"]["completionTime"] = json!(stamp);
         set_condition(&mut job, "SuccessCriteriaMet", true, "CompletionsReached", why, &stamp);
         set_condition(&mut job, "Complete", true, "CompletionsReached", why, &stamp);
-        hand.tell(&job, SOURCE, "Completed", "Job completed");
+        ctx.tell(&job, SOURCE, "Completed", "Job completed");
     } else {
         let room = at_once.min(wanted - done).saturating_sub(running);
-        if let Some(left) = backing_off(hand, &pods, lost).filter(|_| room > 0) {
-            hand.again(left, Task::of(Controller::Job, &job));
+        if let Some(left) = backing_off(ctx, &pods, lost).filter(|_| room > 0) {
+            ctx.again(left, Task::of(Controller::Job, &job));
         } else {
-            running += start(hand, &job, room);
+            running += start(ctx, &job, room);
         }
     }
     let ready = active.iter().filter(|pod| is_ready(pod)).count();
@@ -85,32 +85,32 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     count(status, "succeeded", done);
     count(status, "failed", lost + usize::from(failures > limit && lost == 0));
     count(status, "ready", if running == 0 { 0 } else { ready });
-    hand.keep(job);
+    ctx.keep(job);
 }
 
-fn start(hand: &mut Hand<'_>, job: &Value, room: usize) -> usize {
+fn start(ctx: &mut ControllerContext<'_>, job: &Value, room: usize) -> usize {
     for made in 0..room {
-        let pod = template::pod(hand, job, &job["spec"]["template"], None);
-        if template::make(hand, job, SOURCE, pod).is_err() {
-            hand.again(RETRY, Task::of(Controller::Job, job));
+        let pod = template::pod(ctx, job, &job["spec"]["template"], None);
+        if template::make(ctx, job, SOURCE, pod).is_err() {
+            ctx.again(RETRY, Task::of(Controller::Job, job));
             return made;
         }
     }
     room
 }
 
-fn fail(hand: &mut Hand<'_>, job: &mut Value, active: &[&Value], reason: &str, message: &str) {
-    let stamp = hand.stamp();
+fn fail(ctx: &mut ControllerContext<'_>, job: &mut Value, active: &[&Value], reason: &str, message: &str) {
+    let stamp = ctx.stamp();
     set_condition(job, "FailureTarget", true, reason, message, &stamp);
     set_condition(job, "Failed", true, reason, message, &stamp);
-    hand.warn(job, SOURCE, reason, message);
+    ctx.warn(job, SOURCE, reason, message);
     for pod in active {
-        hand.remove(pod);
+        ctx.remove(pod);
     }
 }
 
 /// How long until the next try after a failure.
-fn backing_off(hand: &Hand<'_>, pods: &[Value], lost: usize) -> Option<Duration> {
+fn backing_off(ctx: &ControllerContext<'_>, pods: &[Value], lost: usize) -> Option<Duration> {
     let ended = pods
         .iter()
         .filter(|pod| pod["status"]["phase"] == "Failed")
@@ -118,37 +118,37 @@ fn backing_off(hand: &Hand<'_>, pods: &[Value], lost: usize) -> Option<Duration>
         .filter_map(|status| status["state"]["terminated"]["finishedAt"].as_str()?.parse::<Timestamp>().ok())
         .max()?;
     let doubled = BACK_OFF * 2_u32.saturating_pow(u32::try_from(lost.saturating_sub(1)).unwrap_or(6).min(6));
-    let passed = hand.now().duration_since(ended);
+    let passed = ctx.now().duration_since(ended);
     let left = SignedDuration::try_from(doubled.min(Duration::from_secs(360))).unwrap_or_default() - passed;
     (left > SignedDuration::ZERO).then(|| left.unsigned_abs())
 }
 
-fn is_late(hand: &mut Hand<'_>, job: &Value) -> bool {
+fn is_late(ctx: &mut ControllerContext<'_>, job: &Value) -> bool {
     let Some(limit) = job["spec"]["activeDeadlineSeconds"].as_i64() else { return false };
     let Some(since) = job["status"]["startTime"].as_str().and_then(|moment| moment.parse::<Timestamp>().ok())
     else {
         return false;
     };
-    let left = SignedDuration::from_secs(limit) - hand.now().duration_since(since);
+    let left = SignedDuration::from_secs(limit) - ctx.now().duration_since(since);
     if left <= SignedDuration::ZERO {
         return true;
     }
-    hand.again(left.unsigned_abs(), Task::of(Controller::Job, job));
+    ctx.again(left.unsigned_abs(), Task::of(Controller::Job, job));
     false
 }
 
 /// A Job that has ended goes when its time has come.
-fn expire(hand: &mut Hand<'_>, job: &Value) {
+fn expire(ctx: &mut ControllerContext<'_>, job: &Value) {
     let Some(seconds) = job["spec"]["ttlSecondsAfterFinished"].as_i64() else { return };
     let conditions = job["status"]["conditions"].as_array().into_iter().flatten();
     let ended = conditions
         .filter(|condition| condition["type"] == "Complete" || condition["type"] == "Failed")
         .find_map(|condition| condition["lastTransitionTime"].as_str()?.parse::<Timestamp>().ok());
     let Some(ended) = ended else { return };
-    let left = SignedDuration::from_secs(seconds) - hand.now().duration_since(ended);
+    let left = SignedDuration::from_secs(seconds) - ctx.now().duration_since(ended);
     if left <= SignedDuration::ZERO {
-        hand.remove(job);
+        ctx.remove(job);
     } else {
-        hand.again(left.unsigned_abs(), Task::of(Controller::Job, job));
+        ctx.again(left.unsigned_abs(), Task::of(Controller::Job, job));
     }
 }

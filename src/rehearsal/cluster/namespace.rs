@@ -1,6 +1,6 @@
 //! Namespaces: what is in each from the start, and emptying one that is to go.
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::is_dying;
@@ -41,63 +41,63 @@ const NOT_HELD: &str = "All content-preserving finalizers finished";
 const HELD: &str = "Some content in the namespace has finalizers remaining: ";
 
 /// Looks at one namespace.
-pub(super) fn look(hand: &mut Hand<'_>, name: &str) {
-    let Some(namespace) = hand.get(kinds::NAMESPACE, "", name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, name: &str) {
+    let Some(namespace) = ctx.get(kinds::NAMESPACE, "", name) else { return };
     if is_dying(&namespace) {
-        empty(hand, namespace);
+        empty(ctx, namespace);
         return;
     }
-    let lacks = |kind, of| hand.get(kind, name, of).is_none();
-    if (lacks(kinds::ACCOUNT, "default") || lacks(kinds::CONFIG_MAP, "kube-root-ca.crt")) && !hand.due {
-        hand.again(FURNISHING, Task::named(Controller::Namespace, "", name));
+    let lacks = |kind, of| ctx.get(kind, name, of).is_none();
+    if (lacks(kinds::ACCOUNT, "default") || lacks(kinds::CONFIG_MAP, "kube-root-ca.crt")) && !ctx.due {
+        ctx.again(FURNISHING, Task::named(Controller::Namespace, "", name));
         return;
     }
-    if hand.get(kinds::ACCOUNT, name, "default").is_none() {
-        hand.put(json!({"apiVersion": "v1", "kind": "ServiceAccount",
+    if ctx.get(kinds::ACCOUNT, name, "default").is_none() {
+        ctx.put(json!({"apiVersion": "v1", "kind": "ServiceAccount",
             "metadata": {"name": "default", "namespace": name}}));
     }
-    if hand.get(kinds::CONFIG_MAP, name, "kube-root-ca.crt").is_none() {
+    if ctx.get(kinds::CONFIG_MAP, name, "kube-root-ca.crt").is_none() {
         let description = "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters.";
-        hand.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": AUTHORITY},
+        ctx.put(json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"ca.crt": AUTHORITY},
             "metadata": {"name": "kube-root-ca.crt", "namespace": name,
                 "annotations": {"kubernetes.io/description": description}}}));
     }
 }
 
-fn empty(hand: &mut Hand<'_>, mut namespace: Value) {
+fn empty(ctx: &mut ControllerContext<'_>, mut namespace: Value) {
     let name = text(&namespace["metadata"]["name"]);
-    let inside = |hand: &Hand<'_>| -> Vec<Value> {
-        let all = hand.memory.objects.iter();
+    let inside = |ctx: &ControllerContext<'_>| -> Vec<Value> {
+        let all = ctx.memory.objects.iter();
         all.filter(|((_, of, _), _)| *of == name).map(|(_, object)| object.clone()).collect()
     };
-    for object in inside(hand).iter().filter(|object| !is_dying(object)) {
+    for object in inside(ctx).iter().filter(|object| !is_dying(object)) {
         // Custom resources have no place in the table of kinds.
         let custom = kinds::named(&text(&object["apiVersion"]), &text(&object["kind"])).is_none();
         let free = object["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
         if custom && free {
-            let key = hand
+            let key = ctx
                 .memory
                 .objects
                 .iter()
                 .find(|(_, other)| other["metadata"]["uid"] == object["metadata"]["uid"])
                 .map(|(key, _)| key.clone());
             if let Some(key) = key {
-                hand.memory.forget(&key);
+                ctx.memory.forget(&key);
             }
         } else {
-            hand.remove(object);
+            ctx.remove(object);
         }
     }
-    let left = inside(hand);
+    let left = inside(ctx);
     let held = !namespace["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty);
     if left.is_empty() && !held {
-        if hand.due {
-            hand.forget(&namespace);
+        if ctx.due {
+            ctx.forget(&namespace);
             return;
         }
-        hand.again(CLEARING, Task::named(Controller::Namespace, "", &name));
+        ctx.again(CLEARING, Task::named(Controller::Namespace, "", &name));
     }
-    let stamp = hand.stamp();
+    let stamp = ctx.stamp();
     let message = if left.is_empty() {
         "All content successfully removed".to_owned()
     } else {
@@ -119,7 +119,7 @@ fn empty(hand: &mut Hand<'_>, mut namespace: Value) {
     };
     let kind = "NamespaceFinalizersRemaining";
     set_condition(&mut namespace, kind, !holders.is_empty(), reason, &message, &stamp);
-    hand.keep(namespace);
+    ctx.keep(namespace);
 }
 
 /// The finalizers of these objects, each with how many have it.

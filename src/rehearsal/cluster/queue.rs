@@ -1,7 +1,7 @@
 //! What there is to look at: which change concerns which controller.
 
 use crate::rehearsal::cluster::collector;
-use crate::rehearsal::cluster::hand::controller;
+use crate::rehearsal::cluster::ctx::controller;
 use crate::rehearsal::cluster::reading::has_ended;
 use crate::rehearsal::cluster::reading::is_dying;
 use crate::rehearsal::kinds;

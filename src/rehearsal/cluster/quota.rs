@@ -1,19 +1,19 @@
 //! ResourceQuotas: what of them is used, as their status says it.
 
 use crate::rehearsal::admission::used;
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::kinds;
 use crate::rehearsal::quantity;
 use serde_json::json;
 
 /// Looks at one quota.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(mut quota) = hand.get(kinds::QUOTA, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(mut quota) = ctx.get(kinds::QUOTA, namespace, name) else { return };
     let limits = quota["spec"]["hard"].clone();
     let mut taken = json!({});
     for (resource, _) in limits.as_object().into_iter().flatten() {
-        taken[resource] = json!(quantity::shown(used(hand.memory, namespace, resource)));
+        taken[resource] = json!(quantity::shown(used(ctx.memory, namespace, resource)));
     }
     quota["status"] = json!({"hard": limits, "used": taken});
-    hand.keep(quota);
+    ctx.keep(quota);
 }

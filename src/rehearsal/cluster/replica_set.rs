@@ -1,7 +1,7 @@
 //! ReplicaSets and ReplicationControllers: as many pods of one template as are asked for. Kubernetes has one controller for
 //! both (`kubernetes: pkg/controller/replication`).
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::condition;
@@ -36,16 +36,16 @@ pub(super) const CONTROLLER: Of = Of {
 };
 
 /// Looks at one of them.
-pub(super) fn look(hand: &mut Hand<'_>, of: &Of, namespace: &str, name: &str) {
-    let Some(mut set) = hand.get(of.kind, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, of: &Of, namespace: &str, name: &str) {
+    let Some(mut set) = ctx.get(of.kind, namespace, name) else { return };
     let mut refused = None;
     if !is_dying(&set) {
-        refused = scale(hand, of, &set);
+        refused = scale(ctx, of, &set);
     }
-    let pods: Vec<Value> = hand.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
+    let pods: Vec<Value> = ctx.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
     let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    let up = hand.up(&pods, seconds, &Task::of(of.controller, &set));
-    let stamp = hand.stamp();
+    let up = ctx.up(&pods, seconds, &Task::of(of.controller, &set));
+    let stamp = ctx.stamp();
     set["status"]["replicas"] = json!(pods.len());
     count(&mut set["status"], "fullyLabeledReplicas", pods.len());
     count(&mut set["status"], "readyReplicas", pods.iter().filter(|pod| is_ready(pod)).count());
@@ -57,23 +57,23 @@ pub(super) fn look(hand: &mut Hand<'_>, of: &Of, namespace: &str, name: &str) {
         }
         None => drop_condition(&mut set, "ReplicaFailure"),
     }
-    hand.keep(set);
+    ctx.keep(set);
 }
 
 /// Makes or removes pods; returns why one could not be made.
-fn scale(hand: &mut Hand<'_>, of: &Of, set: &Value) -> Option<String> {
-    let mut pods: Vec<Value> = hand.owned(kinds::POD, set).into_iter().filter(is_active).collect();
+fn scale(ctx: &mut ControllerContext<'_>, of: &Of, set: &Value) -> Option<String> {
+    let mut pods: Vec<Value> = ctx.owned(kinds::POD, set).into_iter().filter(is_active).collect();
     let wanted = usize::try_from(set["spec"]["replicas"].as_i64().unwrap_or(1)).unwrap_or(0);
     while pods.len() < wanted {
-        let pod = template::pod(hand, set, &set["spec"]["template"], None);
-        match template::make(hand, set, of.source, pod) {
+        let pod = template::pod(ctx, set, &set["spec"]["template"], None);
+        match template::make(ctx, set, of.source, pod) {
             Ok(pod) => pods.push(pod),
             Err(why) => {
                 let before = condition(set, "ReplicaFailure")["lastTransitionTime"].as_str();
                 let since = before.and_then(|moment| moment.parse::<jiff::Timestamp>().ok());
-                let since = since.map_or(1, |moment| hand.now().duration_since(moment).as_secs().max(1));
+                let since = since.map_or(1, |moment| ctx.now().duration_since(moment).as_secs().max(1));
                 let pause = Duration::from_secs(since.unsigned_abs().min(300));
-                hand.again(pause, Task::of(of.controller, set));
+                ctx.again(pause, Task::of(of.controller, set));
                 return Some(why);
             }
         }
@@ -88,9 +88,9 @@ fn scale(hand: &mut Hand<'_>, of: &Of, set: &Value) -> Option<String> {
         )
     });
     for pod in pods.iter().take(pods.len().saturating_sub(wanted)) {
-        hand.remove(pod);
+        ctx.remove(pod);
         let told = format!("Deleted pod: {}", text(&pod["metadata"]["name"]));
-        hand.tell(set, of.source, "SuccessfulDelete", &told);
+        ctx.tell(set, of.source, "SuccessfulDelete", &told);
     }
     None
 }

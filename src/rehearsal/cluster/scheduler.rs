@@ -1,6 +1,6 @@
 //! The scheduler: which node a pod goes to, or why none (`kubernetes: pkg/scheduler`).
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::reading::has_ended;
 use crate::rehearsal::cluster::reading::holds;
 use crate::rehearsal::cluster::reading::is_dying;
@@ -17,31 +17,31 @@ const NO_CLAIMS: &str = "no new claims to deallocate";
 const NO_HELP: &str = "Preemption is not helpful for scheduling";
 
 /// Looks at one pod.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(mut pod) = hand.get(kinds::POD, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(mut pod) = ctx.get(kinds::POD, namespace, name) else { return };
     if !pod["spec"]["nodeName"].is_null() || is_dying(&pod) {
         return;
     }
-    let stamp = hand.stamp();
+    let stamp = ctx.stamp();
     if pod["spec"]["schedulingGates"].as_array().is_some_and(|gates| !gates.is_empty()) {
         let why = "Scheduling is blocked due to non-empty scheduling gates";
         if set_condition(&mut pod, "PodScheduled", false, "SchedulingGated", why, &stamp) {
-            hand.keep(pod);
+            ctx.keep(pod);
         }
         return;
     }
-    match place(hand, &pod) {
+    match place(ctx, &pod) {
         Ok(node) => {
             pod["spec"]["nodeName"] = json!(node);
             set_condition(&mut pod, "PodScheduled", true, "", "", &stamp);
             let told = format!("Successfully assigned {namespace}/{name} to {node}");
-            hand.tell(&pod, SOURCE, "Scheduled", &told);
-            hand.keep(pod);
+            ctx.tell(&pod, SOURCE, "Scheduled", &told);
+            ctx.keep(pod);
         }
         Err(why) => {
             if set_condition(&mut pod, "PodScheduled", false, "Unschedulable", &why, &stamp) {
-                hand.warn(&pod, SOURCE, "FailedScheduling", &why);
-                hand.keep(pod);
+                ctx.warn(&pod, SOURCE, "FailedScheduling", &why);
+                ctx.keep(pod);
             }
         }
     }
@@ -51,8 +51,8 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
 ///
 /// # Errors
 /// Why there is none, in the scheduler's words.
-fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
-    let nodes = hand.find(kinds::NODE, None, |_| true);
+fn place(ctx: &ControllerContext<'_>, pod: &Value) -> Result<String, String> {
+    let nodes = ctx.find(kinds::NODE, None, |_| true);
     let all = nodes.len();
     if all == 0 {
         return Err("no nodes available to schedule pods".to_owned());
@@ -62,7 +62,7 @@ fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
             "0/{all} nodes are available: {why}. {NO_CLAIMS}, preemption: 0/{all} nodes are available: {all} {NO_HELP}."
         )
     };
-    if let Some(why) = claims(hand, pod) {
+    if let Some(why) = claims(ctx, pod) {
         return Err(hopeless(&why));
     }
     let asked = requests(pod);
@@ -80,7 +80,7 @@ fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
         } else if !is_selected(pod, node) {
             against.push("node(s) didn't match Pod's node affinity/selector".to_owned());
         } else {
-            let taken = taken(hand, &name);
+            let taken = taken(ctx, &name);
             for (resource, amount) in &asked {
                 let allocatable = quantity::milli(&node["status"]["allocatable"][resource]);
                 if *amount > 0 && amount + taken.get(resource).unwrap_or(&0) > allocatable {
@@ -121,10 +121,10 @@ fn place(hand: &Hand<'_>, pod: &Value) -> Result<String, String> {
 }
 
 /// Gives what is left of each node to a pod of somebody else.
-pub(super) fn fill(hand: &mut Hand<'_>) {
-    for node in hand.find(kinds::NODE, None, |_| true) {
+pub(super) fn fill(ctx: &mut ControllerContext<'_>) {
+    for node in ctx.find(kinds::NODE, None, |_| true) {
         let name = text(&node["metadata"]["name"]);
-        let taken = taken(hand, &name);
+        let taken = taken(ctx, &name);
         let left = |resource: &str| {
             let all = quantity::milli(&node["status"]["allocatable"][resource]);
             quantity::shown((all - taken.get(resource).unwrap_or(&0)).max(0))
@@ -134,17 +134,17 @@ pub(super) fn fill(hand: &mut Hand<'_>) {
             "metadata": {"name": format!("somebody-else-{name}"), "namespace": "default"},
             "spec": {"nodeName": name, "terminationGracePeriodSeconds": 0,
                 "containers": [{"name": "all", "image": "busybox", "resources": {"requests": requests}}]}});
-        let _ = hand.make(kinds::POD, pod);
+        let _ = ctx.make(kinds::POD, pod);
     }
 }
 
 /// What keeps a pod from its claims.
-fn claims(hand: &Hand<'_>, pod: &Value) -> Option<String> {
+fn claims(ctx: &ControllerContext<'_>, pod: &Value) -> Option<String> {
     let namespace = text(&pod["metadata"]["namespace"]);
     let volumes = pod["spec"]["volumes"].as_array().into_iter().flatten();
     let mut unbound = false;
     for name in volumes.filter_map(|volume| volume["persistentVolumeClaim"]["claimName"].as_str()) {
-        match hand.get(kinds::CLAIM, &namespace, name) {
+        match ctx.get(kinds::CLAIM, &namespace, name) {
             None => return Some(format!("persistentvolumeclaim \"{name}\" not found")),
             Some(claim) if is_dying(&claim) => {
                 return Some(format!("persistentvolumeclaim \"{name}\" is being deleted"));
@@ -175,9 +175,9 @@ fn is_selected(pod: &Value, node: &Value) -> bool {
 }
 
 /// What the pods of a node have asked for.
-fn taken(hand: &Hand<'_>, node: &str) -> BTreeMap<String, i128> {
+fn taken(ctx: &ControllerContext<'_>, node: &str) -> BTreeMap<String, i128> {
     let mut taken = BTreeMap::from([("pods".to_owned(), 0)]);
-    let pods = hand.memory.within(kinds::POD.collection, None, "", "");
+    let pods = ctx.memory.within(kinds::POD.collection, None, "", "");
     for pod in pods.filter(|pod| pod["spec"]["nodeName"] == node && !has_ended(pod)) {
         for (resource, amount) in requests(pod) {
             *taken.entry(resource).or_default() += amount;

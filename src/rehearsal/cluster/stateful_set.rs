@@ -1,6 +1,6 @@
 //! StatefulSets: pods with names of their own, one after the other.
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::available;
@@ -22,20 +22,20 @@ const HASH: &str = "controller-revision-hash";
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Looks at one StatefulSet.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(mut set) = hand.get(kinds::STATEFUL_SET, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(mut set) = ctx.get(kinds::STATEFUL_SET, namespace, name) else { return };
     if is_dying(&set) {
         return;
     }
-    let update = record(hand, &set);
+    let update = record(ctx, &set);
     let current = match set["status"]["currentRevision"].as_str() {
         Some(revision) => revision.to_owned(),
         None => update.clone(),
     };
     set["status"]["currentRevision"] = json!(current);
     set["status"]["updateRevision"] = json!(update);
-    steer(hand, &set, &current, &update);
-    tell(hand, set, &current, &update);
+    steer(ctx, &set, &current, &update);
+    tell(ctx, set, &current, &update);
 }
 
 fn wanted(set: &Value) -> usize {
@@ -55,16 +55,16 @@ fn of_revision(pod: &Value, revision: &str) -> bool {
 }
 
 /// Writes the present template down as a ControllerRevision; returns its name.
-fn record(hand: &mut Hand<'_>, set: &Value) -> String {
+fn record(ctx: &mut ControllerContext<'_>, set: &Value) -> String {
     let template = &set["spec"]["template"];
     let letters = template::letters(template);
     let name = format!("{}-{letters}", text(&set["metadata"]["name"]));
     let namespace = text(&set["metadata"]["namespace"]);
-    if hand.get(kinds::REVISION, &namespace, &name).is_none() {
-        let number = 1 + hand.owned(kinds::REVISION, set).len();
+    if ctx.get(kinds::REVISION, &namespace, &name).is_none() {
+        let number = 1 + ctx.owned(kinds::REVISION, set).len();
         let mut labels = template["metadata"]["labels"].clone();
         labels["controller.kubernetes.io/hash"] = json!(letters);
-        let _ = hand.make(
+        let _ = ctx.make(
             kinds::REVISION,
             json!({"metadata": {"name": name, "namespace": namespace, "labels": labels,
                     "ownerReferences": [template::owner(set)]},
@@ -75,8 +75,8 @@ fn record(hand: &mut Hand<'_>, set: &Value) -> String {
 }
 
 /// Makes, replaces or removes at most what may be done at once.
-fn steer(hand: &mut Hand<'_>, set: &Value, current: &str, update: &str) {
-    let pods = hand.owned(kinds::POD, set);
+fn steer(ctx: &mut ControllerContext<'_>, set: &Value, current: &str, update: &str) {
+    let pods = ctx.owned(kinds::POD, set);
     let one_by_one = set["spec"]["podManagementPolicy"] != "Parallel";
     let wanted = wanted(set);
     let partition = set["spec"]["updateStrategy"]["rollingUpdate"]["partition"].as_u64().unwrap_or(0);
@@ -87,20 +87,20 @@ fn steer(hand: &mut Hand<'_>, set: &Value, current: &str, update: &str) {
             None => {
                 // Those below the partition are made of the template that is going.
                 let revision = if number < partition { current } else { update };
-                if !make(hand, set, number, revision) || one_by_one {
+                if !make(ctx, set, number, revision) || one_by_one {
                     return;
                 }
             }
             Some(pod) if has_ended(pod) && !is_dying(pod) => {
-                hand.remove(pod);
+                ctx.remove(pod);
                 return;
             }
-            Some(pod) if one_by_one && (is_dying(pod) || !is_up(hand, set, pod)) => return,
+            Some(pod) if one_by_one && (is_dying(pod) || !is_up(ctx, set, pod)) => return,
             Some(_) => {}
         }
     }
     if let Some(pod) = pods.iter().filter(|pod| ordinal(pod) >= wanted).max_by_key(|pod| ordinal(pod)) {
-        remove(hand, set, pod);
+        remove(ctx, set, pod);
         return;
     }
     if set["spec"]["updateStrategy"]["type"] == "OnDelete" {
@@ -109,11 +109,11 @@ fn steer(hand: &mut Hand<'_>, set: &Value, current: &str, update: &str) {
     for pod in by_ordinal(&pods).into_iter().rev().filter(|pod| ordinal(pod) >= partition) {
         if !of_revision(pod, update) {
             if !is_dying(pod) {
-                remove(hand, set, pod);
+                remove(ctx, set, pod);
             }
             return;
         }
-        if is_dying(pod) || !is_up(hand, set, pod) {
+        if is_dying(pod) || !is_up(ctx, set, pod) {
             return;
         }
     }
@@ -125,35 +125,35 @@ fn by_ordinal(pods: &[Value]) -> Vec<&Value> {
     sorted
 }
 
-fn is_up(hand: &mut Hand<'_>, set: &Value, pod: &Value) -> bool {
+fn is_up(ctx: &mut ControllerContext<'_>, set: &Value, pod: &Value) -> bool {
     let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    match available(pod, seconds, hand.now()) {
+    match available(pod, seconds, ctx.now()) {
         Ok(()) => true,
         Err(left) => {
             if let Some(left) = left {
-                hand.again(left, Task::of(Controller::StatefulSet, set));
+                ctx.again(left, Task::of(Controller::StatefulSet, set));
             }
             false
         }
     }
 }
 
-fn remove(hand: &mut Hand<'_>, set: &Value, pod: &Value) {
+fn remove(ctx: &mut ControllerContext<'_>, set: &Value, pod: &Value) {
     let told = format!(
         "delete Pod {} in StatefulSet {} successful",
         text(&pod["metadata"]["name"]),
         text(&set["metadata"]["name"])
     );
-    hand.remove(pod);
-    hand.tell(set, SOURCE, "SuccessfulDelete", &told);
+    ctx.remove(pod);
+    ctx.tell(set, SOURCE, "SuccessfulDelete", &told);
 }
 
-fn make(hand: &mut Hand<'_>, set: &Value, number: usize, revision: &str) -> bool {
+fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &str) -> bool {
     let (namespace, name) = (text(&set["metadata"]["namespace"]), named(set, number));
-    let stored = hand.get(kinds::REVISION, &namespace, revision);
+    let stored = ctx.get(kinds::REVISION, &namespace, revision);
     let template =
         stored.map_or_else(|| set["spec"]["template"].clone(), |one| one["data"]["spec"]["template"].clone());
-    let mut pod = template::pod(hand, set, &template, Some(&name));
+    let mut pod = template::pod(ctx, set, &template, Some(&name));
     pod["metadata"]["labels"][HASH] = json!(revision);
     pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = json!(name);
     pod["metadata"]["labels"]["apps.kubernetes.io/pod-index"] = json!(number.to_string());
@@ -162,12 +162,12 @@ fn make(hand: &mut Hand<'_>, set: &Value, number: usize, revision: &str) -> bool
     for claim in set["spec"]["volumeClaimTemplates"].as_array().cloned().into_iter().flatten() {
         let volume = text(&claim["metadata"]["name"]);
         let claimed = format!("{volume}-{name}");
-        if hand.get(kinds::CLAIM, &namespace, &claimed).is_none() {
+        if ctx.get(kinds::CLAIM, &namespace, &claimed).is_none() {
             let mut labels = set["spec"]["selector"]["matchLabels"].clone();
             for (key, value) in claim["metadata"]["labels"].as_object().into_iter().flatten() {
                 labels[key] = value.clone();
             }
-            let made = hand.make(
+            let made = ctx.make(
                 kinds::CLAIM,
                 json!({"metadata": {"name": claimed, "namespace": namespace, "labels": labels}, "spec": claim["spec"]}),
             );
@@ -176,7 +176,7 @@ fn make(hand: &mut Hand<'_>, set: &Value, number: usize, revision: &str) -> bool
                     "create Claim {claimed} Pod {name} in StatefulSet {} success",
                     text(&set["metadata"]["name"])
                 );
-                hand.tell(set, SOURCE, "SuccessfulCreate", &told);
+                ctx.tell(set, SOURCE, "SuccessfulCreate", &told);
             }
         }
         if !pod["spec"]["volumes"].is_array() {
@@ -187,27 +187,27 @@ fn make(hand: &mut Hand<'_>, set: &Value, number: usize, revision: &str) -> bool
         }
     }
     let of = text(&set["metadata"]["name"]);
-    match hand.make(kinds::POD, pod) {
+    match ctx.make(kinds::POD, pod) {
         Ok(_) => {
             let told = format!("Create Pod {name} in StatefulSet {of} successful");
-            hand.tell(set, SOURCE, "SuccessfulCreate", &told);
+            ctx.tell(set, SOURCE, "SuccessfulCreate", &told);
             true
         }
         Err(why) => {
             let told = format!("create Pod {name} in StatefulSet {of} failed error: {why}");
-            hand.warn(set, SOURCE, "FailedCreate", &told);
-            hand.again(RETRY, Task::of(Controller::StatefulSet, set));
+            ctx.warn(set, SOURCE, "FailedCreate", &told);
+            ctx.again(RETRY, Task::of(Controller::StatefulSet, set));
             false
         }
     }
 }
 
-fn tell(hand: &mut Hand<'_>, mut set: Value, current: &str, update: &str) {
-    let pods: Vec<Value> = hand.owned(kinds::POD, &set).into_iter().filter(|pod| !has_ended(pod)).collect();
+fn tell(ctx: &mut ControllerContext<'_>, mut set: Value, current: &str, update: &str) {
+    let pods: Vec<Value> = ctx.owned(kinds::POD, &set).into_iter().filter(|pod| !has_ended(pod)).collect();
     let ready: Vec<&Value> = pods.iter().filter(|pod| is_ready(pod) && !is_dying(pod)).collect();
     let mut up = 0;
     for pod in &ready {
-        up += usize::from(is_up(hand, &set, pod));
+        up += usize::from(is_up(ctx, &set, pod));
     }
     let updated = pods.iter().filter(|pod| of_revision(pod, update) && !is_dying(pod)).count();
     let finished = ready.len() == wanted(&set) && updated == wanted(&set) && pods.len() == wanted(&set);
@@ -222,5 +222,5 @@ fn tell(hand: &mut Hand<'_>, mut set: Value, current: &str, update: &str) {
     count(status, "updatedReplicas", updated);
     count(status, "currentReplicas", still);
     set["status"]["observedGeneration"] = set["metadata"]["generation"].clone();
-    hand.keep(set);
+    ctx.keep(set);
 }

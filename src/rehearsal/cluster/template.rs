@@ -1,7 +1,7 @@
 //! From a template to an object that its maker controls.
 
 use crate::rehearsal::chance;
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::kinds;
 use crate::rehearsal::request::text;
 use serde_json::Value;
@@ -19,7 +19,12 @@ pub(super) fn owner(of: &Value) -> Value {
 }
 
 /// A pod of `of`, with a name of its own or a generated one.
-pub(super) fn pod(hand: &mut Hand<'_>, of: &Value, template: &Value, name: Option<&str>) -> Value {
+pub(super) fn pod(
+    ctx: &mut ControllerContext<'_>,
+    of: &Value,
+    template: &Value,
+    name: Option<&str>,
+) -> Value {
     let mut pod = json!({"metadata": {}, "spec": template["spec"]});
     for field in ["labels", "annotations"] {
         if let Some(map) = template["metadata"].get(field) {
@@ -31,22 +36,27 @@ pub(super) fn pod(hand: &mut Hand<'_>, of: &Value, template: &Value, name: Optio
     pod["metadata"]["ownerReferences"] = json!([owner(of)]);
     pod["metadata"]["name"] = json!(match name {
         Some(name) => name.to_owned(),
-        None => format!("{prefix}{}", hand.word(5)),
+        None => format!("{prefix}{}", ctx.word(5)),
     });
     pod["metadata"]["generateName"] = json!(prefix);
     pod
 }
 
 /// Makes a pod and says so, or says why not.
-pub(super) fn make(hand: &mut Hand<'_>, of: &Value, source: &str, pod: Value) -> Result<Value, String> {
-    match hand.make(kinds::POD, pod) {
+pub(super) fn make(
+    ctx: &mut ControllerContext<'_>,
+    of: &Value,
+    source: &str,
+    pod: Value,
+) -> Result<Value, String> {
+    match ctx.make(kinds::POD, pod) {
         Ok(pod) => {
             let made = format!("Created pod: {}", text(&pod["metadata"]["name"]));
-            hand.tell(of, source, "SuccessfulCreate", &made);
+            ctx.tell(of, source, "SuccessfulCreate", &made);
             Ok(pod)
         }
         Err(why) => {
-            hand.warn(of, source, "FailedCreate", &format!("Error creating: {why}"));
+            ctx.warn(of, source, "FailedCreate", &format!("Error creating: {why}"));
             Err(why)
         }
     }

@@ -1,6 +1,6 @@
 //! Tokens of ServiceAccounts in Secrets (`kubernetes: pkg/controller/serviceaccount/tokens_controller.go`).
 
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::kinds;
 use crate::rehearsal::request::text;
 use serde_json::json;
@@ -9,14 +9,14 @@ const TYPE: &str = "kubernetes.io/service-account-token";
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
 /// Fills a Secret of that type; without its account the Secret goes.
-pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
-    let Some(mut secret) = hand.get(kinds::SECRET, namespace, name) else { return };
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(mut secret) = ctx.get(kinds::SECRET, namespace, name) else { return };
     if secret["type"] != TYPE || secret["data"]["token"].is_string() {
         return;
     }
     let account = text(&secret["metadata"]["annotations"][ACCOUNT]);
-    let Some(account) = hand.get(kinds::ACCOUNT, namespace, &account) else {
-        hand.forget(&secret);
+    let Some(account) = ctx.get(kinds::ACCOUNT, namespace, &account) else {
+        ctx.forget(&secret);
         return;
     };
     secret["metadata"]["annotations"]["kubernetes.io/service-account.uid"] =
@@ -27,5 +27,5 @@ pub(super) fn look(hand: &mut Hand<'_>, namespace: &str, name: &str) {
     }
     secret["data"]["namespace"] =
         json!(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, namespace));
-    hand.keep(secret);
+    ctx.keep(secret);
 }

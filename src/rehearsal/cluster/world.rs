@@ -7,11 +7,11 @@ use crate::rehearsal::api::Api;
 use crate::rehearsal::cluster::Settings;
 use crate::rehearsal::cluster::claim;
 use crate::rehearsal::cluster::collector;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::daemon_set;
 use crate::rehearsal::cluster::deployment;
 use crate::rehearsal::cluster::door::Doors;
 use crate::rehearsal::cluster::endpoints;
-use crate::rehearsal::cluster::hand::Hand;
 use crate::rehearsal::cluster::job;
 use crate::rehearsal::cluster::kubelet::Kubelet;
 use crate::rehearsal::cluster::namespace;
@@ -50,7 +50,7 @@ impl World {
     }
 
     /// Works on the objects as a part of the cluster.
-    pub(super) fn hand<R>(&self, work: impl FnOnce(&mut Hand<'_>) -> R) -> R {
+    pub(super) fn ctx<R>(&self, work: impl FnOnce(&mut ControllerContext<'_>) -> R) -> R {
         self.controlled(false, &mut Vec::new(), work)
     }
 
@@ -58,14 +58,14 @@ impl World {
         &self,
         due: bool,
         later: &mut Vec<(Duration, Task)>,
-        work: impl FnOnce(&mut Hand<'_>) -> R,
+        work: impl FnOnce(&mut ControllerContext<'_>) -> R,
     ) -> R {
-        self.api.with(|memory| work(&mut Hand { memory, settings: &self.settings, later, due }))
+        self.api.with(|memory| work(&mut ControllerContext { memory, settings: &self.settings, later, due }))
     }
 
     /// A moment of some milliseconds, as the seed has it.
     pub(super) fn a_moment(&self, least: u64, most: u64) -> Duration {
-        Duration::from_millis(self.hand(|hand| hand.chance(least, most)))
+        Duration::from_millis(self.ctx(|ctx| ctx.chance(least, most)))
     }
 
     fn look(self: &Arc<Self>, task: &Task, due: bool, later: &mut Vec<(Duration, Task)>) {
@@ -73,22 +73,22 @@ impl World {
         if task.controller == Controller::Kubelet {
             return self.kubelet.look(self, namespace, name);
         }
-        self.controlled(due, later, |hand| match task.controller {
-            Controller::Namespace => namespace::look(hand, name),
-            Controller::Claim => claim::look(hand, namespace, name),
-            Controller::Quota => quota::look(hand, namespace, name),
-            Controller::Deployment => deployment::look(hand, namespace, name),
-            Controller::ReplicaSet => replica_set::look(hand, &replica_set::SET, namespace, name),
+        self.controlled(due, later, |ctx| match task.controller {
+            Controller::Namespace => namespace::look(ctx, name),
+            Controller::Claim => claim::look(ctx, namespace, name),
+            Controller::Quota => quota::look(ctx, namespace, name),
+            Controller::Deployment => deployment::look(ctx, namespace, name),
+            Controller::ReplicaSet => replica_set::look(ctx, &replica_set::SET, namespace, name),
             Controller::ReplicationController => {
-                replica_set::look(hand, &replica_set::CONTROLLER, namespace, name);
+                replica_set::look(ctx, &replica_set::CONTROLLER, namespace, name);
             }
-            Controller::Token => token::look(hand, namespace, name),
-            Controller::StatefulSet => stateful_set::look(hand, namespace, name),
-            Controller::DaemonSet => daemon_set::look(hand, namespace, name),
-            Controller::Job => job::look(hand, namespace, name),
-            Controller::Scheduler => scheduler::look(hand, namespace, name),
-            Controller::Endpoints => endpoints::look(hand, namespace, name),
-            Controller::Collector => collector::look(hand, task),
+            Controller::Token => token::look(ctx, namespace, name),
+            Controller::StatefulSet => stateful_set::look(ctx, namespace, name),
+            Controller::DaemonSet => daemon_set::look(ctx, namespace, name),
+            Controller::Job => job::look(ctx, namespace, name),
+            Controller::Scheduler => scheduler::look(ctx, namespace, name),
+            Controller::Endpoints => endpoints::look(ctx, namespace, name),
+            Controller::Collector => collector::look(ctx, task),
             Controller::Kubelet => {}
         });
         if task.controller == Controller::Endpoints {

@@ -1,7 +1,7 @@
 //! Tables: what happened, what the cluster knows → what to do.
 
-use super::Scene;
-use super::Trouble;
+use super::Inputs;
+use super::Unreachable;
 use super::finding;
 use crate::event::Place;
 use crate::manifest::Object;
@@ -49,31 +49,31 @@ fn objects() -> Vec<Object> {
     vec![Object { value: value.into(), place: at(1), places }]
 }
 
-fn told(trouble: &Trouble, scene: &Scene) -> String {
+fn told(trouble: &Unreachable, inputs: &Inputs) -> String {
     let question = Question {
         connect: "192.168.49.2:30080".to_owned(),
         authority: "192.168.49.2:30080".to_owned(),
         tls: false,
         path: "/".to_owned(),
     };
-    let found = finding(&candidate(), &question, trouble, scene, &objects());
+    let found = finding(&candidate(), &question, trouble, inputs, &objects());
     let page =
         crate::report::fault::Page { look: crate::report::style::Look::BARE, width: None, source: None };
     crate::report::fault::finding(page, &found).join("\n")
 }
 
-fn answer(status: u16, body: &str, location: Option<&str>) -> Trouble {
+fn answer(status: u16, body: &str, location: Option<&str>) -> Unreachable {
     let answer = Answer {
         status,
         body: body.to_owned(),
         location: location.map(str::to_owned),
         took: Duration::from_millis(3),
     };
-    Trouble::Wrong(answer, format!("answers {status} instead of 200"))
+    Unreachable::Wrong(answer, format!("answers {status} instead of 200"))
 }
 
-fn backends(ready: usize, unready: usize) -> Scene {
-    Scene { backends: Some(Backends { ready, unready, pods: Vec::new() }), ..Scene::default() }
+fn backends(ready: usize, unready: usize) -> Inputs {
+    Inputs { backends: Some(Backends { ready, unready, pods: Vec::new() }), ..Inputs::default() }
 }
 
 #[test]
@@ -82,14 +82,14 @@ fn a_selector_that_selects_nothing_is_shown_beside_the_labels_there_are() {
         "app": "web", "tier": "frontend", "pod-template-hash": "abc",
     }}}))
     .unwrap();
-    let scene = Scene { pods: vec![pod], ..backends(0, 0) };
-    insta::assert_snapshot!(told(&Trouble::None(NoAnswer::Refused), &scene));
+    let inputs = Inputs { pods: vec![pod], ..backends(0, 0) };
+    insta::assert_snapshot!(told(&Unreachable::None(NoAnswer::Refused), &inputs));
 }
 
 #[test]
 fn a_port_that_nobody_listens_on_is_told_by_its_target_port() {
-    let scene = Scene { forward: Some("connection refused".to_owned()), ..backends(1, 0) };
-    insta::assert_snapshot!(told(&Trouble::None(NoAnswer::Refused), &scene));
+    let inputs = Inputs { forward: Some("connection refused".to_owned()), ..backends(1, 0) };
+    insta::assert_snapshot!(told(&Unreachable::None(NoAnswer::Refused), &inputs));
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_wrong_answer_shows_its_first_words() {
 
 #[test]
 fn what_is_not_http_is_said() {
-    let trouble = Trouble::None(NoAnswer::Garbled("invalid HTTP version parsed".to_owned()));
+    let trouble = Unreachable::None(NoAnswer::Garbled("invalid HTTP version parsed".to_owned()));
     insta::assert_snapshot!(told(&trouble, &backends(1, 0)));
 }
 
@@ -118,8 +118,8 @@ fn what_is_not_http_is_said() {
 fn advised(none: NoAnswer, address: &str, tls: bool, forward: Option<&str>) -> String {
     let at = format!("{address}:30080");
     let question = Question { connect: at.clone(), authority: at, tls, path: "/".to_owned() };
-    let scene = Scene { forward: forward.map(str::to_owned), ..backends(1, 0) };
-    finding(&candidate(), &question, &Trouble::None(none), &scene, &objects()).help.unwrap()
+    let inputs = Inputs { forward: forward.map(str::to_owned), ..backends(1, 0) };
+    finding(&candidate(), &question, &Unreachable::None(none), &inputs, &objects()).help.unwrap()
 }
 
 #[test]

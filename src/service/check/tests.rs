@@ -1,6 +1,6 @@
 //! Checks against programs, nodes and clusters that answer, refuse, and come up late.
 
-use super::Asker;
+use super::CheckRunner;
 use super::Checked;
 use super::Cluster;
 use super::Inside;
@@ -59,7 +59,7 @@ async fn asked(
 ) -> (Checked, Vec<Event>) {
     let (run, mut events) = run();
     let secret = |_: &ObjectName, _: &DataKey| value.map(|value| Secret::new(value.to_owned()));
-    let asker = Asker { run: &run, cluster, inside, objects, secret: &secret, patient };
+    let asker = CheckRunner { run: &run, cluster, inside, objects, secret: &secret, patient };
     let checked = asker.all(&[check]).await.remove(0);
     let told = std::iter::from_fn(|| events.try_recv().ok()).collect();
     (checked, told)

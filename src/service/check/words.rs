@@ -1,6 +1,6 @@
 //! What is told of a check: what it asks, what came of it, what to do. Pure, and without the host that a Secret names.
 
-use super::Trouble;
+use super::CheckProblem;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::project::Check;
@@ -21,19 +21,19 @@ pub(super) fn what(probe: &Probe) -> String {
 }
 
 /// What came of it.
-pub(super) fn said(trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::None(NoAnswer::Unreachable(why) | NoAnswer::NoConnection(why)) => {
+pub(super) fn said(problem: &CheckProblem) -> String {
+    match problem {
+        CheckProblem::None(NoAnswer::Unreachable(why) | NoAnswer::NoConnection(why)) => {
             format!("cannot be reached: {why}")
         }
-        Trouble::None(why) => why.to_string(),
-        Trouble::Wrong(_, why) | Trouble::Service { why, .. } => why.clone(),
-        Trouble::Unasked(why) => format!("cannot be checked: {why}"),
+        CheckProblem::None(why) => why.to_string(),
+        CheckProblem::Wrong(_, why) | CheckProblem::Service { why, .. } => why.clone(),
+        CheckProblem::Unasked(why) => format!("cannot be checked: {why}"),
     }
 }
 
 /// The finding for a check that failed, an error.
-pub(super) fn finding(check: &Check, trouble: &Trouble) -> Finding {
+pub(super) fn finding(check: &Check, problem: &CheckProblem) -> Finding {
     let what = match &check.probe {
         Probe::Http { url, .. } => format!("`{url}`"),
         Probe::Tcp(address) => format!("`{address}`"),
@@ -41,46 +41,46 @@ pub(super) fn finding(check: &Check, trouble: &Trouble) -> Finding {
         Probe::Service { name, path, .. } => format!("`{path}` of Service/{name}"),
     };
     let from = if check.from == From::Cluster { ", checked from the node" } else { "" };
-    let told = format!("{what} {}{from}", said(trouble));
+    let told = format!("{what} {}{from}", said(problem));
     let mut finding =
-        code(trouble).error(told).about(format!("check {}", check.name)).at(check.place.clone());
-    if let Trouble::Wrong(answer, _) = trouble {
+        code(problem).error(told).about(format!("check {}", check.name)).at(check.place.clone());
+    if let CheckProblem::Wrong(answer, _) = problem {
         finding = finding.evidence(first_line(&answer.body));
     }
-    finding.help(help(check, trouble))
+    finding.help(help(check, problem))
 }
 
-fn code(trouble: &Trouble) -> Code {
-    match trouble {
-        Trouble::Unasked(_) => Code::CheckInvalid,
-        Trouble::Wrong(answer, _) if tls::says_so(answer) => Code::ProtocolMismatch,
-        Trouble::Wrong(..) | Trouble::Service { .. } => Code::CheckFailed,
-        Trouble::None(NoAnswer::Tls(_)) => Code::TlsHandshakeFailed,
-        Trouble::None(NoAnswer::Garbled(_)) => Code::ProtocolMismatch,
-        Trouble::None(_) => Code::CheckUnreachable,
+fn code(problem: &CheckProblem) -> Code {
+    match problem {
+        CheckProblem::Unasked(_) => Code::CheckInvalid,
+        CheckProblem::Wrong(answer, _) if tls::says_so(answer) => Code::ProtocolMismatch,
+        CheckProblem::Wrong(..) | CheckProblem::Service { .. } => Code::CheckFailed,
+        CheckProblem::None(NoAnswer::Tls(_)) => Code::TlsHandshakeFailed,
+        CheckProblem::None(NoAnswer::Garbled(_)) => Code::ProtocolMismatch,
+        CheckProblem::None(_) => Code::CheckUnreachable,
     }
 }
 
-fn help(check: &Check, trouble: &Trouble) -> String {
+fn help(check: &Check, problem: &CheckProblem) -> String {
     let on_this_machine = match &check.probe {
         Probe::Http { url: text, .. } | Probe::Tcp(text) => text.contains("host.minikube.internal"),
         Probe::TcpOf { .. } | Probe::Service { .. } => false,
     };
-    match trouble {
-        Trouble::Unasked(_) => "fix this check".to_owned(),
-        Trouble::Service { .. } => "see `todo status`; or correct `path`, `status` and `contains` of this check".to_owned(),
-        Trouble::Wrong(answer, _) if tls::says_so(answer) => {
+    match problem {
+        CheckProblem::Unasked(_) => "fix this check".to_owned(),
+        CheckProblem::Service { .. } => "see `todo status`; or correct `path`, `status` and `contains` of this check".to_owned(),
+        CheckProblem::Wrong(answer, _) if tls::says_so(answer) => {
             "the port speaks TLS: write `https://` in the URL of this check".to_owned()
         }
-        Trouble::Wrong(..) => {
+        CheckProblem::Wrong(..) => {
             "check that it is the right program and has this page; or correct `status` and `contains` of this check".to_owned()
         }
-        Trouble::None(NoAnswer::Tls(_)) => "the port speaks TLS: use `https://…`, and see what its program logs about the handshake".to_owned(),
-        Trouble::None(NoAnswer::Garbled(_)) => "it may be `http` instead of `https`, or the reverse".to_owned(),
-        Trouble::None(_) if on_this_machine => {
+        CheckProblem::None(NoAnswer::Tls(_)) => "the port speaks TLS: use `https://…`, and see what its program logs about the handshake".to_owned(),
+        CheckProblem::None(NoAnswer::Garbled(_)) => "it may be `http` instead of `https`, or the reverse".to_owned(),
+        CheckProblem::None(_) if on_this_machine => {
             "start it on this machine, and let it listen on all interfaces (Ollama: `OLLAMA_HOST=0.0.0.0 ollama serve`); a firewall must let the node in".to_owned()
         }
-        Trouble::None(_) => match &check.probe {
+        CheckProblem::None(_) => match &check.probe {
             Probe::TcpOf { key, .. } => format!(
                 "check the host and port in `{key}`, and that the database runs; a firewall, a VPN or its list of allowed addresses may block the connection"
             ),

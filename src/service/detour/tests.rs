@@ -2,22 +2,22 @@
 
 use crate::event::EventKind;
 use crate::project::Expect;
-use crate::service::Proved;
 use crate::service::Reach;
+use crate::service::VerifiedUrl;
 use crate::service::candidate::Candidate;
 use crate::service::fake;
 use crate::service::forward::tests::cluster as with_pods;
 use crate::service::forward::tests::pods;
 use crate::service::once::once;
-use crate::service::prover::Prover;
 use crate::service::tests::LONG;
 use crate::service::tests::PACE;
 use crate::service::tests::candidate;
 use crate::service::tests::cluster;
 use crate::service::tests::namespace;
 use crate::service::tests::objects;
-use crate::service::tests::proved;
 use crate::service::tests::run;
+use crate::service::tests::verified;
+use crate::service::verify::Prover;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -42,9 +42,9 @@ async fn forwarded() -> kube::Client {
 }
 
 #[track_caller]
-fn is_a_detour_with_its_reason(proved: &Proved, from: SocketAddr) {
-    assert!(proved.forward.is_some(), "{proved:?}");
-    assert!(proved.notes[0].message.starts_with(&format!("http://{from}/ ")), "{:?}", proved.notes);
+fn is_a_detour_with_its_reason(verified: &VerifiedUrl, from: SocketAddr) {
+    assert!(verified.forward.is_some(), "{verified:?}");
+    assert!(verified.notes[0].message.starts_with(&format!("http://{from}/ ")), "{:?}", verified.notes);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn a_rollout_never_loses_the_address_of_the_node() {
     let (namespace, objects, client) = (namespace(), objects(), forwarded().await);
     let reach = node(Some(fake::closed_port().await));
     let deadline = Instant::now() + LONG;
-    let prover = Prover {
+    let verify = Prover {
         run: &run,
         client: &client,
         namespace: &namespace,
@@ -78,7 +78,7 @@ async fn a_rollout_never_loses_the_address_of_the_node() {
     };
     let candidates = [behind(lost)];
     let found = tokio::select! {
-        found = prover.all(&candidates) => found.unwrap().remove(0),
+        found = verify.all(&candidates) => found.unwrap().remove(0),
         () = rules => unreachable!(),
     };
     assert_eq!((found.url, found.notes), (format!("http://{lost}/"), Vec::new()));
@@ -89,15 +89,15 @@ async fn a_rollout_never_loses_the_address_of_the_node() {
 async fn a_node_that_is_silent_altogether_cannot_be_reached() {
     let (port, _listener, _only) = fake::lost().await;
     let (server, _servers, _own) = fake::lost().await;
-    let (result, _) = proved(&behind(port), &node(Some(server)), &forwarded().await, LONG).await;
+    let (result, _) = verified(&behind(port), &node(Some(server)), &forwarded().await, LONG).await;
     is_a_detour_with_its_reason(&result.unwrap(), port);
 
     // Where it is no surprise, the reason is told, too.
     let known = Reach { unrouted: Some("it runs in a virtual machine"), ..node(Some(server)) };
-    let (result, _) = proved(&behind(port), &known, &forwarded().await, LONG).await;
-    let proved = result.unwrap();
-    is_a_detour_with_its_reason(&proved, port);
-    assert!(proved.notes[0].message.contains("it runs in a virtual machine"), "{:?}", proved.notes);
+    let (result, _) = verified(&behind(port), &known, &forwarded().await, LONG).await;
+    let verified = result.unwrap();
+    is_a_detour_with_its_reason(&verified, port);
+    assert!(verified.notes[0].message.contains("it runs in a virtual machine"), "{:?}", verified.notes);
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_port_that_is_filtered_is_left_long_after_kube_proxy_would_have_writte
     for server in [None, Some(fake::closed_port().await)] {
         let (port, _listener, _only) = fake::lost().await;
         let began = Instant::now();
-        let (result, _) = proved(&behind(port), &node(server), &forwarded().await, LONG).await;
+        let (result, _) = verified(&behind(port), &node(server), &forwarded().await, LONG).await;
         is_a_detour_with_its_reason(&result.unwrap(), port);
         assert!(began.elapsed() >= PACE.detour);
     }
@@ -123,14 +123,14 @@ async fn an_address_is_not_given_up_while_the_program_does_not_listen_yet() {
         fake::serve(TcpListener::bind(port).await.unwrap(), |_, _| fake::text(200, ""));
     };
     let (candidate, reach) = (behind(port), node(None));
-    let ((result, _), ()) = tokio::join!(proved(&candidate, &reach, &client, LONG), late);
-    let proved = result.unwrap();
-    assert!(proved.forward.is_none() && proved.notes.is_empty(), "{proved:?}");
+    let ((result, _), ()) = tokio::join!(verified(&candidate, &reach, &client, LONG), late);
+    let verified = result.unwrap();
+    assert!(verified.forward.is_none() && verified.notes.is_empty(), "{verified:?}");
 
     // One that never listens is told by what the kubelet says of it.
     let shut = fake::closed_port().await;
     let client = with_pods(self::pods([("web-1", None)])).await;
-    let (result, _) = self::proved(&behind(shut), &node(None), &client, PACE.detour * 3).await;
+    let (result, _) = self::verified(&behind(shut), &node(None), &client, PACE.detour * 3).await;
     let finding = &result.unwrap_err().findings[0];
     assert!(finding.message.starts_with(&format!("`http://{shut}/` ")), "{finding:?}");
     assert!(finding.help.as_ref().is_some_and(|help| help.contains("connection refused")), "{finding:?}");
@@ -140,7 +140,7 @@ async fn an_address_is_not_given_up_while_the_program_does_not_listen_yet() {
 async fn an_address_is_not_given_up_while_no_pod_is_ready() {
     let (port, _listener, _only) = fake::lost().await;
     let within = PACE.detour * 2;
-    let (result, _) = proved(&behind(port), &node(None), &cluster(false).await, within).await;
+    let (result, _) = verified(&behind(port), &node(None), &cluster(false).await, within).await;
     let message = &result.unwrap_err().findings[0].message;
     assert!(message.starts_with(&format!("`http://{port}/` does not take connections")), "{message}");
 }
@@ -152,10 +152,10 @@ async fn an_address_gives_way_to_another_that_answers_all_the_while() {
     let mut candidate = behind(node_port);
     candidate.port.balancers = vec![balancer.ip().to_string()];
     candidate.port.number = balancer.port();
-    let (result, _) = proved(&candidate, &node(None), &forwarded().await, LONG).await;
-    let proved = result.unwrap();
-    assert_eq!(proved.url, format!("http://{node_port}/"));
-    assert!(proved.forward.is_none());
+    let (result, _) = verified(&candidate, &node(None), &forwarded().await, LONG).await;
+    let verified = result.unwrap();
+    assert_eq!(verified.url, format!("http://{node_port}/"));
+    assert!(verified.forward.is_none());
 }
 
 #[tokio::test]

@@ -4,11 +4,11 @@ use crate::cluster::blame::Symptom;
 use crate::cluster::blame::config;
 use crate::cluster::blame::scheduling;
 use crate::cluster::blame::signal::Signal;
-use crate::cluster::blame::tell::Scene;
+use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::running::memory_limit;
 use crate::event::Code;
 
-pub(super) fn code(symptom: &Symptom, scene: &Scene<'_>) -> Code {
+pub(super) fn code(symptom: &Symptom, inputs: &Inputs<'_>) -> Code {
     match symptom.signal {
         Signal::ImageName => Code::ImageNameInvalid,
         Signal::ImageNever | Signal::ImageGone => Code::ImageNotOnNode,
@@ -25,15 +25,15 @@ pub(super) fn code(symptom: &Symptom, scene: &Scene<'_>) -> Code {
         Signal::Config | Signal::Create | Signal::Start => Code::ContainerStartFailed,
         Signal::Command | Signal::CrashCommand => Code::CommandNotRunnable,
         Signal::OutOfMemory => Code::OutOfMemory,
-        Signal::Crash if is_killed(symptom) && memory_limit(symptom, scene).is_some() => Code::OutOfMemory,
+        Signal::Crash if is_killed(symptom) && memory_limit(symptom, inputs).is_some() => Code::OutOfMemory,
         Signal::Crash => Code::CrashLoop,
         Signal::Completed => Code::ContainerCompleted,
         Signal::Killed => Code::LivenessProbeFailed,
         Signal::NotReady => Code::ReadinessProbeFailed,
-        Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => unplaced(symptom, scene),
+        Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => unplaced(symptom, inputs),
         Signal::Mount | Signal::Attach => Code::VolumeMountFailed,
         Signal::Sandbox => Code::PodSandboxFailed,
-        Signal::ThrownOut => Code::PodEvicted,
+        Signal::Evicted => Code::PodEvicted,
         Signal::Deadline => Code::DeadlineExceeded,
         Signal::NoClass => Code::StorageClassMissing,
         Signal::Provisioning | Signal::NoProvisioner => Code::VolumeProvisioningFailed,
@@ -59,11 +59,13 @@ fn missing(message: &str) -> Option<Code> {
     })
 }
 
-fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Code {
-    let pod = scene.pod.unwrap_or(scene.subject);
+fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Code {
+    let pod = inputs.pod.unwrap_or(inputs.subject);
     match missing(&symptom.message) {
         Some(code) => code,
-        None if scheduling::shortages(pod, &symptom.message, scene.around).is_empty() => Code::Unschedulable,
+        None if scheduling::shortages(pod, &symptom.message, inputs.snapshot).is_empty() => {
+            Code::Unschedulable
+        }
         None => Code::InsufficientResources,
     }
 }

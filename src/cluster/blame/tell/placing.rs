@@ -7,27 +7,27 @@ use crate::cluster::blame::quantity;
 use crate::cluster::blame::scheduling;
 use crate::cluster::blame::scheduling::Refusal;
 use crate::cluster::blame::signal::Signal;
-use crate::cluster::blame::tell::Scene;
-use crate::cluster::blame::tell::Told;
-use crate::cluster::blame::tell::told;
+use crate::cluster::blame::tell::Diagnosis;
+use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::template;
 use crate::cluster::live;
 use serde_json::Value;
 
-pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let spec = template::pod_spec(live::kind(scene.written()));
+pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let spec = template::pod_spec(live::kind(inputs.written()));
     let message = symptom.message.as_str();
     if let Some(claim) = config::missing(message) {
-        let reference = template::reference(scene.written(), None, &claim);
+        let reference = template::reference(inputs.written(), None, &claim);
         let name = claim.name.unwrap_or_default();
-        return told(
+        return diagnosis(
             format!("a volume needs PersistentVolumeClaim `{name}`, which does not exist"),
             reference.map(|reference| reference.pointer),
             "add the claim to the manifests, or correct its name",
         );
     }
-    let pod = scene.pod.unwrap_or(scene.subject);
-    let shortages = scheduling::shortages(pod, message, scene.around);
+    let pod = inputs.pod.unwrap_or(inputs.subject);
+    let shortages = scheduling::shortages(pod, message, inputs.snapshot);
     if let Some(first) = shortages.first() {
         let show = |amount| quantity::show(&first.resource, amount);
         let why = if first.asked > first.allocatable {
@@ -39,9 +39,9 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 show(first.allocatable)
             )
         };
-        let mut told = told(
+        let mut told = diagnosis(
             format!("no node can take its pod: it asks for {}, {why}", show(first.asked)),
-            asking(scene.written(), &first.resource),
+            asking(inputs.written(), &first.resource),
             if first.asked > first.allocatable {
                 "ask for less, or give minikube more in `[minikube]` of deploy.toml"
             } else {
@@ -68,60 +68,62 @@ pub(super) fn unplaced(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     }
     let written = |field: &str| {
         let at = format!("{spec}/{field}");
-        scene.written().pointer(&at).is_some().then_some(at)
+        inputs.written().pointer(&at).is_some().then_some(at)
     };
     let waits_for = |claim: &str| {
-        told(
+        diagnosis(
             format!("its pod waits for PersistentVolumeClaim `{claim}`, which has no volume"),
-            claimed(scene.written(), spec, claim).or_else(|| written("volumes")),
+            claimed(inputs.written(), spec, claim).or_else(|| written("volumes")),
             "see what is said of the claim",
         )
     };
     match Refusal::read(message) {
-        Refusal::Labels => selected(scene, written("nodeSelector"), written("affinity")),
-        Refusal::Ports => told(
+        Refusal::Labels => selected(inputs, written("nodeSelector"), written("affinity")),
+        Refusal::Ports => diagnosis(
             "its `hostPort` is taken on every node",
             written("containers"),
             "drop `hostPort`: a Service reaches pods without it",
         ),
-        Refusal::Volume { .. } => match scheduling::unbound(pod, scene.around) {
+        Refusal::Volume { .. } => match scheduling::unbound(pod, inputs.snapshot) {
             Some(claim) => waits_for(claim),
-            None => told(
+            None => diagnosis(
                 "no node can take its pod: its volume is not there",
                 written("volumes"),
                 "the scheduler's message says what is missing",
             ),
         },
-        Refusal::Taints => told(
+        Refusal::Taints => diagnosis(
             "all nodes have taints that its pod does not tolerate",
             written("tolerations"),
             "add `tolerations`, or see with `kubectl describe nodes` why the node is tainted",
         ),
-        Refusal::Cordoned => told("all nodes are cordoned", None, "open it with `kubectl uncordon`"),
-        Refusal::Resources | Refusal::Other => {
-            told("no node can take its pod", None, "the scheduler's message says which test each node fails")
-        }
+        Refusal::Cordoned => diagnosis("all nodes are cordoned", None, "open it with `kubectl uncordon`"),
+        Refusal::Resources | Refusal::Other => diagnosis(
+            "no node can take its pod",
+            None,
+            "the scheduler's message says which test each node fails",
+        ),
     }
 }
 
 /// No node has the labels that are asked for: which label, and what the nodes have instead.
-fn selected(scene: &Scene<'_>, selector: Option<String>, affinity: Option<String>) -> Told {
-    let nodes = scene.around.nodes.as_deref().unwrap_or_default();
-    let asked = selector.as_ref().and_then(|at| scene.written().pointer(at)).and_then(Value::as_object);
+fn selected(inputs: &Inputs<'_>, selector: Option<String>, affinity: Option<String>) -> Diagnosis {
+    let nodes = inputs.snapshot.nodes.as_deref().unwrap_or_default();
+    let asked = selector.as_ref().and_then(|at| inputs.written().pointer(at)).and_then(Value::as_object);
     let missing = asked.into_iter().flatten().find_map(|(key, value)| {
         let value = value.as_str()?;
         let lacking = !nodes.is_empty() && nodes.iter().all(|node| live::label(node, key) != value);
         lacking.then_some((key, value))
     });
     let Some((key, value)) = missing else {
-        return told(
+        return diagnosis(
             "no node has the labels that its `nodeSelector` or `affinity` asks for",
             selector.or(affinity),
             "compare with `kubectl get nodes --show-labels`",
         );
     };
     let first = nodes.first().map_or("", live::name);
-    let mut told = told(
+    let mut told = diagnosis(
         format!("no node has the label `{key}={value}`, which its `nodeSelector` asks for"),
         selector.map(|at| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))),
         format!("correct the selector, or give a node the label: `kubectl label node {first} {key}={value}`"),
@@ -155,39 +157,39 @@ pub(super) fn asking(written: &Value, resource: &str) -> Option<String> {
     })
 }
 
-pub(super) fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let spec = template::pod_spec(live::kind(scene.written()));
+pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let spec = template::pod_spec(live::kind(inputs.written()));
     match symptom.signal {
         Signal::Mount | Signal::Attach => {
             let volume =
                 symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
             let at = format!("{spec}/volumes");
-            let index = live::list(scene.written(), &at)
+            let index = live::list(inputs.written(), &at)
                 .iter()
                 .position(|entry| Some(live::text(entry, "/name")) == volume);
             let named = volume.map_or_else(|| "a volume".to_owned(), |name| format!("volume `{name}`"));
             if let Some(index) = index
                 && symptom.message.contains("hostPath type check failed")
             {
-                return host_path(scene.written(), &named, &format!("{at}/{index}/hostPath"));
+                return host_path(inputs.written(), &named, &format!("{at}/{index}/hostPath"));
             }
-            told(
+            diagnosis(
                 format!("{named} cannot be mounted"),
                 index.map(|index| format!("{at}/{index}")),
                 "the node's message names what it lacks: a path, a driver, a server",
             )
         }
-        Signal::Sandbox => told(
+        Signal::Sandbox => diagnosis(
             "the node cannot make its pod's network or sandbox",
             None,
             "restart the node with `minikube stop` and `minikube start`",
         ),
-        Signal::Deadline => told(
+        Signal::Deadline => diagnosis(
             "its pod ran longer than `activeDeadlineSeconds` allows",
             Some(format!("{spec}/activeDeadlineSeconds")),
             "allow more, or see in the log what takes so long",
         ),
-        _ => told(
+        _ => diagnosis(
             format!("pods were evicted: {}", symptom.reason),
             None,
             "see what the node is short of: `kubectl describe nodes`",
@@ -196,7 +198,7 @@ pub(super) fn node(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 }
 
 /// A `hostPath` whose type forbids to make what is not there.
-fn host_path(written: &Value, named: &str, at: &str) -> Told {
+fn host_path(written: &Value, named: &str, at: &str) -> Diagnosis {
     let path = live::text(written, &format!("{at}/path"));
     let kind = live::text(written, &format!("{at}/type"));
     let help = match kind {
@@ -206,7 +208,7 @@ fn host_path(written: &Value, named: &str, at: &str) -> Told {
         _ => "a `hostPath` is a path of the node, not of this machine: see there with `minikube ssh`"
             .to_owned(),
     };
-    told(
+    diagnosis(
         format!("{named} asks for `{path}` of the node to be a {kind}, which it is not"),
         Some(format!("{at}/path")),
         help,
@@ -216,17 +218,17 @@ fn host_path(written: &Value, named: &str, at: &str) -> Told {
 /// The provisioner that minikube's default class names, and the pod that is it (`minikube: deploy/addons/storage-provisioner`).
 const MINIKUBE: (&str, &str) = ("k8s.io/minikube-hostpath", "storage-provisioner");
 
-fn unprovisioned(symptom: &Symptom, scene: &Scene<'_>, pointer: Option<String>) -> Told {
+fn unprovisioned(symptom: &Symptom, inputs: &Inputs<'_>, pointer: Option<String>) -> Diagnosis {
     let provisioner = claim::provisioner(&symptom.message).unwrap_or_default();
     let (known, pod) = MINIKUBE;
     if provisioner != known {
-        return told(
+        return diagnosis(
             format!("its volume has to be made by the provisioner `{provisioner}`, which does not answer"),
             pointer,
             "see whether the provisioner's pods run, and what they log",
         );
     }
-    let mut system = scene.around.kind("", "Pod", "kube-system").peekable();
+    let mut system = inputs.snapshot.kind("", "Pod", "kube-system").peekable();
     let listed = system.peek().is_some();
     let state = match system.find(|other| live::name(other) == pod) {
         Some(found) if live::holds(found, "Ready") => "is ready and does not answer",
@@ -234,7 +236,7 @@ fn unprovisioned(symptom: &Symptom, scene: &Scene<'_>, pointer: Option<String>) 
         None if listed => "is not there",
         None => "does not answer",
     };
-    told(
+    diagnosis(
         format!("its volume has to be made by `{provisioner}`, whose pod kube-system/{pod} {state}"),
         pointer,
         format!(
@@ -243,22 +245,22 @@ fn unprovisioned(symptom: &Symptom, scene: &Scene<'_>, pointer: Option<String>) 
     )
 }
 
-pub(super) fn claim(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let written = scene.written();
+pub(super) fn claim(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let written = inputs.written();
     let pointer =
         written.pointer("/spec/storageClassName").is_some().then(|| "/spec/storageClassName".to_owned());
     match (symptom.signal, written.pointer("/spec/storageClassName").and_then(Value::as_str)) {
-        (Signal::NoProvisioner, _) => unprovisioned(symptom, scene, pointer),
-        (Signal::NoClass, Some(class)) => told(
+        (Signal::NoProvisioner, _) => unprovisioned(symptom, inputs, pointer),
+        (Signal::NoClass, Some(class)) => diagnosis(
             format!("no PersistentVolume can be provisioned: StorageClass `{class}` does not exist"),
             pointer,
             "use a class of `kubectl get storageclass`, or leave `storageClassName` out for the default",
         ),
-        (Signal::NoClass, None) => told(
+        (Signal::NoClass, None) => diagnosis(
             "no PersistentVolume can be provisioned: no StorageClass is named and none is the default",
             pointer,
             "enable one with `minikube addons enable default-storageclass`, or name one",
         ),
-        _ => told("its volume cannot be made", pointer, "the provisioner's message says why"),
+        _ => diagnosis("its volume cannot be made", pointer, "the provisioner's message says why"),
     }
 }

@@ -2,32 +2,32 @@
 
 use crate::cluster::blame::Symptom;
 use crate::cluster::blame::signal::Signal;
-use crate::cluster::blame::tell::Scene;
-use crate::cluster::blame::tell::Told;
+use crate::cluster::blame::tell::Diagnosis;
+use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::tell::placing::asking;
-use crate::cluster::blame::tell::told;
 use crate::cluster::blame::template;
 use crate::cluster::live;
 use regex::Regex;
 use serde_json::Value;
 use std::sync::LazyLock;
 
-pub(super) fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let spec = template::pod_spec(live::kind(scene.written()));
+pub(super) fn creation(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let spec = template::pod_spec(live::kind(inputs.written()));
     match symptom.signal {
-        Signal::Quota => quota(symptom, scene, spec),
+        Signal::Quota => quota(symptom, inputs, spec),
         Signal::NoServiceAccount => {
             let at = format!("{spec}/serviceAccountName");
-            let name = live::text(scene.written(), &at);
-            told(
+            let name = live::text(inputs.written(), &at);
+            diagnosis(
                 format!("its pods need ServiceAccount `{name}`, which does not exist"),
                 Some(at.clone()),
                 "add the ServiceAccount to the manifests, or correct its name",
             )
         }
-        _ => told(
+        _ => diagnosis(
             format!("the API server refuses its pods: {}", after(&symptom.message, "is forbidden: ")),
-            Some(refused(&symptom.message, scene.written(), spec)),
+            Some(refused(&symptom.message, inputs.written(), spec)),
             "change the pod template as the message asks",
         ),
     }
@@ -35,7 +35,7 @@ pub(super) fn creation(symptom: &Symptom, scene: &Scene<'_>) -> Told {
 
 /// `exceeded quota: small, requested: requests.memory=128Mi, used: …, limited: …` (`kubernetes:
 /// plugin/pkg/admission/resourcequota/controller.go`), told as one would say it.
-fn quota(symptom: &Symptom, scene: &Scene<'_>, spec: &str) -> Told {
+fn quota(symptom: &Symptom, inputs: &Inputs<'_>, spec: &str) -> Diagnosis {
     let said = after(&symptom.message, "exceeded quota: ");
     let help = "ask for less, raise the quota, or remove what else uses it";
     let parts = said.split_once(", requested: ").and_then(|(name, rest)| {
@@ -48,14 +48,14 @@ fn quota(symptom: &Symptom, scene: &Scene<'_>, spec: &str) -> Told {
     });
     let Some((name, resource, requested, used, limited)) = parts else {
         let message = format!("a ResourceQuota of the namespace forbids its pods: {said}");
-        return told(message, Some(format!("{spec}/containers")), help);
+        return diagnosis(message, Some(format!("{spec}/containers")), help);
     };
     let asked = resource.strip_prefix("requests.").unwrap_or(&resource);
-    told(
+    diagnosis(
         format!(
             "ResourceQuota `{name}` forbids its pods: one asks for {requested} of `{resource}`, {used} of {limited} are taken"
         ),
-        asking(scene.written(), asked.strip_prefix("limits.").unwrap_or(asked))
+        asking(inputs.written(), asked.strip_prefix("limits.").unwrap_or(asked))
             .or_else(|| Some(format!("{spec}/containers"))),
         help,
     )

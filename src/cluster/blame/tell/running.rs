@@ -6,13 +6,13 @@ use crate::cluster::blame::container::probe_kill;
 use crate::cluster::blame::probe;
 use crate::cluster::blame::probe::Why;
 use crate::cluster::blame::signal::Signal;
-use crate::cluster::blame::tell::Scene;
-use crate::cluster::blame::tell::Told;
-use crate::cluster::blame::tell::told;
+use crate::cluster::blame::tell::Diagnosis;
+use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::live;
 
-pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let who = scene.who(symptom);
+pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let who = inputs.who(symptom);
     let exit = symptom.exit.as_ref();
     let code = exit.map_or(0, |exit| exit.code);
     let times = exit.map_or(1, |exit| exit.restarts + i64::from(!symptom.trying));
@@ -23,40 +23,40 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     };
     match symptom.signal {
         Signal::OutOfMemory => {
-            let pointer = scene.field(symptom, &["resources/limits/memory", "resources"]);
-            let limit = scene.text(pointer.as_ref());
+            let pointer = inputs.field(symptom, &["resources/limits/memory", "resources"]);
+            let limit = inputs.text(pointer.as_ref());
             let limit = if limit.is_empty() { String::new() } else { format!(" of `{limit}`") };
-            told(
+            diagnosis(
                 format!("{who} was OOM-killed at its memory limit{limit}{often}"),
                 pointer,
                 "raise `resources.limits.memory`, or let the program use less",
             )
         }
-        Signal::Completed => told(
+        Signal::Completed => diagnosis(
             format!("{who} exited with code 0{often}; a server must keep running"),
-            scene.field(symptom, &["command", "args", "image"]),
+            inputs.field(symptom, &["command", "args", "image"]),
             "start it in the foreground; for work that ends use a Job",
         ),
         Signal::Killed => {
-            let happenings = scene.around.happenings(live::uid(scene.pod.unwrap_or(scene.subject)));
+            let events = inputs.snapshot.events(live::uid(inputs.pod.unwrap_or(inputs.subject)));
             let name = symptom.container.as_deref().unwrap_or_default();
             let startup =
-                probe_kill(&happenings, name).is_some_and(|killing| killing.message.contains("startup"));
+                probe_kill(&events, name).is_some_and(|killing| killing.message.contains("startup"));
             let (probe, sign) =
                 if startup { ("startupProbe", "Startup") } else { ("livenessProbe", "Liveness") };
-            let said = happenings
+            let said = events
                 .iter()
                 .rev()
-                .find(|happening| happening.reason == "Unhealthy" && happening.message.starts_with(sign));
+                .find(|event| event.reason == "Unhealthy" && event.message.starts_with(sign));
             let failing =
-                probe::read(scene.written(), name, probe, said.map_or("", |said| said.message.as_str()));
+                probe::read(inputs.written(), name, probe, said.map_or("", |said| said.message.as_str()));
             let why = match failing.why {
                 Why::Unknown => String::new(),
                 _ => format!(": {}", failing.what),
             };
-            let mut told = told(
+            let mut told = diagnosis(
                 format!("{who} is killed because its `{probe}` fails{often}{why}"),
-                scene.field(symptom, &fields(&failing)),
+                inputs.field(symptom, &fields(&failing)),
                 format!(
                     "{}; a program that is slow to start needs `initialDelaySeconds` or a `startupProbe`",
                     failing.help
@@ -67,38 +67,38 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         }
         Signal::NotReady => {
             let name = symptom.container.as_deref().unwrap_or_default();
-            let failing = probe::read(scene.written(), name, "readinessProbe", &symptom.message);
-            let mut told = told(
+            let failing = probe::read(inputs.written(), name, "readinessProbe", &symptom.message);
+            let mut told = diagnosis(
                 format!("{who} runs, but {}", failing.what),
-                scene.field(symptom, &fields(&failing)),
+                inputs.field(symptom, &fields(&failing)),
                 failing.help,
             );
             told.evidence.extend(failing.evidence);
             told
         }
-        Signal::Crash if code == 137 && memory_limit(symptom, scene).is_some() => {
-            let pointer = memory_limit(symptom, scene);
-            let limit = scene.text(pointer.as_ref());
+        Signal::Crash if code == 137 && memory_limit(symptom, inputs).is_some() => {
+            let pointer = memory_limit(symptom, inputs);
+            let limit = inputs.text(pointer.as_ref());
             let killed = format!("{who} was killed by signal 9 (exit code 137){often}");
             // The kubelet ends a container in the same way, and its event may be gone.
-            match killing_probe(symptom, scene) {
-                Some(probe) => told(
+            match killing_probe(symptom, inputs) {
+                Some(probe) => diagnosis(
                     format!("{killed}: at its memory limit of `{limit}`, or because its `{probe}` fails"),
                     pointer,
                     format!(
                         "see with `kubectl get events` whether the `{probe}` fails; else raise `resources.limits.memory`"
                     ),
                 ),
-                None => told(
+                None => diagnosis(
                     format!("{killed}, most likely at its memory limit of `{limit}`"),
                     pointer,
                     "raise `resources.limits.memory`, or let the program use less",
                 ),
             }
         }
-        Signal::Crash if exit.is_none() => told(
+        Signal::Crash if exit.is_none() => diagnosis(
             format!("{who} ends again and again; how is not in its status"),
-            scene.field(symptom, &[]),
+            inputs.field(symptom, &[]),
             "see its log: `kubectl logs --previous`",
         ),
         _ => {
@@ -109,7 +109,7 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 Some(signal) => format!("was killed by signal {signal} (exit code {code})"),
                 None => format!("exited with code {code}"),
             };
-            let advice = advice::of_log(scene.tail);
+            let advice = advice::of_log(inputs.tail);
             let fields: &[&str] = match (symptom.signal, advice) {
                 (Signal::CrashCommand, _) => &["command", "args", "image"],
                 (_, Some(advice)) => advice.fields,
@@ -120,12 +120,12 @@ pub(super) fn running(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                     "its shell does not find or may not run a command: correct it, or install it in the image"
                 }
                 (_, Some(advice)) => advice.help,
-                (_, None) if scene.tail.is_empty() => {
+                (_, None) if inputs.tail.is_empty() => {
                     "it exits without any output: start it by hand, `kubectl run -it`, to see more"
                 }
                 (_, None) => "the last lines of its log say why",
             };
-            told(format!("{who} {ended}{often}"), scene.field(symptom, fields), help)
+            diagnosis(format!("{who} {ended}{often}"), inputs.field(symptom, fields), help)
         }
     }
 }
@@ -134,13 +134,13 @@ fn fields(failing: &probe::Failing) -> Vec<&str> {
     failing.fields.iter().map(String::as_str).collect()
 }
 
-pub(super) fn memory_limit(symptom: &Symptom, scene: &Scene<'_>) -> Option<String> {
-    scene.field(symptom, &["resources/limits/memory"]).filter(|at| at.ends_with("/memory"))
+pub(super) fn memory_limit(symptom: &Symptom, inputs: &Inputs<'_>) -> Option<String> {
+    inputs.field(symptom, &["resources/limits/memory"]).filter(|at| at.ends_with("/memory"))
 }
 
 /// A probe of the container that lets the kubelet end it.
-fn killing_probe(symptom: &Symptom, scene: &Scene<'_>) -> Option<&'static str> {
+fn killing_probe(symptom: &Symptom, inputs: &Inputs<'_>) -> Option<&'static str> {
     ["livenessProbe", "startupProbe"]
         .into_iter()
-        .find(|probe| scene.field(symptom, &[probe]).is_some_and(|at| at.ends_with(probe)))
+        .find(|probe| inputs.field(symptom, &[probe]).is_some_and(|at| at.ends_with(probe)))
 }

@@ -3,18 +3,18 @@
 use crate::cluster::blame::Symptom;
 use crate::cluster::blame::config;
 use crate::cluster::blame::signal::Signal;
-use crate::cluster::blame::tell::Scene;
-use crate::cluster::blame::tell::Told;
-use crate::cluster::blame::tell::told;
+use crate::cluster::blame::tell::Diagnosis;
+use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::template;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 
-pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let pointer = scene.field(symptom, &["image"]);
-    let name = scene.text(pointer.as_ref());
+pub(super) fn image(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let pointer = inputs.field(symptom, &["image"]);
+    let name = inputs.text(pointer.as_ref());
     if name.starts_with("todo.local/") && symptom.signal != Signal::ImagePlatform {
-        return told(
+        return diagnosis(
             format!("the node no longer has image `{name}`, which `todo` built"),
             pointer,
             "run `todo up` again: it builds the image and brings it to the node",
@@ -22,47 +22,47 @@ pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     }
     let is_ours = "if this project builds it, add `[image.…]` to deploy.toml";
     match symptom.signal {
-        Signal::ImageName => told(
+        Signal::ImageName => diagnosis(
             format!("image `{name}` is not a valid image name"),
             pointer,
             "write it as `name:tag`, in lower case",
         ),
-        Signal::ImageNever | Signal::ImageGone => told(
+        Signal::ImageNever | Signal::ImageGone => diagnosis(
             format!("the node has no image `{name}`, and `imagePullPolicy: Never` forbids to pull it"),
             pointer,
             is_ours,
         ),
-        Signal::ImageNotFound => told(
+        Signal::ImageNotFound => diagnosis(
             format!("image `{name}` does not exist in its registry, or is private"),
             pointer,
             format!("correct the name or the tag; {is_ours}; for a private one add `imagePullSecrets`"),
         ),
-        Signal::ImageDenied => told(
+        Signal::ImageDenied => diagnosis(
             format!("the registry of image `{name}` denies access to it"),
             pointer,
             "add `imagePullSecrets` with a login that may read it",
         ),
-        Signal::ImagePlatform => told(
+        Signal::ImagePlatform => diagnosis(
             format!("image `{name}` has no variant for this node's CPU"),
             pointer,
             "use a tag that has this platform, or build it for it",
         ),
-        Signal::ImageNoHost => told(
+        Signal::ImageNoHost => diagnosis(
             format!("the node has no image `{name}`, and the host of its registry cannot be resolved"),
             pointer,
             format!("correct the name, or bring the node online; {is_ours}"),
         ),
-        Signal::ImageUnreachable => told(
+        Signal::ImageUnreachable => diagnosis(
             format!("the registry of image `{name}` cannot be reached from the node"),
             pointer,
             "see whether the node has a way out: proxy, VPN, DNS; then run `todo up` again",
         ),
-        Signal::ImageSignature => told(
+        Signal::ImageSignature => diagnosis(
             format!("a policy refuses the signature of image `{name}`"),
             pointer,
             "sign the image, or change the policy",
         ),
-        _ => told(
+        _ => diagnosis(
             format!("image `{name}` cannot be used by the node"),
             pointer,
             "try `minikube ssh -- docker pull` with it to see more",
@@ -70,21 +70,21 @@ pub(super) fn image(symptom: &Symptom, scene: &Scene<'_>) -> Told {
     }
 }
 
-pub(super) fn missing(symptom: &Symptom, scene: &Scene<'_>) -> Told {
+pub(super) fn missing(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     let Some(missing) = config::missing(&symptom.message) else {
-        return told(
-            format!("{} lacks configuration", scene.who(symptom)),
+        return diagnosis(
+            format!("{} lacks configuration", inputs.who(symptom)),
             None,
             "the kubelet's message says what",
         );
     };
-    let reference = template::reference(scene.written(), symptom.container.as_deref(), &missing);
+    let reference = template::reference(inputs.written(), symptom.container.as_deref(), &missing);
     let name =
         reference.as_ref().map(|reference| reference.name.clone()).or(missing.name).unwrap_or_default();
     let (kind, pointer) = (missing.kind, reference.as_ref().map(|reference| reference.pointer.clone()));
     let what = match reference.and_then(|reference| reference.variable) {
-        Some(variable) => format!("variable `{variable}` of {}", scene.who(symptom)),
-        None if symptom.container.is_some() => scene.who(symptom),
+        Some(variable) => format!("variable `{variable}` of {}", inputs.who(symptom)),
+        None if symptom.container.is_some() => inputs.who(symptom),
         None => "a volume".to_owned(),
     };
     let place = match kind {
@@ -93,26 +93,26 @@ pub(super) fn missing(symptom: &Symptom, scene: &Scene<'_>) -> Told {
         _ => "a manifest".to_owned(),
     };
     let Some(key) = missing.key else {
-        return told(
+        return diagnosis(
             format!("{what} needs {kind} `{name}`, which does not exist"),
             pointer,
             format!("add the {kind} to the manifests or as {place}, or mark the reference `optional: true`"),
         );
     };
-    let mut told = told(
+    let mut told = diagnosis(
         format!("{what} needs key `{key}` of {kind} `{name}`, which does not have it"),
         pointer,
         format!("add `{key}` to {place}, correct the key, or mark the reference `optional: true`"),
     );
-    let keys = keys(scene.around, kind, live::namespace(scene.subject), &name);
+    let keys = keys(inputs.snapshot, kind, live::namespace(inputs.subject), &name);
     if !keys.is_empty() {
         told.evidence.push(format!("{kind} `{name}` has {}", keys.join(", ")));
     }
     told
 }
 
-fn keys(around: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<String> {
-    let object = around.kind("", kind, namespace).find(|object| live::name(object) == name);
+fn keys(snapshot: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<String> {
+    let object = snapshot.kind("", kind, namespace).find(|object| live::name(object) == name);
     let maps = ["data", "stringData", "binaryData"];
     let keys = object.into_iter().flat_map(|object| {
         maps.iter().filter_map(|map| object.get(*map)?.as_object()).flat_map(serde_json::Map::keys)
@@ -120,15 +120,15 @@ fn keys(around: &Snapshot, kind: &str, namespace: &str, name: &str) -> Vec<Strin
     keys.map(|key| format!("`{key}`")).collect()
 }
 
-pub(super) fn starting(symptom: &Symptom, scene: &Scene<'_>) -> Told {
-    let who = scene.who(symptom);
+pub(super) fn starting(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let who = inputs.who(symptom);
     match symptom.signal {
         Signal::RunsAsRoot => {
             let pod =
-                format!("{}/securityContext/runAsNonRoot", template::pod_spec(live::kind(scene.written())));
-            let own = scene.field(symptom, &["securityContext/runAsNonRoot"]);
+                format!("{}/securityContext/runAsNonRoot", template::pod_spec(live::kind(inputs.written())));
+            let own = inputs.field(symptom, &["securityContext/runAsNonRoot"]);
             let pointer = own.filter(|at| at.ends_with("runAsNonRoot")).unwrap_or(pod);
-            told(
+            diagnosis(
                 format!(
                     "{who} must not run as root (`runAsNonRoot`), but its image does, or names a user without number"
                 ),
@@ -136,24 +136,24 @@ pub(super) fn starting(symptom: &Symptom, scene: &Scene<'_>) -> Told {
                 "set `runAsUser` to a number other than 0, or end the Dockerfile with `USER 1000`",
             )
         }
-        Signal::Command => told(
+        Signal::Command => diagnosis(
             format!("{who} cannot start: {}", command(&symptom.message)),
-            scene.field(symptom, &["command", "args", "image"]),
+            inputs.field(symptom, &["command", "args", "image"]),
             "correct `command`, or the ENTRYPOINT of the image; a script must be executable and its `#!` line must name a program of the image",
         ),
-        Signal::ConfigPending => told(
+        Signal::ConfigPending => diagnosis(
             format!("the kubelet has not synced the configuration of {who} yet"),
-            scene.field(symptom, &[]),
+            inputs.field(symptom, &[]),
             "run `todo up` again; if it stays, restart the node with `minikube stop` and `minikube start`",
         ),
-        Signal::CreatePending => told(
+        Signal::CreatePending => diagnosis(
             format!("the node's runtime is busy with {who} and does not finish"),
-            scene.field(symptom, &[]),
+            inputs.field(symptom, &[]),
             "see whether the node is short of disk or CPU: `minikube ssh -- df -h /var`",
         ),
-        _ => told(
+        _ => diagnosis(
             format!("the node's runtime cannot start {who}: {}", symptom.message),
-            scene.field(symptom, &["securityContext", "volumeMounts"]),
+            inputs.field(symptom, &["securityContext", "volumeMounts"]),
             "the runtime's message names what it stumbles over",
         ),
     }

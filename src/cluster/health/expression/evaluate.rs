@@ -23,7 +23,7 @@ pub(super) fn holds(expr: &Expr, object: &Value) -> Result<bool, TooExpensive> {
     value(expr, &Scope { object, item: None, budget: &budget }).map(|value| truth(&value))
 }
 
-/// The names that are known: the object's fields, and the items of the macros around.
+/// The names that are known: the object's fields, and the items of the macros around it.
 #[derive(Clone, Copy)]
 struct Scope<'a> {
     object: &'a Value,

@@ -2,7 +2,7 @@
 
 use super::size;
 use super::unavailable;
-use crate::rehearsal::cluster::hand::Hand;
+use crate::rehearsal::cluster::ctx::ControllerContext;
 use crate::rehearsal::cluster::queue::Controller;
 use crate::rehearsal::cluster::queue::Task;
 use crate::rehearsal::cluster::reading::condition;
@@ -15,9 +15,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// Writes the status.
-pub(super) fn tell(hand: &mut Hand<'_>, mut deployment: Value, new: Option<&Value>, old: &[Value]) {
+pub(super) fn tell(
+    ctx: &mut ControllerContext<'_>,
+    mut deployment: Value,
+    new: Option<&Value>,
+    old: &[Value],
+) {
     let before = deployment["status"].clone();
-    let stamp = hand.stamp();
+    let stamp = ctx.stamp();
     let of = |set: &Value, field: &str| set["status"][field].as_u64().unwrap_or(0);
     let sum = |field: &str| new.into_iter().chain(old).map(|set| of(set, field)).sum::<u64>();
     let wanted = deployment["spec"]["replicas"].as_u64().unwrap_or(1);
@@ -53,7 +58,7 @@ pub(super) fn tell(hand: &mut Hand<'_>, mut deployment: Value, new: Option<&Valu
         || of_status(&before, "availableReplicas") < up
         || of_status(&before, "replicas").saturating_sub(of_status(&before, "updatedReplicas"))
             > all.saturating_sub(updated);
-    progress(hand, &mut deployment, new, complete, moved, &stamp);
+    progress(ctx, &mut deployment, new, complete, moved, &stamp);
     let failure =
         new.into_iter().chain(old).map(|set| condition(set, "ReplicaFailure").clone()).find(Value::is_object);
     match failure {
@@ -63,7 +68,7 @@ pub(super) fn tell(hand: &mut Hand<'_>, mut deployment: Value, new: Option<&Valu
         }
         None => drop_condition(&mut deployment, "ReplicaFailure"),
     }
-    hand.keep(deployment);
+    ctx.keep(deployment);
 }
 
 fn of_status(status: &Value, field: &str) -> u64 {
@@ -71,7 +76,7 @@ fn of_status(status: &Value, field: &str) -> u64 {
 }
 
 fn progress(
-    hand: &mut Hand<'_>,
+    ctx: &mut ControllerContext<'_>,
     deployment: &mut Value,
     new: Option<&Value>,
     complete: bool,
@@ -113,16 +118,16 @@ fn progress(
         say(true, "ReplicaSetUpdated", "is progressing");
     } else if now["reason"] != "ProgressDeadlineExceeded" {
         let since = now["lastUpdateTime"].as_str().and_then(|moment| moment.parse::<Timestamp>().ok());
-        let passed = since.map_or(SignedDuration::ZERO, |since| hand.now().duration_since(since));
+        let passed = since.map_or(SignedDuration::ZERO, |since| ctx.now().duration_since(since));
         let left = SignedDuration::from_secs(seconds) - passed;
         if left <= SignedDuration::ZERO {
             say(false, "ProgressDeadlineExceeded", "has timed out progressing");
             return;
         }
-        hand.again(left.unsigned_abs(), Task::of(Controller::Deployment, deployment));
+        ctx.again(left.unsigned_abs(), Task::of(Controller::Deployment, deployment));
         return;
     }
-    hand.again(
+    ctx.again(
         std::time::Duration::from_secs(seconds.unsigned_abs()),
         Task::of(Controller::Deployment, deployment),
     );

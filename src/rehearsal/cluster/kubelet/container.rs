@@ -8,9 +8,9 @@ use super::running::Now;
 use super::running::Running;
 use super::running::Unit;
 use super::running::is_sidecar;
+use crate::rehearsal::cluster::ctx::controller;
 use crate::rehearsal::cluster::fault::ContainerStart;
 use crate::rehearsal::cluster::fault::PodFault;
-use crate::rehearsal::cluster::hand::controller;
 use crate::rehearsal::cluster::image::Found;
 use crate::rehearsal::cluster::program;
 use crate::rehearsal::cluster::program::End;
@@ -112,8 +112,8 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
         }
         _ => program::plan(&unit.spec, &found.app, finishes),
     };
-    let id = world.hand(|hand| {
-        let mut part = || hand.chance(0, u64::MAX);
+    let id = world.ctx(|ctx| {
+        let mut part = || ctx.chance(0, u64::MAX);
         format!("docker://{:016x}{:016x}{:016x}{:016x}", part(), part(), part(), part())
     });
     pod.say(world, index, "Normal", "Created", "Container created");
@@ -121,7 +121,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
     if let End::Unstartable(why) = &plan.end {
         return unstarted(world, pod, index, why, &id);
     }
-    let since = world.hand(|hand| hand.stamp());
+    let since = world.ctx(|ctx| ctx.stamp());
     pod.change(world, index, |unit| {
         if let Now::Ended(ended) = unit.now.clone() {
             unit.last = Some(ended);
@@ -145,7 +145,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
         () = listen(world, pod, index, found, plan.listens && !broken) => (0, "Completed"),
         code = probe::watch(world, pod, index, broken) => (code, "Error"),
     };
-    let at = world.hand(|hand| hand.stamp());
+    let at = world.ctx(|ctx| ctx.stamp());
     pod.change(world, index, |unit| {
         unit.now = Now::Ended(Ended { code, reason, message: String::new(), since, at, id });
         unit.ready = false;
@@ -202,7 +202,7 @@ async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &Found, 
 }
 
 fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &str) -> i32 {
-    let at = world.hand(|hand| hand.stamp());
+    let at = world.ctx(|ctx| ctx.stamp());
     let ended = Ended {
         code: UNSTARTED,
         reason: "StartError",
@@ -222,7 +222,7 @@ fn unstarted(world: &Arc<World>, pod: &Running, index: usize, why: &str, id: &st
 fn throw_out(world: &Arc<World>, pod: &Running) {
     let why = "The node was low on resource: memory. Threshold quantity: 100Mi, available: 80Mi. ";
     pod.lock().thrown_out = Some(("Evicted".to_owned(), why.to_owned()));
-    world.hand(|hand| hand.warn(&pod.pod, "kubelet", "Evicted", why));
+    world.ctx(|ctx| ctx.warn(&pod.pod, "kubelet", "Evicted", why));
     pod.publish(world);
 }
 

@@ -52,11 +52,11 @@ async fn work(world: &Arc<World>, pod: &Arc<Running>) {
     if pod.woken {
         sleep(WAKING).await;
     }
-    pod.lock().began = world.hand(|hand| hand.stamp());
+    pod.lock().began = world.ctx(|ctx| ctx.stamp());
     pod.publish(world);
     volume::mount(world, pod).await;
     sleep(world.a_moment(120, 400)).await;
-    let address = world.hand(|hand| format!("10.244.0.{}", hand.chance(2, 250)));
+    let address = world.ctx(|ctx| format!("10.244.0.{}", ctx.chance(2, 250)));
     pod.lock().address = Some(address);
     pod.publish(world);
 
@@ -111,7 +111,7 @@ async fn end(world: &Arc<World>, pod: &Running, grace: Duration) {
     if !running.is_empty() {
         sleep(if deaf { grace } else { LAST_WORDS.min(grace) }).await;
     }
-    let stamp = world.hand(|hand| hand.stamp());
+    let stamp = world.ctx(|ctx| ctx.stamp());
     for index in running {
         pod.change(world, index, |unit| {
             if let Now::Running { since, id } = unit.now.clone() {
@@ -129,13 +129,13 @@ async fn end(world: &Arc<World>, pod: &Running, grace: Duration) {
 /// The kubelet has done its part: the pod goes, unless somebody else holds it.
 pub(super) fn let_go(world: &World, pod: &Value) {
     let name = |field: &str| pod["metadata"][field].as_str().unwrap_or_default().to_owned();
-    world.hand(|hand| {
-        let Some(pod) = hand
+    world.ctx(|ctx| {
+        let Some(pod) = ctx
             .get(crate::rehearsal::kinds::POD, &name("namespace"), &name("name"))
             .filter(|there| there["metadata"]["uid"] == pod["metadata"]["uid"])
         else {
             return;
         };
-        hand.remove_by(&pod, "Background", Some(0));
+        ctx.remove_by(&pod, "Background", Some(0));
     });
 }

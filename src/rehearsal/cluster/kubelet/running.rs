@@ -136,7 +136,7 @@ impl Running {
         };
         let field = if init { "initContainers" } else { "containers" };
         let part = format!("spec.{field}{{{name}}}");
-        world.hand(|hand| hand.event(&self.pod, &part, "kubelet", severity, reason, message));
+        world.ctx(|ctx| ctx.event(&self.pod, &part, "kubelet", severity, reason, message));
     }
 
     /// How the kubelet names it: `web-1_todo(UID)`.
@@ -194,15 +194,15 @@ impl Running {
 
     /// Writes the status that follows, if it has changed.
     pub(super) fn publish(&self, world: &World) {
-        world.hand(|hand| {
-            let Some(mut pod) = hand.get(kinds::POD, &self.namespace, &self.name) else { return };
+        world.ctx(|ctx| {
+            let Some(mut pod) = ctx.get(kinds::POD, &self.namespace, &self.name) else { return };
             if pod["metadata"]["uid"] != self.uid.as_str() {
                 return;
             }
-            let stamp = hand.stamp();
+            let stamp = ctx.stamp();
             let state = self.lock();
             status(&mut pod, &state, &stamp, world);
-            hand.keep(pod);
+            ctx.keep(pod);
         });
     }
 }

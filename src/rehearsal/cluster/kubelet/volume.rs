@@ -20,7 +20,7 @@ const ON_EVERY_NODE: [&str; 12] =
 pub(super) async fn mount(world: &Arc<World>, pod: &Running) {
     let mut pause = SHORTEST;
     while let Some(why) = missing(world, pod) {
-        world.hand(|hand| hand.warn(&pod.pod, "kubelet", "FailedMount", &why));
+        world.ctx(|ctx| ctx.warn(&pod.pod, "kubelet", "FailedMount", &why));
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST);
     }

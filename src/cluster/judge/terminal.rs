@@ -1,4 +1,4 @@
-//! When trouble is the end: of a pod, and of what made the pod.
+//! When a problem is the end: of a pod, and of what made the pod.
 //!
 //! One broken pod of several need not be the end of its Deployment (a bad node), but it is that of a StatefulSet, which
 //! waits for it for ever. A Job counts its own failures.
@@ -10,8 +10,8 @@ use crate::cluster::blame::newest;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::health::Health;
 use crate::cluster::judge::Judge;
+use crate::cluster::judge::Problem;
 use crate::cluster::judge::Track;
-use crate::cluster::judge::Trouble;
 use crate::cluster::judge::annotation;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
@@ -22,10 +22,10 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 
 impl Judge {
-    /// Decides which troubles will not pass, and whether that is the end of the object.
+    /// Decides which problems will not pass, and whether that is the end of the object.
     ///
     /// `starting` objects are on their way, `moving` ones of them got on lately: counted by the caller, for all.
-    pub(super) fn condemn(
+    pub(super) fn mark_terminal(
         &mut self,
         index: usize,
         now: Timestamp,
@@ -36,56 +36,56 @@ impl Judge {
         let track = &self.tracks[index];
         let others_start = starting > usize::from(track.starting());
         let others_move = moving > usize::from(track.starting() && track.moved_lately(now));
-        let thrown_out =
-            track.troubles.iter().filter(|trouble| trouble.symptom.signal == Signal::ThrownOut).count();
+        let evicted =
+            track.problems.iter().filter(|problem| problem.symptom.signal == Signal::Evicted).count();
         let verdicts: Vec<bool> = track
-            .troubles
+            .problems
             .iter()
-            .map(|trouble| {
-                self.is_doomed(trouble, track, now, others_start, others_move, thrown_out, snapshot)
+            .map(|problem| {
+                self.is_terminal(problem, track, now, others_start, others_move, evicted, snapshot)
             })
             .collect();
         let track = &mut self.tracks[index];
-        for (trouble, doomed) in track.troubles.iter_mut().zip(verdicts) {
-            trouble.doomed = doomed;
+        for (problem, terminal) in track.problems.iter_mut().zip(verdicts) {
+            problem.terminal = terminal;
         }
-        for trouble in track.troubles.iter().filter(|trouble| trouble.doomed) {
-            let uid = trouble.pod.as_ref().unwrap_or(&track.subject.id);
+        for problem in track.problems.iter().filter(|problem| problem.terminal) {
+            let uid = problem.pod.as_ref().unwrap_or(&track.subject.id);
             let uid = snapshot.get(uid).map_or("", live::uid).to_owned();
-            let key = (uid, trouble.symptom.container.clone(), trouble.symptom.signal);
+            let key = (uid, problem.symptom.container.clone(), problem.symptom.signal);
             if let Some(seen) = self.seen.get_mut(&key) {
-                seen.doomed = true;
+                seen.terminal = true;
             }
         }
         let patience = self.patience(&self.tracks[index]);
         let one_look = self.dump.is_some();
         let track = &mut self.tracks[index];
-        track.doomed = track.judgement.health == Health::Failed
+        track.terminal = track.judgement.health == Health::Failed
             || (track.judgement.health == Health::Progressing
                 && aggregate(track, now, snapshot, patience, one_look));
     }
 
     #[expect(clippy::too_many_arguments, reason = "one look, told apart for the borrow checker")]
-    fn is_doomed(
+    fn is_terminal(
         &self,
-        trouble: &Trouble,
+        problem: &Problem,
         track: &Track,
         now: Timestamp,
         others_start: bool,
         others_move: bool,
-        thrown_out: usize,
+        evicted: usize,
         snapshot: &Snapshot,
     ) -> bool {
-        let symptom = &trouble.symptom;
-        let of = trouble.pod.as_ref().unwrap_or(&track.subject.id);
+        let symptom = &problem.symptom;
+        let of = problem.pod.as_ref().unwrap_or(&track.subject.id);
         let uid = snapshot.get(of).map_or("", live::uid);
         let container = symptom.container.clone().unwrap_or_default();
         let seen = self.seen.get(&(uid.to_owned(), symptom.container.clone(), symptom.signal));
-        if seen.is_some_and(|seen| seen.doomed) {
+        if seen.is_some_and(|seen| seen.terminal) {
             return true;
         }
         let patience = self.patience(track);
-        let elapsed = now.duration_since(trouble.since);
+        let elapsed = now.duration_since(problem.since);
         let restarts =
             symptom.exit.as_ref().map_or(0, |exit| self.crashes.restarts(uid, &container, exit.restarts));
         let mut times = seen.map_or(1, |seen| seen.times);
@@ -115,7 +115,7 @@ impl Judge {
             {
                 rule = grace::REFUSED_BEFORE;
             }
-            Signal::ThrownOut => times = u32::try_from(thrown_out).unwrap_or(u32::MAX),
+            Signal::Evicted => times = u32::try_from(evicted).unwrap_or(u32::MAX),
             _ => {}
         }
         if rule.is_over(patience, elapsed, restarts, times) {
@@ -168,9 +168,13 @@ fn frees_itself(track: &Track, snapshot: &Snapshot) -> bool {
 
 /// Whether the broken pods are the end of their workload.
 fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, one_look: bool) -> bool {
-    let doomed: BTreeSet<Option<&ObjectId>> =
-        track.troubles.iter().filter(|trouble| trouble.doomed).map(|trouble| trouble.pod.as_ref()).collect();
-    if doomed.contains(&None) {
+    let terminal: BTreeSet<Option<&ObjectId>> = track
+        .problems
+        .iter()
+        .filter(|problem| problem.terminal)
+        .map(|problem| problem.pod.as_ref())
+        .collect();
+    if terminal.contains(&None) {
         return true;
     }
     let Some(live) = snapshot.get(&track.subject.id) else { return false };
@@ -178,43 +182,43 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, 
         "Deployment" | "ReplicaSet" | "ReplicationController" => {}
         // A Job counts its own failures; what never starts is never counted.
         "Job" => {
-            return track.troubles.iter().any(|trouble| {
-                trouble.doomed
+            return track.problems.iter().any(|problem| {
+                problem.terminal
                     && !matches!(
-                        trouble.symptom.signal,
+                        problem.symptom.signal,
                         Signal::Crash
                             | Signal::CrashCommand
                             | Signal::OutOfMemory
                             | Signal::Completed
                             | Signal::Killed
-                            | Signal::ThrownOut
+                            | Signal::Evicted
                             | Signal::Deadline
                     )
             });
         }
-        _ => return !doomed.is_empty(),
+        _ => return !terminal.is_empty(),
     }
     let pods: Vec<&Value> =
         newest::pods(live, snapshot).into_iter().filter(|pod| !blame::pod::is_thrown_out(pod)).collect();
-    let broken = i64::try_from(doomed.len()).unwrap_or(i64::MAX);
+    let broken = i64::try_from(terminal.len()).unwrap_or(i64::MAX);
     let wanted = live::number(live, "/spec/replicas").unwrap_or(1);
     if broken == 0 {
         return false;
     }
-    let all = pods.iter().all(|pod| doomed.contains(&Some(&live::id(pod))));
+    let all = pods.iter().all(|pod| terminal.contains(&Some(&live::id(pod))));
     let tolerated = if wanted <= 1 { 0 } else { unavailable(live, wanted) };
     if all || (wanted > tolerated && broken >= wanted - tolerated) {
         return true;
     }
-    let doomed = || track.troubles.iter().filter(|trouble| trouble.doomed);
+    let terminal = || track.problems.iter().filter(|problem| problem.terminal);
     // So many restarts take the kubelet minutes: there is nothing that could still move.
-    let often = |trouble: &Trouble| {
-        trouble.symptom.exit.as_ref().is_some_and(|exit| exit.restarts >= i64::from(grace::CRASHES_AT_MOST))
+    let often = |problem: &Problem| {
+        problem.symptom.exit.as_ref().is_some_and(|exit| exit.restarts >= i64::from(grace::CRASHES_AT_MOST))
     };
-    if one_look && doomed().any(often) {
+    if one_look && terminal().any(often) {
         return true;
     }
-    let since = doomed().map(|trouble| trouble.since).min();
+    let since = terminal().map(|problem| problem.since).min();
     // One look cannot show that something moved.
     let quiet = if one_look { SignedDuration::MAX } else { now.duration_since(track.moved) };
     let elapsed = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One controller at work; nobody else works meanwhile.
-pub(super) struct Hand<'a> {
+pub(super) struct ControllerContext<'a> {
     pub(super) memory: &'a mut Memory,
     pub(super) settings: &'a Settings,
     /// What is to be looked at again, and when.
@@ -27,7 +27,7 @@ pub(super) struct Hand<'a> {
     pub(super) due: bool,
 }
 
-impl Hand<'_> {
+impl ControllerContext<'_> {
     pub(super) fn get(&self, kind: Served, namespace: &str, name: &str) -> Option<Value> {
         let key = (kind.collection.to_owned(), namespace.to_owned(), name.to_owned());
         self.memory.objects.get(&key).cloned()

@@ -1,14 +1,14 @@
 //! Asking one service until it answers: way after way, each until it is known to lead there or not.
 
 use super::Pace;
-use super::Proved;
 use super::Reach;
 use super::Said;
+use super::VerifiedUrl;
 use super::backend;
 use super::backend::Backends;
 use super::blame;
-use super::blame::Scene;
-use super::blame::Trouble;
+use super::blame::Inputs;
+use super::blame::Unreachable;
 use super::candidate::Candidate;
 use super::candidate::Way;
 use super::detour::Detour;
@@ -59,29 +59,29 @@ enum End {
     Answered(Answer, Question),
     NextWay(String),
     /// With the forward that was tried beside it.
-    Failed(Trouble, Question, Option<Forward>),
+    Failed(Unreachable, Question, Option<Forward>),
 }
 
 impl Prover<'_> {
     /// Proves all at once, and finds all that do not answer.
-    pub(super) async fn all(&self, candidates: &[Candidate]) -> Result<Vec<Proved>> {
-        let mut proved = Vec::new();
+    pub(super) async fn all(&self, candidates: &[Candidate]) -> Result<Vec<VerifiedUrl>> {
+        let mut verified = Vec::new();
         let mut findings = Vec::new();
         for result in join_all(candidates.iter().map(|candidate| self.one(candidate))).await {
             match result {
-                Ok(one) => proved.push(one),
+                Ok(one) => verified.push(one),
                 Err(finding) => findings.push(finding),
             }
         }
         if findings.is_empty() {
-            return Ok(proved);
+            return Ok(verified);
         }
         Err(Code::UrlNotAnswering
             .fault(Kind::Service, "the application does not answer as expected")
             .findings(findings))
     }
 
-    async fn one(&self, candidate: &Candidate) -> Result<Proved, Finding> {
+    async fn one(&self, candidate: &Candidate) -> Result<VerifiedUrl, Finding> {
         let item = self.run.sink.item(Step::Service, candidate.service.as_str());
         let ways = candidate.ways(self.reach);
         let mut detours = Vec::new();
@@ -105,13 +105,13 @@ impl Prover<'_> {
             };
             match self.until(&item, candidate, way, &question, &ways[index + 1..]).await {
                 End::Answered(answer, question) => {
-                    let mut proved = self.local(&item, candidate, way, question, answer, forward).await?;
+                    let mut verified = self.local(&item, candidate, way, question, answer, forward).await?;
                     let detours = detours.into_iter().map(|why| note(candidate, Code::NodeUnreachable, why));
-                    proved.notes.splice(0..0, detours.collect::<Vec<_>>());
-                    let took = proved.took.as_millis();
-                    let detail = format!("{} answered {} in {took} ms", proved.url, proved.status);
+                    verified.notes.splice(0..0, detours.collect::<Vec<_>>());
+                    let took = verified.took.as_millis();
+                    let detail = format!("{} answered {} in {took} ms", verified.url, verified.status);
                     item.finish(Outcome::Done, Some(detail));
-                    return Ok(proved);
+                    return Ok(verified);
                 }
                 End::NextWay(why) => {
                     detours.push(format!("{} {why}", question.url()));
@@ -143,12 +143,12 @@ impl Prover<'_> {
         // Ways before this one may have taken all the time.
         let deadline = self.deadline.max(Instant::now() + self.pace.settle);
         let mut pause = self.pace.pause / 16;
-        let mut same: Option<(Trouble, Instant)> = None;
+        let mut same: Option<(Unreachable, Instant)> = None;
         let mut detour = Detour::new(self, candidate, question, rest);
         loop {
             let (question, said) = say(candidate, question, self.pace).await;
             let now = Instant::now();
-            let mut lasts = |trouble: &Trouble| match &same {
+            let mut lasts = |trouble: &Unreachable| match &same {
                 Some((before, since)) if trouble.is_like(before) => now - *since,
                 _ => {
                     same = Some((trouble.clone(), now));
@@ -158,7 +158,7 @@ impl Prover<'_> {
             let trouble = match said {
                 Said::Right(answer) if candidate.may_be_unread(way, answer.status) => {
                     let why = format!("answers {}", answer.status);
-                    let trouble = Trouble::Wrong(answer.clone(), why);
+                    let trouble = Unreachable::Wrong(answer.clone(), why);
                     let waited = lasts(&trouble) >= self.pace.read;
                     if waited || Instant::now() + pause >= deadline {
                         return End::Answered(answer, question);
@@ -169,7 +169,7 @@ impl Prover<'_> {
                 Said::Unreachable(why) if !rest.is_empty() => {
                     return End::NextWay(NoAnswer::Unreachable(why).to_string());
                 }
-                Said::Unreachable(why) => Trouble::None(NoAnswer::Unreachable(why)),
+                Said::Unreachable(why) => Unreachable::None(NoAnswer::Unreachable(why)),
                 Said::Wrong(trouble) => {
                     if lasts(&trouble) >= self.pace.settle {
                         return End::Failed(trouble, question, detour.tried());
@@ -190,7 +190,7 @@ impl Prover<'_> {
         }
     }
 
-    /// Adds the address on localhost that was asked for, proved as well.
+    /// Adds the address on localhost that was asked for, verified as well.
     async fn local(
         &self,
         item: &OpenItem,
@@ -199,10 +199,10 @@ impl Prover<'_> {
         question: Question,
         answer: Answer,
         forward: Option<Opened>,
-    ) -> Result<Proved, Finding> {
+    ) -> Result<VerifiedUrl, Finding> {
         let mut notes = Vec::new();
         let mut tell = |code, message| notes.push(note(candidate, code, message));
-        let mut proved = Proved {
+        let mut verified = VerifiedUrl {
             service: candidate.service.clone(),
             url: question.url(),
             status: answer.status,
@@ -220,20 +220,20 @@ impl Prover<'_> {
             let forward = self.forward(candidate).await?;
             let local = here(candidate, forward.address());
             match self.until(item, candidate, &Way::Forward, &local, &[]).await {
-                End::Answered(_, local) => proved.local = Some(local.url()),
+                End::Answered(_, local) => verified.local = Some(local.url()),
                 End::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
                 End::Failed(trouble, local, _) => {
                     return Err(self.blame(candidate, &local, &trouble, Some(forward), Vec::new()).await);
                 }
             }
-            proved.forward = Some(forward);
+            verified.forward = Some(forward);
         }
-        if let Some(forward) = &proved.forward {
+        if let Some(forward) = &verified.forward {
             if let Some(missed) = forward.missed() {
                 let port = forward.address().port();
                 tell(Code::LocalPortTaken, format!("port {missed} is taken, so it is {port}"));
             }
-            let held = proved.local.as_ref().unwrap_or(&proved.url);
+            let held = verified.local.as_ref().unwrap_or(&verified.url);
             forward.tell(self.run, (&candidate.service, candidate.port.number), held);
             let message = match forward.key() {
                 Some(_) => format!(
@@ -250,16 +250,16 @@ impl Prover<'_> {
                 format!("the Ingress `{name}` cannot be reached from here; this URL bypasses it"),
             );
         }
-        if candidate.may_be_unread(way, proved.status) {
+        if candidate.may_be_unread(way, verified.status) {
             tell(
                 Code::UnexpectedStatus,
                 format!(
                     "the controller or the application answers {}; if that is meant, `expect = {}` under [service.{}] skips the wait",
-                    proved.status, proved.status, candidate.service
+                    verified.status, verified.status, candidate.service
                 ),
             );
         }
-        proved.unknown = unknown(candidate, &question).await;
+        verified.unknown = unknown(candidate, &question).await;
         if let Some(note) = candidate.unsaid_tls(&question) {
             tell(Code::ProtocolMismatch, note);
         }
@@ -268,8 +268,8 @@ impl Prover<'_> {
                 "its certificate was not checked; a browser warns of one that the cluster signed itself";
             tell(Code::CertificateNotChecked, message.to_owned());
         }
-        proved.notes = notes;
-        Ok(proved)
+        verified.notes = notes;
+        Ok(verified)
     }
 
     async fn forward(&self, candidate: &Candidate) -> Result<Opened, Finding> {
@@ -323,13 +323,13 @@ impl Prover<'_> {
         &self,
         candidate: &Candidate,
         question: &Question,
-        trouble: &Trouble,
+        trouble: &Unreachable,
         forward: Option<Opened>,
         detours: Vec<String>,
     ) -> Finding {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
         let pods = limit::read(pods.list(&ListParams::default().limit(500))).await;
-        let scene = Scene {
+        let inputs = Inputs {
             backends: self.backends(candidate).await,
             pods: pods.map(|list| list.items).unwrap_or_default(),
             forward: forward.as_ref().and_then(Opened::trouble),
@@ -338,7 +338,7 @@ impl Prover<'_> {
         if let Some(forward) = forward {
             forward.give_up().await;
         }
-        blame::finding(candidate, question, trouble, &scene, self.objects)
+        blame::finding(candidate, question, trouble, &inputs, self.objects)
     }
 }
 

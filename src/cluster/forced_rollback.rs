@@ -7,7 +7,7 @@ use crate::cluster::apply::Applied;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::kind;
 use crate::cluster::live;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
@@ -26,7 +26,7 @@ const SEEN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Deletes the pods that keep a StatefulSet, which was just written, from going on.
-pub async fn unstick(run: &Run, target: &Target, applied: &Applied) -> Result<()> {
+pub async fn forced_rollback(run: &Run, target: &Target, applied: &Applied) -> Result<()> {
     let sets = applied.objects.iter().filter(|object| {
         object.id.kind == "StatefulSet" && object.id.group == "apps" && object.outcome != Outcome::Unchanged
     });
@@ -40,12 +40,12 @@ pub async fn unstick(run: &Run, target: &Target, applied: &Applied) -> Result<()
 async fn free(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<()> {
     let Some(live) = seen(run, wire, set).await? else { return Ok(()) };
     let (pod, home) = (kind::core("Pod"), set.id.namespace.as_deref());
-    let pods = persist(tell(run, Step::Apply, "pods"), || wire.list(&pod, home, ""))
+    let pods = retry(tell(run, Step::Apply, "pods"), || wire.list(&pod, home, ""))
         .await
         .map_err(|failure| unreadable(failure, "cannot read the pods that hold a StatefulSet up"))?;
     for stuck in pods.iter().filter(|pod| is_stuck(pod, &live)) {
         let item = run.sink.item(Step::Apply, live::id(stuck).to_string());
-        persist(tell(run, Step::Apply, live::name(stuck)), || {
+        retry(tell(run, Step::Apply, live::name(stuck)), || {
             wire.delete(&pod, home, live::name(stuck), live::uid(stuck), Propagation::Background)
         })
         .await
@@ -60,7 +60,7 @@ async fn seen(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<Option<Valu
     let kind = Kind { resource: set.resource.clone(), namespaced: true };
     let until = tokio::time::Instant::now() + SEEN;
     loop {
-        let live = persist(tell(run, Step::Apply, &set.id.name), || {
+        let live = retry(tell(run, Step::Apply, &set.id.name), || {
             wire.get(&kind, set.id.namespace.as_deref(), &set.id.name)
         })
         .await

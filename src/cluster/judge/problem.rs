@@ -1,4 +1,4 @@
-//! What is seen of one object's trouble, put beside what was seen of it before.
+//! What is seen of one object's problem, put beside what was seen of it before.
 
 use crate::cluster::blame;
 use crate::cluster::blame::Symptom;
@@ -9,8 +9,8 @@ use crate::cluster::health::Health;
 use crate::cluster::health::Judgement;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Key;
+use crate::cluster::judge::Problem;
 use crate::cluster::judge::Seen;
-use crate::cluster::judge::Trouble;
 use crate::cluster::judge::crash::LogNeed;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
@@ -21,14 +21,14 @@ use std::collections::HashSet;
 
 impl Judge {
     /// Everything that keeps one object from getting on, as it is seen now.
-    pub(super) fn troubles(
+    pub(super) fn problems(
         &mut self,
         index: usize,
         judgement: &Judgement,
         now: Timestamp,
         snapshot: &Snapshot,
         present: &mut HashSet<Key>,
-    ) -> Vec<Trouble> {
+    ) -> Vec<Problem> {
         let id = self.tracks[index].subject.id.clone();
         let Some(live) = snapshot.get(&id) else { return Vec::new() };
         let unseen = judgement.reason == "GenerationNotObserved";
@@ -40,15 +40,15 @@ impl Judge {
         if id.kind == "PersistentVolumeClaim" {
             self.needs.classes |= snapshot.classes.is_none();
             return blame::claim::symptom(live, snapshot)
-                .map(|symptom| self.trouble(symptom, live, None, now, present))
+                .map(|symptom| self.problem(symptom, live, None, now, present))
                 .into_iter()
                 .collect();
         }
         let logs = self.look_at_runs(live, index, now, snapshot);
         self.needs.logs.extend(logs);
-        let mut troubles = Vec::new();
+        let mut problems = Vec::new();
         if let Some(symptom) = blame::creation::symptom(live, snapshot) {
-            troubles.push(self.trouble(symptom, live, None, now, present));
+            problems.push(self.problem(symptom, live, None, now, present));
         }
         let mut pods = without_leftovers(newest::pods(live, snapshot));
         // While a run watches, it is the new revision that it waits for, and that can fail.
@@ -62,10 +62,10 @@ impl Judge {
                 self.needs.nodes |= snapshot.nodes.is_none() && is_unplaced(symptom.signal) && of_nodes;
                 let holder = blame::config::holder(&symptom.message, live::namespace(pod));
                 self.needs.holders.extend(holder.filter(|holder| snapshot.get(holder).is_none()));
-                troubles.push(self.trouble(symptom, pod, Some(live::id(pod)), now, present));
+                problems.push(self.problem(symptom, pod, Some(live::id(pod)), now, present));
             }
         }
-        troubles
+        problems
     }
 
     fn look_at_runs(
@@ -76,7 +76,7 @@ impl Judge {
         snapshot: &Snapshot,
     ) -> Vec<LogNeed> {
         // Whether nothing else has just started.
-        let calm = self.restless == usize::from(self.tracks[index].has_just_started(now));
+        let calm = self.active == usize::from(self.tracks[index].has_just_started(now));
         let mut needs = Vec::new();
         for pod in newest::pods(live, snapshot) {
             for (status, purpose) in blame::pod::containers(pod) {
@@ -87,14 +87,14 @@ impl Judge {
     }
 
     /// Puts a symptom beside what was seen of it before.
-    fn trouble(
+    fn problem(
         &mut self,
         mut symptom: Symptom,
         of: &Value,
         pod: Option<ObjectId>,
         now: Timestamp,
         present: &mut HashSet<Key>,
-    ) -> Trouble {
+    ) -> Problem {
         let uid = live::uid(of).to_owned();
         self.latch(&uid, &mut symptom);
         let key = (uid, symptom.container.clone(), symptom.signal);
@@ -107,13 +107,13 @@ impl Judge {
             since,
             reason: symptom.reason.clone(),
             times: 1,
-            doomed: false,
+            terminal: false,
         });
         if seen.reason != symptom.reason {
             seen.reason.clone_from(&symptom.reason);
             seen.times += 1;
         }
-        Trouble { symptom, pod, since: seen.since, doomed: false }
+        Problem { symptom, pod, since: seen.since, terminal: false }
     }
 
     /// `ImagePullBackOff` often forgets why; the last `ErrImagePull` told. So do later runs of what ran out of memory:
@@ -132,12 +132,12 @@ impl Judge {
             return;
         }
         if symptom.signal == Signal::ImagePull && symptom.reason != "ErrImagePull" {
-            if let Some((signal, message)) = self.latched.get(&key) {
+            if let Some((signal, message)) = self.sticky.get(&key) {
                 symptom.signal = *signal;
                 symptom.message.clone_from(message);
             }
         } else if symptom.reason == "ErrImagePull" {
-            self.latched.insert(key, (symptom.signal, symptom.message.clone()));
+            self.sticky.insert(key, (symptom.signal, symptom.message.clone()));
         }
     }
 }
@@ -158,12 +158,12 @@ fn without_leftovers(pods: Vec<&Value>) -> Vec<&Value> {
 
 /// Pods of an older revision that a StatefulSet waits for: it replaces one after the other, and goes on only when the one
 /// before is ready, so a broken old pod is never replaced (Kubernetes' documentation: "Forced rollback").
-fn blocking<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
+fn blocking<'a>(workload: &'a Value, snapshot: &'a Snapshot) -> Vec<&'a Value> {
     let one_by_one = live::text(workload, "/spec/podManagementPolicy") != "Parallel";
     if live::kind(workload) != "StatefulSet" || !one_by_one {
         return Vec::new();
     }
-    around
+    snapshot
         .owned("", "Pod", live::uid(workload))
         .filter(|pod| {
             newest::is_old(workload, pod) && !live::is_terminating(pod) && !live::holds(pod, "Ready")
@@ -171,7 +171,7 @@ fn blocking<'a>(workload: &'a Value, around: &'a Snapshot) -> Vec<&'a Value> {
         .collect()
 }
 
-/// Since when an object of a dump is in trouble, as far as it says so.
+/// Since when an object of a dump has problems, as far as it says so.
 fn since(object: &Value) -> Option<Timestamp> {
     ["PodScheduled", "Initialized", "ContainersReady", "Ready"]
         .iter()

@@ -2,6 +2,7 @@
 
 use crate::docker::Address;
 use crate::event::OpenItem;
+use crate::image::builder::Builder;
 use crate::image::engine::Engine;
 use crate::image::engine::Found;
 use crate::image::graph;
@@ -9,7 +10,6 @@ use crate::image::key::Facts;
 use crate::image::registry;
 use crate::image::survey::Surveyed;
 use crate::image::tags;
-use crate::image::workshop::Workshop;
 use crate::project::name::ImageName;
 use futures::StreamExt;
 use futures::TryStreamExt;
@@ -32,7 +32,7 @@ pub(super) async fn look(engine: &Engine, names: BTreeSet<&str>) -> Result<There
     futures::stream::iter(found).buffer_unordered(at_once).try_collect().await
 }
 
-impl Workshop<'_> {
+impl Builder<'_> {
     pub(super) async fn facts(
         &self,
         image: &Surveyed,

@@ -17,9 +17,9 @@ use crate::image::Destination;
 use crate::image::Looked;
 use crate::image::budget;
 use crate::image::build;
-use crate::image::build::Made;
-use crate::image::build::Recipe;
-use crate::image::build::Unmade;
+use crate::image::build::BuildError;
+use crate::image::build::BuildOutput;
+use crate::image::build::BuildSpec;
 use crate::image::build_secrets;
 use crate::image::build_secrets::SecretStore;
 use crate::image::classic;
@@ -60,7 +60,7 @@ const AT_ONCE: usize = 4;
 
 /// The engine with everything that the builds of one run share.
 #[derive(Debug)]
-pub(crate) struct Workshop<'a> {
+pub(crate) struct Builder<'a> {
     run: &'a Run,
     project: &'a ImageOwner,
     to: &'a Destination,
@@ -78,14 +78,14 @@ pub(crate) struct Workshop<'a> {
     classic: AtomicBool,
 }
 
-impl<'a> Workshop<'a> {
+impl<'a> Builder<'a> {
     /// Connects, and looks at every base of every image, and at what they were last time, all at once.
     pub(crate) async fn open(
         run: &'a Run,
         project: &'a ImageOwner,
         to: &'a Destination,
         surveyed: &[Surveyed],
-    ) -> Result<Workshop<'a>> {
+    ) -> Result<Builder<'a>> {
         let hint = "see whether it runs: `todo doctor`";
         let engine = Engine::new(&to.builder)
             .or_fault(Code::DockerUnreachable, Kind::Image, || {
@@ -107,7 +107,7 @@ impl<'a> Workshop<'a> {
             })
             .map_err(|fault| fault.hint(hint))?;
         let platform = bases.into_iter().find_map(|base| Some(there.get(base)?.as_ref()?.platform.clone()));
-        Ok(Workshop {
+        Ok(Builder {
             run,
             project,
             to,
@@ -171,9 +171,9 @@ impl<'a> Workshop<'a> {
         let inputs = Inputs::of(image, &facts);
         let why = why(last.as_ref(), &inputs);
         item.progress(format!("building, because {}", why.join(", ")), None);
-        let recipe = self.recipe(image, needs, tags::by_key(&repository, &key), secrets);
-        let made = self.build(image, &recipe, item).await?;
-        let found = self.find(&recipe.tag).await?.ok_or_else(|| {
+        let spec = self.spec(image, needs, tags::by_key(&repository, &key), secrets);
+        let made = self.build(image, &spec, item).await?;
+        let found = self.find(&spec.tag).await?.ok_or_else(|| {
             vec![
                 Code::DockerRequestFailed
                     .error("the engine does not have the image after its build")
@@ -202,7 +202,7 @@ impl<'a> Workshop<'a> {
             outcome: Outcome::Built,
             why,
             key,
-            tag: recipe.tag,
+            tag: spec.tag,
         };
         Ok((built, detail))
     }
@@ -290,7 +290,7 @@ impl<'a> Workshop<'a> {
         Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })
     }
 
-    fn recipe(&self, image: &Surveyed, needs: &[Built], tag: String, secrets: SecretStore) -> Recipe {
+    fn spec(&self, image: &Surveyed, needs: &[Built], tag: String, secrets: SecretStore) -> BuildSpec {
         let names: BTreeMap<ImageName, String> =
             needs.iter().map(|need| (need.name.clone(), need.reference.clone())).collect();
         let dockerfile = if names.is_empty() {
@@ -301,7 +301,7 @@ impl<'a> Workshop<'a> {
         let mut shared = blake3::Hasher::new();
         shared.update(tags::repository(self.project, &image.image.name).as_bytes());
         shared.update(image.context.root.as_os_str().as_encoded_bytes());
-        Recipe {
+        BuildSpec {
             tag,
             labels: tags::labels(self.project, &image.image.name),
             args: image.image.args.clone(),
@@ -314,12 +314,17 @@ impl<'a> Workshop<'a> {
         }
     }
 
-    async fn build(&self, image: &Surveyed, recipe: &Recipe, item: &OpenItem) -> Result<Made, Vec<Finding>> {
-        let mut made = Err(Unmade::NoBuildKit);
+    async fn build(
+        &self,
+        image: &Surveyed,
+        spec: &BuildSpec,
+        item: &OpenItem,
+    ) -> Result<BuildOutput, Vec<Finding>> {
+        let mut made = Err(BuildError::NoBuildKit);
         if !self.classic.load(Ordering::Relaxed) {
-            made = build::build(&self.engine.dialer, recipe, &self.credentials, item, self.run.verbose).await;
+            made = build::build(&self.engine.dialer, spec, &self.credentials, item, self.run.verbose).await;
         }
-        if let Err(Unmade::NoBuildKit) = made {
+        if let Err(BuildError::NoBuildKit) = made {
             if !self.classic.swap(true, Ordering::Relaxed) {
                 let message = format!(
                     "the engine at {} has no BuildKit: every build sends and compares everything",
@@ -336,12 +341,12 @@ impl<'a> Workshop<'a> {
                 );
                 return Err(vec![Code::BuildkitMissing.error(message).help("use Docker 20.10 or newer")]);
             }
-            made = classic::build(&self.engine.dialer, recipe, item, self.run.verbose).await;
+            made = classic::build(&self.engine.dialer, spec, item, self.run.verbose).await;
         }
         made.map_err(|unmade| match unmade {
-            Unmade::Failed(broken) => vec![failure::finding(image, &broken)],
-            Unmade::Engine(error) => self.engine_failed(error),
-            Unmade::NoBuildKit => vec![Code::BuildkitMissing.error("the engine can build nothing")],
+            BuildError::Failed(broken) => vec![failure::finding(image, &broken)],
+            BuildError::Engine(error) => self.engine_failed(error),
+            BuildError::NoBuildKit => vec![Code::BuildkitMissing.error("the engine can build nothing")],
         })
     }
 

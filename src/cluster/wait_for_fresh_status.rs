@@ -5,7 +5,7 @@
 
 use crate::cluster::kind;
 use crate::cluster::live;
-use crate::cluster::retry::persist;
+use crate::cluster::retry::retry;
 use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
@@ -27,13 +27,13 @@ const LIMIT: Duration = Duration::from_secs(60);
 const SYSTEM: &str = "kube-system";
 
 /// Waits until no pod of the target's namespace is a memory of the time before `started`, and the cluster's own are ready.
-pub async fn awake(run: &Run, target: &Target, started: Timestamp) -> Result<()> {
+pub async fn wait_for_fresh_status(run: &Run, target: &Target, started: Timestamp) -> Result<()> {
     let wire = target.wire();
     let end = Instant::now() + LIMIT;
     let waiting = tell(run, Step::Apply, "cluster");
     let pods = async |namespace: &str| {
         let kind = kind::core("Pod");
-        let listed = persist(tell(run, Step::Apply, "cluster"), || wire.list(&kind, Some(namespace), ""));
+        let listed = retry(tell(run, Step::Apply, "cluster"), || wire.list(&kind, Some(namespace), ""));
         listed.await.map_err(|failure| unreadable(failure, "cannot list the pods"))
     };
     let asleep = async || {
