@@ -24,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
     let world = World::of_this_process()?;
     let look = Look::pick(&world, ColorFlag::Auto, world.stderr_is_terminal);
     let (tell, events) = tokio::sync::mpsc::unbounded_channel();
-    let reporter = report::start(report::pick(&world, None, false), look, false, events);
+    let reporter = report::start(report::pick(&world, None, false), look, false, None, events);
     let began = std::time::Instant::now();
     let mut url = None;
     for line in text.lines() {

@@ -119,7 +119,8 @@ fn fill(stream: impl Read, limit: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
 /// Windows PowerShell's `>` and `Out-File` write UTF-16 with a byte order mark (`about_Character_Encoding`). Without one
 /// it is not known for UTF-16.
 fn utf8(bytes: Vec<u8>) -> Vec<u8> {
-    let (unit, rest): (fn([u8; 2]) -> u16, &[u8]) = match bytes.as_slice() {
+    type Read = fn([u8; 2]) -> u16;
+    let (unit, rest): (Read, &[u8]) = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
         [0xfe, 0xff, rest @ ..] => (u16::from_be_bytes, rest),
         _ => return bytes,

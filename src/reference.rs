@@ -17,7 +17,7 @@ pub fn mistake(reference: &str) -> Option<&'static str> {
     let digest_fits =
         digest.is_none_or(|digest| digest.split_once(':').is_some_and(|(_, hex)| !hex.is_empty()));
     if path.chars().any(|char| char.is_ascii_uppercase()) {
-        Some("its name must be in small letters")
+        Some("its name must be in lower case")
     } else if !path.split('/').all(is_part) {
         Some("its name must be a-z and 0-9 in parts joined by / . _ or -")
     } else if !tag.is_none_or(is_tag) {

@@ -228,7 +228,7 @@ fn a_program_gets_one_json_line_an_event_and_nothing_else() {
     let events: Vec<serde_json::Value> =
         told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events[0]["event"], "run-started");
-    assert_eq!(events[0]["schema"], 1);
+    assert_eq!(events[0]["schema"], 2);
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["code"]), (&"run-failed".into(), &10.into()));
     assert_eq!(events.iter().filter(|event| event["event"] == "run-failed").count(), 1);
@@ -306,7 +306,12 @@ fn a_target_is_one_that_the_project_names_whatever_the_current_context() {
     }
     let stopped = place.todo(&["down", "--target", "staging", "--stop"]);
     assert_eq!(stopped.code, Some(2));
-    assert!(stopped.stderr.contains("`staging` is no minikube"), "{}", stopped.stderr);
+    assert!(
+        stopped.stderr.starts_with("todo ")
+            && stopped.stderr.contains("error[argument-invalid]: the target `staging`"),
+        "{}",
+        stopped.stderr
+    );
 }
 
 #[test]
@@ -321,7 +326,7 @@ fn a_target_without_a_registry_cannot_have_images() {
     ];
     let told = Place::new(&files).todo(&["up", "--target", "staging"]);
     assert_eq!(told.code, Some(2), "{}", told.stderr);
-    for words in ["`[target.staging]` names no registry", "deploy.toml:3:9", "add `registry = "] {
+    for words in ["error[target-without-registry]", "deploy.toml:3:9", "add `registry = "] {
         assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
     }
 }

@@ -99,18 +99,18 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
     for (resource, asked) in asked(objects, open.len()) {
         let of_node = |node: &&Value| quantity::parse(node["status"]["allocatable"][&resource].as_str()?);
         let has: i128 = open.iter().filter_map(of_node).sum();
-        let mut held: Vec<(i128, String)> = others
+        let mut taken: Vec<(i128, String)> = others
             .iter()
             .filter_map(|pod| {
                 let held = *tenants::requests(pod).get(&resource)?;
                 (held > 0).then(|| (held, format!("{}/{}", live::namespace(pod), live::name(pod))))
             })
             .collect();
-        let left = has - held.iter().map(|(held, _)| held).sum::<i128>();
+        let left = has - taken.iter().map(|(amount, _)| amount).sum::<i128>();
         if open.is_empty() || asked <= left {
             continue;
         }
-        held.sort_by_key(|(held, _)| std::cmp::Reverse(*held));
+        taken.sort_by_key(|(amount, _)| std::cmp::Reverse(*amount));
         let show = |amount: i128| quantity::show(&resource, amount);
         let told = format!(
             "the project's pods request {}, but of the {} of the cluster only {} is free",
@@ -118,10 +118,10 @@ fn short(objects: &[Object], seen: &Seen, home: &str) -> Vec<Finding> {
             show(has),
             show(left.max(0))
         );
-        let holders = held.iter().take(NAMED).map(|(held, who)| format!("{who} has {}", show(*held)));
-        let key = if resource == "cpu" { "cpus" } else { "memory" };
+        let holders = taken.iter().take(NAMED).map(|(amount, who)| format!("{who} has {}", show(*amount)));
+        let setting = if resource == "cpu" { "cpus" } else { "memory" };
         let help = format!(
-            "ask for less, stop what you do not need, or give minikube more: `{key}` under [minikube]"
+            "ask for less, stop what you do not need, or give minikube more: `{setting}` under [minikube]"
         );
         found.push(Code::ClusterCapacityLow.warning(told).evidence(holders).help(help));
     }

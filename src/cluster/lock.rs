@@ -1,6 +1,6 @@
 //! One run at a time: a Lease with an owner and an expiry.
 //!
-//! A run takes the lock with its first write ([`hold`]) and gives it back when its [`scope`] ends, however that ends; a run
+//! A run takes the lock with its first write (`hold`) and gives it back when its [`scope`] ends, however that ends; a run
 //! that has nothing to write takes none. An expired lock is taken over, so a run that was killed blocks others for at most
 //! half a minute, and runs on the same machine not at all.
 
@@ -128,12 +128,21 @@ impl Drop for Opened<'_> {
     }
 }
 
-/// Does `work`, within which [`hold`] takes the project's lock, and gives the lock back at the end, whatever ends it. Scopes
+/// Does `work`, within which `hold` takes the project's lock, and gives the lock back at the end, whatever ends it. Scopes
 /// nest: the outermost gives it back.
 ///
 /// # Errors
 /// Those of the work; [`fault::Kind::Locked`] as soon as another run takes the lock away.
-pub async fn scope<T>(target: &Target, work: impl Future<Output = fault::Result<T>>) -> fault::Result<T> {
+pub fn scope<'a, T: 'a>(
+    target: &'a Target,
+    work: impl Future<Output = fault::Result<T>> + 'a,
+) -> impl Future<Output = fault::Result<T>> + 'a {
+    // On the heap: what a scope encloses is most of a run.
+    let work = Box::pin(work);
+    async move { within(target, work).await }
+}
+
+async fn within<T>(target: &Target, work: impl Future<Output = fault::Result<T>>) -> fault::Result<T> {
     let lock = &*target.lock;
     let opened = Opened::new(lock);
     let ended = tokio::select! {

@@ -74,7 +74,9 @@ pub async fn rollout(
 ) -> Result<Rolled> {
     let step = run.sink.step(Step::Rollout);
     let unchanged = objects.iter().all(|object| object.outcome == Outcome::Unchanged);
-    if unchanged && let Some(rolled) = run.or_stopped(settled::look(target, objects, limits)).await? {
+    if unchanged
+        && let Some(rolled) = run.or_stopped(Box::pin(settled::look(target, objects, limits))).await?
+    {
         for finding in &rolled.warnings {
             run.sink.warn(finding.clone());
         }

@@ -197,7 +197,7 @@ pub fn is_secret(key: &str) -> bool {
     !told && words.iter().any(secret)
 }
 
-/// The words of a name in small letters: `llmApiKey`, `LLM_API_KEY` and `llm-api.key` have the same.
+/// The words of a name in lower case: `llmApiKey`, `LLM_API_KEY` and `llm-api.key` have the same.
 pub(super) fn words(key: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut lower = false;

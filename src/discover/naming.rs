@@ -213,9 +213,8 @@ fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> 
             let folder = compose.project(inputs.project);
             if image == Some(&one.repository) {
                 said.push((990, format!("{place} builds it under this name")));
+            // Somebody else's image is built here only under its very name.
             } else if is_public(&one.repository) {
-                // Somebody else's image is built here only under its very name.
-                continue;
             } else if image.is_some_and(|image| last(image) == short) {
                 said.push((940, format!("{place} builds it as `{}`", image.unwrap_or_default())));
             } else if [format!("{folder}-{}", service.name), format!("{folder}_{}", service.name)]

@@ -32,8 +32,14 @@ pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli:
     let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, Some(format!("as in revision {number}")));
     forced_rollback(run, target, &applied).await?;
-    rollout(run, target, &applied.objects, &limits(wait), redaction::cluster(run, target, Step::Apply))
-        .await?;
+    rollout(
+        run,
+        target,
+        &applied.objects,
+        &limits(wait),
+        Box::pin(redaction::cluster(run, target, Step::Apply)),
+    )
+    .await?;
     settle(run, target, applied).await.map(drop)
 }
 

@@ -1,8 +1,8 @@
 //! `todo up`: makes the cluster match the project, and ends with a URL that has answered.
 //!
-//! The stages of a run, each made from the one before it: [`Planned`] (every file read, nothing touched), [`Connected`] (the
-//! cluster runs and can be asked), [`build::Built`] (the images are in the nodes), [`write::Written`] (the objects differ in
-//! nothing), [`wait::Healthy`], and at last the URL. From the first write until everything is healthy the run holds the
+//! The stages of a run, each made from the one before it: `Planned` (every file read, nothing touched), `Connected` (the
+//! cluster runs and can be asked), `build::Built` (the images are in the nodes), `write::Written` (the objects differ in
+//! nothing), `wait::Healthy`, and at last the URL. From the first write until everything is healthy the run holds the
 //! project's lock.
 
 mod build;
@@ -38,10 +38,10 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let (cluster, started) = cluster(run, project).await?;
     let to = Connected::to(run, project, cluster).await?;
     let deploy = async {
-        let built = build::build(&to, planned, flags, started).await?;
+        let built = Box::pin(build::build(&to, planned, flags, started)).await?;
         let healthy = lock::scope(&to.target, async {
-            let written = write::write(&to, built, flags).await?;
-            wait::wait(&to, written, flags).await
+            let written = Box::pin(write::write(&to, built, flags)).await?;
+            Box::pin(wait::wait(&to, written, flags)).await
         });
         verify::verify(&to, healthy.await?, flags).await
     };

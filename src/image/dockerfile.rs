@@ -50,7 +50,7 @@ pub struct Dockerfile {
 /// One `FROM` and what follows it.
 #[derive(Debug, Clone)]
 pub struct Stage {
-    /// The name after `AS`, in small letters.
+    /// The name after `AS`, in lower case.
     pub name: Option<String>,
     /// What it starts from, after expansion.
     pub base: String,

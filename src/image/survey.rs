@@ -184,7 +184,7 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
     Read { image: surveyed, findings: wrong.into_iter().map(|finding| finding.about(&subject)).collect() }
 }
 
-/// Where the Dockerfile is, and its text; `dockerfile` in small letters will do, as with BuildKit.
+/// Where the Dockerfile is, and its text; `dockerfile` in lower case will do, as with BuildKit.
 fn find_dockerfile(image: &Image) -> (PathBuf, std::io::Result<Vec<u8>>) {
     let text = file::read_utf8(&image.dockerfile, file::TEXT);
     let default = image.dockerfile.file_name().is_some_and(|name| name == "Dockerfile");

@@ -203,10 +203,10 @@ pub(crate) async fn build_dependencies(
         }
         Err(error) => {
             item.finish(Outcome::Failed, None);
-            let lines: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-            let said = lines.iter().rev().find_map(|line| line.strip_prefix("Error: "));
-            let said = said.or(lines.last().copied()).unwrap_or("it says nothing").to_owned();
-            let help =
+            let output: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
+            let said = output.iter().rev().find_map(|line| line.strip_prefix("Error: "));
+            let said = said.or(output.last().copied()).unwrap_or("it says nothing").to_owned();
+            let advice =
                 if said.contains("no repository definition for") || said.contains("no cached repository") {
                     let url = said
                         .split_whitespace()
@@ -222,7 +222,7 @@ pub(crate) async fn build_dependencies(
                 "cannot build the dependencies of the chart `{shown}` ({}): {said}",
                 missing.join(", ")
             );
-            Ok(Some(Code::ChartDependencyMissing.error(told).at(place.clone()).help(help)))
+            Ok(Some(Code::ChartDependencyMissing.error(told).at(place.clone()).help(advice)))
         }
     }
 }

@@ -1,7 +1,5 @@
 //! Writing against a real API server: what only a real one does. As in `real`, the environment says which.
 
-#![expect(clippy::print_stderr, reason = "times are worth reading")]
-
 use crate::cluster::past::large;
 use crate::cluster::real::Lab;
 use crate::cluster::real::deployment;

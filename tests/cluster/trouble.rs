@@ -126,7 +126,7 @@ async fn a_slow_webhook_is_given_its_time_and_one_that_never_ends_is_given_up() 
     assert_eq!(stage.up(&[deployment(1)]).await, ["Created Deployment/web"]);
     first(&stage.api, usize::MAX, writes_web, || Answer::Slow(Duration::from_secs(3600)));
     let fault = stage.try_up(&[deployment(2)], ApplyOptions::default()).await.unwrap_err();
-    assert!(fault.findings[0].message.contains("nothing within 65 s"), "{fault:?}");
+    assert!(fault.findings[0].message.contains("timed out after 65 s"), "{fault:?}");
 }
 
 const UNANSWERED: &str = "Internal error occurred: failed calling webhook \"a.shop.io\": failed to call webhook: Post \

@@ -94,7 +94,13 @@ async fn a_program_that_ends_once_is_started_again() {
     let stage = shop(First(99, PodFault::Crash { code: 7, lines: vec!["oops".to_owned()] })).await;
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 50);
-    assert!(told.report.contains("exit code 7") && told.report.contains("| oops"), "{}", told.report);
+    assert!(
+        told.report.contains("error[crash-loop]")
+            && told.report.contains("code 7")
+            && told.report.contains("| oops"),
+        "{}",
+        told.report
+    );
 }
 
 /// One pod is thrown out.
@@ -125,7 +131,7 @@ async fn a_run_whose_lock_somebody_takes_away_stops_waiting_and_leaves_the_lock_
     };
     let (told, ()) = tokio::join!(stage.todo(&["up"]), taken);
     assert_eq!(told.code, 70, "{told:#?}");
-    assert!(told.report.contains("another run has taken the lock away"), "{}", told.report);
+    assert!(told.report.contains("error[lock-lost]"), "{}", told.report);
     assert!(told.took < Duration::from_secs(60), "{:?}", told.took);
     let lease = stage.cluster.api().get(LEASES, "shop", "todo.shop").unwrap();
     assert_eq!(lease["spec"]["holderIdentity"], "ann on another box #1");

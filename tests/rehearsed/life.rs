@@ -129,7 +129,7 @@ async fn what_fails_goes_back_to_what_ran() {
     stage.write("manifests/web.yaml", &web("nginx:0.0.0-nowhere", 2));
     let told = stage.todo(&["up", "--rollback"]).await;
     assert_eq!(told.code, 50);
-    assert!(told.report.contains("is back and healthy"), "{}", told.report);
+    assert!(told.report.contains("rolled back to revision 1"), "{}", told.report);
     let mut images: Vec<String> = pods(&stage)
         .iter()
         .filter(|pod| pod["metadata"]["deletionTimestamp"].is_null())

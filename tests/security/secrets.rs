@@ -69,12 +69,18 @@ fn a_run_tells_no_value_of_a_secret_in_any_way_of_telling() {
 #[test]
 fn a_mistake_beside_a_secret_does_not_quote_it() {
     let place = project();
-    for env in ["K0=hunter2\nhunter2\n", "K0='hunter2\n", "K0=hunter2\nK0=hunter2\n", "hun ter2=hunter2\n"] {
+    for (env, code) in [
+        ("K0=hunter2\nhunter2\n", 2),
+        ("K0='hunter2\n", 2),
+        ("hun ter2=hunter2\n", 2),
+        // A warning; then there is no Docker engine.
+        ("K0=hunter2\nK0=hunter2\n", 10),
+    ] {
         std::fs::write(place.path(".env"), env).unwrap();
         for output in ["plain", "json"] {
             let told = place.todo(&["up", "--verbose", "--output", output]);
             let all = told.stdout + &told.stderr;
-            assert_eq!(told.code, Some(2), "{all}");
+            assert_eq!(told.code, Some(code), "{all}");
             assert!(all.contains(".env") && !all.contains("hunter2") && !all.contains("ter2"), "{all}");
         }
     }

@@ -71,8 +71,11 @@ fn got(compose: &str, more: &[(&str, &str)]) -> Got {
     let files: Vec<(&str, &str)> =
         [("compose.yaml", compose), DOCKERFILE].into_iter().chain(more.iter().copied()).collect();
     let proposal = proposed(&files);
-    let parsed =
-        proposal.files.iter().filter(|(path, _)| path.ends_with(".yaml")).flat_map(|(path, text)| {
+    let parsed = proposal
+        .files
+        .iter()
+        .filter(|(path, _)| Path::new(path).extension().is_some_and(|end| end == "yaml"))
+        .flat_map(|(path, text)| {
             let (objects, wrong) = parse(text, Path::new(path));
             assert!(wrong.is_empty(), "{wrong:?}\n{text}");
             objects

@@ -1,3 +1,5 @@
+//! Scripts as evidence: which statements are read from them.
+
 use super::super::evidence::Evidence;
 use super::super::evidence::Rank;
 use super::super::evidence::read;
@@ -86,7 +88,7 @@ fn one_deployment_is_read_alike_in_every_format() {
     let helm = "helm upgrade --install web ./helm/app -n shop";
     for (path, text) in [
         ("up.sh", format!("{build}\n{helm}\n")),
-        ("Makefile", format!("NS ?= shop\nup:\n\t@docker build -t api:1 api\n\thelm upgrade --install web ./helm/app -n $(NS)\n")),
+        ("Makefile", "NS ?= shop\nup:\n\t@docker build -t api:1 api\n\thelm upgrade --install web ./helm/app -n $(NS)\n".to_owned()),
         ("justfile", "ns := \"shop\"\nup:\n    docker build -t api:1 api\n    helm upgrade --install web ./helm/app -n {{ns}}\n".to_owned()),
         ("Taskfile.yml", "version: '3'\nvars: {NS: shop}\ntasks:\n  up:\n    cmds:\n      - docker build -t api:1 api\n      - helm upgrade --install web ./helm/app -n {{.NS}}\n".to_owned()),
         ("package.json", format!("{{\"scripts\": {{\"up\": \"{build} && {helm}\"}}}}")),

@@ -1,3 +1,5 @@
+//! Command lines as they are split into calls.
+
 use super::calls;
 
 fn words(text: &str, path: &str) -> Vec<String> {

@@ -56,7 +56,7 @@ async fn finish(
     let (limits, no_hooks) = (limits(&flags.wait), flags.helm.no_hooks);
     // Helm's objects, too: the others may be waiting for them.
     let all: Vec<AppliedObject> = applied.objects.iter().chain(&released).cloned().collect();
-    rollout(run, target, &all, &limits, redaction::cluster(run, target, Step::Apply)).await?;
+    rollout(run, target, &all, &limits, Box::pin(redaction::cluster(run, target, Step::Apply))).await?;
     let changed = !applied.is_unchanged();
     let charts = charts.retire(run, target, &limits, no_hooks).await?;
     settle(run, target, applied).await?;

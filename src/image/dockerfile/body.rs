@@ -147,7 +147,7 @@ fn is_repository(source: &str, keyword: &str) -> bool {
     keyword == "ADD"
         && (source.starts_with("git@")
             || ["git://", "ssh://"].iter().any(|scheme| source.starts_with(scheme))
-            || (source.starts_with("http") && source.contains("://") && path.ends_with(".git")))
+            || (source.starts_with("http") && source.contains("://") && path.strip_suffix(".git").is_some()))
 }
 
 /// The stages or images that an instruction takes files from.

@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
             };
             let told = self.wrong.len();
             let base = self.base(base, line);
-            // Names of stages are compared in small letters (`dockerfile2llb: findStateByName`).
+            // Names of stages are compared in lower case (`dockerfile2llb: findStateByName`).
             let lower = base.to_lowercase();
             let parent = self.stages.iter().rposition(|stage| stage.name.as_ref() == Some(&lower));
             if parent.is_none() && self.wrong.len() == told {

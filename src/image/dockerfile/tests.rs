@@ -61,11 +61,11 @@ fn every_mistake_is_told_with_its_line() {
         ("FROM a\nRUN <<E\n", 2, "the here-document `E` has no end"),
         ("FROM a\nUSER", 2, "`USER` says nothing"),
         ("FROM ${A", 1, "`${A` has a `${` without its `}`"),
-        ("FROM Nginx", 1, "`FROM Nginx` names no stage, and no image: its name must be in small letters"),
+        ("FROM Nginx", 1, "`FROM Nginx` names no stage, and no image: its name must be in lower case"),
         (
             "FROM a AS Web\nCOPY --from=Wed a b",
             2,
-            "`--from=Wed` names no stage, and no image: its name must be in small letters",
+            "`--from=Wed` names no stage, and no image: its name must be in lower case",
         ),
         (
             "FROM a:b AS e\nFROM a:-1",

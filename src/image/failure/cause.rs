@@ -131,7 +131,7 @@ fn parse(image: &Surveyed, said: &str) -> Option<Cause> {
     let base = image.dockerfile.bases.iter().find(|base| base.reference == found[1]);
     let why = found.get(2).map_or("it is no reference", |why| why.as_str());
     let message = format!("`{}` names no stage and no image: {why}", &found[1]);
-    let cause = Cause::new(message, "write the name of a stage, or an image in small letters");
+    let cause = Cause::new(message, "write the name of a stage, or an image in lower case");
     Some(cause.named(Code::DockerfileInvalid).at(base.map(|base| base.line)))
 }
 

@@ -114,6 +114,7 @@ fn is_location(line: &str) -> bool {
 mod tests {
     use super::excerpt;
     use super::says_why;
+    use std::fmt::Write as _;
 
     fn shown(text: &str) -> Vec<String> {
         excerpt(&text.lines().map(str::to_owned).collect::<Vec<_>>())
@@ -179,11 +180,12 @@ mod tests {
     fn what_says_why_comes_first_and_once_and_noise_not_at_all() {
         let mut text = String::from("installing\n");
         for name in ["a", "b", "a"] {
-            text += &format!("./pages/{name}.tsx:3:1\nModule not found: Can't resolve '@/lib/{name}'\n\n");
+            let _ =
+                writeln!(text, "./pages/{name}.tsx:3:1\nModule not found: Can't resolve '@/lib/{name}'\n");
         }
         text += "Error: build failed with 2 errors:\n";
         for line in 0..30 {
-            text += &format!("    at <unknown> (./pages/x.tsx:{line}:1)\n");
+            let _ = writeln!(text, "    at <unknown> (./pages/x.tsx:{line}:1)");
         }
         text += "npm notice\nnpm notice New version!\n";
         assert_eq!(
@@ -209,7 +211,8 @@ mod tests {
 
     #[test]
     fn of_many_the_first_and_the_last_are_shown() {
-        let text: String = (0..40).map(|line| format!("error: {line}\n")).collect();
+        let lines: Vec<String> = (0..40).map(|line| format!("error: {line}")).collect();
+        let text = lines.join("\n");
         let shown = shown(&text);
         assert_eq!(shown.len(), 13);
         assert_eq!((shown[0].as_str(), shown[12].as_str()), ("error: 0", "error: 39"));

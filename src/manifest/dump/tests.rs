@@ -4,6 +4,7 @@ use super::Ending;
 use super::Part;
 use super::read;
 use serde_json::Value;
+use std::fmt::Write as _;
 
 /// The names of the entries, whether there was a list, and how it ended.
 fn parts(text: &str) -> (Vec<String>, usize, Option<Ending>) {
@@ -65,7 +66,7 @@ fn aliases_of_aliases_end_at_a_limit() {
     let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let one = format!("*a{}", level - 1);
-        text += &format!("a{level}: &a{level} [{}]\n", [one.as_str(); 10].join(", "));
+        let _ = writeln!(text, "a{level}: &a{level} [{}]", [one.as_str(); 10].join(", "));
     }
     assert!(read(&text, &mut |_| {}).is_err());
 }

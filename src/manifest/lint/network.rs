@@ -46,10 +46,9 @@ pub(super) fn node_ports(set: &Set<'_>) -> Vec<Finding> {
                 let place = first.service.place_of(&first.pointer);
                 let told = format!("the {field} {number} is taken by `{}` in {place}", first.service.id());
                 let finding = at(service, &port.pointer, Code::NodePortTaken.error(told));
-                found
-                    .push(finding.help(format!(
-                        "change one of them, or leave `{field}` out to be given one"
-                    )));
+                found.push(
+                    finding.help(format!("change one of them, or leave `{field}` out to be given one")),
+                );
             } else {
                 known.push(port);
             }

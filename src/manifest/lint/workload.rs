@@ -300,7 +300,7 @@ pub(super) fn images(set: &Set<'_>) -> Vec<Finding> {
             let pointer = format!("{}/image", container.pointer);
             let repository = bind::repository(image);
             if let Some(why) = reference::mistake(image) {
-                let told = format!("`{image}` is no image: {why}");
+                let told = format!("`{image}` is not a valid image name: {why}");
                 let finding = at(object, &pointer, Code::FieldInvalid.error(told));
                 let lower = image.to_lowercase();
                 found.push(if reference::mistake(&lower).is_none() {

@@ -38,7 +38,7 @@ fn registry(text: &str) -> Result<String, &'static str> {
     if may(&host.to_ascii_lowercase(), ".:-_[]") && path_is_well {
         Ok(text.to_owned())
     } else {
-        Err("write it as images are named: `HOST[:PORT][/PATH]`, the path in small letters")
+        Err("write it as images are named: `HOST[:PORT][/PATH]`, the path in lower case")
     }
 }
 

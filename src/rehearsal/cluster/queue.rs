@@ -19,7 +19,7 @@ pub(super) enum Controller {
     Quota,
     Deployment,
     ReplicaSet,
-    ReplicationController,
+    Replication,
     StatefulSet,
     DaemonSet,
     Job,
@@ -85,7 +85,7 @@ pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<T
             owner(object, queue);
         }
         "ReplicationController" => {
-            own(Controller::ReplicationController);
+            own(Controller::Replication);
         }
         "Secret" => {
             own(Controller::Token);
@@ -154,7 +154,7 @@ fn owner(object: &Value, queue: &mut BTreeSet<Task>) {
     let which = match owner["kind"].as_str() {
         Some("Deployment") => Controller::Deployment,
         Some("ReplicaSet") => Controller::ReplicaSet,
-        Some("ReplicationController") => Controller::ReplicationController,
+        Some("ReplicationController") => Controller::Replication,
         Some("StatefulSet") => Controller::StatefulSet,
         Some("DaemonSet") => Controller::DaemonSet,
         Some("Job") => Controller::Job,

@@ -31,7 +31,7 @@ pub(super) const SET: Of =
 
 pub(super) const CONTROLLER: Of = Of {
     kind: kinds::REPLICATION_CONTROLLER,
-    controller: Controller::ReplicationController,
+    controller: Controller::Replication,
     source: "replication-controller",
 };
 

@@ -79,7 +79,7 @@ impl World {
             Controller::Quota => quota::look(ctx, namespace, name),
             Controller::Deployment => deployment::look(ctx, namespace, name),
             Controller::ReplicaSet => replica_set::look(ctx, &replica_set::SET, namespace, name),
-            Controller::ReplicationController => {
+            Controller::Replication => {
                 replica_set::look(ctx, &replica_set::CONTROLLER, namespace, name);
             }
             Controller::Token => token::look(ctx, namespace, name),

@@ -101,33 +101,35 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             inputs.field(symptom, &[]),
             "see its log: `kubectl logs --previous`",
         ),
-        _ => {
-            let ended = match exit
-                .and_then(|exit| exit.signal)
-                .or((code > 128 && code < 160).then_some(code - 128))
-            {
-                Some(signal) => format!("was killed by signal {signal} (exit code {code})"),
-                None => format!("exited with code {code}"),
-            };
-            let advice = advice::of_log(inputs.tail);
-            let fields: &[&str] = match (symptom.signal, advice) {
-                (Signal::CrashCommand, _) => &["command", "args", "image"],
-                (_, Some(advice)) => advice.fields,
-                _ => &[],
-            };
-            let help = match (symptom.signal, advice) {
-                (Signal::CrashCommand, _) => {
-                    "its shell does not find or may not run a command: correct it, or install it in the image"
-                }
-                (_, Some(advice)) => advice.help,
-                (_, None) if inputs.tail.is_empty() => {
-                    "it exits without any output: start it by hand, `kubectl run -it`, to see more"
-                }
-                (_, None) => "the last lines of its log say why",
-            };
-            diagnosis(format!("{who} {ended}{often}"), inputs.field(symptom, fields), help)
-        }
+        _ => ended(symptom, inputs, &who, &often),
     }
+}
+
+/// A program that ended, as its exit code and the end of its log show.
+fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diagnosis {
+    let exit = symptom.exit.as_ref();
+    let code = exit.map_or(0, |exit| exit.code);
+    let ended = match exit.and_then(|exit| exit.signal).or((code > 128 && code < 160).then_some(code - 128)) {
+        Some(signal) => format!("was killed by signal {signal} (exit code {code})"),
+        None => format!("exited with code {code}"),
+    };
+    let advice = advice::of_log(inputs.tail);
+    let fields: &[&str] = match (symptom.signal, advice) {
+        (Signal::CrashCommand, _) => &["command", "args", "image"],
+        (_, Some(advice)) => advice.fields,
+        _ => &[],
+    };
+    let help = match (symptom.signal, advice) {
+        (Signal::CrashCommand, _) => {
+            "its shell does not find or may not run a command: correct it, or install it in the image"
+        }
+        (_, Some(advice)) => advice.help,
+        (_, None) if inputs.tail.is_empty() => {
+            "it exits without any output: start it by hand, `kubectl run -it`, to see more"
+        }
+        (_, None) => "the last lines of its log say why",
+    };
+    diagnosis(format!("{who} {ended}{often}"), inputs.field(symptom, fields), help)
 }
 
 fn fields(failing: &probe::Failing) -> Vec<&str> {
