@@ -53,7 +53,8 @@ pub fn opened(objects: &[Object], evidence: &Evidence) -> Option<Opened> {
         }
     }
     let inner = services.iter().filter(|service| !is_store(service)).min_by_key(|service| rank(service))?;
-    let why = "nothing is reachable from outside: `todo up` holds a forward to it".to_owned();
+    let why = "no Service is reachable from outside, so `todo up` forwards a port to it in the background"
+        .to_owned();
     Some(Opened { name: inner.name().to_owned(), why })
 }
 

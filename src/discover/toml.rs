@@ -70,7 +70,7 @@ pub fn write(proposal: &Proposal) -> String {
             let _ = writeln!(text, "[service.{}]\npath = \"/\"", key(&opened.name));
             if let Some((port, place)) = &proposal.promised {
                 let told = format!(
-                    "{place} promises http://localhost:{port}; with this line `todo up` holds it, and ends with Ctrl-C:\nlocal-port = {port}"
+                    "{place} promises http://localhost:{port}; with this line `todo up` forwards that port in the background, until `todo down`:\nlocal-port = {port}"
                 );
                 for line in told.lines() {
                     let _ = writeln!(text, "# {line}");

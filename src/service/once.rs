@@ -66,7 +66,7 @@ pub(super) async fn once(
             Said::Right(answer) => {
                 let only = || match (&asked.url, &asked.why) {
                     (Some(url), Some(why)) => format!("{url} {why}; only a forward reaches it"),
-                    _ => "only a forward reaches it: `todo up` holds one open".to_owned(),
+                    _ => "only a port-forward reaches it: `todo up` makes one".to_owned(),
                 };
                 let why = forward.is_some().then(only);
                 (Some((answer, true)), why)
