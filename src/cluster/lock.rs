@@ -97,6 +97,8 @@ impl RunLock {
         if let Some(held) = self.held.lock().await.take() {
             held.release().await;
         }
+        // A lock that was lost is no longer this run's; one that it takes next is another.
+        self.lost.send_replace(false);
     }
 
     /// Ends when another run has taken the lock.
