@@ -31,7 +31,7 @@ fn every_failure_is_named_within_seconds() {
         .failed_with(50, &["Deployment/todo-frontend", "nginx:0.0.0-nowhere", "40-frontend.yaml:"]);
     assert!(stage.since_youngest_pod() < SOON);
     let told = stage.todo(&["up", "--rollback"]);
-    told.failed_with(50, &["nginx:0.0.0-nowhere", "revision 1, the last that ran well, is back and healthy"]);
+    told.failed_with(50, &["nginx:0.0.0-nowhere", "rolled back to revision 1"]);
     assert!(!told.stderr.contains("would be pruned"), "the claim is left alone: {}", told.stderr);
     stage.edit(frontend, "image: nginx:0.0.0-nowhere", "image: todo-frontend");
 

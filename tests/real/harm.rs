@@ -30,12 +30,12 @@ fn a_container_that_crashes_again_and_again_is_green_at_no_moment() {
     stage.up();
     let manifest = stage.path("manifests/90-crash.yaml");
     std::fs::write(&manifest, CRASHES).unwrap();
-    stage.todo(&["up"]).failed_with(50, &["Deployment/crash", "exit code 3", "no database"]);
+    stage.todo(&["up"]).failed_with(50, &["Deployment/crash", "code 3", "no database"]);
     // The moments in which it runs are hit by chance: it is looked at more often than it is started.
     for pause in [0, 1, 5, 9, 13, 20] {
         std::thread::sleep(Duration::from_secs(pause));
         assert_eq!(stage.todo(&["status"]).code, Some(4));
-        stage.todo(&["up"]).failed_with(50, &["Deployment/crash", "exit code 3"]);
+        stage.todo(&["up"]).failed_with(50, &["Deployment/crash", "code 3"]);
     }
     std::fs::remove_file(&manifest).unwrap();
     stage.up();
