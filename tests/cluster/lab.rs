@@ -101,7 +101,7 @@ async fn a_lock_is_renewed_and_a_run_that_has_lost_it_stops() {
     let taken_away = async {
         let times = "jsonpath={.spec.acquireTime} {.spec.renewTime}";
         loop {
-            let lease = lab.kubectl(&["get", "lease/todo.clu-lock", "-o", times]).await;
+            let lease = lab.kubectl(&["get", "lease/todo.clu-lock", "--ignore-not-found", "-o", times]).await;
             if lease.split_once(' ').is_some_and(|(acquired, renewed)| acquired != renewed) {
                 break;
             }
