@@ -1,7 +1,8 @@
 //! `todo` brings a small application up on minikube with one command, again and again, and takes it down again.
 //!
-//! docs/architecture.md is the map of the modules, and says where to change what. Read in this order: [`project`] says what is wanted and [`manifest`] what is written, [`plan`] decides what is to be
-//! there, [`flow`] does it step by step ([`preflight`], [`minikube`], [`image`], [`cluster`], [`service`]), [`event`] is what
+//! docs/architecture.md is the map of the modules, and says where to change what.
+//!
+//! Read in this order: [`project`] says what is wanted and [`manifest`] what is written, [`plan`] decides what is to be there, [`flow`] does it step by step ([`preflight`], [`minikube`], [`image`], [`cluster`], [`service`]), [`event`] is what
 //! is told on the way, [`report`] is how that looks. [`fault`] is how it can end. [`discover`] writes what is wanted for a tree
 //! that does not say it yet (`todo init`).
 //!

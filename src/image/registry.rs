@@ -16,6 +16,7 @@ use crate::image::build::path;
 use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
 use crate::image::engine::Found;
+use crate::reference;
 use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
@@ -28,10 +29,7 @@ use std::collections::BTreeMap;
 /// The registry that a reference is of (`distribution/reference: splitDockerDomain`).
 #[must_use]
 pub fn host(reference: &str) -> &str {
-    match reference.split_once('/') {
-        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
-        _ => "docker.io",
-    }
+    reference::host(reference).unwrap_or("docker.io")
 }
 
 /// Pulls a base, telling the bytes through `item`.

@@ -36,7 +36,7 @@ use std::rc::Rc;
 pub(super) fn read(root: &Rc<Node>, compose: &mut Compose) {
     for entry in root.entries() {
         if !TOP.contains(&entry.key.as_str()) && !entry.key.starts_with("x-") {
-            let told = format!("`{}` is no key of a compose file", entry.key);
+            let told = format!("`{}` is not a key of a compose file", entry.key);
             compose.wrong.push(
                 Code::ComposeInvalid
                     .error(told)
@@ -161,7 +161,7 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
                 }
             }
             None if !known => {
-                let told = format!("`{}` is no key of a service", one.key);
+                let told = format!("`{}` is not a key of a service", one.key);
                 let help = "docker compose refuses it, too: correct or remove it";
                 compose.wrong.push(Code::ComposeInvalid.error(told).at(one.place.clone()).help(help));
             }
