@@ -11,15 +11,20 @@ struct Example {
     namespace: &'static str,
     /// The claims that `down` leaves.
     claims: usize,
+    /// What `init` asks the user to add to deploy.toml, because nothing in the tree says what is in it.
+    asked_for: Option<&'static str>,
 }
+
+/// The ConfigMap that the chart of `versioned` reads and does not have.
+const CONFIG: &str = "[config.todo-chatbot-config]\nvalues = { ENVIRONMENT = \"local\" }\n";
 
 /// The first makes the cluster, so it is the one that asks for ports on localhost, which a node is made with.
 const EXAMPLES: [Example; 5] = [
-    Example { folder: "versioned", namespace: "todo-app", claims: 0 },
-    Example { folder: "two-charts", namespace: "default", claims: 0 },
-    Example { folder: "volume", namespace: "todo-chatbot", claims: 1 },
-    Example { folder: "replicas", namespace: "default", claims: 1 },
-    Example { folder: "ingress", namespace: "todo-app", claims: 1 },
+    Example { folder: "versioned", namespace: "todo-app", claims: 0, asked_for: Some(CONFIG) },
+    Example { folder: "two-charts", namespace: "default", claims: 0, asked_for: None },
+    Example { folder: "volume", namespace: "todo-chatbot", claims: 1, asked_for: None },
+    Example { folder: "replicas", namespace: "default", claims: 1, asked_for: None },
+    Example { folder: "ingress", namespace: "todo-app", claims: 1, asked_for: None },
 ];
 
 #[test]
@@ -48,7 +53,14 @@ fn without_their_deploy_toml(stage: &Stage) {
             .output()
             .unwrap();
         assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
-        let toml = std::fs::read_to_string(stage.path(example.folder).join("deploy.toml")).unwrap();
+        let path = stage.path(example.folder).join("deploy.toml");
+        let mut toml = std::fs::read_to_string(&path).unwrap();
+        if let Some(config) = example.asked_for {
+            let name = config.lines().next().unwrap();
+            assert!(toml.contains(&format!("# {name}")), "init asks for it: {toml}");
+            toml.push_str(config);
+            std::fs::write(&path, &toml).unwrap();
+        }
         let named = toml.lines().find_map(|line| line.strip_prefix("namespace = "));
         let namespace = named.map_or("default", |named| named.trim_matches('"')).to_owned();
         let visit = Visit { stage, example, project: example.folder.to_owned(), namespace };
