@@ -54,6 +54,7 @@ pub mod run;
 pub mod service;
 mod session;
 pub mod signal;
+pub mod watch;
 pub mod world;
 
 pub use session::main;

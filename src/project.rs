@@ -7,7 +7,7 @@ pub mod check;
 pub mod clear;
 pub mod dotenv;
 pub mod file;
-mod git;
+pub(crate) mod git;
 pub mod locate;
 pub mod name;
 pub mod origin;

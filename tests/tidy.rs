@@ -83,6 +83,7 @@ fn modules_use_only_what_they_may_use() {
         ("image", sibling.clone()),
         ("cluster", sibling.clone()),
         ("service", sibling),
+        ("watch", vec!["event", "fault", "file", "project"]),
         ("report", GIVEN.to_vec()),
         ("cli", vec!["report"]),
     ]);

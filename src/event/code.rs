@@ -118,6 +118,8 @@ codes! {
     FileNotWritable = "file-not-writable",
     FileOutsideContext = "file-outside-context",
     FileUnreadable = "file-unreadable",
+    FileWatchLimit = "file-watch-limit",
+    FilesPolled = "files-polled",
     FsGroupMissing = "fs-group-missing",
     HelmFailed = "helm-failed",
     HelmHookInvalid = "helm-hook-invalid",

@@ -37,6 +37,12 @@ pub(super) fn git_folder(root: &Path) -> Option<PathBuf> {
     Some(root.join(text(&git)?.strip_prefix("gitdir:")?.trim()))
 }
 
+/// The file that git keeps while it writes the working tree that `folder` is in (`gitrepository-layout(5)`: `index`).
+pub(crate) fn index_lock(folder: &Path) -> Option<PathBuf> {
+    let root = folder.ancestors().find(|folder| folder.join(".git").exists())?;
+    Some(git_folder(root)?.join("index.lock"))
+}
+
 /// The first URL of every remote of the repository, by name, as it is written.
 pub(super) fn remotes(common: &Path) -> BTreeMap<String, String> {
     text(&common.join("config")).map(|config| remotes_in(&config)).unwrap_or_default()
