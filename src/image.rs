@@ -34,6 +34,7 @@ pub mod stat_cache;
 pub mod stored;
 pub mod survey;
 pub mod sweep;
+pub mod sync;
 pub mod tags;
 mod threads;
 pub mod warn;

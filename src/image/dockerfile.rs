@@ -45,6 +45,10 @@ pub struct Dockerfile {
     pub clones: Vec<(String, usize)>,
     /// The last `USER` of the target and the stages below it, and its line.
     pub user: Option<(String, usize)>,
+    /// The character that continues a line and takes a `$` its meaning.
+    pub escape: char,
+    /// The values of the arguments before the first stage, and of those that BuildKit gives.
+    pub globals: BTreeMap<String, String>,
 }
 
 /// One `FROM` and what follows it.
@@ -139,6 +143,8 @@ impl Dockerfile {
             agents: Vec::new(),
             clones: Vec::new(),
             user: None,
+            escape: read.escape,
+            globals: reader.globals.clone(),
         };
         let mut wrong = reader.wrong;
         if target.is_some() {

@@ -31,6 +31,12 @@ enum Matcher {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Malformed(pub &'static str);
 
+/// Whether a path matches a source of `COPY` as Go's `path/filepath.Match` has it, which is not what a `.dockerignore` means.
+pub fn go_match(pattern: &str, path: &str) -> Result<bool, Malformed> {
+    let chars = |text: &str| text.chars().collect::<Vec<char>>();
+    syntax::go_match(&chars(pattern), &chars(path))
+}
+
 const OPEN: Malformed = Malformed("has a `[` without its `]`");
 
 impl Glob {

@@ -6,15 +6,21 @@ use crate::image::glob::OPEN;
 /// What BuildKit asks first: Go's `path/filepath.Match(pattern, ".")`, for its error only. It stops at the first part
 /// between stars that does not match, so it does not see every mistake.
 pub(super) fn check(pattern: &[char]) -> Result<(), Malformed> {
-    let (mut rest, mut name): (&[char], &[char]) = (pattern, &['.']);
+    go_match(pattern, &['.']).map(drop)
+}
+
+/// Go's `path/filepath.Match`: whether all of `name` matches the pattern.
+pub(super) fn go_match(pattern: &[char], name: &[char]) -> Result<bool, Malformed> {
+    let (mut rest, mut name) = (pattern, name);
     'parts: while !rest.is_empty() {
         let (star, part, after) = next_part(rest);
         rest = after;
         if star && part.is_empty() {
-            return Ok(());
+            return Ok(!name.contains(&'/'));
         }
         let last = rest.is_empty();
-        for skipped in 0..=if star { name.len() } else { 0 } {
+        let skips = if star { name.iter().take_while(|char| **char != '/').count() } else { 0 };
+        for skipped in 0..=skips {
             match match_part(part, &name[skipped..])? {
                 Some(left) if left.is_empty() || !last => {
                     name = left;
@@ -23,9 +29,9 @@ pub(super) fn check(pattern: &[char]) -> Result<(), Malformed> {
                 _ => {}
             }
         }
-        return Ok(());
+        return Ok(false);
     }
-    Ok(())
+    Ok(name.is_empty())
 }
 
 /// `scanChunk`: whether a star comes first, what follows up to the next star outside of `[…]`, and the rest.

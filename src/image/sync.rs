@@ -1,0 +1,216 @@
+//! Whether changed files of a context may be written into running containers, because a rebuild would put the same there.
+//!
+//! Pure: Dockerfiles, contexts and facts about containers in, a decision out; nothing is read and nothing is written. A
+//! change is only synced if each rule of [`reason::Reason`] holds, because a container that differs from its image is
+//! worse than a build. Whether the process notices the new files is decided in [`process`].
+
+mod copy;
+mod difference;
+pub mod facts;
+mod layout;
+pub mod process;
+pub mod reason;
+mod trace;
+
+use crate::image::ignore::Ignore;
+use crate::image::survey::Surveyed;
+use crate::project::name::ImageName;
+use difference::Change;
+use difference::Difference;
+use facts::Facts;
+use facts::Question;
+use layout::Layout;
+use reason::Input;
+use reason::Reason;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use trace::Stop;
+use trace::Tracer;
+
+/// What is done about the changes of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// No changed file is in the image.
+    Unused,
+    /// These files equal what a rebuild would give.
+    Sync(Plan),
+    /// It is built again.
+    Rebuild(Reason),
+    /// It depends on what is in the container or in the base image: answer these, then decide again.
+    Ask(BTreeSet<Question>),
+}
+
+/// What is changed in each container of the image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Written in this order: a directory comes before what is in it.
+    pub writes: Vec<FileWrite>,
+    /// Absolute paths to remove. A directory comes after what is in it.
+    pub deletions: Vec<String>,
+}
+
+impl Plan {
+    /// How many files it writes and removes; directories do not count.
+    #[must_use]
+    pub fn files(&self) -> usize {
+        let files = self.writes.iter().filter(|write| write.kind != WriteKind::Directory);
+        files.count() + self.deletions.len()
+    }
+
+    fn bytes(&self) -> u64 {
+        let sizes = self.writes.iter().map(|write| match write.kind {
+            WriteKind::File { size, .. } => size,
+            WriteKind::Directory | WriteKind::Link(_) => 0,
+        });
+        sizes.sum()
+    }
+}
+
+/// One file, directory or link as COPY would have made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileWrite {
+    /// The path in the context.
+    pub source: String,
+    /// The absolute path in the container.
+    pub destination: String,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The permission bits.
+    pub mode: u32,
+    /// What it is.
+    pub kind: WriteKind,
+}
+
+/// What is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteKind {
+    /// The content of the file in the context.
+    File {
+        /// Bytes.
+        size: u64,
+        /// BLAKE3 of the content.
+        hash: [u8; 32],
+    },
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link(String),
+}
+
+/// More files than this are built: a rollout is not slower, and restarts the process.
+const MOST_FILES: usize = 2_000;
+/// More bytes than this are built.
+const MOST_BYTES: u64 = 20 << 20;
+
+/// Decides about each image: `before` is what the running containers were built from. An image that starts from another
+/// one of the project is built again whenever that one is affected, and so is the other.
+#[must_use]
+pub fn decide_all(
+    before: &[Surveyed],
+    now: &[Surveyed],
+    facts: &BTreeMap<ImageName, Facts>,
+) -> BTreeMap<ImageName, Decision> {
+    let unknown = Facts::default();
+    let mut decisions: BTreeMap<ImageName, Decision> = now
+        .iter()
+        .map(|image| {
+            let name = image.image.name.clone();
+            let decision = match before.iter().find(|before| before.image.name == name) {
+                Some(before) => decide(before, image, facts.get(&name).unwrap_or(&unknown)),
+                None => Decision::Rebuild(Reason::Changed(Input::Image)),
+            };
+            (name, decision)
+        })
+        .collect();
+    // As often as there are images: what starts from what is a graph without a circle, in any order.
+    for image in now.iter().flat_map(|_| now) {
+        for need in &image.needs {
+            if decisions.get(need).is_none_or(|decision| *decision != Decision::Unused) {
+                decisions.insert(
+                    image.image.name.clone(),
+                    Decision::Rebuild(Reason::Changed(Input::Base(need.to_string()))),
+                );
+                if let Some(decision @ (Decision::Sync(_) | Decision::Ask(_))) = decisions.get_mut(need) {
+                    *decision = Decision::Rebuild(Reason::Needed(image.image.name.to_string()));
+                }
+            }
+        }
+    }
+    decisions
+}
+
+/// Decides about one image.
+#[must_use]
+pub fn decide(before: &Surveyed, now: &Surveyed, facts: &Facts) -> Decision {
+    if let Some(input) = changed_input(before, now) {
+        return Decision::Rebuild(Reason::Changed(input));
+    }
+    let changes = difference::between(&before.context, &now.context);
+    if changes.is_empty() {
+        return Decision::Unused;
+    }
+    let layout = match Layout::read(&now.dockerfile, &now.image.args, facts) {
+        Ok(layout) => layout,
+        Err(reason) => return Decision::Rebuild(reason),
+    };
+    let tracer = Tracer { layout: &layout, context: &now.context, facts };
+    let (mut plan, mut questions) = (Plan::default(), BTreeSet::new());
+    for Change { path, difference } in changes {
+        match planned(&tracer, path, difference, &mut plan) {
+            Ok(()) => {}
+            Err(Stop::Reason(reason)) => return Decision::Rebuild(reason),
+            Err(Stop::Ask(asked)) => questions.extend(asked),
+        }
+    }
+    let (files, bytes) = (plan.files(), plan.bytes());
+    if !questions.is_empty() {
+        return Decision::Ask(questions);
+    }
+    if files > MOST_FILES || bytes > MOST_BYTES {
+        return Decision::Rebuild(Reason::TooMuch { files, bytes });
+    }
+    // What is in a directory is removed before it.
+    plan.deletions.reverse();
+    if plan == Plan::default() { Decision::Unused } else { Decision::Sync(plan) }
+}
+
+/// Adds to the plan what one change does to a container.
+fn planned(tracer: &Tracer<'_>, path: &str, difference: Difference<'_>, plan: &mut Plan) -> Result<(), Stop> {
+    match difference {
+        Difference::OfKind => Err(Reason::Kind(path.to_owned()).into()),
+        Difference::Removed => {
+            plan.deletions.extend(tracer.removed(path)?);
+            Ok(())
+        }
+        Difference::Written(entry) => {
+            plan.writes.extend(tracer.written(path, entry)?);
+            Ok(())
+        }
+    }
+}
+
+/// The first input other than files of the context that is not what it was.
+fn changed_input(before: &Surveyed, now: &Surveyed) -> Option<Input> {
+    let (was, is) = (&before.image, &now.image);
+    if before.dockerfile.text != now.dockerfile.text || was.dockerfile != is.dockerfile {
+        return Some(Input::Dockerfile);
+    }
+    if was.args != is.args || before.dockerfile.globals != now.dockerfile.globals {
+        return Some(Input::Arguments);
+    }
+    if was.target != is.target || was.platform != is.platform || was.context != is.context {
+        return Some(Input::Image);
+    }
+    if was.secrets != is.secrets || before.needs != now.needs {
+        return Some(Input::Image);
+    }
+    let rules = |ignore: &Ignore| -> Vec<(String, bool)> {
+        ignore.rules().iter().map(|rule| (rule.pattern.clone(), rule.exception)).collect()
+    };
+    (rules(&before.ignore) != rules(&now.ignore)).then_some(Input::IgnoreRules)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,65 @@
+//! Which entries of a context differ from those of an earlier one.
+
+use crate::image::context::Context;
+use crate::image::context::Entry;
+use crate::image::context::EntryKind;
+use crate::image::context::compare;
+use std::cmp::Ordering;
+
+/// One path that differs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Change<'a> {
+    pub(super) path: &'a str,
+    pub(super) difference: Difference<'a>,
+}
+
+/// How it differs.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Difference<'a> {
+    /// It is new, or has other content or other permissions.
+    Written(&'a EntryKind),
+    /// It is not there any more.
+    Removed,
+    /// It was a file, directory or link, and is another of these.
+    OfKind,
+}
+
+/// The differences in the order of the contexts, in which a directory comes before what is in it. Times do not count.
+pub(super) fn between<'a>(before: &'a Context, now: &'a Context) -> Vec<Change<'a>> {
+    let (mut was, mut is) = (before.entries.iter().peekable(), now.entries.iter().peekable());
+    let mut changes = Vec::new();
+    loop {
+        let order = match (was.peek(), is.peek()) {
+            (None, None) => return changes,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(was), Some(is)) => compare(&was.path, &is.path),
+        };
+        let old = if order == Ordering::Greater { None } else { was.next() };
+        let new = if order == Ordering::Less { None } else { is.next() };
+        if let Some(path) = new.or(old).map(|entry| entry.path.as_str()) {
+            changes.extend(of_one(old, new).map(|difference| Change { path, difference }));
+        }
+    }
+}
+
+fn of_one<'a>(old: Option<&'a Entry>, new: Option<&'a Entry>) -> Option<Difference<'a>> {
+    match (old.map(|old| &old.kind), new.map(|new| &new.kind)) {
+        (_, None) => Some(Difference::Removed),
+        (None, Some(new)) => Some(Difference::Written(new)),
+        (Some(old), Some(new)) if std::mem::discriminant(old) != std::mem::discriminant(new) => {
+            Some(Difference::OfKind)
+        }
+        (Some(old), Some(new)) => (!is_same(old, new)).then_some(Difference::Written(new)),
+    }
+}
+
+fn is_same(old: &EntryKind, new: &EntryKind) -> bool {
+    match (old, new) {
+        (
+            EntryKind::File { executable: was_executable, hash: was, size: was_size, .. },
+            EntryKind::File { executable, hash, size, .. },
+        ) => was == hash && was_executable == executable && was_size == size,
+        _ => old == new,
+    }
+}
