@@ -58,6 +58,8 @@ pub enum Command {
     Init(Init),
     /// Start minikube, build images, apply manifests, wait until everything is healthy, and print the URL
     Up(Up),
+    /// Bring the project up, and again after each change of its files, until Ctrl-C
+    Watch(Watch),
     /// Delete everything `up` created, except volumes and the cluster
     Down(Down),
     /// Show what is running, its health, and whether the URL answers (exit code 0 ready, 3 not deployed, 4 degraded)
@@ -180,6 +182,23 @@ pub struct Up {
     pub helm: Helm,
 }
 
+/// Flags of `watch`.
+#[derive(Debug, Clone, Args)]
+pub struct Watch {
+    /// How far it may go.
+    #[command(flatten)]
+    pub apply: Apply,
+    /// How to wait.
+    #[command(flatten)]
+    pub wait: Wait,
+    /// What to do about releases of Helm.
+    #[command(flatten)]
+    pub helm: Helm,
+    /// At the end, delete what was created, as `todo down` does; without this the application keeps running
+    #[arg(long)]
+    pub down: bool,
+}
+
 /// Flags of `up` that only charts have a use for.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct Helm {
@@ -271,7 +290,7 @@ pub struct Wait {
 }
 
 /// Flags of `down`.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Down {
     /// Also delete the volumes and their data
@@ -300,6 +319,7 @@ impl Command {
         match self {
             Command::Init(_) => "init",
             Command::Up(_) => "up",
+            Command::Watch(_) => "watch",
             Command::Down(_) => "down",
             Command::Status => "status",
             Command::Plan(_) => "plan",

@@ -224,6 +224,42 @@ pub enum EventKind {
         /// How long it took.
         took_ms: u64,
     },
+    /// A round of `todo watch` begins: the project is brought up.
+    RoundStarted {
+        /// The files that changed, relative to the folder of deploy.toml; none in the first round.
+        changed: Vec<String>,
+    },
+    /// A file changed before anything was written: the round was given up, and another begins.
+    RoundSuperseded {
+        /// How long it took.
+        took_ms: u64,
+    },
+    /// A round ended with a project that is up; files are waited for.
+    RoundFinished {
+        /// How long it took.
+        took_ms: u64,
+        /// How many files are watched.
+        files: usize,
+        /// The URL that answered, where there is one.
+        url: Option<String>,
+    },
+    /// A round failed; files are waited for. The fields are those of [`EventKind::RunFailed`].
+    RoundFailed {
+        /// How long it took.
+        took_ms: u64,
+        /// How many files are watched.
+        files: usize,
+        /// What sort of failure.
+        kind: crate::fault::Kind,
+        /// What the failure is called.
+        reason: Code,
+        /// What we were doing, then why it failed, outermost first.
+        causes: Vec<String>,
+        /// All that was found.
+        findings: Vec<Finding>,
+        /// What to do now.
+        hints: Vec<String>,
+    },
     /// The last event of a run that did what it was asked for.
     RunFinished {
         /// How long it took.

@@ -35,6 +35,7 @@ pub mod restart;
 pub mod status;
 pub mod unlock;
 pub mod up;
+pub mod watch;
 
 use crate::event::Code;
 use crate::fault::Fault;
@@ -42,8 +43,8 @@ use crate::fault::Kind;
 use crate::report::listing::Listing;
 use crate::report::status::StatusReport;
 use crate::run::Run;
+use crate::service::detached;
 use crate::service::detached::Owner;
-use crate::service::detached::watch;
 use crate::service::detached::watch::Watched;
 use crate::service::forward::Forward;
 
@@ -64,6 +65,17 @@ pub enum Answer {
     Logs(logs::Lines),
     /// Several things, and the exit code that they amount to.
     Judged(Listing, u8),
+}
+
+impl Answer {
+    /// The URL that answered.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Answer::Url(open) => Some(&open.url),
+            _ => None,
+        }
+    }
 }
 
 /// A URL, and what keeps it open.
@@ -90,7 +102,12 @@ impl Open {
     /// there is none.
     pub async fn hold(self, run: &Run) -> Option<Fault> {
         let Held { forward, watched, owner } = *self.held?;
-        let gone = watch::watch(&forward, &watched, async || reach::connect(run, &owner).await, watch::PACE);
+        let gone = detached::watch::watch(
+            &forward,
+            &watched,
+            async || reach::connect(run, &owner).await,
+            detached::watch::PACE,
+        );
         tokio::select! {
             gone = gone => Some(
                 Code::PortForwardEnded.fault(Kind::Service, gone.to_string())

@@ -23,6 +23,7 @@ pub mod yaml;
 mod given;
 mod glob;
 mod identity;
+pub mod inputs;
 mod kustomize;
 mod quantity;
 mod scalar;

@@ -62,6 +62,15 @@ pub struct Project {
 }
 
 impl Project {
+    /// The files that it is read from: deploy.toml, and those with the values of its Secrets and ConfigMaps.
+    #[must_use]
+    pub fn inputs(&self) -> Vec<PathBuf> {
+        let env_files = self.secrets.iter().filter_map(|secret| secret.env_file.clone());
+        let files = self.secrets.iter().flat_map(|secret| secret.files.values().cloned());
+        let configs = self.configs.iter().filter_map(|config| config.file.clone());
+        std::iter::once(self.file.clone()).chain(env_files).chain(files).chain(configs).collect()
+    }
+
     /// Whose its images are.
     #[must_use]
     pub fn image_owner(&self) -> ImageOwner {

@@ -134,6 +134,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             | Command::Restart(_)
             | Command::Open
             | Command::Forward(_)
+            | Command::Watch(_)
     );
     let silent = mode == Mode::Json && !told;
     let folder = locate(&world, global.file.as_deref()).ok().and_then(|file| Some(file.parent()?.to_owned()));
@@ -229,6 +230,10 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     });
     let ended = match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
+        Command::Watch(flags) => {
+            let load = || self::project(run, cli);
+            Box::pin(flow::watch::watch(run, Arc::clone(&project), flags, &load)).await
+        }
         Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
         Command::Down(flags) => Box::pin(flow::down::down(run, &project, flags)).await,
         Command::Status => flow::status::status(run, &project).await,
@@ -312,13 +317,6 @@ impl Answer {
             Answer::Nothing | Answer::Url(_) | Answer::Listing(_) | Answer::Text(_) | Answer::Logs(_) => 0,
             Answer::Judged(_, code) => *code,
             Answer::Status(report) => report.verdict.exit_code(),
-        }
-    }
-
-    fn url(&self) -> Option<&str> {
-        match self {
-            Answer::Url(open) => Some(&open.url),
-            _ => None,
         }
     }
 

@@ -47,6 +47,7 @@ mod rehearsed {
     mod neighbours;
     mod rollouts;
     pub(crate) mod stage;
+    mod watch;
 }
 mod licences;
 mod rehearse;

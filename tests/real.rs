@@ -28,3 +28,4 @@ pub(crate) mod reports;
 mod rollouts;
 mod stage;
 mod trials;
+mod watch;

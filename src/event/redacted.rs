@@ -14,6 +14,8 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
         | EventKind::StepStarted { .. }
         | EventKind::StepFailed { .. }
         | EventKind::Forwarded { .. }
+        | EventKind::RoundSuperseded { .. }
+        | EventKind::RoundFinished { .. }
         | EventKind::RunFinished { .. } => {}
         EventKind::ItemStarted { item, .. } => ours(item),
         EventKind::Progress { item, doing, .. } => {
@@ -36,7 +38,9 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
         EventKind::StepFinished { detail, .. } => {
             detail.as_mut().map(ours);
         }
-        EventKind::RunFailed { causes, findings, hints, .. } => {
+        EventKind::RoundStarted { changed } => changed.iter_mut().for_each(ours),
+        EventKind::RunFailed { causes, findings, hints, .. }
+        | EventKind::RoundFailed { causes, findings, hints, .. } => {
             causes.iter_mut().chain(hints).for_each(ours);
             for found in findings {
                 finding(redactor, found);

@@ -5,10 +5,10 @@
 //! nothing), `wait::Healthy`, and at last the URL. From the first write until everything is healthy the run holds the
 //! project's lock.
 
-mod build;
+pub(super) mod build;
 pub(crate) mod verify;
-mod wait;
-mod write;
+pub(super) mod wait;
+pub(super) mod write;
 
 use crate::cli;
 use crate::cluster::apply::ApplyOptions;
@@ -49,7 +49,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
 }
 
 /// Everything of this machine and of the project's files, before anything outside is touched.
-async fn plan(run: &Run, project: &Arc<Project>) -> Result<Planned> {
+pub(super) async fn plan(run: &Run, project: &Arc<Project>) -> Result<Planned> {
     let step = run.sink.step(Step::Preflight);
     let planned = gather(run, project).await?;
     for finding in preflight::preflight(run, project, project.elsewhere.as_ref()).await?.findings {
@@ -63,7 +63,7 @@ async fn plan(run: &Run, project: &Arc<Project>) -> Result<Planned> {
 
 /// The cluster: the `[target]` that was named, or the project's minikube, started or repaired where it has to be. With it
 /// comes when it was started, if that was in this run.
-async fn cluster(run: &Run, project: &Project) -> Result<(ClusterHandle, Option<Timestamp>)> {
+pub(super) async fn cluster(run: &Run, project: &Project) -> Result<(ClusterHandle, Option<Timestamp>)> {
     if let Some(other) = &project.elsewhere {
         return Ok((ClusterHandle::of_target(run, other)?, None));
     }

@@ -20,6 +20,7 @@ use crate::image::graph::needed;
 use crate::image::ignore::Ignore;
 use crate::image::stat_cache::StatCache;
 use crate::image::warn::warnings;
+use crate::project::BuildSecret;
 use crate::project::Image;
 use crate::project::Project;
 use crate::project::name::ImageName;
@@ -68,6 +69,34 @@ impl Surveyed {
     /// The ignore file, for a sentence.
     pub(crate) fn ignore_file(&self) -> std::path::Display<'_> {
         self.ignore_path.display()
+    }
+}
+
+/// What is read of one image, whether or not it can be read now.
+#[derive(Debug)]
+pub struct Inputs {
+    /// Its context.
+    pub context: PathBuf,
+    /// What of the context is left out; nothing, where the rules cannot be read.
+    pub ignore: Ignore,
+    /// Files that decide, wherever they are: the Dockerfile, the ignore files, build secrets. Not all of them exist.
+    pub files: Vec<PathBuf>,
+}
+
+/// What [`survey`] reads of an image.
+#[must_use]
+pub fn inputs(image: &Image) -> Inputs {
+    let (dockerfile, _) = find_dockerfile(image);
+    let secrets = image.secrets.values().filter_map(|secret| match secret {
+        BuildSecret::File(path) => Some(path.clone()),
+        BuildSecret::Env(_) => None,
+    });
+    let rules = [ignore_beside(&dockerfile), image.context.join(IGNORE)];
+    let (_, ignore) = find_ignore(image, &dockerfile);
+    Inputs {
+        context: image.context.clone(),
+        ignore: ignore.unwrap_or_default(),
+        files: secrets.chain(rules).chain([image.dockerfile.clone(), dockerfile]).collect(),
     }
 }
 
@@ -197,15 +226,23 @@ fn find_dockerfile(image: &Image) -> (PathBuf, std::io::Result<Vec<u8>>) {
     (image.dockerfile.clone(), text)
 }
 
+/// The ignore file of a context.
+const IGNORE: &str = ".dockerignore";
+
+/// The ignore file of one Dockerfile.
+fn ignore_beside(dockerfile: &Path) -> PathBuf {
+    let mut beside = dockerfile.as_os_str().to_owned();
+    beside.push(IGNORE);
+    beside.into()
+}
+
 /// The rules beside the Dockerfile replace those of the context.
 fn find_ignore(
     image: &Image,
     dockerfile: &Path,
 ) -> (PathBuf, std::result::Result<Ignore, findings::BadIgnore>) {
-    let mut beside = dockerfile.as_os_str().to_owned();
-    beside.push(".dockerignore");
-    let beside = PathBuf::from(beside);
-    let path = if beside.is_file() { beside } else { image.context.join(".dockerignore") };
+    let beside = ignore_beside(dockerfile);
+    let path = if beside.is_file() { beside } else { image.context.join(IGNORE) };
     let ignore = match file::read_utf8(&path, file::TEXT) {
         Ok(text) => Ignore::parse(&text).map_err(findings::BadIgnore::Rules),
         // BuildKit reads no rules out of a folder of that name, or out of nothing.

@@ -151,6 +151,18 @@ pub fn missing(chart: &Path) -> Vec<String> {
         .collect()
 }
 
+/// The folders of the chart's dependencies that `Chart.yaml` names by `file://`.
+#[must_use]
+pub(crate) fn local_dependencies(chart: &Path) -> Vec<PathBuf> {
+    let text = file::read_text(&chart.join("Chart.yaml"), file::TEXT).unwrap_or_default();
+    let documents = yaml::documents(&text, Path::new("Chart.yaml")).0;
+    let dependencies =
+        documents.iter().filter_map(|document| document.value["dependencies"].as_array()).flatten();
+    let sources =
+        dependencies.filter_map(|dependency| dependency["repository"].as_str()?.strip_prefix("file://"));
+    sources.map(|source| chart.join(source)).collect()
+}
+
 /// The folder or archive that a dependency lies in.
 fn vendored(chart: &Path, name: &str) -> Option<PathBuf> {
     let folder = chart.join("charts").join(name);

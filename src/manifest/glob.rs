@@ -14,16 +14,41 @@ pub(crate) fn is_glob(path: &Path) -> bool {
 
 /// The files that `pattern`, an absolute path, means; in lexical order.
 pub(crate) fn expand(pattern: &Path) -> std::io::Result<BTreeSet<PathBuf>> {
+    let (base, parts) = split(pattern);
+    let mut found = BTreeSet::new();
+    walk(&base, &parts, &mut found)?;
+    Ok(found)
+}
+
+/// The folder that a pattern begins in, and its parts below that.
+pub(crate) fn split(pattern: &Path) -> (PathBuf, Vec<String>) {
     let wild = |part: &std::path::Component<'_>| part.as_os_str().to_string_lossy().contains(['*', '?']);
     let base: PathBuf = pattern.components().take_while(|part| !wild(part)).collect();
-    let parts: Vec<String> = pattern
+    let parts = pattern
         .components()
         .skip_while(|part| !wild(part))
         .map(|part| part.as_os_str().to_string_lossy().into_owned())
         .collect();
-    let mut found = BTreeSet::new();
-    walk(&base, &parts, &mut found)?;
-    Ok(found)
+    (base, parts)
+}
+
+/// Whether [`expand`] finds a file at `path`, whose parts are relative to the pattern's base.
+pub(crate) fn fits(pattern: &[String], path: &[&str]) -> bool {
+    let (Some((first, rest)), Some((name, below))) = (pattern.split_first(), path.split_first()) else {
+        return pattern.is_empty() && path.is_empty();
+    };
+    if first != "**" {
+        return matches(first, name) && fits(rest, below);
+    }
+    let is_last = rest.is_empty() && below.is_empty() && !name.starts_with('.');
+    is_last
+        || !rest.is_empty() && fits(rest, path)
+        || !below.is_empty() && is_entered(name) && fits(pattern, below)
+}
+
+/// Whether `**` stands for a folder of this name.
+pub(crate) fn is_entered(name: &str) -> bool {
+    !name.starts_with('.') && name != "node_modules"
 }
 
 /// The files in `folder` and in its folders, in order. Links are followed, as Helm does; each folder is entered once, so
@@ -59,8 +84,7 @@ fn walk(folder: &Path, parts: &[String], found: &mut BTreeSet<PathBuf>) -> std::
         let (name, path) = (entry.file_name(), entry.path());
         let name = name.to_string_lossy();
         if first == "**" {
-            let enter = entry.file_type()?.is_dir() && !name.starts_with('.') && name != "node_modules";
-            if enter {
+            if entry.file_type()?.is_dir() && is_entered(&name) {
                 walk(&path, parts, found)?;
             } else if rest.is_empty() && path.is_file() && !name.starts_with('.') {
                 found.insert(path);
@@ -106,7 +130,28 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::expand;
+    use super::fits;
     use super::matches;
+
+    #[test]
+    fn what_fits_is_what_would_be_found() {
+        let table = [
+            ("*.yaml", "a.yaml", true),
+            ("*.yaml", "b/a.yaml", false),
+            ("**/*.yaml", "a.yaml", true),
+            ("**/*.yaml", "b/c/a.yaml", true),
+            ("**/*.yaml", "node_modules/a.yaml", false),
+            ("**/*.yaml", "b/.c/a.yaml", false),
+            ("**", "b/a", true),
+            ("**", "b/.a", false),
+            ("b/*/c?.yml", "b/x/c1.yml", true),
+            ("b/*/c?.yml", "b/c1.yml", false),
+        ];
+        for (pattern, path, expected) in table {
+            let pattern: Vec<String> = pattern.split('/').map(str::to_owned).collect();
+            assert_eq!(fits(&pattern, &path.split('/').collect::<Vec<_>>()), expected, "{pattern:?} {path}");
+        }
+    }
 
     #[test]
     fn parts_match_as_in_a_shell() {

@@ -184,6 +184,11 @@ fn is_manifest(file: &Path) -> bool {
     file.extension().and_then(|ending| ending.to_str()).is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
+/// As [`is_manifest`], by the file's name.
+pub(crate) fn is_manifest_name(name: &str) -> bool {
+    is_manifest(Path::new(name))
+}
+
 fn is_hidden(file: &Path) -> bool {
     file.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }

@@ -7,6 +7,7 @@
 use super::Renderer;
 use super::fault;
 use super::fault::Page;
+use super::fold::Idle;
 use super::fold::ItemState;
 use super::fold::Now;
 use super::fold::StepState;
@@ -20,8 +21,10 @@ use super::style::columns;
 use super::style::wrap;
 use super::words;
 use crate::event::Amount;
+use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
+use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
@@ -57,6 +60,7 @@ pub(super) struct Bars {
     live: Option<ProgressBar>,
     size: Size,
     drawn_ms: u64,
+    drawn_size: (usize, usize),
 }
 
 impl Bars {
@@ -91,6 +95,7 @@ impl Bars {
             live: None,
             size,
             drawn_ms: 0,
+            drawn_size: (0, 0),
         }
     }
 
@@ -104,6 +109,7 @@ impl Bars {
 
     fn draw(&mut self, now: u64) {
         let (width, height) = (self.size)();
+        self.drawn_size = (width, height);
         let lines = frame(&self.story, self.look, now, width, height);
         if lines.is_empty() {
             self.clear();
@@ -149,6 +155,11 @@ impl Renderer for Bars {
 
     fn tick(&mut self, now_ms: u64) {
         let due = now_ms >= FIRST && now_ms.saturating_sub(self.drawn_ms) >= FRAME;
+        // Nothing moves while files are waited for.
+        let stands = |since: u64| self.drawn_ms > since && self.drawn_size == (self.size)();
+        if self.story.idle.as_ref().is_some_and(|idle| stands(idle.at_ms)) {
+            return;
+        }
         if due && self.story.end.is_none() {
             self.draw(now_ms);
         }
@@ -168,6 +179,22 @@ fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<Strin
             wrap(&look.paint(Tone::Quiet, words::REHEARSAL), Some(width))
         }
         EventKind::Warned { finding } => fault::finding(page, finding),
+        EventKind::RoundStarted { changed } if !changed.is_empty() => {
+            let label = look.paint(Tone::Strong, "changed");
+            vec![look.fit(&format!("{label}  {}", clean(&words::changed(changed))), width)]
+        }
+        EventKind::RoundSuperseded { .. } => wrap(&look.paint(Tone::Quiet, words::SUPERSEDED), Some(width)),
+        EventKind::RoundFinished { took_ms, url, .. } => {
+            let text = look.paint(Tone::Strong, &words::closing(story).unwrap_or_default());
+            let (url, took) = (url.as_deref().unwrap_or_default(), words::duration(*took_ms));
+            let parts = [text.as_str(), url, &look.paint(Tone::Quiet, &took)];
+            let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            // The URL is copied: it is not cut.
+            vec![format!("{} {}", look.sign(Sign::Good), parts.join("  "))]
+        }
+        EventKind::RoundFailed { kind, reason, causes, findings, hints, .. } => {
+            failure(story, page, width, (*kind, *reason), causes, findings, hints)
+        }
         EventKind::StepFinished { step, .. } => {
             story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()
         }
@@ -180,15 +207,39 @@ fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<Strin
             .into_iter()
             .collect(),
         EventKind::RunFailed { kind, reason, causes, findings, hints, .. } => {
-            let mut lines = failed_lines(story, *kind, look, width);
-            if !findings.is_empty() && !lines.is_empty() {
-                lines.push(String::new());
-            }
-            lines.extend(fault::lines(page, *reason, causes, findings, hints));
-            lines
+            failure(story, page, width, (*kind, *reason), causes, findings, hints)
         }
         _ => Vec::new(),
     }
+}
+
+/// The steps that failed, and why.
+fn failure(
+    story: &Story,
+    page: Page<'_>,
+    width: usize,
+    (kind, reason): (Kind, Code),
+    causes: &[String],
+    findings: &[Finding],
+    hints: &[String],
+) -> Vec<String> {
+    let mut lines = failed_lines(story, kind, page.look, width);
+    if !findings.is_empty() && !lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines.extend(fault::lines(page, reason, causes, findings, hints));
+    lines
+}
+
+/// `watching 312 files · main.py: 2.1 s · Ctrl-C ends`: the line that stays between two rounds of `todo watch`.
+fn waiting(story: &Story, idle: &Idle, look: Look, width: usize) -> String {
+    let last = (!story.changed.is_empty()).then(|| {
+        let how = if idle.failed { "failed".to_owned() } else { words::duration(idle.took_ms) };
+        format!("{}: {how}", clean(&words::changed(&story.changed)))
+    });
+    let parts = [Some(words::watching(idle.files)), last, Some("Ctrl-C ends".to_owned())];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    look.fit(&look.paint(Tone::Quiet, &parts.join(if look.unicode { " · " } else { ", " })), width)
 }
 
 /// `✓ images    2 built, 1 unchanged  3.4 s`, or nothing for a step that only looked.
@@ -238,6 +289,9 @@ fn failed_lines(story: &Story, kind: Kind, look: Look, width: usize) -> Vec<Stri
 fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Vec<String> {
     // The last column stays free: some terminals wrap when it is written.
     let width = width.saturating_sub(1).max(10);
+    if let Some(idle) = &story.idle {
+        return vec![waiting(story, idle, look, width)];
+    }
     let steps: Vec<&StepState> =
         story.running().filter(|state| now.saturating_sub(state.began_ms) >= FIRST).collect();
     let room = LIVE.min(height.saturating_sub(2)).saturating_sub(steps.len());

@@ -20,8 +20,27 @@ pub struct Story {
     pub warnings: Vec<Finding>,
     /// When the newest event happened, in milliseconds since the run began.
     pub at_ms: u64,
+    /// The files whose change began the newest round of `todo watch`.
+    pub changed: Vec<String>,
+    /// How the newest round of `todo watch` ended, while files are waited for.
+    pub idle: Option<Idle>,
     /// How the run ended.
     pub end: Option<End>,
+}
+
+/// `todo watch` between two rounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idle {
+    /// Since when.
+    pub at_ms: u64,
+    /// How long the round took.
+    pub took_ms: u64,
+    /// How many files are watched.
+    pub files: usize,
+    /// The URL that answered.
+    pub url: Option<String>,
+    /// Whether the round failed.
+    pub failed: bool,
 }
 
 /// What the run was asked for.
@@ -165,6 +184,20 @@ impl Story {
             EventKind::StepFailed { step, took_ms } => {
                 self.step(*step, at).end =
                     Some(Ended { outcome: Outcome::Failed, took_ms: *took_ms, detail: None });
+            }
+            EventKind::RoundStarted { changed } => {
+                self.steps.clear();
+                self.idle = None;
+                self.changed.clone_from(changed);
+            }
+            EventKind::RoundSuperseded { .. } => {}
+            EventKind::RoundFinished { took_ms, files, url } => {
+                let (took_ms, files, url) = (*took_ms, *files, url.clone());
+                self.idle = Some(Idle { at_ms: at, took_ms, files, url, failed: false });
+            }
+            EventKind::RoundFailed { took_ms, files, .. } => {
+                let (took_ms, files) = (*took_ms, *files);
+                self.idle = Some(Idle { at_ms: at, took_ms, files, url: None, failed: true });
             }
             EventKind::RunFinished { took_ms, code, url } => {
                 self.end = Some(End { took_ms: *took_ms, code: *code, failed: false, url: url.clone() });
@@ -407,6 +440,17 @@ mod tests {
             ]);
             assert_eq!(story.summary().unchanged, unchanged, "{step:?} {step_outcome:?}");
         }
+    }
+
+    #[test]
+    fn a_round_begins_without_the_steps_of_the_one_before_and_ends_with_a_wait() {
+        let started = |changed: &str| EventKind::RoundStarted { changed: vec![changed.to_owned()] };
+        let ended = EventKind::RoundFinished { took_ms: 7, files: 3, url: None };
+        let story = told([started("a"), finished(Step::Apply, "x", Outcome::Created), ended.clone()]);
+        assert_eq!(story.idle.as_ref().map(|idle| (idle.files, idle.failed)), Some((3, false)));
+        assert_eq!(story.steps.len(), 1);
+        let story = told([started("a"), finished(Step::Apply, "x", Outcome::Created), ended, started("b")]);
+        assert_eq!((story.steps.len(), story.idle, story.changed), (0, None, vec!["b".to_owned()]));
     }
 
     #[test]

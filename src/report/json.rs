@@ -20,6 +20,10 @@
 //! | `item-finished` | `step`, `item`, `outcome`, `took_ms`, `detail`? |
 //! | `step-finished` | `step`, `took_ms`, `outcome`, `detail`? |
 //! | `step-failed` | `step`, `took_ms` |
+//! | `round-started` | `changed`: the files whose change begins this round of `todo watch`, relative to the directory of deploy.toml; empty for the first round |
+//! | `round-superseded` | `took_ms`: files changed before anything was written, so this round was given up; `round-started` follows |
+//! | `round-finished` | `took_ms`, `files`: how many are watched, `url`? |
+//! | `round-failed` | `took_ms`, `files`, `kind`, `reason`, `causes`, `findings`, `hints`: the run continues with the next change |
 //! | `run-finished` | `took_ms`, `code`, `url`? |
 //! | `run-failed` | `took_ms`, `kind`, `reason`, `code`, `causes`, `findings`, `hints` |
 //!
@@ -156,12 +160,16 @@ mod tests {
             EventKind::ItemFinished { .. } => "item-finished",
             EventKind::StepFinished { .. } => "step-finished",
             EventKind::StepFailed { .. } => "step-failed",
+            EventKind::RoundStarted { .. } => "round-started",
+            EventKind::RoundSuperseded { .. } => "round-superseded",
+            EventKind::RoundFinished { .. } => "round-finished",
+            EventKind::RoundFailed { .. } => "round-failed",
             EventKind::RunFinished { .. } => "run-finished",
             EventKind::RunFailed { .. } => "run-failed",
         }
     }
 
-    const NAMES: usize = 13;
+    const NAMES: usize = 17;
 
     fn samples() -> Vec<EventKind> {
         let finding = Code::ImageTagMutable
@@ -210,6 +218,22 @@ mod tests {
             },
             EventKind::StepFinished { step, took_ms: 8_200, outcome: Outcome::Done, detail: None },
             EventKind::StepFailed { step: Step::Rollout, took_ms: 5_000 },
+            EventKind::RoundStarted { changed: vec!["web/main.py".to_owned()] },
+            EventKind::RoundSuperseded { took_ms: 120 },
+            EventKind::RoundFinished {
+                took_ms: 2_100,
+                files: 312,
+                url: Some("http://192.168.49.2:30080/".to_owned()),
+            },
+            EventKind::RoundFailed {
+                took_ms: 900,
+                files: 312,
+                kind: Kind::Rollout,
+                reason: Code::CrashLoop,
+                causes: vec!["cannot roll out todo-chatbot".to_owned()],
+                findings: vec![finding.clone()],
+                hints: Vec::new(),
+            },
             EventKind::RunFinished {
                 took_ms: 9_000,
                 code: 0,

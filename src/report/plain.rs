@@ -122,6 +122,25 @@ impl<W: Write> Plain<W> {
                     self.say(*step, at, &format!("{}: {}", clean(&name), clean(&detail)));
                 }
             }
+            EventKind::RoundStarted { changed } => {
+                self.told.clear();
+                if !changed.is_empty() {
+                    self.line(&format!("changed: {}", clean(&words::changed(changed))));
+                }
+            }
+            EventKind::RoundSuperseded { .. } => self.line(words::SUPERSEDED),
+            EventKind::RoundFinished { took_ms, files, url } => {
+                let text = words::closing(&self.story).unwrap_or_default();
+                self.line(&with(text, url.as_deref(), *took_ms, 0));
+                self.line(&words::watching(*files));
+            }
+            EventKind::RoundFailed { kind, reason, causes, findings, hints, files, .. } => {
+                self.failed_steps(*kind, at);
+                for line in fault::lines(self.page(), *reason, causes, findings, hints) {
+                    self.line(&line);
+                }
+                self.line(&words::watching(*files));
+            }
             EventKind::RunFinished { took_ms, .. } => {
                 if let Some(text) = words::closing(&self.story) {
                     self.line(&with(text, None, *took_ms, 0));

@@ -174,8 +174,12 @@ pub fn closing(story: &Story) -> Option<String> {
     let name = &opening.project;
     let unchanged = story.unchanged();
     match opening.command.as_str() {
-        "up" if unchanged => Some(format!("{name} is up to date")),
-        "up" => Some(format!("{name} is up")),
+        "watch" if story.newest(Step::Remove).is_some() => Some(format!("{name} is down")),
+        "watch" if story.end.is_some() => {
+            Some("stopped watching; what is deployed stays, `todo down` deletes it".to_owned())
+        }
+        "up" | "watch" if unchanged => Some(format!("{name} is up to date")),
+        "up" | "watch" => Some(format!("{name} is up")),
         "rehearse" => Some(format!("{name} would be up; nothing was started, built or changed")),
         "down" if unchanged => Some(format!("{name} is down, nothing to remove")),
         "down" => Some(format!("{name} is down")),
@@ -184,16 +188,42 @@ pub fn closing(story: &Story) -> Option<String> {
     }
 }
 
+/// The files that changed: `main.py`, `a.py, b.py and 998 more`.
+#[must_use]
+pub fn changed(files: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named = files[..files.len().min(NAMED)].join(", ");
+    if files.len() > NAMED { format!("{named} and {} more", files.len() - NAMED) } else { named }
+}
+
+/// What `todo watch` waits for.
+#[must_use]
+pub fn watching(files: usize) -> String {
+    format!("watching {files} {}", if files == 1 { "file" } else { "files" })
+}
+
+/// What is told when a round of `todo watch` is given up.
+pub const SUPERSEDED: &str = "files changed before anything was written; starting again";
+
 #[cfg(test)]
 mod tests {
     use super::age;
     use super::amount;
+    use super::changed;
     use super::duration;
     use super::elapsed;
     use super::size;
     use crate::event::Amount;
     use crate::event::Step;
     use crate::event::Unit;
+
+    #[test]
+    fn of_many_files_a_few_are_named() {
+        let files = |count: usize| (0..count).map(|number| format!("f{number}")).collect::<Vec<_>>();
+        for (count, text) in [(0, ""), (1, "f0"), (3, "f0, f1, f2"), (5, "f0, f1, f2 and 2 more")] {
+            assert_eq!(changed(&files(count)), text);
+        }
+    }
 
     #[test]
     fn durations_are_rounded_once_and_carry_over() {

@@ -30,19 +30,19 @@ const BUILDING: Duration = Duration::from_millis(300);
 
 /// A project whose images are in the nodes.
 #[derive(Debug)]
-pub(super) struct Built {
-    pub(super) plan: Plan,
-    pub(super) images: Vec<image::Built>,
+pub(in crate::flow) struct Built {
+    pub(in crate::flow) plan: Plan,
+    pub(in crate::flow) images: Vec<image::Built>,
     /// What another place has deployed under the same name becomes this project's.
-    pub(super) adopt: bool,
+    pub(in crate::flow) adopt: bool,
     /// Namespace and name of Helm's own releases that become this project's.
-    pub(super) adopted: Vec<(String, String)>,
+    pub(in crate::flow) adopted: Vec<(String, String)>,
     /// Checks were left out, because nothing seemed to change.
-    pub(super) checks_skipped: bool,
+    pub(in crate::flow) checks_skipped: bool,
 }
 
 /// Builds what the nodes do not have. `started` is when the cluster was started, if that was in this run.
-pub(super) async fn build(
+pub(in crate::flow) async fn build(
     to: &Connected<'_>,
     planned: Planned,
     flags: &cli::Up,

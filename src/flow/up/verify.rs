@@ -34,7 +34,7 @@ use tokio::time::Instant;
 pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 /// Asks the URL, makes the project's checks, and removes images that nothing uses any more.
-pub(super) async fn verify(to: &Connected<'_>, healthy: Healthy, flags: &cli::Up) -> Result<Answer> {
+pub(in crate::flow) async fn verify(to: &Connected<'_>, healthy: Healthy, flags: &cli::Up) -> Result<Answer> {
     let Connected { run, project, cluster, target } = to;
     let Healthy { objects, changed, releases, images } = healthy;
     let opened = open(run, project, target, cluster, &objects, answer_within(&flags.wait)).await;

@@ -19,17 +19,17 @@ use crate::manifest::Release;
 
 /// A project that runs.
 #[derive(Debug)]
-pub(super) struct Healthy {
+pub(in crate::flow) struct Healthy {
     /// Its objects, as they were wanted.
-    pub(super) objects: Vec<Object>,
+    pub(in crate::flow) objects: Vec<Object>,
     /// Whether this run has written any of them.
-    pub(super) changed: bool,
-    pub(super) releases: Vec<Release>,
-    pub(super) images: Vec<image::Built>,
+    pub(in crate::flow) changed: bool,
+    pub(in crate::flow) releases: Vec<Release>,
+    pub(in crate::flow) images: Vec<image::Built>,
 }
 
 /// Waits; with `--rollback` a rollout that fails is followed by the way back to the last revision that ran.
-pub(super) async fn wait(to: &Connected<'_>, written: Written, flags: &cli::Up) -> Result<Healthy> {
+pub(in crate::flow) async fn wait(to: &Connected<'_>, written: Written, flags: &cli::Up) -> Result<Healthy> {
     let Connected { run, project, cluster, target } = to;
     let checks_skipped = written.checks_skipped;
     let objects = written.applied.objects.iter().chain(&written.released);

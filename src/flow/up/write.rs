@@ -28,19 +28,19 @@ use std::path::Path;
 
 /// A project whose objects are in the cluster as it wants them.
 #[derive(Debug)]
-pub(super) struct Written {
-    pub(super) applied: Applied,
+pub(in crate::flow) struct Written {
+    pub(in crate::flow) applied: Applied,
     /// The objects of releases that Helm installs itself.
-    pub(super) released: Vec<AppliedObject>,
-    pub(super) charts: Installing,
-    pub(super) releases: Vec<Release>,
-    pub(super) images: Vec<image::Built>,
+    pub(in crate::flow) released: Vec<AppliedObject>,
+    pub(in crate::flow) charts: Installing,
+    pub(in crate::flow) releases: Vec<Release>,
+    pub(in crate::flow) images: Vec<image::Built>,
     /// Checks were left out, because nothing seemed to change.
-    pub(super) checks_skipped: bool,
+    pub(in crate::flow) checks_skipped: bool,
 }
 
 /// Writes what differs.
-pub(super) async fn write(to: &Connected<'_>, built: Built, flags: &cli::Up) -> Result<Written> {
+pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli::Up) -> Result<Written> {
     let Connected { run, project, cluster, target } = to;
     let step = run.sink.step(Step::Apply);
     let Built { plan, images, adopt, adopted, checks_skipped } = built;

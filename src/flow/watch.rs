@@ -1,0 +1,286 @@
+//! `todo watch`: brings the project up, then again after each change of a file that it is made of.
+//!
+//! A round is the pipeline of `up`. Its inputs are watched from before they are read, so a change during a round is never
+//! lost: as long as nothing is written, the round is given up and another begins; after that it is the next round. Rounds
+//! follow one another, and none of them ends the loop by failing.
+
+mod inputs;
+mod restarts;
+
+use crate::cli;
+use crate::cluster::lock;
+use crate::event::Code;
+use crate::event::EventKind;
+use crate::event::Finding;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::OrFault;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::flow::alive::while_up;
+use crate::flow::connected::Connected;
+use crate::flow::down;
+use crate::flow::redaction;
+use crate::flow::up;
+use crate::project::Project;
+use crate::relative::relative;
+use crate::run::Run;
+use crate::signal::Cancel;
+use crate::watch::Changes;
+use crate::watch::Snapshot;
+use crate::watch::Watching;
+use inputs::inputs;
+use restarts::Restarts;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// Watches until the user stops it, which is no failure. `load` reads deploy.toml again.
+pub async fn watch(
+    run: &Run,
+    project: Arc<Project>,
+    flags: &cli::Watch,
+    load: &dyn Fn() -> Result<Project>,
+) -> Result<Answer> {
+    let watching = Watching::start().or_fault(Code::InternalError, Kind::Internal, || {
+        "cannot start the thread that watches files".to_owned()
+    })?;
+    let up = cli::Up {
+        apply: flags.apply,
+        rollback: false,
+        wait: flags.wait.clone(),
+        hosts: false,
+        helm: flags.helm,
+    };
+    let mut watch = Watch { run, project, up, watching, files: 0, restarts: Restarts::default() };
+    let stopped = watch.rounds(load).await;
+    if stopped.kind != Kind::Interrupted {
+        return Err(stopped);
+    }
+    if flags.down {
+        // The second Ctrl-C ends the process.
+        let run = Run { cancel: Cancel::new().1, ..run.clone() };
+        return down::down(&run, &watch.project, &cli::Down::default()).await;
+    }
+    Ok(Answer::Nothing)
+}
+
+struct Watch<'a> {
+    run: &'a Run,
+    /// The last one that could be read.
+    project: Arc<Project>,
+    up: cli::Up,
+    watching: Watching,
+    files: usize,
+    restarts: Restarts,
+}
+
+/// How a round came out, unless it failed.
+enum Round {
+    /// The project is up.
+    Up(Answer),
+    /// A file changed before anything was written.
+    Superseded,
+}
+
+impl Watch<'_> {
+    /// Rounds until the user stops the run.
+    async fn rounds(&mut self, load: &dyn Fn() -> Result<Project>) -> Fault {
+        let mut changes = Changes::default();
+        // deploy.toml was read before anything was watched.
+        let mut is_first = true;
+        loop {
+            let began = Instant::now();
+            changes.merge(self.snapshot().await);
+            self.run.sink.tell(EventKind::RoundStarted { changed: self.names(&changes) });
+            let is_stale = is_first || changed(&changes, &self.project.file);
+            is_first = false;
+            let loaded = if is_stale { self.reload(load, &mut changes).await } else { Ok(()) };
+            let mut later = Changes::default();
+            let ended = match loaded {
+                Ok(()) => self.round(&mut later).await,
+                Err(fault) if changes.paths().count() <= 1 => Err(fault),
+                Err(fault) => {
+                    // Whatever else changed is brought up as the last deploy.toml has it.
+                    self.failed(began, &fault);
+                    self.round(&mut later).await
+                }
+            };
+            if let Some(stopped) = self.run.stopped() {
+                return stopped;
+            }
+            match ended {
+                Ok(Round::Superseded) => {
+                    self.run.sink.tell(EventKind::RoundSuperseded { took_ms: millis(began) });
+                    self.restarts.add(Instant::now());
+                    if !self.restarts.are_allowed(Instant::now()) {
+                        self.run.sink.warn(restless(&self.names(&later)));
+                    }
+                    changes.merge(later);
+                    continue;
+                }
+                Ok(Round::Up(answer)) => {
+                    let (files, url) = (self.files, answer.url().map(str::to_owned));
+                    self.run.sink.tell(EventKind::RoundFinished { took_ms: millis(began), files, url });
+                }
+                Err(fault) => self.failed(began, &fault),
+            }
+            changes = later;
+            if changes.is_empty() {
+                match self.next().await {
+                    Ok(next) => changes = next,
+                    Err(stopped) => return stopped,
+                }
+            }
+        }
+    }
+
+    /// The next changes; an error, if the user stops the run before.
+    async fn next(&mut self) -> Result<Changes> {
+        let Watch { run, watching, .. } = self;
+        run.or_stopped(async { Ok(watching.changed().await) }).await
+    }
+
+    /// Watches what the project is made of now. Returns what had changed by then.
+    async fn snapshot(&mut self) -> Changes {
+        let (Snapshot { files, findings }, changes) = self.watching.snapshot(inputs(&self.project)).await;
+        self.files = files;
+        for finding in findings {
+            self.run.sink.warn(finding);
+        }
+        changes
+    }
+
+    /// Reads deploy.toml, and watches what it names. Where it cannot be read, the last one stays.
+    async fn reload(&mut self, load: &dyn Fn() -> Result<Project>, changes: &mut Changes) -> Result<()> {
+        loop {
+            let project = load().map_err(|fault| {
+                fault.hint("what is deployed stays as it is; save deploy.toml again when it is corrected")
+            })?;
+            self.project = Arc::new(project);
+            let more = self.snapshot().await;
+            let is_stale = changed(&more, &self.project.file);
+            changes.merge(more);
+            if !is_stale {
+                return Ok(());
+            }
+        }
+    }
+
+    fn failed(&self, began: Instant, fault: &Fault) {
+        self.run.sink.tell(EventKind::RoundFailed {
+            took_ms: millis(began),
+            files: self.files,
+            kind: fault.kind,
+            reason: fault.code,
+            causes: fault.causes(),
+            findings: fault.findings.clone(),
+            hints: fault.hints.clone(),
+        });
+    }
+
+    /// The pipeline of `up`. What changes meanwhile is added to `later`.
+    async fn round(&mut self, later: &mut Changes) -> Result<Round> {
+        let Watch { run, project, up: flags, watching, restarts, .. } = self;
+        // The values of an env file may be new.
+        redaction::project(run, project);
+        let may = restarts.are_allowed(Instant::now());
+        let Some(planned) = unless_changed(watching, later, may, up::plan(run, project)).await? else {
+            return Ok(Round::Superseded);
+        };
+        // A cluster that starts or is repaired is not disturbed.
+        let (cluster, started) = up::cluster(run, project).await?;
+        let to = Connected::to(run, project, cluster).await?;
+        let deploy = async {
+            let build = Box::pin(up::build::build(&to, planned, flags, started));
+            let Some(built) = unless_changed(watching, later, may, build).await? else {
+                return Ok(Round::Superseded);
+            };
+            let healthy = lock::scope(&to.target, async {
+                let written = Box::pin(up::write::write(&to, built, flags)).await?;
+                Box::pin(up::wait::wait(&to, written, flags)).await
+            });
+            up::verify::verify(&to, healthy.await?, flags).await.map(Round::Up)
+        };
+        while_up(run, project, &to.target, Box::pin(deploy)).await
+    }
+
+    /// The changed paths as people know them.
+    fn names(&self, changes: &Changes) -> Vec<String> {
+        let root = self.project.root.canonicalize().unwrap_or_else(|_| self.project.root.clone());
+        changes.paths().map(|path| relative(&root, path).display().to_string()).collect()
+    }
+}
+
+/// Does `work`, unless a file changes and the work `may` be given up. What changes is added to `later`; a file that is
+/// again as it was has not changed.
+async fn unless_changed<T>(
+    watching: &mut Watching,
+    later: &mut Changes,
+    may: bool,
+    work: impl Future<Output = Result<T>>,
+) -> Result<Option<T>> {
+    let mut work = std::pin::pin!(work);
+    loop {
+        if may && !later.is_empty() {
+            return Ok(None);
+        }
+        tokio::select! {
+            biased;
+            done = &mut work => return done.map(Some),
+            changes = watching.changed() => later.merge(changes),
+        }
+    }
+}
+
+/// Files change so often that no round would ever be finished.
+fn restless(names: &[String]) -> Finding {
+    let first = names.first().map_or("a file", String::as_str);
+    Code::FileChanging
+        .warning(format!("`{first}` keeps changing: the next run is finished with the files as they are then"))
+        .help("stop what writes to it, or add it to .dockerignore if no image needs it")
+}
+
+/// Whether the file at `path` is among the changes.
+fn changed(changes: &Changes, path: &Path) -> bool {
+    let name = path.file_name();
+    let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+    changes.paths().any(|path| path.file_name() == name && path.parent() == folder.as_deref())
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unless_changed;
+    use crate::watch::Changes;
+    use crate::watch::Root;
+    use crate::watch::Watching;
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn work_is_given_up_for_a_change_unless_it_may_not_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a");
+        let mut watching = Watching::start().unwrap();
+        watching.snapshot(vec![Root::file(&file)]).await;
+
+        let mut later = Changes::default();
+        let done = unless_changed(&mut watching, &mut later, true, async { Ok(1) }).await.unwrap();
+        assert_eq!((done, later.is_empty()), (Some(1), true));
+
+        std::fs::write(&file, "1").unwrap();
+        let forever = std::future::pending::<crate::fault::Result<u8>>();
+        assert_eq!(unless_changed(&mut watching, &mut later, true, forever).await.unwrap(), None);
+        assert!(!later.is_empty(), "the next round is told of it");
+
+        let (end, ended) = oneshot::channel();
+        let work = async { Ok(ended.await.unwrap()) };
+        let mut work = std::pin::pin!(unless_changed(&mut watching, &mut later, false, work));
+        assert!(futures::poll!(&mut work).is_pending(), "a change is known already");
+        end.send(2).unwrap();
+        assert_eq!(work.await.unwrap(), Some(2));
+    }
+}

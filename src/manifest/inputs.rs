@@ -1,0 +1,157 @@
+//! Which files and folders manifests are read from, whether or not they can be read now.
+
+use crate::manifest::chart;
+use crate::manifest::glob;
+use crate::manifest::kustomize;
+use crate::manifest::read::is_manifest_name;
+use crate::project::Source;
+use crate::project::SourceKind;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// Something that manifests are read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Inputs {
+    /// A file.
+    File(PathBuf),
+    /// The manifests in a folder, not those in its sub-folders.
+    Folder(PathBuf),
+    /// The files below a folder that fit a pattern, by its parts.
+    Pattern(PathBuf, Vec<String>),
+    /// Everything below a folder.
+    Tree(PathBuf),
+}
+
+/// What all sources are read from. `root` is the folder of deploy.toml.
+#[must_use]
+pub fn inputs(root: &Path, sources: &[Source]) -> Vec<Inputs> {
+    sources
+        .iter()
+        .flat_map(|source| match &source.kind {
+            SourceKind::Path(path) if path.is_dir() => vec![Inputs::Folder(path.clone())],
+            SourceKind::Path(path) if !path.exists() && glob::is_glob(path) => {
+                let (base, parts) = glob::split(path);
+                vec![Inputs::Pattern(base, parts)]
+            }
+            SourceKind::Path(path) => vec![Inputs::File(path.clone())],
+            SourceKind::Kustomize(folder) => kustomize::inputs(folder),
+            SourceKind::Chart(chart) => {
+                let folders =
+                    chart::local_dependencies(&chart.folder).into_iter().chain([chart.folder.clone()]);
+                // Values of `set-env` come from there.
+                let env = (!chart.set_env.is_empty()).then(|| root.join(".env"));
+                let files = chart.values.iter().cloned().chain(env);
+                folders.map(Inputs::Tree).chain(files.map(Inputs::File)).collect()
+            }
+        })
+        .collect()
+}
+
+impl Inputs {
+    /// The file or the folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Inputs::File(path) | Inputs::Folder(path) | Inputs::Pattern(path, _) | Inputs::Tree(path) => path,
+        }
+    }
+
+    /// Whether a file of the folder is read; the path is relative to the folder, separated by `/`.
+    #[must_use]
+    pub fn has(&self, path: &str) -> bool {
+        match self {
+            Inputs::File(_) => false,
+            Inputs::Folder(_) => is_manifest_name(path) && !path.starts_with('.'),
+            Inputs::Pattern(_, parts) => glob::fits(parts, &path.split('/').collect::<Vec<_>>()),
+            Inputs::Tree(_) => true,
+        }
+    }
+
+    /// Whether a file in a sub-folder can be read.
+    #[must_use]
+    pub fn has_below(&self, folder: &str) -> bool {
+        match self {
+            Inputs::File(_) | Inputs::Folder(_) => false,
+            Inputs::Pattern(_, parts) if parts.iter().any(|part| part == "**") => {
+                folder.split('/').all(glob::is_entered)
+            }
+            Inputs::Pattern(_, parts) => folder.split('/').count() < parts.len(),
+            Inputs::Tree(_) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Inputs;
+    use super::inputs;
+    use crate::project::check::check;
+    use std::fs;
+
+    #[test]
+    fn each_kind_of_source_is_read_from_what_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().canonicalize().unwrap();
+        for (name, text) in [
+            ("k8s/a.yaml", ""),
+            ("base/kustomization.yaml", "resources: [b.yaml, ../shared/c.yaml]\n"),
+            ("shared/c.yaml", ""),
+            (
+                "over/kustomization.yaml",
+                "resources: [../base]\nconfigMapGenerator: [{name: x, files: ['k=../gone.txt']}]\n",
+            ),
+            ("chart/Chart.yaml", "name: c\ndependencies: [{name: lib, repository: 'file://../lib'}]\n"),
+        ] {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let read = |text: &str| {
+            let project = check(&root.join("deploy.toml"), text).unwrap();
+            let mut read: Vec<String> = inputs(&project.root, &project.sources)
+                .into_iter()
+                .map(|input| {
+                    let kind = match &input {
+                        Inputs::File(_) => "file",
+                        Inputs::Folder(_) => "folder",
+                        Inputs::Pattern(..) => "pattern",
+                        Inputs::Tree(_) => "tree",
+                    };
+                    let path = input.path().strip_prefix(&root).unwrap().display().to_string();
+                    format!("{kind} {}", path.replace('\\', "/"))
+                })
+                .collect();
+            read.sort();
+            read
+        };
+        assert_eq!(read("[[manifests]]\npath = 'k8s'\n"), ["folder k8s"]);
+        assert_eq!(read("[[manifests]]\npath = 'k8s/a.yaml'\n"), ["file k8s/a.yaml"]);
+        assert_eq!(read("[[manifests]]\npath = 'k8s/**/*.yaml'\n"), ["pattern k8s"]);
+        assert_eq!(
+            read("[[manifests]]\nkustomize = 'over'\n"),
+            ["file over/../gone.txt", "file shared/c.yaml", "tree base", "tree over"]
+        );
+        assert_eq!(
+            read("[[manifests]]\nchart = 'chart'\nvalues = ['v.yaml']\nset-env = { a = 'A' }\n"),
+            ["file .env", "file v.yaml", "tree chart", "tree chart/../lib"]
+        );
+    }
+
+    #[test]
+    fn of_a_folder_that_is_read_which_it_reads() {
+        let pattern = |text: &str| Inputs::Pattern("/".into(), text.split('/').map(str::to_owned).collect());
+        // input, file, whether it is read, folder, whether something in it can be
+        let table = [
+            (Inputs::Folder("/".into()), "a.yaml", true, "sub", false),
+            (Inputs::Folder("/".into()), "a.txt", false, "sub", false),
+            (Inputs::Folder("/".into()), ".a.yaml", false, "sub", false),
+            (pattern("*/b.yaml"), "a/b.yaml", true, "a", true),
+            (pattern("*/b.yaml"), "b.yaml", false, "a/b", false),
+            (pattern("**/*.yaml"), "a/b/c.yaml", true, "a/.git", false),
+            (Inputs::Tree("/".into()), "templates/a.tpl", true, "templates", true),
+        ];
+        for (input, file, has, folder, below) in table {
+            assert_eq!((input.has(file), input.has_below(folder)), (has, below), "{input:?}");
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `todo watch` on a real cluster: from a save to the page that is served.
+
+use crate::real::http;
+use crate::real::stage::Stage;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use rustix::process::kill_process;
+use serde_json::Value;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Lines;
+use std::process::Child;
+use std::process::ChildStdout;
+use std::process::Stdio;
+
+/// A loop that runs.
+struct Watch {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watch {
+    fn start(stage: &Stage) -> Watch {
+        let mut command = stage.command(Stage::program());
+        let mut child = command.args(["watch", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Watch { child, lines }
+    }
+
+    /// The end of the next round that ends.
+    fn round(&mut self) -> Value {
+        let ends = |event: &Value| event["event"] == "round-finished" || event["event"] == "round-failed";
+        let events = self.lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        let end = events.into_iter().find(ends).expect("the loop ended");
+        println!("{end}");
+        end
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+#[ignore = "needs minikube"]
+fn what_is_saved_is_served_and_a_failure_ends_nothing() {
+    let stage = Stage::in_cluster("todo-watched", "tests/fixtures/watch", false);
+    let mut watch = Watch::start(&stage);
+    let first = watch.round();
+    assert_eq!(first["event"], "round-finished");
+    let url = first["url"].as_str().unwrap().to_owned();
+    assert!(http::get(&url).1.contains("version 1"));
+
+    stage.edit("index.html", "version 1", "version 2");
+    assert_eq!(watch.round()["event"], "round-finished");
+    assert!(http::get(&url).1.contains("version 2"));
+
+    stage.edit("Dockerfile", "COPY", "COPPY");
+    assert_eq!(watch.round()["event"], "round-failed");
+    assert!(http::get(&url).1.contains("version 2"), "what is deployed stays");
+    stage.edit("Dockerfile", "COPPY", "COPY");
+    assert_eq!(watch.round()["event"], "round-finished");
+
+    let pid = Pid::from_raw(watch.child.id().try_into().unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    assert_eq!(watch.child.wait().unwrap().code(), Some(0));
+    assert!(http::get(&url).1.contains("version 2"), "the application keeps running");
+}
