@@ -237,7 +237,9 @@ async fn unless_changed<T>(
 fn restless(names: &[String]) -> Finding {
     let first = names.first().map_or("a file", String::as_str);
     Code::FileChanging
-        .warning(format!("`{first}` keeps changing: the next run is finished with the files as they are then"))
+        .warning(format!(
+            "`{first}` keeps changing: the next run is finished with the files as they are then"
+        ))
         .help("stop what writes to it, or add it to .dockerignore if no image needs it")
 }
 

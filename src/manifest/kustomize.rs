@@ -68,10 +68,11 @@ pub(crate) fn inputs(folder: &Path) -> Vec<Inputs> {
         {
             let Some(name) = name.filter(|name| name.starts_with("..")) else { continue };
             let path = folder.join(name);
-            match path.canonicalize() {
-                Ok(path) if path.is_dir() => next.push(path),
-                Ok(path) => drop(files.insert(path)),
-                Err(_) => drop(files.insert(path)),
+            let path = path.canonicalize().unwrap_or(path);
+            if path.is_dir() {
+                next.push(path);
+            } else {
+                files.insert(path);
             }
         }
     }

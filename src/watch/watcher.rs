@@ -13,6 +13,7 @@ use notify::EventKindMask;
 use notify::RecommendedWatcher;
 use notify::RecursiveMode;
 use notify::Watcher as _;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
@@ -40,7 +41,7 @@ pub(super) struct Watcher {
     watched: BTreeSet<PathBuf>,
     wanted: BTreeSet<PathBuf>,
     /// Directories without a watch.
-    failed: Vec<(PathBuf, Limit)>,
+    failed: BTreeMap<PathBuf, Limit>,
 }
 
 impl Watcher {
@@ -52,7 +53,7 @@ impl Watcher {
             notify: notify.map_err(|error| limit(&error)),
             watched: BTreeSet::new(),
             wanted: BTreeSet::new(),
-            failed: Vec::new(),
+            failed: BTreeMap::new(),
         }
     }
 
@@ -87,7 +88,9 @@ impl Watcher {
             Ok(()) => {
                 self.watched.insert(folder.to_owned());
             }
-            Err(Some(limit)) => self.failed.push((folder.to_owned(), limit)),
+            Err(Some(limit)) => {
+                self.failed.insert(folder.to_owned(), limit);
+            }
             // It is gone again: the watch above it tells.
             Err(None) => {}
         }

@@ -163,8 +163,7 @@ fn each_kind_of_input_leads_to_a_round_that_does_what_it_asks_for() {
         );
         case.write(
             "k8s/web.yaml",
-            &WEB.replace("replicas: 1", "replicas: 2")
-                .replace("spec:\n  selector: {m", "spec:\n  replicas: 2\n  selector: {m"),
+            &WEB.replace("spec:\n  selector: {m", "spec:\n  replicas: 2\n  selector: {m"),
         );
         let round = case.round().await;
         assert_eq!((round.changed, round.built, round.failed), (vec!["k8s/web.yaml".to_owned()], 0, None));
