@@ -13,6 +13,7 @@ pub mod down;
 pub mod explain;
 pub mod forward;
 pub mod forwards;
+mod frontends;
 mod gather;
 mod generate;
 mod hidden;

@@ -69,6 +69,45 @@ mod tests {
         }
     }
 
+    /// The codes that a page says look like its own.
+    fn alike(code: Code) -> Vec<&'static str> {
+        let line = page(code.as_str()).unwrap().lines().find_map(|line| line.strip_prefix("Looks like: "));
+        line.into_iter().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
+    }
+
+    #[test]
+    fn what_looks_alike_is_named_on_both_pages_and_told_apart_by_a_test() {
+        const TABLES: [&str; 9] = [
+            include_str!("../tests/blame/alike.yaml"),
+            include_str!("../tests/blame/config.yaml"),
+            include_str!("../tests/blame/crash.yaml"),
+            include_str!("../tests/blame/image.yaml"),
+            include_str!("../tests/blame/refused.yaml"),
+            include_str!("../tests/blame/scheduling.yaml"),
+            include_str!("cluster/blame/claim.rs"),
+            include_str!("image/failure/tests.rs"),
+            include_str!("service/blame/tests.rs"),
+        ];
+        let mut some = 0;
+        for code in Code::ALL {
+            let others = alike(*code);
+            some += others.len();
+            for other in &others {
+                let other = Code::ALL.iter().find(|known| known.as_str() == *other);
+                let other = other.unwrap_or_else(|| panic!("{code} looks like `{others:?}`, of which one is no code"));
+                assert!(other != code && alike(*other).contains(&code.as_str()), "{code} and {other}");
+            }
+            let in_yaml = format!("code: {code}\n");
+            let in_code = format!("Code::{code:?}");
+            let ends = |rest: &str| !rest.starts_with(|letter: char| letter.is_alphanumeric());
+            let told = TABLES.iter().any(|table| {
+                table.contains(&in_yaml) || table.split(&in_code).skip(1).any(ends)
+            });
+            assert!(others.is_empty() || told, "no test tells {code} apart");
+        }
+        assert!(some > 0);
+    }
+
     #[test]
     fn every_topic_has_its_part_of_the_readme() {
         for (topic, heading) in TOPICS {

@@ -15,12 +15,14 @@ use crate::manifest::normal::below;
 use crate::manifest::read::unite;
 use crate::project::Project;
 use crate::project::name::DataKey;
+use crate::project::name::ImageName;
 use crate::project::name::ObjectName;
 use crate::project::secret::Secret;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What was read, before it is judged as a whole.
 #[derive(Debug, Default)]
@@ -33,6 +35,8 @@ pub struct Facts {
     pub secrets: Vec<BTreeMap<DataKey, Secret>>,
     /// The values of each `[config.NAME]`, in the order of the project.
     pub configs: Vec<BTreeMap<DataKey, String>>,
+    /// How the variables begin that the build of each image takes up.
+    pub taken_up: BTreeMap<ImageName, BTreeSet<&'static str>>,
     /// Where values stand that are not in deploy.toml: of each `[secret.NAME]`, then of each `[config.NAME]`.
     pub places: Vec<BTreeMap<DataKey, Place>>,
 }
@@ -81,7 +85,8 @@ fn known(project: &Project, facts: &Facts) -> lint::Facts {
     let files = |name: &str| {
         keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect()
     };
-    let mut known = lint::Facts::of(project, files);
+    let taken_up = facts.taken_up.clone();
+    let mut known = lint::Facts { taken_up, ..lint::Facts::of(project, files) };
     // Without a list of keys, the .env file is the list.
     for (spec, values) in project.secrets.iter().zip(&facts.secrets) {
         for provided in known.provided.iter_mut().filter(|provided| provided.name == spec.name.as_str()) {

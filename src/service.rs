@@ -263,7 +263,7 @@ where
             let doing = format!("cannot list the {what} of namespace `{namespace}`");
             return Err(Code::ClusterRequestFailed
                 .caused_by(Kind::Service, why.context(doing))
-                .hint("look at the cluster: `minikube status`, and `todo up` again"));
+                .hint("see whether the cluster runs (`todo status`), then run it again"));
         }
         tokio::time::sleep(PACE.pause).await;
     }

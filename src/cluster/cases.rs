@@ -8,6 +8,7 @@ use crate::cluster::judge::limits::Limits;
 use crate::cluster::snapshot::KubeEvent;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::tenants::Tenants;
+use crate::event::Code;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::manifest::Object;
@@ -113,6 +114,7 @@ struct BlameCase {
     looks: Vec<Look>,
     /// The second at which it is given up; none if it never is.
     given_up_after: Option<i64>,
+    code: Option<Code>,
     reason: Option<String>,
     message: Option<String>,
     field: Option<String>,
@@ -180,7 +182,8 @@ fn scene(case: &BlameCase, look: &Look, second: i64) -> Snapshot {
     }));
     if look.no_pod.is_none() {
         let mut spec = template.clone();
-        if look.status.is_some() || !look.events.is_empty() {
+        let has_no_node = look.pod["conditions"][0]["type"] == "PodScheduled";
+        if !has_no_node && (look.status.is_some() || !look.events.is_empty()) {
             spec["nodeName"] = "node".into();
         }
         let statuses: Vec<Value> = look
@@ -285,6 +288,12 @@ fn check_finding(name: &str, case: &BlameCase, judge: &Judge, snapshot: &Snapsho
         .unwrap_or_else(|| panic!("{name}: no finding"));
     if case.given_up_after.is_some() {
         assert_eq!(finding.severity, Severity::Error, "{name}");
+    }
+    if let Some(code) = case.code {
+        assert_eq!(finding.code, code, "{name}: {finding:?}");
+    }
+    if std::env::var_os("PRINTCODES").is_some() {
+        println!("CODE|{name}|{}", finding.code);
     }
     if let Some(message) = &case.message {
         assert_eq!(&finding.message, message, "{name}");

@@ -24,6 +24,8 @@ mod terminating;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::manifest::ObjectId;
+pub(crate) use pod::scheduling_gates;
+pub(crate) use pod::unmet_gate;
 pub(crate) use storage::class_of;
 
 use jiff::SignedDuration;
@@ -141,6 +143,13 @@ impl Judgement {
         self
     }
 
+    /// Whether it was paused before its pods were made or changed.
+    pub(crate) fn is_paused_too_early(&self) -> bool {
+        self.health == Health::Paused
+            && self.reason == PAUSED
+            && self.replicas.is_some_and(|replicas| replicas.ready < replicas.wanted)
+    }
+
     pub(crate) fn note(mut self, note: impl Into<String>) -> Judgement {
         self.note = Some(note.into());
         self
@@ -178,6 +187,9 @@ pub struct Known<'a> {
 
 /// The reason of a custom resource in whose status nothing is understood.
 pub const NO_SIGNAL: &str = "NoSignal";
+
+/// The reason of a paused Deployment.
+pub const PAUSED: &str = "DeploymentPaused";
 
 /// Whether an object of that health and reason needs nothing more. What does not tell how well it is counts as there.
 pub fn is_well(health: Health, reason: &str) -> bool {
@@ -228,7 +240,7 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         "VolumeAttachment" => request::attachment(object),
         "PersistentVolumeClaim" => storage::claim(object, known),
         "PersistentVolume" => storage::volume(object),
-        "Service" => service::judge(object),
+        "Service" => service::judge(object, known),
         "HorizontalPodAutoscaler" => autoscaler::judge(object, known),
         "PodDisruptionBudget" => policy::disruption_budget(object),
         "ResourceQuota" => policy::quota(object),

@@ -80,7 +80,7 @@ impl Track {
         self.judgement.health == Health::Progressing
             && !self.judgement.soft
             && self.judgement.reason != "NotSeen"
-            && self.problems.iter().all(|problem| problem.symptom.signal == Signal::NotReady)
+            && self.problems.iter().all(|problem| problem.symptom.signal.is_a_start())
     }
 
     /// What has just become ready may not be reachable yet: endpoints take a moment.
@@ -334,6 +334,14 @@ impl Judge {
                 "Terminating",
                 format!("another client is deleting it; it is {}", judgement.message),
             );
+        }
+        if self.dump.is_none() && judgement.is_paused_too_early() {
+            let Judgement { reason, replicas, .. } = judgement;
+            let said = replicas.map_or_else(String::new, |replicas| {
+                format!(": {} of {} pods are of its template", replicas.ready, replicas.wanted)
+            });
+            let message = format!("it is paused, so its pods are neither made nor changed{said}");
+            return Judgement { replicas, ..Judgement::failed(reason, message) };
         }
         // A node that is gone holds a DaemonSet up; which are, has to be asked.
         let slow = now.duration_since(self.began) >= ASK_FOR_NODES;

@@ -25,7 +25,7 @@ pub(crate) fn findings(object: &Object, failure: &Failure) -> Vec<Finding> {
         return vec![about(
             "",
             &failure.to_string(),
-            (Code::ClusterUnreachable, "look at the cluster: `minikube status`".to_owned()),
+            (Code::ClusterUnreachable, "see whether the cluster runs: `todo status`".to_owned()),
         )];
     };
     let unknown = misread_fields(&status.message);

@@ -54,6 +54,14 @@ impl KubeEvent {
     }
 }
 
+impl KubeEvent {
+    /// Whether it is about the container of that name.
+    pub fn is_of(&self, container: &str) -> bool {
+        self.part.strip_suffix('}').and_then(|part| part.rsplit_once('{')).map(|(_, name)| name)
+            == Some(container)
+    }
+}
+
 /// What is known of the cluster at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {

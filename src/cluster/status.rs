@@ -142,7 +142,7 @@ async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Sn
                     .or_fault(Code::ClusterRequestFailed, Kind::Apply, || {
                         format!("cannot list objects of kind {kind}")
                     })
-                    .map_err(|fault: Fault| fault.hint("see whether the cluster runs: `minikube status`"));
+                    .map_err(|fault: Fault| fault.hint("see whether the cluster runs, then run it again"));
             }
         }
     }

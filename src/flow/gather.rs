@@ -10,6 +10,7 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::check::needed_by_checks;
+use crate::flow::frontends;
 use crate::flow::hidden;
 use crate::flow::redaction;
 use crate::image::survey::Surveyed;
@@ -67,7 +68,8 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
     let Values { secrets, configs, places, warnings } = usable(values, &mut findings)?;
     // Without the values, lint would miss keys that are only unread.
     let plan = if known {
-        plan::make(project, Facts { objects, releases, secrets, configs, places })
+        let taken_up = frontends::beginnings(&images);
+        plan::make(project, Facts { objects, releases, secrets, configs, taken_up, places })
     } else {
         Err(Vec::new())
     };

@@ -192,9 +192,10 @@ pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
     Ok(status::status(run, target, &objects).await?.iter().all(well))
 }
 
-/// A paused workload is what its manifest asks for, or `up` would not have ended well.
+/// A paused workload is well where its pods are.
 fn well(object: &ObjectStatus) -> bool {
-    health::is_well(object.health, &object.reason)
+    let lacks_pods = object.replicas.is_some_and(|replicas| replicas.ready < replicas.wanted);
+    health::is_well(object.health, &object.reason) && !(object.reason == health::PAUSED && lacks_pods)
 }
 
 fn workload(object: &ObjectStatus) -> WorkloadStatus {

@@ -185,8 +185,8 @@ fn short(of: impl FnOnce(&mut Digest) -> &mut Digest) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-/// How many lines the answer to "why" has at most.
-const LINES: usize = 6;
+/// How many names one reason has at most.
+const NAMES: usize = 4;
 
 /// Which inputs differ, most telling first: ``src/main.py changed``, `3 files under static/ are new`.
 #[must_use]
@@ -209,13 +209,17 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
         ("build argument", &before.args, &now.args),
         ("label", &before.labels, &now.labels),
     ] {
-        for (name, how) in differences(before, now) {
-            why.push(format!("{what} {name} {}", how.of_one()));
-        }
+        let found = differences(before, now);
+        why.extend(How::ALL.into_iter().filter_map(|how| {
+            let names = of(&found, how);
+            let some = if names.len() == 1 { what.to_owned() } else { format!("{what}s") };
+            let names = names.into_iter().map(|name| (name.to_owned(), 1)).collect();
+            Some(format!("{some} {}", sentence(names, how)?))
+        }));
     }
     let files = differences(&before.context, &now.context);
-    for how in [How::Changed, How::New, How::Gone] {
-        let paths: Vec<&str> = files.iter().filter(|(_, is)| *is == how).map(|(path, _)| *path).collect();
+    why.extend(How::ALL.into_iter().filter_map(|how| {
+        let paths = of(&files, how);
         // A folder says something only if nothing in it does; what is in it comes right after it.
         let says = |index: usize| {
             let next = paths.get(index + 1).copied().unwrap_or_default();
@@ -223,14 +227,29 @@ pub fn why(before: &Inputs, now: &Inputs) -> Vec<String> {
         };
         let told: Vec<&str> =
             (0..paths.len()).filter(|index| says(*index)).map(|index| paths[index]).collect();
-        why.extend(grouped(&told, how));
-    }
-    if why.len() > LINES {
-        let more = why.len() - (LINES - 1);
-        why.truncate(LINES - 1);
-        why.push(format!("and {more} more"));
-    }
+        sentence(grouped(&told), how)
+    }));
     why
+}
+
+fn of<'a>(found: &[(&'a str, How)], how: How) -> Vec<&'a str> {
+    found.iter().filter(|(_, is)| *is == how).map(|(name, _)| *name).collect()
+}
+
+/// `a, b and 3 files under c/ changed`: what was changed in one way, in one sentence; `None` where nothing was.
+fn sentence(mut names: Vec<(String, usize)>, how: How) -> Option<String> {
+    let all: usize = names.iter().map(|(_, count)| count).sum();
+    if names.len() > NAMES {
+        let more: usize = names.drain(NAMES - 1..).map(|(_, count)| count).sum();
+        names.push((format!("{more} more"), more));
+    }
+    let names: Vec<String> = names.into_iter().map(|(name, _)| name).collect();
+    let (last, rest) = names.split_last()?;
+    let verb = if all == 1 { how.of_one() } else { how.of_many() };
+    Some(match rest {
+        [] => format!("{last} {verb}"),
+        rest => format!("{} and {last} {verb}", rest.join(", ")),
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,6 +260,8 @@ enum How {
 }
 
 impl How {
+    const ALL: [How; 3] = [How::Changed, How::New, How::Gone];
+
     fn of_one(self) -> &'static str {
         match self {
             How::Changed => "changed",
@@ -268,14 +289,14 @@ fn differences<'a>(before: &'a BTreeMap<String, u32>, now: &'a BTreeMap<String, 
     other.chain(gone).collect()
 }
 
-/// Few paths by name, many by the deepest folders that hold three or more of them.
-fn grouped(paths: &[&str], how: How) -> Vec<String> {
+/// Few paths by name, many by the deepest folders that hold three or more of them; each with how many files it is.
+fn grouped(paths: &[&str]) -> Vec<(String, usize)> {
     if paths.len() < 3 {
-        return paths.iter().map(|path| format!("{path} {}", how.of_one())).collect();
+        return paths.iter().map(|path| ((*path).to_owned(), 1)).collect();
     }
     let folder = shared_folder(paths);
     if !folder.is_empty() {
-        return vec![format!("{} files under {folder} {}", paths.len(), how.of_many())];
+        return vec![(format!("{} files under {folder}", paths.len()), paths.len())];
     }
     let mut by_first: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for path in paths {
@@ -283,8 +304,8 @@ fn grouped(paths: &[&str], how: How) -> Vec<String> {
         by_first.entry(first).or_default().push(path);
     }
     let of_group = |(first, paths): (&str, Vec<&str>)| match paths.len() {
-        count if first.is_empty() && count >= 3 => vec![format!("{count} files {}", how.of_many())],
-        _ => grouped(&paths, how),
+        count if first.is_empty() && count >= 3 => vec![(format!("{count} files"), count)],
+        _ => grouped(&paths),
     };
     by_first.into_iter().flat_map(of_group).collect()
 }

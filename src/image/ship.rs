@@ -87,7 +87,7 @@ impl Elsewhere {
             done.err().map(|error| {
                 Code::ImageTransferFailed
                     .error(format!("cannot load the image into {node}: {error:#}"))
-                    .help("see whether the node runs (`minikube status`), then run it again")
+                    .help("see whether the cluster runs (`todo status`), then run it again")
             })
         });
         let failed: Vec<Finding> = join_all(shipped).await.into_iter().flatten().collect();

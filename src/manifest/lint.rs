@@ -27,6 +27,8 @@ pub struct Facts {
     pub arguments: BTreeMap<ImageName, BTreeSet<String>>,
     /// The ConfigMaps and Secrets that are made from deploy.toml and are not among the objects.
     pub provided: Vec<Provided>,
+    /// How the variables begin that the build of each of them takes up, so that they say nothing where it runs.
+    pub taken_up: BTreeMap<ImageName, BTreeSet<&'static str>>,
     /// The addons that deploy.toml asks for.
     pub addons: Vec<String>,
     /// CPUs of a node, where deploy.toml says it.
@@ -83,6 +85,7 @@ impl Facts {
                 .iter()
                 .map(|image| (image.name.clone(), image.args.keys().cloned().collect()))
                 .collect(),
+            taken_up: BTreeMap::new(),
             provided: secrets.chain(configs).collect(),
             addons: project.minikube.addons.clone(),
             cpus: project.minikube.cpus,
@@ -114,6 +117,7 @@ pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
         workload::resources(&set),
         workload::images(&set),
         workload::gates(&set),
+        workload::paused(&set),
         workload::autoscalers(&set),
     ]
     .concat();

@@ -11,6 +11,7 @@ use super::http::Question;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
+use crate::manifest::pods;
 use k8s_openapi::api::core::v1::Pod;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -74,7 +75,7 @@ pub(super) fn finding(
     let service = objects
         .iter()
         .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
-    let (code, help, at) = cause(candidate, question, trouble, inputs, service);
+    let (code, help, at) = cause(candidate, question, trouble, inputs, service, objects);
     let mut finding = code
         .error(format!("`{}` {}", question.url(), trouble.words()))
         .about(format!("Service/{}", candidate.service))
@@ -82,14 +83,18 @@ pub(super) fn finding(
     if let Unreachable::Wrong(answer, _) = trouble {
         finding = finding.evidence(first_line(&answer.body));
     }
+    let without_pods = pods_of_none(service, inputs, objects);
     if let Some(empty) = inputs.backends.as_ref().filter(|backends| backends.ready == 0) {
-        finding = finding.evidence([if empty.unready > 0 {
-            empty.why_none()
-        } else {
-            selected(&selector(service), &inputs.pods).1
+        finding = finding.evidence([match without_pods {
+            _ if empty.unready > 0 => empty.why_none(),
+            Some(workload) => asks_for_none(workload).unwrap_or_else(|| {
+                format!("it selects the pods of {}, which has none", workload.id())
+            }),
+            None => selected(&selector(service), &inputs.pods).1,
         }]);
     }
     let place = match (service, at) {
+        _ if without_pods.is_some() => without_pods.map(|workload| workload.place_of("/spec/replicas").clone()),
         (Some(object), Some(pointer)) => Some(object.place_of(&pointer).clone()),
         _ => candidate.place.clone(),
     };
@@ -106,7 +111,16 @@ fn cause(
     trouble: &Unreachable,
     inputs: &Inputs,
     service: Option<&Object>,
+    objects: &[Object],
 ) -> (Code, String, Option<String>) {
+    if let Some(workload) = pods_of_none(service, inputs, objects) {
+        let kind = workload.kind().to_lowercase();
+        let help = match asks_for_none(workload) {
+            Some(_) => "ask for pods: `replicas: 1`".to_owned(),
+            None => format!("see why it has none: `kubectl describe {kind}/{}`", workload.name()),
+        };
+        return (Code::EndpointsNotReady, help, None);
+    }
     match &inputs.backends {
         Some(backends) if backends.ready == 0 && backends.unready > 0 => {
             let help = format!("look at `todo status` and {}", logs(candidate, inputs));
@@ -125,6 +139,42 @@ fn cause(
             (code, help, pointer)
         }
     }
+}
+
+/// The workload whose pods the Service selects, where it has none just now: the selector is not to blame.
+fn pods_of_none<'a>(
+    service: Option<&Object>,
+    inputs: &Inputs,
+    objects: &'a [Object],
+) -> Option<&'a Object> {
+    let empty = inputs.backends.as_ref().is_some_and(|backends| backends.ready + backends.unready == 0);
+    let chosen = |pod: &Pod| {
+        let labels = pod.metadata.labels.as_ref();
+        selector(service).iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+    };
+    (empty && !inputs.pods.iter().any(chosen)).then(|| workload_of(service?, objects)).flatten()
+}
+
+/// The workload that makes the pods that a Service selects.
+fn workload_of<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object> {
+    let selector = service.value["spec"]["selector"].as_object().filter(|selector| !selector.is_empty())?;
+    let near = pods::all(objects).filter(|(object, _)| object.namespace() == service.namespace());
+    near.filter(|(object, _)| object.kind() != "Pod")
+        .find(|(_, template)| pods::selects(selector, template.labels()))
+        .map(|(object, _)| object)
+}
+
+/// That a workload asks for no pods, if it does.
+fn asks_for_none(workload: &Object) -> Option<String> {
+    (workload.value["spec"]["replicas"] == 0).then(|| format!("{} has `replicas: 0`", workload.id()))
+}
+
+/// Whether nothing can be behind the Service, because the workload that it selects asks for no pods.
+pub(super) fn leads_nowhere(candidate: &Candidate, objects: &[Object]) -> bool {
+    let service = objects
+        .iter()
+        .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
+    service.and_then(|service| workload_of(service, objects)).and_then(asks_for_none).is_some()
 }
 
 fn selector(service: Option<&Object>) -> BTreeMap<String, String> {
@@ -195,7 +245,7 @@ fn by_trouble(
             None,
         ),
         Unreachable::None(NoAnswer::Unreachable(_)) => {
-            let help = "check that the cluster runs: `minikube status`; a VPN may take over the route to it";
+            let help = "check that the cluster runs: `todo status`; a VPN may take over the route to it";
             (Code::NodeUnreachable, help.to_owned(), None)
         }
         Unreachable::Wrong(answer, _) => {

@@ -176,6 +176,9 @@ impl Prover<'_> {
                     }
                     trouble
                 }
+                Said::NotYet(trouble) if self.has_no_pods(candidate).await => {
+                    return End::Failed(trouble, question, detour.tried());
+                }
                 Said::NotYet(trouble) => match Box::pin(detour.needed(&trouble)).await {
                     Some(why) => return End::NextWay(why),
                     None => trouble,
@@ -312,6 +315,12 @@ impl Prover<'_> {
             port_name: port,
         };
         Opened::open(wish).await.ok()
+    }
+
+    /// Whether the workload behind it asks for no pods, and has none.
+    async fn has_no_pods(&self, candidate: &Candidate) -> bool {
+        blame::leads_nowhere(candidate, self.objects)
+            && self.backends(candidate).await.is_some_and(|backends| backends.ready + backends.unready == 0)
     }
 
     pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {

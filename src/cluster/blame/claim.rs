@@ -28,9 +28,13 @@ pub fn symptom(claim: &Value, snapshot: &Snapshot) -> Option<Symptom> {
         return Some(Symptom::new(Signal::NoClass, "NoStorageClass", message));
     }
     // Of an external provisioner that never answers there is only a Normal event, repeated for ever.
-    let waits = || events.iter().rev().find(|event| event.reason == "ExternalProvisioning");
     let Some(said) = said else {
-        return waits().map(|waits| Symptom::new(Signal::NoProvisioner, &waits.reason, &waits.message));
+        // The first word of a provisioner that answers (`sig-storage-lib-external-provisioner: controller/controller.go`).
+        if events.iter().any(|event| event.reason == "Provisioning") {
+            return None;
+        }
+        let waits = events.iter().rev().find(|event| event.reason == "ExternalProvisioning");
+        return waits.map(|waits| Symptom::new(Signal::NoProvisioner, &waits.reason, &waits.message));
     };
     let signal = match said.reason.as_str() {
         "FailedBinding" if said.message.contains("no storage class is set") => Signal::NoClass,
@@ -53,4 +57,54 @@ pub fn provisioner(message: &str) -> Option<&str> {
         .1
         .split(['\'', '"'])
         .next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::symptom;
+    use crate::cluster::blame::tell;
+    use crate::cluster::blame::tell::Inputs;
+    use crate::cluster::snapshot::Snapshot;
+    use crate::event::Code;
+    use serde_json::Value;
+    use serde_json::json;
+
+    fn event(reason: &str, kind: &str, message: &str) -> Value {
+        json!({"kind": "Event", "metadata": {"name": reason}, "type": kind, "reason": reason, "message": message,
+               "involvedObject": {"uid": "claim"}})
+    }
+
+    /// What is told of a claim of that class, in a cluster that has the class `standard`.
+    fn told(class: &str, events: &[Value]) -> Option<Code> {
+        let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
+            "spec": {"storageClassName": class}, "status": {"phase": "Pending"}});
+        let standard = json!({"kind": "StorageClass", "metadata": {"name": "standard"}});
+        let snapshot = Snapshot::of(&[&[claim.clone(), standard], events].concat());
+        let symptom = symptom(&claim, &snapshot)?;
+        let inputs = Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: &[] };
+        Some(tell::finding(&symptom, &inputs).code)
+    }
+
+    #[test]
+    fn a_claim_lacks_its_class_or_its_volume_or_only_time() {
+        let waits = || {
+            let said = "Waiting for a volume to be created either by the external provisioner 'a.example/disk' or manually";
+            event("ExternalProvisioning", "Normal", said)
+        };
+        for (class, events, expected) in [
+            ("fast", vec![], Some(Code::StorageClassMissing)),
+            ("standard", vec![], None),
+            ("standard", vec![waits()], Some(Code::VolumeProvisioningFailed)),
+            // The provisioner has answered, and is at work.
+            ("standard", vec![waits(), event("Provisioning", "Normal", "External provisioner is provisioning volume")], None),
+            (
+                "standard",
+                vec![waits(), event("ProvisioningFailed", "Warning", "failed to provision volume: quota")],
+                Some(Code::VolumeProvisioningFailed),
+            ),
+        ] {
+            assert_eq!(told(class, &events), expected, "{class} {events:?}");
+        }
+    }
 }

@@ -62,7 +62,7 @@ fn pull(status: &Value, events: &[&KubeEvent]) -> Symptom {
     let told = events.iter().rev().find(|event| {
         event.reason == "Failed"
             && event.message.starts_with("Failed to pull image")
-            && event.part.ends_with(&format!("{{{name}}}"))
+            && event.is_of(name)
     });
     let told = told.map_or("", |event| event.message.as_str());
     let (signal, message) = match (image::classify(said, image), image::classify(told, image)) {
@@ -151,7 +151,11 @@ pub fn probe_kill<'a>(events: &[&'a KubeEvent], container: &str) -> Option<&'a K
         .iter()
         .rev()
         .find(|event| {
-            event.reason == "Killing" && event.message.contains("probe") && event.message.contains(container)
+            // Without the part that it is about, the sentence names the container: `Container web failed liveness probe, …`.
+            let named = || event.part.is_empty() && event.message.split(' ').any(|word| word == container);
+            event.reason == "Killing"
+                && event.message.contains(" probe")
+                && (event.is_of(container) || named())
         })
         .copied()
 }

@@ -15,9 +15,11 @@ pub fn classify(message: &str, image: &str) -> Option<Signal> {
     if says_nothing(&text) {
         return None;
     }
-    let table: [(&Regex, Signal); 6] = [
+    let table: [(&Regex, Signal); 8] = [
         (&PLATFORM, Signal::ImagePlatform),
         (&NO_HOST, Signal::ImageNoHost),
+        (&LIMITED, Signal::ImageLimited),
+        (&UNTRUSTED, Signal::ImageUntrusted),
         (&UNREACHABLE, Signal::ImageUnreachable),
         (&NOT_FOUND, Signal::ImageNotFound),
         (&DENIED, Signal::ImageDenied),
@@ -37,12 +39,14 @@ static URL: LazyLock<Regex> = LazyLock::new(|| pattern(r#"https?://[^\s"]+"#));
 static NO_HOST: LazyLock<Regex> = LazyLock::new(|| pattern("no such host"));
 static UNREACHABLE: LazyLock<Regex> = LazyLock::new(|| {
     pattern(concat!(
-        r"toomanyrequests|\b429\b|rate limit|time-?out|timed out|deadline exceeded|connection refused|connection reset|",
+        r"time-?out|timed out|deadline exceeded|connection refused|connection reset|",
         r"reset by peer|\bunexpected EOF\b|: EOF\b|server misbehaving|TLS handshake|network is unreachable|",
-        r"no route to host|x509|http: server gave HTTP response|",
+        r"no route to host|",
         r"\b5\d\d (internal|bad gateway|service|gateway)|status(?: code)?:? 5\d\d|server error",
     ))
 });
+static LIMITED: LazyLock<Regex> = LazyLock::new(|| pattern(r"toomanyrequests|\b429\b|rate limit"));
+static UNTRUSTED: LazyLock<Regex> = LazyLock::new(|| pattern("x509|http: server gave HTTP response"));
 static NOT_FOUND: LazyLock<Regex> = LazyLock::new(|| {
     pattern(
         "not found|manifest unknown|no such (image|manifest)|does not exist|invalid reference|name unknown",
@@ -114,7 +118,12 @@ mod tests {
                 "Error response from daemon: no matching manifest for linux/arm64/v8 in the manifest list entries",
                 Signal::ImagePlatform,
             ),
-            ("toomanyrequests: You have reached your pull rate limit", Signal::ImageUnreachable),
+            ("toomanyrequests: You have reached your pull rate limit", Signal::ImageLimited),
+            (
+                "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+                Signal::ImageUntrusted,
+            ),
+            ("http: server gave HTTP response to HTTPS client", Signal::ImageUntrusted),
             ("dial tcp: lookup ghcr.io on 10.96.0.10:53: no such host", Signal::ImageNoHost),
             ("dial tcp: lookup ghcr.io on 10.96.0.10:53: server misbehaving", Signal::ImageUnreachable),
             ("received unexpected HTTP status: 503 Service Unavailable", Signal::ImageUnreachable),

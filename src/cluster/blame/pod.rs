@@ -6,6 +6,7 @@ use crate::cluster::blame::container;
 use crate::cluster::blame::container::Purpose;
 use crate::cluster::blame::scheduling;
 use crate::cluster::blame::signal::Signal;
+use crate::cluster::health;
 use crate::cluster::live;
 use crate::cluster::snapshot::KubeEvent;
 use crate::cluster::snapshot::Snapshot;
@@ -32,7 +33,7 @@ pub fn symptoms(pod: &Value, snapshot: &Snapshot) -> Vec<Symptom> {
         symptoms.extend(before_containers(pod, &events));
     }
     if symptoms.is_empty() {
-        symptoms.extend(not_ready(pod, &events));
+        symptoms.extend(not_ready(pod, &events).or_else(|| initializing(pod)).or_else(|| gate(pod)));
     }
     symptoms
 }
@@ -40,15 +41,19 @@ pub fn symptoms(pod: &Value, snapshot: &Snapshot) -> Vec<Symptom> {
 /// Every container's status with what it is for: init containers first, as they run.
 pub fn containers(pod: &Value) -> impl Iterator<Item = (&Value, Purpose)> {
     let main = purpose(pod);
-    let init = live::list(pod, "/status/initContainerStatuses").iter().map(move |status| {
+    init_containers(pod)
+        .chain(live::list(pod, "/status/containerStatuses").iter().map(move |status| (status, main)))
+}
+
+fn init_containers(pod: &Value) -> impl Iterator<Item = (&Value, Purpose)> {
+    live::list(pod, "/status/initContainerStatuses").iter().map(move |status| {
         // An init container that is always restarted is a sidecar (KEP-753).
         let sidecar = live::list(pod, "/spec/initContainers").iter().any(|written| {
             live::text(written, "/name") == live::text(status, "/name")
                 && live::text(written, "/restartPolicy") == "Always"
         });
         (status, if sidecar { Purpose::Serve } else { Purpose::Finish })
-    });
-    init.chain(live::list(pod, "/status/containerStatuses").iter().map(move |status| (status, main)))
+    })
 }
 
 /// What the containers of a pod are for, its init containers aside.
@@ -113,15 +118,38 @@ fn is_slow(message: &str) -> bool {
     message.contains("timed out waiting for the condition") || message.contains("deadline exceeded")
 }
 
-/// Running, but not ready: what its readiness probe last said.
+/// Running, but not ready: what its readiness probe last said, or the startup probe of a sidecar, for which the containers
+/// after it wait.
 fn not_ready(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
-    let status = live::list(pod, "/status/containerStatuses")
-        .iter()
-        .find(|status| status.pointer("/state/running").is_some() && !live::flag(status, "/ready"))?;
-    let name = live::text(status, "/name");
-    let probe = events
-        .iter()
-        .rev()
-        .find(|event| event.reason == "Unhealthy" && event.part.ends_with(&format!("{{{name}}}")))?;
-    Some(Symptom::new(Signal::NotReady, &probe.reason, &probe.message).within(name))
+    let is_sidecar = |purpose: Purpose| purpose == Purpose::Serve;
+    let sidecars = init_containers(pod).filter(|(_, purpose)| is_sidecar(*purpose)).map(|(status, _)| status);
+    let unready = sidecars
+        .chain(live::list(pod, "/status/containerStatuses"))
+        .filter(|status| status.pointer("/state/running").is_some() && !live::flag(status, "/ready"));
+    unready.map(|status| live::text(status, "/name")).find_map(|name| {
+        // What its liveness probe says ends the container, and does not keep it from being ready.
+        let probe = events.iter().rev().find(|event| {
+            event.reason == "Unhealthy"
+                && event.is_of(name)
+                && !event.message.starts_with("Liveness probe failed")
+        })?;
+        Some(Symptom::new(Signal::NotReady, &probe.reason, &probe.message).within(name))
+    })
+}
+
+/// An init container that runs: the containers after it wait until it has ended.
+fn initializing(pod: &Value) -> Option<Symptom> {
+    let (status, _) = init_containers(pod).find(|(status, purpose)| {
+        *purpose == Purpose::Finish && status.pointer("/state/running").is_some()
+    })?;
+    Some(Symptom::new(Signal::Initializing, "PodInitializing", "").within(live::text(status, "/name")))
+}
+
+/// A readiness gate whose condition nothing has set. One that is False is in the hands of whatever has set it.
+fn gate(pod: &Value) -> Option<Symptom> {
+    if !live::holds(pod, "ContainersReady") {
+        return None;
+    }
+    let gate = health::unmet_gate(pod).filter(|gate| gate.condition.is_none())?;
+    Some(Symptom::new(Signal::ReadinessGate, "ReadinessGatesNotReady", gate.name))
 }

@@ -6,6 +6,7 @@
 use crate::cluster::blame::Symptom;
 use crate::cluster::blame::quantity;
 use crate::cluster::blame::signal::Signal;
+use crate::cluster::health;
 use crate::cluster::live;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::tenants::Tenants;
@@ -19,7 +20,14 @@ pub fn symptom(pod: &Value, snapshot: &Snapshot) -> Option<Symptom> {
     // The condition of a pod that has a node is a leftover.
     let has_node =
         !live::text(pod, "/spec/nodeName").is_empty() || live::text(pod, "/status/phase") == "Running";
-    if scheduled.reason != "Unschedulable" || has_node {
+    if has_node {
+        return None;
+    }
+    if scheduled.reason == "SchedulingGated" {
+        let gates = health::scheduling_gates(pod).join(", ");
+        return Some(Symptom::new(Signal::SchedulingGate, scheduled.reason, gates));
+    }
+    if scheduled.reason != "Unschedulable" {
         return None;
     }
     let events = snapshot.events(live::uid(pod));

@@ -21,8 +21,12 @@ pub enum Signal {
     ImagePlatform,
     /// The registry's host has no address: a wrong name, or a node that is offline.
     ImageNoHost,
-    /// The registry could not be asked, or asks to wait.
+    /// The registry could not be asked.
     ImageUnreachable,
+    /// The registry gives no more pulls for now.
+    ImageLimited,
+    /// The node does not trust the registry's certificate, or it speaks plain HTTP.
+    ImageUntrusted,
     /// The runtime cannot look into the image.
     ImageInspect,
     /// A policy refuses the image's signature.
@@ -57,6 +61,12 @@ pub enum Signal {
     Killed,
     /// It runs, and its readiness probe fails.
     NotReady,
+    /// An init container runs and has not ended.
+    Initializing,
+    /// Its containers are ready, and nothing has set the condition of a readiness gate.
+    ReadinessGate,
+    /// It has scheduling gates.
+    SchedulingGate,
     /// No node can ever take the pod: it asks for more than the only node has.
     NeverFits,
     /// No node takes the pod.
@@ -87,4 +97,11 @@ pub enum Signal {
     Refused,
     /// The pod's ServiceAccount is missing.
     NoServiceAccount,
+}
+
+impl Signal {
+    /// Whether it is what every start looks like for a while, so that time alone proves nothing.
+    pub const fn is_a_start(self) -> bool {
+        matches!(self, Signal::NotReady | Signal::Initializing)
+    }
 }

@@ -96,7 +96,12 @@ fn said<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
     let all = inputs.snapshot.events(live::uid(of));
     let mut warnings: Vec<(&str, &str)> = all
         .into_iter()
-        .filter(|event| event.warning && !matches!(event.reason.as_str(), "BackOff" | "FailedScheduling"))
+        .filter(|event| match event.reason.as_str() {
+            "BackOff" | "FailedScheduling" => false,
+            // Normal events in which an autoscaler of nodes says what it does about the pod.
+            "NotTriggerScaleUp" | "TriggeredScaleUp" => true,
+            _ => event.warning,
+        })
         .map(|event| (event.reason.as_str(), event.message.as_str()))
         .collect();
     warnings.dedup();
@@ -114,6 +119,8 @@ pub fn tell(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         | Signal::ImagePlatform
         | Signal::ImageNoHost
         | Signal::ImageUnreachable
+        | Signal::ImageLimited
+        | Signal::ImageUntrusted
         | Signal::ImageInspect
         | Signal::ImageSignature
         | Signal::ImagePull => starting::image(symptom, inputs),
@@ -130,7 +137,9 @@ pub fn tell(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         | Signal::OutOfMemory
         | Signal::Completed
         | Signal::Killed
-        | Signal::NotReady => running::running(symptom, inputs),
+        | Signal::NotReady
+        | Signal::Initializing => running::running(symptom, inputs),
+        Signal::ReadinessGate | Signal::SchedulingGate => placing::gated(symptom, inputs),
         Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => {
             placing::unplaced(symptom, inputs)
         }

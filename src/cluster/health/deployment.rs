@@ -7,6 +7,7 @@
 use crate::cluster::health::Health;
 use crate::cluster::health::Judgement;
 use crate::cluster::health::Known;
+use crate::cluster::health::PAUSED;
 use crate::cluster::health::ready_of;
 use crate::cluster::health::starting;
 use crate::cluster::live;
@@ -56,10 +57,10 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 fn paused(known: Known<'_>) -> Judgement {
     match known.manifest {
         Some(manifest) if !live::flag(manifest, "/spec/paused") => Judgement::failed(
-            "DeploymentPaused",
+            PAUSED,
             "another client paused it; the manifest does not ask for that",
         ),
-        _ => Judgement::new(Health::Paused, "DeploymentPaused", "paused: no pod changes until it is resumed"),
+        _ => Judgement::new(Health::Paused, PAUSED, "paused: no pod changes until it is resumed"),
     }
 }
 

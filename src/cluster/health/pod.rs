@@ -4,6 +4,7 @@ use crate::cluster::health::Health;
 use crate::cluster::health::Judgement;
 use crate::cluster::health::Known;
 use crate::cluster::live;
+use crate::cluster::live::Condition;
 use serde_json::Value;
 
 pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
@@ -73,7 +74,7 @@ fn not_ready(object: &Value, known: Known<'_>, reason: &str) -> Judgement {
         return Judgement::progressing(reason, format!("sidecar `{name}` is not ready"));
     }
     if let Some(gate) = unmet_gate(object) {
-        return Judgement::progressing("ReadinessGatesNotReady", gate);
+        return Judgement::progressing("ReadinessGatesNotReady", unmet(&gate));
     }
     let said = live::condition(object, "Ready").map_or("", |ready| ready.message);
     Judgement::progressing(
@@ -101,29 +102,43 @@ fn silent_node<'a>(object: &Value, known: Known<'a>) -> Option<&'a str> {
     live::condition(node, "Ready").filter(|ready| !ready.holds()).map(|_| live::name(node))
 }
 
-/// A condition that the pod asks for and that its controller has not set to True.
-fn unmet_gate(object: &Value) -> Option<String> {
-    live::list(object, "/spec/readinessGates").iter().find_map(|gate| {
-        let kind = live::text(gate, "/conditionType");
-        match live::condition(object, kind) {
-            Some(condition) if condition.holds() => None,
-            Some(condition) => {
-                let said = if condition.message.is_empty() { condition.reason } else { condition.message };
-                let said = if said.is_empty() { String::new() } else { format!(": {said}") };
-                Some(format!("it waits for its readiness gate `{kind}`, which is {}{said}", condition.status))
-            }
-            None => Some(format!("it waits for its readiness gate `{kind}`, which nothing has set")),
-        }
-    })
+/// A readiness gate of a pod that keeps it from being ready.
+pub(crate) struct Gate<'a> {
+    /// The type of its condition.
+    pub(crate) name: &'a str,
+    /// The condition, if anything has set it.
+    pub(crate) condition: Option<Condition<'a>>,
+}
+
+/// The first condition that the pod asks for and that is not True.
+pub(crate) fn unmet_gate(pod: &Value) -> Option<Gate<'_>> {
+    let gates = live::list(pod, "/spec/readinessGates").iter();
+    gates
+        .map(|gate| live::text(gate, "/conditionType"))
+        .map(|name| Gate { name, condition: live::condition(pod, name) })
+        .find(|gate| !gate.condition.as_ref().is_some_and(Condition::holds))
+}
+
+fn unmet(gate: &Gate<'_>) -> String {
+    let name = gate.name;
+    let Some(condition) = &gate.condition else {
+        return format!("it waits for its readiness gate `{name}`, which nothing has set");
+    };
+    let said = if condition.message.is_empty() { condition.reason } else { condition.message };
+    let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+    format!("it waits for its readiness gate `{name}`, which is {}{said}", condition.status)
+}
+
+/// The gates that keep a pod from being scheduled, in backticks.
+pub(crate) fn scheduling_gates(pod: &Value) -> Vec<String> {
+    let gates = live::list(pod, "/spec/schedulingGates").iter();
+    gates.map(|gate| format!("`{}`", live::text(gate, "/name"))).collect()
 }
 
 fn pending(object: &Value, reason: &str) -> Judgement {
     let scheduled = live::condition(object, "PodScheduled");
     if let Some(condition) = scheduled.filter(|condition| condition.status == "False") {
-        let gates: Vec<String> = live::list(object, "/spec/schedulingGates")
-            .iter()
-            .map(|gate| format!("`{}`", live::text(gate, "/name")))
-            .collect();
+        let gates = scheduling_gates(object);
         if condition.reason == "SchedulingGated" || !gates.is_empty() {
             let gates = gates.join(", ");
             return Judgement::progressing(

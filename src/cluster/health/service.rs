@@ -1,10 +1,25 @@
 //! Services: there as soon as they are written, except for an address that somebody else gives.
 
 use crate::cluster::health::Judgement;
+use crate::cluster::health::Known;
 use crate::cluster::live;
 use serde_json::Value;
 
-pub(super) fn judge(object: &Value) -> Judgement {
+pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+    let judgement = by_address(object);
+    if leads_nowhere(object, known) { judgement.note("none of its endpoints is ready") } else { judgement }
+}
+
+/// Whether its EndpointSlices are known, and no endpoint in them is ready. One that does not say so is (KEP-752).
+fn leads_nowhere(object: &Value, known: Known<'_>) -> bool {
+    let Some(snapshot) = known.snapshot else { return false };
+    let mut slices =
+        snapshot.owned("discovery.k8s.io", "EndpointSlice", live::uid(object)).peekable();
+    let ready = |endpoint: &Value| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false));
+    slices.peek().is_some() && !slices.any(|slice| live::list(slice, "/endpoints").iter().any(ready))
+}
+
+fn by_address(object: &Value) -> Judgement {
     if live::text(object, "/spec/type") != "LoadBalancer" {
         return Judgement::ready("Exists", "it is there");
     }

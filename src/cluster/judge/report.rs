@@ -3,7 +3,6 @@
 use crate::cluster::blame::newest;
 use crate::cluster::blame::scheduling;
 use crate::cluster::blame::scheduling::Refusal;
-use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::Inputs;
 use crate::cluster::health;
@@ -122,7 +121,7 @@ impl Judge {
         }
         // What is not ready for long may be what something else has crashed for want of.
         let told = self.told(track, snapshot, |problem| {
-            problem.symptom.signal != Signal::NotReady
+            !problem.symptom.signal.is_a_start()
                 || self.first_failure.is_some_and(|terminal| terminal.duration_since(problem.since) >= LONG)
         });
         told.into_iter().map(warning).collect()
@@ -244,6 +243,7 @@ fn plain(track: &Track) -> Finding {
     let place = match track.judgement.reason.as_str() {
         // What is wrong is the annotation, not the object.
         "OwnRule" | "RuleTooExpensive" => object.place_of("/metadata/annotations/todo.dev~1ready"),
+        health::PAUSED => object.place_of("/spec/paused"),
         _ => &object.place,
     };
     code(track)
@@ -257,7 +257,7 @@ fn code(track: &Track) -> Code {
     match track.judgement.reason.as_str() {
         "OwnRule" | "RuleTooExpensive" => Code::AnnotationInvalid,
         "Deleted" | "Terminating" => Code::ObjectDeleted,
-        "DeploymentPaused" | "JobSuspended" => Code::WorkloadPaused,
+        health::PAUSED | "JobSuspended" => Code::WorkloadPaused,
         _ => Code::NotHealthy,
     }
 }
@@ -271,7 +271,11 @@ fn help(track: &Track) -> String {
     let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
     match track.judgement.reason.as_str() {
         "Deleted" | "Terminating" => "run `todo up` again: it writes what is missing".to_owned(),
-        "DeploymentPaused" => format!("`kubectl rollout resume {kind}/{}{namespace}`", id.name),
+        health::PAUSED if live::flag(&track.subject.object.value, "/spec/paused") => format!(
+            "remove `paused` from the manifest, or resume it: `kubectl rollout resume {kind}/{}{namespace}`",
+            id.name
+        ),
+        health::PAUSED => format!("`kubectl rollout resume {kind}/{}{namespace}`", id.name),
         "RuleTooExpensive" => {
             "ask less of it in its annotation `todo.dev/ready`: no loops over long lists inside of one another"
                 .to_owned()

@@ -131,7 +131,7 @@ impl Judge {
         let Some(failure) = events.iter().rev().find(|event| {
             event.reason == "Unhealthy"
                 && event.message.starts_with("Liveness probe failed")
-                && event.part.ends_with(&format!("{{{name}}}"))
+                && event.is_of(name)
                 && event.last >= started
         }) else {
             return false;

@@ -66,8 +66,22 @@ pub(super) fn base(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option
     // The name may have any of the words in it.
     let words = said.replace(&found.reference, "");
     let meaning = MEANINGS.iter().find(|(all, _)| all.iter().any(|word| words.contains(word)));
-    let (message, help) = explain(&found.reference, meaning.map(|(_, meaning)| *meaning), &plain(said));
-    Some(Cause { help, ..Cause::unknown(message) }.named(Code::BaseImageFailed).at(Some(found.line)))
+    let meaning = meaning.map(|(_, meaning)| *meaning);
+    let (message, help) = explain(&found.reference, meaning, &plain(said));
+    Some(Cause { help, ..Cause::unknown(message) }.named(code(meaning)).at(Some(found.line)))
+}
+
+/// What it is called: the same as where a node pulls an image.
+fn code(meaning: Option<Meaning>) -> Code {
+    match meaning {
+        Some(Meaning::Limited) => Code::RegistryRateLimited,
+        Some(Meaning::Tls) => Code::RegistryUntrusted,
+        Some(Meaning::Platform) => Code::ImagePlatformMismatch,
+        Some(Meaning::HiddenOrMissing | Meaning::Missing) => Code::ImageNotFound,
+        Some(Meaning::Private) => Code::ImageAccessDenied,
+        Some(Meaning::Unreachable) => Code::RegistryUnreachable,
+        None => Code::ImagePullFailed,
+    }
 }
 
 fn explain(reference: &str, meaning: Option<Meaning>, said: &str) -> (String, Option<String>) {
@@ -98,7 +112,7 @@ fn explain(reference: &str, meaning: Option<Meaning>, said: &str) -> (String, Op
         ),
         Some(Meaning::Tls) => (
             format!("the engine does not trust the registry of the base image `{reference}`: {said}"),
-            "give minikube the certificate (`--embed-certs`, or ~/.minikube/certs) or name the registry in `insecure-registry`".to_owned(),
+            "give minikube the registry's certificate (~/.minikube/certs and `--embed-certs`), or create the profile with `--insecure-registry`".to_owned(),
         ),
         None => return (format!("the base image `{reference}` cannot be pulled: {said}"), None),
     };

@@ -108,6 +108,7 @@ fn syntax(image: &Surveyed, broken: &FailedBuild) -> Option<Cause> {
             format!("the frontend `{frontend}` cannot be fetched: {}", plain(&broken.message)),
             "delete the `# syntax=` line: engines from 20.10 on build this without fetching anything",
         )
+        .named(Code::DockerfileSyntaxDirective)
         .at(Some(*line))
     })
 }

@@ -1,5 +1,6 @@
 //! A COPY or ADD of what the builder does not have.
 
+use crate::event::Code;
 use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
 use crate::image::progress::step_name;
@@ -21,10 +22,9 @@ pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Opti
         step.text.split_whitespace().skip(1).filter(|word| !word.starts_with("--")).collect();
     let (_, sources) = sources.split_last()?;
     if let Some(from) = step.text.split_whitespace().find_map(|word| word.strip_prefix("--from=")) {
-        return Some(Cause::new(
-            format!("`{}` is not in `{from}`", sources.join(" ")),
-            format!("see what the earlier stage leaves behind; `target = \"{from}\"` builds up to it"),
-        ));
+        let help = format!("see what the earlier stage leaves behind; `target = \"{from}\"` builds up to it");
+        let cause = Cause::new(format!("`{}` is not in `{from}`", sources.join(" ")), help);
+        return Some(cause.named(Code::CopySourceMissing));
     }
     let named = |source: &&&str| said.contains(source.trim_matches('/').trim_start_matches("./"));
     let source = sources.iter().find(named).or(sources.first())?;
@@ -35,10 +35,9 @@ pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Opti
             || format!("`{file}`"),
             |rule| format!("`{}` in `{file}:{}`", rule.pattern, rule.line),
         );
-        return Some(Cause::new(
-            format!("`{path}` is there, but {rule} keeps it out of the context"),
-            format!("take that line out, or add the line `!{path}` at the end of `{file}`"),
-        ));
+        let help = format!("take that line out, or add the line `!{path}` at the end of `{file}`");
+        let cause = Cause::new(format!("`{path}` is there, but {rule} keeps it out of the context"), help);
+        return Some(cause.named(Code::FileDockerignored));
     }
     let alike = image.context.entries.iter().find(|entry| {
         let same_name = entry.path.rsplit('/').next() == path.rsplit('/').next();
@@ -48,5 +47,5 @@ pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Opti
         Some(entry) => format!("did you mean `{}`?", entry.path),
         None => format!("sources of COPY start at the context, `{}`", image.context.root.display()),
     };
-    Some(Cause::new(format!("`{path}` is not in the context"), help))
+    Some(Cause::new(format!("`{path}` is not in the context"), help).named(Code::CopySourceMissing))
 }

@@ -26,7 +26,7 @@ pub(super) fn fetched(broken: &FailedBuild, said: &str) -> Option<Cause> {
             Some(host) => format!("`{source}` cannot be fetched: `{host}` cannot be reached"),
             None => format!("`{source}` cannot be fetched: {}", plain(said)),
         };
-        return Some(Cause::new(message, network::HELP));
+        return Some(Cause::new(message, network::HELP).named(Code::BuildNetworkFailed));
     }
     let lines = said.lines().rev().map(str::trim).find(|line| !line.is_empty() && *line != ":");
     Some(Cause::new(

@@ -38,17 +38,18 @@ pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<
     if let Some((_, file)) = NO_LOCK.iter().find(|(words, _)| last(&|line| line.contains(words)).is_some()) {
         let help =
             format!("commit `{file}`, COPY it before this step, and see that .dockerignore lets it through");
-        return Some(Cause::new(format!("{message}: `{file}` is missing or out of date"), help));
+        let cause = Cause::new(format!("{message}: `{file}` is missing or out of date"), help);
+        return Some(cause.named(Code::LockFileMissing));
     }
     if let Some(at) = last(&network::is_told).filter(|at| !is_followed(&broken.output[at + 1..])) {
         let reached = match network::host(&broken.output[at]) {
             Some(host) => format!("it cannot reach `{host}`"),
             None => "it cannot reach the network".to_owned(),
         };
-        return Some(Cause::new(format!("{message}: {reached}"), network::HELP));
+        return Some(Cause::new(format!("{message}: {reached}"), network::HELP).named(Code::BuildNetworkFailed));
     }
     if let Some((why, help)) = program::why(image, command, &broken.output, said, code.as_deref()) {
-        return Some(Cause::new(format!("{message}: {why}"), help));
+        return Some(Cause::new(format!("{message}: {why}"), help).named(Code::CommandNotRunnable));
     }
     if code.as_deref() == Some("137") {
         return Some(

@@ -1,6 +1,7 @@
 //! What is said of failed builds, by Dockerfile, vertex and log.
 
 use super::finding;
+use crate::event::Code;
 use crate::image::build::FailedBuild;
 use crate::image::ignore::Ignore;
 use crate::image::survey::tests::surveyed;
@@ -118,6 +119,7 @@ fn a_file_that_the_ignore_file_drops_is_told_with_the_line_that_drops_it() {
         found.message,
         "`a.txt` is there, but `*.txt` in `web/.dockerignore:2` keeps it out of the context"
     );
+    assert_eq!(found.code, Code::FileDockerignored);
     assert!(found.help.unwrap().contains("`!a.txt`"));
 }
 
@@ -238,6 +240,49 @@ fn a_cause_is_named_on_evidence_of_the_step_alone() {
         let found = finding(&image, &broken);
         assert!(found.message.contains(told), "{step} / {error} / {output:?}: {}", found.message);
         assert!(!found.message.contains("AUTH_HEADER"), "{}", found.message);
+    }
+}
+
+/// Each code that looks like another, by what the step says.
+#[test]
+fn what_fails_alike_has_a_code_of_its_own() {
+    let exit =
+        |code: u8| format!("process \"/bin/sh -c make\" did not complete successfully: exit code: {code}");
+    let base = "[1/2] FROM a.example/b";
+    for (step, error, output, code) in [
+        (MAKE, EXIT_1, vec!["error: no"], Code::ImageBuildFailed),
+        (MAKE, EXIT_1, vec!["curl: (6) Could not resolve host: a.example"], Code::BuildNetworkFailed),
+        (MAKE, EXIT_1, vec!["ERR_PNPM_NO_LOCKFILE"], Code::LockFileMissing),
+        (MAKE, EXIT_1, vec!["write: No space left on device"], Code::DiskSpaceLow),
+        (MAKE, &exit(127), vec!["/bin/sh: make: not found"], Code::CommandNotRunnable),
+        (MAKE, &exit(137), vec![], Code::OutOfMemory),
+        (MAKE, "secret token: not found", vec![], Code::BuildSecretMissing),
+        (MAKE, "no SSH key \"default\" forwarded from the client", vec![], Code::SshAgentNotForwarded),
+        ("", "dockerfile parse error on line 2: unknown instruction: RUM", vec![], Code::DockerfileInvalid),
+        ("[2/2] ADD x.txt /x", "\"/x.txt\": not found", vec![], Code::CopySourceMissing),
+        (
+            "[2/2] ADD https://git.example/r.git#main /r",
+            "exec: \"git\": executable file not found in $PATH",
+            vec![],
+            Code::BuildNeedsGit,
+        ),
+        (
+            "[2/2] ADD https://a.example/x.txt /x",
+            "dial tcp: lookup a.example: no such host",
+            vec![],
+            Code::BuildNetworkFailed,
+        ),
+        (base, "manifest unknown", vec![], Code::ImageNotFound),
+        (base, "unexpected status: 401 Unauthorized", vec![], Code::ImageAccessDenied),
+        (base, "toomanyrequests: You have reached your pull rate limit", vec![], Code::RegistryRateLimited),
+        (base, "x509: certificate signed by unknown authority", vec![], Code::RegistryUntrusted),
+        (base, "dial tcp 10.0.0.9:443: i/o timeout", vec![], Code::RegistryUnreachable),
+        (base, "no match for platform in manifest: not found", vec![], Code::ImagePlatformMismatch),
+        (base, "unexpected status: 503 Service Unavailable", vec![], Code::ImagePullFailed),
+    ] {
+        let image = surveyed("web", "FROM a.example/b\nRUN make\n", &[]);
+        let found = finding(&image, &broken(step, error, &output));
+        assert_eq!(found.code, code, "{step} / {error} / {output:?}: {}", found.message);
     }
 }
 

@@ -220,10 +220,19 @@ fn placeholder(name: &str) -> Finding {
         .help("write the real value")
 }
 
-/// Beginnings of variables that a frontend's build takes up: in the browser only what was there then counts.
-const OF_BUILDS: [&str; 4] = ["NEXT_PUBLIC_", "VITE_", "REACT_APP_", "NUXT_PUBLIC_"];
+/// The Service of the project that an address leads to by its name in the cluster.
+fn service_in<'a>(set: &Set<'a>, object: &Object, address: &str) -> Option<&'a Object> {
+    let (_, rest) = address.split_once("://")?;
+    let authority = rest.split(['/', '?']).next()?;
+    let host = authority.rsplit('@').next()?.split(':').next()?;
+    let mut labels = host.split('.');
+    let (name, namespace) = (labels.next()?, labels.next());
+    let inside = labels.next().is_none_or(|label| label == "svc");
+    let namespace = namespace.unwrap_or_else(|| set.namespace(object));
+    set.find("Service", namespace, name).filter(|_| inside)
+}
 
-/// Variables of the build that are set where the program runs, in pods of images that the project builds.
+/// Variables that the build of an image takes up, set where it runs: in the browser only what was there then counts.
 pub(super) fn of_builds(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (object, template) in pods::all(set.objects) {
@@ -231,29 +240,41 @@ pub(super) fn of_builds(set: &Set<'_>) -> Vec<Finding> {
             let Some(image) = container.value["image"].as_str() else { continue };
             let Some(ours) = named_by(image, &set.facts.images) else { continue };
             let given = set.facts.arguments.get(ours);
+            let Some(beginnings) = set.facts.taken_up.get(ours) else { continue };
             let is_of_build = |name: &str| {
-                OF_BUILDS.iter().any(|beginning| name.starts_with(beginning))
+                beginnings.iter().any(|beginning| name.starts_with(beginning))
                     && !given.is_some_and(|given| given.contains(name))
             };
-            let names: Vec<(String, &str)> = items(&container.value["env"])
+            let names: Vec<(String, &str, &str)> = items(&container.value["env"])
                 .filter_map(|(index, variable)| {
-                    Some((format!("{}/env/{index}/name", container.pointer), variable["name"].as_str()?))
+                    let value = variable["value"].as_str().unwrap_or_default();
+                    let pointer = format!("{}/env/{index}/name", container.pointer);
+                    Some((pointer, variable["name"].as_str()?, value))
                 })
                 .chain(items(&container.value["envFrom"]).flat_map(|(index, source)| {
                     let name = source["configMapRef"]["name"].as_str().unwrap_or_default();
                     let from = set.find("ConfigMap", set.namespace(object), name);
-                    let keys = from.and_then(|from| from.value["data"].as_object());
+                    let data = from.and_then(|from| from.value["data"].as_object());
                     let pointer = format!("{}/envFrom/{index}", container.pointer);
-                    keys.into_iter().flat_map(Map::keys).map(move |key| (pointer.clone(), key.as_str()))
+                    data.into_iter().flatten().map(move |(key, value)| {
+                        (pointer.clone(), key.as_str(), value.as_str().unwrap_or_default())
+                    })
                 }))
-                .filter(|(_, name)| is_of_build(name))
+                .filter(|(_, name, _)| is_of_build(name))
                 .collect();
-            let Some((pointer, first)) = names.first() else { continue };
-            let all = listed(names.iter().map(|(_, name)| *name));
+            let Some((pointer, first, _)) = names.first() else { continue };
+            let all = listed(names.iter().map(|(_, name, _)| *name));
             let told = format!("{all}: what the browser gets was fixed when `{ours}` was built, not here");
             let finding = Code::BuildTimeVariable.note(told);
+            let inside = names.iter().find_map(|(.., value)| service_in(set, object, value));
+            let address = inside.map_or_else(String::new, |service| {
+                format!(
+                    "; a browser does not know the name `{0}`, which is one of the cluster: write the URL that `todo up` prints for it with [service.{0}], or a path that the front end's own server passes on",
+                    service.name()
+                )
+            });
             let help = format!(
-                "give it to the build, too: `args = {{ {first} = \"…\" }}` under [image.{ours}], and `ARG {first}` in its Dockerfile"
+                "give it to the build, too: `args = {{ {first} = \"…\" }}` under [image.{ours}], and `ARG {first}` in its Dockerfile{address}"
             );
             found.push(at(object, pointer, finding).help(help));
         }

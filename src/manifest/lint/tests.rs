@@ -23,6 +23,7 @@ fn facts() -> Facts {
             optional: ["OPENAI_API_KEY".to_owned()].into(),
         }],
         arguments: [].into(),
+        taken_up: [(ImageName::parse("todo-backend").unwrap(), ["VITE_", "NEXT_PUBLIC_"].into())].into(),
         addons: vec![],
         cpus: Some(2),
         memory_mib: Some(2048),

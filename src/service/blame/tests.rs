@@ -3,6 +3,7 @@
 use super::Inputs;
 use super::Unreachable;
 use super::finding;
+use crate::event::Code;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::project::Expect;
@@ -140,5 +141,53 @@ fn a_port_that_speaks_tls_is_told_with_the_line_for_its_service() {
     for (none, tls) in [(NoAnswer::Tls("an alert".to_owned()), false), (NoAnswer::Closed, true)] {
         let help = advised(none, "192.168.49.2", tls, None);
         assert!(help.contains("`appProtocol: https`") && help.contains("speaks TLS"), "{help}");
+    }
+}
+
+/// Each code that looks like another, by what came and what the cluster knows.
+#[test]
+fn what_does_not_answer_alike_has_a_code_of_its_own() {
+    let pod = |labels: serde_json::Value| {
+        serde_json::from_value(json!({"metadata": {"name": "web-1", "labels": labels}})).unwrap()
+    };
+    let chosen = Inputs { pods: vec![pod(json!({"app": "web", "tier": "front"}))], ..backends(0, 0) };
+    let other = Inputs { pods: vec![pod(json!({"app": "shop"}))], ..backends(0, 0) };
+    let refused = || Unreachable::None(NoAnswer::Refused);
+    let garbled = Unreachable::None(NoAnswer::Garbled("invalid HTTP version parsed".to_owned()));
+    let mut searching = candidate();
+    searching.expect.contains = Some("Shop".to_owned());
+    for (trouble, inputs, candidate, code) in [
+        (refused(), backends(1, 0), candidate(), Code::PortNotListening),
+        (refused(), backends(0, 1), candidate(), Code::EndpointsNotReady),
+        (refused(), other, candidate(), Code::SelectorMismatch),
+        (refused(), chosen, candidate(), Code::ServicePortNotFound),
+        (Unreachable::None(NoAnswer::Closed), backends(1, 0), candidate(), Code::ConnectionClosed),
+        (garbled, backends(1, 0), candidate(), Code::ProtocolMismatch),
+        (
+            Unreachable::None(NoAnswer::Tls("an alert".to_owned())),
+            backends(1, 0),
+            candidate(),
+            Code::TlsHandshakeFailed,
+        ),
+        (
+            Unreachable::None(NoAnswer::Silent(Duration::from_secs(2))),
+            backends(1, 0),
+            candidate(),
+            Code::RequestTimeout,
+        ),
+        (
+            Unreachable::None(NoAnswer::Unreachable("no route to host".to_owned())),
+            backends(1, 0),
+            candidate(),
+            Code::NodeUnreachable,
+        ),
+        (answer(404, "", None), backends(1, 0), candidate(), Code::UnexpectedStatus),
+        (answer(200, "Another", None), backends(1, 0), searching, Code::UnexpectedContent),
+    ] {
+        let address = "192.168.49.2:30080".to_owned();
+        let question =
+            Question { connect: address.clone(), authority: address, tls: false, path: "/".to_owned() };
+        let found = finding(&candidate, &question, &trouble, &inputs, &objects());
+        assert_eq!(found.code, code, "{trouble:?}: {}", found.message);
     }
 }

@@ -5,6 +5,7 @@ use crate::cluster::blame::config;
 use crate::cluster::blame::scheduling;
 use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::running::is_startup;
 use crate::cluster::blame::tell::running::memory_limit;
 use crate::event::Code;
 
@@ -16,6 +17,8 @@ pub(super) fn code(symptom: &Symptom, inputs: &Inputs<'_>) -> Code {
         Signal::ImageDenied => Code::ImageAccessDenied,
         Signal::ImagePlatform => Code::ImagePlatformMismatch,
         Signal::ImageNoHost | Signal::ImageUnreachable => Code::RegistryUnreachable,
+        Signal::ImageLimited => Code::RegistryRateLimited,
+        Signal::ImageUntrusted => Code::RegistryUntrusted,
         Signal::ImageSignature => Code::ImageSignatureRejected,
         Signal::ImageInspect | Signal::ImagePull => Code::ImagePullFailed,
         Signal::ConfigMissing => missing(&symptom.message).unwrap_or(Code::ContainerStartFailed),
@@ -28,8 +31,12 @@ pub(super) fn code(symptom: &Symptom, inputs: &Inputs<'_>) -> Code {
         Signal::Crash if is_killed(symptom) && memory_limit(symptom, inputs).is_some() => Code::OutOfMemory,
         Signal::Crash => Code::CrashLoop,
         Signal::Completed => Code::ContainerCompleted,
+        Signal::NotReady | Signal::Killed if is_startup(symptom, inputs) => Code::StartupProbeFailed,
         Signal::Killed => Code::LivenessProbeFailed,
         Signal::NotReady => Code::ReadinessProbeFailed,
+        Signal::Initializing => Code::InitContainerRunning,
+        Signal::ReadinessGate => Code::ReadinessGateUnmet,
+        Signal::SchedulingGate => Code::SchedulingGated,
         Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => unplaced(symptom, inputs),
         Signal::Mount | Signal::Attach => Code::VolumeMountFailed,
         Signal::Sandbox => Code::PodSandboxFailed,

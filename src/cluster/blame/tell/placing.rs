@@ -157,6 +157,28 @@ pub(super) fn asking(written: &Value, resource: &str) -> Option<String> {
     })
 }
 
+/// A gate that nothing opens.
+pub(super) fn gated(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+    let spec = template::pod_spec(live::kind(inputs.written()));
+    let written = |field: &str| {
+        let at = format!("{spec}/{field}");
+        inputs.written().pointer(&at).is_some().then_some(at)
+    };
+    let gates = &symptom.message;
+    if symptom.signal == Signal::SchedulingGate {
+        return diagnosis(
+            format!("its pod is not scheduled before something removes its scheduling gates {gates}"),
+            written("schedulingGates"),
+            "see whether the controller that removes them runs, or remove `schedulingGates`",
+        );
+    }
+    diagnosis(
+        format!("its pod waits for its readiness gate `{gates}`, which nothing has set"),
+        written("readinessGates"),
+        "see whether the controller that sets this condition runs, or remove `readinessGates`",
+    )
+}
+
 pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     let spec = template::pod_spec(live::kind(inputs.written()));
     match symptom.signal {

@@ -40,14 +40,17 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         Signal::Killed => {
             let events = inputs.snapshot.events(live::uid(inputs.pod.unwrap_or(inputs.subject)));
             let name = symptom.container.as_deref().unwrap_or_default();
-            let startup =
-                probe_kill(&events, name).is_some_and(|killing| killing.message.contains("startup"));
-            let (probe, sign) =
-                if startup { ("startupProbe", "Startup") } else { ("livenessProbe", "Liveness") };
+            let (probe, sign) = if is_startup(symptom, inputs) {
+                ("startupProbe", "Startup")
+            } else {
+                ("livenessProbe", "Liveness")
+            };
             let said = events
                 .iter()
                 .rev()
-                .find(|event| event.reason == "Unhealthy" && event.message.starts_with(sign));
+                .find(|event| {
+                    event.reason == "Unhealthy" && event.message.starts_with(sign) && event.is_of(name)
+                });
             let failing =
                 probe::read(inputs.written(), name, probe, said.map_or("", |said| said.message.as_str()));
             let why = match failing.why {
@@ -67,7 +70,8 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         }
         Signal::NotReady => {
             let name = symptom.container.as_deref().unwrap_or_default();
-            let failing = probe::read(inputs.written(), name, "readinessProbe", &symptom.message);
+            let probe = if is_startup(symptom, inputs) { "startupProbe" } else { "readinessProbe" };
+            let failing = probe::read(inputs.written(), name, probe, &symptom.message);
             let mut told = diagnosis(
                 format!("{who} runs, but {}", failing.what),
                 inputs.field(symptom, &fields(&failing)),
@@ -76,6 +80,11 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             told.evidence.extend(failing.evidence);
             told
         }
+        Signal::Initializing => diagnosis(
+            format!("{who} has not ended, and the containers after it wait for that"),
+            inputs.field(symptom, &["command", "args"]),
+            waits_for(symptom, inputs),
+        ),
         Signal::Crash if code == 137 && memory_limit(symptom, inputs).is_some() => {
             let pointer = memory_limit(symptom, inputs);
             let limit = inputs.text(pointer.as_ref());
@@ -105,6 +114,17 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     }
 }
 
+/// The command that shows what an init container waits for.
+fn waits_for(symptom: &Symptom, inputs: &Inputs<'_>) -> String {
+    let pod = inputs.pod.unwrap_or(inputs.subject);
+    let container = symptom.container.as_deref().unwrap_or_default();
+    format!(
+        "see in its log what it waits for: `kubectl logs {} -c {container} -n {}`",
+        live::name(pod),
+        live::namespace(pod)
+    )
+}
+
 /// A program that ended, as its exit code and the end of its log show.
 fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diagnosis {
     let exit = symptom.exit.as_ref();
@@ -130,6 +150,16 @@ fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diag
         (_, None) => "the last lines of its log say why",
     };
     diagnosis(format!("{who} {ended}{often}"), inputs.field(symptom, fields), help)
+}
+
+/// Whether it is the startup probe that fails, as the kubelet's events say.
+pub(super) fn is_startup(symptom: &Symptom, inputs: &Inputs<'_>) -> bool {
+    if symptom.signal != Signal::Killed {
+        return symptom.message.starts_with("Startup probe");
+    }
+    let events = inputs.snapshot.events(live::uid(inputs.pod.unwrap_or(inputs.subject)));
+    probe_kill(&events, symptom.container.as_deref().unwrap_or_default())
+        .is_some_and(|killing| killing.message.contains("startup"))
 }
 
 fn fields(failing: &probe::Failing) -> Vec<&str> {

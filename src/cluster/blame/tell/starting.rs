@@ -57,6 +57,16 @@ pub(super) fn image(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             pointer,
             "see whether the node has a way out: proxy, VPN, DNS; then run `todo up` again",
         ),
+        Signal::ImageLimited => diagnosis(
+            format!("the registry of image `{name}` gives this node no more pulls for now"),
+            pointer,
+            "wait, add `imagePullSecrets` with a login, or take the image from another registry",
+        ),
+        Signal::ImageUntrusted => diagnosis(
+            format!("the node does not trust the registry of image `{name}`"),
+            pointer,
+            "give minikube the registry's certificate (~/.minikube/certs and `--embed-certs`), or create the profile with `--insecure-registry`",
+        ),
         Signal::ImageSignature => diagnosis(
             format!("a policy refuses the signature of image `{name}`"),
             pointer,
