@@ -94,15 +94,16 @@ mod tests {
             some += others.len();
             for other in &others {
                 let other = Code::ALL.iter().find(|known| known.as_str() == *other);
-                let other = other.unwrap_or_else(|| panic!("{code} looks like `{others:?}`, of which one is no code"));
+                let other = other
+                    .unwrap_or_else(|| panic!("{code} looks like `{others:?}`, of which one is no code"));
                 assert!(other != code && alike(*other).contains(&code.as_str()), "{code} and {other}");
             }
             let in_yaml = format!("code: {code}\n");
             let in_code = format!("Code::{code:?}");
             let ends = |rest: &str| !rest.starts_with(|letter: char| letter.is_alphanumeric());
-            let told = TABLES.iter().any(|table| {
-                table.contains(&in_yaml) || table.split(&in_code).skip(1).any(ends)
-            });
+            let told = TABLES
+                .iter()
+                .any(|table| table.contains(&in_yaml) || table.split(&in_code).skip(1).any(ends));
             assert!(others.is_empty() || told, "no test tells {code} apart");
         }
         assert!(some > 0);

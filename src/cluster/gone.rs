@@ -67,7 +67,23 @@ fn holders(seen: &Value) -> Vec<String> {
     let within = remaining(seen).into_iter().flat_map(|list| list.split(", "));
     // `example.com/finalizer in 2 resource instances`
     let within = within.filter(|part| part.split(' ').next().is_some_and(foreign));
-    own.filter(|name| foreign(name)).chain(within).map(str::to_owned).collect()
+    let dead = dead_apis(seen).into_iter().map(|api| format!("the API {api}, which does not answer"));
+    own.filter(|name| foreign(name)).chain(within).map(str::to_owned).chain(dead).collect()
+}
+
+/// The APIs that do not answer, for which nobody can tell what is in a namespace: `metrics.k8s.io/v1beta1`
+/// (`kubernetes: staging/src/k8s.io/client-go/discovery/discovery_client.go`, `ErrGroupDiscoveryFailed`).
+fn dead_apis(namespace: &Value) -> Vec<&str> {
+    let conditions = namespace["status"]["conditions"].as_array().into_iter().flatten();
+    let said = conditions
+        .filter(|condition| {
+            condition["type"] == "NamespaceDeletionDiscoveryFailure" && condition["status"] == "True"
+        })
+        .filter_map(|condition| condition["message"].as_str()?.split_once("server APIs: "));
+    said.flat_map(|(_, list)| list.split(", "))
+        .filter_map(|part| part.split_once(": ").map(|(api, _)| api))
+        .filter(|api| api.split_once('/').is_some_and(|(group, _)| group.contains('.')))
+        .collect()
 }
 
 /// What a namespace says of the finalizers of the objects in it (`kubernetes:
@@ -94,7 +110,13 @@ pub(crate) fn stuck(id: &ObjectId, seen: &Value) -> Finding {
     } else {
         format!("it has been terminating since {since}, waiting for {held}")
     };
-    Code::DeletionStuck.error(message).about(id.to_string()).evidence(why).help(way_out(id))
+    let help = match dead_apis(seen).first().and_then(|api| api.split_once('/')) {
+        Some((group, version)) => format!(
+            "bring the Service of this API back (`kubectl get apiservice {version}.{group}` names it), or take the API away: `kubectl delete apiservice {version}.{group}`"
+        ),
+        None => way_out(id),
+    };
+    Code::DeletionStuck.error(message).about(id.to_string()).evidence(why).help(help)
 }
 
 fn way_out(id: &ObjectId) -> String {
@@ -156,6 +178,22 @@ mod tests {
         ] {
             assert_eq!(holders(&seen), expected, "{seen}");
         }
+    }
+
+    #[test]
+    fn an_api_that_does_not_answer_holds_every_namespace() {
+        let seen = json!({"metadata": {"deletionTimestamp": "t"}, "status": {"conditions": [
+            {"type": "NamespaceDeletionDiscoveryFailure", "status": "True", "reason": "DiscoveryFailed",
+             "message": "Discovery failed for some groups, 1 failing: unable to retrieve the complete list of server APIs: metrics.example.com/v1beta1: stale GroupVersion discovery: metrics.example.com/v1beta1"},
+            {"type": "NamespaceFinalizersRemaining", "status": "False", "message": "All content-preserving finalizers finished"}]}});
+        assert_eq!(holders(&seen), ["the API metrics.example.com/v1beta1, which does not answer"]);
+        let finding = stuck(&id("Namespace", None, "shop"), &seen);
+        assert!(finding.message.contains("metrics.example.com/v1beta1"), "{}", finding.message);
+        assert!(finding.help.unwrap().contains("kubectl delete apiservice v1beta1.metrics.example.com"));
+        // A core group that cannot be listed is no API of somebody else.
+        let mut other = seen.clone();
+        other["status"]["conditions"][0]["status"] = json!("False");
+        assert!(holders(&other).is_empty());
     }
 
     #[test]

@@ -137,6 +137,7 @@ async fn everything(
     if keep_namespaces {
         return Ok(sorted.said(run, removed, true));
     }
+    forget_revisions(run, target, &wire).await?;
     let home_goes = namespaces.keys().any(|id| id.name == target.namespace.as_str());
     if !home_goes {
         forget(run, &wire, target, &sorted).await?;
@@ -353,9 +354,18 @@ async fn remember(run: &Run, wire: &Wire, target: &Target, sorted: &mut Sorted) 
     Ok(())
 }
 
-/// Removes the inventory and the revisions, or writes down what was kept.
+/// Removes the revisions, and says so: there is nothing to go back to afterwards.
+async fn forget_revisions(run: &Run, target: &Target, wire: &Wire) -> fault::Result<()> {
+    let count = revision::forget(run, target, wire).await?;
+    if count > 0 {
+        let detail = format!("{count}, so `todo rollback` has none to go back to");
+        run.sink.item(Step::Remove, "revisions").finish(Outcome::Removed, Some(detail));
+    }
+    Ok(())
+}
+
+/// Removes the inventory, or writes down what was kept.
 async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fault::Result<()> {
-    revision::forget(run, target, wire).await?;
     if sorted.data.is_empty() {
         recover::forget(run, wire, target).await?;
     }

@@ -190,7 +190,7 @@ pub(crate) async fn record(
 }
 
 /// Removes every revision.
-pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Result<()> {
+pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Result<usize> {
     Shelf::new(run, target, wire).keep_only(&[]).await
 }
 

@@ -38,9 +38,8 @@ fn of_context(image: &Surveyed) -> BTreeSet<&'static str> {
 }
 
 fn taken_up(package: &Value) -> Vec<&'static str> {
-    let depends = |name: &str| {
-        ["dependencies", "devDependencies"].iter().any(|field| !package[*field][name].is_null())
-    };
+    let depends =
+        |name: &str| ["dependencies", "devDependencies"].iter().any(|field| !package[*field][name].is_null());
     let tools = TOOLS.iter().filter(|(_, packages)| packages.iter().any(|name| depends(name)));
     tools.map(|(beginning, _)| *beginning).collect()
 }

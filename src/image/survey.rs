@@ -205,6 +205,9 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
         wrong.extend(findings::required_secrets(&image));
         wrong.extend(findings::required_agents(&image));
         warned.extend(warnings(&image));
+        if project.elsewhere.is_none() {
+            warned.extend(findings::other_platform(&image.image, &host_platform()));
+        }
         let subject = image.subject();
         image.warnings = warned.into_iter().map(|finding| finding.about(&subject)).collect();
         surveyed = Some(image);

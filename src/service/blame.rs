@@ -87,14 +87,15 @@ pub(super) fn finding(
     if let Some(empty) = inputs.backends.as_ref().filter(|backends| backends.ready == 0) {
         finding = finding.evidence([match without_pods {
             _ if empty.unready > 0 => empty.why_none(),
-            Some(workload) => asks_for_none(workload).unwrap_or_else(|| {
-                format!("it selects the pods of {}, which has none", workload.id())
-            }),
+            Some(workload) => asks_for_none(workload)
+                .unwrap_or_else(|| format!("it selects the pods of {}, which has none", workload.id())),
             None => selected(&selector(service), &inputs.pods).1,
         }]);
     }
     let place = match (service, at) {
-        _ if without_pods.is_some() => without_pods.map(|workload| workload.place_of("/spec/replicas").clone()),
+        _ if without_pods.is_some() => {
+            without_pods.map(|workload| workload.place_of("/spec/replicas").clone())
+        }
         (Some(object), Some(pointer)) => Some(object.place_of(&pointer).clone()),
         _ => candidate.place.clone(),
     };
@@ -142,11 +143,7 @@ fn cause(
 }
 
 /// The workload whose pods the Service selects, where it has none just now: the selector is not to blame.
-fn pods_of_none<'a>(
-    service: Option<&Object>,
-    inputs: &Inputs,
-    objects: &'a [Object],
-) -> Option<&'a Object> {
+fn pods_of_none<'a>(service: Option<&Object>, inputs: &Inputs, objects: &'a [Object]) -> Option<&'a Object> {
     let empty = inputs.backends.as_ref().is_some_and(|backends| backends.ready + backends.unready == 0);
     let chosen = |pod: &Pod| {
         let labels = pod.metadata.labels.as_ref();

@@ -97,7 +97,11 @@ mod tests {
             ("standard", vec![], None),
             ("standard", vec![waits()], Some(Code::VolumeProvisioningFailed)),
             // The provisioner has answered, and is at work.
-            ("standard", vec![waits(), event("Provisioning", "Normal", "External provisioner is provisioning volume")], None),
+            (
+                "standard",
+                vec![waits(), event("Provisioning", "Normal", "External provisioner is provisioning volume")],
+                None,
+            ),
             (
                 "standard",
                 vec![waits(), event("ProvisioningFailed", "Warning", "failed to provision volume: quota")],

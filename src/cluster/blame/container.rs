@@ -60,9 +60,7 @@ fn pull(status: &Value, events: &[&KubeEvent]) -> Symptom {
     let image = live::text(status, "/image");
     let said = live::text(status, "/state/waiting/message");
     let told = events.iter().rev().find(|event| {
-        event.reason == "Failed"
-            && event.message.starts_with("Failed to pull image")
-            && event.is_of(name)
+        event.reason == "Failed" && event.message.starts_with("Failed to pull image") && event.is_of(name)
     });
     let told = told.map_or("", |event| event.message.as_str());
     let (signal, message) = match (image::classify(said, image), image::classify(told, image)) {

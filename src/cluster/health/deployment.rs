@@ -56,10 +56,9 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 
 fn paused(known: Known<'_>) -> Judgement {
     match known.manifest {
-        Some(manifest) if !live::flag(manifest, "/spec/paused") => Judgement::failed(
-            PAUSED,
-            "another client paused it; the manifest does not ask for that",
-        ),
+        Some(manifest) if !live::flag(manifest, "/spec/paused") => {
+            Judgement::failed(PAUSED, "another client paused it; the manifest does not ask for that")
+        }
         _ => Judgement::new(Health::Paused, PAUSED, "paused: no pod changes until it is resumed"),
     }
 }

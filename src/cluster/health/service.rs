@@ -13,8 +13,7 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 /// Whether its EndpointSlices are known, and no endpoint in them is ready. One that does not say so is (KEP-752).
 fn leads_nowhere(object: &Value, known: Known<'_>) -> bool {
     let Some(snapshot) = known.snapshot else { return false };
-    let mut slices =
-        snapshot.owned("discovery.k8s.io", "EndpointSlice", live::uid(object)).peekable();
+    let mut slices = snapshot.owned("discovery.k8s.io", "EndpointSlice", live::uid(object)).peekable();
     let ready = |endpoint: &Value| endpoint.pointer("/conditions/ready") != Some(&Value::Bool(false));
     slices.peek().is_some() && !slices.any(|slice| live::list(slice, "/endpoints").iter().any(ready))
 }

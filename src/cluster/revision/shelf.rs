@@ -113,13 +113,15 @@ impl<'a> Shelf<'a> {
     }
 
     /// Removes everything but the revisions `keep`: old ones, and parts that an interrupted run has left.
-    pub(super) async fn keep_only(&self, keep: &[u64]) -> fault::Result<()> {
+    /// Returns how many revisions went.
+    pub(super) async fn keep_only(&self, keep: &[u64]) -> fault::Result<usize> {
         let selector = format!("{OF}={}", self.target.project);
         let listed = retry(self.told(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
         let mut found = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
         found.retain(|secret| number(secret).is_some_and(|number| !keep.contains(&number)));
         // Without its head nobody takes the parts for a revision.
         found.sort_by_key(|secret| !secret["metadata"]["labels"][PART].is_null());
+        let revisions = found.iter().filter(|secret| secret["metadata"]["labels"][PART].is_null()).count();
         for secret in found {
             let name = secret["metadata"]["name"].as_str().unwrap_or_default();
             let gone = || {
@@ -135,7 +137,7 @@ impl<'a> Shelf<'a> {
                 .await
                 .map_err(|failure| unreadable(failure, "cannot remove an old revision"))?;
         }
-        Ok(())
+        Ok(revisions)
     }
 
     async fn create(&self, secret: &Value) -> Result<(), Failure> {

@@ -213,12 +213,18 @@ fn note(survey: &Survey, secret: &Secret) -> Option<(String, String)> {
         survey.env_files.iter().find(|env| env.path == *file).and_then(|env| env.example.as_deref());
     let help = match example {
         Some(example) => format!("`cp {example} {file}` and fill it in, before `todo up`"),
-        None if secret.from_env => format!(
+        None if secret.from_env && secret.keys.iter().all(|key| can_be_set(key)) => format!(
             "write `{file}` with a line `KEY=value` for each, or set them in the environment, before `todo up`"
         ),
         None => format!("write `{file}` with a line `KEY=value` for each, before `todo up`"),
     };
     Some((format!("`{file}` is not there yet; the Secret `{}` takes {list} from it", secret.name), help))
+}
+
+/// Whether a shell can set a variable of this name: `db.password` and `api-key` are none (POSIX, 3.216).
+fn can_be_set(name: &str) -> bool {
+    let starts = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    starts && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
 /// The keys of an example of the Secret that lies beside the manifests: `secret.example.yaml`.

@@ -46,7 +46,9 @@ pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<
             Some(host) => format!("it cannot reach `{host}`"),
             None => "it cannot reach the network".to_owned(),
         };
-        return Some(Cause::new(format!("{message}: {reached}"), network::HELP).named(Code::BuildNetworkFailed));
+        return Some(
+            Cause::new(format!("{message}: {reached}"), network::HELP).named(Code::BuildNetworkFailed),
+        );
     }
     if let Some((why, help)) = program::why(image, command, &broken.output, said, code.as_deref()) {
         return Some(Cause::new(format!("{message}: {why}"), help).named(Code::CommandNotRunnable));

@@ -310,6 +310,20 @@ pub(in crate::image) const WITHOUT_AGENT: &str =
     "clone what is private before the build and COPY it, or give the step a token as a build secret";
 
 /// What to do about a file that cannot be read.
+/// An image that is built for another processor than that of this machine, which is that of minikube's node.
+pub(super) fn other_platform(image: &Image, host: &str) -> Option<Finding> {
+    let asked = image.platform.as_deref()?;
+    let both = |platform: &str| platform.split('/').take(2).map(str::to_owned).collect::<Vec<_>>();
+    (both(asked) != both(host)).then(|| {
+        Code::ImagePlatformMismatch
+            .warning(format!(
+                "`platform` asks for {asked}, and this machine is {host}: on a node of this machine its programs end with `exec format error` unless they are emulated"
+            ))
+            .at(image.place.clone())
+            .help("remove `platform` from its section in deploy.toml, unless the cluster's nodes have that processor")
+    })
+}
+
 fn allow(file: &str, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge => file::advice(error).to_owned(),

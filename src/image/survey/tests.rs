@@ -348,3 +348,18 @@ fn a_name_that_is_not_utf8_ends_the_run_unless_it_is_ignored() {
     let ignoring = [files[0], ("web/.dockerignore", "odd\n")];
     assert!(one(&ignoring, |root, _| bad(root)).1.is_ok());
 }
+
+#[test]
+fn a_platform_that_is_not_the_nodes_is_told() {
+    for (asked, is_told) in [
+        (None, false),
+        (Some("linux/amd64"), false),
+        (Some("linux/amd64/v3"), false),
+        (Some("linux/arm64"), true),
+        (Some("windows/amd64"), true),
+    ] {
+        let image = Image { platform: asked.map(str::to_owned), ..image(Path::new("/project"), "web") };
+        let found = super::findings::other_platform(&image, "linux/amd64");
+        assert_eq!(found.is_some(), is_told, "{asked:?}");
+    }
+}

@@ -45,12 +45,9 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             } else {
                 ("livenessProbe", "Liveness")
             };
-            let said = events
-                .iter()
-                .rev()
-                .find(|event| {
-                    event.reason == "Unhealthy" && event.message.starts_with(sign) && event.is_of(name)
-                });
+            let said = events.iter().rev().find(|event| {
+                event.reason == "Unhealthy" && event.message.starts_with(sign) && event.is_of(name)
+            });
             let failing =
                 probe::read(inputs.written(), name, probe, said.map_or("", |said| said.message.as_str()));
             let why = match failing.why {
