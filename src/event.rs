@@ -78,6 +78,8 @@ pub enum Outcome {
     Kept,
     /// An object is healthy.
     Ready,
+    /// It was left unfinished, because something else ended the run.
+    Stopped,
     /// It failed; a fault follows, or a warning where the run can do without it.
     Failed,
 }

@@ -28,7 +28,10 @@ impl Run {
     pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
-            fault = self.cancel.stopped() => Err(fault),
+            fault = self.cancel.stopped() => {
+                self.sink.stop(true);
+                Err(fault)
+            }
             done = work => done,
         }
     }

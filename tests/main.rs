@@ -38,6 +38,7 @@ mod init;
 mod real;
 #[cfg(unix)]
 mod rehearsed {
+    mod asleep;
     mod damaged;
     mod failures;
     mod faults;

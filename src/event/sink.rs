@@ -1,4 +1,5 @@
-//! Where events are told, and the guards of what has begun: a step or an item that is dropped unfinished has failed.
+//! Where events are told, and the guards of what has begun: a step or an item that is dropped unfinished has failed, or was
+//! stopped because something else has failed.
 //!
 //! Nobody who listens is waited for: a terminal that is slow, or gone, is no reason to deploy more slowly, or not at all.
 
@@ -10,6 +11,9 @@ use super::Outcome;
 use super::Step;
 use super::redacted;
 use crate::redact::Redactor;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -19,6 +23,8 @@ pub struct Sink {
     began: Instant,
     channel: mpsc::UnboundedSender<Event>,
     redactor: Redactor,
+    /// Whether what is dropped unfinished was stopped.
+    stopping: Arc<AtomicBool>,
 }
 
 impl Sink {
@@ -26,7 +32,8 @@ impl Sink {
     #[must_use]
     pub fn new() -> (Sink, mpsc::UnboundedReceiver<Event>) {
         let (channel, events) = mpsc::unbounded_channel();
-        (Sink { began: Instant::now(), channel, redactor: Redactor::default() }, events)
+        let (redactor, stopping) = (Redactor::default(), Arc::default());
+        (Sink { began: Instant::now(), channel, redactor, stopping }, events)
     }
 
     /// Hides a secret value in everything that is told from now on.
@@ -82,6 +89,15 @@ impl Sink {
         OpenItem { sink: self.clone(), step, item, began: Instant::now(), open: true }
     }
 
+    /// From here on, what is dropped unfinished was stopped, and has not failed itself; until `stopping` is false.
+    pub fn stop(&self, stopping: bool) {
+        self.stopping.store(stopping, Ordering::Relaxed);
+    }
+
+    fn unfinished(&self) -> Outcome {
+        if self.stopping.load(Ordering::Relaxed) { Outcome::Stopped } else { Outcome::Failed }
+    }
+
     /// Tells something worth knowing.
     pub fn warn(&self, finding: Finding) {
         self.tell(EventKind::Warned { finding });
@@ -112,9 +128,14 @@ impl OpenStep {
 
 impl Drop for OpenStep {
     fn drop(&mut self) {
-        if self.open {
-            self.sink.tell(EventKind::StepFailed { step: self.step, took_ms: millis(self.began) });
+        if !self.open {
+            return;
         }
+        let (step, took_ms) = (self.step, millis(self.began));
+        self.sink.tell(match self.sink.unfinished() {
+            Outcome::Failed => EventKind::StepFailed { step, took_ms },
+            outcome => EventKind::StepFinished { step, took_ms, outcome, detail: None },
+        });
     }
 }
 
@@ -164,11 +185,38 @@ impl OpenItem {
 impl Drop for OpenItem {
     fn drop(&mut self) {
         if self.open {
-            self.close(Outcome::Failed, None);
+            self.close(self.sink.unfinished(), None);
         }
     }
 }
 
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sink;
+    use crate::event::EventKind;
+    use crate::event::Outcome;
+    use crate::event::Step;
+
+    #[test]
+    fn what_something_else_has_ended_was_stopped_and_has_not_failed() {
+        for (stopping, outcome) in [(false, Outcome::Failed), (true, Outcome::Stopped)] {
+            let (sink, mut events) = Sink::new();
+            let (step, item) = (sink.step(Step::Image), sink.item(Step::Image, "web"));
+            sink.stop(stopping);
+            drop((item, step));
+            let mut told = std::iter::from_fn(|| events.try_recv().ok()).map(|event| event.kind).skip(2);
+            let first = told.next();
+            assert!(
+                matches!(first, Some(EventKind::ItemFinished { outcome: is, .. }) if is == outcome),
+                "{first:?}"
+            );
+            let second = told.next();
+            let failed = matches!(second, Some(EventKind::StepFailed { .. }));
+            assert_eq!(failed, outcome == Outcome::Failed, "{second:?}");
+        }
+    }
 }

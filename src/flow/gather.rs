@@ -78,11 +78,12 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
         mistakes.extend(annotation::mistakes(&plan.objects));
         if mistakes.is_empty() { Ok(plan) } else { Err(mistakes) }
     });
-    let plan = match plan {
+    let mut plan = match plan {
         Ok(plan) if findings.is_empty() => plan,
         Ok(_) => return Err(unusable().findings(findings)),
         Err(more) => return Err(unusable().findings(findings).findings(more)),
     };
+    plan.warnings.extend(hidden::programs(&images, &plan.objects));
     for warning in tracked::env_files(project) {
         run.sink.warn(warning);
     }
@@ -92,7 +93,6 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
         .chain(&warnings)
         .chain(&of_values)
         .chain(&plan.warnings)
-        .chain(&hidden::programs(&images, &plan.objects))
     {
         run.sink.warn(warning.clone());
     }

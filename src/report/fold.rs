@@ -296,8 +296,9 @@ impl StepState {
     /// How many items ended how, changes before the rest.
     #[must_use]
     pub fn counts(&self) -> Vec<(Outcome, usize)> {
-        const ORDER: [Outcome; 11] = [
+        const ORDER: [Outcome; 12] = [
             Outcome::Failed,
+            Outcome::Stopped,
             Outcome::Built,
             Outcome::Created,
             Outcome::Changed,
@@ -323,7 +324,9 @@ impl StepState {
     #[must_use]
     pub fn answers(&self) -> Vec<(String, String)> {
         let several = self.step == Step::Service && self.items.len() > 1;
-        let worth = |outcome| several || self.step == Step::Remove && outcome == Outcome::Kept;
+        let worth = |outcome| {
+            several || self.step == Step::Remove && matches!(outcome, Outcome::Kept | Outcome::Removed)
+        };
         self.items
             .iter()
             .filter_map(|item| {

@@ -44,6 +44,7 @@ pub const fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Removed => "removed",
         Outcome::Kept => "kept",
         Outcome::Ready => "ready",
+        Outcome::Stopped => "stopped",
         Outcome::Failed => "failed",
     }
 }

@@ -161,6 +161,19 @@ fn workload_of<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object
         .map(|(object, _)| object)
 }
 
+/// Whether the pods behind the Service say themselves when they are ready, so that what refuses connections then does so for
+/// good.
+pub(super) fn has_readiness_probes(candidate: &Candidate, objects: &[Object]) -> bool {
+    let service = objects
+        .iter()
+        .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
+    let workload = service.and_then(|service| workload_of(service, objects));
+    workload.and_then(|workload| pods::template(&workload.value)).is_some_and(|template| {
+        let mut main = template.containers().into_iter().filter(|container| !container.init).peekable();
+        main.peek().is_some() && main.all(|container| !container.value["readinessProbe"].is_null())
+    })
+}
+
 /// That a workload asks for no pods, if it does.
 fn asks_for_none(workload: &Object) -> Option<String> {
     (workload.value["spec"]["replicas"] == 0).then(|| format!("{} has `replicas: 0`", workload.id()))

@@ -92,13 +92,18 @@ async fn heard(client: &Client, door: Door<'_>) -> Option<Finding> {
 async fn refused(client: &Client, door: &Door<'_>) -> Option<(String, u16)> {
     let backends = backend::look(client, &door.namespace, &door.service, door.name.as_deref()).await.ok()?;
     let (pod, port) = backends.pods.first()?;
-    let pods: Api<Pod> = Api::namespaced(client.clone(), door.namespace.as_str());
-    let mut forwarder = limit::read(pods.portforward(pod, &[*port])).await.ok()?;
-    let stream = forwarder.take_stream(*port)?;
-    let why = tokio::time::timeout(SAYS, forwarder.take_error(*port)?).await;
+    refusal(client, &door.namespace, pod, *port).await.map(|_| (pod.clone(), *port))
+}
+
+/// What the kubelet says where a port of a pod refuses connections; nothing where it takes them, or nobody knows.
+pub(super) async fn refusal(client: &Client, namespace: &Namespace, pod: &str, port: u16) -> Option<String> {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.as_str());
+    let mut forwarder = limit::read(pods.portforward(pod, &[port])).await.ok()?;
+    let stream = forwarder.take_stream(port)?;
+    let why = tokio::time::timeout(SAYS, forwarder.take_error(port)?).await;
     forwarder.abort();
     drop(stream);
-    why.ok().flatten().filter(|why| why.contains("refused")).map(|_| (pod.clone(), *port))
+    why.ok().flatten().filter(|why| why.contains("refused"))
 }
 
 fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {

@@ -18,6 +18,7 @@ use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
 use super::ingress;
+use super::listening;
 use super::opened::Opened;
 use super::opened::Wish;
 use super::say;
@@ -60,6 +61,8 @@ enum End {
     NextWay(String),
     /// With the forward that was tried beside it.
     Failed(Unreachable, Question, Option<Forward>),
+    /// With what the kubelet says of the port that refuses connections.
+    Closed(Unreachable, Question, String),
 }
 
 impl Prover<'_> {
@@ -121,7 +124,17 @@ impl Prover<'_> {
                 }
                 End::Failed(trouble, question, tried) => {
                     let forward = forward.or(tried.map(Opened::Here));
-                    return Err(self.blame(candidate, &question, &trouble, forward, detours).await);
+                    let told = forward.as_ref().and_then(Opened::trouble);
+                    if let Some(forward) = forward {
+                        forward.give_up().await;
+                    }
+                    return Err(self.blame(candidate, &question, &trouble, told, detours).await);
+                }
+                End::Closed(trouble, question, told) => {
+                    if let Some(forward) = forward {
+                        forward.give_up().await;
+                    }
+                    return Err(self.blame(candidate, &question, &trouble, Some(told), detours).await);
                 }
             }
         }
@@ -145,6 +158,7 @@ impl Prover<'_> {
         let mut pause = self.pace.pause / 16;
         let mut same: Option<(Unreachable, Instant)> = None;
         let mut detour = Detour::new(self, candidate, question, rest);
+        let mut refused: Option<Instant> = None;
         loop {
             let (question, said) = say(candidate, question, self.pace).await;
             let now = Instant::now();
@@ -179,10 +193,15 @@ impl Prover<'_> {
                 Said::NotYet(trouble) if self.has_no_pods(candidate).await => {
                     return End::Failed(trouble, question, detour.tried());
                 }
-                Said::NotYet(trouble) => match Box::pin(detour.needed(&trouble)).await {
-                    Some(why) => return End::NextWay(why),
-                    None => trouble,
-                },
+                Said::NotYet(trouble) => {
+                    if let Some(why) = self.is_closed(candidate, &trouble, &mut refused).await {
+                        return End::Closed(trouble, question, why);
+                    }
+                    match Box::pin(detour.needed(&trouble)).await {
+                        Some(why) => return End::NextWay(why),
+                        None => trouble,
+                    }
+                }
             };
             if Instant::now() + pause >= deadline {
                 return End::Failed(trouble, question, detour.tried());
@@ -226,7 +245,13 @@ impl Prover<'_> {
                 End::Answered(_, local) => verified.local = Some(local.url()),
                 End::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
                 End::Failed(trouble, local, _) => {
-                    return Err(self.blame(candidate, &local, &trouble, Some(forward), Vec::new()).await);
+                    let told = forward.trouble();
+                    forward.give_up().await;
+                    return Err(self.blame(candidate, &local, &trouble, told, Vec::new()).await);
+                }
+                End::Closed(trouble, local, told) => {
+                    forward.give_up().await;
+                    return Err(self.blame(candidate, &local, &trouble, Some(told), Vec::new()).await);
                 }
             }
             verified.forward = Some(forward);
@@ -323,6 +348,32 @@ impl Prover<'_> {
             && self.backends(candidate).await.is_some_and(|backends| backends.ready + backends.unready == 0)
     }
 
+    /// What the kubelet says of the port, where nothing is going to listen on it: the pods are ready by their own probes, and
+    /// it has refused connections for a while. `since` is when it began to.
+    async fn is_closed(
+        &self,
+        candidate: &Candidate,
+        trouble: &Unreachable,
+        since: &mut Option<Instant>,
+    ) -> Option<String> {
+        let shut = matches!(trouble, Unreachable::None(NoAnswer::Refused | NoAnswer::Closed));
+        if !shut || !blame::has_readiness_probes(candidate, self.objects) {
+            *since = None;
+            return None;
+        }
+        let now = Instant::now();
+        if now - *since.get_or_insert(now) < self.pace.settle {
+            return None;
+        }
+        let backends = self.backends(candidate).await?;
+        let (pod, port) = backends.pods.first()?;
+        let told = listening::refusal(self.client, self.namespace, pod, *port).await;
+        if told.is_none() {
+            *since = None;
+        }
+        told
+    }
+
     pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
         let port = candidate.port.name.as_deref();
         backend::look(self.client, self.namespace, &candidate.service, port).await.ok()
@@ -333,7 +384,7 @@ impl Prover<'_> {
         candidate: &Candidate,
         question: &Question,
         trouble: &Unreachable,
-        forward: Option<Opened>,
+        forward: Option<String>,
         detours: Vec<String>,
     ) -> Finding {
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), self.namespace.as_str());
@@ -341,12 +392,9 @@ impl Prover<'_> {
         let inputs = Inputs {
             backends: self.backends(candidate).await,
             pods: pods.map(|list| list.items).unwrap_or_default(),
-            forward: forward.as_ref().and_then(Opened::trouble),
+            forward,
             detours,
         };
-        if let Some(forward) = forward {
-            forward.give_up().await;
-        }
         blame::finding(candidate, question, trouble, &inputs, self.objects)
     }
 }

@@ -22,6 +22,7 @@ use crate::image;
 use crate::image::survey::Surveyed;
 use crate::manifest::Object;
 use crate::plan::Plan;
+use crate::run::Run;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -62,11 +63,13 @@ pub(in crate::flow) async fn build(
     };
     // What the node cannot reach ends the run as soon as it is known, however long the images take.
     let possible = possible(to, &plan.objects, flags.apply.force_conflicts);
-    let (images, checks_skipped, ()) = tokio::try_join!(
-        alongside(make(to, &images), possible),
-        check::before(run, project, cluster, &plan.objects, nothing_to_do),
-        ingress::served(run, project, target, &plan.objects),
-    )?;
+    let all = tokio::try_join!(
+        or_stop(run, alongside(run, make(to, &images), possible)),
+        or_stop(run, check::before(run, project, cluster, &plan.objects, nothing_to_do)),
+        or_stop(run, ingress::served(run, project, target, &plan.objects)),
+    );
+    run.sink.stop(run.stopped().is_some());
+    let (images, checks_skipped, ()) = all?;
     if let Some(started) = started {
         wait_for_fresh_status(run, target, started).await?;
     }
@@ -83,6 +86,7 @@ async fn make(to: &Connected<'_>, images: &[Surveyed]) -> Result<Vec<image::Buil
 /// Builds, and meanwhile finds out whether the objects are `possible`: what would be refused or stay Pending need not be
 /// built. Where nothing has to be built, the API server refuses it within the same second.
 async fn alongside(
+    run: &Run,
     build: impl Future<Output = Result<Vec<image::Built>>>,
     possible: impl Future<Output = Result<()>>,
 ) -> Result<Vec<image::Built>> {
@@ -91,8 +95,13 @@ async fn alongside(
         done = &mut build => return done,
         () = tokio::time::sleep(BUILDING) => {}
     }
-    let (images, ()) = tokio::try_join!(build, possible)?;
+    let (images, ()) = tokio::try_join!(or_stop(run, build), or_stop(run, possible))?;
     Ok(images)
+}
+
+/// Does `work`; where it fails, what goes on beside it is stopped, and has not failed.
+async fn or_stop<T>(run: &Run, work: impl Future<Output = Result<T>>) -> Result<T> {
+    work.await.inspect_err(|_| run.sink.stop(true))
 }
 
 /// Whether the cluster has the capacity for the objects, and none of them is another project's.

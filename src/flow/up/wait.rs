@@ -6,7 +6,10 @@ use crate::cli;
 use crate::cluster::apply::AppliedObject;
 use crate::cluster::rollout::rollout;
 use crate::cluster::settle::settle;
+use crate::event::Code;
+use crate::event::Finding;
 use crate::event::Step;
+use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::back;
@@ -32,16 +35,36 @@ pub(in crate::flow) struct Healthy {
 pub(in crate::flow) async fn wait(to: &Connected<'_>, written: Written, flags: &cli::Up) -> Result<Healthy> {
     let Connected { run, project, cluster, target } = to;
     let checks_skipped = written.checks_skipped;
+    let warnings = written.warnings.clone();
     let objects = written.applied.objects.iter().chain(&written.released);
     let objects: Vec<Object> = objects.map(|applied| applied.object.clone()).collect();
     match finish(to, written, &objects, flags).await {
         Ok(healthy) => Ok(healthy),
         Err(mut fault) => {
+            beside(&mut fault, &warnings);
             if checks_skipped && fault.kind == Kind::Rollout {
                 fault = fault.findings(check::late(run, project, cluster, &objects).await);
             }
             Err(if flags.rollback { back::after(run, target, fault, &flags.wait).await } else { fault })
         }
+    }
+}
+
+/// Shows beside a program that ended what was told of it before, and may be why.
+fn beside(fault: &mut Fault, warnings: &[Finding]) {
+    let ended = |finding: &&mut Finding| {
+        matches!(finding.code, Code::CrashLoop | Code::CommandNotRunnable | Code::ContainerCompleted)
+    };
+    for finding in fault.findings.iter_mut().filter(ended) {
+        let of_it = |warning: &&Finding| {
+            matches!(warning.code, Code::SecretValueMissing | Code::VolumeHidesProgram)
+                && warning.subject == finding.subject
+        };
+        let told = warnings.iter().filter(of_it).map(|warning| {
+            let place = warning.place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
+            format!("{}{place}", warning.message)
+        });
+        finding.evidence.splice(0..0, told.collect::<Vec<_>>());
     }
 }
 
@@ -62,4 +85,30 @@ async fn finish(
     settle(run, target, applied).await?;
     charts.finish(run, target, &limits, no_hooks, &released).await?;
     Ok(Healthy { objects: objects.to_vec(), changed, releases, images })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside;
+    use crate::event::Code;
+    use crate::fault::Kind;
+
+    #[test]
+    fn what_was_told_before_stands_beside_the_crash_of_the_same_object() {
+        let crash = |code: Code, subject: &str| code.error("it ended").about(subject).evidence(["its log"]);
+        let findings = [
+            crash(Code::CrashLoop, "Deployment/web"),
+            crash(Code::CrashLoop, "Deployment/shop"),
+            crash(Code::OutOfMemory, "Deployment/web"),
+        ];
+        let mut fault = Code::NotHealthy.fault(Kind::Rollout, "failed").findings(findings);
+        let warnings = [
+            Code::SecretValueMissing.warning("`URL` is empty").about("Deployment/web"),
+            Code::ImageTagMutable.warning("it can be another").about("Deployment/web"),
+        ];
+        beside(&mut fault, &warnings);
+        let shown: Vec<usize> = fault.findings.iter().map(|finding| finding.evidence.len()).collect();
+        assert_eq!(shown, [2, 1, 1]);
+        assert_eq!(fault.findings[0].evidence[0], "`URL` is empty");
+    }
 }

@@ -11,6 +11,7 @@ use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::foreign;
 use crate::cluster::hook;
+use crate::event::Finding;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
@@ -37,6 +38,8 @@ pub(in crate::flow) struct Written {
     pub(in crate::flow) images: Vec<image::Built>,
     /// Checks were left out, because nothing seemed to change.
     pub(in crate::flow) checks_skipped: bool,
+    /// What was told of the objects before anything was built.
+    pub(in crate::flow) warnings: Vec<Finding>,
 }
 
 /// Writes what differs.
@@ -44,7 +47,7 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
     let Connected { run, project, cluster, target } = to;
     let step = run.sink.step(Step::Apply);
     let Built { plan, images, adopt, adopted, checks_skipped } = built;
-    let Plan { mut objects, mut releases, .. } = plan;
+    let Plan { mut objects, mut releases, warnings } = plan;
     let references = images.iter().map(|image| (image.name.clone(), image.reference.clone())).collect();
     if flags.helm.no_hooks {
         for release in &mut releases {
@@ -81,7 +84,7 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
         run.sink.warn(note);
     }
     step.finish(whole(applied.objects.iter().chain(&released).map(|object| object.outcome)), None);
-    Ok(Written { applied, released, charts, releases, images, checks_skipped })
+    Ok(Written { applied, released, charts, releases, images, checks_skipped, warnings })
 }
 
 /// Writes what the hooks of charts and Helm need to find in the cluster.

@@ -56,18 +56,82 @@ pub(super) fn folder(source: &Source) -> &Path {
 
 /// What a program said, at the place it names.
 pub(super) fn told(error: &ExecError, root: &Path, source: &Source) -> Finding {
-    let lines: Vec<&str> = error.stderr.lines().filter(|line| !line.trim().is_empty()).collect();
-    let said = lines.iter().rev().find_map(|line| {
-        let logged = line.split_once("err=\"").map(|(_, said)| said.trim_end_matches('"'));
-        logged.or_else(|| line.strip_prefix("Error: ")).or_else(|| line.strip_prefix("error: "))
-    });
-    let said = said.or(lines.last().copied()).map_or("it says nothing", str::trim);
-    let place = place_in(said, root, source).unwrap_or_else(|| source.place.clone());
+    let Said { message, more } = said(&error.stderr);
+    let place = place_in(&message, root, source).unwrap_or_else(|| source.place.clone());
     let help = format!("see it whole with `{}`", error.command);
     Code::ManifestsUnrenderable
-        .error(format!("cannot render {}: {said}", what(root, source)))
+        .error(format!("cannot render {}: {message}", what(root, source)))
         .at(place)
+        .evidence(more)
         .help(help)
+}
+
+/// What a program says of why it failed.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    /// One line.
+    message: String,
+    /// What else belongs to it.
+    more: Vec<String>,
+}
+
+/// Lines of what belongs to it that are shown at most.
+const MORE: usize = 12;
+
+/// The error in what kubectl, kustomize or Helm prints: after `Error: `, or in a line of klog, whose values are quoted as
+/// in Go, or, if they have several lines, stand between `err=<` and ` >` (`klog: internal/serialize/keyvalues.go`).
+fn said(stderr: &str) -> Said {
+    let lines: Vec<&str> = stderr.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
+    if let Some(start) = lines.iter().rposition(|line| line.ends_with("err=<")) {
+        let block: Vec<&str> =
+            lines[start + 1..].iter().copied().take_while(|line| line.trim() != ">").collect();
+        let last = block.last().map_or("it says nothing", |line| line.trim());
+        // Kustomize quotes what it could not use before it says why.
+        let message = last.split_once("`: ").map_or(last, |(_, why)| why).to_owned();
+        return Said { message, more: excerpt(&block) };
+    }
+    if let Some(logged) = lines.iter().rev().find_map(|line| line.split_once("err=\"")) {
+        return Said { message: unquoted(logged.1), more: Vec::new() };
+    }
+    let of_error = |line: &&str| line.starts_with("Error: ") || line.starts_with("error: ");
+    match lines.iter().rposition(of_error) {
+        Some(at) => {
+            let rest = lines[at + 1..].iter().copied().filter(|line| !line.starts_with("Use --debug"));
+            let message = lines[at]["Error: ".len()..].trim().to_owned();
+            Said { message, more: excerpt(&rest.collect::<Vec<_>>()) }
+        }
+        None => {
+            let last = lines.last().map_or("it says nothing", |line| line.trim());
+            Said { message: last.to_owned(), more: Vec::new() }
+        }
+    }
+}
+
+fn excerpt(lines: &[&str]) -> Vec<String> {
+    let all = lines.iter().map(|line| line.strip_prefix('\t').unwrap_or(line).to_owned());
+    let mut some: Vec<String> = all.take(MORE).collect();
+    if lines.len() > MORE {
+        some.push(format!("and {} more lines", lines.len() - MORE));
+    }
+    some
+}
+
+/// A text that Go has quoted, up to its closing quote.
+fn unquoted(quoted: &str) -> String {
+    let mut text = String::new();
+    let mut letters = quoted.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => break,
+            '\\' => match letters.next() {
+                Some('n' | 't') => text.push(' '),
+                Some(other) => text.push(other),
+                None => {}
+            },
+            _ => text.push(letter),
+        }
+    }
+    text
 }
 
 /// The file, line and column in Helm's messages (`template: web/templates/a.yaml:12:20: …`, `parse error at
@@ -104,4 +168,44 @@ fn place_in(said: &str, root: &Path, source: &Source) -> Option<Place> {
         line: line.unwrap_or(0),
         column: column.unwrap_or(0),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::said;
+
+    #[test]
+    fn the_error_is_found_in_what_programs_print() {
+        for (printed, message, more) in [
+            (
+                "W0101 a warning\nError: no such chart\n\nUse --debug flag to render out invalid YAML\n",
+                "no such chart",
+                vec![],
+            ),
+            (
+                "Error: values don't meet the specifications:\nweb:\n- (root): port is required\n",
+                "values don't meet the specifications:",
+                vec!["web:", "- (root): port is required"],
+            ),
+            (
+                "E0101 10:00:00.1 1 run.go:72] \"command failed\" err=\"unknown field \\\"colour\\\"\"\n",
+                "unknown field \"colour\"",
+                vec![],
+            ),
+            (
+                "E0101 10:00:00.1 1 run.go:72] \"command failed\" err=<\n\ttrouble with config: `\n\tpatch: x\n\t`: unable to parse the patch\n >\n",
+                "unable to parse the patch",
+                vec!["trouble with config: `", "patch: x", "`: unable to parse the patch"],
+            ),
+            ("something else\n", "something else", vec![]),
+            ("", "it says nothing", vec![]),
+        ] {
+            let found = said(printed);
+            assert_eq!(
+                (found.message.as_str(), found.more),
+                (message, more.into_iter().map(str::to_owned).collect()),
+                "{printed}"
+            );
+        }
+    }
 }

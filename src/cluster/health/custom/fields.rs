@@ -42,8 +42,16 @@ const ERRORS: [&str; 10] = [
 ];
 
 /// Lists and maps whose entries have a status of their own: a route's gateways, a gateway's listeners.
-const PARTS: [&str; 7] =
-    ["ancestors", "applied", "componentStatus", "ingress", "listeners", "parents", "statuses"];
+const PARTS: [&str; 8] = [
+    "ancestors",
+    "applied",
+    "componentStatus",
+    "environments",
+    "ingress",
+    "listeners",
+    "parents",
+    "statuses",
+];
 
 /// Counts, and where it is told how many there should be, best first. A count of 0 is left out by most controllers.
 const COUNTS: [(&str, &[&str]); 9] = [
