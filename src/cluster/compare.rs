@@ -7,6 +7,8 @@ use crate::cluster::decide::Todo;
 use crate::cluster::decide::decide;
 pub use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
+use crate::cluster::gone;
+use crate::cluster::live;
 use crate::cluster::settle::unwanted;
 use crate::cluster::survey;
 use crate::cluster::survey::Prepared;
@@ -14,11 +16,13 @@ use crate::cluster::survey::uid_of;
 use crate::cluster::target::Target;
 use crate::event::Finding;
 use crate::event::Place;
+use crate::event::Severity;
 use crate::fault;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::run::Run;
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// What would happen to one object.
@@ -80,7 +84,8 @@ pub async fn compare(
         let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
         let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
         let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
-        let notes = survey.permit.note.iter().cloned().collect();
+        let home = survey.namespace.as_ref().filter(|home| live::is_terminating(home)).map(going);
+        let notes = survey.permit.note.iter().cloned().chain(home).collect();
         let mut comparison = Comparison { refused, notes, ..Comparison::default() };
         for one in decided {
             comparison.notes.extend(one.notes);
@@ -126,4 +131,15 @@ pub async fn compare(
         Ok(comparison)
     })
     .await
+}
+
+/// A namespace that is being deleted, which a run waits for, and what holds it.
+fn going(namespace: &Value) -> Finding {
+    let id = ObjectId {
+        group: String::new(),
+        kind: "Namespace".to_owned(),
+        namespace: None,
+        name: live::name(namespace).to_owned(),
+    };
+    Finding { severity: Severity::Warning, ..gone::stuck(&id, namespace) }
 }

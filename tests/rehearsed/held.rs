@@ -98,6 +98,8 @@ async fn a_namespace_that_is_being_deleted_is_waited_for_and_what_holds_it_is_na
     let (stage, client) = deployed("held").await;
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let _ = namespaces.delete("shop", &DeleteParams::default()).await.unwrap();
+    let told = stage.todo(&["plan"]).await;
+    assert!(told.report.contains("Namespace/shop") && told.report.contains(NEVER), "{told:#?}");
     names(&stage.todo(&["up"]).await, &["`shop`", NEVER]);
     names(&stage.todo(&["down"]).await, &["ConfigMap/held", NEVER]);
     free(&client, "held").await;

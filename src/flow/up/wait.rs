@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn what_was_told_before_stands_beside_the_crash_of_the_same_object() {
-        let crash = |code: Code, subject: &str| code.error("it ended").about(subject).evidence(["its log"]);
+        let crash = |code: Code, subject: &str| {
+            code.error("it ended").about(subject).evidence(["its log".to_owned()])
+        };
         let findings = [
             crash(Code::CrashLoop, "Deployment/web"),
             crash(Code::CrashLoop, "Deployment/shop"),
