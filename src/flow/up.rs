@@ -34,6 +34,8 @@ use std::sync::Arc;
 
 /// Brings the project up.
 pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<Answer> {
+    // A run before this one may have been stopped.
+    run.sink.stop(false);
     let planned = plan(run, project).await?;
     let (cluster, started) = cluster(run, project).await?;
     let to = Connected::to(run, project, cluster).await?;

@@ -100,6 +100,11 @@ impl Judge {
         if self.dump.is_some() && (symptom.reason == "CrashLoopBackOff" || (crashed && restarts > 0)) {
             return true;
         }
+        let gated = matches!(symptom.signal, Signal::ReadinessGate | Signal::SchedulingGate);
+        if self.dump.is_some() && gated {
+            // What opens a gate may take any time; only a run that waits for it gives up.
+            return false;
+        }
         match symptom.signal {
             Signal::Crash | Signal::Killed if others_move && patience > 0.0 => {
                 rule = grace::Grace { restarts: Some(grace::CRASHES_AT_MOST), ..rule };
