@@ -292,9 +292,6 @@ fn check_finding(name: &str, case: &BlameCase, judge: &Judge, snapshot: &Snapsho
     if let Some(code) = case.code {
         assert_eq!(finding.code, code, "{name}: {finding:?}");
     }
-    if std::env::var_os("PRINTCODES").is_some() {
-        println!("CODE|{name}|{}", finding.code);
-    }
     if let Some(message) = &case.message {
         assert_eq!(&finding.message, message, "{name}");
     }
