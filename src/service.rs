@@ -11,6 +11,7 @@ mod blame;
 pub mod candidate;
 mod certificate;
 pub mod check;
+mod closed;
 pub mod detached;
 mod detour;
 #[cfg(test)]

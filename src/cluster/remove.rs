@@ -137,7 +137,7 @@ async fn everything(
     if keep_namespaces {
         return Ok(sorted.said(run, removed, true));
     }
-    forget_revisions(run, target, &wire).await?;
+    revision::forget(run, target, &wire).await?;
     let home_goes = namespaces.keys().any(|id| id.name == target.namespace.as_str());
     if !home_goes {
         forget(run, &wire, target, &sorted).await?;
@@ -350,16 +350,6 @@ async fn remember(run: &Run, wire: &Wire, target: &Target, sorted: &mut Sorted) 
     if inventory.entries.len() > stored.inventory.entries.len() {
         inventory.entries.sort_by(|a, b| a.id.cmp(&b.id));
         sorted.inventory = Some(store(run, target, wire, inventory, Some(&stored.secret)).await?);
-    }
-    Ok(())
-}
-
-/// Removes the revisions, and says so: there is nothing to go back to afterwards.
-async fn forget_revisions(run: &Run, target: &Target, wire: &Wire) -> fault::Result<()> {
-    let count = revision::forget(run, target, wire).await?;
-    if count > 0 {
-        let detail = format!("{count}, so `todo rollback` has none to go back to");
-        run.sink.item(Step::Remove, "revisions").finish(Outcome::Removed, Some(detail));
     }
     Ok(())
 }

@@ -11,7 +11,9 @@ use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
 use crate::event::Code;
 use crate::event::Finding;
+use crate::event::Outcome;
 use crate::event::Place;
+use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
 use crate::fault::OrFault;
@@ -189,9 +191,14 @@ pub(crate) async fn record(
     Ok(None)
 }
 
-/// Removes every revision.
-pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Result<usize> {
-    Shelf::new(run, target, wire).keep_only(&[]).await
+/// Removes every revision, and says so: there is nothing to go back to afterwards.
+pub(crate) async fn forget(run: &Run, target: &Target, wire: &Wire) -> fault::Result<()> {
+    let count = Shelf::new(run, target, wire).keep_only(&[]).await?;
+    if count > 0 {
+        let detail = format!("{count}, so `todo rollback` has none to go back to");
+        run.sink.item(Step::Remove, "revisions").finish(Outcome::Removed, Some(detail));
+    }
+    Ok(())
 }
 
 async fn payload(shelf: &Shelf<'_>, head: &Value) -> fault::Result<Payload> {

@@ -6,6 +6,7 @@
 mod config;
 mod host_path;
 mod network;
+mod standstill;
 mod workload;
 
 use crate::event::Finding;
@@ -116,8 +117,8 @@ pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
         workload::writers(&set),
         workload::resources(&set),
         workload::images(&set),
-        workload::gates(&set),
-        workload::paused(&set),
+        standstill::gates(&set),
+        standstill::paused(&set),
         workload::autoscalers(&set),
     ]
     .concat();

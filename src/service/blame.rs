@@ -72,9 +72,7 @@ pub(super) fn finding(
     inputs: &Inputs,
     objects: &[Object],
 ) -> Finding {
-    let service = objects
-        .iter()
-        .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
+    let service = service_of(candidate, objects);
     let (code, help, at) = cause(candidate, question, trouble, inputs, service, objects);
     let mut finding = code
         .error(format!("`{}` {}", question.url(), trouble.words()))
@@ -152,6 +150,11 @@ fn pods_of_none<'a>(service: Option<&Object>, inputs: &Inputs, objects: &'a [Obj
     (empty && !inputs.pods.iter().any(chosen)).then(|| workload_of(service?, objects)).flatten()
 }
 
+fn service_of<'a>(candidate: &Candidate, objects: &'a [Object]) -> Option<&'a Object> {
+    let name = candidate.service.as_str();
+    objects.iter().find(|object| object.kind() == "Service" && object.name() == name)
+}
+
 /// The workload that makes the pods that a Service selects.
 fn workload_of<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object> {
     let selector = service.value["spec"]["selector"].as_object().filter(|selector| !selector.is_empty())?;
@@ -164,9 +167,7 @@ fn workload_of<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object
 /// Whether the pods behind the Service say themselves when they are ready, so that what refuses connections then does so for
 /// good.
 pub(super) fn has_readiness_probes(candidate: &Candidate, objects: &[Object]) -> bool {
-    let service = objects
-        .iter()
-        .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
+    let service = service_of(candidate, objects);
     let workload = service.and_then(|service| workload_of(service, objects));
     workload.and_then(|workload| pods::template(&workload.value)).is_some_and(|template| {
         let mut main = template.containers().into_iter().filter(|container| !container.init).peekable();
@@ -181,9 +182,7 @@ fn asks_for_none(workload: &Object) -> Option<String> {
 
 /// Whether nothing can be behind the Service, because the workload that it selects asks for no pods.
 pub(super) fn leads_nowhere(candidate: &Candidate, objects: &[Object]) -> bool {
-    let service = objects
-        .iter()
-        .find(|object| object.kind() == "Service" && object.name() == candidate.service.as_str());
+    let service = service_of(candidate, objects);
     service.and_then(|service| workload_of(service, objects)).and_then(asks_for_none).is_some()
 }
 

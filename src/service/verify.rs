@@ -18,7 +18,6 @@ use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
 use super::ingress;
-use super::listening;
 use super::opened::Opened;
 use super::opened::Wish;
 use super::say;
@@ -340,38 +339,6 @@ impl Prover<'_> {
             port_name: port,
         };
         Opened::open(wish).await.ok()
-    }
-
-    /// Whether the workload behind it asks for no pods, and has none.
-    async fn has_no_pods(&self, candidate: &Candidate) -> bool {
-        blame::leads_nowhere(candidate, self.objects)
-            && self.backends(candidate).await.is_some_and(|backends| backends.ready + backends.unready == 0)
-    }
-
-    /// What the kubelet says of the port, where nothing is going to listen on it: the pods are ready by their own probes, and
-    /// it has refused connections for a while. `since` is when it began to.
-    async fn is_closed(
-        &self,
-        candidate: &Candidate,
-        trouble: &Unreachable,
-        since: &mut Option<Instant>,
-    ) -> Option<String> {
-        let shut = matches!(trouble, Unreachable::None(NoAnswer::Refused | NoAnswer::Closed));
-        if !shut || !blame::has_readiness_probes(candidate, self.objects) {
-            *since = None;
-            return None;
-        }
-        let now = Instant::now();
-        if now - *since.get_or_insert(now) < self.pace.settle {
-            return None;
-        }
-        let backends = self.backends(candidate).await?;
-        let (pod, port) = backends.pods.first()?;
-        let told = listening::refusal(self.client, self.namespace, pod, *port).await;
-        if told.is_none() {
-            *since = None;
-        }
-        told
     }
 
     pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
