@@ -18,6 +18,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncBufReadExt;
 use tokio::io::AsyncRead;
@@ -54,6 +55,7 @@ pub struct Call {
     folder: Option<PathBuf>,
     input: Vec<u8>,
     grace: Duration,
+    held: Option<Arc<File>>,
 }
 
 /// Which of its outputs a line came from.
@@ -128,6 +130,7 @@ impl Call {
             folder: None,
             input: Vec::new(),
             grace: GRACE,
+            held: None,
         }
     }
 
@@ -166,6 +169,13 @@ impl Call {
         self
     }
 
+    /// Has the child keep this file open as its standard input, and with it a lock on the file; instead of an input.
+    #[must_use]
+    pub fn holding(mut self, file: Option<Arc<File>>) -> Call {
+        self.held = file;
+        self
+    }
+
     /// The command as one could paste it into a POSIX shell.
     #[must_use]
     pub fn command_line(&self) -> String {
@@ -193,11 +203,10 @@ impl Call {
         }
         let _known = run.world.programs.as_ref().map(|programs| programs.really(&self.program));
         let mut command = tokio::process::Command::from(self.completed(run, Command::new(&self.program)));
-        command
-            .stdin(if self.input.is_empty() { Stdio::null() } else { Stdio::piped() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+        let held = self.held.as_ref().and_then(|file| file.try_clone().ok());
+        let stdin = held
+            .map_or_else(|| if self.input.is_empty() { Stdio::null() } else { Stdio::piped() }, Stdio::from);
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child =
             command.spawn().map_err(|cause| self.failed(None, Output::default(), Some(cause), false))?;
 

@@ -8,10 +8,12 @@ mod advice;
 mod api;
 mod broken;
 mod config;
+mod converge;
 mod current;
 mod endpoint;
 mod entry;
 mod events;
+mod exclusive;
 #[cfg(test)]
 mod garbled;
 mod inside;
@@ -20,6 +22,7 @@ mod kubelet;
 mod probe;
 mod program;
 mod ready;
+mod recover;
 mod repair;
 mod reset;
 mod start;
@@ -30,33 +33,28 @@ mod stop;
 #[cfg(unix)]
 mod tests;
 mod text;
+mod unfinished;
 
 pub use broken::Unreadable;
 pub use broken::refusal;
 pub use inside::inside;
 pub use kubeconfig::path as kubeconfig;
 pub use probe::Connection;
+pub use recover::look_patiently;
 pub use stop::delete;
 pub use stop::stop;
 
 use crate::docker;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::exec::Call;
-use crate::fault::Kind;
-use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::project;
 use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::run::Run;
-use current::Before;
 use jiff::Timestamp;
-use repair::Remedy;
-use state::Seen;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -65,12 +63,6 @@ use std::time::Duration;
 
 /// The addon that is enabled only once it is known that nobody else serves its class: by [`enable`], never by a start.
 pub const INGRESS: &str = "ingress";
-
-/// How long an API server may take after something was done about it.
-const AFTER: Duration = Duration::from_secs(30);
-
-/// How long an API server may take that the kubelet of its node starts again by itself: it crashed, or etcd did.
-const RECOVERY: Duration = Duration::from_secs(90);
 
 /// A profile that runs.
 #[derive(Debug, Clone)]
@@ -167,7 +159,11 @@ pub enum Break {
 
 /// What `wanted`'s profile is now. Changes nothing.
 pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
-    let seen = run.or_stopped(state::look(run, &wanted.profile, state::BRIEF)).await?;
+    look_for(run, wanted, state::BRIEF).await
+}
+
+async fn look_for(run: &Run, wanted: &project::Minikube, patience: Duration) -> Result<State> {
+    let seen = run.or_stopped(state::look(run, &wanted.profile, patience)).await?;
     Ok(match (seen.state, seen.config) {
         (State::Running(mut node), Some(config)) => {
             node.notes = config.differences(wanted);
@@ -190,7 +186,7 @@ pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
 /// Tells its progress as an item of [`Step::Minikube`].
 pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
     let item = run.sink.item(Step::Minikube, "minikube");
-    let (mut node, version) = converge(run, wanted, &item).await?;
+    let (mut node, version) = converge::converge(run, wanted, &item).await?;
     match current::choose(&run.world, &node.context) {
         Ok(true) => item.log(format!("kubectl had no current context; now it is `{}`", node.context)),
         Ok(false) => {}
@@ -208,173 +204,5 @@ pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
 /// Enables an addon of a profile that runs, and waits for its pods as long as minikube does.
 pub async fn enable(run: &Run, profile: &Profile, addon: &str) -> Result<()> {
     let call = program::call(run, profile, ["addons", "enable", addon])?;
-    done(run, profile, &call, &format!("enable the addon `{addon}`")).await
-}
-
-async fn converge(run: &Run, wanted: &project::Minikube, item: &OpenItem) -> Result<(Node, String)> {
-    let profile = &wanted.profile;
-    let mut tried = Vec::new();
-    let mut notes = Vec::new();
-    let mut seen = run.or_stopped(state::look(run, profile, state::BRIEF)).await?;
-    // A start that was interrupted early leaves a profile that never was a cluster.
-    let new = matches!(seen.state, State::Absent) || seen.container.is_none() && !seen.begun;
-    let node_was = seen.container.clone();
-    let (mut node, config) = loop {
-        let remedy = match (seen.state, seen.config) {
-            (State::Running(node), Some(config)) if !seen.unfinished || repair::finished(&tried) => {
-                break (*node, config);
-            }
-            (state, config) => {
-                let remedy = repair::next(&state, profile, seen.unfinished, &tried)
-                    .ok_or_else(|| broken::fault(profile, &state))?;
-                seen = Seen { state, config, ..seen };
-                remedy
-            }
-        };
-        apply(run, wanted, remedy, &seen, &mut notes, item).await?;
-        tried.push(remedy);
-        item.waiting("the API server's answer");
-        let patience = if remedy == Remedy::Wait { RECOVERY } else { AFTER };
-        seen = run.or_stopped(state::look(run, profile, patience)).await?;
-    };
-    node.outcome = match tried.as_slice() {
-        [] | [Remedy::Wait] => Outcome::Unchanged,
-        _ if new => Outcome::Created,
-        _ if seen.container != node_was => Outcome::Recreated,
-        _ => Outcome::Changed,
-    };
-    for addon in config.lacking(&wanted.addons) {
-        item.progress(format!("enabling the addon {addon}"), None);
-        enable(run, profile, addon).await?;
-        if node.outcome == Outcome::Unchanged {
-            node.outcome = Outcome::Changed;
-        }
-    }
-    notes.extend(config.differences(wanted));
-    node.notes = notes;
-    Ok((node, config.kubernetes.version))
-}
-
-async fn apply(
-    run: &Run,
-    wanted: &project::Minikube,
-    remedy: Remedy,
-    seen: &Seen,
-    notes: &mut Vec<Finding>,
-    item: &OpenItem,
-) -> Result<()> {
-    let profile = &wanted.profile;
-    let broken = |doing: &str| format!("cannot {doing} the profile `{profile}`");
-    ready::check(run, profile, remedy, seen)?;
-    let before = if remedy.is_minikubes() { Before::of(&run.world) } else { Ok(None) };
-    let before = before
-        .or_fault(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
-    let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
-    let done = match remedy {
-        Remedy::Wait => Ok(()),
-        Remedy::Thaw => {
-            item.progress("unpausing the node", None);
-            match &seen.engine {
-                Some(engine) => repair::thaw(engine, &machines).await.or_fault(
-                    Code::MinikubeFailed,
-                    Kind::Minikube,
-                    || broken("unpause"),
-                ),
-                None => Ok(()),
-            }
-        }
-        Remedy::Unpause => {
-            item.progress("unpausing Kubernetes", None);
-            let call = program::call(run, profile, ["unpause", "-A", "-o", "json"])?;
-            done(run, profile, &call, &format!("unpause the profile `{profile}`")).await
-        }
-        Remedy::UpdateContext => {
-            item.progress("writing the kubeconfig's entry", None);
-            let call = program::call(run, profile, ["update-context"])?;
-            let doing = format!("write the kubeconfig's entry of the profile `{profile}`");
-            let stopped = || run.stopped().is_some();
-            let written = done(run, profile, &call, &doing).await;
-            written.map_err(|fault| if stopped() { fault } else { broken::entry_fault(profile, fault) })
-        }
-        Remedy::StartNode => {
-            let mut started = Ok(());
-            for name in machines.iter().skip(1) {
-                item.progress(format!("starting the node {name}"), None);
-                let call = program::call(run, profile, ["node", "start", name])?;
-                started = started.and(done(run, profile, &call, &format!("start the node `{name}`")).await);
-            }
-            started
-        }
-        Remedy::Finish => {
-            let mut enabled = Ok(());
-            for addon in config::DEFAULTS {
-                item.progress(format!("enabling the addon {addon}"), None);
-                enabled = enabled.and(enable(run, profile, addon).await);
-            }
-            enabled
-        }
-        Remedy::Create | Remedy::Start => {
-            let fresh = prepare(run, wanted, seen, notes).await.or_fault(
-                Code::MinikubeFailed,
-                Kind::Minikube,
-                || broken("prepare the start of"),
-            )?;
-            let at = start::At {
-                existing: seen.config.as_ref(),
-                engine: seen.engine.as_ref(),
-                fresh,
-                keep: seen.has_data(),
-            };
-            start::start(run, wanted, at, item).await.map(|found| notes.extend(found))
-        }
-    };
-    // A failed command may have switched the context as well as one that succeeded.
-    if let Some(before) = before {
-        before.restore().or_fault(Code::FileNotWritable, Kind::Minikube, || {
-            "cannot restore the current kubectl context".to_owned()
-        })?;
-    }
-    done
-}
-
-async fn done(run: &Run, profile: &Profile, call: &Call, doing: &str) -> Result<()> {
-    call.output(run).await.map(drop).map_err(|error| program::fault(run, profile, doing, error))
-}
-
-/// What has to be done, or said, before a `minikube start`; returns whether it will make the node's container.
-async fn prepare(
-    run: &Run,
-    wanted: &project::Minikube,
-    seen: &Seen,
-    notes: &mut Vec<Finding>,
-) -> anyhow::Result<bool> {
-    let profile = &wanted.profile;
-    let mut container = seen.container.as_deref();
-    // Only where no start has come to its end: what a container holds beside its volume goes with it.
-    if let (Some(engine), Some(config), Some(home)) =
-        (&seen.engine, &seen.config, run.world.minikube_folder())
-        && container.is_some()
-        && seen.unfinished
-        && repair::remove_unfinished(engine, &home, profile, config).await?
-    {
-        container = None;
-    }
-    let about = |finding: Finding| finding.about(format!("profile {profile}"));
-    match (&seen.state, &seen.engine) {
-        (State::Broken(Break::ContainerGone { volume: false }), _) if seen.begun => notes.push(about(
-            Code::MinikubeClusterReset.warning("the node's volume is gone with its container: the cluster is a new one, without the data that it held")
-                .help("what this project deploys is applied again; restore its data from a backup"),
-        )),
-        (State::Absent, Some(engine)) if seen.volume => {
-            let message = "an earlier cluster of this name left its volume; the new one takes it over, with the data in it";
-            let note = Code::MinikubeVolumeReused.note(message);
-            notes.push(about(note.help(format!("to begin without it: `minikube delete -p {profile}`, then `todo up`"))));
-            repair::forget_settings(engine, None, profile.as_str()).await?;
-        }
-        (State::Broken(_) | State::Stopped, Some(engine)) if seen.volume => {
-            repair::forget_settings(engine, container, profile.as_str()).await?;
-        }
-        _ => {}
-    }
-    Ok(container.is_none())
+    converge::done(run, profile, &call, &format!("enable the addon `{addon}`")).await
 }

@@ -171,7 +171,7 @@ fn value(objects: &[Object], name: &ObjectName, key: &DataKey) -> Option<Secret>
 /// `todo check`: asks all of them once, whatever they were for.
 pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     let gathered = gather(run, project).await?;
-    let now = reach::look(run, project).await?;
+    let now = reach::look_patiently(run, project).await?;
     let cluster = if let Now::There(cluster) = &now { Some(&**cluster) } else { None };
     let checks: Vec<&Check> = project.checks.iter().collect();
     let objects = &gathered.plan.objects;

@@ -35,7 +35,7 @@ use std::sync::Arc;
 pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let objects = gathered.plan.objects;
-    let cluster = match reach::look(run, project).await? {
+    let cluster = match reach::look_patiently(run, project).await? {
         Now::There(cluster) => *cluster,
         Now::Not(state) => return without_cluster(project, &objects, &state),
     };

@@ -6,6 +6,7 @@ use crate::cluster::target::Guard;
 use crate::cluster::target::Target;
 use crate::docker;
 use crate::event::Code;
+use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -19,6 +20,7 @@ use crate::minikube::State;
 use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::Runtime;
+use crate::project::name::Profile;
 use crate::project::origin::Origin;
 use crate::run::Run;
 use crate::service::Reach;
@@ -166,13 +168,31 @@ pub(crate) enum Now {
 
 /// Looks, and changes nothing.
 pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
-    if let Some(other) = &project.elsewhere {
-        return ClusterHandle::of_target(run, other).map(|cluster| Now::There(Box::new(cluster)));
+    match &project.elsewhere {
+        Some(other) => elsewhere(run, other),
+        None => minikube::look(run, &project.minikube).await.map(Now::of),
     }
-    Ok(match minikube::look(run, &project.minikube).await? {
-        State::Running(node) => Now::There(Box::new(ClusterHandle::of_node(&node))),
-        state => Now::Not(state),
-    })
+}
+
+/// The same for a command that needs the cluster: an API server that restarts is waited for.
+pub(crate) async fn look_patiently(run: &Run, project: &Project) -> Result<Now> {
+    match &project.elsewhere {
+        Some(other) => elsewhere(run, other),
+        None => minikube::look_patiently(run, &project.minikube).await.map(Now::of),
+    }
+}
+
+fn elsewhere(run: &Run, other: &OtherCluster) -> Result<Now> {
+    ClusterHandle::of_target(run, other).map(|cluster| Now::There(Box::new(cluster)))
+}
+
+impl Now {
+    fn of(state: State) -> Now {
+        match state {
+            State::Running(node) => Now::There(Box::new(ClusterHandle::of_node(&node))),
+            state => Now::Not(state),
+        }
+    }
 }
 
 /// The project's place in a cluster that must be running already.
@@ -182,17 +202,19 @@ pub(crate) async fn running(run: &Run, project: &Project) -> Result<Target> {
 
 /// A cluster that must be running already.
 pub(crate) async fn there(run: &Run, project: &Project) -> Result<ClusterHandle> {
-    match look(run, project).await? {
+    match look_patiently(run, project).await? {
         Now::There(cluster) => Ok(*cluster),
-        Now::Not(state) => {
-            let profile = &project.minikube.profile;
-            let why = match &state {
-                State::Broken(broken) => format!("the profile `{profile}` cannot be used: {broken}"),
-                _ => format!("the profile `{profile}` is not running"),
-            };
-            Err(minikube::refusal(profile, &state).unwrap_or_else(|| {
-                Code::ProfileNotRunning.fault(Kind::Minikube, why).hint("`todo up` starts or repairs it")
-            }))
-        }
+        Now::Not(state) => Err(unusable(&project.minikube.profile, &state)),
     }
+}
+
+/// The fault of a command that needs a cluster which is in `state`.
+pub(crate) fn unusable(profile: &Profile, state: &State) -> Fault {
+    let why = match state {
+        State::Broken(broken) => format!("the profile `{profile}` cannot be used: {broken}"),
+        _ => format!("the profile `{profile}` is not running"),
+    };
+    minikube::refusal(profile, state).unwrap_or_else(|| {
+        Code::ProfileNotRunning.fault(Kind::Minikube, why).hint("`todo up` starts or repairs it")
+    })
 }

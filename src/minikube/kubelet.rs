@@ -20,6 +20,12 @@ pub(crate) async fn kubelet_runs(engine: &Docker, container: &str) -> Option<boo
     runs(engine, container, |words| words.first().is_some_and(|first| is(first, "kubelet"))).await
 }
 
+/// Whether kubeadm is at work, whatever it does.
+pub(crate) async fn kubeadm_runs(engine: &Docker, container: &str) -> bool {
+    let kubeadm = |words: &[String]| words.iter().any(|word| is(word, "kubeadm"));
+    runs(engine, container, kubeadm).await.unwrap_or(false)
+}
+
 /// Whether `kubeadm reset` is at work.
 pub(crate) async fn is_being_reset(engine: &Docker, container: &str) -> bool {
     let reset = |words: &[String]| {

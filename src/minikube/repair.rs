@@ -8,6 +8,7 @@ use crate::minikube::Break;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::minikube::config::Config;
+use crate::minikube::unfinished::Unfinished;
 use crate::project::name::Profile;
 use anyhow::Context;
 use bollard::Docker;
@@ -60,7 +61,12 @@ pub(crate) fn finished(tried: &[Remedy]) -> bool {
 ///
 /// Where even the first start is `unfinished`, it may go on if nothing smaller helps: nobody was ever given that cluster.
 /// A profile that runs is only asked about then.
-pub(crate) fn next(state: &State, profile: &Profile, unfinished: bool, tried: &[Remedy]) -> Option<Remedy> {
+pub(crate) fn next(
+    state: &State,
+    profile: &Profile,
+    unfinished: Option<Unfinished>,
+    tried: &[Remedy],
+) -> Option<Remedy> {
     let remedies: &[Remedy] = match state {
         State::Broken(Break::Foreign(_) | Break::ForeignEntry(_) | Break::Unreadable(_)) => &[],
         State::Absent if !tried.is_empty() => &[],
@@ -68,11 +74,12 @@ pub(crate) fn next(state: &State, profile: &Profile, unfinished: bool, tried: &[
         State::Paused(Pause::Container) => &[Remedy::Thaw],
         State::Paused(Pause::Kubernetes) => &[Remedy::Unpause],
         // Its entry is written last, and the certificates before it.
-        State::Broken(Break::KubeconfigStale(_)) if unfinished => &[Remedy::Start],
+        State::Broken(Break::KubeconfigStale(_)) if unfinished.is_some() => &[Remedy::Start],
         State::Broken(Break::KubeconfigStale(_)) => &[Remedy::UpdateContext],
-        State::Broken(Break::ApiFails(_)) if unfinished => &[Remedy::Wait, Remedy::Start],
+        State::Broken(Break::ApiFails(_)) if unfinished.is_some() => &[Remedy::Wait, Remedy::Start],
         State::Broken(Break::ApiFails(_)) => &[Remedy::Wait],
         State::Broken(Break::NodeDown(name)) if name != profile.as_str() => &[Remedy::StartNode],
+        State::Running(_) if unfinished == Some(Unfinished::Cluster) => &[Remedy::Start],
         State::Running(_) => &[Remedy::Finish],
         State::Stopped
         | State::Broken(Break::ContainerGone { .. } | Break::NodeDown(_) | Break::ApiDown(_)) => {
@@ -141,14 +148,19 @@ const MEMORY: (&str, &str) = ("/var/tmp/minikube", "kubeadm.yaml");
 /// `restartPrimaryControlPlane`). They lie in the volume, but what kubeadm made of them does not: a node that was made
 /// anew on its old volume gets no kubelet.conf and no manifests, and `minikube start` fails after six minutes (tried
 /// with v1.38.1). With other settings it makes them, and finds etcd and all data where they were.
+/// So it does with what is missing of a cluster that is `incomplete`.
 pub(crate) async fn forget_settings(
     engine: &Docker,
     container: Option<&str>,
     volume: &str,
+    incomplete: bool,
 ) -> anyhow::Result<bool> {
     let Some(container) = container else {
         return through_a_container(engine, volume).await;
     };
+    if incomplete {
+        return write(engine, container).await;
+    }
     for path in LOST {
         if !has(engine, container, path).await? {
             return write(engine, container).await;
@@ -229,9 +241,10 @@ mod tests {
     use crate::minikube::Pause;
     use crate::minikube::State;
     use crate::minikube::Unreadable;
+    use crate::minikube::unfinished::Unfinished;
     use crate::project::name::Profile;
 
-    fn all_of(state: &State, unfinished: bool) -> Vec<Remedy> {
+    fn all_of(state: &State, unfinished: Option<Unfinished>) -> Vec<Remedy> {
         let profile = Profile::parse("mini").unwrap();
         let mut tried = Vec::new();
         while let Some(remedy) = next(state, &profile, unfinished, &tried) {
@@ -246,30 +259,30 @@ mod tests {
         let fails = || State::Broken(Break::ApiFails(String::new()));
         let file = Unreadable { why: String::new(), help: Vec::new() };
         for (state, unfinished, remedies) in [
-            (State::Absent, false, vec![Remedy::Create]),
-            (State::Stopped, false, vec![Remedy::Start]),
-            (State::Paused(Pause::Container), false, vec![Remedy::Thaw]),
-            (State::Paused(Pause::Kubernetes), false, vec![Remedy::Unpause]),
-            (stale(), false, vec![Remedy::UpdateContext]),
-            (stale(), true, vec![Remedy::Start]),
-            (fails(), false, vec![Remedy::Wait]),
-            (fails(), true, vec![Remedy::Wait, Remedy::Start]),
-            (State::Broken(Break::ApiDown(String::new())), false, vec![Remedy::Start]),
-            (State::Broken(Break::NodeDown("mini".to_owned())), false, vec![Remedy::Start]),
-            (State::Broken(Break::NodeDown("mini-m02".to_owned())), false, vec![Remedy::StartNode]),
-            (State::Broken(Break::ContainerGone { volume: true }), false, vec![Remedy::Start]),
-            (State::Broken(Break::Foreign("mini".to_owned())), false, vec![]),
-            (State::Broken(Break::ForeignEntry(String::new())), false, vec![]),
-            (State::Broken(Break::Unreadable(file)), true, vec![]),
+            (State::Absent, None, vec![Remedy::Create]),
+            (State::Stopped, None, vec![Remedy::Start]),
+            (State::Paused(Pause::Container), None, vec![Remedy::Thaw]),
+            (State::Paused(Pause::Kubernetes), None, vec![Remedy::Unpause]),
+            (stale(), None, vec![Remedy::UpdateContext]),
+            (stale(), Some(Unfinished::Cluster), vec![Remedy::Start]),
+            (fails(), None, vec![Remedy::Wait]),
+            (fails(), Some(Unfinished::Cluster), vec![Remedy::Wait, Remedy::Start]),
+            (State::Broken(Break::ApiDown(String::new())), None, vec![Remedy::Start]),
+            (State::Broken(Break::NodeDown("mini".to_owned())), None, vec![Remedy::Start]),
+            (State::Broken(Break::NodeDown("mini-m02".to_owned())), None, vec![Remedy::StartNode]),
+            (State::Broken(Break::ContainerGone { volume: true }), None, vec![Remedy::Start]),
+            (State::Broken(Break::Foreign("mini".to_owned())), None, vec![]),
+            (State::Broken(Break::ForeignEntry(String::new())), None, vec![]),
+            (State::Broken(Break::Unreadable(file)), Some(Unfinished::Cluster), vec![]),
         ] {
-            assert_eq!(all_of(&state, unfinished), remedies, "{state:?}, unfinished: {unfinished}");
+            assert_eq!(all_of(&state, unfinished), remedies, "{state:?}, {unfinished:?}");
         }
     }
 
     #[test]
     fn what_a_remedy_leads_to_has_its_own() {
         let profile = Profile::parse("mini").unwrap();
-        let next = |state, tried: &[Remedy]| next(&state, &profile, false, tried);
+        let next = |state, tried: &[Remedy]| next(&state, &profile, None, tried);
         assert_eq!(next(State::Stopped, &[Remedy::Thaw]), Some(Remedy::Start));
         assert_eq!(
             next(State::Broken(Break::ApiDown(String::new())), &[Remedy::Create]),

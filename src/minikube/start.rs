@@ -17,6 +17,7 @@ use crate::minikube::config;
 use crate::minikube::config::Config;
 use crate::minikube::events;
 use crate::minikube::events::Told;
+use crate::minikube::exclusive::Exclusive;
 use crate::minikube::program;
 use crate::minikube::reset;
 use crate::project;
@@ -44,6 +45,8 @@ pub(crate) struct At<'a> {
     pub(crate) fresh: bool,
     /// Whether it holds what a reset would delete.
     pub(crate) keep: bool,
+    /// The lock that minikube keeps as long as it runs.
+    pub(crate) lock: &'a Exclusive,
 }
 
 /// Starts the profile, and returns what is worth knowing.
@@ -56,7 +59,7 @@ pub(crate) async fn start(
     at: At<'_>,
     item: &OpenItem,
 ) -> Result<Vec<Finding>> {
-    let At { existing, engine, fresh, keep } = at;
+    let At { existing, engine, fresh, keep, lock } = at;
     let docker = engine.is_some();
     let profile = &wanted.profile;
     let mut notes: Vec<Finding> =
@@ -72,7 +75,8 @@ pub(crate) async fn start(
     let container = matches!(driver.as_deref(), Some("docker" | "podman"));
     let publish = if fresh && container { ports(wanted, existing, &mut notes) } else { Vec::new() };
     let call = program::call(run, profile, ["start", "-o", "json", "--interactive=false", "--keep-context"])?
-        .args(arguments(wanted, existing, driver.as_deref(), &publish));
+        .args(arguments(wanted, existing, driver.as_deref(), &publish))
+        .holding(lock.file());
     let mut step = (None, None);
     let (announced, heard) = (OnceCell::new(), Notify::new());
     let work = call.lines(run, |stream, line| {

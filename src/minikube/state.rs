@@ -23,6 +23,8 @@ use crate::minikube::kubeconfig;
 use crate::minikube::kubelet;
 use crate::minikube::probe::Unanswered;
 use crate::minikube::status;
+use crate::minikube::unfinished::Unfinished;
+use crate::minikube::unfinished::unfinished;
 use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::run::Run;
@@ -64,8 +66,8 @@ pub(crate) struct Seen {
     pub(crate) engine: Option<Docker>,
     /// Whether there ever was a cluster: minikube writes its configuration first, its certificates long after.
     pub(crate) begun: bool,
-    /// Whether the last `minikube start` was interrupted or failed.
-    pub(crate) unfinished: bool,
+    /// How far the first start came, if it was interrupted or failed.
+    pub(crate) unfinished: Option<Unfinished>,
 }
 
 /// Looks at `profile`, giving its API server `patience` to answer.
@@ -95,8 +97,9 @@ pub(crate) async fn look(run: &Run, profile: &Profile, patience: Duration) -> Re
         Box::pin(machine(run, profile, config, patience)).await?
     };
     seen.begun = config::folder(&run.world, profile).is_some_and(|folder| folder.join("client.crt").exists());
-    seen.unfinished = seen.config.as_ref().is_some_and(Config::lacks_defaults)
-        && config::is_unfinished(&run.world, profile);
+    if let Some(config) = &seen.config {
+        seen.unfinished = unfinished(&run.world, profile, config, &seen.state).await;
+    }
     Ok(seen)
 }
 
@@ -373,10 +376,10 @@ impl Seen {
     /// Whether a reset of the cluster would lose something: an earlier start came to its end, and what it wrote is there.
     pub(crate) fn has_data(&self) -> bool {
         let container = self.config.as_ref().is_none_or(|config| config.driver == "docker");
-        !self.unfinished && if container { self.volume } else { self.begun }
+        self.unfinished.is_none() && if container { self.volume } else { self.begun }
     }
 
     fn bare(state: State, config: Option<Config>) -> Seen {
-        Seen { state, config, container: None, volume: false, engine: None, begun: false, unfinished: false }
+        Seen { state, config, container: None, volume: false, engine: None, begun: false, unfinished: None }
     }
 }

@@ -16,6 +16,7 @@ use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::minikube::events;
 use crate::minikube::events::Told;
+use crate::minikube::exclusive::exclusive;
 use crate::minikube::program;
 use crate::minikube::repair;
 use crate::minikube::state;
@@ -29,6 +30,7 @@ use std::time::Duration;
 /// The kubeconfig's entry stays too, so that a current context that is this profile's is so again after the next start.
 pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
     let item = run.sink.item(Step::Minikube, format!("profile {profile}"));
+    let (lock, _) = exclusive(run, profile, &item).await?;
     let seen = run.or_stopped(state::look(run, profile, Duration::ZERO)).await?;
     match seen.state {
         State::Absent | State::Stopped | State::Broken(Break::ContainerGone { .. }) => {
@@ -47,7 +49,8 @@ pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
         }
         _ => {}
     }
-    let call = program::call(run, profile, ["stop", "-o", "json", "--keep-context-active"])?;
+    let call =
+        program::call(run, profile, ["stop", "-o", "json", "--keep-context-active"])?.holding(lock.file());
     told(run, profile, &format!("stop the profile `{profile}`"), &call, &item).await?;
     item.finish(Outcome::Done, Some("stopped, its data kept".to_owned()));
     Ok(Outcome::Done)
@@ -56,6 +59,7 @@ pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
 /// Deletes the profile with all that it holds. [`Outcome::Unchanged`] if there is none.
 pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
     let item = run.sink.item(Step::Minikube, format!("profile {profile}"));
+    let (lock, _) = exclusive(run, profile, &item).await?;
     // With its engine down, `minikube delete` forgets the profile and leaves container and volume behind; looking fails then.
     let seen = run.or_stopped(state::look(run, profile, Duration::ZERO)).await?;
     if matches!(seen.state, State::Absent) && !seen.volume {
@@ -67,7 +71,7 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
             .fault(Kind::Minikube, format!("the container `{name}` was not created by minikube and is kept"))
             .hint(format!("rename it (`docker rename {name} {name}-mine`), then try again")));
     }
-    let call = program::call(run, profile, ["delete", "-o", "json"])?;
+    let call = program::call(run, profile, ["delete", "-o", "json"])?.holding(lock.file());
     told(run, profile, &format!("delete the profile `{profile}`"), &call, &item).await?;
     if let Some(engine) = &seen.engine {
         nothing_left(engine, profile).await?;

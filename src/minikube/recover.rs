@@ -1,0 +1,38 @@
+//! An API server that does not answer while the kubelet of its node runs, which starts it again: it is waited for.
+//!
+//! A restart of the API server or of etcd, or of the node's Docker engine, takes 5 to 60 seconds.
+
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Result;
+use crate::minikube::Break;
+use crate::minikube::State;
+use crate::minikube::look;
+use crate::minikube::look_for;
+use crate::project;
+use crate::run::Run;
+use std::time::Duration;
+
+/// How long an API server may take that the kubelet of its node starts again.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
+
+/// As [`look`], for a command that needs the cluster: an API server that restarts is waited for as long as
+/// [`super::ensure`] waits. Nothing is changed.
+///
+/// Tells the wait as an item of [`Step::Minikube`].
+pub async fn look_patiently(run: &Run, wanted: &project::Minikube) -> Result<State> {
+    let state = look(run, wanted).await?;
+    let State::Broken(Break::ApiFails(why)) = &state else { return Ok(state) };
+    let step = run.sink.step(Step::Minikube);
+    let item = run.sink.item(Step::Minikube, "API server");
+    item.waiting(format!("it does not answer ({why}); its node and kubelet run, so it is waited for"));
+    let state = look_for(run, wanted, RECOVERY).await?;
+    let (outcome, said) = if matches!(state, State::Running(_)) {
+        (Outcome::Unchanged, "the API server answers again")
+    } else {
+        (Outcome::Failed, "the API server does not answer")
+    };
+    item.finish(outcome, Some(said.to_owned()));
+    step.finish(outcome, Some(said.to_owned()));
+    Ok(state)
+}

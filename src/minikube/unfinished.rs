@@ -1,0 +1,101 @@
+//! A first `minikube start` that was interrupted: how far it came.
+//!
+//! minikube makes the node's container, has kubeadm make the cluster in it, grants `kube-system` its rights, and enables the
+//! addons at last. What is missing after an interruption is not made by a later start: that one finds the settings of
+//! kubeadm as it would write them, and takes the cluster for complete (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`:
+//! `restartPrimaryControlPlane`; tried with v1.38.1: a node without kube-proxy and CoreDNS).
+
+use crate::event::OpenItem;
+use crate::fault::Result;
+use crate::minikube::State;
+use crate::minikube::config;
+use crate::minikube::config::Config;
+use crate::minikube::kubelet;
+use crate::minikube::probe::Connection;
+use crate::project::name::Profile;
+use crate::run::Run;
+use crate::world::World;
+use bollard::Docker;
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
+use kube::Api;
+use kube::api::ListParams;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What minikube makes when kubeadm has come to its end (`elevateKubeSystemPrivileges`).
+const LAST: &str = "minikube-rbac";
+
+/// How long each of the two questions may take.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// How long kubeadm may go on in the node. It gives up by itself: an API server that does not come up after 4 minutes.
+const KUBEADM: Duration = Duration::from_secs(5 * 60);
+
+/// How long between two looks at it.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How far an interrupted first start came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// Only addons are missing.
+    Addons,
+    /// The cluster itself may be incomplete, or is not there at all.
+    Cluster,
+}
+
+/// How far the first start came, if it was interrupted.
+pub(crate) async fn unfinished(
+    world: &World,
+    profile: &Profile,
+    config: &Config,
+    state: &State,
+) -> Option<Unfinished> {
+    if !config.lacks_defaults() || !config::is_unfinished(world, profile) {
+        return None;
+    }
+    let api = if let State::Running(node) = state { node.api.as_ref() } else { None };
+    Some(match api {
+        Some(api) if is_complete(api).await => Unfinished::Addons,
+        _ => Unfinished::Cluster,
+    })
+}
+
+/// Whether kubeadm and minikube have made all that belongs to a cluster, and its nodes have their network.
+async fn is_complete(Connection(client): &Connection) -> bool {
+    let rights = Api::<ClusterRoleBinding>::all(client.clone());
+    let nodes = Api::<Node>::all(client.clone());
+    let asked = async {
+        let (rights, all) = (rights.get_metadata_opt(LAST), ListParams::default());
+        let (rights, nodes) = tokio::try_join!(rights, nodes.list(&all))?;
+        Ok::<bool, kube::Error>(rights.is_some() && nodes.items.iter().all(is_ready))
+    };
+    matches!(tokio::time::timeout(QUESTION, asked).await, Ok(Ok(true)))
+}
+
+fn is_ready(node: &Node) -> bool {
+    let conditions = node.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|one| one.type_ == "Ready" && one.status == "True")
+}
+
+/// Waits for kubeadm, which goes on in the node when minikube is killed: what it writes, the next start finds. Returns
+/// whether it was at work.
+pub(crate) async fn kubeadm_ends(
+    run: &Run,
+    engine: &Docker,
+    profile: &Profile,
+    item: &OpenItem,
+) -> Result<bool> {
+    let end = Instant::now() + KUBEADM;
+    let mut waited = false;
+    while Instant::now() < end && kubelet::kubeadm_runs(engine, profile.as_str()).await {
+        waited = true;
+        item.waiting("kubeadm, which an interrupted start has left in the node");
+        run.or_stopped(async {
+            tokio::time::sleep(PAUSE).await;
+            Ok(())
+        })
+        .await?;
+    }
+    Ok(waited)
+}
