@@ -5,6 +5,7 @@
 //! Nagle's algorithm on: 44 ms a request instead of 0.2.
 
 pub mod dial;
+pub(crate) mod exec;
 #[cfg(test)]
 #[cfg(unix)]
 pub(crate) mod fake;

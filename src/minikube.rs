@@ -19,12 +19,14 @@ mod garbled;
 mod inside;
 mod kubeconfig;
 mod kubelet;
+mod paused;
 mod probe;
 mod program;
 mod ready;
 mod recover;
 mod repair;
 mod reset;
+mod services;
 mod start;
 mod state;
 mod status;
@@ -41,6 +43,9 @@ pub use inside::inside;
 pub use kubeconfig::path as kubeconfig;
 pub use probe::Connection;
 pub use recover::look_patiently;
+pub use recover::recovered;
+pub use services::NodeService;
+pub use services::ServiceState;
 pub use stop::delete;
 pub use stop::stop;
 
@@ -147,6 +152,17 @@ pub enum Break {
     ApiDown(String),
     /// The node and its kubelet run, but the API server answers with trouble, a refusal, or not at all: why.
     ApiFails(String),
+    /// A service that the node needs does not run, and the kubelet alone cannot bring the API server back.
+    ServiceDown(NodeService),
+    /// The kubelet waits before it starts a container of the control plane again, which has ended too often.
+    BackOff {
+        /// etcd or kube-apiserver.
+        container: String,
+        /// How long it waits, as Go writes durations.
+        pause: String,
+    },
+    /// The disk that holds the node's `/var` is full.
+    DiskFull,
     /// The kubeconfig was read, and its entry is missing or does not lead to the API server: why.
     KubeconfigStale(String),
     /// A container of this name is somebody else's.

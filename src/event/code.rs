@@ -193,6 +193,7 @@ codes! {
     NodeCommandFailed = "node-command-failed",
     NodeDnsBroken = "node-dns-broken",
     NodePortTaken = "node-port-taken",
+    NodeServiceDown = "node-service-down",
     NodeStopped = "node-stopped",
     NodeUnreachable = "node-unreachable",
     NotHealthy = "not-healthy",

@@ -177,6 +177,9 @@ async fn stopped(run: &Run, project: &Project) -> Result<Option<Fault>> {
             format!("the container `{name}` is no longer a node of the profile `{profile}`"),
             "says what to do",
         ),
+        state @ State::Broken(Break::ServiceDown(_) | Break::BackOff { .. } | Break::DiskFull) => {
+            return Ok(minikube::refusal(profile, &state));
+        }
         // An API server that is silent may be restarting, and its entry being written.
         State::Running(_) | State::Broken(_) => return Ok(None),
     };

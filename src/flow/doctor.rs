@@ -20,7 +20,7 @@ async fn profile(run: &Run, project: &Project) -> Option<Finding> {
     let fault = minikube::refusal(&project.minikube.profile, &state)?;
     let finding = Finding {
         severity: Severity::Error,
-        ..Code::MinikubeProfileBroken.warning(fault.causes().join(": "))
+        ..fault.code.warning(fault.causes().join(": "))
     };
     Some(finding.help(fault.hints.join("; ")))
 }

@@ -47,7 +47,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
             .fault(Kind::Usage, message)
             .hint("omit `--stop` and `--delete`; `--purge` deletes the project's volumes, too"));
     }
-    match reach::look_patiently(run, project).await? {
+    match reach::recovered(run, project).await? {
         // With the cluster goes everything in it.
         _ if flags.delete => {}
         Now::There(cluster) => {

@@ -182,6 +182,14 @@ pub(crate) async fn look_patiently(run: &Run, project: &Project) -> Result<Now> 
     }
 }
 
+/// The same for a command that changes what is in the cluster: a node whose services are down is helped, too.
+pub(crate) async fn recovered(run: &Run, project: &Project) -> Result<Now> {
+    match &project.elsewhere {
+        Some(other) => elsewhere(run, other),
+        None => minikube::recovered(run, &project.minikube).await.map(Now::of),
+    }
+}
+
 fn elsewhere(run: &Run, other: &OtherCluster) -> Result<Now> {
     ClusterHandle::of_target(run, other).map(|cluster| Now::There(Box::new(cluster)))
 }

@@ -27,6 +27,7 @@ use crate::image::stored::Stored;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::minikube;
+use crate::minikube::Break;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::project::Project;
@@ -80,6 +81,9 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
         }
         Now::Not(state) => state,
     };
+    if let State::Broken(Break::KubeconfigStale(_)) = &state {
+        return Err(reach::unusable(&project.minikube.profile, &state));
+    }
     if let Some(fault) = minikube::refusal(&project.minikube.profile, &state) {
         return Err(fault);
     }

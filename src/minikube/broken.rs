@@ -6,6 +6,8 @@ use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::minikube::Break;
+use crate::minikube::NodeService;
+use crate::minikube::ServiceState;
 use crate::minikube::State;
 use crate::project::name::Profile;
 use std::fmt;
@@ -78,6 +80,22 @@ impl fmt::Display for Break {
             Break::ApiFails(why) => {
                 write!(f, "the node runs, but its API server gives no usable answer: {why}")
             }
+            Break::ServiceDown(service) => {
+                let unit = &service.unit;
+                match service.state {
+                    ServiceState::Failed => write!(f, "the service `{unit}` of the node has failed")?,
+                    ServiceState::Stopped => write!(f, "the service `{unit}` of the node is stopped")?,
+                    ServiceState::Restarting => {
+                        write!(f, "the service `{unit}` of the node ends again and again")?;
+                    }
+                }
+                service.logged.as_ref().map_or(Ok(()), |line| write!(f, ": {line}"))
+            }
+            Break::BackOff { container, pause } => write!(
+                f,
+                "the API server does not answer: `{container}` has ended too often, so the kubelet waits {pause} before it starts it again"
+            ),
+            Break::DiskFull => f.write_str("the disk that holds the node's `/var` is full"),
             Break::KubeconfigStale(why) => write!(f, "the kubeconfig does not point to it: {why}"),
             Break::Foreign(name) => write!(f, "the container `{name}` is not minikube's"),
             Break::ForeignEntry(why) => {
@@ -89,9 +107,18 @@ impl fmt::Display for Break {
 }
 
 impl Break {
-    /// Whether `todo up` does nothing about it, so that every command ends with the same fault.
-    pub(crate) fn is_for_the_user(&self) -> bool {
-        matches!(self, Break::Foreign(_) | Break::ForeignEntry(_) | Break::Unreadable(_))
+    /// Whether nothing can be said of what is in the cluster, though it is there: every command ends with the same fault.
+    pub(crate) fn hides_the_cluster(&self) -> bool {
+        matches!(
+            self,
+            Break::Foreign(_)
+                | Break::ForeignEntry(_)
+                | Break::Unreadable(_)
+                | Break::ApiFails(_)
+                | Break::ServiceDown(_)
+                | Break::BackOff { .. }
+                | Break::DiskFull
+        )
     }
 
     fn help(&self, profile: &Profile) -> Vec<String> {
@@ -105,6 +132,23 @@ impl Break {
             )],
             Break::Unreadable(file) => file.help.clone(),
             Break::KubeconfigStale(_) => vec![without_entry(profile)],
+            Break::ServiceDown(NodeService { unit, .. }) => vec![
+                format!(
+                    "see what it logged: `minikube ssh -p {profile} -- sudo journalctl -u {unit} -n 50 --no-pager`"
+                ),
+                format!(
+                    "then correct the cause and start it: `minikube ssh -p {profile} -- sudo systemctl restart {unit}`"
+                ),
+            ],
+            Break::BackOff { container, .. } => vec![
+                format!(
+                    "`todo up` restarts the kubelet, which then does not wait; or: `minikube ssh -p {profile} -- sudo systemctl restart kubelet`"
+                ),
+                format!("see why `{container}` ended: `minikube logs -p {profile} --length=50`"),
+            ],
+            Break::DiskFull => vec![format!(
+                "see what takes the space: `minikube ssh -p {profile} -- sudo du -xh -d 2 /var`; images that nothing uses are removed by `minikube ssh -p {profile} -- docker image prune -a`"
+            )],
             Break::ApiFails(_) => vec![
                 logs,
                 format!(
@@ -150,17 +194,20 @@ pub(crate) fn fault(profile: &Profile, state: &State) -> Fault {
     } else {
         help
     };
-    let fault = Code::MinikubeProfileBroken
-        .fault(Kind::Minikube, why)
-        .context(format!("cannot use the profile `{profile}`"));
+    let code = match state {
+        State::Broken(Break::ServiceDown(_)) => Code::NodeServiceDown,
+        _ => Code::MinikubeProfileBroken,
+    };
+    let fault = code.fault(Kind::Minikube, why).context(format!("cannot use the profile `{profile}`"));
     help.into_iter().fold(fault, Fault::hint)
 }
 
-/// The fault of a state that `todo up` does not repair, and which every command therefore ends with; else `None`.
+/// The fault of a state that says nothing of what is in the cluster, and which every command therefore ends with; else
+/// `None`.
 #[must_use]
 pub fn refusal(profile: &Profile, state: &State) -> Option<Fault> {
     match state {
-        State::Broken(broken) if broken.is_for_the_user() => Some(fault(profile, state)),
+        State::Broken(broken) if broken.hides_the_cluster() => Some(fault(profile, state)),
         _ => None,
     }
 }

@@ -24,6 +24,7 @@ use crate::minikube::ready;
 use crate::minikube::recover::RECOVERY;
 use crate::minikube::repair;
 use crate::minikube::repair::Remedy;
+use crate::minikube::services;
 use crate::minikube::start;
 use crate::minikube::state;
 use crate::minikube::state::Seen;
@@ -113,6 +114,10 @@ async fn apply(
     let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));
     let done = match remedy {
         Remedy::Wait => Ok(()),
+        Remedy::RestartService => {
+            restart_service(profile, seen, item).await;
+            Ok(())
+        }
         Remedy::Thaw => {
             item.progress("unpausing the node", None);
             match &seen.engine {
@@ -177,6 +182,16 @@ async fn apply(
         })?;
     }
     done
+}
+
+/// Restarts the service that is down in the node, or the kubelet that waits.
+pub(crate) async fn restart_service(profile: &Profile, seen: &Seen, item: &OpenItem) {
+    let State::Broken(broken) = &seen.state else { return };
+    if let (Some(engine), Some(unit)) = (&seen.engine, services::to_restart(broken)) {
+        item.log(broken.to_string());
+        item.progress(format!("restarting the service {unit} of the node"), None);
+        services::restart(engine, profile.as_str(), unit).await;
+    }
 }
 
 /// Waits for the kubeadm of an interrupted start; returns whether there was one.

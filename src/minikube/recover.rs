@@ -2,13 +2,17 @@
 //!
 //! A restart of the API server or of etcd, or of the node's Docker engine, takes 5 to 60 seconds.
 
+use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::minikube::Break;
 use crate::minikube::State;
+use crate::minikube::converge;
 use crate::minikube::look;
 use crate::minikube::look_for;
+use crate::minikube::services;
+use crate::minikube::state;
 use crate::project;
 use crate::run::Run;
 use std::time::Duration;
@@ -23,10 +27,34 @@ pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
 pub async fn look_patiently(run: &Run, wanted: &project::Minikube) -> Result<State> {
     let state = look(run, wanted).await?;
     let State::Broken(Break::ApiFails(why)) = &state else { return Ok(state) };
+    told(run, async |item| {
+        item.waiting(format!("it does not answer ({why}), and the kubelet runs, which restarts it"));
+        look_for(run, wanted, RECOVERY).await
+    })
+    .await
+}
+
+/// The same for a command that changes the cluster: a service of the node that is down, and a kubelet that waits before it
+/// starts the API server again, are restarted as by [`super::ensure`]. A node that is stopped stays so.
+pub async fn recovered(run: &Run, wanted: &project::Minikube) -> Result<State> {
+    let seen = run.or_stopped(state::look(run, &wanted.profile, state::BRIEF)).await?;
+    if let State::Broken(broken) = &seen.state
+        && services::to_restart(broken).is_some()
+    {
+        return told(run, async |item| {
+            converge::restart_service(&wanted.profile, &seen, item).await;
+            item.waiting("its answer, after the restart of a service of the node");
+            look_for(run, wanted, RECOVERY).await
+        })
+        .await;
+    }
+    look_patiently(run, wanted).await
+}
+
+async fn told(run: &Run, wait: impl AsyncFnOnce(&OpenItem) -> Result<State>) -> Result<State> {
     let step = run.sink.step(Step::Minikube);
     let item = run.sink.item(Step::Minikube, "API server");
-    item.waiting(format!("it does not answer ({why}); its node and kubelet run, so it is waited for"));
-    let state = look_for(run, wanted, RECOVERY).await?;
+    let state = wait(&item).await?;
     let (outcome, said) = if matches!(state, State::Running(_)) {
         (Outcome::Unchanged, "the API server answers again")
     } else {

@@ -8,6 +8,7 @@ use crate::minikube::Break;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::minikube::config::Config;
+use crate::minikube::services;
 use crate::minikube::unfinished::Unfinished;
 use crate::project::name::Profile;
 use anyhow::Context;
@@ -37,6 +38,8 @@ pub(crate) enum Remedy {
     UpdateContext,
     /// The kubelet starts its API server again.
     Wait,
+    /// systemd restarts a service of the node.
+    RestartService,
     /// `minikube node start` of every node but the first.
     StartNode,
     /// The addons that every start ends with.
@@ -48,7 +51,7 @@ pub(crate) enum Remedy {
 impl Remedy {
     /// Whether minikube does it, which may write the kubeconfig.
     pub(crate) fn is_minikubes(self) -> bool {
-        !matches!(self, Remedy::Thaw | Remedy::Wait)
+        !matches!(self, Remedy::Thaw | Remedy::Wait | Remedy::RestartService)
     }
 }
 
@@ -78,6 +81,10 @@ pub(crate) fn next(
         State::Broken(Break::KubeconfigStale(_)) => &[Remedy::UpdateContext],
         State::Broken(Break::ApiFails(_)) if unfinished.is_some() => &[Remedy::Wait, Remedy::Start],
         State::Broken(Break::ApiFails(_)) => &[Remedy::Wait],
+        State::Broken(Break::DiskFull) => &[],
+        State::Broken(broken @ (Break::ServiceDown(_) | Break::BackOff { .. })) => {
+            if services::to_restart(broken).is_some() { &[Remedy::RestartService] } else { &[] }
+        }
         State::Broken(Break::NodeDown(name)) if name != profile.as_str() => &[Remedy::StartNode],
         State::Running(_) if unfinished == Some(Unfinished::Cluster) => &[Remedy::Start],
         State::Running(_) => &[Remedy::Finish],

@@ -21,7 +21,9 @@ use crate::minikube::config::Config;
 use crate::minikube::endpoint;
 use crate::minikube::kubeconfig;
 use crate::minikube::kubelet;
+use crate::minikube::paused::paused;
 use crate::minikube::probe::Unanswered;
+use crate::minikube::services;
 use crate::minikube::status;
 use crate::minikube::unfinished::Unfinished;
 use crate::minikube::unfinished::unfinished;
@@ -31,10 +33,8 @@ use crate::run::Run;
 use bollard::Docker;
 use bollard::models::ContainerInspectResponse;
 use bollard::models::ContainerStateStatusEnum as Status;
-use bollard::query_parameters::ListContainersOptionsBuilder;
 use futures::future::join_all;
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,9 +42,6 @@ use std::time::Duration;
 
 /// How long an API server of a running node may take to answer before it counts as down.
 pub(crate) const BRIEF: Duration = Duration::from_secs(3);
-
-/// Before that, nothing is wrong with an API server.
-const AT_ONCE: Duration = Duration::from_millis(300);
 
 /// How long `minikube status` may take: it asks a silent API server for 15 seconds (`kverify/api_server.go`).
 const STATUS: Duration = Duration::from_secs(40);
@@ -235,6 +232,9 @@ async fn running(
     let reached = tokio::select! {
         reached = api::reach(&run.world, &node, &api, patience) => reached,
         true = paused(node.docker.clone()) => return Ok(State::Paused(Pause::Kubernetes)),
+        broken = services::until_broken(engine, profile.as_str(), runtime), if patience > BRIEF => {
+            return Ok(State::Broken(broken));
+        }
     };
     match reached {
         Ok(api) => {
@@ -242,7 +242,7 @@ async fn running(
             Ok(State::Running(Box::new(node)))
         }
         Err(Ok(broken)) => Ok(State::Broken(broken)),
-        Err(Err(Unanswered::Silent(why))) => silent(run, profile, engine, why, patience).await,
+        Err(Err(Unanswered::Silent(why))) => silent(run, profile, engine, runtime, why, patience).await,
         Err(Err(other)) => Ok(State::Broken(Break::ApiFails(other.why()))),
     }
 }
@@ -254,9 +254,15 @@ async fn silent(
     run: &Run,
     profile: &Profile,
     engine: &Docker,
+    runtime: Runtime,
     why: String,
     patience: Duration,
 ) -> Result<State> {
+    if !patience.is_zero()
+        && let Some(broken) = services::broken(engine, profile.as_str(), runtime).await
+    {
+        return Ok(State::Broken(broken));
+    }
     let kubelet = kubelet::kubelet_runs(engine, profile.as_str()).await;
     if kubelet == Some(true) || kubelet.is_none() && patience.is_zero() {
         return Ok(State::Broken(Break::ApiFails(why)));
@@ -346,22 +352,6 @@ fn draft(
         outcome: Outcome::Unchanged,
         notes: Vec::new(),
     })
-}
-
-/// Whether `minikube pause` stopped the API server, which the node's own engine knows. Not asked where the API server
-/// answers at once.
-async fn paused(docker: Option<docker::Address>) -> bool {
-    tokio::time::sleep(AT_ONCE).await;
-    let ask = async {
-        let engine = docker::connect(&docker?).ok()?.negotiate_version().await.ok()?;
-        let filters = HashMap::from([
-            ("name".to_owned(), vec!["k8s_kube-apiserver".to_owned()]),
-            ("status".to_owned(), vec!["paused".to_owned()]),
-        ]);
-        let options = ListContainersOptionsBuilder::default().filters(&filters).build();
-        engine.list_containers(Some(options)).await.ok()
-    };
-    ask.await.is_some_and(|found| !found.is_empty())
 }
 
 fn home(run: &Run) -> Result<PathBuf> {

@@ -203,6 +203,31 @@ async fn a_first_start_that_did_not_end_is_finished_without_another_if_its_api_s
 }
 
 #[tokio::test]
+async fn a_cluster_that_the_first_start_left_incomplete_is_configured_anew_even_if_its_api_server_answers() {
+    let bench = Bench::running().await;
+    bench.write(".minikube/profiles/mini/events.json", bench::BEGUN);
+    bench.write("incomplete", "");
+    bench.write("volume", "");
+    bench.on("start", &bench.runs(), 0);
+    assert_eq!(bench.ensure().await.unwrap().outcome, Outcome::Changed);
+    let calls = bench.calls();
+    assert!(calls.len() == 1 && calls[0].starts_with("start "), "{calls:?}");
+    // What minikube remembers of kubeadm's settings.
+    assert_eq!(bench.engine_saw("PUT /containers/mini/archive").len(), 1);
+}
+
+#[tokio::test]
+async fn a_minikube_that_another_run_has_started_is_waited_for() {
+    let bench = Bench::running().await;
+    bench.container("exited");
+    bench.on("start", &format!("sleep 1\n{}", bench.runs()), 0);
+    let (one, other) = tokio::join!(bench.ensure(), bench.ensure());
+    let outcomes = [one.unwrap().outcome, other.unwrap().outcome];
+    assert!(outcomes.contains(&Outcome::Changed) && outcomes.contains(&Outcome::Unchanged), "{outcomes:?}");
+    assert_eq!(bench.calls().iter().filter(|call| call.starts_with("start ")).count(), 1);
+}
+
+#[tokio::test]
 async fn a_later_start_that_did_not_end_changes_nothing_of_what_runs() {
     let bench = Bench::running().await;
     let config = ".minikube/profiles/mini/config.json";

@@ -255,6 +255,11 @@ impl World {
                     "labels": {"component": "apiserver", "provider": "kubernetes"}},
                 "spec": {"type": "ClusterIP", "clusterIP": "10.96.0.1", "clusterIPs": ["10.96.0.1"],
                     "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 8443}]}}));
+            // What minikube makes last.
+            ctx.put(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+                "metadata": {"name": "minikube-rbac"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+                "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "kube-system"}]}));
             let stamp = ctx.stamp();
             for (index, node) in self.settings.nodes.iter().enumerate() {
                 ctx.put(of_node(node, index == 0, &stamp));

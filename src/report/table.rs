@@ -65,6 +65,7 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
         let header = ["FORWARD", "STATE", "ADDRESS", "PID", "REASON"];
         lines.extend(grid(&header, &[3], &forwards(report, look), look, width));
     }
+    lines.extend(next_step(report).map(|help| format!("help: {help}")));
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     trimmed.join("\n") + "\n"
 }
@@ -72,11 +73,24 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
 fn headline(report: &StatusReport, look: Look) -> String {
     let (tone, word) = match report.verdict {
         Verdict::Ready => (Tone::Good, "ready"),
-        Verdict::Absent => (Tone::Quiet, "not there"),
+        Verdict::Absent if matches!(report.cluster.state.as_str(), "running" | "absent") => {
+            (Tone::Quiet, "not deployed")
+        }
+        Verdict::Absent => (Tone::Quiet, "not running"),
         Verdict::Degraded => (Tone::Bad, "degraded"),
     };
     let name = look.paint(Tone::Strong, &report.project);
     format!("{name} {} in namespace {}", look.paint(tone, word), report.namespace)
+}
+
+/// What to do where nothing of the project is deployed.
+fn next_step(report: &StatusReport) -> Option<&'static str> {
+    let is_absent = report.verdict == Verdict::Absent && report.other.is_none();
+    is_absent.then(|| match report.cluster.state.as_str() {
+        "running" => "`todo up` deploys it",
+        "absent" => "`todo up` creates the cluster and deploys it",
+        _ => "`todo up` starts the cluster and deploys what is missing",
+    })
 }
 
 fn another(report: &StatusReport, other: &OtherProject) -> String {

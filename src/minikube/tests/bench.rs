@@ -258,13 +258,14 @@ fn engine(here: &Path, request: &str) -> (u16, String) {
     }
 }
 
-/// An API server that has a list of nodes, or answers with the status in the file `status`; its port.
+/// An API server that has a list of nodes and, unless there is a file `incomplete`, what minikube makes last; or answers with the status in the file `status`; its port.
 fn serve_api(listener: tokio::net::TcpListener, here: PathBuf) -> u16 {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((socket, _)) = listener.accept().await {
             let status = std::fs::read_to_string(here.join("status")).ok();
             let status = status.and_then(|text| text.trim().parse::<u16>().ok());
+            let rights = !here.join("incomplete").exists();
             tokio::spawn(fake::exchange(socket, move |request| {
                 match (request, status) {
                 (_, Some(code)) => (
@@ -274,7 +275,10 @@ fn serve_api(listener: tokio::net::TcpListener, here: PathBuf) -> u16 {
                 ("GET /api/v1/nodes", None) => {
                     (200, r#"{"kind":"NodeList","apiVersion":"v1","metadata":{},"items":[]}"#.to_owned())
                 }
-                _ => (404, "{}".to_owned()),
+                ("GET /apis/rbac.authorization.k8s.io/v1/clusterrolebindings/minikube-rbac", None) if rights => {
+                    (200, r#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"minikube-rbac"}}"#.to_owned())
+                }
+                _ => (404, r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"not found","reason":"NotFound","code":404}"#.to_owned()),
             }
             }));
         }

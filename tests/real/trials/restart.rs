@@ -13,7 +13,7 @@ const RESTARTED: [(&str, &str); 2] = [
     ("api", "docker kill $(docker ps --quiet --filter name=k8s_kube-apiserver)"),
 ];
 
-/// Each stage of a run by the event that it begins with.
+/// Each stage of a run by the event that it begins with; the log of a build is told with `--verbose`.
 const OF_UP: [(&str, &str); 8] = [
     ("preflight", r#""event":"step-started","step":"preflight""#),
     ("minikube", r#""event":"step-started","step":"minikube""#),
@@ -52,22 +52,46 @@ fn whatever_restarts_in_the_node_the_next_up_ends_well() {
             }
         }
     }
+    trials.push(trial("restart/refused", |shelf| refused(shelf)));
     play(trials);
+}
+
+/// A Docker engine that does not start is named by each command, with what it says; and started when it can be.
+fn refused(shelf: &Shelf) {
+    without_back_off(shelf);
+    in_node(
+        shelf,
+        "cp /etc/docker/daemon.json /etc/docker/kept && echo '{' >/etc/docker/daemon.json && ! systemctl restart docker",
+    );
+    for arguments in [&["up"][..], &["status"], &["down"], &["plan"]] {
+        let told = shelf.stage.todo(arguments);
+        told.failed_with(20, &["node-service-down", "`docker`", "daemon.json"]);
+    }
+    in_node(shelf, "mv /etc/docker/kept /etc/docker/daemon.json");
+    shelf.recovers();
 }
 
 fn in_node(shelf: &Shelf, command: &str) {
     shelf.stage.docker(&["exec", shelf.stage.node(), "sh", "-c", command]);
 }
 
+/// The trials before have ended etcd and the API server, and the kubelet waits up to five minutes before it starts them for
+/// the fifth time; one that is restarted has forgotten that.
+fn without_back_off(shelf: &Shelf) {
+    in_node(shelf, "systemctl restart kubelet");
+}
+
 fn during_up(shelf: &Shelf, command: &str, event: &str) {
+    without_back_off(shelf);
     shelf.write_note("kept");
     shelf.edit();
-    let ended = disturbed(&shelf.stage, &["up"], &says(event), |_| in_node(shelf, command));
+    let ended = disturbed(&shelf.stage, &["up", "--verbose"], &says(event), |_| in_node(shelf, command));
     assert!(ended.after.is_some(), "{event} never came");
     shelf.recovers_with("kept");
 }
 
 fn during_down(shelf: &Shelf, command: &str, event: &str, arguments: &[&str]) {
+    without_back_off(shelf);
     shelf.write_note("kept");
     let ended = disturbed(&shelf.stage, arguments, &says(event), |_| in_node(shelf, command));
     assert!(ended.after.is_some(), "{event} never came");

@@ -1,0 +1,25 @@
+//! Whether `minikube pause` stopped Kubernetes, as the node's own engine says.
+
+use crate::docker;
+use bollard::query_parameters::ListContainersOptionsBuilder;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Before that, nothing is wrong with an API server.
+const AT_ONCE: Duration = Duration::from_millis(300);
+
+/// Whether `minikube pause` stopped the API server, which the node's own engine knows. Not asked where the API server
+/// answers at once.
+pub(crate) async fn paused(docker: Option<docker::Address>) -> bool {
+    tokio::time::sleep(AT_ONCE).await;
+    let ask = async {
+        let engine = docker::connect(&docker?).ok()?.negotiate_version().await.ok()?;
+        let filters = HashMap::from([
+            ("name".to_owned(), vec!["k8s_kube-apiserver".to_owned()]),
+            ("status".to_owned(), vec!["paused".to_owned()]),
+        ]);
+        let options = ListContainersOptionsBuilder::default().filters(&filters).build();
+        engine.list_containers(Some(options)).await.ok()
+    };
+    ask.await.is_some_and(|found| !found.is_empty())
+}
