@@ -18,10 +18,7 @@ use serde_json::json;
 async fn profile(run: &Run, project: &Project) -> Option<Finding> {
     let state = minikube::look(run, &project.minikube).await.ok()?;
     let fault = minikube::refusal(&project.minikube.profile, &state)?;
-    let finding = Finding {
-        severity: Severity::Error,
-        ..fault.code.warning(fault.causes().join(": "))
-    };
+    let finding = Finding { severity: Severity::Error, ..fault.code.warning(fault.causes().join(": ")) };
     Some(finding.help(fault.hints.join("; ")))
 }
 

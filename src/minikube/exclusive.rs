@@ -45,10 +45,12 @@ pub(crate) async fn exclusive(run: &Run, profile: &Profile, item: &OpenItem) -> 
             Err(TryLockError::Error(_)) => return Ok((Exclusive::default(), waited)),
             Err(TryLockError::WouldBlock) => {}
         }
-        waited = true;
-        item.waiting(format!(
-            "another minikube works on the profile `{profile}`: for another run, or for one that was killed"
-        ));
+        if !waited {
+            item.waiting(format!(
+                "another minikube works on the profile `{profile}`: for another run, or for one that was killed"
+            ));
+            waited = true;
+        }
         run.or_stopped(async {
             tokio::time::sleep(PAUSE).await;
             Ok(())

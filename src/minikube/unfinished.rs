@@ -79,7 +79,7 @@ fn is_ready(node: &Node) -> bool {
 }
 
 /// Waits for kubeadm, which goes on in the node when minikube is killed: what it writes, the next start finds. Returns
-/// whether it was at work.
+/// whether it was at work and has ended.
 pub(crate) async fn kubeadm_ends(
     run: &Run,
     engine: &Docker,
@@ -89,13 +89,15 @@ pub(crate) async fn kubeadm_ends(
     let end = Instant::now() + KUBEADM;
     let mut waited = false;
     while Instant::now() < end && kubelet::kubeadm_runs(engine, profile.as_str()).await {
-        waited = true;
-        item.waiting("kubeadm, which an interrupted start has left in the node");
+        if !waited {
+            item.waiting("kubeadm, which an interrupted start has left in the node");
+            waited = true;
+        }
         run.or_stopped(async {
             tokio::time::sleep(PAUSE).await;
             Ok(())
         })
         .await?;
     }
-    Ok(waited)
+    Ok(waited && Instant::now() < end)
 }
