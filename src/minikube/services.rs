@@ -24,7 +24,8 @@ const LONG: Duration = Duration::from_secs(60);
 
 /// Prints a block of properties for each service, the free space of the disk, and the back-off of the control plane as the
 /// kubelet that runs now has logged it last (`pkg/kubelet/kuberuntime/kuberuntime_manager.go`: `doBackOff`).
-const SCRIPT: &str = r#"systemctl show --property=Id,LoadState,ActiveState,NRestarts docker containerd cri-docker kubelet
+const SCRIPT: &str = r#"systemctl show --property=Id,LoadState,ActiveState,NRestarts \
+  docker.service containerd.service cri-docker.service kubelet.service docker.socket cri-docker.socket
 echo
 echo "Free=$(df --output=avail -k /var | tail -n 1)"
 run=$(systemctl show --property=InvocationID --value kubelet)
@@ -141,9 +142,9 @@ impl Report {
         let mut report = Report::default();
         for block in printed.split("\n\n") {
             let value = |key: &str| block.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-            if let Some(name) = value("Id").and_then(|id| id.strip_suffix(".service")) {
+            if let Some(id) = value("Id") {
                 report.units.push(Unit {
-                    name: name.to_owned(),
+                    name: id.strip_suffix(".service").unwrap_or(id).to_owned(),
                     loaded: value("LoadState") == Some("loaded"),
                     active: value("ActiveState").unwrap_or_default().to_owned(),
                     restarts: value("NRestarts").and_then(|count| count.parse().ok()).unwrap_or(0),
@@ -161,6 +162,11 @@ impl Report {
 
     fn unit(&self, name: &str) -> Option<&Unit> {
         self.units.iter().find(|unit| unit.name == name && unit.loaded)
+    }
+
+    /// Whether systemd listens in place of the service.
+    fn is_listening(&self, name: &str) -> bool {
+        self.unit(&format!("{name}.socket")).is_some_and(|socket| socket.active == "active")
     }
 
     fn is_well(&self, runtime: Runtime) -> bool {
@@ -183,6 +189,8 @@ fn down(first: &Report, second: &Report, runtime: Runtime) -> Option<(String, Se
         let (before, now) = (first.unit(name)?, second.unit(name)?);
         match (before.active.as_str(), now.active.as_str()) {
             ("failed", "failed") => Some(ServiceState::Failed),
+            // Whoever connects to its socket starts it.
+            ("inactive", "inactive") if second.is_listening(name) => None,
             ("inactive", "inactive") => Some(ServiceState::Stopped),
             _ if now.restarts >= before.restarts + 2 => Some(ServiceState::Restarting),
             _ => None,

@@ -51,6 +51,17 @@ fn a_service_is_down_if_it_is_so_twice() {
 }
 
 #[test]
+fn a_service_that_a_connection_starts_is_not_down() {
+    let stopped = |socket: &str| {
+        let socket = format!("Id=docker.socket\nLoadState=loaded\nActiveState={socket}\nNRestarts=0\n");
+        printed(&[("docker", "inactive", 0), ("kubelet", "active", 0)], &socket)
+    };
+    let found = |socket: &str| down(&stopped(socket), &stopped(socket), Runtime::Docker);
+    assert_eq!(found("active"), None);
+    assert_eq!(found("failed"), Some(("docker".to_owned(), ServiceState::Stopped)));
+}
+
+#[test]
 fn services_of_another_runtime_do_not_count() {
     let report =
         printed(&[("docker", "failed", 0), ("containerd", "active", 0), ("kubelet", "active", 0)], "");

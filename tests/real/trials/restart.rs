@@ -38,7 +38,12 @@ fn whatever_restarts_in_the_node_the_next_up_ends_well() {
     for (what, command) in RESTARTED {
         for (stage, event) in OF_UP {
             let name = format!("restart/{what}/up/{stage}");
-            let play = move |shelf: &Shelf| during_up(shelf, command, event);
+            let play = move |shelf: &Shelf| {
+                if stage == "building" {
+                    without_image(shelf);
+                }
+                during_up(shelf, command, event);
+            };
             trials.push(if (what, stage) == ("api", "rollout") {
                 sample(name, play)
             } else {
@@ -79,6 +84,14 @@ fn in_node(shelf: &Shelf, command: &str) {
 /// the fifth time; one that is restarted has forgotten that.
 fn without_back_off(shelf: &Shelf) {
     in_node(shelf, "systemctl restart kubelet");
+}
+
+/// What is built is found again, so the image of the version that does not run is removed; its layers stay in the cache.
+fn without_image(shelf: &Shelf) {
+    in_node(
+        shelf,
+        "docker images --quiet --filter reference=todo.local/trials/shelf | xargs --no-run-if-empty docker rmi; true",
+    );
 }
 
 fn during_up(shelf: &Shelf, command: &str, event: &str) {
