@@ -30,6 +30,7 @@ use crate::minikube::state;
 use crate::minikube::state::Seen;
 use crate::minikube::unfinished::kubeadm_ends;
 use crate::project;
+use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::run::Run;
 use std::time::Duration;
@@ -187,10 +188,11 @@ async fn apply(
 /// Restarts the service that is down in the node, or the kubelet that waits.
 pub(crate) async fn restart_service(profile: &Profile, seen: &Seen, item: &OpenItem) {
     let State::Broken(broken) = &seen.state else { return };
+    let runtime = seen.config.as_ref().and_then(|config| config.runtime().ok()).unwrap_or(Runtime::Docker);
     if let (Some(engine), Some(unit)) = (&seen.engine, services::to_restart(broken)) {
         item.log(broken.to_string());
         item.progress(format!("restarting the service {unit} of the node"), None);
-        services::restart(engine, profile.as_str(), unit).await;
+        services::restart(engine, profile.as_str(), unit, runtime).await;
     }
 }
 

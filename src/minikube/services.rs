@@ -40,7 +40,7 @@ pub struct NodeService {
     pub unit: String,
     /// What systemd says of it.
     pub state: ServiceState,
-    /// The last that it logged.
+    /// The last that it logged, where that may be the reason.
     pub logged: Option<String>,
 }
 
@@ -89,7 +89,11 @@ pub(crate) async fn broken(engine: &Docker, container: &str, runtime: Runtime) -
     tokio::time::sleep(BETWEEN).await;
     let second = report(engine, container).await?;
     let (unit, state) = down(&first, &second, runtime)?;
-    let logged = logged(engine, container, &unit).await;
+    // What a service logged before it was stopped is no reason.
+    let logged = match state {
+        ServiceState::Stopped => None,
+        ServiceState::Failed | ServiceState::Restarting => logged(engine, container, &unit).await,
+    };
     Some(Break::ServiceDown(NodeService { unit, state, logged }))
 }
 
@@ -112,10 +116,14 @@ pub(crate) fn to_restart(broken: &Break) -> Option<&str> {
     }
 }
 
-/// Restarts a service. Whether that helped, the next look says.
-pub(crate) async fn restart(engine: &Docker, container: &str, unit: &str) {
+/// Restarts a service, and starts those that were stopped with it. Whether that helped, the next look says.
+pub(crate) async fn restart(engine: &Docker, container: &str, unit: &str, runtime: Runtime) {
+    let needed = needed(runtime).join(" ");
     // A socket that has started its service too often has failed like it.
-    let script = format!("systemctl reset-failed {unit}.service {unit}.socket; systemctl restart {unit}");
+    let script = format!(
+        "for unit in {needed}; do systemctl reset-failed $unit.service $unit.socket; done
+         systemctl restart {unit} && systemctl start {needed}"
+    );
     let command = ["sh", "-c", &script];
     let _ = tokio::time::timeout(START, exec(engine, container, &command, stream::empty())).await;
 }
