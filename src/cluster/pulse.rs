@@ -19,8 +19,8 @@ const LIMIT: Duration = Duration::from_secs(3);
 pub enum Pulse {
     /// It answers.
     Answers {
-        /// The nodes whose kubelet has stopped reporting: what is said of their pods is out of date.
-        silent: Vec<String>,
+        /// The nodes of which the control plane says that their kubelet has stopped reporting.
+        silent: Vec<SilentNode>,
         /// Whether those are all nodes there are.
         all: bool,
     },
@@ -28,11 +28,23 @@ pub enum Pulse {
     Silent(String),
 }
 
+/// A node whose condition `Ready` is `Unknown`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SilentNode {
+    /// Its name.
+    pub name: String,
+    /// When its kubelet last renewed its lease, which it does every 10 s while it can reach the API server.
+    pub renewed: Option<String>,
+}
+
 /// Asks once.
 pub async fn pulse(target: &Target) -> Pulse {
     let nodes = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "Node"));
     match tokio::time::timeout(LIMIT, read(target, &nodes, None)).await {
-        Ok(Ok(nodes)) => answers(&nodes),
+        Ok(Ok(nodes)) => {
+            let leases = if nodes.iter().any(is_silent) { leases(target).await } else { Vec::new() };
+            answers(&nodes, &leases)
+        }
         // A refusal is an answer, too.
         Ok(Err(kube::Error::Api(_))) => Pulse::Answers { silent: Vec::new(), all: false },
         Ok(Err(error)) => Pulse::Silent(innermost(&error)),
@@ -42,11 +54,31 @@ pub async fn pulse(target: &Target) -> Pulse {
 
 /// A node that does not report is `Unknown` after `--node-monitor-grace-period` (50 s; `kubernetes:
 /// pkg/controller/nodelifecycle`). `False` is said by the kubelet itself.
-fn answers(nodes: &[Value]) -> Pulse {
-    let silent =
-        |node: &&Value| live::condition(node, "Ready").is_some_and(|ready| ready.status == "Unknown");
-    let silent: Vec<String> = nodes.iter().filter(silent).map(|node| live::name(node).to_owned()).collect();
+///
+/// The controller that says so may itself be behind: after the API server has restarted it saw no lease for a minute that the
+/// kubelet renewed all the time (seen with v1.35.1). So the lease counts.
+fn answers(nodes: &[Value], leases: &[Value]) -> Pulse {
+    let renewed = |name: &str| {
+        let lease = leases.iter().find(|lease| live::name(lease) == name)?;
+        lease["spec"]["renewTime"].as_str().map(str::to_owned)
+    };
+    let silent: Vec<SilentNode> = nodes
+        .iter()
+        .filter(|node| is_silent(node))
+        .map(|node| SilentNode { name: live::name(node).to_owned(), renewed: renewed(live::name(node)) })
+        .collect();
     Pulse::Answers { all: !silent.is_empty() && silent.len() == nodes.len(), silent }
+}
+
+fn is_silent(node: &Value) -> bool {
+    live::condition(node, "Ready").is_some_and(|ready| ready.status == "Unknown")
+}
+
+/// The leases of all nodes; none where they may not be read.
+async fn leases(target: &Target) -> Vec<Value> {
+    let kind = ApiResource::from_gvk(&GroupVersionKind::gvk("coordination.k8s.io", "v1", "Lease"));
+    let read = tokio::time::timeout(LIMIT, read(target, &kind, Some("kube-node-lease"))).await;
+    read.ok().and_then(Result::ok).unwrap_or_default()
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {
@@ -60,6 +92,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::Pulse;
+    use super::SilentNode;
     use super::answers;
     use serde_json::json;
 
@@ -75,8 +108,9 @@ mod tests {
             (vec![node("a", "Unknown")], vec!["a"], true),
             (vec![], vec![], false),
         ] {
-            let silent = silent.into_iter().map(str::to_owned).collect();
-            assert_eq!(answers(&nodes), Pulse::Answers { silent, all });
+            let node = |name: &str| SilentNode { name: name.to_owned(), renewed: None };
+            let silent = silent.into_iter().map(node).collect();
+            assert_eq!(answers(&nodes, &[]), Pulse::Answers { silent, all });
         }
     }
 }

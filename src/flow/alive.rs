@@ -6,6 +6,7 @@
 //! API server can be asked.
 
 use crate::cluster::pulse::Pulse;
+use crate::cluster::pulse::SilentNode;
 use crate::cluster::pulse::pulse;
 use crate::cluster::target::Target;
 use crate::event::Code;
@@ -22,6 +23,7 @@ use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::project::Project;
 use crate::run::Run;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -38,7 +40,10 @@ const SILENCE: Duration = Duration::from_secs(120);
 const UNKNOWN: Duration = Duration::from_secs(20);
 
 /// How long the only nodes may stay without a report once Kubernetes has noticed, which takes it 50 s.
-const UNREPORTED: Duration = Duration::from_secs(30);
+const UNREPORTED: Duration = Duration::from_secs(20);
+
+/// How long a lease may stay as it is: the kubelet renews it every 10 s.
+const LEASE: Duration = Duration::from_secs(15);
 
 /// Does `work` for as long as there is a cluster to do it in.
 ///
@@ -83,15 +88,18 @@ fn caused(named: Fault, by: Fault) -> Fault {
 async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
     let mut api = Silence::new("API server");
     let mut nodes = Silence::new("node");
+    let mut leases = Leases::default();
     loop {
         tokio::time::sleep(PERIOD).await;
         match pulse(target).await {
-            Pulse::Answers { silent, .. } if silent.is_empty() => {
+            Pulse::Answers { silent: said, all } => {
                 api.ends("answers again");
-                nodes.ends("reports again");
-            }
-            Pulse::Answers { silent, all } => {
-                api.ends("answers again");
+                let silent = leases.unchanged(&said);
+                let all = all && silent.len() == said.len();
+                if silent.is_empty() {
+                    nodes.ends("reports again");
+                    continue;
+                }
                 let names = format!("`{}`", silent.join("`, `"));
                 let lasted = nodes.lasts();
                 nodes.tell(
@@ -116,6 +124,26 @@ async fn observe(run: &Run, project: &Project, target: &Target) -> Fault {
                 }
             }
         }
+    }
+}
+
+/// The leases of nodes that are said to be silent: what each of them was, and since when.
+#[derive(Default)]
+struct Leases(BTreeMap<String, (Option<String>, Instant)>);
+
+impl Leases {
+    /// The names of those whose lease has stayed as it is for too long. One that is renewed reports, whatever is said of it.
+    fn unchanged(&mut self, nodes: &[SilentNode]) -> Vec<String> {
+        self.0.retain(|name, _| nodes.iter().any(|node| node.name == *name));
+        let now = Instant::now();
+        let mut is_unchanged = |node: &SilentNode| {
+            let seen = self.0.entry(node.name.clone()).or_insert_with(|| (node.renewed.clone(), now));
+            if seen.0 != node.renewed {
+                *seen = (node.renewed.clone(), now);
+            }
+            now - seen.1 >= LEASE
+        };
+        nodes.iter().filter(|node| is_unchanged(node)).map(|node| node.name.clone()).collect()
     }
 }
 
@@ -229,5 +257,25 @@ fn unreported(project: &Project, names: &str, first: &str) -> Fault {
                     "restart it: `minikube ssh -p {profile} -n {first} -- sudo systemctl restart kubelet`"
                 ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LEASE;
+    use super::Leases;
+    use crate::cluster::pulse::SilentNode;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_kubelet_that_renews_its_lease_is_not_silent_whatever_the_controller_says() {
+        let node = |renewed: &str| SilentNode { name: "a".to_owned(), renewed: Some(renewed.to_owned()) };
+        let mut leases = Leases::default();
+        for renewed in ["1", "2", "3"] {
+            assert!(leases.unchanged(&[node(renewed)]).is_empty(), "{renewed}");
+            tokio::time::advance(LEASE).await;
+        }
+        assert_eq!(leases.unchanged(&[node("3")]), ["a"]);
+        assert!(leases.unchanged(&[]).is_empty());
+        assert!(leases.unchanged(&[node("3")]).is_empty(), "it was ready in between");
     }
 }
