@@ -17,7 +17,6 @@ use std::fs::File;
 use std::fs::TryLockError;
 use std::io;
 use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,15 +58,12 @@ pub(crate) async fn exclusive(run: &Run, profile: &Profile, item: &OpenItem) -> 
     }
 }
 
-/// The file, made where it is not there; for each folder of minikube its own.
+/// The file, made where it is not there. One for all folders of minikube: a profile's name is that of its container, too.
 fn open(world: &World, profile: &Profile) -> io::Result<File> {
-    let missing = || io::Error::from(ErrorKind::NotFound);
-    let (state, home) =
-        (world.state_folder().ok_or_else(missing)?, world.minikube_folder().ok_or_else(missing)?);
+    let state = world.state_folder().ok_or(ErrorKind::NotFound)?;
     let folder = state.join("minikube");
     private_folder(&folder)?;
-    let hash = blake3::hash(home.as_os_str().as_encoded_bytes()).to_hex();
-    let path: PathBuf = folder.join(format!("{profile}-{}.lock", &hash[..8]));
+    let path = folder.join(format!("{profile}.lock"));
     match create(&path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => file::open(&path),
         made => made,
@@ -82,22 +78,17 @@ mod tests {
     use crate::world::World;
 
     #[test]
-    fn a_profile_is_locked_for_one_folder_of_minikube_and_for_as_long_as_a_copy_is_open() {
+    fn a_profile_is_locked_for_as_long_as_a_copy_of_the_file_is_open() {
         let folder = tempfile::tempdir().unwrap();
-        let world = |home: &str| World::fake(folder.path(), [("HOME", folder.path().join(home))]);
-        let with_state = |home: &str| {
-            let state = folder.path().join("state");
-            world(home).with([("XDG_STATE_HOME".into(), Some(state))])
-        };
+        let world = World::fake(folder.path(), [("HOME", folder.path())]);
         let (mini, other) = (Profile::parse("mini").unwrap(), Profile::parse("other").unwrap());
-        let first = open(&with_state("a"), &mini).unwrap();
+        let first = open(&world, &mini).unwrap();
         first.try_lock().unwrap();
         let inherited = first.try_clone().unwrap();
         drop(first);
-        let is_free = |home: &str, profile| open(&with_state(home), profile).unwrap().try_lock().is_ok();
-        assert!(!is_free("a", &mini));
-        assert!(is_free("a", &other) && is_free("b", &mini));
+        let is_free = |profile| open(&world, profile).unwrap().try_lock().is_ok();
+        assert!(!is_free(&mini) && is_free(&other));
         drop(inherited);
-        assert!(is_free("a", &mini));
+        assert!(is_free(&mini));
     }
 }
