@@ -13,12 +13,12 @@ const RESTARTED: [(&str, &str); 2] = [
     ("api", "docker kill $(docker ps --quiet --filter name=k8s_kube-apiserver)"),
 ];
 
-/// Each stage of a run by the event that it begins with; the log of a build is told with `--verbose`.
+/// Each stage of a run by the event that it begins with.
 const OF_UP: [(&str, &str); 8] = [
     ("preflight", r#""event":"step-started","step":"preflight""#),
     ("minikube", r#""event":"step-started","step":"minikube""#),
     ("image", r#""event":"step-started","step":"image""#),
-    ("building", r#""event":"log","step":"image""#),
+    ("building", r#""event":"progress","step":"image""#),
     ("apply", r#""event":"step-started","step":"apply""#),
     ("writing", r#""event":"item-finished","step":"apply""#),
     ("rollout", r#""event":"step-started","step":"rollout""#),
@@ -98,7 +98,7 @@ fn during_up(shelf: &Shelf, command: &str, event: &str) {
     without_back_off(shelf);
     shelf.write_note("kept");
     shelf.edit();
-    let ended = disturbed(&shelf.stage, &["up", "--verbose"], &says(event), |_| in_node(shelf, command));
+    let ended = disturbed(&shelf.stage, &["up"], &says(event), |_| in_node(shelf, command));
     assert!(ended.after.is_some(), "{event} never came");
     shelf.recovers_with("kept");
 }
