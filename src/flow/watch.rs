@@ -53,7 +53,7 @@ pub async fn watch(
         helm: flags.helm,
     };
     let mut watch = Watch { run, project, up, watching, files: 0, restarts: Restarts::default() };
-    let stopped = watch.rounds(load).await;
+    let stopped = Box::pin(watch.rounds(load)).await;
     if stopped.kind != Kind::Interrupted {
         return Err(stopped);
     }
@@ -98,12 +98,12 @@ impl Watch<'_> {
             let loaded = if is_stale { self.reload(load, &mut changes).await } else { Ok(()) };
             let mut later = Changes::default();
             let ended = match loaded {
-                Ok(()) => self.round(&mut later).await,
+                Ok(()) => Box::pin(self.round(&mut later)).await,
                 Err(fault) if changes.paths().count() <= 1 => Err(fault),
                 Err(fault) => {
                     // Whatever else changed is brought up as the last deploy.toml has it.
                     self.failed(began, &fault);
-                    self.round(&mut later).await
+                    Box::pin(self.round(&mut later)).await
                 }
             };
             if let Some(stopped) = self.run.stopped() {
@@ -185,15 +185,16 @@ impl Watch<'_> {
         // The values of an env file may be new.
         redaction::project(run, project);
         let may = restarts.are_allowed(Instant::now());
-        let Some(planned) = unless_changed(watching, later, may, up::plan(run, project)).await? else {
+        let Some(planned) = unless_changed(watching, later, may, Box::pin(up::plan(run, project))).await?
+        else {
             return Ok(Round::Superseded);
         };
         // A cluster that starts or is repaired is not disturbed.
         let (cluster, started) = up::cluster(run, project).await?;
         let to = Connected::to(run, project, cluster).await?;
         let deploy = async {
-            let build = Box::pin(up::build::build(&to, planned, flags, started));
-            let Some(built) = unless_changed(watching, later, may, build).await? else {
+            let work = Box::pin(up::build::build(&to, planned, flags, started));
+            let Some(built) = unless_changed(watching, later, may, work).await? else {
                 return Ok(Round::Superseded);
             };
             let healthy = lock::scope(&to.target, async {

@@ -4,10 +4,11 @@
 //! terminal, so that a frame can be looked at without one. Nothing is drawn in the first quarter of a second, so a run
 //! with nothing to do does not flicker.
 
+mod ended;
+
 use super::Renderer;
 use super::fault;
 use super::fault::Page;
-use super::fold::Idle;
 use super::fold::ItemState;
 use super::fold::Now;
 use super::fold::StepState;
@@ -21,14 +22,13 @@ use super::style::columns;
 use super::style::wrap;
 use super::words;
 use crate::event::Amount;
-use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
-use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
-use crate::fault::Kind;
+use ended::failure;
+use ended::waiting;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
@@ -192,9 +192,6 @@ fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<Strin
             // The URL is copied: it is not cut.
             vec![format!("{} {}", look.sign(Sign::Good), parts.join("  "))]
         }
-        EventKind::RoundFailed { kind, reason, causes, findings, hints, .. } => {
-            failure(story, page, width, (*kind, *reason), causes, findings, hints)
-        }
         EventKind::StepFinished { step, .. } => {
             story.newest(*step).map(|state| step_line(state, look, width)).unwrap_or_default()
         }
@@ -206,40 +203,12 @@ fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<Strin
             })
             .into_iter()
             .collect(),
-        EventKind::RunFailed { kind, reason, causes, findings, hints, .. } => {
+        EventKind::RunFailed { kind, reason, causes, findings, hints, .. }
+        | EventKind::RoundFailed { kind, reason, causes, findings, hints, .. } => {
             failure(story, page, width, (*kind, *reason), causes, findings, hints)
         }
         _ => Vec::new(),
     }
-}
-
-/// The steps that failed, and why.
-fn failure(
-    story: &Story,
-    page: Page<'_>,
-    width: usize,
-    (kind, reason): (Kind, Code),
-    causes: &[String],
-    findings: &[Finding],
-    hints: &[String],
-) -> Vec<String> {
-    let mut lines = failed_lines(story, kind, page.look, width);
-    if !findings.is_empty() && !lines.is_empty() {
-        lines.push(String::new());
-    }
-    lines.extend(fault::lines(page, reason, causes, findings, hints));
-    lines
-}
-
-/// `watching 312 files · main.py: 2.1 s · Ctrl-C ends`: the line that stays between two rounds of `todo watch`.
-fn waiting(story: &Story, idle: &Idle, look: Look, width: usize) -> String {
-    let last = (!story.changed.is_empty()).then(|| {
-        let how = if idle.failed { "failed".to_owned() } else { words::duration(idle.took_ms) };
-        format!("{}: {how}", clean(&words::changed(&story.changed)))
-    });
-    let parts = [Some(words::watching(idle.files)), last, Some("Ctrl-C ends".to_owned())];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    look.fit(&look.paint(Tone::Quiet, &parts.join(if look.unicode { " · " } else { ", " })), width)
 }
 
 /// `✓ images    2 built, 1 unchanged  3.4 s`, or nothing for a step that only looked.
@@ -271,18 +240,6 @@ fn line(sign: Sign, step: Step, text: &str, took_ms: u64, look: Look, width: usi
     let room = width.saturating_sub(2 + words::LABEL + 2 + 2 + took.len());
     let text = look.fit(&clean(text), room);
     look.fit(&format!("{} {label}  {text}  {}", look.sign(sign), look.paint(Tone::Quiet, &took)), width)
-}
-
-fn failed_lines(story: &Story, kind: Kind, look: Look, width: usize) -> Vec<String> {
-    story
-        .failed()
-        .map(|(step, end)| {
-            let stopped = words::failed(kind);
-            let counts = story.newest(step).map(words::counts).unwrap_or_default();
-            let text = if counts.is_empty() || stopped != "failed" { stopped } else { &counts };
-            line(Sign::Bad, step, text, end.took_ms, look, width)
-        })
-        .collect()
 }
 
 /// Everything that lives, top to bottom, each line at most `width` columns.

@@ -165,7 +165,7 @@ impl Story {
             EventKind::Waiting { step, item, why } => {
                 return self.item(*step, item, at).moves(Now::Waiting(why.clone()), at);
             }
-            EventKind::Log { .. } | EventKind::Forwarded { .. } => {}
+            EventKind::Log { .. } | EventKind::Forwarded { .. } | EventKind::RoundSuperseded { .. } => {}
             EventKind::Warned { finding } => {
                 if self.warnings.contains(finding) {
                     return false;
@@ -190,7 +190,6 @@ impl Story {
                 self.idle = None;
                 self.changed.clone_from(changed);
             }
-            EventKind::RoundSuperseded { .. } => {}
             EventKind::RoundFinished { took_ms, files, url } => {
                 let (took_ms, files, url) = (*took_ms, *files, url.clone());
                 self.idle = Some(Idle { at_ms: at, took_ms, files, url, failed: false });

@@ -110,7 +110,9 @@ impl Dirty {
     /// Paths that are to be looked at again.
     pub(super) fn again(&self, paths: Vec<PathBuf>) {
         let mut state = self.state();
-        paths.into_iter().for_each(|path| state.add(path));
+        for path in paths {
+            state.add(path);
+        }
     }
 
     pub(super) fn replace_roots(&self, roots: Vec<Root>, answer: oneshot::Sender<Snapshot>) {

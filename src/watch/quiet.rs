@@ -42,7 +42,7 @@ pub(super) fn wait(burst: Burst) -> Option<Duration> {
     if burst.silent >= quiet || burst.lasts >= LONGEST {
         return None;
     }
-    Some((quiet - burst.silent).min(LONGEST - burst.lasts))
+    Some(quiet.saturating_sub(burst.silent).min(LONGEST.saturating_sub(burst.lasts)))
 }
 
 #[cfg(test)]

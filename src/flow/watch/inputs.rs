@@ -19,7 +19,7 @@ pub(super) fn inputs(project: &Project) -> Vec<Root> {
     }
     roots.extend(of_manifests(&project.root, &project.sources).into_iter().map(|input| match &input {
         Inputs::File(path) => Root::file(path),
-        _ => Root::directory(&input.path().to_owned(), Arc::new(Manifests(input))),
+        _ => Root::directory(input.path(), Arc::new(Manifests(input.clone()))),
     }));
     roots
 }
