@@ -64,8 +64,8 @@ pub(crate) async fn converge(
             }
         };
         if remedy.is_minikubes() {
-            let (lock, waited) = exclusive(run, profile, item).await?;
-            if waited || kubeadm_ended(run, profile, &seen, item).await? {
+            let (lock, was_busy) = exclusive(run, profile, item).await?;
+            if was_busy || kubeadm_ended(run, profile, &seen, item).await? {
                 drop(lock);
                 seen = run.or_stopped(state::look(run, profile, state::BRIEF)).await?;
                 continue;

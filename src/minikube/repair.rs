@@ -71,7 +71,9 @@ pub(crate) fn next(
     tried: &[Remedy],
 ) -> Option<Remedy> {
     let remedies: &[Remedy] = match state {
-        State::Broken(Break::Foreign(_) | Break::ForeignEntry(_) | Break::Unreadable(_)) => &[],
+        State::Broken(
+            Break::Foreign(_) | Break::ForeignEntry(_) | Break::Unreadable(_) | Break::DiskFull,
+        ) => &[],
         State::Absent if !tried.is_empty() => &[],
         State::Absent => &[Remedy::Create],
         State::Paused(Pause::Container) => &[Remedy::Thaw],
@@ -81,7 +83,6 @@ pub(crate) fn next(
         State::Broken(Break::KubeconfigStale(_)) => &[Remedy::UpdateContext],
         State::Broken(Break::ApiFails(_)) if unfinished.is_some() => &[Remedy::Wait, Remedy::Start],
         State::Broken(Break::ApiFails(_)) => &[Remedy::Wait],
-        State::Broken(Break::DiskFull) => &[],
         State::Broken(broken @ (Break::ServiceDown(_) | Break::BackOff { .. })) => {
             if services::to_restart(broken).is_some() { &[Remedy::RestartService] } else { &[] }
         }

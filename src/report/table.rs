@@ -86,11 +86,12 @@ fn headline(report: &StatusReport, look: Look) -> String {
 /// What to do where nothing of the project is deployed.
 fn next_step(report: &StatusReport) -> Option<&'static str> {
     let is_absent = report.verdict == Verdict::Absent && report.other.is_none();
-    is_absent.then(|| match report.cluster.state.as_str() {
+    let help = match report.cluster.state.as_str() {
         "running" => "`todo up` deploys it",
         "absent" => "`todo up` creates the cluster and deploys it",
         _ => "`todo up` starts the cluster and deploys what is missing",
-    })
+    };
+    is_absent.then_some(help)
 }
 
 fn another(report: &StatusReport, other: &OtherProject) -> String {
