@@ -20,6 +20,7 @@ pub mod dockerfile;
 pub mod evidence;
 pub mod garden;
 pub mod generate;
+pub mod helmfile;
 pub mod keys;
 pub mod kustomization;
 pub mod mounted;

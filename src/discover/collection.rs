@@ -1,9 +1,7 @@
 //! Whether a folder holds several applications and is none itself: then there is nothing to deploy here, but in each of theirs.
 
 use super::copies::copy_of;
-use super::dockerfile::is_aside;
 use super::evidence::Rank;
-use super::tree::join;
 use super::tree::parent;
 use super::way::Kind;
 use super::way::Way;
@@ -18,13 +16,13 @@ const PACKAGES: [&str; 10] =
 /// The folders of the applications, where `ways` are of several that have nothing to do with one another.
 #[must_use]
 pub fn applications(ways: &[Way]) -> Vec<String> {
-    let first = ways.iter().find(|way| !is_aside(&join(&way.path, "x")));
+    let first = ways.iter().find(|way| !way.is_aside());
     let Some(first) = first else { return Vec::new() };
     let same_kind = |way: &&Way| {
         (way.kind < Kind::Compose) == (first.kind < Kind::Compose) && way.kind != Kind::Dockerfiles
     };
     let mut found: BTreeMap<String, Vec<&Way>> = BTreeMap::new();
-    for way in ways.iter().filter(same_kind).filter(|way| !is_aside(&join(&way.path, "x"))) {
+    for way in ways.iter().filter(same_kind).filter(|way| !way.is_aside()) {
         if way.sources.len() > 1 && way.said.is_none() && parent(&way.path).is_empty() {
             return Vec::new();
         }

@@ -3,20 +3,21 @@
 //! Of several statements the first that holds is taken; one that cannot work is told, and loses to one that can.
 
 mod artifact;
+mod contents;
 
 use super::compose::Compose;
 use super::compose::Volume;
 use super::dockerfile::Found;
+use super::evidence::Build;
 use super::evidence::Evidence;
 use super::evidence::Rank;
 use super::tree::Tree;
-use super::tree::join;
 use super::tree::parent;
 use super::tree::shown;
 use crate::event::Place;
-use crate::image::dockerfile::Ask;
-use crate::image::dockerfile::Dockerfile;
-use artifact::made_by;
+pub use contents::Attempt;
+pub use contents::before;
+pub use contents::lacking;
 use std::collections::BTreeMap;
 
 /// How an image is built, and why so.
@@ -64,7 +65,7 @@ pub fn choose(
     repository: Option<&str>,
 ) -> Chosen {
     let candidates = candidates(found, evidence, composes, repository);
-    let lacks = |one: &Candidate| lacking(tree, &found.path, &one.context, one.target.as_deref(), &one.args);
+    let lacks = |one| lacking(tree, one_of(found, one));
     let mut notes: Vec<Note> = Vec::new();
     let mut taken: Option<&Candidate> = None;
     for one in &candidates {
@@ -99,21 +100,7 @@ pub fn choose(
     for note in &mut notes {
         note.help.clone_from(&help);
     }
-    for lack in lacks(chosen) {
-        let place = format!("{}:{}", found.path, lack.line);
-        let context = shown(&chosen.context);
-        let (what, help) = match &lack.command {
-            Some(command) => (
-                format!("{place} copies `{}`, which a build outside of Docker makes", lack.source),
-                format!("`{command}`, before each `todo up`"),
-            ),
-            None => (
-                format!("{place} copies `{}`, which is not in the context `{context}`", lack.source),
-                format!("put `{}` there, or correct the path: it starts at `{context}`", lack.source),
-            ),
-        };
-        notes.push(Note { what, help, first: true });
-    }
+    notes.extend(before(tree, one_of(found, chosen)));
     if let Some(stage) = &chosen.stage_left {
         let place = chosen.place.as_ref().map(ToString::to_string).unwrap_or_default();
         let what = format!("{place} builds the stage `{stage}` of `{}`, to develop in", found.path);
@@ -132,6 +119,10 @@ pub fn choose(
         why,
         notes,
     }
+}
+
+fn one_of<'a>(found: &'a Found, one: &'a Candidate) -> Attempt<'a> {
+    Attempt { dockerfile: &found.path, context: &one.context, target: one.target.as_deref(), args: &one.args }
 }
 
 impl Candidate {
@@ -203,54 +194,27 @@ pub fn mounts_sources(volumes: &[Volume], context: &str) -> bool {
     volumes.iter().any(|volume| matches!(volume, Volume::Bind(bind) if inside(&bind.source)))
 }
 
-/// A file that a Dockerfile copies and its context does not have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lack {
-    /// The line of the `COPY`.
-    pub line: usize,
-    /// The path.
-    pub source: String,
-    /// The command that makes it, where that is plain.
-    pub command: Option<String>,
-}
-
-/// What a Dockerfile copies and its context does not have. A pattern that fits nothing is no mistake to BuildKit.
+/// Whether a build of a Dockerfile of the tree cannot work.
 #[must_use]
-pub fn lacking(
-    tree: &Tree,
-    dockerfile: &str,
-    context: &str,
-    target: Option<&str>,
-    args: &BTreeMap<String, String>,
-) -> Vec<Lack> {
-    let text = tree.text(dockerfile).unwrap_or_default();
-    let ask = Ask { target, args, platform: "linux/amd64" };
-    let Ok(read) = Dockerfile::parse(dockerfile.into(), text.as_bytes().to_vec(), ask) else {
-        return Vec::new();
+pub fn fails(tree: &Tree, build: &Build) -> bool {
+    let attempt = Attempt {
+        dockerfile: &build.dockerfile,
+        context: &build.context,
+        target: build.target.as_deref(),
+        args: &build.args,
     };
-    let mut lacks: Vec<Lack> = Vec::new();
-    for copy in &read.copies {
-        for source in copy.sources.iter().flatten() {
-            let made = made_by(tree, context, source);
-            let pattern = source.contains(['*', '?', '[']);
-            if source == "." || pattern && made.is_none() || tree.matches(&join(context, source)) {
-                continue;
-            }
-            lacks.push(Lack { line: copy.line, source: source.clone(), command: made });
-        }
-    }
-    lacks
+    let lacking = || lacking(tree, attempt);
+    tree.files.contains(&build.dockerfile)
+        && (!tree.has_folder(&build.context) || lacking().iter().any(|lack| lack.command.is_none()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::choose;
-    use super::lacking;
     use crate::discover::compose;
     use crate::discover::dockerfile;
     use crate::discover::evidence;
     use crate::discover::tree::Tree;
-    use std::collections::BTreeMap;
 
     #[test]
     fn what_cannot_work_loses_to_what_can_and_is_told() {
@@ -304,31 +268,5 @@ mod tests {
                 choose(&tree, &dockerfile::all(&tree)[0], &evidence::read(&tree), &compose::all(&tree), None);
             assert_eq!(chosen.target.as_deref(), target, "{stage} {mounted}");
         }
-    }
-
-    #[test]
-    fn what_is_built_outside_of_docker_is_known_by_its_tool() {
-        for (files, source, command) in [
-            (vec!["pom.xml", "mvnw", "api/pom.xml"], "target/api.jar", Some("./mvnw -DskipTests package")),
-            (vec!["pom.xml", "mvnw"], "target/*.jar", Some("./mvnw -DskipTests package")),
-            (vec!["api/build.gradle", "gradlew"], "build/libs/a.jar", Some("./gradlew build")),
-            (vec!["api/package.json", "api/yarn.lock"], "dist", Some("cd api && yarn run build")),
-            (vec!["api/web/package.json"], "web/build", Some("cd api/web && npm run build")),
-            (vec!["api/x.csproj"], "bin/Release/net8.0/publish", Some("cd api && dotnet publish -c Release")),
-            (
-                vec!["api/go.mod", "api/main.go"],
-                "server",
-                Some("cd api && CGO_ENABLED=0 go build -o server ."),
-            ),
-            (vec![], "dist", None),
-        ] {
-            let text = format!("FROM a\nCOPY {source} .\n");
-            let mut all: Vec<(&str, &str)> = files.into_iter().map(|file| (file, "")).collect();
-            all.push(("api/Dockerfile", &text));
-            let lacks = lacking(&Tree::of("x", &all), "api/Dockerfile", "api", None, &BTreeMap::new());
-            assert_eq!(lacks[0].command.as_deref(), command, "{source}");
-        }
-        let tree = Tree::of("x", &[("Dockerfile", "FROM a\nCOPY yarn.lock* *.txt ./\n")]);
-        assert!(lacking(&tree, "Dockerfile", "", None, &BTreeMap::new()).is_empty());
     }
 }

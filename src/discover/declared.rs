@@ -6,7 +6,9 @@ use super::evidence::Build;
 use super::evidence::Evidence;
 use super::evidence::Rank;
 use super::evidence::Release;
+use super::evidence::INSTALL;
 use super::evidence::Said;
+use super::evidence::Sort;
 use super::keys::is_secret;
 use super::keys::is_secret_value;
 use super::script::rank_of;
@@ -41,7 +43,7 @@ impl Declared<'_> {
     /// Who says it.
     pub(super) fn said(&self, pointer: &str) -> Said {
         let rank = if rank_of(self.path) == Rank::Aside { Rank::Aside } else { Rank::Declared };
-        Said { rank, distance: distance(self.path), place: self.place(pointer) }
+        Said::at(self.place(pointer), rank, distance(self.path))
     }
 
     /// The items of a list.
@@ -56,12 +58,14 @@ impl Declared<'_> {
 
     /// Something that `todo up` does not do.
     pub(super) fn besides(&self, pointer: &str, what: String, help: &str, evidence: &mut Evidence) {
-        evidence.besides.push(Besides {
-            what,
-            help: help.to_owned(),
-            only_here: false,
-            said: self.said(pointer),
-        });
+        let said = self.said(pointer);
+        evidence.besides.push(Besides { what, help: help.to_owned(), sort: Sort::Lack, said });
+    }
+
+    /// Something of others that is installed: `applies https://…`.
+    pub(super) fn installs(&self, pointer: &str, what: String, evidence: &mut Evidence) {
+        let said = self.said(pointer);
+        evidence.besides.push(Besides { what, help: INSTALL.to_owned(), sort: Sort::Install, said });
     }
 
     /// An image that is built.
@@ -87,6 +91,7 @@ impl Declared<'_> {
             context,
             target: target.map(str::to_owned),
             args: args.as_object().into_iter().flatten().filter_map(plain).collect(),
+            fails: false,
             said: self.said(pointer),
         });
     }
@@ -102,8 +107,7 @@ impl Declared<'_> {
     ) {
         let Some(written) = written else { return };
         if written.contains("://") {
-            let help = "`todo up` does not: apply it once, before `todo up`, or put it into this tree";
-            self.besides(pointer, format!("applies {written}"), help, evidence);
+            self.installs(pointer, format!("applies {written}"), evidence);
             return;
         }
         let path = self.at(written);

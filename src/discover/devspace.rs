@@ -81,11 +81,13 @@ fn deployments(declared: &Declared<'_>, evidence: &mut Evidence) {
                 );
             }
         } else if one["helm"].is_object() {
-            let what = match chart["name"].as_str() {
-                Some(chart) => format!("installs the chart `{chart}`, which is not in this tree"),
-                None => format!("deploys `{name}` with DevSpace's own chart"),
-            };
-            declared.besides(&pointer, what, "`todo up` does not: write manifests for it", evidence);
+            if let Some(chart) = chart["name"].as_str() {
+                let what = format!("installs the chart `{chart}`, which is not in this tree");
+                declared.installs(&pointer, what, evidence);
+            } else {
+                let what = format!("deploys `{name}` with DevSpace's own chart");
+                declared.besides(&pointer, what, "`todo up` does not: write manifests for it", evidence);
+            }
         }
     }
 }

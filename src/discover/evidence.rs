@@ -7,6 +7,7 @@ use super::tree::Tree;
 use super::variant::distance;
 use crate::event::Place;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// What kind of file says something. The smaller one counts more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -31,9 +32,17 @@ pub struct Said {
     pub distance: usize,
     /// Where.
     pub place: Place,
+    /// The file that people start: the script that calls the one in which it stands, else that one itself.
+    pub entry: PathBuf,
 }
 
 impl Said {
+    /// What stands in a file that people start.
+    #[must_use]
+    pub fn at(place: Place, rank: Rank, distance: usize) -> Said {
+        Said { rank, distance, entry: place.file.clone(), place }
+    }
+
     /// In which order statements count: what is for another machine is one kind of file further down.
     #[must_use]
     pub fn standing(&self) -> (Rank, usize) {
@@ -56,6 +65,8 @@ pub struct Build {
     pub target: Option<String>,
     /// The arguments with values.
     pub args: BTreeMap<String, String>,
+    /// Whether it cannot work: its context is not there, or lacks what the Dockerfile copies.
+    pub fails: bool,
     /// Who says it.
     pub said: Said,
 }
@@ -113,6 +124,20 @@ pub struct Made {
     pub said: Said,
 }
 
+/// What to do about a thing of others that is installed.
+pub const INSTALL: &str = "`todo up` does not: install it once, before `todo up`";
+
+/// What sort of thing is done besides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Something of others is installed: a chart, a manifest of the web, an operator.
+    Install,
+    /// Objects are changed by hand, which concerns only those who deploy with this file.
+    Change,
+    /// Something is not there, or cannot be known without running it.
+    Lack,
+}
+
 /// What is done besides, and `todo up` does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Besides {
@@ -120,8 +145,8 @@ pub struct Besides {
     pub what: String,
     /// What to do about it.
     pub help: String,
-    /// Whether it concerns only those who deploy with this file.
-    pub only_here: bool,
+    /// What sort of thing it is.
+    pub sort: Sort,
     /// Who says it.
     pub said: Said,
 }
@@ -161,6 +186,7 @@ pub fn read(tree: &Tree) -> Evidence {
     super::tiltfile::read(tree, &mut evidence);
     super::devspace::read(tree, &mut evidence);
     super::garden::read(tree, &mut evidence);
+    super::helmfile::read(tree, &mut evidence);
     super::script::read(tree, &mut evidence);
     evidence.builds.sort_by_key(|one| one.said.standing());
     evidence.releases.sort_by_key(|one| one.said.standing());

@@ -69,12 +69,7 @@ fn action(declared: &Declared<'_>, evidence: &mut Evidence) {
             match (chart, spec["chart"]["name"].as_str()) {
                 (None, Some(remote)) => {
                     let what = format!("installs the chart `{remote}`, which is not in this tree");
-                    declared.besides(
-                        "",
-                        what,
-                        "`todo up` does not: install it once, before `todo up`",
-                        evidence,
-                    );
+                    declared.installs("", what, evidence);
                 }
                 (chart, _) => {
                     let chart = chart.unwrap_or(".");

@@ -123,20 +123,25 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     let names = Names::of(&units, compose, &texts.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
     plan.shared = units::shared(&plan, &units);
     for unit in &units {
-        let claims = units::claims(&plan, unit);
-        let kind = workload::kind(unit, &claims, &plan.shared);
-        plan.kinds.insert(unit.service.name.clone(), (unit.name.clone(), kind, ports::is_store(&unit.image)));
+        let owner = owner(unit, &units).unwrap_or(unit);
+        let claims = units::claims(&plan, owner);
+        let kind = workload::kind(owner, &claims, &plan.shared);
+        let store = ports::is_store(&unit.image);
+        plan.kinds.insert(unit.service.name.clone(), (owner.name.clone(), kind, store));
     }
     let main = main_service::main_of(&units).map(str::to_owned);
     let mut values = Values::new(&plan, &units, &names);
     let mut written: Vec<(String, Vec<yaml::Written>)> = Vec::new();
     let mut notes = Vec::new();
-    for unit in &units {
+    let pods: Vec<&Unit<'_>> = units.iter().filter(|unit| owner(unit, &units).is_none()).collect();
+    for unit in &pods {
         let main = main.as_deref() == Some(unit.name.as_str());
-        let objects = workload::objects(&plan, unit, &names, main, &mut values, &written, &mut notes);
+        let beside = |other: &&Unit<'_>| owner(other, &units).is_some_and(|owner| owner.name == unit.name);
+        let pod: Vec<&Unit<'_>> = std::iter::once(*unit).chain(units.iter().filter(beside)).collect();
+        let objects = workload::objects(&plan, &pod, &names, main, &mut values, &written, &mut notes);
         written.push((unit.name.clone(), objects));
     }
-    for (unit, (name, objects)) in units.iter().zip(&written) {
+    for (unit, (name, objects)) in pods.iter().zip(&written) {
         let head =
             format!("{name}: written by `todo init` after {}; yours from here on.", unit.service.place);
         proposal.files.push((manifest_path(folder, name), yaml::file(&head, objects)));
@@ -150,6 +155,19 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
         plan.project,
         "everything lives in a namespace of its own, made if it is not there".to_owned(),
     ));
+}
+
+/// The unit in whose pod another one runs: the one whose network it shares.
+fn owner<'u, 'a>(unit: &Unit<'a>, units: &'u [Unit<'a>]) -> Option<&'u Unit<'a>> {
+    let mut of = unit.service.network_of.as_ref()?;
+    for _ in 0..units.len() {
+        let found = units.iter().find(|other| other.service.name == *of && other.name != unit.name)?;
+        match &found.service.network_of {
+            Some(next) => of = next,
+            None => return Some(found),
+        }
+    }
+    None
 }
 
 /// Why there is nothing to write.

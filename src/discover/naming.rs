@@ -25,6 +25,8 @@ use std::collections::BTreeSet;
 pub struct Use {
     /// The image without its tag.
     pub repository: String,
+    /// Its tag, empty where it has none.
+    pub tag: String,
     /// Where it is named.
     pub place: Place,
     /// Names around it: of the container, the object, the keys of the values.
@@ -37,7 +39,9 @@ impl Use {
     /// A mention without anything around it.
     #[must_use]
     pub fn of(image: &str, place: Place) -> Use {
-        Use { repository: repository(image).to_owned(), place, hints: Vec::new(), ports: Vec::new() }
+        let repository = repository(image).to_owned();
+        let tag = image[repository.len()..].trim_start_matches([':', '@']).to_owned();
+        Use { repository, tag, place, hints: Vec::new(), ports: Vec::new() }
     }
 }
 
@@ -72,7 +76,19 @@ pub struct Match {
     pub why: String,
     /// Where it is named.
     pub place: Place,
-    weight: u32,
+    /// Whether nothing says it but that there is no other.
+    pub alone: bool,
+}
+
+/// One name whose tags are images of their own, each built from another Dockerfile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shared {
+    /// The name.
+    pub repository: String,
+    /// Its tags.
+    pub tags: BTreeSet<String>,
+    /// Where it is named first.
+    pub place: Place,
 }
 
 /// A choice that the evidence leaves open.
@@ -91,6 +107,8 @@ pub struct Matched {
     pub images: Vec<Match>,
     /// The Dockerfiles that build nothing that is deployed.
     pub unused: Vec<usize>,
+    /// The names that stand for several images.
+    pub shared: Vec<Shared>,
     /// What a person could settle.
     pub doubts: Vec<Doubt>,
 }
@@ -115,9 +133,11 @@ pub struct Inputs<'a> {
 /// Weighs everything.
 #[must_use]
 pub fn matched(inputs: Inputs<'_>) -> Matched {
+    let shared = shared(inputs);
     let mut names: Vec<&Use> = Vec::new();
     for one in inputs.uses {
-        if !names.iter().any(|known| known.repository == one.repository) {
+        let known = names.iter().any(|known| known.repository == one.repository);
+        if !known && !shared.iter().any(|shared| shared.repository == one.repository) {
             names.push(one);
         }
     }
@@ -130,7 +150,7 @@ pub fn matched(inputs: Inputs<'_>) -> Matched {
         }
     }
     pairs.sort_by_key(|(weight, name, file, _)| (std::cmp::Reverse(*weight), *name, *file));
-    let mut matched = Matched::default();
+    let mut matched = Matched { shared, ..Matched::default() };
     let mut taken: BTreeMap<usize, Match> = BTreeMap::new();
     let mut used: BTreeSet<usize> = BTreeSet::new();
     while let Some(at) = pairs.iter().position(|(weight, name, file, _)| {
@@ -154,7 +174,7 @@ pub fn matched(inputs: Inputs<'_>) -> Matched {
         }
         used.insert(file);
         let Use { repository, place, .. } = names[name].clone();
-        taken.insert(name, Match { repository, dockerfile: file, why, place, weight });
+        taken.insert(name, Match { repository, dockerfile: file, why, place, alone: false });
     }
     alone(inputs, &names, &mut taken, &mut used);
     matched.images = taken.into_values().collect();
@@ -162,6 +182,36 @@ pub fn matched(inputs: Inputs<'_>) -> Matched {
     matched
 }
 
+/// The names that are deployed with several tags, and built from several Dockerfiles.
+fn shared(inputs: Inputs<'_>) -> Vec<Shared> {
+    let mut found: Vec<Shared> = Vec::new();
+    for one in inputs.uses.iter().filter(|one| !one.tag.is_empty()) {
+        match found.iter_mut().find(|known| known.repository == one.repository) {
+            Some(known) => drop(known.tags.insert(one.tag.clone())),
+            None => found.push(Shared {
+                repository: one.repository.clone(),
+                tags: [one.tag.clone()].into(),
+                place: one.place.clone(),
+            }),
+        }
+    }
+    found.retain(|shared| {
+        let uses = inputs.uses.iter().filter(|one| one.repository == shared.repository);
+        let files: BTreeSet<usize> = uses
+            .flat_map(|one| {
+                let built = |file: &usize| {
+                    weigh(inputs, one, &inputs.dockerfiles[*file]).is_some_and(|(weight, _)| weight > NAMES)
+                };
+                (0..inputs.dockerfiles.len()).filter(built).collect::<Vec<_>>()
+            })
+            .collect();
+        shared.tags.len() > 1 && files.len() > 1
+    });
+    found
+}
+
+/// What is heavier than this is stated, and not read out of names.
+const NAMES: u32 = 650;
 /// From this weight on a Dockerfile may build several images.
 const SURE: u32 = 900;
 
@@ -179,7 +229,7 @@ fn alone(inputs: Inputs<'_>, names: &[&Use], taken: &mut BTreeMap<usize, Match>,
     {
         let Use { repository, place, .. } = names[*name].clone();
         let why = "it is the one Dockerfile, and the image is the one that is not somebody else's".to_owned();
-        taken.insert(*name, Match { repository, dockerfile: *file, why, place, weight: 1 });
+        taken.insert(*name, Match { repository, dockerfile: *file, why, place, alone: true });
         used.insert(*file);
     }
 }
@@ -195,11 +245,15 @@ fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32, String)> 
             Rank::Docs => 5,
             Rank::Aside => 60,
         };
+        // The name counts even where the build fails; another build of that name is the better reason.
+        let less = less + if build.fails { 6 } else { 0 };
+        let fails = if build.fails { ", in a way that fails" } else { "" };
         for name in &build.names {
+            let place = &build.said.place;
             if *name == one.repository {
-                said.push((1000 - less, format!("{} builds it under this name", build.said.place)));
+                said.push((1000 - less, format!("{place} builds it under this name{fails}")));
             } else if last(name) == short && !is_public(&one.repository) {
-                said.push((950 - less, format!("{} builds it as `{name}`", build.said.place)));
+                said.push((950 - less, format!("{place} builds it as `{name}`{fails}")));
             }
         }
     }

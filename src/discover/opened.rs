@@ -93,13 +93,19 @@ fn at(place: &Place) -> Place {
 /// What people look at before what programs talk to, by its name.
 #[must_use]
 pub fn looked_at(name: &str) -> u8 {
-    const FIRST: [&str; 9] = ["frontend", "web", "ui", "client", "webapp", "site", "www", "nginx", "app"];
-    const LAST: [&str; 8] = ["db", "postgres", "redis", "mysql", "mongo", "worker", "cache", "backend"];
+    const FIRST: [&str; 13] = [
+        "frontend", "front", "web", "ui", "client", "webapp", "site", "www", "nginx", "gateway", "storefront",
+        "portal", "website",
+    ];
+    const LAST: [&str; 13] = [
+        "db", "postgres", "redis", "mysql", "mongo", "worker", "cache", "backend", "api", "server", "query",
+        "admin", "dashboard",
+    ];
     let parts: Vec<&str> = name.split(['-', '_', '.']).collect();
     match () {
-        () if parts.iter().any(|part| FIRST[..8].contains(part)) => 0,
+        () if parts.iter().any(|part| FIRST.contains(part)) => 0,
         () if parts.iter().any(|part| LAST.contains(part)) => 3,
-        () if parts.contains(&FIRST[8]) => 1,
+        () if parts.contains(&"app") => 1,
         () => 2,
     }
 }

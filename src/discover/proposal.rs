@@ -36,10 +36,12 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::read::parse;
+use crate::project::BuildSecret;
 use crate::project::name::ImageName;
 pub use chart_data::variable_of;
 use data::data;
 use namespace::namespace;
+pub(in crate::discover) use notes::submodule;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -67,7 +69,10 @@ pub struct Survey {
 pub fn survey(tree: Tree, has: Programs) -> Survey {
     let mut dockerfiles = dockerfile::all(&tree);
     let composes = compose::all(&tree);
-    let evidence = evidence::read(&tree);
+    let mut evidence = evidence::read(&tree);
+    for build in &mut evidence.builds {
+        build.fails = context::fails(&tree, build);
+    }
     for found in &mut dockerfiles {
         found.context = context::choose(&tree, found, &evidence, &composes, None).context;
     }
@@ -89,6 +94,8 @@ pub struct Image {
     pub target: Option<String>,
     /// The arguments.
     pub args: BTreeMap<String, String>,
+    /// The secrets that the build reads, by id.
+    pub secrets: BTreeMap<String, BuildSecret>,
     /// Why, a sentence each.
     pub why: Vec<String>,
 }
@@ -123,6 +130,8 @@ pub struct Config {
     pub name: String,
     /// Its values: those of an example where there is one, else empty.
     pub values: BTreeMap<String, String>,
+    /// The keys whose values nothing says.
+    pub open: Vec<String>,
     /// The file of lines that its values come from.
     pub file: Option<String>,
     /// Whether it is for a person to fill in, and stands there as a comment until then.
@@ -273,12 +282,26 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
                     proposal.notes.push((note.what, note.help));
                 }
             }
-            Err((later, told, help)) => {
-                proposal.first.push(help.clone());
-                proposal.later.push(*later);
+            Err(later) => {
+                let Later { image, told, help, first } = *later;
+                proposal.first.extend(first.then(|| help.clone()));
+                proposal.later.push(image);
                 proposal.notes.push((told, help));
             }
         }
+    }
+    for shared in matched.shared {
+        let (name, place) = (&shared.repository, at(&shared.place));
+        let tags = shared.tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
+        let told = format!(
+            "`{name}` ({place}) is the name of several images that differ by their tags ({tags}); deploy.toml tells images apart by their names"
+        );
+        let tag = shared.tags.first().map_or("", String::as_str);
+        let help = format!(
+            "give each a name of its own in the manifests, as `{name}-{tag}`, then `todo init --force`"
+        );
+        proposal.first.push(help.clone());
+        proposal.notes.push((told, help));
     }
     proposal.doubts = matched.doubts;
     // Another Dockerfile for the same thing: `Dockerfile.dev` beside `Dockerfile`.
@@ -298,8 +321,17 @@ fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, prop
 /// An image with what is worth knowing about it.
 type Built = (Image, Vec<context::Note>);
 
-/// An image; or what it will be, why its name can be no image's, and what to do.
-fn image(survey: &Survey, one: &Match) -> Result<Built, (Box<Image>, String, String)> {
+/// An image that a person has to decide on, with why and what to do.
+struct Later {
+    image: Image,
+    told: String,
+    help: String,
+    /// Whether nothing can be deployed before.
+    first: bool,
+}
+
+/// An image; or what it will be once somebody has said so.
+fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
     let found = &survey.dockerfiles[one.dockerfile];
     let chosen =
         context::choose(&survey.tree, found, &survey.evidence, &survey.composes, Some(&one.repository));
@@ -313,17 +345,24 @@ fn image(survey: &Survey, one: &Match) -> Result<Built, (Box<Image>, String, Str
         dockerfile: found.path.clone(),
         target: chosen.target.clone(),
         args: chosen.args.clone(),
+        secrets: BTreeMap::new(),
         why,
     };
+    let place = at(&one.place);
     if let Some(name) = image_name(&one.repository) {
-        return Ok((image(name), chosen.notes));
+        if !one.alone || !name.contains('/') {
+            return Ok((image(name), chosen.notes));
+        }
+        // It has an owner, whose registry may have it.
+        let told = format!("nothing says whether `{}` builds `{name}` ({place}), or a registry has it", found.path);
+        let help = format!("uncomment [image.\"{name}\"] if it is built here");
+        return Err(Box::new(Later { image: image(name), told, help, first: false }));
     }
     let short = one.repository.rsplit('/').next().unwrap_or_default().to_lowercase();
     let short = short.trim_matches(['<', '>', '$', '{', '}', '_', '-']).to_owned();
-    let place = at(&one.place);
     let told = format!("`{}` ({place}) is a placeholder: no image may have that name", one.repository);
     let help = format!("write `{short}` at {place}, and uncomment [image.{short}]");
-    Err((Box::new(image(short)), told, help))
+    Err(Box::new(Later { image: image(short), told, help, first: true }))
 }
 
 /// A repository as `[image.NAME]` may have it.

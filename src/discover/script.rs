@@ -7,12 +7,14 @@ mod docker;
 mod helm;
 mod kubectl;
 mod options;
+mod started;
 mod texts;
 
 use super::evidence::Besides;
 use super::evidence::Evidence;
 use super::evidence::Rank;
 use super::evidence::Said;
+use super::evidence::Sort;
 use super::shell::Call;
 use super::shell::PLACE;
 use super::shell::calls_in;
@@ -36,52 +38,54 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
     texts.sort_by_key(|text| {
         (text.rank, text.distance, text.path.matches('/').count(), text.path.clone(), text.first)
     });
-    for text in &texts {
-        read_text(tree, text, evidence);
-    }
-}
-
-/// The commands of a text that stands in another format's file: the hook of a tool, `local(…)` of a Tiltfile.
-fn read_text(tree: &Tree, text: &texts::Text, evidence: &mut Evidence) {
-    if text.rank < Rank::Aside {
-        for (index, line) in text.commands.lines().enumerate() {
-            let place = Place { file: text.path.clone().into(), line: text.first + index + 1, column: 0 };
-            evidence.local.extend(on_localhost(line).map(|port| (None, port, place.clone())));
+    let read = |text: texts::Text| {
+        let calls = calls_in(&text.commands, &text.path, text.dialect, &text.variables);
+        (text, calls)
+    };
+    let texts: Vec<(texts::Text, Vec<Call>)> = texts.into_iter().map(read).collect();
+    let starts = started::callers(tree, &texts);
+    for (text, calls) in &texts {
+        if text.rank < Rank::Aside {
+            for (index, line) in text.commands.lines().enumerate() {
+                let place = Place { file: text.path.clone().into(), line: text.first + index + 1, column: 0 };
+                evidence.local.extend(on_localhost(line).map(|port| (None, port, place.clone())));
+            }
         }
-    }
-    let calls = calls_in(&text.commands, &text.path, text.dialect, &text.variables);
-    for call in &calls {
-        let place = Place { file: text.path.clone().into(), line: text.first + call.line, column: 0 };
-        let reader = Reader {
-            tree,
-            path: &text.path,
-            call,
-            calls: &calls,
-            place,
-            rank: text.rank,
-            distance: text.distance,
-        };
-        reader.take(evidence);
+        let entry = started::entry(&text.path, &starts);
+        for call in calls {
+            Reader::of(tree, text, calls, call, entry).take(evidence);
+        }
     }
 }
 
 /// One command.
 struct Reader<'a> {
     tree: &'a Tree,
-    path: &'a str,
+    text: &'a texts::Text,
     call: &'a Call,
     calls: &'a [Call],
     place: Place,
-    rank: Rank,
-    distance: usize,
+    /// The script that people start.
+    entry: &'a str,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn of(
+        tree: &'a Tree,
+        text: &'a texts::Text,
+        calls: &'a [Call],
+        call: &'a Call,
+        entry: &'a str,
+    ) -> Reader<'a> {
+        let place = Place { file: text.path.clone().into(), line: text.first + call.line, column: 0 };
+        Reader { tree, text, call, calls, place, entry }
+    }
+
     fn take(self, evidence: &mut Evidence) {
         let words: Vec<&str> = self.call.words.iter().map(String::as_str).collect();
         let program = words.first().map_or("", |word| file_name(word)).trim_end_matches(".exe");
         // Of tests and workflows only how images are built counts: their registry and their cluster are others.
-        let whole = self.rank < Rank::Aside;
+        let whole = self.text.rank < Rank::Aside;
         match (program, &words[1..]) {
             (
                 "docker" | "podman" | "nerdctl",
@@ -123,22 +127,27 @@ impl Reader<'_> {
             }
             ("istioctl" | "linkerd" | "dapr" | "cilium", [verb @ ("install" | "init"), ..]) if whole => {
                 let what = format!("runs `{program} {verb}`");
-                self.besides(&what, "`todo up` does not: run it once, before `todo up`", evidence);
+                let help = "`todo up` does not: run it once, before `todo up`";
+                self.besides(&what, help, Sort::Install, evidence);
             }
             _ => {}
         }
     }
 
     fn said(&self) -> Said {
-        let distance = self.distance.max(self.call.distance);
-        Said { rank: self.rank, distance, place: self.place.clone() }
+        let distance = self.text.distance.max(self.call.distance);
+        Said {
+            rank: self.text.rank,
+            distance,
+            place: self.place.clone(),
+            entry: self.entry.into(),
+        }
     }
 
-    fn besides(&self, what: &str, help: &str, evidence: &mut Evidence) {
+    fn besides(&self, what: &str, help: &str, sort: Sort, evidence: &mut Evidence) {
         let what = what.replace(PLACE, "");
-        let only_here = what.starts_with(kubectl::CHANGES);
         if !evidence.besides.iter().any(|known| known.what == what) {
-            evidence.besides.push(Besides { what, help: help.to_owned(), only_here, said: self.said() });
+            evidence.besides.push(Besides { what, help: help.to_owned(), sort, said: self.said() });
         }
     }
 
@@ -149,7 +158,7 @@ impl Reader<'_> {
 
     /// Where the script may have been started, or where it has gone to: the tree, its own folder, those above.
     fn bases(&self) -> Vec<String> {
-        let starts: Vec<&str> = std::iter::once("").chain(upwards(parent(self.path))).collect();
+        let starts: Vec<&str> = std::iter::once("").chain(upwards(parent(&self.text.path))).collect();
         let Some(folder) = self.call.folder.as_deref() else {
             return starts.into_iter().map(str::to_owned).collect();
         };

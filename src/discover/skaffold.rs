@@ -1,6 +1,7 @@
 //! skaffold.yaml → statements (`skaffold: docs/content/en/schemas`, from v1 to v4).
 //!
-//! The base configuration counts: a profile replaces parts of it only where somebody asks for it, and is told.
+//! The base configuration counts, with what a profile puts in the place of its parts that is active for the context
+//! `minikube` (`skaffold: docs/content/en/docs/environment/profiles.md`). Other profiles are told.
 
 use super::declared::Declared;
 use super::evidence::Evidence;
@@ -18,16 +19,50 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
         let text = tree.text(path).unwrap_or_default();
         for document in documents(text, Path::new(path)).0 {
             let declared = Declared { tree, path, document: &document };
-            artifacts(&declared, evidence);
-            manifests(&declared, evidence);
-            forwards(&declared, evidence);
+            let active = active(&declared);
+            artifacts(&declared, &section(&declared, active, "build"), evidence);
+            manifests(&declared, active, evidence);
+            forwards(&declared, &section(&declared, active, "portForward"), evidence);
+            others(&declared, active, evidence);
         }
     }
 }
 
-fn artifacts(declared: &Declared<'_>, evidence: &mut Evidence) {
-    for (index, artifact) in declared.list("/build/artifacts") {
-        let pointer = format!("/build/artifacts/{index}");
+/// The profile that Skaffold activates by itself on minikube.
+fn active(declared: &Declared<'_>) -> Option<usize> {
+    let on_minikube = |(_, profile): &(usize, &Value)| {
+        let activation = profile["activation"].as_array().into_iter().flatten();
+        let mut contexts = activation.filter(|one| one["command"].is_null() && one["env"].is_null());
+        contexts.any(|one| one["kubeContext"] == "minikube")
+    };
+    declared.list("/profiles").find(on_minikube).map(|(index, _)| index)
+}
+
+/// The pointer of a section: the profile's, where that has one.
+fn section(declared: &Declared<'_>, active: Option<usize>, key: &str) -> String {
+    let own = active.map(|index| format!("/profiles/{index}/{key}"));
+    own.filter(|pointer| declared.document.value.pointer(pointer).is_some()).unwrap_or_else(|| format!("/{key}"))
+}
+
+/// The profiles that do not count, and the patches of the one that does.
+fn others(declared: &Declared<'_>, active: Option<usize>, evidence: &mut Evidence) {
+    let named = declared.list("/profiles").filter(|(index, _)| Some(*index) != active);
+    let names: Vec<String> = named.filter_map(|(_, one)| Some(format!("`{}`", one["name"].as_str()?))).collect();
+    if !names.is_empty() {
+        let what = format!("has profiles that are not active on minikube: {}", names.join(", "));
+        let help = "what they change is not taken over: name their manifests in [[manifests]], if they are needed";
+        declared.besides("/profiles", what, help, evidence);
+    }
+    if let Some(index) = active.filter(|index| declared.document.value["profiles"][*index]["patches"].is_array()) {
+        let help = "write what they change into deploy.toml";
+        let pointer = format!("/profiles/{index}/patches");
+        declared.besides(&pointer, "patches itself on minikube".to_owned(), help, evidence);
+    }
+}
+
+fn artifacts(declared: &Declared<'_>, build: &str, evidence: &mut Evidence) {
+    for (index, artifact) in declared.list(&format!("{build}/artifacts")) {
+        let pointer = format!("{build}/artifacts/{index}");
         let Some(image) = artifact["image"].as_str() else { continue };
         let docker = [&artifact["docker"], &artifact["kaniko"]].into_iter().find(|one| one.is_object());
         let foreign = ["buildpacks", "jib", "ko", "bazel", "custom"];
@@ -55,39 +90,33 @@ fn artifacts(declared: &Declared<'_>, evidence: &mut Evidence) {
     }
 }
 
-fn manifests(declared: &Declared<'_>, evidence: &mut Evidence) {
+fn manifests(declared: &Declared<'_>, active: Option<usize>, evidence: &mut Evidence) {
+    let (manifests, deploy) = (section(declared, active, "manifests"), section(declared, active, "deploy"));
     let before = evidence.applied.len() + evidence.releases.len() + evidence.besides.len();
-    for pointer in ["/manifests/rawYaml", "/deploy/kubectl/manifests"] {
-        for (index, one) in declared.list(pointer) {
+    for pointer in [format!("{manifests}/rawYaml"), format!("{deploy}/kubectl/manifests")] {
+        for (index, one) in declared.list(&pointer) {
             declared.applied(&format!("{pointer}/{index}"), one.as_str(), false, None, evidence);
         }
     }
-    for pointer in ["/manifests/kustomize/paths", "/deploy/kustomize/paths"] {
-        for (index, one) in declared.list(pointer) {
+    for pointer in [format!("{manifests}/kustomize/paths"), format!("{deploy}/kustomize/paths")] {
+        for (index, one) in declared.list(&pointer) {
             declared.applied(&format!("{pointer}/{index}"), one.as_str(), true, None, evidence);
         }
     }
     let value = &declared.document.value;
-    for (pointer, one) in
-        [("/manifests/kustomize", &value["manifests"]), ("/deploy/kustomize", &value["deploy"])]
-    {
-        let one = &one["kustomize"];
+    for pointer in [format!("{manifests}/kustomize"), format!("{deploy}/kustomize")] {
+        let one = value.pointer(&pointer).unwrap_or(&Value::Null);
         if one.is_object() && one["paths"].is_null() {
-            declared.applied(pointer, Some(one["path"].as_str().unwrap_or(".")), true, None, evidence);
+            declared.applied(&pointer, Some(one["path"].as_str().unwrap_or(".")), true, None, evidence);
         }
     }
-    for pointer in ["/manifests/helm/releases", "/deploy/helm/releases"] {
-        for (index, release) in declared.list(pointer) {
+    for pointer in [format!("{manifests}/helm/releases"), format!("{deploy}/helm/releases")] {
+        for (index, release) in declared.list(&pointer) {
             let at = format!("{pointer}/{index}");
             let chart = release["chartPath"].as_str();
             if let Some(remote) = release["remoteChart"].as_str() {
                 let what = format!("installs the chart `{remote}`, which is not in this tree");
-                declared.besides(
-                    &at,
-                    what,
-                    "`todo up` does not: install it once, before `todo up`",
-                    evidence,
-                );
+                declared.installs(&at, what, evidence);
                 continue;
             }
             let files: Vec<&str> =
@@ -105,8 +134,8 @@ fn manifests(declared: &Declared<'_>, evidence: &mut Evidence) {
     }
 }
 
-fn forwards(declared: &Declared<'_>, evidence: &mut Evidence) {
-    for (index, one) in declared.list("/portForward") {
+fn forwards(declared: &Declared<'_>, pointer: &str, evidence: &mut Evidence) {
+    for (index, one) in declared.list(pointer) {
         let port =
             one["localPort"].as_u64().or(one["port"].as_u64()).and_then(|port| u16::try_from(port).ok());
         let is_service =
@@ -115,7 +144,7 @@ fn forwards(declared: &Declared<'_>, evidence: &mut Evidence) {
             evidence.local.push((
                 Some(name.to_owned()),
                 port,
-                declared.place(&format!("/portForward/{index}")),
+                declared.place(&format!("{pointer}/{index}")),
             ));
         }
     }
@@ -155,5 +184,18 @@ mod tests {
         let tree =
             Tree::of("x", &[("skaffold.yaml", "build: {artifacts: [{image: a}]}\n"), ("k8s/a.yaml", "")]);
         assert_eq!(read(&tree).applied[0].path, "k8s/*.yaml");
+    }
+
+    #[test]
+    fn a_profile_counts_that_is_active_on_minikube() {
+        let text = "apiVersion: skaffold/v4beta6\nmanifests: {rawYaml: [base/a.yaml]}\nbuild: {artifacts: [{image: web}]}\nprofiles:\n- name: here\n  activation: [{kubeContext: CONTEXT}]\n  manifests: {rawYaml: [local/a.yaml]}\n- name: prod\n  manifests: {rawYaml: [prod/a.yaml]}\n";
+        let files = [("base/a.yaml", ""), ("local/a.yaml", ""), ("prod/a.yaml", "")];
+        for (context, path, others) in [("minikube", "local/a.yaml", "`prod`"), ("gke", "base/a.yaml", "`here`, `prod`")] {
+            let text = text.replace("CONTEXT", context);
+            let read = read(&Tree::of("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
+            assert_eq!(read.applied.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), [path]);
+            assert_eq!(read.builds[0].names, ["web"], "what the profile does not name stays");
+            assert!(read.besides[0].what.ends_with(others), "{:?}", read.besides);
+        }
     }
 }

@@ -11,7 +11,9 @@ use super::evidence::Build;
 use super::evidence::Evidence;
 use super::evidence::Rank;
 use super::evidence::Release;
+use super::evidence::INSTALL;
 use super::evidence::Said;
+use super::evidence::Sort;
 use super::script::rank_of;
 use super::tree::Tree;
 use super::tree::ends;
@@ -66,7 +68,7 @@ impl Reader<'_> {
             "helm_remote" | "helm_resource" => {
                 let chart = arguments.text(usize::from(name == "helm_resource"), "chart").unwrap_or_default();
                 let what = format!("installs the chart `{chart}`, which is not in this tree");
-                self.besides(what, "`todo up` does not: install it once, before `todo up`");
+                self.add(what, INSTALL, Sort::Install);
             }
             "local_resource" => {
                 let command = arguments.text(1, "cmd").unwrap_or_default();
@@ -87,19 +89,19 @@ impl Reader<'_> {
 
     fn said(&self) -> Said {
         let rank = if rank_of(self.path) == Rank::Aside { Rank::Aside } else { Rank::Declared };
-        Said { rank, distance: super::variant::distance(self.path), place: self.place() }
+        Said::at(self.place(), rank, super::variant::distance(self.path))
     }
 
     fn besides(&mut self, what: String, help: &str) {
+        self.add(what, help, Sort::Lack);
+    }
+
+    fn add(&mut self, what: String, help: &str, sort: Sort) {
         if self.evidence.besides.iter().any(|known| known.what == what && known.said.place == self.place()) {
             return;
         }
-        self.evidence.besides.push(Besides {
-            what,
-            help: help.to_owned(),
-            only_here: false,
-            said: self.said(),
-        });
+        let said = self.said();
+        self.evidence.besides.push(Besides { what, help: help.to_owned(), sort, said });
     }
 
     fn computed(&mut self, name: &str) {
@@ -133,7 +135,8 @@ impl Reader<'_> {
         };
         let target = arguments.text(usize::MAX, "target").filter(|target| !target.is_empty());
         let names = vec![repository(&image).to_owned()];
-        self.evidence.builds.push(Build { names, dockerfile, context, target, args, said: self.said() });
+        let said = self.said();
+        self.evidence.builds.push(Build { names, dockerfile, context, target, args, fails: false, said });
     }
 
     fn yaml(&mut self, value: &Value) {

@@ -10,6 +10,7 @@ use super::proposal::variable_of;
 use super::tree::join;
 use super::tree::shown;
 use super::way::Source;
+use crate::project::BuildSecret;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use values::capital;
@@ -187,6 +188,17 @@ fn image(text: &mut String, image: &Image) {
     if !image.args.is_empty() {
         line(text, "args", &table(&image.args));
     }
+    if !image.secrets.is_empty() {
+        let one = |(id, secret): (&String, &BuildSecret)| {
+            let source = match secret {
+                BuildSecret::Env(name) => format!("env = {}", quoted(name)),
+                BuildSecret::File(path) => format!("file = {}", quoted(&path.to_string_lossy())),
+            };
+            format!("{} = {{ {source} }}", key(id))
+        };
+        let all: Vec<String> = image.secrets.iter().map(one).collect();
+        line(text, "secrets", &format!("{{ {} }}", all.join(", ")));
+    }
 }
 
 /// How many other ways a file names.
@@ -298,6 +310,7 @@ mod tests {
     use crate::discover::proposal::Proposal;
     use crate::discover::proposal::Secret;
     use crate::discover::way::Source;
+    use crate::project::BuildSecret;
     use crate::project::check::check;
     use std::path::Path;
 
@@ -316,6 +329,7 @@ mod tests {
                 dockerfile: "x/web.Dockerfile".into(),
                 target: Some(wild.into()),
                 args: [(wild.to_owned(), wild.to_owned())].into(),
+                secrets: [("npm-rc".to_owned(), BuildSecret::File(wild.into()))].into(),
                 why: vec!["one".into(), "two".into()],
             }],
             unused: vec!["api/Dockerfile".into()],

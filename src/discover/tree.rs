@@ -40,8 +40,18 @@ const SKIPPED: [&str; 14] = [
 const DOTTED: [&str; 6] = [".docker", ".k8s", ".kube", ".deploy", ".helm", ".devops"];
 
 /// Files of other endings that may speak of a deployment.
-const NAMED: [&str; 8] =
-    ["makefile", "justfile", ".justfile", "tiltfile", "kustomization", "package.json", ".gitmodules", ".env"];
+const NAMED: [&str; 10] = [
+    "makefile",
+    "justfile",
+    ".justfile",
+    "tiltfile",
+    "kustomization",
+    "package.json",
+    ".gitmodules",
+    ".gitattributes",
+    ".dockerignore",
+    ".env",
+];
 
 /// A folder's files, each by its path with `/`, and the texts of those that matter.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +72,8 @@ pub struct Tree {
     pub capped: bool,
     /// The files that are programs, among those that compose files mount.
     pub executable: BTreeSet<String>,
+    /// The files whose contents Git LFS has not fetched.
+    pub pointers: BTreeSet<String>,
 }
 
 /// Reads the folder `root`; stops early, with what was seen, when the run is stopped.
@@ -85,7 +97,26 @@ pub fn look(run: &Run, root: &Path) -> std::io::Result<Tree> {
         }
     }
     super::mounted::read(root, &mut tree);
+    tree.pointers = pointers(root, &tree);
     Ok(tree)
+}
+
+/// The files that hold what Git LFS puts in the place of a file (`git-lfs: docs/spec.md`).
+fn pointers(root: &Path, tree: &Tree) -> BTreeSet<String> {
+    const LARGEST_POINTER: u64 = 1024;
+    let uses_lfs = |path: &String| {
+        file_name(path) == ".gitattributes" && tree.text(path).is_some_and(|text| text.contains("filter=lfs"))
+    };
+    if !tree.texts.keys().any(uses_lfs) {
+        return BTreeSet::new();
+    }
+    let is_pointer = |path: &&String| {
+        let path = root.join(path);
+        path.symlink_metadata().is_ok_and(|data| data.is_file() && data.len() <= LARGEST_POINTER)
+            && file::read(&path, LARGEST_POINTER)
+                .is_ok_and(|bytes| bytes.starts_with(b"version https://git-lfs.github.com/spec/"))
+    };
+    tree.files.iter().filter(is_pointer).cloned().collect()
 }
 
 /// `path` of the repository as seen from the folder `place` of it.
@@ -239,7 +270,7 @@ fn is_interesting(name: &str) -> bool {
         && (is_dockerfile(name)
             || NAMED.contains(&small.as_str())
             || small.starts_with(".env.")
-            || ends(&small, &["env"])
+            || ends(&small, &["env", "dockerignore"])
             || ends(&small, &ENDINGS))
 }
 

@@ -143,15 +143,18 @@ pub fn all(
     // What decides between ways; what is equal in all of it is preferred by habit alone.
     let decided = |way: &Way| {
         let written = way.kind < Kind::Compose;
+        // A dump of what runs in a cluster is no source of it.
+        let dumped = !way.objects.is_empty() && way.objects.iter().all(is_dumped);
         let lacks = match way.kind {
             Kind::Charts => !has.helm,
             Kind::Kustomize => !has.kustomize,
             _ => false,
         };
         (
+            way.is_aside(),
             !written,
-            is_aside(&join(&way.path, "x")),
             !way.broken.is_empty(),
+            dumped,
             lacks && has.helm != has.kustomize,
             way.said.as_ref().map_or(Rank::Aside, |said| standing(said, &way.path)),
             Reverse(lateness(&way.path)),
@@ -198,7 +201,7 @@ fn join_halves(ways: &mut Vec<Way>) {
                 .said
                 .as_ref()
                 .zip(two.said.as_ref())
-                .is_some_and(|(one, two)| one.place.file == two.place.file && one.rank == two.rank);
+                .is_some_and(|(one, two)| one.entry == two.entry && one.rank == two.rank);
             let shared = |image: &Use| one.uses.iter().any(|known| known.repository == image.repository);
             let objects =
                 |way: &Way| way.objects.iter().map(Object::id).collect::<std::collections::BTreeSet<_>>();
@@ -224,6 +227,12 @@ fn join_halves(ways: &mut Vec<Way>) {
 }
 
 impl Way {
+    /// Whether it lies where tests, examples and documentation do, and no script deploys it.
+    #[must_use]
+    pub fn is_aside(&self) -> bool {
+        is_aside(&join(&self.path, "x")) && self.said.as_ref().is_none_or(|said| said.rank > Rank::Script)
+    }
+
     fn new(title: String, path: &str, kind: Kind) -> Way {
         Way {
             title,
@@ -272,6 +281,11 @@ fn by_kustomize(tree: &Tree, evidence: &Evidence, all: &[Kustomization], charts:
     })
     .filter(|way| !way.broken.is_empty() || has_pods(&way.objects))
     .collect()
+}
+
+/// Whether an object is a copy of one in a cluster, which has given it an identity.
+fn is_dumped(object: &Object) -> bool {
+    object.value["metadata"]["uid"].is_string()
 }
 
 fn has_pods(objects: &[Object]) -> bool {

@@ -193,7 +193,7 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
     if !applications.is_empty() {
         let count = applications.len();
         let words = format!(
-            "{count} applications live here that have nothing to do with one another, and none of them in this folder"
+            "{count} folders here hold an application each, and nothing in this folder deploys them together"
         );
         let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
         let fault = applications
@@ -202,6 +202,14 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
             .fold(fault, |fault, folder| fault.hint(format!("`cd {folder}`, then `todo init`")));
         let more = format!("and {} more: `todo init --list`", count.saturating_sub(12));
         return Err(if count > 12 { fault.hint(more) } else { fault });
+    }
+    if first.is_aside() {
+        let words = "all that could be deployed here lies where tests, examples and documentation do".to_owned();
+        let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
+        let ways = survey.ways.iter().filter(|way| way.is_aside()).take(5);
+        return Err(ways.fold(fault, |fault, way| {
+            fault.hint(format!("`todo init --from {}`: {}", way.path, way.title))
+        }));
     }
     if survey.clear {
         return Ok((first, Vec::new()));

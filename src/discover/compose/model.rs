@@ -108,6 +108,8 @@ pub struct Service {
     pub capabilities: (Vec<String>, Vec<String>),
     /// `tty` and `stdin_open`.
     pub terminal: (bool, bool),
+    /// The service whose network it shares: `network_mode: service:NAME`.
+    pub network_of: Option<String>,
     /// Its profiles.
     pub profiles: Vec<String>,
     /// Whether it does not start, because no active profile has it.
@@ -213,6 +215,8 @@ pub struct Build {
     pub target: Option<String>,
     /// The arguments that have values.
     pub args: BTreeMap<String, String>,
+    /// The secrets that it may read: each id, and the name of the top-level secret.
+    pub secrets: BTreeMap<String, String>,
 }
 
 impl Build {

@@ -155,8 +155,10 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
         match untaken {
             Some((_, help)) if !empty => {
                 // The network that every container has anyway.
-                let usual = one.key == "network_mode" && one.node.text().as_deref() == Some("bridge");
-                if !usual {
+                let mode = one.node.text().filter(|_| one.key == "network_mode");
+                let shared = mode.as_deref().and_then(|mode| mode.strip_prefix("service:"));
+                service.network_of = shared.map(str::to_owned).or(service.network_of.take());
+                if mode.as_deref() != Some("bridge") && shared.is_none() {
                     service.untaken.push(Untaken { key: one.key.clone(), place: one.place.clone(), help });
                 }
             }

@@ -110,6 +110,25 @@ fn is_rebuilt(at: &str) -> bool {
 }
 
 impl Storage {
+    /// Puts a name before those of its volumes, so that they can stand beside those of another container.
+    pub(super) fn rename(&mut self, unit: &str) {
+        let named = |name: &str| format!("{unit}-{name}");
+        for volume in &mut self.volumes {
+            let old = volume.name.clone();
+            volume.name = named(&old);
+            for mount in self.mounts.iter_mut().filter(|mount| mount.name == old) {
+                mount.name = named(&old);
+            }
+        }
+    }
+
+    /// Adds what another container of the pod mounts; its mounts stay its own.
+    pub(super) fn join(&mut self, other: Storage) {
+        self.volumes.extend(other.volumes);
+        let new: Vec<String> = other.claims.into_iter().filter(|name| !self.claims.contains(name)).collect();
+        self.claims.extend(new);
+    }
+
     fn mount(&mut self, name: &str, at: &str, sub_path: Option<String>, read_only: bool) {
         self.mounts.push(VolumeMount {
             name: name.to_owned(),

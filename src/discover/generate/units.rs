@@ -12,16 +12,22 @@ use super::storage::is_of_the_system;
 use crate::discover::compose::Build;
 use crate::discover::compose::Protocol;
 use crate::discover::compose::Service;
+use crate::discover::compose::Source;
 use crate::discover::compose::Volume;
+use crate::discover::context;
+use crate::discover::context::Attempt;
 use crate::discover::proposal::Image;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::image_name;
+use crate::discover::proposal::submodule;
 use crate::discover::tree::join;
+use crate::discover::tree::parent;
 use crate::discover::tree::shown;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::bind::repository;
+use crate::project::BuildSecret;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -223,7 +229,9 @@ fn stage_of(
         "the image of `{}` has no sources: `{}` copies none, compose mounts them ({})",
         service.name, found.path, service.place
     );
-    proposal.notes.push((told, format!("write a COPY of them into `{}`, before `todo up`", found.path)));
+    let help = format!("write a COPY of them into `{}`, before `todo up`", found.path);
+    proposal.first.push(help.clone());
+    proposal.notes.push((told, help));
     (read, target)
 }
 
@@ -250,6 +258,8 @@ fn built(
             == (&build.context, &dockerfile, &build.target, &build.args)
     };
     let same = proposal.images.iter().find(alike).map(|known| known.name.clone());
+    // One name for several builds, told apart by their tags: here each has a name of its own.
+    let said = said.filter(|said| !proposal.images.iter().any(|known| known.name == *said && !alike(&known)));
     let image = said.or(same).unwrap_or_else(|| own_name(&plan.project, name));
     if proposal.images.iter().any(|known| known.name == image) {
         return image;
@@ -262,23 +272,69 @@ fn built(
         (false, 0) => format!("`{dockerfile}` builds it."),
         (false, _) => format!("{place} builds it for the service `{}`.", service.name),
     };
-    let there =
-        plan.survey.tree.files.contains(&dockerfile) || plan.survey.tree.outside.contains(&dockerfile);
-    if !there && build.inline.is_none() {
-        let told = format!("{place} builds from `{dockerfile}`, which is not there");
-        proposal.notes.push((told, "write it before `todo up`, or correct the path".to_owned()));
-    }
+    before(plan, service, build, &dockerfile, proposal);
     // What is a secret stays out of deploy.toml.
     let args = arguments(build, place, proposal);
+    let secrets = secrets(plan, build, place, proposal);
     proposal.images.push(Image {
         name: image.clone(),
         context: build.context.clone(),
         dockerfile,
         target: build.target.clone(),
         args,
+        secrets,
         why: vec![why],
     });
     image
+}
+
+/// What is to be done before the image can be built.
+fn before(plan: &Plan<'_>, service: &Service, build: &Build, dockerfile: &str, proposal: &mut Proposal) {
+    let tree = &plan.survey.tree;
+    if build.inline.is_none() && !tree.files.contains(dockerfile) && !tree.outside.contains(dockerfile) {
+        let told = format!("{} builds from `{dockerfile}`, which is not there", service.place);
+        let help = match submodule(tree, parent(dockerfile)) {
+            Some(path) => format!("`git submodule update --init {path}`, then `todo init --force`"),
+            None => "write it before `todo up`, or correct the path".to_owned(),
+        };
+        proposal.first.push(help.clone());
+        proposal.notes.push((told, help));
+    }
+    let attempt =
+        Attempt { dockerfile, context: &build.context, target: build.target.as_deref(), args: &build.args };
+    for note in context::before(tree, attempt) {
+        proposal.first.extend(note.first.then(|| note.help.clone()));
+        proposal.notes.push((note.what, note.help));
+    }
+    // What the build cannot do without is said last, too.
+    let text = tree.text(dockerfile).unwrap_or_default();
+    let needed = |key: &str| match key {
+        "build.ssh" => text.contains("type=ssh"),
+        key => key == "build.additional_contexts",
+    };
+    let help = service.untaken.iter().filter(|one| needed(&one.key)).map(|one| one.help.to_owned());
+    proposal.first.extend(help);
+}
+
+/// The secrets that a build reads, from where compose has them.
+fn secrets(
+    plan: &Plan<'_>,
+    build: &Build,
+    place: &Place,
+    proposal: &mut Proposal,
+) -> BTreeMap<String, BuildSecret> {
+    let mut secrets = BTreeMap::new();
+    for (id, name) in &build.secrets {
+        match plan.compose.secrets.get(name).map(|shared| &shared.source) {
+            Some(Source::File(path)) => drop(secrets.insert(id.clone(), BuildSecret::File(path.into()))),
+            Some(Source::Variable(name)) => drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone()))),
+            _ => {
+                let told = format!("the build reads the secret `{id}`, which compose does not define ({place})");
+                proposal.notes.push((told, "name it in `secrets` of the image in deploy.toml".to_owned()));
+            }
+        }
+    }
+    secrets
 }
 
 /// The build arguments that hold no secret.

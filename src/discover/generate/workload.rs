@@ -20,6 +20,7 @@ use k8s_openapi::api::apps::v1::StatefulSetSpec;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::batch::v1::JobSpec;
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::Container;
 use k8s_openapi::api::core::v1::HostAlias;
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use k8s_openapi::api::core::v1::PersistentVolumeClaimSpec;
@@ -53,27 +54,43 @@ pub(super) fn kind(unit: &Unit<'_>, claims: &[String], shared: &BTreeSet<String>
     }
 }
 
-/// The objects of a unit; `main`: whether people open it.
+/// The objects of the units of one pod, the first of which has given it its network; `main`: whether people open it.
 pub(super) fn objects(
     plan: &Plan<'_>,
-    unit: &Unit<'_>,
+    pod: &[&Unit<'_>],
     names: &Names,
     main: bool,
     values: &mut Values<'_>,
     written: &[(String, Vec<Written>)],
     notes: &mut Vec<(String, String)>,
 ) -> Vec<Written> {
-    let storage = storage(plan, unit, names, values);
-    notes.extend(storage.notes.iter().cloned());
+    let Some((unit, beside)) = pod.split_first() else { return Vec::new() };
     let mut objects = Vec::new();
-    if !storage.files.is_empty() {
-        let map = ConfigMap {
-            metadata: meta(&format!("{}-files", unit.name)),
-            data: Some(storage.files.clone()),
-            ..ConfigMap::default()
-        };
-        objects.push(Written::new("The files that compose mounts.", &map));
+    let mut stores: Vec<Storage> = Vec::new();
+    for unit in pod {
+        let mut storage = storage(plan, unit, names, values);
+        notes.extend(storage.notes.iter().cloned());
+        if !storage.files.is_empty() {
+            let map = ConfigMap {
+                metadata: meta(&format!("{}-files", unit.name)),
+                data: Some(storage.files.clone()),
+                ..ConfigMap::default()
+            };
+            objects.push(Written::new("The files that compose mounts.", &map));
+        }
+        if !stores.is_empty() {
+            storage.rename(&unit.name);
+        }
+        stores.push(storage);
     }
+    let more: Vec<Container> = beside
+        .iter()
+        .zip(&stores[1..])
+        .map(|(unit, storage)| container(unit, names, storage, values, notes))
+        .collect();
+    let mut stores = stores.into_iter();
+    let mut storage = stores.next().unwrap_or_default();
+    stores.for_each(|other| storage.join(other));
     let kind = kind(unit, &storage.claims, &plan.shared);
     if kind != "StatefulSet" {
         let known = |name: &str| {
@@ -86,7 +103,7 @@ pub(super) fn objects(
             storage.claims.iter().filter(|name| !known(name)).map(|name| Written::new(DATA, &claim(name))),
         );
     }
-    let template = template(unit, names, &storage, kind, values, notes);
+    let template = template(unit, more, names, &storage, kind, values, notes);
     let metadata = ObjectMeta {
         annotations: annotations(plan, unit, kind),
         labels: Some(labels(unit)),
@@ -204,6 +221,7 @@ fn claim(name: &str) -> PersistentVolumeClaim {
 
 fn template(
     unit: &Unit<'_>,
+    more: Vec<Container>,
     names: &Names,
     storage: &Storage,
     kind: &str,
@@ -221,7 +239,7 @@ fn template(
             security_context: pod_security(unit, storage, notes),
             host_aliases: host_aliases(unit, notes),
             termination_grace_period_seconds: unit.service.grace.and_then(|grace| i64::try_from(grace).ok()),
-            containers: vec![container(unit, names, storage, values, notes)],
+            containers: std::iter::once(container(unit, names, storage, values, notes)).chain(more).collect(),
             volumes: (!volumes.is_empty()).then_some(volumes),
             ..PodSpec::default()
         }),

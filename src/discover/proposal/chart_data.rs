@@ -13,6 +13,8 @@ use crate::project::clear::Clear;
 use crate::project::clear::look;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Gives every empty key of a Secret that pods read a variable, or tells it where no path of the values can be found.
@@ -23,11 +25,13 @@ pub(super) fn chart_secrets(survey: &Survey, way: &Way, objects: &[Object], prop
             if !value.is_empty() && look(&key, &value) != Some(Clear::Placeholder) {
                 continue;
             }
-            let Some(path) = path_of(survey, way, &template, &key) else {
+            let path = path_of(survey, way, &template, &key);
+            let Some(path) = path.or_else(|| same_key(survey, way, &key)) else {
                 let told =
                     format!("the chart's Secret/{} has no value for `{key}` ({template})", object.name());
                 let help =
                     "give it one in a values file that git does not have, and name that under `values`";
+                proposal.first.push(help.to_owned());
                 proposal.notes.push((told, help.to_owned()));
                 continue;
             };
@@ -148,6 +152,32 @@ fn path_of(survey: &Survey, way: &Way, template: &str, key: &str) -> Option<Stri
         Some(inner) if !global => format!("{inner}.{path}"),
         _ => path,
     })
+}
+
+/// The one path of the values that ends in `key` and has no value: for templates that write a whole mapping.
+fn same_key(survey: &Survey, way: &Way, key: &str) -> Option<String> {
+    let files = way.sources.iter().flat_map(|source| match source {
+        Source::Chart { chart, values, .. } => {
+            std::iter::once(join(chart, "values.yaml")).chain(values.iter().cloned()).collect::<Vec<_>>()
+        }
+        _ => Vec::new(),
+    });
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    for file in files {
+        for document in documents(survey.tree.text(&file).unwrap_or_default(), Path::new(&file)).0 {
+            let open = |pointer: &&String| {
+                let value = document.value.pointer(pointer).and_then(Value::as_str);
+                pointer.rsplit('/').next() == Some(key)
+                    && value.is_some_and(|value| {
+                        value.is_empty() || look(key, value) == Some(Clear::Placeholder)
+                    })
+            };
+            let paths = document.places.keys().filter(open);
+            found.extend(paths.map(|pointer| pointer.trim_start_matches('/').replace('/', ".")));
+        }
+    }
+    let path = found.pop_first()?;
+    found.is_empty().then_some(path)
 }
 
 /// Where a path stands in the chart's own values.

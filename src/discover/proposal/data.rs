@@ -79,6 +79,13 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
         proposal.first.push(help.clone());
         proposal.notes.push((told, help));
     }
+    for config in proposal.configs.iter().filter(|config| !config.blank && !config.open.is_empty()) {
+        let keys = config.open.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let told = format!("the ConfigMap `{}`: {}; nothing says the value of {keys}", config.name, config.why);
+        let help = format!("write it into [config.{}] in deploy.toml, before `todo up`", config.name);
+        proposal.first.push(help.clone());
+        proposal.notes.push((told, help));
+    }
 }
 
 fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Option<&Made>) -> Config {
@@ -88,11 +95,12 @@ fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Opt
             return Config { name, file: Some(file.clone()), why, ..Config::default() };
         }
         let text = |path: &String| survey.tree.text(path).map(str::to_owned);
+        let open = made.keys.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
         let mut values: BTreeMap<String, String> =
             made.keys.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
         let blank = made.files.values().any(|path| text(path).is_none_or(|text| text.len() > 20_000));
         values.extend(made.files.iter().map(|(key, path)| (key.clone(), text(path).unwrap_or_default())));
-        return Config { name, values, blank, why, ..Config::default() };
+        return Config { name, values, open, blank, why, ..Config::default() };
     }
     let env = survey.env_files.first().filter(|_| one.variables);
     let more = env.into_iter().filter(|_| one.whole).flat_map(|env| &env.keys);
@@ -100,9 +108,10 @@ fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Opt
     one.keys.extend(one.optional);
     let example = env.and_then(|env| env.example.as_deref()).and_then(|path| survey.tree.text(path));
     let known = keys::harmless(example.unwrap_or_default());
+    let open = one.keys.iter().filter(|key| !known.contains_key(*key)).cloned().collect();
     let value = |key: String| (key.clone(), known.get(&key).cloned().unwrap_or_default());
     let values: BTreeMap<String, String> = one.keys.into_iter().map(value).collect();
-    Config { name, blank: values.is_empty(), values, why, ..Config::default() }
+    Config { name, blank: values.is_empty(), values, open, why, ..Config::default() }
 }
 
 fn secret(
@@ -211,8 +220,14 @@ fn note(survey: &Survey, secret: &Secret) -> Option<(String, String)> {
     }
     let example =
         survey.env_files.iter().find(|env| env.path == *file).and_then(|env| env.example.as_deref());
-    let help = match example {
-        Some(example) => format!("`cp {example} {file}` and fill it in, before `todo up`"),
+    let given = keys::keys(example.and_then(|path| survey.tree.text(path)).unwrap_or_default());
+    let lacks: Vec<String> =
+        secret.keys.iter().filter(|key| !given.contains(key)).map(|key| format!("`{key}`")).collect();
+    let help = match example.filter(|_| lacks.len() < secret.keys.len()) {
+        Some(example) if lacks.is_empty() => format!("`cp {example} {file}` and fill it in, before `todo up`"),
+        Some(example) => {
+            format!("`cp {example} {file}`, add {} and fill it in, before `todo up`", lacks.join(", "))
+        }
         None if secret.from_env && secret.keys.iter().all(|key| can_be_set(key)) => format!(
             "write `{file}` with a line `KEY=value` for each, or set them in the environment, before `todo up`"
         ),

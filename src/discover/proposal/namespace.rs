@@ -42,7 +42,7 @@ pub(super) fn namespace(evidence: &Evidence, way: &Way, objects: &[Object]) -> O
     // `kubectl create namespace X` in the script that deploys, unless it is made for something else.
     let said = way.said.as_ref()?;
     let here = |(name, by): &&(String, crate::discover::evidence::Said)| {
-        by.place.file == said.place.file && by.rank < Rank::Aside && !evidence.foreign.contains(name)
+        by.entry == said.entry && by.rank < Rank::Aside && !evidence.foreign.contains(name)
     };
     let made: Vec<_> = evidence.namespaces.iter().filter(here).collect();
     let distinct: BTreeSet<&str> = made.iter().map(|(name, _)| name.as_str()).collect();

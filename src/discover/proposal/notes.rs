@@ -6,6 +6,7 @@ use super::at;
 use super::image_name;
 use crate::discover::evidence::Besides;
 use crate::discover::evidence::Rank;
+use crate::discover::evidence::Sort;
 use crate::discover::naming::Use;
 use crate::discover::naming::is_public;
 use crate::discover::tree::Tree;
@@ -77,7 +78,7 @@ fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
 }
 
 /// The submodule of `.gitmodules` that `folder` is or lies in, where it has no files.
-fn submodule(tree: &Tree, folder: &str) -> Option<String> {
+pub(in crate::discover) fn submodule(tree: &Tree, folder: &str) -> Option<String> {
     let text = tree.text(".gitmodules")?;
     let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim().strip_prefix('='));
     let path =
@@ -126,8 +127,8 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
 fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     let tells = |one: &Besides| {
         let said = &one.said;
-        let same = way.said.as_ref().is_some_and(|by| by.place.file == said.place.file);
-        (same || said.rank <= Rank::Script && !one.only_here) && said.distance <= distance("")
+        let same = way.said.as_ref().is_some_and(|by| by.entry == said.entry);
+        (same || said.rank <= Rank::Script && one.sort != Sort::Change) && said.distance <= distance("")
     };
     let all: Vec<_> = survey.evidence.besides.iter().filter(|one| tells(one)).collect();
     for one in all.iter().take(MOST) {

@@ -7,7 +7,9 @@ use super::options::options;
 use super::options::positional;
 use super::path;
 use crate::discover::evidence::Evidence;
+use crate::discover::evidence::INSTALL;
 use crate::discover::evidence::Release;
+use crate::discover::evidence::Sort;
 use crate::discover::keys::is_secret;
 use crate::discover::tree::file_name;
 use crate::discover::tree::join;
@@ -91,15 +93,14 @@ impl Reader<'_> {
             return;
         }
         evidence.foreign.extend(namespace(rest));
-        let (what, help) = if near || (repository.is_none() && !written.contains('/')) {
+        if near || (repository.is_none() && !written.contains('/')) {
             let what = format!("installs the chart `{}`, which is not in this tree", super::shown(written));
-            (what, "put it there, or correct the path".to_owned())
-        } else {
-            let at = namespace(rest).map_or_else(String::new, |name| format!(" into `{name}`"));
-            let what = format!("installs the chart `{written}`{at}, which is not in this tree");
-            (what, "`todo up` does not: install it once, before `todo up`".to_owned())
-        };
-        self.besides(&what, &help, evidence);
+            self.besides(&what, "put it there, or correct the path", Sort::Lack, evidence);
+            return;
+        }
+        let at = namespace(rest).map_or_else(String::new, |name| format!(" into `{name}`"));
+        let what = format!("installs the chart `{written}`{at}, which is not in this tree");
+        self.besides(&what, INSTALL, Sort::Install, evidence);
     }
 
     /// The variable that a script gives to the path `key` of a chart's values: `--set key="$NAME"`.

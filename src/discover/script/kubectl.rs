@@ -9,13 +9,12 @@ use super::options::positional;
 use super::path;
 use crate::discover::evidence::Applied;
 use crate::discover::evidence::Evidence;
+use crate::discover::evidence::INSTALL;
 use crate::discover::evidence::Made;
+use crate::discover::evidence::Sort;
 use crate::discover::keys;
 use crate::discover::tree::file_name;
 use std::collections::BTreeMap;
-
-/// How what changes objects by hand is told.
-pub(super) const CHANGES: &str = "changes objects in the cluster";
 
 const FILES: [&str; 4] = ["-f", "--filename", "-k", "--kustomize"];
 
@@ -60,6 +59,7 @@ impl Reader<'_> {
                 self.besides(
                     &what,
                     "`todo up` builds into the node and needs none for images built here",
+                    Sort::Lack,
                     evidence,
                 );
             }
@@ -74,8 +74,8 @@ impl Reader<'_> {
     fn changed(&self, words: &[&str], evidence: &mut Evidence) {
         let shown: Vec<&str> =
             words.iter().copied().take(3).filter(|word| known(word) && !word.contains('=')).collect();
-        let what = format!("{CHANGES} (`kubectl {}`)", shown.join(" "));
-        self.besides(&what, "`todo up` does not: write it into the manifests", evidence);
+        let what = format!("changes objects in the cluster (`kubectl {}`)", shown.join(" "));
+        self.besides(&what, "`todo up` does not: write it into the manifests", Sort::Change, evidence);
     }
 
     fn apply(&self, rest: &[&str], evidence: &mut Evidence) {
@@ -95,9 +95,7 @@ impl Reader<'_> {
                     self.piped(rest, evidence);
                 } else if written.contains("://") || written.starts_with("github.com/") {
                     let what = format!("applies {}", written.trim_matches('"'));
-                    let help =
-                        "`todo up` does not: apply it once, before `todo up`, or put it into this tree";
-                    self.besides(&what, help, evidence);
+                    self.besides(&what, INSTALL, Sort::Install, evidence);
                 } else {
                     self.applied(written, kustomize, recursive, namespace(rest), evidence);
                 }
@@ -129,7 +127,7 @@ impl Reader<'_> {
             }
             None => {
                 let what = format!("applies `{}`, which is not there", super::shown(written));
-                self.besides(&what, "something makes it, or the path is wrong", evidence);
+                self.besides(&what, "something makes it, or the path is wrong", Sort::Lack, evidence);
             }
         }
     }
@@ -147,7 +145,8 @@ impl Reader<'_> {
                 (Some(kind), Some(name)) => format!("applies {kind}/{name}, which is written there"),
                 _ => "applies a manifest that is written there".to_owned(),
             };
-            self.besides(&what, "write it into a file of its own, beside the other manifests", evidence);
+            let help = "write it into a file of its own, beside the other manifests";
+            self.besides(&what, help, Sort::Lack, evidence);
             return;
         }
         let Some(before) = self.before() else { return };
@@ -165,8 +164,7 @@ impl Reader<'_> {
             }
             ["curl" | "wget", ..] => {
                 let url = words.iter().find(|word| word.contains("://")).copied().unwrap_or("a download");
-                let help = "`todo up` does not: apply it once, before `todo up`, or put it into this tree";
-                self.besides(&format!("applies {url}"), help, evidence);
+                self.besides(&format!("applies {url}"), INSTALL, Sort::Install, evidence);
             }
             ["envsubst" | "sed" | "cat" | "yq", ref more @ ..] => {
                 let file = more.iter().map(|word| word.trim_start_matches('<')).rfind(|word| {
@@ -178,7 +176,7 @@ impl Reader<'_> {
                         let what =
                             format!("applies `{}` after `{}` has changed it", super::shown(file), words[0]);
                         let help = "`todo up` applies it as it stands: write the values into it";
-                        self.besides(&what, help, evidence);
+                        self.besides(&what, help, Sort::Lack, evidence);
                     }
                 }
             }

@@ -22,7 +22,7 @@ pub(super) fn by_charts(tree: &Tree, evidence: &Evidence, charts: &[Chart]) -> V
             let distinct = group.iter().all(|other| other.name != chart.name);
             distinct
                 && group.iter().any(|other| match (evidence.release(&other.folder), release) {
-                    (Some(one), Some(two)) => one.said.place.file == two.said.place.file,
+                    (Some(one), Some(two)) => one.said.entry == two.said.entry,
                     (None, None) => belong_together(&other.folder, &chart.folder),
                     _ => false,
                 })

@@ -4,6 +4,7 @@ use super::Kind;
 use super::Source;
 use super::Way;
 use super::has_pods;
+use super::is_dumped;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::compose::is_compose;
@@ -81,7 +82,7 @@ pub(super) fn by_manifests(
             None => merged.push((folder, files)),
         }
     }
-    ways.extend(merged.into_iter().map(|(folder, files)| of_manifests(tree, &folder, files)));
+    ways.extend(merged.into_iter().map(|(folder, files)| of_manifests(tree, &folder, files, false)));
     ways.retain(|way| has_pods(&way.objects) || !way.broken.is_empty());
     ways
 }
@@ -111,7 +112,7 @@ fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec
     let counts = |one: &&Applied| {
         let near = one.said.distance <= best.distance.max(distance(""));
         // A script elsewhere is for something else; what declares a deployment may be written a file a part.
-        let folder = |said: &Said| said.place.file.parent().map(Path::to_owned);
+        let folder = |said: &Said| said.entry.parent().map(Path::to_owned);
         let beside = best.rank == Rank::Declared || folder(&one.said) == folder(&best);
         one.said.rank == best.rank && near && beside && copy_of(&one.path) == copy
     };
@@ -132,7 +133,7 @@ fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec
         .filter(|file| taken.iter().any(|known| parent(&known.path) == parent(&file.path)))
         .map(|file| file.path.as_str())
         .collect();
-    let mut way = of_manifests(tree, &folder, taken);
+    let mut way = of_manifests(tree, &folder, taken, true);
     if !beside.is_empty() {
         let some: Vec<String> = beside.iter().take(3).map(|path| format!("`{path}`")).collect();
         let more = if beside.len() > 3 { format!(" and {} more", beside.len() - 3) } else { String::new() };
@@ -199,17 +200,37 @@ pub(in crate::discover) fn refers(some: &[Object], others: &[Object]) -> bool {
     services.iter().any(|name| texts.iter().any(|text| is_host(text, name)))
 }
 
-fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>) -> Way {
-    files.sort_by_key(|file| (distance(&file.path), file.path.matches('/').count(), file.path.clone()));
+/// `named`: whether something deploys these very files.
+fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool) -> Way {
+    files.sort_by_key(|file| {
+        let dumped = file.objects.iter().any(is_dumped);
+        (dumped, distance(&file.path), file.path.matches('/').count(), file.path.clone())
+    });
     let mut way = Way::new(String::new(), folder, Kind::Manifests);
     let mut known: BTreeMap<ObjectId, String> = BTreeMap::new();
     let mut kept: BTreeSet<String> = BTreeSet::new();
+    let beside = if named { BTreeMap::new() } else { about_something_else(&files, folder) };
+    let mut variants: BTreeMap<String, String> = BTreeMap::new();
     for file in files {
+        let home = parent(&file.path).to_owned();
+        if let Some(word) = beside.get(&home) {
+            let why = format!("its folder is for `{word}`, and nothing says that it is deployed");
+            way.left_out.push((format!("`{}`", file.path), why));
+            continue;
+        }
+        if let Some(why) = variants.get(&home) {
+            way.left_out.push((format!("`{}`", file.path), why.clone()));
+            continue;
+        }
         if let Some((id, first)) =
             file.objects.iter().find_map(|object| Some((object.id(), known.get(&object.id())?)))
         {
-            way.left_out
-                .push((format!("`{}`", file.path), format!("it defines {id} again, as `{first}` does")));
+            // A folder that defines again what another one has is another version of it, with all that is in it.
+            if parent(first) != home && !kept.iter().any(|path| parent(path) == home) {
+                variants.insert(home, format!("its folder defines {id} again, as `{first}` does"));
+            }
+            let why = format!("it defines {id} again, as `{first}` does");
+            way.left_out.push((format!("`{}`", file.path), why));
             continue;
         }
         known.extend(file.objects.iter().map(|object| (object.id(), file.path.clone())));
@@ -240,6 +261,38 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>) -> Way {
     };
     way.uses = naming::uses(&way.objects);
     way
+}
+
+/// The folders below that of the application which are for watching or trying it, by the word that says so.
+fn about_something_else(files: &[Written], folder: &str) -> BTreeMap<String, String> {
+    const WORDS: [&str; 14] = [
+        "monitoring",
+        "observability",
+        "logging",
+        "alerting",
+        "tracing",
+        "jaeger",
+        "prometheus",
+        "grafana",
+        "loadtest",
+        "benchmark",
+        "policy",
+        "policies",
+        "velero",
+        "chaos",
+    ];
+    let word = |home: &str| {
+        let below = home.strip_prefix(folder)?;
+        let mut words = below.split(['/', '-', '_', '.']);
+        words.find(|word| WORDS.contains(word)).map(str::to_owned)
+    };
+    let found: BTreeMap<String, String> = files
+        .iter()
+        .map(|file| parent(&file.path))
+        .filter_map(|home| Some((home.to_owned(), word(home)?)))
+        .collect();
+    let rest = files.iter().filter(|file| !found.contains_key(parent(&file.path)));
+    if rest.into_iter().any(|file| has_pods(&file.objects)) { found } else { BTreeMap::new() }
 }
 
 /// `secret.example.yaml`, `values.template.yaml`: to be copied, not to be applied.

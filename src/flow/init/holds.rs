@@ -2,12 +2,10 @@
 
 use super::note;
 use crate::cli::Init;
-use crate::discover::dockerfile::is_aside;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
 use crate::discover::proposal::propose;
 use crate::discover::toml;
-use crate::discover::tree;
 use crate::discover::way::Kind as WayKind;
 use crate::discover::way::Way;
 use crate::event::Finding;
@@ -33,7 +31,7 @@ pub(super) async fn holds<'s>(
 ) -> Result<(&'s Way, Option<Vec<Object>>, Vec<String>)> {
     let next = survey.ways.iter().filter(|way| {
         let other = way.path != first.path && way.kind < WayKind::Compose && way.broken.is_empty();
-        other && flags.from.is_none() && !is_aside(&tree::join(&way.path, "x"))
+        other && flags.from.is_none() && !way.is_aside()
     });
     let (mut failed, mut paths) = (None, Vec::new());
     for way in std::iter::once(first).chain(next) {
@@ -86,7 +84,10 @@ async fn rendered(
         }
     }
     match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
-        Ok(written) => Ok(Ok(Some(written.objects))),
+        Ok(written) => {
+            tell(run, written.warnings);
+            Ok(Ok(Some(written.objects)))
+        }
         Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
         Err(fault) => Ok(Err(fault.findings)),
     }

@@ -18,8 +18,7 @@ pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build
         untaken.push(Untaken { key: "build.context".to_owned(), place, help });
         return None;
     }
-    let told: [(&str, &'static str); 6] = [
-        ("secrets", "name them in `secrets` of the image in deploy.toml"),
+    let told: [(&str, &'static str); 5] = [
         ("additional_contexts", "copy what the Dockerfile takes from there into the context"),
         (
             "ssh",
@@ -46,7 +45,13 @@ pub(super) fn build(node: &Rc<Node>, untaken: &mut Vec<Untaken>) -> Option<Build
         };
         Some((entry.key.clone(), value?))
     });
+    let secrets = node.get("secrets").map(short::as_list);
+    let secrets = secrets.iter().flat_map(|list| list.items()).filter_map(|item| {
+        let source = item.text().or_else(|| text(item, "source"))?;
+        Some((text(item, "target").unwrap_or_else(|| source.clone()), source))
+    });
     Some(Build {
+        secrets: secrets.collect(),
         dockerfile: join(&context, dockerfile.as_deref().unwrap_or("Dockerfile")),
         inline: text(&node, "dockerfile_inline"),
         target: text(&node, "target").filter(|target| !target.is_empty()),

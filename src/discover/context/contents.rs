@@ -1,0 +1,216 @@
+//! What a context does not give to a Dockerfile that copies it: what is not there, what `.dockerignore` leaves out, and
+//! files whose contents Git LFS keeps elsewhere.
+
+use super::Note;
+use super::artifact::made_by;
+use crate::discover::tree::Tree;
+use crate::discover::tree::join;
+use crate::discover::tree::shown;
+use crate::image::dockerfile::Ask;
+use crate::image::dockerfile::Copy;
+use crate::image::dockerfile::Dockerfile;
+use crate::image::ignore::Ignore;
+use std::collections::BTreeMap;
+
+/// A file that a Dockerfile copies and its context does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// The line of the `COPY`.
+    pub line: usize,
+    /// The path.
+    pub source: String,
+    /// The command that makes it, where that is plain.
+    pub command: Option<String>,
+}
+
+/// A way to build a Dockerfile.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// The Dockerfile.
+    pub dockerfile: &'a str,
+    /// The context.
+    pub context: &'a str,
+    /// The stage.
+    pub target: Option<&'a str>,
+    /// The arguments.
+    pub args: &'a BTreeMap<String, String>,
+}
+
+/// What a Dockerfile copies and its context does not have. A pattern that fits nothing is no mistake to BuildKit.
+#[must_use]
+pub fn lacking(tree: &Tree, attempt: Attempt<'_>) -> Vec<Lack> {
+    let mut lacks: Vec<Lack> = Vec::new();
+    for copy in copies(tree, attempt) {
+        for source in copy.sources.iter().flatten() {
+            let made = made_by(tree, attempt.context, source);
+            let pattern = source.contains(['*', '?', '[']);
+            if source == "." || pattern && made.is_none() || tree.matches(&join(attempt.context, source)) {
+                continue;
+            }
+            lacks.push(Lack { line: copy.line, source: source.clone(), command: made });
+        }
+    }
+    lacks
+}
+
+/// Everything that is to be done before the build can work.
+#[must_use]
+pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
+    let context = shown(attempt.context);
+    let missing = lacking(tree, attempt).into_iter().map(|lack| {
+        let place = format!("{}:{}", attempt.dockerfile, lack.line);
+        let (what, help) = match &lack.command {
+            Some(command) => (
+                format!("{place} copies `{}`, which a build outside of Docker makes", lack.source),
+                format!("`{command}`, before each `todo up`"),
+            ),
+            None => (
+                format!("{place} copies `{}`, which is not in the context `{context}`", lack.source),
+                format!("put `{}` there, or correct the path: it starts at `{context}`", lack.source),
+            ),
+        };
+        Note { what, help, first: true }
+    });
+    missing.chain(ignored(tree, attempt)).chain(pointers(tree, attempt)).collect()
+}
+
+/// What is copied by name, is there, and is left out of the context all the same.
+fn ignored(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
+    let own = format!("{}.dockerignore", attempt.dockerfile);
+    let shared = join(attempt.context, ".dockerignore");
+    // BuildKit reads only one of them (`frontend/dockerui: config.go`).
+    let Some(file) = [own, shared].into_iter().find(|file| tree.text(file).is_some()) else {
+        return Vec::new();
+    };
+    let Ok(ignore) = Ignore::parse(tree.text(&file).unwrap_or_default().as_bytes()) else { return Vec::new() };
+    let mut notes = Vec::new();
+    for copy in copies(tree, attempt) {
+        let named = |source: &&String| *source != "." && !source.contains(['*', '?', '[']);
+        for source in copy.sources.iter().flatten().filter(named) {
+            let path = join(attempt.context, source);
+            let there = tree.files.contains(&path) || tree.has_folder(&path);
+            let Some(rule) = ignore.ignored_by(source).filter(|_| there) else { continue };
+            if !tree.files.contains(&path) && ignore.may_keep_below(source) {
+                continue;
+            }
+            let (place, line) = (format!("{}:{}", attempt.dockerfile, copy.line), rule.line);
+            notes.push(Note {
+                what: format!("{place} copies `{source}`, which {file}:{line} leaves out of the context"),
+                help: format!("remove that line, or write `!{source}` at the end of `{file}`"),
+                first: true,
+            });
+        }
+    }
+    notes
+}
+
+/// Files that Git LFS has not fetched: the image would have the pointers.
+fn pointers(tree: &Tree, attempt: Attempt<'_>) -> Option<Note> {
+    let copies = copies(tree, attempt);
+    let sources = copies.iter().flat_map(|copy| copy.sources.iter().flatten());
+    let folders: Vec<String> = sources.map(|source| join(attempt.context, source)).collect();
+    let copied = |path: &&String| {
+        folders.iter().any(|folder| folder.is_empty() || path == &folder || path.starts_with(&format!("{folder}/")))
+    };
+    let found: Vec<&String> = tree.pointers.iter().filter(copied).collect();
+    let more = if found.len() > 1 { format!(" and {} more files", found.len() - 1) } else { String::new() };
+    let what = format!(
+        "`{}`{more}, which `{}` copies, are pointers of Git LFS, not the files themselves",
+        found.first()?,
+        attempt.dockerfile
+    );
+    Some(Note { what, help: "`git lfs pull`, before `todo up`".to_owned(), first: true })
+}
+
+fn copies(tree: &Tree, attempt: Attempt<'_>) -> Vec<Copy> {
+    let text = tree.text(attempt.dockerfile).unwrap_or_default();
+    let ask = Ask { target: attempt.target, args: attempt.args, platform: "linux/amd64" };
+    let read = Dockerfile::parse(attempt.dockerfile.into(), text.as_bytes().to_vec(), ask);
+    read.map(|read| read.copies).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Attempt;
+    use super::before;
+    use super::lacking;
+    use crate::discover::tree::Tree;
+    use std::collections::BTreeMap;
+
+    const ARGS: &BTreeMap<String, String> = &BTreeMap::new();
+
+    fn api() -> Attempt<'static> {
+        Attempt { dockerfile: "api/Dockerfile", context: "api", target: None, args: ARGS }
+    }
+
+    #[test]
+    fn what_is_built_outside_of_docker_is_known_by_its_tool() {
+        for (files, source, command) in [
+            (vec!["pom.xml", "mvnw", "api/pom.xml"], "target/api.jar", Some("./mvnw -DskipTests package")),
+            (vec!["pom.xml", "mvnw"], "target/*.jar", Some("./mvnw -DskipTests package")),
+            (vec!["api/build.gradle", "gradlew"], "build/libs/a.jar", Some("./gradlew build")),
+            (vec!["api/package.json", "api/yarn.lock"], "dist", Some("cd api && yarn run build")),
+            (vec!["api/web/package.json"], "web/build", Some("cd api/web && npm run build")),
+            (vec!["api/x.csproj"], "bin/Release/net8.0/publish", Some("cd api && dotnet publish -c Release")),
+            (
+                vec!["api/go.mod", "api/main.go"],
+                "server",
+                Some("cd api && CGO_ENABLED=0 go build -o server ."),
+            ),
+            (vec![], "dist", None),
+        ] {
+            let text = format!("FROM a\nCOPY {source} .\n");
+            let mut all: Vec<(&str, &str)> = files.into_iter().map(|file| (file, "")).collect();
+            all.push(("api/Dockerfile", &text));
+            let lacks = lacking(&Tree::of("x", &all), api());
+            assert_eq!(lacks[0].command.as_deref(), command, "{source}");
+        }
+        let tree = Tree::of("x", &[("api/Dockerfile", "FROM a\nCOPY yarn.lock* *.txt ./\n")]);
+        assert!(lacking(&tree, api()).is_empty());
+    }
+
+    #[test]
+    fn what_is_copied_by_name_and_left_out_of_the_context_is_told() {
+        for (ignore, told) in [
+            ("dist\n", &["dist"][..]),
+            ("*.json\n!package.json\n", &["config.json"]),
+            ("**\n!package.json\n!config.json\n!dist\n", &[]),
+            ("**\n!dist/a.js\n!*.json\n", &[]),
+            ("node_modules\n", &[]),
+        ] {
+            let text = "FROM a\nCOPY package.json config.json ./\nCOPY dist dist\nCOPY . .\n";
+            let files = [
+                ("api/Dockerfile", text),
+                ("api/.dockerignore", ignore),
+                ("api/package.json", ""),
+                ("api/config.json", ""),
+                ("api/dist/a.js", ""),
+            ];
+            let notes = before(&Tree::of("x", &files), api());
+            let names: Vec<bool> = told
+                .iter()
+                .map(|name| notes.iter().any(|note| note.first && note.what.contains(&format!("`{name}`"))))
+                .collect();
+            assert_eq!((notes.len(), names), (told.len(), vec![true; told.len()]), "{ignore}: {notes:?}");
+        }
+        let own = [
+            ("api/Dockerfile", "FROM a\nCOPY a.txt .\n"),
+            ("api/Dockerfile.dockerignore", "b.txt"),
+            ("api/.dockerignore", "a.txt"),
+            ("api/a.txt", ""),
+        ];
+        assert!(before(&Tree::of("x", &own), api()).is_empty(), "the Dockerfile's own file counts alone");
+    }
+
+    #[test]
+    fn pointers_of_git_lfs_are_told_where_they_are_copied() {
+        for (copied, count) in [("model.bin", 1), ("data", 1), (".", 1), ("main.py", 0)] {
+            let text = format!("FROM a\nCOPY {copied} /x\n");
+            let files = [("api/Dockerfile", text.as_str()), ("api/model.bin", ""), ("api/data/a", ""), ("api/main.py", "")];
+            let mut tree = Tree::of("x", &files);
+            tree.pointers = ["api/model.bin".to_owned(), "api/data/a".to_owned()].into();
+            let notes = before(&tree, api());
+            assert_eq!(notes.iter().filter(|note| note.help.contains("git lfs pull")).count(), count, "{copied}");
+        }
+    }
+}
