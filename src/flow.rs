@@ -23,6 +23,7 @@ pub mod hosts;
 mod ingress;
 pub mod init;
 pub mod logs;
+mod missing;
 pub mod open;
 mod owner;
 pub mod plan;

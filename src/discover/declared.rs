@@ -10,8 +10,8 @@ use super::evidence::INSTALL;
 use super::evidence::Said;
 use super::evidence::Sort;
 use super::keys::is_secret;
-use super::keys::is_secret_value;
 use super::script::rank_of;
+use super::secrecy::looks_secret;
 use super::tree::Tree;
 use super::tree::file_name;
 use super::tree::join;
@@ -82,7 +82,7 @@ impl Declared<'_> {
     ) {
         let plain = |(key, value): (&String, &Value)| {
             let value = value.as_str()?;
-            let open = !value.contains(['$', '{']) && !is_secret(key) && !is_secret_value(value);
+            let open = !value.contains(['$', '{']) && !is_secret(key) && !looks_secret(key, value);
             open.then(|| (key.clone(), value.to_owned()))
         };
         evidence.builds.push(Build {
@@ -161,7 +161,7 @@ impl Declared<'_> {
                 Value::Bool(_) | Value::Number(_) => value.to_string(),
                 _ => continue,
             };
-            if text.contains(['{', '$']) || is_secret(key) || is_secret_value(&text) {
+            if text.contains(['{', '$']) || is_secret(key) || looks_secret(key, &text) {
                 release.secret.insert(key.clone(), None);
             } else {
                 release.set.insert(key.clone(), text);

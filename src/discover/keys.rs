@@ -217,17 +217,6 @@ pub(super) fn words(key: &str) -> Vec<String> {
     words
 }
 
-/// Whether a value gives itself away: a password in an address, a private key, a key of a well-known service.
-#[must_use]
-pub fn is_secret_value(value: &str) -> bool {
-    use crate::project::clear::Clear;
-    let user = value.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next()?.rsplit_once('@'));
-    let password =
-        user.and_then(|(user, _)| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty());
-    let lower = value.to_ascii_lowercase();
-    password || lower.contains("password=") || crate::project::clear::look("", value) == Some(Clear::Secret)
-}
-
 /// Whether any random value would do, because nobody outside of the application knows it.
 #[must_use]
 pub fn is_ours(key: &str) -> bool {

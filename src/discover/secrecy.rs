@@ -1,39 +1,14 @@
 //! Whether a value is a secret by its form, whatever its key is called (`keys` judges the key). Never because it equals another.
 
 use super::keys::words;
+use crate::project::clear;
+use crate::project::clear::Clear;
+use crate::project::clear::look;
 
 /// Whether a value is a secret by its form, under whatever key.
 #[must_use]
 pub fn looks_secret(key: &str, value: &str) -> bool {
-    const TOKENS: [&str; 20] = [
-        "ghp_",
-        "github_pat_",
-        "gho_",
-        "glpat-",
-        "xoxa-",
-        "xoxb-",
-        "xoxp-",
-        "sk_live_",
-        "sk_test_",
-        "rk_live_",
-        "sk-",
-        "AKIA",
-        "ASIA",
-        "AIza",
-        "hf_",
-        "gsk_",
-        "npm_",
-        "dckr_pat_",
-        "SG.",
-        "-----BEGIN",
-    ];
-    if password(value).is_some() {
-        return true;
-    }
-    if TOKENS.iter().any(|start| value.starts_with(start)) && value.len() >= 20 {
-        return true;
-    }
-    if value.starts_with("eyJ") && value.matches('.').count() == 2 {
+    if password(value).is_some() || look("", value) == Some(Clear::Secret) {
         return true;
     }
     let weak = words(key).iter().any(|word| matches!(word.as_str(), "key" | "auth" | "access" | "client"));
@@ -53,15 +28,12 @@ fn entropy(value: &str) -> f64 {
 /// Whether a value only says that one has to be put there.
 #[must_use]
 pub fn is_placeholder(value: &str) -> bool {
-    const BEGINS: [&str; 9] =
-        ["changeme", "change-me", "change_me", "your-", "your_", "replace", "todo", "dummy", "example"];
+    const BEGINS: [&str; 4] = ["replace", "todo", "dummy", "example"];
     let small = value.trim().to_ascii_lowercase();
     small.is_empty()
+        || clear::is_placeholder(value.as_bytes())
         || BEGINS.iter().any(|start| small.starts_with(start))
         || small.starts_with('<') && small.ends_with('>')
-        || small.chars().all(|c| c == 'x')
-        || small.ends_with("-here")
-        || small.ends_with("_here")
         || small.starts_with("{{")
 }
 
@@ -119,9 +91,9 @@ mod tests {
             ("A", "postgres://u:p@db/x"),
             ("A", "jdbc:mysql://db/x?user=u&password=p"),
             ("A", "Server=db;User=u;Password=p"),
-            ("A", "ghp_0123456789abcdefghij"),
+            ("A", "ghp_0123456789abcdefghij0123456789abcdef"),
             ("AUTH", "Zm9vYmFyQmF6UXV4MTIzNDU2"),
-            ("A", "eyJhbGciOi.eyJzdWIiOi.c2ln"),
+            ("A", "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0dXJlLW9mLWEtdG9rZW4"),
         ] {
             assert!(looks_secret(key, value), "{value}");
         }

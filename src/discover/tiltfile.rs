@@ -129,7 +129,7 @@ impl Reader<'_> {
             Some(Value::Map(pairs)) => pairs
                 .iter()
                 .filter_map(|(key, value)| Some((key.clone(), value.text()?)))
-                .filter(|(key, value)| !super::keys::is_secret(key) && !super::keys::is_secret_value(value))
+                .filter(|(key, value)| !super::keys::is_secret(key) && !super::secrecy::looks_secret(key, value))
                 .collect(),
             _ => BTreeMap::new(),
         };
@@ -188,7 +188,7 @@ impl Reader<'_> {
         let (mut set, mut secret) = (BTreeMap::new(), BTreeMap::new());
         for pair in texts("set") {
             let Some((key, value)) = pair.split_once('=') else { continue };
-            if super::keys::is_secret(key) || super::keys::is_secret_value(value) {
+            if super::keys::is_secret(key) || super::secrecy::looks_secret(key, value) {
                 secret.insert(key.to_owned(), None);
             } else {
                 set.insert(key.to_owned(), value.to_owned());

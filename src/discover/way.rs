@@ -94,6 +94,8 @@ pub struct Way {
     pub uses: Vec<Use>,
     /// What keeps it from being understood.
     pub broken: Vec<Finding>,
+    /// Whether it is only copies of objects in a cluster, as `kubectl get -o yaml` prints them.
+    pub dumped: bool,
     /// Files that were left out, and why.
     pub left_out: Vec<(String, String)>,
     /// What deploys it.
@@ -143,8 +145,6 @@ pub fn all(
     // What decides between ways; what is equal in all of it is preferred by habit alone.
     let decided = |way: &Way| {
         let written = way.kind < Kind::Compose;
-        // A dump of what runs in a cluster is no source of it.
-        let dumped = !way.objects.is_empty() && way.objects.iter().all(is_dumped);
         let lacks = match way.kind {
             Kind::Charts => !has.helm,
             Kind::Kustomize => !has.kustomize,
@@ -154,7 +154,7 @@ pub fn all(
             way.is_aside(),
             !written,
             !way.broken.is_empty(),
-            dumped,
+            way.dumped,
             lacks && has.helm != has.kustomize,
             way.said.as_ref().map_or(Rank::Aside, |said| standing(said, &way.path)),
             Reverse(lateness(&way.path)),
@@ -242,6 +242,7 @@ impl Way {
             objects: Vec::new(),
             uses: Vec::new(),
             broken: Vec::new(),
+            dumped: false,
             left_out: Vec::new(),
             said: None,
             spaces: Vec::new(),
@@ -281,11 +282,6 @@ fn by_kustomize(tree: &Tree, evidence: &Evidence, all: &[Kustomization], charts:
     })
     .filter(|way| !way.broken.is_empty() || has_pods(&way.objects))
     .collect()
-}
-
-/// Whether an object is a copy of one in a cluster, which has given it an identity.
-fn is_dumped(object: &Object) -> bool {
-    object.value["metadata"]["uid"].is_string()
 }
 
 fn has_pods(objects: &[Object]) -> bool {

@@ -15,6 +15,7 @@ use crate::flow::Answer;
 use crate::flow::connected::Connected;
 use crate::flow::gather::gather;
 use crate::flow::hooks;
+use crate::flow::missing::missing;
 use crate::flow::owner;
 use crate::flow::preview::Preview;
 use crate::flow::preview::preview;
@@ -35,6 +36,9 @@ use std::sync::Arc;
 pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<Answer> {
     let gathered = gather(run, project).await?;
     let objects = gathered.plan.objects;
+    for finding in missing(run, project, &objects).await {
+        run.sink.warn(finding);
+    }
     let cluster = match reach::look_patiently(run, project).await? {
         Now::There(cluster) => *cluster,
         Now::Not(state) => return without_cluster(project, &objects, &state),

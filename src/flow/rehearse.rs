@@ -14,6 +14,8 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
 use crate::flow::Answer;
+use crate::flow::gather::gather;
+use crate::flow::missing::missing;
 use crate::flow::up;
 use crate::preflight;
 use crate::project::Project;
@@ -69,7 +71,8 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
     tokio::time::resume();
     ended?;
     run.sink.warn(unknown(&project));
-    for finding in missing(run, &project).await {
+    let besides = besides(run, &project).await;
+    for finding in lacking(run, &project, besides).await {
         run.sink.warn(finding);
     }
     Ok(Answer::Nothing)
@@ -158,15 +161,24 @@ fn unknown(project: &Project) -> Finding {
     ))
 }
 
-/// What a real `up` would end with at once, as things worth knowing.
-async fn missing(run: &Run, project: &Project) -> Vec<Finding> {
+/// What the project needs that `up` does not bring. What was told of it before is not told again.
+async fn besides(run: &Run, project: &Arc<Project>) -> Vec<Finding> {
+    let quiet = Run { sink: Sink::new().0, ..run.clone() };
+    match gather(&quiet, project).await {
+        Ok(gathered) => missing(&quiet, project, &gathered.plan.objects).await,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// What a real `up` would end with at once, as things worth knowing, after what it does not bring.
+async fn lacking(run: &Run, project: &Project, besides: Vec<Finding>) -> Vec<Finding> {
     let findings = match preflight::preflight(run, project, None).await {
         Ok(checked) => checked.findings,
         Err(fault) => fault.findings,
     };
     let (errors, others): (Vec<Finding>, Vec<Finding>) =
         findings.into_iter().partition(|finding| finding.severity == Severity::Error);
-    if errors.is_empty() {
+    if errors.is_empty() && besides.is_empty() {
         return others
             .into_iter()
             .chain([note("nothing is missing here for a real `todo up`".to_owned())])
@@ -176,7 +188,7 @@ async fn missing(run: &Run, project: &Project) -> Vec<Finding> {
         let message = format!("a real `todo up` would end at once: {}", finding.message);
         Finding { severity: Severity::Warning, message, ..finding }
     };
-    errors.into_iter().map(lacks).collect()
+    besides.into_iter().chain(errors.into_iter().map(lacks)).collect()
 }
 
 #[cfg(test)]

@@ -113,12 +113,13 @@ fn pointers(tree: &Tree, attempt: Attempt<'_>) -> Option<Note> {
         folders.iter().any(|folder| folder.is_empty() || path == &folder || path.starts_with(&format!("{folder}/")))
     };
     let found: Vec<&String> = tree.pointers.iter().filter(copied).collect();
-    let more = if found.len() > 1 { format!(" and {} more files", found.len() - 1) } else { String::new() };
-    let what = format!(
-        "`{}`{more}, which `{}` copies, are pointers of Git LFS, not the files themselves",
-        found.first()?,
-        attempt.dockerfile
-    );
+    let (first, dockerfile) = (found.first()?, attempt.dockerfile);
+    let what = match found.len() {
+        1 => format!("`{first}`, which `{dockerfile}` copies, is a pointer of Git LFS, not the file itself"),
+        count => format!(
+            "`{dockerfile}` copies {count} files that are pointers of Git LFS, not the files themselves: `{first}` and others"
+        ),
+    };
     Some(Note { what, help: "`git lfs pull`, before `todo up`".to_owned(), first: true })
 }
 

@@ -61,7 +61,7 @@ impl Reader<'_> {
             .filter(|(key, value)| {
                 known(value)
                     && !crate::discover::keys::is_secret(key)
-                    && !crate::discover::keys::is_secret_value(value)
+                    && !crate::discover::secrecy::looks_secret(key, value)
             })
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .collect();

@@ -66,7 +66,7 @@ impl Reader<'_> {
         }
         let (mut set, mut secret) = (BTreeMap::new(), BTreeMap::new());
         for (key, value) in options(rest, &["--set", "--set-string"]).flat_map(pairs) {
-            if known(&value) && !is_secret(&key) && !crate::discover::keys::is_secret_value(&value) {
+            if known(&value) && !is_secret(&key) && !crate::discover::secrecy::looks_secret(&key, &value) {
                 set.insert(key, value);
             } else if !key.to_lowercase().contains("image") {
                 let variable = self.variable_of(&key);

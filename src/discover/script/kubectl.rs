@@ -13,6 +13,7 @@ use crate::discover::evidence::INSTALL;
 use crate::discover::evidence::Made;
 use crate::discover::evidence::Sort;
 use crate::discover::keys;
+use crate::discover::secrecy::looks_secret;
 use crate::discover::tree::file_name;
 use std::collections::BTreeMap;
 
@@ -196,7 +197,7 @@ impl Reader<'_> {
         };
         for pair in options(rest, &["--from-literal"]) {
             let Some((key, value)) = pair.split_once('=') else { continue };
-            let open = !secret && known(value) && !keys::is_secret(key) && !keys::is_secret_value(value);
+            let open = !secret && known(value) && !keys::is_secret(key) && !looks_secret(key, value);
             made.keys.insert(key.to_owned(), open.then(|| value.to_owned()));
         }
         for written in options(rest, &["--from-file", "--cert", "--key"]).filter(|word| known(word)) {

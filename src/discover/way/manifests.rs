@@ -4,7 +4,6 @@ use super::Kind;
 use super::Source;
 use super::Way;
 use super::has_pods;
-use super::is_dumped;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::compose::is_compose;
@@ -38,6 +37,8 @@ struct Written {
     path: String,
     objects: Vec<Object>,
     wrong: Vec<Finding>,
+    /// Whether a cluster has printed it.
+    dumped: bool,
 }
 
 pub(super) fn by_manifests(
@@ -58,7 +59,9 @@ pub(super) fn by_manifests(
             continue;
         }
         let (objects, wrong) = parse(text, Path::new(path));
-        files.push(Written { path: path.clone(), objects, wrong });
+        // The server gives these two to every object (`k8s.io/apimachinery: meta/v1/types.go`).
+        let dumped = text.contains("resourceVersion:") && text.contains("uid:");
+        files.push(Written { path: path.clone(), objects, wrong, dumped });
     }
     let mut ways: Vec<Way> = Vec::new();
     let rest = applied(tree, evidence, files, &mut ways);
@@ -203,12 +206,12 @@ pub(in crate::discover) fn refers(some: &[Object], others: &[Object]) -> bool {
 /// `named`: whether something deploys these very files.
 fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool) -> Way {
     files.sort_by_key(|file| {
-        let dumped = file.objects.iter().any(is_dumped);
-        (dumped, distance(&file.path), file.path.matches('/').count(), file.path.clone())
+        (file.dumped, distance(&file.path), file.path.matches('/').count(), file.path.clone())
     });
     let mut way = Way::new(String::new(), folder, Kind::Manifests);
     let mut known: BTreeMap<ObjectId, String> = BTreeMap::new();
     let mut kept: BTreeSet<String> = BTreeSet::new();
+    let dumped = files.iter().all(|file| file.dumped);
     let beside = if named { BTreeMap::new() } else { about_something_else(&files, folder) };
     let mut variants: BTreeMap<String, String> = BTreeMap::new();
     for file in files {
@@ -260,6 +263,7 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
         _ => format!("the {count} manifests in {}", named.join(" and ")),
     };
     way.uses = naming::uses(&way.objects);
+    way.dumped = dumped;
     way
 }
 
