@@ -205,6 +205,13 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
             .besides
             .push((format!("`{key}` is not taken over ({})", places.join(", ")), help.to_owned()));
     }
+    for unit in units {
+        for (rule, place) in &unit.service.routes {
+            let told = format!("the proxy leads to `{}` by the rule `{rule}` ({place})", unit.service.name);
+            let help = "no manifest says that: write an Ingress, if people or other services need that path";
+            proposal.besides.push((told, help.to_owned()));
+        }
+    }
     for unit in units.iter().filter(|unit| unit.service.name != unit.name) {
         let (old, new) = (&unit.service.name, &unit.name);
         let told = format!(

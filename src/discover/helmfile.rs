@@ -51,7 +51,15 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
         }
         let values: Vec<&Value> = release["values"].as_array().into_iter().flatten().collect();
         let files: Vec<&str> = values.iter().filter_map(|one| one.as_str()).collect();
-        declared.release(&pointer, text("name"), Some(chart), &files, &sets(release), text("namespace"), evidence);
+        declared.release(
+            &pointer,
+            text("name"),
+            Some(chart),
+            &files,
+            &sets(release),
+            text("namespace"),
+            evidence,
+        );
         if values.iter().any(|one| one.is_object()) {
             let what = format!("gives values of its own to the chart `{chart}`");
             let help = "write them into a values file, and name it in `values`";
@@ -63,7 +71,10 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
 /// `set: [{name: a.b, value: 1}]` as a mapping.
 fn sets(release: &Value) -> Value {
     let pairs = release["set"].as_array().into_iter().flatten();
-    pairs.filter_map(|one| Some((one["name"].as_str()?.to_owned(), one["value"].clone()))).collect::<serde_json::Map<_, _>>().into()
+    pairs
+        .filter_map(|one| Some((one["name"].as_str()?.to_owned(), one["value"].clone())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 #[cfg(test)]
@@ -77,7 +88,12 @@ mod tests {
         let text = "releases:\n- name: shop\n  namespace: shop\n  chart: ./charts/shop\n  values: [dev.yaml, {a: 1}]\n  set:\n  - {name: replicas, value: 2}\n  - {name: db.password, value: hunter2}\n- {name: redis, chart: bitnami/redis}\n- {name: off, chart: ./charts/shop, installed: false}\n- {name: x, chart: '{{ .Values.chart }}'}\n";
         let tree = Tree::of(
             "x",
-            &[("helmfile.yaml", text), ("charts/shop/Chart.yaml", ""), ("dev.yaml", ""), ("score.yaml", "apiVersion: score.dev/v1b1\ncontainers: {}\n")],
+            &[
+                ("helmfile.yaml", text),
+                ("charts/shop/Chart.yaml", ""),
+                ("dev.yaml", ""),
+                ("score.yaml", "apiVersion: score.dev/v1b1\ncontainers: {}\n"),
+            ],
         );
         let read = read(&tree);
         let [one] = &read.releases[..] else { panic!("{:?}", read.releases) };

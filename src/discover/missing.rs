@@ -28,7 +28,8 @@ pub fn missing(tree: &Tree, project: &Project, objects: &[Object]) -> Vec<Findin
 
 /// What the scripts that deploy the project's manifests install besides.
 fn installs(evidence: &Evidence, project: &Project) -> Vec<Finding> {
-    let sources: Vec<String> = project.sources.iter().filter_map(|source| path_of(&project.root, &source.kind)).collect();
+    let sources: Vec<String> =
+        project.sources.iter().filter_map(|source| path_of(&project.root, &source.kind)).collect();
     let deployed = |path: &str| {
         sources.iter().any(|source| source == path || parent(path) == source || parent(source) == path)
     };
@@ -40,9 +41,7 @@ fn installs(evidence: &Evidence, project: &Project) -> Vec<Finding> {
         .map(|said| &said.entry)
         .collect();
     let besides = evidence.besides.iter().filter(|one| {
-        one.sort == Sort::Install
-            && scripts.contains(&one.said.entry)
-            && one.said.distance <= distance("")
+        one.sort == Sort::Install && scripts.contains(&one.said.entry) && one.said.distance <= distance("")
     });
     besides
         .map(|one| {

@@ -94,12 +94,34 @@ fn at(place: &Place) -> Place {
 #[must_use]
 pub fn looked_at(name: &str) -> u8 {
     const FIRST: [&str; 13] = [
-        "frontend", "front", "web", "ui", "client", "webapp", "site", "www", "nginx", "gateway", "storefront",
-        "portal", "website",
+        "frontend",
+        "front",
+        "web",
+        "ui",
+        "client",
+        "webapp",
+        "site",
+        "www",
+        "nginx",
+        "gateway",
+        "storefront",
+        "portal",
+        "website",
     ];
     const LAST: [&str; 13] = [
-        "db", "postgres", "redis", "mysql", "mongo", "worker", "cache", "backend", "api", "server", "query",
-        "admin", "dashboard",
+        "db",
+        "postgres",
+        "redis",
+        "mysql",
+        "mongo",
+        "worker",
+        "cache",
+        "backend",
+        "api",
+        "server",
+        "query",
+        "admin",
+        "dashboard",
     ];
     let parts: Vec<&str> = name.split(['-', '_', '.']).collect();
     match () {

@@ -354,7 +354,8 @@ fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
             return Ok((image(name), chosen.notes));
         }
         // It has an owner, whose registry may have it.
-        let told = format!("nothing says whether `{}` builds `{name}` ({place}), or a registry has it", found.path);
+        let told =
+            format!("nothing says whether `{}` builds `{name}` ({place}), or a registry has it", found.path);
         let help = format!("uncomment [image.\"{name}\"] if it is built here");
         return Err(Box::new(Later { image: image(name), told, help, first: false }));
     }

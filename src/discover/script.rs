@@ -136,12 +136,7 @@ impl<'a> Reader<'a> {
 
     fn said(&self) -> Said {
         let distance = self.text.distance.max(self.call.distance);
-        Said {
-            rank: self.text.rank,
-            distance,
-            place: self.place.clone(),
-            entry: self.entry.into(),
-        }
+        Said { rank: self.text.rank, distance, place: self.place.clone(), entry: self.entry.into() }
     }
 
     fn besides(&self, what: &str, help: &str, sort: Sort, evidence: &mut Evidence) {

@@ -41,19 +41,24 @@ fn active(declared: &Declared<'_>) -> Option<usize> {
 /// The pointer of a section: the profile's, where that has one.
 fn section(declared: &Declared<'_>, active: Option<usize>, key: &str) -> String {
     let own = active.map(|index| format!("/profiles/{index}/{key}"));
-    own.filter(|pointer| declared.document.value.pointer(pointer).is_some()).unwrap_or_else(|| format!("/{key}"))
+    own.filter(|pointer| declared.document.value.pointer(pointer).is_some())
+        .unwrap_or_else(|| format!("/{key}"))
 }
 
 /// The profiles that do not count, and the patches of the one that does.
 fn others(declared: &Declared<'_>, active: Option<usize>, evidence: &mut Evidence) {
     let named = declared.list("/profiles").filter(|(index, _)| Some(*index) != active);
-    let names: Vec<String> = named.filter_map(|(_, one)| Some(format!("`{}`", one["name"].as_str()?))).collect();
+    let names: Vec<String> =
+        named.filter_map(|(_, one)| Some(format!("`{}`", one["name"].as_str()?))).collect();
     if !names.is_empty() {
         let what = format!("has profiles that are not active on minikube: {}", names.join(", "));
-        let help = "what they change is not taken over: name their manifests in [[manifests]], if they are needed";
+        let help =
+            "what they change is not taken over: name their manifests in [[manifests]], if they are needed";
         declared.besides("/profiles", what, help, evidence);
     }
-    if let Some(index) = active.filter(|index| declared.document.value["profiles"][*index]["patches"].is_array()) {
+    if let Some(index) =
+        active.filter(|index| declared.document.value["profiles"][*index]["patches"].is_array())
+    {
         let help = "write what they change into deploy.toml";
         let pointer = format!("/profiles/{index}/patches");
         declared.besides(&pointer, "patches itself on minikube".to_owned(), help, evidence);
@@ -141,11 +146,7 @@ fn forwards(declared: &Declared<'_>, pointer: &str, evidence: &mut Evidence) {
         let is_service =
             one["resourceType"].as_str().is_some_and(|kind| kind.eq_ignore_ascii_case("service"));
         if let (Some(port), Some(name), true) = (port, one["resourceName"].as_str(), is_service) {
-            evidence.local.push((
-                Some(name.to_owned()),
-                port,
-                declared.place(&format!("{pointer}/{index}")),
-            ));
+            evidence.local.push((Some(name.to_owned()), port, declared.place(&format!("{pointer}/{index}"))));
         }
     }
 }
@@ -190,7 +191,9 @@ mod tests {
     fn a_profile_counts_that_is_active_on_minikube() {
         let text = "apiVersion: skaffold/v4beta6\nmanifests: {rawYaml: [base/a.yaml]}\nbuild: {artifacts: [{image: web}]}\nprofiles:\n- name: here\n  activation: [{kubeContext: CONTEXT}]\n  manifests: {rawYaml: [local/a.yaml]}\n- name: prod\n  manifests: {rawYaml: [prod/a.yaml]}\n";
         let files = [("base/a.yaml", ""), ("local/a.yaml", ""), ("prod/a.yaml", "")];
-        for (context, path, others) in [("minikube", "local/a.yaml", "`prod`"), ("gke", "base/a.yaml", "`here`, `prod`")] {
+        for (context, path, others) in
+            [("minikube", "local/a.yaml", "`prod`"), ("gke", "base/a.yaml", "`here`, `prod`")]
+        {
             let text = text.replace("CONTEXT", context);
             let read = read(&Tree::of("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
             assert_eq!(read.applied.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), [path]);

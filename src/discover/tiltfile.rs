@@ -9,9 +9,9 @@ use super::evidence::Applied;
 use super::evidence::Besides;
 use super::evidence::Build;
 use super::evidence::Evidence;
+use super::evidence::INSTALL;
 use super::evidence::Rank;
 use super::evidence::Release;
-use super::evidence::INSTALL;
 use super::evidence::Said;
 use super::evidence::Sort;
 use super::script::rank_of;
@@ -129,7 +129,9 @@ impl Reader<'_> {
             Some(Value::Map(pairs)) => pairs
                 .iter()
                 .filter_map(|(key, value)| Some((key.clone(), value.text()?)))
-                .filter(|(key, value)| !super::keys::is_secret(key) && !super::secrecy::looks_secret(key, value))
+                .filter(|(key, value)| {
+                    !super::keys::is_secret(key) && !super::secrecy::looks_secret(key, value)
+                })
                 .collect(),
             _ => BTreeMap::new(),
         };

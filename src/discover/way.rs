@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(halves[0].sources, [Source::Path("api/k8s".into()), Source::Path("web/k8s".into())]);
         let again = &ways(&[("k8s/dev/a.yaml", &a), ("k8s/prod/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
         assert_eq!(again.sources, [Source::Path("k8s".into()), Source::Path("k8s/dev".into())]);
-        assert_eq!(again.left_out[0].0, "`k8s/prod/a.yaml`");
+        assert_eq!(again.left_out[0].0, "`k8s/prod` (1 file)");
     }
 
     #[test]

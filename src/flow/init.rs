@@ -204,7 +204,8 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
         return Err(if count > 12 { fault.hint(more) } else { fault });
     }
     if first.is_aside() {
-        let words = "all that could be deployed here lies where tests, examples and documentation do".to_owned();
+        let words =
+            "all that could be deployed here lies where tests, examples and documentation do".to_owned();
         let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
         let ways = survey.ways.iter().filter(|way| way.is_aside()).take(5);
         return Err(ways.fold(fault, |fault, way| {

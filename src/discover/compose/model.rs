@@ -92,6 +92,8 @@ pub struct Service {
     pub links: Vec<(String, String, Place)>,
     /// The port that the labels of a reverse proxy name.
     pub labelled_port: Option<(u16, Place)>,
+    /// The rules by which a reverse proxy leads to it, which reads the labels of containers.
+    pub routes: Vec<(String, Place)>,
     /// Its memory and processors.
     pub resources: Resources,
     /// Size of `/dev/shm` in bytes.

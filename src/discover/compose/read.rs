@@ -203,6 +203,7 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
     process::deploy(node, &mut service);
     process::names(node, &mut service);
     service.labelled_port = process::labelled_port(node);
+    service.routes = process::routes(node);
     service
 }
 

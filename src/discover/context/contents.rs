@@ -82,7 +82,9 @@ fn ignored(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     let Some(file) = [own, shared].into_iter().find(|file| tree.text(file).is_some()) else {
         return Vec::new();
     };
-    let Ok(ignore) = Ignore::parse(tree.text(&file).unwrap_or_default().as_bytes()) else { return Vec::new() };
+    let Ok(ignore) = Ignore::parse(tree.text(&file).unwrap_or_default().as_bytes()) else {
+        return Vec::new();
+    };
     let mut notes = Vec::new();
     for copy in copies(tree, attempt) {
         let named = |source: &&String| *source != "." && !source.contains(['*', '?', '[']);
@@ -110,7 +112,9 @@ fn pointers(tree: &Tree, attempt: Attempt<'_>) -> Option<Note> {
     let sources = copies.iter().flat_map(|copy| copy.sources.iter().flatten());
     let folders: Vec<String> = sources.map(|source| join(attempt.context, source)).collect();
     let copied = |path: &&String| {
-        folders.iter().any(|folder| folder.is_empty() || path == &folder || path.starts_with(&format!("{folder}/")))
+        folders
+            .iter()
+            .any(|folder| folder.is_empty() || path == &folder || path.starts_with(&format!("{folder}/")))
     };
     let found: Vec<&String> = tree.pointers.iter().filter(copied).collect();
     let (first, dockerfile) = (found.first()?, attempt.dockerfile);
@@ -207,11 +211,20 @@ mod tests {
     fn pointers_of_git_lfs_are_told_where_they_are_copied() {
         for (copied, count) in [("model.bin", 1), ("data", 1), (".", 1), ("main.py", 0)] {
             let text = format!("FROM a\nCOPY {copied} /x\n");
-            let files = [("api/Dockerfile", text.as_str()), ("api/model.bin", ""), ("api/data/a", ""), ("api/main.py", "")];
+            let files = [
+                ("api/Dockerfile", text.as_str()),
+                ("api/model.bin", ""),
+                ("api/data/a", ""),
+                ("api/main.py", ""),
+            ];
             let mut tree = Tree::of("x", &files);
             tree.pointers = ["api/model.bin".to_owned(), "api/data/a".to_owned()].into();
             let notes = before(&tree, api());
-            assert_eq!(notes.iter().filter(|note| note.help.contains("git lfs pull")).count(), count, "{copied}");
+            assert_eq!(
+                notes.iter().filter(|note| note.help.contains("git lfs pull")).count(),
+                count,
+                "{copied}"
+            );
         }
     }
 }

@@ -329,7 +329,8 @@ fn secrets(
             Some(Source::File(path)) => drop(secrets.insert(id.clone(), BuildSecret::File(path.into()))),
             Some(Source::Variable(name)) => drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone()))),
             _ => {
-                let told = format!("the build reads the secret `{id}`, which compose does not define ({place})");
+                let told =
+                    format!("the build reads the secret `{id}`, which compose does not define ({place})");
                 proposal.notes.push((told, "name it in `secrets` of the image in deploy.toml".to_owned()));
             }
         }

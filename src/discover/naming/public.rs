@@ -93,7 +93,9 @@ mod tests {
         ] {
             assert!(is_public(name), "{name}");
         }
-        for name in ["shop", "acme/postgres-backup", "ghcr.io/acme/web", "web-nginx", "localhost:5000/redis-ui"] {
+        for name in
+            ["shop", "acme/postgres-backup", "ghcr.io/acme/web", "web-nginx", "localhost:5000/redis-ui"]
+        {
             assert!(!is_public(name), "{name}");
         }
     }

@@ -168,9 +168,8 @@ fn same_key(survey: &Survey, way: &Way, key: &str) -> Option<String> {
             let open = |pointer: &&String| {
                 let value = document.value.pointer(pointer).and_then(Value::as_str);
                 pointer.rsplit('/').next() == Some(key)
-                    && value.is_some_and(|value| {
-                        value.is_empty() || look(key, value) == Some(Clear::Placeholder)
-                    })
+                    && value
+                        .is_some_and(|value| value.is_empty() || look(key, value) == Some(Clear::Placeholder))
             };
             let paths = document.places.keys().filter(open);
             found.extend(paths.map(|pointer| pointer.trim_start_matches('/').replace('/', ".")));

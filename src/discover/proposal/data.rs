@@ -81,7 +81,8 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
     }
     for config in proposal.configs.iter().filter(|config| !config.blank && !config.open.is_empty()) {
         let keys = config.open.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
-        let told = format!("the ConfigMap `{}`: {}; nothing says the value of {keys}", config.name, config.why);
+        let told =
+            format!("the ConfigMap `{}`: {}; nothing says the value of {keys}", config.name, config.why);
         let help = format!("write it into [config.{}] in deploy.toml, before `todo up`", config.name);
         proposal.first.push(help.clone());
         proposal.notes.push((told, help));
@@ -95,7 +96,8 @@ fn config(survey: &Survey, name: String, why: String, mut one: Wanted, made: Opt
             return Config { name, file: Some(file.clone()), why, ..Config::default() };
         }
         let text = |path: &String| survey.tree.text(path).map(str::to_owned);
-        let open = made.keys.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
+        let open =
+            made.keys.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key.clone()).collect();
         let mut values: BTreeMap<String, String> =
             made.keys.iter().map(|(key, value)| (key.clone(), value.clone().unwrap_or_default())).collect();
         let blank = made.files.values().any(|path| text(path).is_none_or(|text| text.len() > 20_000));
@@ -224,7 +226,9 @@ fn note(survey: &Survey, secret: &Secret) -> Option<(String, String)> {
     let lacks: Vec<String> =
         secret.keys.iter().filter(|key| !given.contains(key)).map(|key| format!("`{key}`")).collect();
     let help = match example.filter(|_| lacks.len() < secret.keys.len()) {
-        Some(example) if lacks.is_empty() => format!("`cp {example} {file}` and fill it in, before `todo up`"),
+        Some(example) if lacks.is_empty() => {
+            format!("`cp {example} {file}` and fill it in, before `todo up`")
+        }
         Some(example) => {
             format!("`cp {example} {file}`, add {} and fill it in, before `todo up`", lacks.join(", "))
         }

@@ -104,7 +104,9 @@ fn unbuilt(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
             proposal.notes.push((what, "write the name of an image there".to_owned()));
         } else if !name.contains('/') {
             let what = format!("nothing here builds `{name}` ({place})");
-            proposal.notes.push((what, without_dockerfile(&survey.tree, name)));
+            let help = without_dockerfile(&survey.tree, name);
+            proposal.first.push(help.clone());
+            proposal.notes.push((what, help));
         }
     }
 }
@@ -115,8 +117,14 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
     let spring = |file: &str| has(file).filter(|path| tree.files.contains(*path));
     let command = match () {
         () if spring("gradlew").is_some() => format!("./gradlew bootBuildImage --imageName={name}"),
-        () if spring("mvnw").is_some() => format!("./mvnw spring-boot:build-image -Dspring-boot.build-image.imageName={name}"),
-        () => return "write a Dockerfile for it, then `todo init --force`; or it is a published image, and all is well".to_owned(),
+        () if spring("mvnw").is_some() => {
+            format!("./mvnw spring-boot:build-image -Dspring-boot.build-image.imageName={name}")
+        }
+        () => {
+            return format!(
+                "write a Dockerfile for `{name}`, then `todo init --force`; or put it on the node before `todo up`"
+            );
+        }
     };
     format!(
         "write a Dockerfile for it, then `todo init --force`; or perhaps `{command}` builds it, into the node's engine"

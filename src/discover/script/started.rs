@@ -70,7 +70,8 @@ mod tests {
             let said = &read.applied[0].said;
             assert_eq!((said.entry.to_str(), said.place.to_string().as_str()), (Some(entry), "api/up.sh:1"));
         }
-        let two = [("a.sh", "./c.sh"), ("b.sh", "./c.sh"), ("c.sh", "kubectl apply -f k8s"), ("k8s/a.yaml", "")];
+        let two =
+            [("a.sh", "./c.sh"), ("b.sh", "./c.sh"), ("c.sh", "kubectl apply -f k8s"), ("k8s/a.yaml", "")];
         assert_eq!(read(&Tree::of("x", &two)).applied[0].said.entry.to_str(), Some("c.sh"), "of neither");
     }
 }

@@ -213,16 +213,17 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
     let mut kept: BTreeSet<String> = BTreeSet::new();
     let dumped = files.iter().all(|file| file.dumped);
     let beside = if named { BTreeMap::new() } else { about_something_else(&files, folder) };
-    let mut variants: BTreeMap<String, String> = BTreeMap::new();
+    // The folders that are left out as a whole: why, and how many files.
+    let mut folders: BTreeMap<String, (String, usize)> = BTreeMap::new();
     for file in files {
         let home = parent(&file.path).to_owned();
         if let Some(word) = beside.get(&home) {
-            let why = format!("its folder is for `{word}`, and nothing says that it is deployed");
-            way.left_out.push((format!("`{}`", file.path), why));
+            let why = format!("that is for `{word}`, and nothing deploys it");
+            folders.entry(home).or_insert((why, 0)).1 += 1;
             continue;
         }
-        if let Some(why) = variants.get(&home) {
-            way.left_out.push((format!("`{}`", file.path), why.clone()));
+        if let Some((_, count)) = folders.get_mut(&home) {
+            *count += 1;
             continue;
         }
         if let Some((id, first)) =
@@ -230,7 +231,8 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
         {
             // A folder that defines again what another one has is another version of it, with all that is in it.
             if parent(first) != home && !kept.iter().any(|path| parent(path) == home) {
-                variants.insert(home, format!("its folder defines {id} again, as `{first}` does"));
+                folders.insert(home, (format!("it defines {id} again, as `{first}` does"), 1));
+                continue;
             }
             let why = format!("it defines {id} again, as `{first}` does");
             way.left_out.push((format!("`{}`", file.path), why));
@@ -241,6 +243,10 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
         way.broken.extend(file.wrong);
         kept.insert(file.path);
     }
+    way.left_out.extend(folders.into_iter().map(|(folder, (why, count))| {
+        let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+        (format!("`{folder}` ({files})"), why)
+    }));
     let folders: BTreeSet<&str> = kept.iter().map(|path| parent(path)).collect();
     for folder in &folders {
         let readable = |path: &&str| ends(path, &["yaml", "yml", "json"]);

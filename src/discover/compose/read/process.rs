@@ -127,6 +127,16 @@ pub(super) fn names(node: &Node, service: &mut Service) {
     }
 }
 
+/// `traefik.http.routers.X.rule`.
+pub(super) fn routes(node: &Node) -> Vec<(String, Place)> {
+    let labels = node.get("labels").map(short::as_map);
+    let rules = labels.iter().flat_map(|labels| labels.entries()).filter(|entry| {
+        let key = entry.key.to_ascii_lowercase();
+        key.starts_with("traefik.http.routers.") && key.ends_with(".rule")
+    });
+    rules.filter_map(|entry| Some((entry.node.text()?, entry.place.clone()))).collect()
+}
+
 /// `traefik.http.services.X.loadbalancer.server.port`, `VIRTUAL_PORT`.
 pub(super) fn labelled_port(node: &Node) -> Option<(u16, Place)> {
     let labels = node.get("labels").map(short::as_map);

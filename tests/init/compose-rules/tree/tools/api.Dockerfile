@@ -1,0 +1,3 @@
+FROM python:3.12
+COPY api.py .
+EXPOSE 9000
