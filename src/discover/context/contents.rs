@@ -3,6 +3,7 @@
 
 use super::Note;
 use super::artifact::made_by;
+use crate::discover::proposal::submodule;
 use crate::discover::tree::Tree;
 use crate::discover::tree::join;
 use crate::discover::tree::shown;
@@ -57,7 +58,28 @@ pub fn lacking(tree: &Tree, attempt: Attempt<'_>) -> Vec<Lack> {
 #[must_use]
 pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
     let context = shown(attempt.context);
-    let missing = lacking(tree, attempt).into_iter().map(|lack| {
+    let lacks = lacking(tree, attempt);
+    // A folder that is not there at all is told once, whatever is copied from it.
+    let folder = |lack: &Lack| {
+        let (first, _) = lack.source.split_once('/')?;
+        let gone = !tree.has_folder(&join(attempt.context, first)) && lack.command.is_none();
+        gone.then(|| first.to_owned())
+    };
+    let gone: BTreeMap<String, usize> =
+        lacks.iter().rev().filter_map(|lack| Some((folder(lack)?, lack.line))).collect();
+    let folders = gone.into_iter().map(|(first, line)| {
+        let what = format!(
+            "{}:{line} copies from the folder `{first}`, which is empty or not there",
+            attempt.dockerfile
+        );
+        let help = match submodule(tree, &join(attempt.context, &first)) {
+            Some(path) => format!("`git submodule update --init {path}`, before `todo up`"),
+            None => format!("put `{first}` there, or correct the path: it starts at `{context}`"),
+        };
+        Note { what, help, first: true }
+    });
+    let folders: Vec<Note> = folders.collect();
+    let missing = lacks.iter().filter(|lack| folder(lack).is_none()).map(|lack| {
         let place = format!("{}:{}", attempt.dockerfile, lack.line);
         let (what, help) = match &lack.command {
             Some(command) => (
@@ -71,7 +93,8 @@ pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
         };
         Note { what, help, first: true }
     });
-    missing.chain(ignored(tree, attempt)).chain(pointers(tree, attempt)).collect()
+    let missing: Vec<Note> = missing.collect();
+    [folders, missing, ignored(tree, attempt), pointers(tree, attempt).into_iter().collect()].concat()
 }
 
 /// What is copied by name, is there, and is left out of the context all the same.
@@ -172,6 +195,19 @@ mod tests {
         }
         let tree = Tree::of("x", &[("api/Dockerfile", "FROM a\nCOPY yarn.lock* *.txt ./\n")]);
         assert!(lacking(&tree, api()).is_empty());
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_told_once() {
+        for (modules, help) in
+            [("", "put `lib` there"), ("[submodule \"lib\"]\n\tpath = api/lib\n", "submodule update")]
+        {
+            let text = "FROM a\nCOPY lib/a.txt lib/b.txt ./\nCOPY lib/c ./c\n";
+            let files = [("api/Dockerfile", text), ("api/x", ""), (".gitmodules", modules)];
+            let notes = before(&Tree::of("x", &files), api());
+            assert_eq!(notes.len(), 1, "{notes:?}");
+            assert!(notes[0].first && notes[0].help.contains(help), "{notes:?}");
+        }
     }
 
     #[test]
