@@ -14,9 +14,9 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
 use crate::flow::Answer;
-use crate::flow::gather::gather;
 use crate::flow::missing::missing;
 use crate::flow::up;
+use crate::manifest;
 use crate::preflight;
 use crate::project::Project;
 use crate::project::Runtime;
@@ -164,8 +164,8 @@ fn unknown(project: &Project) -> Finding {
 /// What the project needs that `up` does not bring. What was told of it before is not told again.
 async fn besides(run: &Run, project: &Arc<Project>) -> Vec<Finding> {
     let quiet = Run { sink: Sink::new().0, ..run.clone() };
-    match gather(&quiet, project).await {
-        Ok(gathered) => missing(&quiet, project, &gathered.plan.objects).await,
+    match manifest::load(&quiet, &project.root, &project.namespace, &project.sources).await {
+        Ok(written) => missing(&quiet, project, &written.objects).await,
         Err(_) => Vec::new(),
     }
 }
