@@ -60,6 +60,7 @@ pub mod settle;
 pub mod snapshot;
 pub mod status;
 mod survey;
+pub mod synced;
 pub mod target;
 pub mod tenants;
 mod until;

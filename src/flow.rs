@@ -35,6 +35,7 @@ pub mod rehearse;
 mod releases;
 pub mod restart;
 pub mod status;
+pub(crate) mod sync;
 pub mod unlock;
 pub mod up;
 pub mod watch;

@@ -4,6 +4,7 @@
 //! [`session`] for how, [`failure`] for what is said when it fails. No state of its own: the engine that has the images is the
 //! state, so a node that was deleted heals itself.
 
+pub mod archive;
 pub mod budget;
 pub mod build;
 pub mod build_secrets;

@@ -133,6 +133,8 @@ pub struct Image {
     pub platform: Option<String>,
     /// The budget in bytes.
     pub max_size: Option<u64>,
+    /// Whether `todo watch` may copy changed files into running containers instead of building.
+    pub sync: bool,
 }
 
 /// Where a build secret comes from.

@@ -40,7 +40,7 @@ pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Res
         let (mut applied, wire) = (Applied::default(), target.wire());
         let now = target.clock.now().to_string();
         for entry in chosen {
-            applied.objects.extend(one(run, &wire, entry, &now).await?);
+            applied.objects.extend(one(run, &wire, entry, &now, "restarted".to_owned()).await?);
         }
         Ok(applied)
     });
@@ -76,7 +76,14 @@ fn chosen<'a>(entries: &'a [Entry], names: &[String]) -> fault::Result<Vec<&'a E
     Ok(all.into_iter().filter(meant).collect())
 }
 
-async fn one(run: &Run, wire: &Wire, entry: &Entry, now: &str) -> fault::Result<Option<AppliedObject>> {
+/// Restarts one workload; `detail` is what is told of it. `None` if it is not there.
+pub(crate) async fn one(
+    run: &Run,
+    wire: &Wire,
+    entry: &Entry,
+    now: &str,
+    detail: String,
+) -> fault::Result<Option<AppliedObject>> {
     let (id, kind, home) = (&entry.id, entry.kind(), entry.id.namespace.as_deref());
     let item = run.sink.item(Step::Apply, id.to_string());
     let cannot = |failure| unreadable(failure, "cannot restart a workload");
@@ -85,7 +92,7 @@ async fn one(run: &Run, wire: &Wire, entry: &Entry, now: &str) -> fault::Result<
         return Ok(None);
     };
     let after = wire.json_patch(&kind, home, &id.name, &patch(&before, now)).await.map_err(cannot)?;
-    item.finish(Outcome::Changed, Some("restarted".to_owned()));
+    item.finish(Outcome::Changed, Some(detail));
     Ok(Some(AppliedObject {
         id: id.clone(),
         resource: kind.resource,

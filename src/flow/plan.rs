@@ -5,6 +5,7 @@ use crate::cluster::compare::Action;
 use crate::cluster::compare::Difference;
 use crate::cluster::owner::Doing;
 use crate::cluster::owner::Wants;
+use crate::cluster::synced;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
@@ -23,6 +24,7 @@ use crate::flow::reach;
 use crate::flow::reach::Now;
 use crate::flow::redaction;
 use crate::manifest::Object;
+use crate::manifest::ObjectId;
 use crate::minikube;
 use crate::minikube::State;
 use crate::project::Project;
@@ -30,6 +32,7 @@ use crate::project::name::Namespace;
 use crate::report::listing::Listing;
 use crate::run::Run;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What would happen to images and objects, as far as it can be told before the images are built.
@@ -63,7 +66,9 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     for note in &preview.comparison.notes {
         run.sink.warn(note.clone());
     }
-    Ok(told(&project.namespace, &preview))
+    let namespaces = preview.comparison.differences.iter().filter_map(|one| one.id.namespace.clone());
+    let marked = synced::marked(&to.target, &namespaces.collect()).await?;
+    Ok(told(&project.namespace, &preview, &marked))
 }
 
 /// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
@@ -88,7 +93,7 @@ fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Resu
     Ok(list(rows, json))
 }
 
-fn told(home: &Namespace, preview: &Preview) -> Answer {
+fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>) -> Answer {
     let Preview { looked, bound, comparison, charts } = preview;
     let builds = looked.iter().filter(|image| image.reference.is_none());
     let builds =
@@ -98,6 +103,11 @@ fn told(home: &Namespace, preview: &Preview) -> Answer {
         .iter()
         .filter(|one| one.action != Action::Unchanged)
         .flat_map(|one| lines(home, one));
+    let unchanged = comparison.differences.iter().filter(|one| one.action == Action::Unchanged);
+    let replaced: Vec<(&ObjectId, usize)> =
+        unchanged.filter_map(|one| Some((&one.id, *marked.get(&one.id)?))).collect();
+    let restarts =
+        replaced.iter().map(|(id, files)| row("restart", &id.to_string(), "", &synced::newer(*files)));
     let runs = charts.rows().into_iter().map(|(what, of, at, why)| row(what, &of, &at, &why));
     let fields = bound.changes.iter().map(|change| {
         let policy =
@@ -120,8 +130,11 @@ fn told(home: &Namespace, preview: &Preview) -> Answer {
             "name": image.name, "reference": image.reference, "why": image.why,
         })).collect::<Vec<_>>(),
         "objects": comparison.differences,
+        "restarts": replaced.iter().map(|(id, files)| json!({
+            "object": id.to_string(), "newer_files": files,
+        })).collect::<Vec<_>>(),
     });
-    list(builds.chain(fields).chain(objects).chain(runs).collect(), json)
+    list(builds.chain(fields).chain(objects).chain(restarts).chain(runs).collect(), json)
 }
 
 /// An object, with its namespace if that is not the project's, and a line for each of its fields that would change.

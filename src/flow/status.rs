@@ -10,6 +10,7 @@ use crate::cluster::release;
 use crate::cluster::settle::ours;
 use crate::cluster::status;
 use crate::cluster::status::ObjectStatus;
+use crate::cluster::synced;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Place;
@@ -48,6 +49,7 @@ use crate::service::Asked;
 use crate::service::detached::Record;
 use kube::core::ApiResource;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 
@@ -166,7 +168,10 @@ async fn inside(
             || object.object.kind == AUTOSCALER
             || !well(object)
     };
-    report.workloads = found.iter().filter(shown).map(workload).collect();
+    let namespaces: BTreeSet<String> = found.iter().filter_map(|one| one.object.namespace.clone()).collect();
+    let marked = synced::marked(&target, &namespaces).await?;
+    report.workloads =
+        found.iter().filter(shown).map(|one| workload(one, marked.get(&one.object).copied())).collect();
     report.workloads.sort_by_key(|workload| (workload.health == told::Health::Ready, workload.name.clone()));
     report.services = asked.into_iter().map(service).collect();
     report.images = project
@@ -202,7 +207,8 @@ fn well(object: &ObjectStatus) -> bool {
     health::is_well(object.health, &object.reason) && !(object.reason == health::PAUSED && lacks_pods)
 }
 
-fn workload(object: &ObjectStatus) -> WorkloadStatus {
+/// One row. `newer` is how many files its pods have that are newer than their image.
+fn workload(object: &ObjectStatus, newer: Option<usize>) -> WorkloadStatus {
     let count = |number: i64| u32::try_from(number).unwrap_or(0);
     WorkloadStatus {
         kind: object.object.kind.clone(),
@@ -223,7 +229,11 @@ fn workload(object: &ObjectStatus) -> WorkloadStatus {
         cpu_m: object.usage.map(|usage| usage.cpu_m),
         memory: object.usage.map(|usage| usage.memory),
         // How many replicas there are, and by which figures, is what one looks for.
-        reason: (!well(object) || object.object.kind == AUTOSCALER).then(|| object.message.clone()),
+        reason: if !well(object) || object.object.kind == AUTOSCALER {
+            Some(object.message.clone())
+        } else {
+            newer.map(synced::newer)
+        },
     }
 }
 

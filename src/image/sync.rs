@@ -57,6 +57,20 @@ impl Plan {
         files.count() + self.deletions.len()
     }
 
+    /// A hash of it and of what came `before`.
+    #[must_use]
+    pub fn digest(&self, before: &str) -> String {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(before.as_bytes());
+        for write in &self.writes {
+            hasher.update(format!("{write:?}").as_bytes());
+        }
+        for path in &self.deletions {
+            hasher.update(format!("{path:?}").as_bytes());
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
     fn bytes(&self) -> u64 {
         let sizes = self.writes.iter().map(|write| match write.kind {
             WriteKind::File { size, .. } => size,
@@ -151,9 +165,13 @@ pub fn decide(before: &Surveyed, now: &Surveyed, facts: &Facts) -> Decision {
     if changes.is_empty() {
         return Decision::Unused;
     }
+    if !now.image.sync {
+        return Decision::Rebuild(Reason::Off);
+    }
     let layout = match Layout::read(&now.dockerfile, &now.image.args, facts) {
         Ok(layout) => layout,
-        Err(reason) => return Decision::Rebuild(reason),
+        Err(Stop::Reason(reason)) => return Decision::Rebuild(reason),
+        Err(Stop::Ask(questions)) => return Decision::Ask(questions.into_iter().collect()),
     };
     let tracer = Tracer { layout: &layout, context: &now.context, facts };
     let (mut plan, mut questions) = (Plan::default(), BTreeSet::new());

@@ -9,5 +9,7 @@ mod real;
 #[cfg(unix)]
 mod registry;
 mod sample;
+#[cfg(target_os = "linux")]
+mod synced;
 #[cfg(unix)]
 mod wire;

@@ -268,6 +268,7 @@ mod tests {
             secrets: BTreeMap::new(),
             platform: None,
             max_size: None,
+            sync: true,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::cluster::apply::AppliedObject;
 use crate::cluster::apply::ApplyOptions;
 use crate::cluster::foreign;
 use crate::cluster::hook;
+use crate::cluster::synced;
 use crate::event::Finding;
 use crate::event::Step;
 use crate::fault::Result;
@@ -71,7 +72,8 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
         prepare_for_charts(to, &objects, &options).await?;
     }
     let mut charts = charts.install(run, target, &limits).await?;
-    let applied = apply::apply(run, target, objects, &options).await?;
+    let mut applied = apply::apply(run, target, objects, &options).await?;
+    synced::replace(run, target, &mut applied.objects).await?;
     if !has_charts && applied.may_have_charts() {
         // The last chart was taken out of deploy.toml: its delete hooks are still to run.
         let plan = ReleasePlan::of(run, target, &[], &[], Vec::new()).await?;

@@ -18,6 +18,8 @@ pub struct Facts {
 /// Something that is not known yet.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Question {
+    /// The configuration of a base image: [`Facts::bases`].
+    Base(String),
     /// What a container of the image has at a path: [`Facts::paths`].
     Path(String),
     /// Whether the base image has something at a path: [`Facts::below`].

@@ -9,8 +9,10 @@ use crate::image::ignore::clean;
 use crate::image::sync::copy::Copy;
 use crate::image::sync::copy::Origin;
 use crate::image::sync::facts::Facts;
+use crate::image::sync::facts::Question;
 use crate::image::sync::reason::At;
 use crate::image::sync::reason::Reason;
+use crate::image::sync::trace::Stop;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -64,17 +66,19 @@ impl Layout {
         dockerfile: &Dockerfile,
         args: &BTreeMap<String, String>,
         facts: &Facts,
-    ) -> Result<Layout, Reason> {
+    ) -> Result<Layout, Stop> {
         if let Some((reference, line)) = &dockerfile.syntax
             && !is_known(reference)
         {
-            return Err(Reason::Frontend { reference: reference.clone(), line: *line });
+            return Err(Reason::Frontend { reference: reference.clone(), line: *line }.into());
         }
         let mut layout = Layout { stages: Vec::new(), target: dockerfile.target };
         for stage in &dockerfile.stages {
             let read = if stage.needed {
                 let begin = match stage.parent.and_then(|parent| layout.stages.get(parent)?.as_ref()) {
-                    Some(parent) if parent.triggers => return Err(Reason::OnBuild(stage.base.clone())),
+                    Some(parent) if parent.triggers => {
+                        return Err(Reason::OnBuild(stage.base.clone()).into());
+                    }
                     Some(parent) => parent.clone(),
                     None => first(&stage.base, facts)?,
                 };
@@ -100,7 +104,7 @@ fn is_known(reference: &str) -> bool {
 }
 
 /// A stage before its first instruction.
-fn first(base: &str, facts: &Facts) -> Result<Stage, Reason> {
+fn first(base: &str, facts: &Facts) -> Result<Stage, Stop> {
     let mut stage = Stage {
         steps: Vec::new(),
         base: None,
@@ -114,9 +118,10 @@ fn first(base: &str, facts: &Facts) -> Result<Stage, Reason> {
     if base == "scratch" {
         return Ok(stage);
     }
-    let config = facts.bases.get(base).ok_or_else(|| Reason::BaseUnknown(base.to_owned()))?;
+    let unknown = || Stop::Ask(vec![Question::Base(base.to_owned())]);
+    let config = facts.bases.get(base).ok_or_else(unknown)?;
     if config.has_triggers {
-        return Err(Reason::OnBuild(base.to_owned()));
+        return Err(Reason::OnBuild(base.to_owned()).into());
     }
     stage.working_dir = clean(&format!("/{}", config.working_dir));
     stage.env = config.env.clone();

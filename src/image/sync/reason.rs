@@ -37,6 +37,8 @@ pub enum Input {
 pub enum Reason {
     /// Something other than a file of the context changed.
     Changed(Input),
+    /// deploy.toml says `sync = false`.
+    Off,
     /// Another image of the project, which has to be built again, starts from this one.
     Needed(String),
     /// `# syntax` names a frontend with instructions of its own.
@@ -48,8 +50,6 @@ pub enum Reason {
     },
     /// An instruction, a flag or a variable whose effect is not known.
     NotUnderstood(At),
-    /// The base image is not in the engine, so its working directory and its triggers are not known.
-    BaseUnknown(String),
     /// The base image, or a stage of the Dockerfile, has `ONBUILD` triggers.
     OnBuild(String),
     /// A `RUN` mounts the file, and may have used it.
@@ -110,12 +110,12 @@ impl fmt::Display for Reason {
             Reason::Changed(Input::Image) => write!(f, "its section in deploy.toml changed"),
             Reason::Changed(Input::IgnoreRules) => write!(f, "the ignore rules of the context changed"),
             Reason::Changed(Input::Base(base)) => write!(f, "image `{base}`, which it starts from, changed"),
+            Reason::Off => write!(f, "deploy.toml says `sync = false`"),
             Reason::Needed(image) => write!(f, "image `{image}` starts from it"),
             Reason::Frontend { reference, line } => {
                 write!(f, "the effect of the frontend `{reference}` (line {line}) is not known")
             }
             Reason::NotUnderstood(at) => write!(f, "the effect of {at} is not known"),
-            Reason::BaseUnknown(base) => write!(f, "the configuration of base image `{base}` is not known"),
             Reason::OnBuild(base) => write!(f, "`{base}` has ONBUILD triggers"),
             Reason::Mounted(at) => write!(f, "{at} mounts the file"),
             Reason::RunFollows { copy, run } => write!(f, "{run} follows {copy}"),

@@ -238,7 +238,7 @@ fn what_is_proved_is_synced_and_nothing_else() {
         ("FROM base\nCOPY one.txt /etc/hosts/\n", "one.txt", "ask {Path(\"/etc/hosts\")}"),
         // Bases and frontends.
         ("FROM trigger\nCOPY a /app\n", "a/x", "OnBuild"),
-        ("FROM unknown\nCOPY a /app\n", "a/x", "BaseUnknown"),
+        ("FROM unknown\nCOPY a /app\n", "a/x", "ask {Base(\"unknown\")}"),
         ("FROM base AS one\nONBUILD RUN x\nFROM one\nCOPY a /app\n", "a/x", "OnBuild"),
         ("FROM base\nONBUILD RUN x\nCOPY a /app\n", "a/x", "/app/x 0:0 644"),
         ("# syntax=docker/dockerfile:1\nFROM base\nCOPY a /app\n", "a/x", "/app/x 0:0 644"),
@@ -275,6 +275,12 @@ fn inputs_other_than_files_mean_a_build() {
         changed(Input::Arguments)
     );
     assert_eq!(inputs(&|now| now.image.target = Some("x".to_owned())), changed(Input::Image));
+    assert_eq!(inputs(&|now| now.image.sync = false), Decision::Unused);
+    let off = inputs(&|now| {
+        now.image.sync = false;
+        now.context.entries.pop();
+    });
+    assert_eq!(off, Decision::Rebuild(Reason::Off));
     let rules = |text: &[u8]| crate::image::ignore::Ignore::parse(text).unwrap();
     assert_eq!(inputs(&|now| now.ignore = rules(b"b\n")), changed(Input::IgnoreRules));
     assert_eq!(inputs(&|now| now.ignore = rules(b"# b\n")), Decision::Unused);

@@ -13,7 +13,7 @@ use crate::world::World;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-fn engine() -> (Destination, String) {
+pub(super) fn engine() -> (Destination, String) {
     let world = World::of_this_process().unwrap();
     let address = world.var("TODO_TEST_ENGINE").unwrap_or("unix:///var/run/docker.sock");
     let certificates = world.var_os("TODO_TEST_CERTS").map(Into::into);

@@ -33,6 +33,7 @@ pub(super) fn image(root: &Path, name: ImageName, section: Section<'_, '_>) -> I
         secrets: build_secrets(root, &section),
         platform: section.parsed("platform", platform).map(|at| at.value),
         max_size: section.parsed("max-size", |text| size::parse(text, 1)).map(|at| at.value),
+        sync: section.flag("sync").unwrap_or(true),
     };
     section.close();
     image

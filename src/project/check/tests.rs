@@ -53,6 +53,7 @@ fn everything_that_can_be_said() {
         secrets = { npm = { env = "NPM_TOKEN" }, key = { file = "key.pem" } }
         platform = "linux/amd64"
         max-size = "300MB"
+        sync = false
         [image."team/api"]
         context = "api"
         [[manifests]]
@@ -93,6 +94,7 @@ fn everything_that_can_be_said() {
     assert_eq!(project.minikube.publish, [30080]);
     let web = &project.images[0];
     assert_eq!((web.name.as_str(), web.max_size), ("web", Some(300_000_000)));
+    assert_eq!((web.sync, project.images[1].sync), (false, true));
     assert_eq!(web.dockerfile, Path::new("/p/build/web.Dockerfile"));
     assert_eq!(web.secrets["npm"], BuildSecret::Env("NPM_TOKEN".to_owned()));
     assert_eq!(web.secrets["key"], BuildSecret::File("/p/key.pem".into()));

@@ -1,0 +1,478 @@
+//! The files of a container, through the engine's archive API: looked at, read, written and removed.
+//!
+//! It needs no program in the container except `rm`, and no rights of its user. Measured with Docker 28: 2 ms for a file.
+//! What is written has the owner and mode of [`FileWrite`]; `copyUIDGID` would replace them by the container's user.
+
+use crate::image::engine::Engine;
+use crate::image::stat;
+use crate::image::sync::FileWrite;
+use crate::image::sync::Plan;
+use crate::image::sync::WriteKind;
+use crate::image::sync::facts::Accounts;
+use crate::image::sync::facts::BaseConfig;
+use crate::image::sync::facts::PathKind;
+use crate::image::sync::process::Process;
+use bollard::errors::Error;
+use bollard::models::ContainerConfig;
+use bollard::models::ContainerCreateBody;
+use bollard::models::ExecConfig;
+use bollard::models::ImageConfig;
+use bollard::query_parameters::ContainerArchiveInfoOptionsBuilder;
+use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
+use bollard::query_parameters::InspectContainerOptions;
+use bollard::query_parameters::RemoveContainerOptionsBuilder;
+use bollard::query_parameters::UploadToContainerOptionsBuilder;
+use futures::StreamExt;
+use hyper::body::Bytes;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+use std::time::SystemTime;
+
+/// The most that is read out of a container at once.
+const MOST: usize = 1 << 20;
+/// How long `rm` may take, and how often it is asked whether it has ended.
+const REMOVAL: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
+/// Arguments of one `rm`.
+const AT_ONCE: usize = 200;
+
+/// Go's `os.ModeDir` and `os.ModeSymlink`.
+const DIRECTORY: u32 = 1 << 31;
+const SYMLINK: u32 = 1 << 27;
+
+/// Why a container does not have all of the files.
+#[derive(Debug)]
+pub enum NotWritten {
+    /// The file of the context is not the one that was decided about.
+    Changed(String),
+    /// There is no such container any more.
+    Gone,
+    /// The root file system is read-only.
+    ReadOnly,
+    /// The path is under a mount, so the image's file is not what the container sees.
+    Mounted {
+        /// The file in the container.
+        path: String,
+        /// Where something is mounted.
+        mount: String,
+    },
+    /// `rm` is missing in the container, or failed.
+    NotRemoved,
+    /// What the engine says.
+    Engine(String),
+}
+
+impl fmt::Display for NotWritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotWritten::Changed(path) => write!(f, "`{path}` changed while it was read"),
+            NotWritten::Gone => write!(f, "the container is gone"),
+            NotWritten::ReadOnly => write!(f, "the container's root file system is read-only"),
+            NotWritten::Mounted { path, mount } => write!(f, "`{path}` is under the mount `{mount}`"),
+            NotWritten::NotRemoved => write!(f, "`rm` is missing in the container, or failed"),
+            NotWritten::Engine(why) => write!(f, "the Docker engine refused: {why}"),
+        }
+    }
+}
+
+impl From<Error> for NotWritten {
+    fn from(error: Error) -> NotWritten {
+        match error {
+            Error::DockerResponseServerError { status_code: 404, .. } => NotWritten::Gone,
+            Error::DockerResponseServerError { message, .. } => NotWritten::Engine(message),
+            other => NotWritten::Engine(other.to_string()),
+        }
+    }
+}
+
+/// The time of the last file that was sent. Each file is later than all before it, by a millisecond or more, because
+/// programs that watch by time ask whether it is later than before, and web servers make their `ETag` from it.
+#[derive(Debug, Clone, Default)]
+pub struct Stamps(Duration);
+
+impl Stamps {
+    fn next(&mut self) -> Duration {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.0 = now.max(self.0 + Duration::from_millis(1));
+        self.0
+    }
+}
+
+/// A container and its engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Container<'a> {
+    /// The engine that runs it.
+    pub engine: &'a Engine,
+    /// Its ID.
+    pub id: &'a str,
+}
+
+/// What decides whether files can be written into a container, and what they do there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Where something is mounted.
+    pub mounts: Vec<String>,
+    /// Whether its root file system is read-only.
+    pub read_only: bool,
+    /// What it runs.
+    pub process: Process,
+}
+
+impl Observed {
+    /// Whether a plan can be carried out here.
+    pub fn check(&self, plan: &Plan) -> Result<(), NotWritten> {
+        let written = plan.writes.iter().map(|write| write.destination.as_str());
+        for path in written.chain(plan.deletions.iter().map(String::as_str)) {
+            if let Some(mount) = self.mounts.iter().find(|mount| is_in(path, mount)) {
+                return Err(NotWritten::Mounted { path: path.to_owned(), mount: mount.clone() });
+            }
+        }
+        if self.read_only { Err(NotWritten::ReadOnly) } else { Ok(()) }
+    }
+}
+
+fn is_in(path: &str, directory: &str) -> bool {
+    let rest = path.strip_prefix(directory.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Container<'_> {
+    /// Looks at its configuration, and reads the scripts of a `package.json` in its working directory.
+    pub async fn observe(&self) -> Result<Observed, NotWritten> {
+        let found = self.engine.client.inspect_container(self.id, None::<InspectContainerOptions>).await?;
+        let host = found.host_config.unwrap_or_default();
+        let mounts = found.mounts.unwrap_or_default().into_iter().filter_map(|mount| mount.destination);
+        let tmpfs = host.tmpfs.unwrap_or_default().into_keys();
+        let mut process = process(found.config.unwrap_or_default());
+        let package = format!("{}/package.json", process.working_dir.trim_end_matches('/'));
+        if let Some(text) = self.read(&package).await? {
+            process.scripts = scripts(&text);
+        }
+        Ok(Observed {
+            mounts: mounts.chain(tmpfs).collect(),
+            read_only: host.readonly_rootfs.unwrap_or_default(),
+            process,
+        })
+    }
+
+    /// What is at a path, itself if it is a link.
+    pub async fn kind(&self, path: &str) -> Result<PathKind, NotWritten> {
+        let options = ContainerArchiveInfoOptionsBuilder::new().path(path).build();
+        match self.engine.client.get_container_archive_info(self.id, Some(options)).await {
+            Ok(found) if found.file_mode & SYMLINK != 0 => Ok(PathKind::Link),
+            Ok(found) if found.file_mode & DIRECTORY != 0 => Ok(PathKind::Directory),
+            Ok(_) => Ok(PathKind::File),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(PathKind::Missing),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A small file; `None` if it is not there, is no file, or is too large.
+    pub async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, NotWritten> {
+        let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
+        let mut parts = Box::pin(self.engine.client.download_from_container(self.id, Some(options)));
+        let mut archive = Vec::new();
+        while let Some(part) = parts.next().await {
+            match part {
+                Ok(part) => archive.extend_from_slice(&part),
+                Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+            if archive.len() > MOST {
+                return Ok(None);
+            }
+        }
+        Ok(first_file(&archive))
+    }
+
+    /// Its users and groups.
+    pub async fn accounts(&self) -> Result<Accounts, NotWritten> {
+        let passwd = self.read("/etc/passwd").await?.unwrap_or_default();
+        let group = self.read("/etc/group").await?.unwrap_or_default();
+        Ok(Accounts::parse(&String::from_utf8_lossy(&passwd), &String::from_utf8_lossy(&group)))
+    }
+
+    /// Does what the plan says; `root` is the context's directory.
+    pub async fn apply(&self, root: &Path, plan: &Plan, stamps: &mut Stamps) -> Result<(), NotWritten> {
+        for (parent, writes) in by_parent(&plan.writes) {
+            let archive = pack(root, &writes, stamps.next())?;
+            let options = UploadToContainerOptionsBuilder::new().path(parent).build();
+            let body = bollard::body_full(Bytes::from(archive));
+            self.engine.client.upload_to_container(self.id, Some(options), body).await?;
+        }
+        for some in plan.deletions.chunks(AT_ONCE) {
+            self.remove(some).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes paths: by `rm` in the container, because the archive API cannot.
+    async fn remove(&self, paths: &[String]) -> Result<(), NotWritten> {
+        let words = ["rm", "-rf", "--"].map(str::to_owned).into_iter().chain(paths.iter().cloned());
+        let config = ExecConfig {
+            cmd: Some(words.collect()),
+            user: Some("0:0".to_owned()),
+            attach_stdout: Some(false),
+            attach_stderr: Some(false),
+            ..ExecConfig::default()
+        };
+        let exec = self.engine.client.create_exec(self.id, config).await?.id;
+        let detached = bollard::exec::StartExecOptions { detach: true, ..Default::default() };
+        if self.engine.client.start_exec(&exec, Some(detached)).await.is_err() {
+            return Err(NotWritten::NotRemoved);
+        }
+        let ended = async {
+            loop {
+                let state = self.engine.client.inspect_exec(&exec).await?;
+                match (state.running, state.exit_code) {
+                    (Some(false), Some(code)) => return Ok::<i64, NotWritten>(code),
+                    _ => tokio::time::sleep(POLL).await,
+                }
+            }
+        };
+        match tokio::time::timeout(REMOVAL, ended).await {
+            Ok(Ok(0)) => Ok(()),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(_)) | Err(_) => Err(NotWritten::NotRemoved),
+        }
+    }
+}
+
+/// What an image decides about images that start from it; `None` if the engine does not have it.
+pub async fn base_config(engine: &Engine, reference: &str) -> Result<Option<BaseConfig>, Error> {
+    let config = match engine.client.inspect_image(reference).await {
+        Ok(image) => image.config.unwrap_or_default(),
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let ImageConfig { working_dir, env, volumes, on_build, .. } = config;
+    Ok(Some(BaseConfig {
+        working_dir: working_dir.unwrap_or_default(),
+        env: variables(env),
+        volumes: volumes.unwrap_or_default().into_iter().collect(),
+        has_triggers: on_build.is_some_and(|triggers| !triggers.is_empty()),
+    }))
+}
+
+/// Which of the paths an image has: asked of a container of it that is never started, and removed.
+pub async fn paths_of_image(
+    engine: &Engine,
+    image: &str,
+    paths: &[String],
+) -> Result<BTreeMap<String, bool>, NotWritten> {
+    let body = ContainerCreateBody {
+        image: Some(image.to_owned()),
+        cmd: Some(vec!["true".to_owned()]),
+        ..ContainerCreateBody::default()
+    };
+    let created = engine.client.create_container(None, body).await?;
+    let container = Container { engine, id: &created.id };
+    let mut found = Ok(BTreeMap::new());
+    for path in paths {
+        match (container.kind(path).await, &mut found) {
+            (Ok(kind), Ok(found)) => drop(found.insert(path.clone(), kind != PathKind::Missing)),
+            (Err(error), _) => {
+                found = Err(error);
+                break;
+            }
+            (Ok(_), Err(_)) => {}
+        }
+    }
+    let options = RemoveContainerOptionsBuilder::new().v(true).build();
+    engine.client.remove_container(&created.id, Some(options)).await?;
+    found
+}
+
+fn process(config: ContainerConfig) -> Process {
+    Process {
+        entrypoint: config.entrypoint.unwrap_or_default(),
+        arguments: config.cmd.unwrap_or_default(),
+        env: variables(config.env),
+        working_dir: config.working_dir.filter(|path| !path.is_empty()).unwrap_or_else(|| "/".to_owned()),
+        scripts: BTreeMap::new(),
+    }
+}
+
+fn variables(env: Option<Vec<String>>) -> BTreeMap<String, String> {
+    let split = |line: String| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+    env.unwrap_or_default().into_iter().filter_map(split).collect()
+}
+
+fn scripts(package: &[u8]) -> BTreeMap<String, String> {
+    let package: serde_json::Value = serde_json::from_slice(package).unwrap_or_default();
+    let scripts = package["scripts"].as_object().cloned().unwrap_or_default();
+    let text = |(name, script): (String, serde_json::Value)| Some((name, script.as_str()?.to_owned()));
+    scripts.into_iter().filter_map(text).collect()
+}
+
+/// The content of the first entry of an archive, if it is a file.
+fn first_file(archive: &[u8]) -> Option<Vec<u8>> {
+    let mut archive = tar::Archive::new(archive);
+    let mut entry = archive.entries().ok()?.next()?.ok()?;
+    let mut content = Vec::new();
+    let is_file = entry.header().entry_type().is_file();
+    entry.read_to_end(&mut content).ok().filter(|_| is_file)?;
+    Some(content)
+}
+
+/// The writes by their directory. A directory comes before what is in it, because it is written into its own parent.
+fn by_parent(writes: &[FileWrite]) -> Vec<(&str, Vec<&FileWrite>)> {
+    let mut groups: Vec<(&str, Vec<&FileWrite>)> = Vec::new();
+    for write in writes {
+        let parent = match write.destination.rfind('/') {
+            Some(0) | None => "/",
+            Some(end) => &write.destination[..end],
+        };
+        match groups.iter_mut().find(|(path, _)| *path == parent) {
+            Some((_, group)) => group.push(write),
+            None => groups.push((parent, vec![write])),
+        }
+    }
+    groups
+}
+
+/// An archive of what goes into one directory. A file is read whole before its header is made, so that a file that grows
+/// meanwhile does not break the archive.
+fn pack(root: &Path, writes: &[&FileWrite], time: Duration) -> Result<Vec<u8>, NotWritten> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for write in writes {
+        let content = content(root, write)?;
+        append(&mut archive, write, &content, time).map_err(|error| NotWritten::Engine(error.to_string()))?;
+    }
+    archive.into_inner().map_err(|error| NotWritten::Engine(error.to_string()))
+}
+
+fn append(
+    archive: &mut tar::Builder<Vec<u8>>,
+    write: &FileWrite,
+    content: &[u8],
+    time: Duration,
+) -> io::Result<()> {
+    let modified = format!("{}.{:09}", time.as_secs(), time.subsec_nanos());
+    archive.append_pax_extensions([("mtime", modified.as_bytes())])?;
+    let mut header = tar::Header::new_ustar();
+    header.set_uid(write.uid.into());
+    header.set_gid(write.gid.into());
+    header.set_mode(write.mode);
+    header.set_mtime(time.as_secs());
+    header.set_size(content.len() as u64);
+    header.set_entry_type(match &write.kind {
+        WriteKind::File { .. } => tar::EntryType::Regular,
+        WriteKind::Directory => tar::EntryType::Directory,
+        WriteKind::Link(_) => tar::EntryType::Symlink,
+    });
+    let name = write.destination.rsplit('/').next().unwrap_or_default();
+    match &write.kind {
+        WriteKind::Link(target) => archive.append_link(&mut header, name, target),
+        _ => archive.append_data(&mut header, name, content),
+    }
+}
+
+fn content(root: &Path, write: &FileWrite) -> Result<Vec<u8>, NotWritten> {
+    let WriteKind::File { hash, .. } = &write.kind else { return Ok(Vec::new()) };
+    let mut content = Vec::new();
+    let read = stat::open_below(root, &write.source).and_then(|mut file| file.read_to_end(&mut content));
+    let same = read.is_ok() && blake3::hash(&content).as_bytes() == hash;
+    if same { Ok(content) } else { Err(NotWritten::Changed(write.source.clone())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NotWritten;
+    use super::Observed;
+    use super::Stamps;
+    use super::by_parent;
+    use super::pack;
+    use super::scripts;
+    use crate::image::sync::FileWrite;
+    use crate::image::sync::Plan;
+    use crate::image::sync::WriteKind;
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    fn write(destination: &str, content: &[u8]) -> FileWrite {
+        let hash = *blake3::hash(content).as_bytes();
+        FileWrite {
+            source: destination.rsplit('/').next().unwrap().to_owned(),
+            destination: destination.to_owned(),
+            uid: 5,
+            gid: 6,
+            mode: 0o640,
+            kind: WriteKind::File { size: content.len() as u64, hash },
+        }
+    }
+
+    #[test]
+    fn an_archive_says_owner_mode_and_a_time_in_nanoseconds() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("x"), "content").unwrap();
+        let directory = FileWrite { kind: WriteKind::Directory, ..write("/app/d", b"") };
+        let link = FileWrite { kind: WriteKind::Link("x".to_owned()), ..write("/app/l", b"") };
+        let file = write("/app/x", b"content");
+        let time = Duration::new(1_700_000_000, 5_000_007);
+        let archive = pack(root.path(), &[&directory, &file, &link], time).unwrap();
+        let mut archive = tar::Archive::new(&archive[..]);
+        let mut seen = Vec::new();
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let pax = entry.pax_extensions().unwrap().unwrap();
+            let times: Vec<String> =
+                pax.map(|one| one.unwrap()).map(|one| one.value().unwrap().to_owned()).collect();
+            let header = entry.header();
+            assert_eq!((header.uid().unwrap(), header.gid().unwrap(), header.mode().unwrap()), (5, 6, 0o640));
+            assert_eq!(times, ["1700000000.005000007"]);
+            seen.push((entry.path().unwrap().display().to_string(), header.entry_type()));
+        }
+        let kinds = [tar::EntryType::Directory, tar::EntryType::Regular, tar::EntryType::Symlink];
+        let expected: Vec<_> = ["d", "x", "l"].map(str::to_owned).into_iter().zip(kinds).collect();
+        assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn a_file_that_is_another_one_now_is_not_sent() {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::write(root.path().join("x"), "newer").unwrap();
+        let packed = |write| pack(root.path(), &[&write], Duration::ZERO);
+        assert!(matches!(packed(write("/app/x", b"older")), Err(NotWritten::Changed(path)) if path == "x"));
+        assert!(matches!(packed(write("/app/y", b"")), Err(NotWritten::Changed(path)) if path == "y"));
+        assert!(packed(write("/app/x", b"newer")).is_ok());
+    }
+
+    #[test]
+    fn a_directory_is_made_before_its_files() {
+        let writes = ["/app/new", "/app/new/a", "/app/z", "/top"].map(|path| write(path, b""));
+        let groups = by_parent(&writes);
+        let shown: Vec<(&str, usize)> = groups.iter().map(|(path, group)| (*path, group.len())).collect();
+        assert_eq!(shown, [("/app", 2), ("/app/new", 1), ("/", 1)]);
+    }
+
+    #[test]
+    fn nothing_is_written_under_a_mount_or_on_a_read_only_root() {
+        let plan = |path: &str| Plan { writes: vec![write(path, b"")], deletions: Vec::new() };
+        let mounted = Observed { mounts: vec!["/app/data/".to_owned()], ..Observed::default() };
+        assert!(matches!(mounted.check(&plan("/app/data/x")), Err(NotWritten::Mounted { .. })));
+        assert!(mounted.check(&plan("/app/database")).is_ok());
+        let removal = Plan { deletions: vec!["/app/data/x".to_owned()], ..Plan::default() };
+        assert!(mounted.check(&removal).is_err());
+        let sealed = Observed { read_only: true, ..Observed::default() };
+        assert!(matches!(sealed.check(&plan("/app/x")), Err(NotWritten::ReadOnly)));
+    }
+
+    #[test]
+    fn times_only_go_forward() {
+        let mut stamps = Stamps(Duration::from_secs(u32::MAX.into()));
+        let (first, second) = (stamps.next(), stamps.next());
+        assert!(second >= first + Duration::from_millis(1));
+    }
+
+    #[test]
+    fn scripts_are_those_of_the_package() {
+        let read = scripts(br#"{"scripts": {"dev": "vite", "odd": 1}}"#);
+        assert_eq!(read, BTreeMap::from([("dev".to_owned(), "vite".to_owned())]));
+        assert!(scripts(b"not json").is_empty());
+    }
+}
