@@ -42,7 +42,7 @@ pub struct Facts {
 }
 
 /// The objects that are to be in the cluster; pod templates still name images as the manifests do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Plan {
     /// The objects, those of deploy.toml first.
     pub objects: Vec<Object>,

@@ -8,11 +8,14 @@ use crate::cluster::inventory::Entry;
 use crate::cluster::kind;
 use crate::cluster::live;
 use crate::cluster::restart;
+use crate::cluster::retry::retry;
+use crate::cluster::survey::tell;
 use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
 use crate::event::Outcome;
+use crate::event::Step;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
 use crate::run::Run;
@@ -62,17 +65,23 @@ impl std::fmt::Display for NotRunning {
 }
 
 /// The pods of some namespaces.
-pub async fn pods(target: &Target, namespaces: &BTreeSet<String>) -> Result<Vec<Value>> {
-    list(target, namespaces, "").await
+pub async fn pods(run: &Run, target: &Target, namespaces: &BTreeSet<String>) -> Result<Vec<Value>> {
+    let listed = list(run, target, namespaces, "").await;
+    listed.map_err(|failure| unreadable(failure, "cannot list pods"))
 }
 
-async fn list(target: &Target, namespaces: &BTreeSet<String>, selector: &str) -> Result<Vec<Value>> {
+async fn list(
+    run: &Run,
+    target: &Target,
+    namespaces: &BTreeSet<String>,
+    selector: &str,
+) -> std::result::Result<Vec<Value>, Failure> {
     let (wire, kind) = (target.wire(), kind::core("Pod"));
-    let lists = namespaces.iter().map(|namespace| wire.list(&kind, Some(namespace), selector));
-    match futures::future::try_join_all(lists).await {
-        Ok(pods) => Ok(pods.concat()),
-        Err(failure) => Err(unreadable(failure, "cannot list pods")),
-    }
+    let lists = namespaces.iter().map(|namespace| {
+        let list = || wire.list(&kind, Some(namespace), selector);
+        retry(tell(run, Step::Apply, "pods"), list)
+    });
+    Ok(futures::future::try_join_all(lists).await?.concat())
 }
 
 /// The containers of `image`, a name that no other image has. All of them have to run: a container that is just starting
@@ -147,9 +156,19 @@ fn patch(live: &Value, mark: &Mark) -> Value {
     operations.into_iter().flatten().collect()
 }
 
-/// Workloads with marked pods, and the most files that one of their pods has.
-pub async fn marked(target: &Target, namespaces: &BTreeSet<String>) -> Result<BTreeMap<ObjectId, usize>> {
-    Ok(owners(&list(target, namespaces, SYNCED).await?))
+/// Workloads with marked pods, and the most files that one of their pods has. Who may not list pods has marked none.
+pub async fn marked(
+    run: &Run,
+    target: &Target,
+    namespaces: &BTreeSet<String>,
+) -> Result<BTreeMap<ObjectId, usize>> {
+    match list(run, target, namespaces, SYNCED).await {
+        Ok(pods) => Ok(owners(&pods)),
+        Err(failure) if failure.status().is_some_and(|status| matches!(status.code, 403 | 404)) => {
+            Ok(BTreeMap::new())
+        }
+        Err(failure) => Err(unreadable(failure, "cannot list pods")),
+    }
 }
 
 fn owners(pods: &[Value]) -> BTreeMap<ObjectId, usize> {
@@ -200,7 +219,7 @@ pub async fn replace(run: &Run, target: &Target, applied: &mut [AppliedObject]) 
     };
     let unchanged: Vec<&mut AppliedObject> = applied.iter_mut().filter(pods_of).collect();
     let namespaces = unchanged.iter().filter_map(|object| object.id.namespace.clone()).collect();
-    let marked = marked(target, &namespaces).await?;
+    let marked = marked(run, target, &namespaces).await?;
     let (wire, now) = (target.wire(), target.clock.now().to_string());
     for object in unchanged {
         let Some(files) = marked.get(&object.id) else { continue };

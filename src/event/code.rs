@@ -120,6 +120,7 @@ codes! {
     FileOutsideContext = "file-outside-context",
     FileUnreadable = "file-unreadable",
     FileWatchLimit = "file-watch-limit",
+    FilesNotSynced = "files-not-synced",
     FilesPolled = "files-polled",
     FsGroupMissing = "fs-group-missing",
     HelmFailed = "helm-failed",

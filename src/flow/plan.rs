@@ -67,7 +67,7 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
         run.sink.warn(note.clone());
     }
     let namespaces = preview.comparison.differences.iter().filter_map(|one| one.id.namespace.clone());
-    let marked = synced::marked(&to.target, &namespaces.collect()).await?;
+    let marked = synced::marked(run, &to.target, &namespaces.collect()).await?;
     Ok(told(&project.namespace, &preview, &marked))
 }
 

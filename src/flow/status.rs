@@ -169,7 +169,7 @@ async fn inside(
             || !well(object)
     };
     let namespaces: BTreeSet<String> = found.iter().filter_map(|one| one.object.namespace.clone()).collect();
-    let marked = synced::marked(&target, &namespaces).await?;
+    let marked = synced::marked(run, &target, &namespaces).await?;
     report.workloads =
         found.iter().filter(shown).map(|one| workload(one, marked.get(&one.object).copied())).collect();
     report.workloads.sort_by_key(|workload| (workload.health == told::Health::Ready, workload.name.clone()));

@@ -23,14 +23,16 @@ use crate::image::engine::Engine;
 use crate::image::survey::Surveyed;
 use crate::image::sync::Decision;
 use crate::image::sync::Plan;
+use crate::image::sync::WriteKind;
 use crate::image::sync::decide_all;
 use crate::image::sync::facts::Facts;
 use crate::image::sync::facts::Question;
 use crate::image::sync::process::Noticed;
+use crate::image::sync::process::Process;
 use crate::image::sync::process::noticed;
-use crate::manifest::Object;
 use crate::manifest::bind::repository;
 use crate::manifest::pods;
+use crate::plan;
 use crate::project::name::ImageName;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -53,7 +55,7 @@ struct Deployed {
     last: Vec<Surveyed>,
     /// What pods call the images.
     references: BTreeMap<ImageName, String>,
-    objects: Vec<Object>,
+    plan: plan::Plan,
     facts: BTreeMap<ImageName, Facts>,
     /// The containers that have what `last` says.
     current: BTreeSet<String>,
@@ -87,26 +89,40 @@ type Decisions = BTreeMap<ImageName, Decision>;
 
 impl Syncing {
     /// Remembers what the pipeline deployed.
-    pub(crate) fn deployed(&mut self, objects: &[Object], surveyed: &[Surveyed], built: &[image::Built]) {
+    pub(crate) fn deployed(&mut self, plan: plan::Plan, surveyed: Vec<Surveyed>, built: &[image::Built]) {
         self.deployed = Some(Deployed {
-            built: surveyed.to_vec(),
-            last: surveyed.to_vec(),
+            last: surveyed.clone(),
+            built: surveyed,
             references: built.iter().map(|one| (one.name.clone(), one.reference.clone())).collect(),
-            objects: objects.to_vec(),
+            plan,
             facts: BTreeMap::new(),
             current: BTreeSet::new(),
         });
     }
 
-    /// Forgets it, because a run of the pipeline has begun.
+    /// Forgets it: the next round is one of the pipeline.
     pub(crate) fn forget(&mut self) {
         self.deployed = None;
     }
 
-    /// Copies what changed, if that is all there is to do. Only files of contexts may have changed.
+    /// Copies what changed, if that is all there is to do. Unless that succeeds, nothing is remembered: containers may
+    /// have a part of the files.
     pub(crate) async fn round(&mut self, to: &Connected<'_>, planned: &Planned) -> Result<Tried> {
-        let Some(deployed) = &mut self.deployed else { return Ok(Tried::Build(None)) };
-        if !same(&deployed.objects, &planned.plan.objects) {
+        let Some(mut deployed) = self.deployed.take() else { return Ok(Tried::Build(None)) };
+        let tried = self.attempt(&mut deployed, to, planned).await;
+        if matches!(tried, Ok(Tried::Done)) {
+            self.deployed = Some(deployed);
+        }
+        tried
+    }
+
+    async fn attempt(
+        &mut self,
+        deployed: &mut Deployed,
+        to: &Connected<'_>,
+        planned: &Planned,
+    ) -> Result<Tried> {
+        if !same(&deployed.plan, &planned.plan) {
             return Ok(Tried::Build(None));
         }
         let docker = to.cluster.destination.nodes.iter().map(|node| match node {
@@ -124,7 +140,7 @@ impl Syncing {
         }
         let namespaces: BTreeSet<String> =
             planned.plan.objects.iter().filter_map(|object| object.id().namespace).collect();
-        let pods = synced::pods(&to.target, &namespaces).await?;
+        let pods = synced::pods(to.run, &to.target, &namespaces).await?;
         let mut attempt = Attempt { deployed, engines: &self.engines, pods: &pods, now: planned };
         let work = match attempt.decide().await {
             Ok(work) => work,
@@ -193,6 +209,17 @@ fn marks(work: &[Work]) -> BTreeMap<(&str, &str), Mark> {
     marks
 }
 
+/// A path whose change the process is not known to notice. Reloaders that compare times do not see that a file is gone.
+fn unnoticed<'p>(plan: &'p Plan, process: &Process) -> Option<&'p String> {
+    let written = plan.writes.iter().filter(|write| write.kind != WriteKind::Directory);
+    let written = written.map(|write| &write.destination);
+    let removed = plan.deletions.iter();
+    written
+        .filter(|path| matches!(noticed(process, path), Noticed::Not(_)))
+        .chain(removed.filter(|path| noticed(process, path) != Noticed::Served))
+        .next()
+}
+
 fn first_reason(decisions: &Decisions) -> Option<Unsynced> {
     decisions.iter().find_map(|(name, decision)| match decision {
         Decision::Rebuild(reason) => Some((name.clone(), reason.to_string())),
@@ -210,9 +237,14 @@ fn questions(decisions: &Decisions) -> Vec<(ImageName, Question)> {
     asked
 }
 
-/// Whether the objects are the same, wherever they are written.
-fn same(before: &[Object], now: &[Object]) -> bool {
-    before.len() == now.len() && before.iter().zip(now).all(|(before, now)| before.value == now.value)
+/// Whether the objects are the same, wherever they are written, and so are the hooks of charts.
+fn same(before: &plan::Plan, now: &plan::Plan) -> bool {
+    values(before).eq(values(now))
+}
+
+fn values(plan: &plan::Plan) -> impl Iterator<Item = &serde_json::Value> {
+    let hooks = plan.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
+    plan.objects.iter().chain(hooks).map(|object| &*object.value)
 }
 
 struct Attempt<'a> {
@@ -299,12 +331,8 @@ impl Attempt<'_> {
             };
             for plan in plans {
                 observed.check(plan).map_err(|error| error.to_string())?;
-                let written = plan.writes.iter().map(|write| &write.destination);
-                let unnoticed = written
-                    .chain(&plan.deletions)
-                    .find(|path| matches!(noticed(&observed.process, path), Noticed::Not(_)));
-                if let Some(path) = unnoticed {
-                    return Err(format!("its process is not known to notice a new `{path}`"));
+                if let Some(path) = unnoticed(plan, &observed.process) {
+                    return Err(format!("its process is not known to notice a change of `{path}`"));
                 }
             }
             return Ok(engine);
@@ -345,5 +373,87 @@ impl Attempt<'_> {
 
     fn facts(&mut self, name: &ImageName) -> &mut Facts {
         self.deployed.facts.entry(name.clone()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Work;
+    use super::first_reason;
+    use super::marks;
+    use super::questions;
+    use super::unnoticed;
+    use crate::cluster::synced::Running;
+    use crate::docker::Address;
+    use crate::image::engine::Engine;
+    use crate::image::sync::Decision;
+    use crate::image::sync::Plan;
+    use crate::image::sync::facts::Question;
+    use crate::image::sync::process::Process;
+    use crate::image::sync::reason::Reason;
+    use crate::project::name::ImageName;
+    use std::collections::BTreeMap;
+
+    fn name(name: &str) -> ImageName {
+        ImageName::parse(name).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_pod_is_marked_with_the_files_of_all_its_containers() {
+        let engine = Engine::new(&Address::Tcp("127.0.0.1:1".to_owned())).unwrap();
+        let work = |image: &str, container: &str, files: usize| Work {
+            name: name(image),
+            root: "/project".into(),
+            step: Plan::default(),
+            whole: Plan {
+                deletions: (0..files).map(|file| format!("/app/{file}")).collect(),
+                ..Plan::default()
+            },
+            containers: ["one", "two"]
+                .map(|pod| {
+                    let running = Running {
+                        namespace: "shop".to_owned(),
+                        pod: pod.to_owned(),
+                        container: container.to_owned(),
+                        id: format!("{pod}-{container}"),
+                    };
+                    (running, engine.clone())
+                })
+                .into(),
+        };
+        let all = [work("web", "web", 2), work("api", "api", 1)];
+        let marks = marks(&all);
+        assert_eq!(marks.len(), 2);
+        let mark = &marks[&("shop", "one")];
+        assert_eq!(mark.files, 3);
+        assert_eq!(mark.containers["api"], "one-api");
+        // A pod whose files are those of its image again has no mark.
+        let back = [work("web", "web", 0)];
+        assert_eq!(super::marks(&back)[&("shop", "two")].files, 0);
+    }
+
+    #[test]
+    fn a_deletion_is_noticed_only_by_what_reads_files_anew() {
+        let runs = |line: &str| Process {
+            arguments: line.split(' ').map(str::to_owned).collect(),
+            working_dir: "/app".to_owned(),
+            ..Process::default()
+        };
+        let removed = |path: &str| Plan { deletions: vec![path.to_owned()], ..Plan::default() };
+        let page = removed("/usr/share/nginx/html/a.html");
+        assert_eq!(unnoticed(&page, &runs("nginx")), None);
+        let source = removed("/app/a.py");
+        assert_eq!(unnoticed(&source, &runs("uvicorn main:app --reload")), Some(&source.deletions[0]));
+    }
+
+    #[test]
+    fn one_image_that_has_to_be_built_decides_for_all() {
+        let ask = Decision::Ask([Question::Accounts].into());
+        let some = BTreeMap::from([(name("api"), ask), (name("web"), Decision::Unused)]);
+        assert_eq!(questions(&some), [(name("api"), Question::Accounts)]);
+        assert_eq!(first_reason(&some), None);
+        let mut all = some;
+        all.insert(name("web"), Decision::Rebuild(Reason::Off));
+        assert_eq!(first_reason(&all).unwrap().0, name("web"));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A round is the pipeline of `up`. Its inputs are watched from before they are read, so a change during a round is never
 //! lost: as long as nothing is written, the round is given up and another begins; after that it is the next round. Rounds
-//! follow one another, and none of them ends the loop by failing.
+//! follow one another, and none of them ends the loop by failing. A round whose changes can be copied into the running
+//! containers ends with that.
 
 mod inputs;
 mod restarts;
@@ -12,6 +13,7 @@ use crate::cluster::lock;
 use crate::event::Code;
 use crate::event::EventKind;
 use crate::event::Finding;
+use crate::event::Severity;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -21,8 +23,11 @@ use crate::flow::alive::while_up;
 use crate::flow::connected::Connected;
 use crate::flow::down;
 use crate::flow::redaction;
+use crate::flow::sync::Syncing;
+use crate::flow::sync::Tried;
 use crate::flow::up;
 use crate::project::Project;
+use crate::project::name::ImageName;
 use crate::relative::relative;
 use crate::run::Run;
 use crate::signal::Cancel;
@@ -52,7 +57,15 @@ pub async fn watch(
         hosts: false,
         helm: flags.helm,
     };
-    let mut watch = Watch { run, project, up, watching, files: 0, restarts: Restarts::default() };
+    let mut watch = Watch {
+        run,
+        project,
+        up,
+        watching,
+        files: 0,
+        restarts: Restarts::default(),
+        syncing: Syncing::default(),
+    };
     let stopped = Box::pin(watch.rounds(load)).await;
     if stopped.kind != Kind::Interrupted {
         return Err(stopped);
@@ -73,12 +86,15 @@ struct Watch<'a> {
     watching: Watching,
     files: usize,
     restarts: Restarts,
+    syncing: Syncing,
 }
 
 /// How a round came out, unless it failed.
 enum Round {
     /// The project is up.
     Up(Answer),
+    /// What changed was copied into the running containers.
+    Synced,
     /// A file changed before anything was written.
     Superseded,
 }
@@ -123,6 +139,10 @@ impl Watch<'_> {
                     let (files, url) = (self.files, answer.url().map(str::to_owned));
                     self.run.sink.tell(EventKind::RoundFinished { took_ms: millis(began), files, url });
                 }
+                Ok(Round::Synced) => {
+                    let files = self.files;
+                    self.run.sink.tell(EventKind::RoundFinished { took_ms: millis(began), files, url: None });
+                }
                 Err(fault) => self.failed(began, &fault),
             }
             changes = later;
@@ -158,6 +178,7 @@ impl Watch<'_> {
                 fault.hint("what is deployed stays as it is; save deploy.toml again when it is corrected")
             })?;
             self.project = Arc::new(project);
+            self.syncing.forget();
             let more = self.snapshot().await;
             let is_stale = changed(&more, &self.project.file);
             changes.merge(more);
@@ -181,7 +202,7 @@ impl Watch<'_> {
 
     /// The pipeline of `up`. What changes meanwhile is added to `later`.
     async fn round(&mut self, later: &mut Changes) -> Result<Round> {
-        let Watch { run, project, up: flags, watching, restarts, .. } = self;
+        let Watch { run, project, up: flags, watching, restarts, syncing, .. } = self;
         // The values of an env file may be new.
         redaction::project(run, project);
         let may = restarts.are_allowed(Instant::now());
@@ -193,15 +214,26 @@ impl Watch<'_> {
         let (cluster, started) = up::cluster(run, project).await?;
         let to = Connected::to(run, project, cluster).await?;
         let deploy = async {
-            let work = Box::pin(up::build::build(&to, planned, flags, started));
-            let Some(built) = unless_changed(watching, later, may, work).await? else {
+            let why = match syncing.round(&to, &planned).await? {
+                Tried::Done => return Ok(Round::Synced),
+                Tried::Build(why) => why,
+            };
+            if let Some((image, why)) = why {
+                run.sink.warn(not_synced(&image, &why));
+            }
+            let (objects, surveyed) = (planned.plan.clone(), planned.images.clone());
+            let build = Box::pin(up::build::build(&to, planned, flags, started));
+            let Some(built) = unless_changed(watching, later, may, build).await? else {
                 return Ok(Round::Superseded);
             };
+            let images = built.images.clone();
             let healthy = lock::scope(&to.target, async {
                 let written = Box::pin(up::write::write(&to, built, flags)).await?;
                 Box::pin(up::wait::wait(&to, written, flags)).await
             });
-            up::verify::verify(&to, healthy.await?, flags).await.map(Round::Up)
+            let answer = up::verify::verify(&to, healthy.await?, flags).await?;
+            syncing.deployed(objects, surveyed, &images);
+            Ok(Round::Up(answer))
         };
         while_up(run, project, &to.target, Box::pin(deploy)).await
     }
@@ -232,6 +264,12 @@ async fn unless_changed<T>(
             changes = watching.changed() => later.merge(changes),
         }
     }
+}
+
+/// An image is built, although files of a context changed and nothing else.
+fn not_synced(image: &ImageName, why: &str) -> Finding {
+    let finding = Code::FilesNotSynced.warning(format!("it is built, because {why}"));
+    Finding { severity: Severity::Note, ..finding }.about(format!("image {image}"))
 }
 
 /// Files change so often that no round would ever be finished.
