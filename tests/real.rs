@@ -27,5 +27,6 @@ mod repairs;
 pub(crate) mod reports;
 mod rollouts;
 mod stage;
+mod sync;
 mod trials;
 mod watch;

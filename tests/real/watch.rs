@@ -14,13 +14,13 @@ use std::process::ChildStdout;
 use std::process::Stdio;
 
 /// A loop that runs.
-struct Watch {
+pub(crate) struct Watch {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Watch {
-    fn start(stage: &Stage) -> Watch {
+    pub(crate) fn start(stage: &Stage) -> Watch {
         let mut command = stage.command(Stage::program());
         let mut child = command.args(["watch", "--output", "json"]).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -28,7 +28,7 @@ impl Watch {
     }
 
     /// The end of the next round that ends.
-    fn round(&mut self) -> Value {
+    pub(crate) fn round(&mut self) -> Value {
         let ends = |event: &Value| event["event"] == "round-finished" || event["event"] == "round-failed";
         let events = self.lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
         let end = events.into_iter().find(ends).expect("the loop ended");

@@ -1,0 +1,66 @@
+//! Files that `todo watch` copies into running containers, on a real cluster.
+
+use crate::real::http;
+use crate::real::stage::Stage;
+use crate::real::watch::Watch;
+
+const NAMESPACE: &str = "todo-watch-page";
+
+/// The names of the pods that stay, which a new pod never has again.
+fn pods(stage: &Stage) -> Vec<String> {
+    let pods = stage.objects_in(NAMESPACE, "pods");
+    let stays = pods.iter().filter(|pod| pod["metadata"]["deletionTimestamp"].is_null());
+    let mut names: Vec<String> =
+        stays.map(|pod| pod["metadata"]["name"].as_str().unwrap().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+#[ignore = "needs minikube"]
+fn a_page_is_copied_into_the_pods_that_run_and_the_next_up_replaces_them() {
+    let stage = Stage::in_cluster("todo-synced", "tests/fixtures/watch", false);
+    stage.edit("k8s/page.yaml", "replicas: 1", "replicas: 2");
+    let mut watch = Watch::start(&stage);
+    let url = watch.round()["url"].as_str().unwrap().to_owned();
+    let before = pods(&stage);
+    assert_eq!(before.len(), 2);
+
+    for (from, to) in [("version 1", "version 2"), ("version 2", "version 3")] {
+        stage.edit("index.html", from, to);
+        assert_eq!(watch.round()["event"], "round-finished");
+        // Either pod may answer.
+        assert!((0..10).all(|_| http::get(&url).1.contains(to)), "{to}");
+    }
+    assert_eq!(pods(&stage), before, "no pod was replaced");
+    let inside = |pod: &String| {
+        stage.kubectl(&[
+            "exec",
+            "-n",
+            "todo-watch-page",
+            pod,
+            "--",
+            "stat",
+            "-c",
+            "%u:%g %a",
+            "/usr/share/nginx/html/index.html",
+        ])
+    };
+    assert!(before.iter().all(|pod| inside(pod).trim() == "0:0 644"));
+    assert!(stage.todo(&["status"]).stdout.contains("1 file is newer than its image"));
+
+    // As in the image again: nothing is newer.
+    stage.edit("index.html", "version 3", "version 1");
+    watch.round();
+    assert!(http::get(&url).1.contains("version 1"));
+    assert!(!stage.todo(&["status"]).stdout.contains("newer than its image"));
+
+    stage.edit("index.html", "version 1", "version 4");
+    watch.round();
+    drop(watch);
+    stage.edit("index.html", "version 4", "version 1");
+    stage.up();
+    let after = pods(&stage);
+    assert!(after.iter().all(|pod| !before.contains(pod)), "{before:?} {after:?}");
+    assert!(http::get(&url).1.contains("version 1"));
+}
