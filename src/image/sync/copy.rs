@@ -7,6 +7,7 @@ use crate::image::ignore::clean;
 use crate::image::sync::reason::At;
 
 /// One `COPY` or `ADD`, its variables expanded.
+#[expect(clippy::struct_excessive_bools, reason = "flags of an instruction are independent of one another")]
 #[derive(Debug, Clone)]
 pub(super) struct Copy {
     pub(super) at: At,
@@ -119,10 +120,13 @@ impl Copy {
             if itself || !rest.is_empty() && is_file(&inner) { Writes::Yes } else { Writes::No }
         };
         let all: Vec<Writes> = self.sources.iter().map(of).collect();
-        match () {
-            () if all.contains(&Writes::Maybe) => Writes::Maybe,
-            () if all.contains(&Writes::Yes) => Writes::Yes,
-            () => Writes::No,
+        let is = |writes| all.contains(&writes);
+        if is(Writes::Maybe) {
+            Writes::Maybe
+        } else if is(Writes::Yes) {
+            Writes::Yes
+        } else {
+            Writes::No
         }
     }
 

@@ -199,6 +199,14 @@ fn what_is_proved_is_synced_and_nothing_else() {
         // ADD.
         ("FROM base\nADD a /app\n", "a/x", "/app/x 0:0 644"),
         ("FROM base\nADD one.txt /app/\n", "one.txt", "Add"),
+    ] {
+        assert_eq!(decided(dockerfile, changed), expected, "{changed} in\n{dockerfile}");
+    }
+}
+
+#[test]
+fn owners_deletions_and_what_cannot_be_written() {
+    for (dockerfile, changed, expected) in [
         // Owners and permissions.
         ("FROM base\nCOPY --chown=5 a /app\n", "a/x", "/app/x 5:5 644"),
         ("FROM base\nCOPY --chown=5:6 a /app\n", "a/x", "/app/x 5:6 644"),

@@ -12,7 +12,7 @@ pub(super) fn noticed(words: &[String], process: &Process, path: &str) -> Notice
     // What comes after an option may be its value.
     let first = rest.first().filter(|word| !word.starts_with('-')).map_or("", String::as_str);
     let in_working_dir = is_in(path, &process.working_dir);
-    let python = path.ends_with(".py") && in_working_dir;
+    let python = ends(path, &[".py"]) && in_working_dir;
     let option = |names: &[&str]| option(rest, names);
     match name(program) {
         "nginx" | "httpd-foreground" | "apache2-foreground" | "httpd" | "caddy" | "lighttpd" => {
@@ -35,7 +35,7 @@ pub(super) fn noticed(words: &[String], process: &Process, path: &str) -> Notice
         }
         "manage.py" if first == "runserver" && !has("--noreload") => when(Noticed::Reloaded, python),
         "nodemon" if option(&["-w", "--watch", "-e", "--ext", "-i", "--ignore", "--config"]).is_none() => {
-            let watched = [".js", ".mjs", ".cjs", ".json"].iter().any(|end| path.ends_with(end));
+            let watched = ends(path, &[".js", ".mjs", ".cjs", ".json"]);
             when(Noticed::Reloaded, watched && in_working_dir && !is_node_setup(path))
         }
         "node" if rest.iter().any(|word| word == "--watch" || word.starts_with("--watch-")) => {
@@ -45,9 +45,13 @@ pub(super) fn noticed(words: &[String], process: &Process, path: &str) -> Notice
         "next" | "nuxt" | "nuxi" | "astro" if first == "dev" => bundled(path, in_working_dir),
         "react-scripts" if first == "start" => bundled(path, in_working_dir),
         "webpack" | "ng" if first == "serve" => bundled(path, in_working_dir),
-        "air" => when(Noticed::Reloaded, path.ends_with(".go") && in_working_dir),
+        "air" => when(Noticed::Reloaded, ends(path, &[".go"]) && in_working_dir),
         _ => Noticed::Not(NotNoticed::Command),
     }
+}
+
+fn ends(path: &str, endings: &[&str]) -> bool {
+    endings.iter().any(|end| path.ends_with(end))
 }
 
 fn when(noticed: Noticed, holds: bool) -> Noticed {
@@ -105,9 +109,8 @@ fn is_page(path: &str) -> bool {
 
 /// What a server runs or reads as its own settings, instead of sending it.
 fn is_program(path: &str) -> bool {
-    [".php", ".conf", ".py", ".rb", ".pl", ".cgi", ".lua", ".njs"].iter().any(|end| path.ends_with(end))
-        || path.ends_with("/serve.json")
-        || path.ends_with("/.htpasswd")
+    let endings = [".php", ".conf", ".py", ".rb", ".pl", ".cgi", ".lua", ".njs", "/serve.json", "/.htpasswd"];
+    ends(path, &endings)
 }
 
 fn is_in(path: &str, directory: &str) -> bool {

@@ -1,0 +1,77 @@
+//! What is decided before anything is written.
+
+use crate::cluster::synced::Running;
+use crate::docker::Address;
+use crate::flow::sync::Work;
+use crate::flow::sync::first_reason;
+use crate::flow::sync::marks;
+use crate::flow::sync::questions;
+use crate::flow::sync::unnoticed;
+use crate::image::engine::Engine;
+use crate::image::sync::Decision;
+use crate::image::sync::Plan;
+use crate::image::sync::facts::Question;
+use crate::image::sync::process::Process;
+use crate::image::sync::reason::Reason;
+use crate::project::name::ImageName;
+use std::collections::BTreeMap;
+
+fn name(name: &str) -> ImageName {
+    ImageName::parse(name).unwrap()
+}
+
+#[tokio::test]
+async fn a_pod_is_marked_with_the_files_of_all_its_containers() {
+    let engine = Engine::new(&Address::Tcp("127.0.0.1:1".to_owned())).unwrap();
+    let work = |image: &str, container: &str, files: usize| Work {
+        name: name(image),
+        root: "/project".into(),
+        step: Plan::default(),
+        whole: Plan { deletions: (0..files).map(|file| format!("/app/{file}")).collect(), ..Plan::default() },
+        containers: ["one", "two"]
+            .map(|pod| {
+                let running = Running {
+                    namespace: "shop".to_owned(),
+                    pod: pod.to_owned(),
+                    container: container.to_owned(),
+                    id: format!("{pod}-{container}"),
+                };
+                (running, engine.clone())
+            })
+            .into(),
+    };
+    let all = [work("web", "web", 2), work("api", "api", 1)];
+    let marks = marks(&all);
+    assert_eq!(marks.len(), 2);
+    let mark = &marks[&("shop", "one")];
+    assert_eq!(mark.files, 3);
+    assert_eq!(mark.containers["api"], "one-api");
+    // A pod whose files are those of its image again has no mark.
+    let back = [work("web", "web", 0)];
+    assert_eq!(crate::flow::sync::marks(&back)[&("shop", "two")].files, 0);
+}
+
+#[test]
+fn a_deletion_is_noticed_only_by_what_reads_files_anew() {
+    let runs = |line: &str| Process {
+        arguments: line.split(' ').map(str::to_owned).collect(),
+        working_dir: "/app".to_owned(),
+        ..Process::default()
+    };
+    let removed = |path: &str| Plan { deletions: vec![path.to_owned()], ..Plan::default() };
+    let page = removed("/usr/share/nginx/html/a.html");
+    assert_eq!(unnoticed(&page, &runs("nginx")), None);
+    let source = removed("/app/a.py");
+    assert_eq!(unnoticed(&source, &runs("uvicorn main:app --reload")), Some(&source.deletions[0]));
+}
+
+#[test]
+fn one_image_that_has_to_be_built_decides_for_all() {
+    let ask = Decision::Ask([Question::Accounts].into());
+    let some = BTreeMap::from([(name("api"), ask), (name("web"), Decision::Unused)]);
+    assert_eq!(questions(&some), [(name("api"), Question::Accounts)]);
+    assert_eq!(first_reason(&some), None);
+    let mut all = some;
+    all.insert(name("web"), Decision::Rebuild(Reason::Off));
+    assert_eq!(first_reason(&all).unwrap().0, name("web"));
+}
