@@ -8,10 +8,17 @@ use crate::report::style::ColorFlag;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use jiff::SignedDuration;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::Path;
 use std::path::PathBuf;
+
+/// The shortest time that can be given.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// The longest.
+const WEEK: SignedDuration = SignedDuration::from_hours(168);
 
 /// The sub-commands that exist as programs of their own.
 pub const APPLETS: [&str; 3] = ["up", "down", "status"];
@@ -353,19 +360,12 @@ pub fn expand(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     std::iter::once("todo".into()).chain(applet.map(OsString::from)).chain(arguments).collect()
 }
 
+/// `90`, `90s`, `5m`, `1h30m`, `1.5m`: from a second to a week.
 fn duration(text: &str) -> Result<std::time::Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => 0,
-    };
-    match number.parse::<u64>().ok().and_then(|number| number.checked_mul(seconds)) {
-        Some(seconds @ 1..=604_800) => Ok(std::time::Duration::from_secs(seconds)),
-        _ => Err("write a time such as `90s`, `5m` or `1h`".to_owned()),
-    }
+    let seconds = text.parse().ok().map(SignedDuration::from_secs);
+    let parsed = seconds.or_else(|| text.parse().ok()).filter(|parsed| (SECOND..=WEEK).contains(parsed));
+    let whole = parsed.and_then(|parsed| parsed.try_into().ok());
+    whole.ok_or_else(|| "write a time such as `90s`, `5m` or `1h30m`, up to 168 hours".to_owned())
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -413,7 +413,10 @@ mod tests {
     #[test]
     fn times() {
         assert_eq!(duration("90s").map(|time| time.as_secs()), Ok(90));
+        assert_eq!(duration("90").map(|time| time.as_secs()), Ok(90));
         assert_eq!(duration("5m").map(|time| time.as_secs()), Ok(300));
-        assert!(["", "m", "5x", "0", "-1s", "99999999h", "1.5m"].iter().all(|text| duration(text).is_err()));
+        assert_eq!(duration("1h30m").map(|time| time.as_secs()), Ok(5400));
+        assert_eq!(duration("1.5m").map(|time| time.as_secs()), Ok(90));
+        assert!(["", "m", "5x", "0", "-1s", "169h", "99999999h"].iter().all(|text| duration(text).is_err()));
     }
 }

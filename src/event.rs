@@ -276,7 +276,7 @@ pub enum EventKind {
         /// How long it took.
         took_ms: u64,
         /// What sort of failure.
-        kind: crate::fault::Kind,
+        kind: crate::fault::kind::Kind,
         /// What the failure is called.
         reason: Code,
         /// The exit code.

@@ -41,6 +41,7 @@ pub mod manifest;
 pub mod minikube;
 pub mod nearest;
 pub mod plan;
+pub mod pointer;
 pub mod preflight;
 pub mod project;
 pub mod random;
@@ -54,6 +55,7 @@ pub mod run;
 pub mod service;
 mod session;
 pub mod signal;
+pub mod version;
 pub mod watch;
 pub mod world;
 

@@ -23,7 +23,6 @@ mod memory;
 mod minikube;
 mod owner;
 pub mod pace;
-mod patch;
 mod quantity;
 mod refuse;
 pub mod request;

@@ -32,7 +32,11 @@ pub fn beside(path: &Path, bytes: &[u8], like: Option<Permissions>) -> io::Resul
         }
         other => other?,
     };
-    let written = like.map_or(Ok(()), |like| file.set_permissions(like)).and_then(|()| file.write_all(bytes));
+    // Without the sync a power cut after the rename may leave an empty file (ext4, `delalloc`).
+    let written = like
+        .map_or(Ok(()), |like| file.set_permissions(like))
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_all());
     match written {
         Ok(()) => Ok(new),
         Err(error) => {

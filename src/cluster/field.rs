@@ -16,8 +16,7 @@ pub(crate) fn pointer(object: &Value, field: &str) -> String {
             _ => None,
         };
         let Some((name, value)) = step else { break };
-        pointer.push('/');
-        pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+        pointer = crate::pointer::below(&pointer, &name);
         here = value;
     }
     pointer
@@ -27,7 +26,7 @@ pub(crate) fn pointer(object: &Value, field: &str) -> String {
 pub(crate) fn remove(object: &mut Value, field: &str) {
     let whole = pointer(object, field);
     let Some((parent, name)) = whole.rsplit_once('/') else { return };
-    let name = name.replace("~1", "/").replace("~0", "~");
+    let name = crate::pointer::key(name);
     match object.pointer_mut(parent) {
         Some(Value::Object(fields)) => {
             fields.remove(&name);

@@ -11,6 +11,7 @@
 use crate::cluster::field;
 use crate::cluster::wire::MANAGER;
 use crate::cluster::wire::page::owners;
+use crate::pointer;
 use kube::core::Status;
 use serde_json::Map;
 use serde_json::Value;
@@ -50,7 +51,7 @@ impl Leftover {
     /// Where it is in the object in the cluster: a JSON pointer.
     pub(crate) fn pointer(&self) -> String {
         let steps = self.way.iter().map(|step| match step {
-            Step::Field(name) => format!("/{}", name.replace('~', "~0").replace('/', "~1")),
+            Step::Field(name) => pointer::below("", name),
             Step::Item(_, at) => format!("/{at}"),
         });
         steps.collect()
@@ -146,7 +147,7 @@ fn child<'a>(place: &Place<'a>, name: &str) -> Option<Place<'a>> {
     way.push(Step::Field(name.to_owned()));
     let body = place.body.and_then(|body| body.get(name));
     let beside = match body {
-        Some(_) => format!("{}/{}", place.beside, name.replace('~', "~0").replace('/', "~1")),
+        Some(_) => pointer::below(&place.beside, name),
         None => place.beside.clone(),
     };
     Some(Place { live: place.live.get(name)?, body, way, beside })

@@ -21,7 +21,6 @@ use crate::event::Code;
 use crate::event::Step;
 use crate::fault;
 use crate::fault::Fault;
-use crate::file;
 use crate::random;
 use crate::run::Run;
 use jiff::Timestamp;
@@ -404,10 +403,8 @@ fn lease(target: &Target, me: &str, version: Option<&str>) -> Value {
 
 fn identity(run: &Run) -> String {
     let world = &run.world;
-    let user = world.var("USER").or_else(|| world.var("USERNAME")).unwrap_or("somebody");
-    let host = world.var("HOSTNAME").or_else(|| world.var("COMPUTERNAME")).map(str::to_owned);
-    let host = host.or_else(|| file::read_text("/etc/hostname".as_ref(), file::TEXT).ok());
-    let host = host.as_deref().map_or("an unnamed machine", str::trim);
+    let user = world.var("USER").or_else(|| world.var("USERNAME")).unwrap_or("an unknown user");
+    let host = &world.machine;
     format!("{user}@{host}, process {}", std::process::id())
 }
 

@@ -13,6 +13,7 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
+use crate::pointer;
 use crate::project::name::Namespace;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -155,7 +156,7 @@ fn order_of(object: &Object) -> Place {
 }
 
 fn written(object: &Object, annotation: &str) -> Place {
-    object.place_of(&format!("/metadata/annotations/{}", annotation.replace('/', "~1"))).clone()
+    object.place_of(&pointer::annotation(annotation)).clone()
 }
 
 /// Whom each object waits for.
@@ -315,7 +316,7 @@ mod tests {
         }
         let mut object =
             Object::made(value, Place { file: format!("{name}.yaml").into(), line: 1, column: 1 });
-        let pointer = format!("/metadata/annotations/{}", annotation.replace('/', "~1"));
+        let pointer = crate::pointer::annotation(annotation);
         object.places.insert(pointer, Place { file: format!("{name}.yaml").into(), line: 7, column: 5 });
         object
     }

@@ -22,6 +22,7 @@ use crate::fault;
 use crate::manifest::Object;
 use crate::manifest::shared::Shared;
 use crate::nearest::nearest;
+use crate::pointer;
 use crate::run::Run;
 use serde_json::Value;
 use serde_json::json;
@@ -111,7 +112,7 @@ pub(crate) async fn one(
 fn patch(live: &Value, now: &str) -> Value {
     let annotations = "/spec/template/metadata/annotations";
     if live.pointer(annotations).is_some_and(Value::is_object) {
-        let member = format!("{annotations}/{}", RESTARTED_AT.replace('/', "~1"));
+        let member = pointer::below(annotations, RESTARTED_AT);
         return json!([{"op": "add", "path": member, "value": now}]);
     }
     json!([{"op": "add", "path": annotations, "value": {RESTARTED_AT: now}}])

@@ -22,12 +22,12 @@ use crate::manifest::bind::PullPolicy;
 use crate::manifest::bind::bind;
 use crate::manifest::bind::images_named;
 use crate::manifest::chart;
-use crate::manifest::chart::Version;
 use crate::project::Binding;
 use crate::project::Mode;
 use crate::project::Project;
 use crate::project::name::ImageName;
 use crate::run::Run;
+use crate::version::Version;
 use std::collections::BTreeMap;
 
 /// Whether Helm, and not we, writes this object.

@@ -23,35 +23,14 @@ use crate::project::Set;
 use crate::project::name::Namespace;
 use crate::relative::shown;
 use crate::run::Run;
+use crate::version::Version;
 use serde_json::Value;
-use std::fmt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 /// The oldest Helm that we know to render as we expect.
 pub const OLDEST: Version = Version(3, 10, 0);
-
-/// Major, minor and patch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Version(pub u32, pub u32, pub u32);
-
-impl fmt::Display for Version {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.0, self.1, self.2)
-    }
-}
-
-impl Version {
-    /// `v3.19.2`, `v4.0.0-rc.1+g1234`, `v3.19`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Version> {
-        let plain = text.trim().trim_start_matches('v').split(['-', '+', ' ']).next()?;
-        let mut numbers = plain.split('.').map(str::parse);
-        let (major, minor) = (numbers.next()?.ok()?, numbers.next()?.ok()?);
-        Some(Version(major, minor, numbers.next().transpose().ok()?.unwrap_or(0)))
-    }
-}
 
 /// The program, or a fault that says how to get it.
 pub fn helm(run: &Run, what: &str) -> Result<PathBuf> {
@@ -241,7 +220,6 @@ pub(crate) async fn build_dependencies(
 
 #[cfg(test)]
 mod tests {
-    use super::Version;
     use super::escaped;
     use super::missing;
 
@@ -257,15 +235,6 @@ mod tests {
         ] {
             assert_eq!(escaped(text), argument);
         }
-    }
-
-    #[test]
-    fn versions_as_helm_says_them() {
-        assert_eq!(Version::parse("v3.19"), Some(Version(3, 19, 0)));
-        assert_eq!(Version::parse("v4.0.0-rc.1+g9"), Some(Version(4, 0, 0)));
-        assert_eq!(Version::parse("v3.9.4\n"), Some(Version(3, 9, 4)));
-        assert_eq!(Version::parse("nothing"), None);
-        assert!(Version(3, 9, 4) < super::OLDEST && Version(4, 0, 0) > super::OLDEST);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use crate::nearest::nearest;
+use crate::pointer;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -139,7 +140,7 @@ impl Hook {
         let words =
             |text: &str| -> Vec<String> { text.split(',').map(|word| word.trim().to_lowercase()).collect() };
         let wrong = |name: &str, told: String, help: String| {
-            let pointer = format!("/metadata/annotations/{}", name.replace('/', "~1"));
+            let pointer = pointer::annotation(name);
             let place = object.place_of(&pointer).clone();
             Some(Err(Box::new(
                 Code::HelmHookInvalid.error(told).about(object.id().to_string()).at(place).help(help),

@@ -10,6 +10,7 @@ use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
+use crate::pointer::below;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
@@ -195,7 +196,7 @@ fn texts(object: &Object) -> Vec<Finding> {
                 Value::Array(_) | Value::Object(_) => "a list or a mapping",
                 Value::String(_) | Value::Null => return None,
             };
-            let path = pointer.replace("~1", "/").replace("~0", "~");
+            let path = crate::pointer::key(&pointer);
             let finding = Code::ValueNotString
                 .error(format!("`{}` must be a string, but is {is} in YAML", path.trim_start_matches('/')));
             Some(finding.at(object.place_of(&pointer).clone()).help("put the value in quotes"))
@@ -261,11 +262,6 @@ fn unique(
             }
         }
     }
-}
-
-/// The JSON pointer of `key` below `parent`.
-pub(crate) fn below(parent: &str, key: &str) -> String {
-    format!("{parent}/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
 #[cfg(test)]

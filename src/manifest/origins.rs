@@ -9,10 +9,10 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::go_base64;
 use crate::manifest::Object;
-use crate::manifest::normal::below;
 use crate::manifest::pods;
 use crate::manifest::pods::PodTemplate;
 use crate::manifest::pods::items;
+use crate::pointer::below;
 use serde_json::Value;
 
 /// What people open.

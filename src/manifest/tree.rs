@@ -4,6 +4,7 @@
 //! budget, because ten short lines of them can stand for a billion values.
 
 use crate::event::Place;
+use crate::pointer;
 use serde_json::Map;
 use serde_json::Value;
 use std::borrow::Cow;
@@ -124,7 +125,7 @@ impl Flattening<'_> {
                 let mut values = Map::new();
                 for entry in self.entries(entries, depth)? {
                     let at = if entry.value.block { entry.at } else { entry.value.at };
-                    let key = entry.key.replace('~', "~0").replace('/', "~1");
+                    let key = pointer::token(&entry.key);
                     let value = self.part(&key, at, &entry.value, depth, aliased)?;
                     values.insert(entry.key.clone(), value);
                 }

@@ -10,6 +10,7 @@ use crate::file;
 use crate::manifest::template;
 use crate::manifest::template::Call;
 use crate::manifest::yaml;
+use crate::pointer;
 use crate::project::Mode;
 use crate::project::Set;
 use crate::project::Source;
@@ -101,9 +102,9 @@ fn open(root: &Path, file: &Path, tracked: bool) -> Vec<Finding> {
     let (documents, _) = yaml::documents(&text, Path::new(&name));
     let mut found = Vec::new();
     for document in &documents {
-        for (pointer, place) in &document.places {
-            let value = document.value.pointer(pointer).and_then(serde_json::Value::as_str);
-            let key = last(pointer).replace("~1", "/").replace("~0", "~");
+        for (at, place) in &document.places {
+            let value = document.value.pointer(at).and_then(serde_json::Value::as_str);
+            let key = pointer::key(last(at));
             if value.is_some_and(|value| look(&key, value) == Some(Clear::Secret)) {
                 let told = if tracked {
                     format!("`{key}` looks like a secret, and git has this file")

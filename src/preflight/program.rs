@@ -8,29 +8,13 @@ use crate::manifest::chart;
 use crate::project::Project;
 use crate::project::SourceKind;
 use crate::run::Run;
+use crate::version::Version;
 use crate::world::Os;
 use crate::world::World;
 use serde::Deserialize;
 
 /// The oldest minikube that we know to behave as we expect.
 const OLDEST: Version = Version(1, 32, 0);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Version(u32, u32, u32);
-
-impl Version {
-    /// `v1.38.1`, `v1.38.0-beta.0`.
-    fn parse(text: &str) -> Option<Version> {
-        let plain = text.trim().trim_start_matches('v').split(['-', '+']).next()?;
-        let mut numbers = plain.split('.').map(str::parse);
-        let version = Version(
-            numbers.next()?.ok()?,
-            numbers.next()?.ok()?,
-            numbers.next().transpose().ok()?.unwrap_or(0),
-        );
-        Some(version)
-    }
-}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -143,25 +127,5 @@ pub(super) async fn helm(run: &Run, project: &Project, told: bool) -> Option<Fin
         Err(error) => Some(at(
             Code::ProgramNotRunnable.error(format!("`{}` cannot be run: {error}", program.display()))
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::OLDEST;
-    use super::Version;
-
-    #[test]
-    fn versions_compare_as_numbers() {
-        let read = |text| Version::parse(text);
-        assert_eq!(read("v1.38.1"), Some(Version(1, 38, 1)));
-        assert_eq!(read("1.9"), Some(Version(1, 9, 0)));
-        assert_eq!(read("v1.38.0-beta.0+dirty"), Some(Version(1, 38, 0)));
-        assert!(
-            read("v1.9.2") < Some(OLDEST) && read("v1.100.0") > Some(OLDEST) && read("v2.0.0") > Some(OLDEST)
-        );
-        for nonsense in ["", "v", "lab", "v1", "v1.x.1", "v1.2.x", "v99999999999.1.1"] {
-            assert_eq!(read(nonsense), None, "{nonsense}");
-        }
     }
 }

@@ -12,8 +12,6 @@ use crate::rehearsal::memory::Memory;
 use crate::rehearsal::owner::own;
 use crate::rehearsal::owner::owners;
 use crate::rehearsal::owner::refused;
-use crate::rehearsal::patch::json_patch;
-use crate::rehearsal::patch::merge_patch;
 use crate::rehearsal::request::Answer;
 use crate::rehearsal::request::Ask;
 use crate::rehearsal::request::Watched;
@@ -104,9 +102,11 @@ impl Memory {
                 Some(live) => {
                     let mut next = live.clone();
                     if ask.content.contains("json-patch") {
-                        json_patch(&mut next, &ask.body);
+                        if let Err(refused) = json_patched(&mut next, &ask.body) {
+                            return refused;
+                        }
                     } else {
-                        merge_patch(&mut next, &ask.body);
+                        json_patch::merge(&mut next, &ask.body);
                     }
                     self.update(&at, ask, &live, next)
                 }
@@ -367,4 +367,13 @@ impl Memory {
         }
         Ok(object)
     }
+}
+
+/// Applies a JSON patch (RFC 6902), whole or not at all.
+fn json_patched(object: &mut Value, patch: &Value) -> Result<(), Answer> {
+    let refused =
+        |code, reason, error: String| Answer::Json(code, failure(code, reason, &error, &Value::Null));
+    let patch: json_patch::Patch = serde_json::from_value(patch.clone())
+        .map_err(|error| refused(400, "BadRequest", error.to_string()))?;
+    json_patch::patch(object, &patch).map_err(|error| refused(422, "Invalid", error.to_string()))
 }

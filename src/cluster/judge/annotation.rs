@@ -7,6 +7,7 @@ use crate::cluster::live;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
+use crate::pointer;
 use serde_json::Value;
 
 /// The annotation that multiplies the tolerances for one object, as `--patience` does for all.
@@ -39,7 +40,7 @@ fn factor(object: &Object) -> Option<Finding> {
 }
 
 fn told(object: &Object, annotation: &str, what: &str) -> Finding {
-    let field = format!("/metadata/annotations/{}", annotation.replace('/', "~1"));
+    let field = pointer::annotation(annotation);
     Code::AnnotationInvalid
         .error(format!("its annotation `{annotation}` {what}"))
         .about(object.id().to_string())

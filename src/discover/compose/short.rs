@@ -9,6 +9,7 @@ use super::node::Entry;
 use super::node::Node;
 use super::scalar::Scalar;
 use crate::discover::tree::join;
+use jiff::SignedDuration;
 use std::rc::Rc;
 
 /// `- KEY=value` as `KEY: value`.
@@ -252,29 +253,11 @@ pub(super) fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// `1m30s`, `10s`, `500ms` → seconds, rounded up; `None` where it is no duration.
+/// `1m30s`, `10s`, `1.5s`, `500ms` → seconds, rounded up; `None` where it is no duration.
 pub(crate) fn seconds(written: &str) -> Option<u64> {
-    let mut milliseconds = 0.0;
-    let mut rest = written;
-    while !rest.is_empty() {
-        let length = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..length].parse().ok()?;
-        rest = &rest[length..];
-        let unit = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        milliseconds += number
-            * match &rest[..unit] {
-                "h" => 3_600_000.0,
-                "m" => 60_000.0,
-                "s" => 1000.0,
-                "ms" => 1.0,
-                "us" | "µs" | "ns" => 0.0,
-                _ => return None,
-            };
-        rest = &rest[unit..];
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time limit of people")]
-    let whole = (milliseconds / 1000.0).ceil() as u64;
-    Some(whole)
+    let duration: SignedDuration = written.parse().ok()?;
+    let whole = u64::try_from(duration.as_secs()).ok()?;
+    Some(whole + u64::from(duration.subsec_nanos() > 0))
 }
 
 /// `50M`, `1gb`, `512k`, `64b`, `1024`: powers of 1024.

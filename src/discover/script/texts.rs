@@ -8,6 +8,7 @@ use crate::discover::tree::Tree;
 use crate::discover::tree::ends;
 use crate::discover::tree::file_name;
 use crate::manifest::yaml::documents;
+use crate::pointer;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -189,7 +190,7 @@ fn taskfile(path: &str, text: &str) -> Vec<Text> {
         for (index, command) in list.as_array().into_iter().flatten().enumerate() {
             let Some(line) = command.as_str().or_else(|| command["cmd"].as_str()) else { continue };
             let key = if task["cmds"].is_array() { "/cmds" } else { "" };
-            let pointer = format!("/tasks/{}{key}/{index}", name.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("{}{key}/{index}", pointer::below("/tasks", name));
             let at = document.places.get(&pointer).map_or(1, |place| place.line);
             let mut text = Text::of(path, folder.clone() + &braces(line));
             text.first = at.saturating_sub(1);
@@ -207,7 +208,7 @@ fn package(path: &str, text: &str) -> Vec<Text> {
     let mut texts = Vec::new();
     for (name, command) in document.value["scripts"].as_object().into_iter().flatten() {
         let Some(command) = command.as_str() else { continue };
-        let pointer = format!("/scripts/{}", name.replace('~', "~0").replace('/', "~1"));
+        let pointer = pointer::below("/scripts", name);
         let line = document.places.get(&pointer).map_or(1, |place| place.line);
         let mut text = Text::of(path, command.to_owned());
         text.first = line.saturating_sub(1);
@@ -223,7 +224,7 @@ fn workflow(path: &str, text: &str) -> Vec<Text> {
     let mut texts = Vec::new();
     for (job, value) in document.value["jobs"].as_object().into_iter().flatten() {
         for (index, step) in value["steps"].as_array().into_iter().flatten().enumerate() {
-            let pointer = format!("/jobs/{}/steps/{index}", job.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("{}/steps/{index}", pointer::below("/jobs", job));
             let line = document.places.get(&pointer).map_or(1, |place| place.line);
             let command = match (step["run"].as_str(), step["uses"].as_str()) {
                 (Some(run), _) => run.replace("${{", "$"),

@@ -1,9 +1,9 @@
 //! Where an image can be named: containers of every kind, image volumes, and what the rules of a project point at.
 
 use crate::manifest::Object;
-use crate::manifest::normal::below;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
+use crate::pointer::below;
 use crate::project::Binding;
 use serde_json::Value;
 

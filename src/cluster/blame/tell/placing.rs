@@ -12,6 +12,7 @@ use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::template;
 use crate::cluster::live;
+use crate::pointer;
 use serde_json::Value;
 
 pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
@@ -125,7 +126,7 @@ fn selected(inputs: &Inputs<'_>, selector: Option<String>, affinity: Option<Stri
     let first = nodes.first().map_or("", live::name);
     let mut told = diagnosis(
         format!("no node has the label `{key}={value}`, which its `nodeSelector` asks for"),
-        selector.map(|at| format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"))),
+        selector.map(|at| pointer::below(&at, key)),
         format!("correct the selector, or give a node the label: `kubectl label node {first} {key}={value}`"),
     );
     told.evidence.extend(nodes.iter().take(3).map(|node| match live::label(node, key) {
