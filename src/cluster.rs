@@ -10,6 +10,7 @@
 //! # What is not here
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
 
+pub mod applied;
 pub mod apply;
 mod barrier;
 pub mod blame;
@@ -20,8 +21,10 @@ pub mod compare;
 mod conflict;
 pub mod context;
 mod decide;
+mod decided;
 mod delete;
 mod diff;
+mod difference;
 pub mod explain;
 #[cfg(test)]
 mod fake_api;
@@ -50,6 +53,7 @@ pub mod pulse;
 mod refusal;
 pub mod release;
 pub mod remove;
+mod request;
 pub mod restart;
 mod retry;
 pub mod revision;

@@ -11,6 +11,7 @@ mod dns;
 pub mod doctor;
 pub mod down;
 pub mod explain;
+pub(crate) mod flags;
 pub mod forward;
 pub mod forwards;
 mod frontends;

@@ -237,7 +237,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
         Command::Down(flags) => Box::pin(flow::down::down(run, &project, flags)).await,
         Command::Status => flow::status::status(run, &project).await,
-        Command::Plan(flags) => flow::plan::plan(run, &project, flow::up::options(*flags)).await,
+        Command::Plan(flags) => flow::plan::plan(run, &project, flow::flags::options(*flags)).await,
         Command::Check => flow::check::check(run, &project).await,
         Command::Doctor => flow::doctor::doctor(run, &project).await,
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,

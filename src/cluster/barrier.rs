@@ -2,25 +2,25 @@
 //!
 //! Each wait is for one precise fact, seen by a watch: a namespace gone, a kind served, a webhook's endpoints ready.
 
-use crate::cluster::apply::Applied;
-use crate::cluster::apply::AppliedObject;
-use crate::cluster::apply::refusals;
-use crate::cluster::decide::Decided;
-use crate::cluster::decide::Todo;
+use crate::cluster::applied::Applied;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::refusals;
+use crate::cluster::decided::Decided;
+use crate::cluster::decided::Todo;
 use crate::cluster::gone::gone;
 use crate::cluster::gone::stuck;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::kind;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
+use crate::cluster::request::tell;
+use crate::cluster::request::uid_of;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::patience;
 use crate::cluster::retry::retry;
 use crate::cluster::rollout;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::uid_of;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::until::until;
 use crate::cluster::wire::Wire;

@@ -7,7 +7,7 @@
 use crate::cluster::blame::quantity;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::live;
-use crate::cluster::rollout::read;
+use crate::cluster::rollout::feed::read;
 use crate::cluster::target::Target;
 use crate::cluster::tenants;
 use crate::event::Code;

@@ -1,18 +1,18 @@
 //! What `up` would do to the cluster, without doing it.
 
-use crate::cluster::apply::ApplyOptions;
-use crate::cluster::apply::empty_inventory;
-use crate::cluster::decide::Allowed;
-use crate::cluster::decide::Todo;
+use crate::cluster::applied::ApplyOptions;
 use crate::cluster::decide::decide;
+use crate::cluster::decided::Allowed;
+use crate::cluster::decided::Todo;
 pub use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
 use crate::cluster::gone;
+use crate::cluster::inventory::write::empty_inventory;
 use crate::cluster::live;
+use crate::cluster::request::uid_of;
 use crate::cluster::settle::unwanted;
 use crate::cluster::survey;
 use crate::cluster::survey::Prepared;
-use crate::cluster::survey::uid_of;
 use crate::cluster::target::Target;
 use crate::event::Finding;
 use crate::event::Place;

@@ -2,10 +2,16 @@
 //!
 //! An object that is what the last good run left, and is wanted as it was then, costs no request at all.
 
+pub(crate) mod asking;
 mod beside;
 mod fields;
 
 use crate::cluster::conflict;
+use crate::cluster::decide::asking::Asking;
+use crate::cluster::decide::asking::is_final;
+use crate::cluster::decided::Allowed;
+use crate::cluster::decided::Decided;
+use crate::cluster::decided::Todo;
 use crate::cluster::diff::meant;
 use crate::cluster::foreign::Sets;
 use crate::cluster::immutable;
@@ -14,23 +20,16 @@ use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::migrate;
 use crate::cluster::refusal;
+use crate::cluster::request::AT_ONCE;
+use crate::cluster::request::uid_of;
 use crate::cluster::retry::ExpectedObjects;
-use crate::cluster::retry::patience;
-use crate::cluster::retry::retry_for;
-use crate::cluster::survey::AT_ONCE;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::uid_of;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::How;
-use crate::cluster::wire::MANAGER;
-use crate::cluster::wire::Propagation;
-use crate::cluster::wire::Wire;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Step;
 use crate::manifest::shared::Shared;
 use crate::run::Run;
 use fields::resolve;
@@ -41,66 +40,6 @@ use std::collections::BTreeSet;
 
 /// How many times a conflict is decided anew before it counts as a fight.
 const ROUNDS: usize = 4;
-
-/// What to do about an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Todo {
-    /// It is as it should be; `recorded` says that nobody had to ask.
-    Keep { recorded: bool },
-    /// It is a Job that ran, succeeded and expired; it is not run again.
-    Expired,
-    /// It is not there.
-    Create,
-    /// It differs.
-    Change,
-    /// It differs in what cannot be changed.
-    Recreate(Propagation),
-}
-
-/// What to do about an object, and all that is needed to do it.
-#[derive(Debug, Clone)]
-pub(crate) struct Decided {
-    pub(crate) wanted: Wanted,
-    /// The object as it is now.
-    pub(crate) live: Option<Shared<Value>>,
-    pub(crate) todo: Todo,
-    /// What is to be sent: what is wanted, without what is left to others.
-    pub(crate) body: Shared<Value>,
-    /// Whether fields of others are to be taken.
-    pub(crate) force: bool,
-    /// The patch that makes the fields of client-side writers ours.
-    pub(crate) migrate: Option<Value>,
-    /// The object as it would be, where the server could say.
-    pub(crate) after: Option<Value>,
-    /// Worth knowing.
-    pub(crate) notes: Vec<Finding>,
-}
-
-/// What the user allows.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Allowed {
-    pub(crate) force: bool,
-    pub(crate) recreate: bool,
-}
-
-/// Whoever asks the server without writing.
-struct Asking<'a> {
-    run: &'a Run,
-    target: &'a Target,
-    sets: Sets,
-    wire: Wire,
-    expected: ExpectedObjects,
-}
-
-impl Asking<'_> {
-    async fn dry_run(&self, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
-        let told = tell(self.run, Step::Apply, &wanted.id.to_string());
-        // A webhook of the set has no pods before the set is written: nobody waits for it yet.
-        let patience = |failure: &Failure| patience(failure).filter(|_| !self.expected.explain(failure));
-        let ask = || self.wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how);
-        retry_for(patience, told, ask).await
-    }
-}
 
 /// Decides about every object, and returns every refusal.
 pub(crate) async fn decide(
@@ -195,14 +134,6 @@ async fn of_absent(
         }
     }
     Ok(decided)
-}
-
-/// Whether the object itself is at fault, whatever else is in the cluster.
-fn is_final(failure: &Failure) -> bool {
-    failure.status().is_some_and(|status| {
-        matches!(status.code, 400 | 422) && !status.message.contains("dry run")
-            || refusal::is_malformed(status)
-    })
 }
 
 /// A Job with a time to live that a good run has applied just so, and that is gone by now.

@@ -3,13 +3,13 @@
 //! Kubernetes calls this a forced rollback (`concepts/workloads/controllers/statefulset`): the template is right again,
 //! but the pod that cannot become ready was made from the wrong one. Its claims stay.
 
-use crate::cluster::apply::Applied;
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::Applied;
+use crate::cluster::applied::AppliedObject;
 use crate::cluster::kind;
 use crate::cluster::live;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Propagation;

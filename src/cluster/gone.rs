@@ -2,7 +2,7 @@
 //!
 //! Finalizers are named, never removed: whoever put one there has something to do first.
 
-use crate::cluster::survey::uid_of;
+use crate::cluster::request::uid_of;
 use crate::cluster::until::until;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;

@@ -3,14 +3,14 @@
 //! Helm keeps a release in Secrets of its own. Whoever applies its objects beside it makes Helm's next upgrade, or its
 //! uninstall, undo the work; so a release of the same name is told of before anything is written.
 
-use crate::cluster::apply::AppliedObject;
-use crate::cluster::apply::done;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::done;
 use crate::cluster::inventory;
+use crate::cluster::request::tell;
+use crate::cluster::request::uid_of;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::survey;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::uid_of;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Propagation;
 use crate::event::Code;

@@ -3,8 +3,8 @@
 //! Not part of the set: a hook carries no label of the project, so nothing prunes it between two runs. What may be left
 //! of it is in the project's record before it is made, so `down` finds it.
 
-use crate::cluster::apply::done;
-use crate::cluster::apply::refusals;
+use crate::cluster::applied::done;
+use crate::cluster::applied::refusals;
 use crate::cluster::barrier;
 use crate::cluster::delete::delete;
 use crate::cluster::delete::keep_annotation;
@@ -13,14 +13,14 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::kind;
 use crate::cluster::lock;
 use crate::cluster::refusal;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::rollout;
 use crate::cluster::rollout::Limits;
 use crate::cluster::survey;
-use crate::cluster::survey::Member;
 use crate::cluster::survey::Wanted;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::unreadable;
+use crate::cluster::survey::member::Member;
 use crate::cluster::target::Target;
 use crate::cluster::until::until;
 use crate::cluster::wire::How;

@@ -6,10 +6,12 @@
 
 pub(crate) mod deployed;
 mod read;
+pub(crate) mod write;
 
 use crate::cluster::diff::digest;
 use crate::cluster::diff::meant;
 use crate::cluster::kind;
+use crate::cluster::refusal;
 use crate::cluster::wire::Kind;
 use crate::manifest::ObjectId;
 use crate::project::name::Namespace;
@@ -325,6 +327,18 @@ pub(crate) fn other_namespaces(secret: &Value) -> Vec<String> {
 /// The kind of the Secret that holds it.
 pub(crate) fn secrets() -> Kind {
     kind::core("Secret")
+}
+
+pub(crate) fn is_unlabelled(live: &Value) -> bool {
+    live["metadata"]["labels"][PART_OF].is_null()
+}
+
+pub(crate) fn made_by_us(live: Option<&Value>) -> bool {
+    live.is_some_and(|live| refusal::annotation(live, MADE_BY).is_some())
+}
+
+pub(crate) fn knows_charts(stored: Option<&Stored>) -> bool {
+    stored.is_some_and(|stored| stored.inventory.charts)
 }
 
 #[cfg(test)]

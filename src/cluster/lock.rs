@@ -5,13 +5,15 @@
 //! half a minute, and runs on the same machine not at all.
 
 mod process;
+pub mod run_lock;
 
 use crate::cluster::kind;
+use crate::cluster::lock::run_lock::Held;
+use crate::cluster::lock::run_lock::Opened;
 use crate::cluster::once;
+use crate::cluster::request::tell;
 use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
-use crate::cluster::survey;
-use crate::cluster::survey::tell;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
@@ -28,13 +30,9 @@ use serde_json::Value;
 use serde_json::json;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::Mutex;
 use tokio::sync::oneshot;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 /// How long a lock lives without renewal.
@@ -66,66 +64,6 @@ impl fmt::Display for Owner {
             self.who,
             self.since.split('.').next().unwrap_or_default().replace('T', " ")
         )
-    }
-}
-
-/// The project's lock in one run. Part of the [`Target`], so every step of the run shares it.
-#[derive(Debug)]
-pub struct RunLock {
-    held: Mutex<Option<Held>>,
-    /// How many [`scope`]s are open.
-    scopes: AtomicUsize,
-    lost: watch::Sender<bool>,
-}
-
-impl Default for RunLock {
-    fn default() -> RunLock {
-        RunLock { held: Mutex::default(), scopes: AtomicUsize::new(0), lost: watch::channel(false).0 }
-    }
-}
-
-impl RunLock {
-    /// Whether this run holds the lock.
-    pub(crate) fn is_held(&self) -> bool {
-        // Whoever is taking it does not hold it yet.
-        self.held.try_lock().is_ok_and(|held| held.is_some())
-    }
-
-    /// Deletes the Lease, and waits until that is done. What needs the lock after this takes it again.
-    pub(crate) async fn release(&self) {
-        if let Some(held) = self.held.lock().await.take() {
-            held.release().await;
-        }
-        // A lock that was lost is no longer this run's; one that it takes next is another.
-        self.lost.send_replace(false);
-    }
-
-    /// Ends when another run has taken the lock.
-    async fn lost(&self) -> Fault {
-        let mut lost = self.lost.subscribe();
-        if lost.wait_for(|lost| *lost).await.is_err() {
-            // The sender is a field of `self`, so it is not dropped while this waits.
-            std::future::pending::<()>().await;
-        }
-        Code::LockLost
-            .fault(fault::Kind::Locked, "another run took the lock over, so this one stopped")
-            .hint("wait for the other run, then run `todo up` again: what is done already stays as it is")
-    }
-}
-
-/// Counts an open scope; a scope that is dropped before its end counts, too.
-struct Opened<'a>(&'a RunLock);
-
-impl<'a> Opened<'a> {
-    fn new(lock: &'a RunLock) -> Opened<'a> {
-        lock.scopes.fetch_add(1, Ordering::Relaxed);
-        Opened(lock)
-    }
-}
-
-impl Drop for Opened<'_> {
-    fn drop(&mut self) {
-        self.0.scopes.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -166,21 +104,6 @@ pub(crate) async fn hold(run: &Run, target: &Target) -> fault::Result<()> {
         *held = Some(take_from(Watched::new(run), &target.wire(), target).await?);
     }
     Ok(())
-}
-
-/// The task that renews the Lease, until it is released or dropped.
-#[derive(Debug)]
-struct Held {
-    release: oneshot::Sender<()>,
-    renewal: JoinHandle<()>,
-}
-
-impl Held {
-    /// Gives it back, and waits until that is done.
-    async fn release(self) {
-        drop(self.release);
-        let _ = self.renewal.await;
-    }
 }
 
 fn leases() -> Kind {
@@ -415,5 +338,5 @@ fn nonce() -> u32 {
 }
 
 fn unreadable(failure: Failure) -> Fault {
-    survey::unreadable(failure, "cannot lock the project")
+    crate::cluster::request::unreadable(failure, "cannot lock the project")
 }

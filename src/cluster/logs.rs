@@ -7,7 +7,7 @@
 pub(crate) mod pick;
 
 use crate::cluster::inventory::Inventory;
-use crate::cluster::rollout::read;
+use crate::cluster::rollout::feed::read;
 use crate::cluster::settle::ours;
 use crate::cluster::target::Target;
 use crate::event::Code;

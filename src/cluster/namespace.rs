@@ -3,10 +3,10 @@
 use crate::cluster::inventory;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::kind;
+use crate::cluster::request::AT_ONCE;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::AT_ONCE;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Kind;
 use crate::cluster::wire::Wire;

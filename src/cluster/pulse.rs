@@ -4,7 +4,7 @@
 //! stay open and silent for minutes.
 
 use crate::cluster::live;
-use crate::cluster::rollout::read;
+use crate::cluster::rollout::feed::read;
 use crate::cluster::target::Target;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;

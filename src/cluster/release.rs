@@ -6,10 +6,10 @@
 
 use crate::cluster::inventory;
 use crate::cluster::inventory::Entry;
+use crate::cluster::request::tell;
+use crate::cluster::request::uid_of;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::uid_of;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::How;
 use crate::cluster::wire::MANAGER;

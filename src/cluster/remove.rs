@@ -3,7 +3,6 @@
 //! Works from the inventory and the label alone; the manifests may be gone. A second time there is nothing to do, and
 //! that is no failure.
 
-use crate::cluster::apply::store;
 use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
 use crate::cluster::delete::keep_annotation;
@@ -14,6 +13,7 @@ use crate::cluster::inventory::Inventory;
 use crate::cluster::inventory::MADE_BY;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
+use crate::cluster::inventory::write::store;
 use crate::cluster::kind;
 use crate::cluster::live;
 use crate::cluster::lock;
@@ -22,15 +22,15 @@ use crate::cluster::owner;
 use crate::cluster::owner::Doing;
 use crate::cluster::owner::Known;
 use crate::cluster::refusal::annotation;
+use crate::cluster::request::tell;
+use crate::cluster::request::uid_of;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::revision;
-use crate::cluster::survey::Member;
-use crate::cluster::survey::id_of;
-use crate::cluster::survey::list;
+use crate::cluster::survey::member::Member;
+use crate::cluster::survey::member::id_of;
+use crate::cluster::survey::member::list;
 use crate::cluster::survey::recover;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::uid_of;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Propagation;

@@ -3,15 +3,15 @@
 //! Not an apply: the annotation is written beside what the manifests say (as an update, not server-side), so the next `up`
 //! finds nothing to change and takes nothing back.
 
-use crate::cluster::apply::Applied;
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::Applied;
+use crate::cluster::applied::AppliedObject;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::live;
 use crate::cluster::lock;
 use crate::cluster::logs::pick::fits;
+use crate::cluster::request::unreadable;
 use crate::cluster::settle::ours;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
 use crate::event::Code;

@@ -5,7 +5,7 @@
 
 mod shelf;
 
-use crate::cluster::apply::Applied;
+use crate::cluster::applied::Applied;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;

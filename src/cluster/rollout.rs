@@ -7,23 +7,22 @@
 //! everything else, but what a workload says of its pods may be a moment old, and says nothing of their restarts.
 
 mod evidence;
-mod feed;
+pub(crate) mod feed;
 mod items;
+pub mod outcome;
 mod settled;
 #[cfg(test)]
 mod tests;
 
 pub use crate::cluster::judge::limits::Limits;
 
-use crate::cluster::apply::AppliedObject;
-use crate::cluster::blame;
-use crate::cluster::health::Verdict;
-use crate::cluster::health::at_once;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::waits;
 use crate::cluster::judge::Decision;
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Subject;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
+use crate::cluster::rollout::outcome::Rolled;
+use crate::cluster::rollout::outcome::judge_of;
+use crate::cluster::rollout::outcome::known;
+use crate::cluster::rollout::outcome::warnings;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
@@ -33,16 +32,11 @@ use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
-use crate::manifest::pods;
-use crate::manifest::pods::PodTemplate;
 use crate::run::Run;
 use evidence::Evidence;
 use feed::Feed;
 use items::Items;
 use jiff::Timestamp;
-use kube::api::ListParams;
-use kube::core::ApiResource;
-use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -50,15 +44,6 @@ use tokio::time::Instant;
 const TICK: Duration = Duration::from_millis(500);
 /// Updates that come within this time are looked at together.
 const BREATH: Duration = Duration::from_millis(40);
-
-/// Everything is healthy.
-#[derive(Debug)]
-pub struct Rolled {
-    /// Each object, in the order of application.
-    pub verdicts: Vec<Verdict>,
-    /// What is worth knowing nevertheless; told as events already.
-    pub warnings: Vec<Finding>,
-}
 
 /// Waits until all of `objects` are healthy. `before_watching` is done first, unless nothing was written and everything is
 /// healthy already.
@@ -97,48 +82,6 @@ pub(crate) async fn healthy(
     limits: &Limits,
 ) -> Result<()> {
     run.or_stopped(Box::pin(watch(run, target, objects, limits))).await.map(drop)
-}
-
-/// One list, as JSON.
-pub(crate) async fn read(
-    target: &Target,
-    resource: &ApiResource,
-    namespace: Option<&str>,
-) -> std::result::Result<Vec<Value>, kube::Error> {
-    let answer = feed::api(&target.client, resource, namespace).list(&ListParams::default()).await?;
-    Ok(answer.items.into_iter().map(|object| feed::plain(object, resource)).collect())
-}
-
-/// Whether the object has anything to wait for. A Service without a load balancer is there as soon as it is written.
-fn waits(object: &AppliedObject) -> bool {
-    if !live::annotation(&object.object.value, crate::cluster::health::expression::ANNOTATION).is_empty() {
-        return true;
-    }
-    let service = object.id.group.is_empty() && object.id.kind == "Service";
-    if service {
-        return live::text(&object.object.value, "/spec/type") == "LoadBalancer";
-    }
-    !at_once(&object.id.group, &object.id.kind)
-}
-
-fn judge_of(objects: &[AppliedObject], limits: &Limits, now: Timestamp) -> Judge {
-    let subjects = objects.iter().map(|object| Subject {
-        id: object.id.clone(),
-        generation: object.generation,
-        changed: object.outcome != Outcome::Unchanged,
-        object: object.object.clone(),
-        before: object.before.clone(),
-    });
-    Judge::new(subjects.collect(), *limits, now)
-}
-
-/// What is known before the cluster has said anything: objects that are there as soon as they are written.
-fn known(objects: &[AppliedObject]) -> Snapshot {
-    let mut snapshot = Snapshot::default();
-    for object in objects.iter().filter(|object| !waits(object)) {
-        snapshot.know(object.id.clone(), object.after.clone());
-    }
-    snapshot
 }
 
 /// As [`rollout`], as a part of another step.
@@ -193,24 +136,6 @@ pub(crate) async fn watch(
             }
         }
     }
-}
-
-fn warnings(judge: &Judge, objects: &[AppliedObject], snapshot: &Snapshot) -> Vec<Finding> {
-    // A Service for which no template is written was told of before anything was.
-    let templates: Vec<PodTemplate<'_>> =
-        objects.iter().filter_map(|object| pods::template(&object.object.value)).collect();
-    let chosen = |service: &AppliedObject| {
-        let selector = service.object.value["spec"]["selector"].as_object();
-        selector.is_some_and(|selector| {
-            templates.iter().any(|template| pods::selects(selector, template.labels()))
-        })
-    };
-    let services = objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
-    let selector_mismatch = services.filter(|service| chosen(service)).filter_map(|object| {
-        let service = snapshot.get(&object.id).unwrap_or(&object.object.value);
-        blame::service::selector_mismatch(service, &object.object, snapshot)
-    });
-    judge.notes().into_iter().chain(selector_mismatch).collect()
 }
 
 fn forbidden(what: &str) -> Finding {

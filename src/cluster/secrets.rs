@@ -2,10 +2,10 @@
 
 use crate::cluster::inventory;
 use crate::cluster::kind;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::event::Step;

@@ -3,25 +3,25 @@
 //! Nothing of it after a run that failed: then what was there before may be needed again. Nothing of it, either, after a
 //! run that changed nothing.
 
-use crate::cluster::apply::Applied;
-use crate::cluster::apply::AppliedObject;
-use crate::cluster::apply::store;
+use crate::cluster::applied::Applied;
+use crate::cluster::applied::AppliedObject;
 use crate::cluster::delete::delete;
 use crate::cluster::delete::is_controlled;
 use crate::cluster::delete::keep_annotation;
 use crate::cluster::diff::meant;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
+use crate::cluster::inventory::write::store;
 use crate::cluster::kind;
 use crate::cluster::live;
 use crate::cluster::lock;
+use crate::cluster::request::AT_ONCE;
+use crate::cluster::request::uid_of;
+use crate::cluster::request::unreadable;
 use crate::cluster::revision;
 use crate::cluster::survey;
-use crate::cluster::survey::AT_ONCE;
-use crate::cluster::survey::Member;
+use crate::cluster::survey::member::Member;
 use crate::cluster::survey::recover;
-use crate::cluster::survey::uid_of;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::How;
 use crate::cluster::wire::Kind;
@@ -227,7 +227,7 @@ async fn fresh(
         })
         .collect();
     let kinds = kinds.into_iter().map(|((.., namespace), kind)| (namespace, kind)).collect();
-    survey::list(wire, target, run, kinds)
+    survey::member::list(wire, target, run, kinds)
         .await
         .map_err(|failure| unreadable(failure, "cannot read what is in the cluster"))
 }
@@ -290,8 +290,8 @@ mod tests {
     use crate::cluster::inventory::Entry;
     use crate::cluster::inventory::Inventory;
     use crate::cluster::kind;
-    use crate::cluster::survey::Member;
-    use crate::cluster::survey::id_of;
+    use crate::cluster::survey::member::Member;
+    use crate::cluster::survey::member::id_of;
     use serde_json::Value;
     use serde_json::json;
     use std::collections::BTreeMap;

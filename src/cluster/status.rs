@@ -7,7 +7,7 @@ use crate::cluster::health::Health;
 use crate::cluster::health::Replicas;
 use crate::cluster::live;
 use crate::cluster::phase::owns_pods;
-use crate::cluster::rollout::read;
+use crate::cluster::rollout::feed::read;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::cluster::usage;

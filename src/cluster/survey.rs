@@ -3,6 +3,7 @@
 //! Only reads. Objects are found by the label that says whose they are; those that do not carry it yet are asked for by
 //! name.
 
+pub(crate) mod member;
 pub(crate) mod recover;
 
 use crate::cluster::inventory;
@@ -21,17 +22,17 @@ use crate::cluster::owner::Permit;
 use crate::cluster::owner::Wants;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
-use crate::cluster::refusal;
+use crate::cluster::request::AT_ONCE;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
+use crate::cluster::survey::member::Member;
+use crate::cluster::survey::member::list;
 use crate::cluster::target::Target;
-use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
-use crate::cluster::wire::Wire;
 use crate::event::Code;
-use crate::event::EventKind;
 use crate::event::Step;
 use crate::fault;
-use crate::fault::Fault;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::follow::Versions;
@@ -47,12 +48,6 @@ use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// How many requests are under way at once.
-pub(crate) const AT_ONCE: usize = 12;
-
-/// How many lists are: each needs a connection of its own, and to begin one costs both sides as much as a list.
-const LISTS: usize = 1;
-
 /// One object as it is to be applied.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
@@ -66,13 +61,6 @@ impl Wanted {
     pub(crate) fn namespace(&self) -> Option<&str> {
         self.id.namespace.as_deref()
     }
-}
-
-/// An object of the cluster and how it is served.
-#[derive(Debug, Clone)]
-pub(crate) struct Member {
-    pub(crate) kind: Kind,
-    pub(crate) object: Shared<Value>,
 }
 
 /// What is there.
@@ -251,7 +239,7 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
     let secrets = inventory::secrets();
     let name = inventory::name(&target.project);
     let namespaces = kind::core("Namespace");
-    let listed: Vec<Kind2> = kinds.iter().map(|(key, kind)| (key.2.clone(), kind.clone())).collect();
+    let listed = kinds.iter().map(|(key, kind)| (key.2.clone(), kind.clone())).collect();
     let records = async {
         let secret = retry(told(), || wire.get(&secrets, Some(namespace), &name)).await?;
         let lease = retry(told(), || lock::read(&wire, target)).await?;
@@ -311,82 +299,4 @@ pub(crate) fn permit(
     let wants = Wants::of(wanted.iter().map(|wanted| &wanted.object));
     survey.permit = owner::permit(target, known, Some(&wants), adopt, Doing::Up)?;
     Ok(())
-}
-
-type Kind2 = (Option<String>, Kind);
-
-/// What carries our label, in these kinds. A kind that is not served has no objects.
-pub(crate) async fn list(
-    wire: &Wire,
-    target: &Target,
-    run: &Run,
-    kinds: Vec<Kind2>,
-) -> Result<BTreeMap<ObjectId, Member>, Failure> {
-    let selector = target.selector();
-    let lists: Vec<Vec<(ObjectId, Member)>> = stream::iter(kinds)
-        .map(|(namespace, kind)| {
-            let selector = &selector;
-            async move {
-                let told = tell(run, Step::Apply, &kind.resource.plural);
-                let objects = match retry(told, || wire.list(&kind, namespace.as_deref(), selector)).await {
-                    Ok(objects) => objects,
-                    Err(failure) if failure.is_absent() => Vec::new(),
-                    Err(failure) => return Err(failure),
-                };
-                Ok(objects
-                    .into_iter()
-                    .map(|object| (id_of(&object), Member { kind: kind.clone(), object: object.into() }))
-                    .collect())
-            }
-        })
-        .buffer_unordered(LISTS)
-        .try_collect()
-        .await?;
-    Ok(lists.into_iter().flatten().collect())
-}
-
-/// What names an object of the cluster.
-pub(crate) fn id_of(object: &Value) -> ObjectId {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ObjectId {
-        group: object["apiVersion"]
-            .as_str()
-            .and_then(|version| version.split_once('/'))
-            .map_or(String::new(), |(group, _)| group.to_owned()),
-        kind: text(&object["kind"]),
-        namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
-        name: text(&object["metadata"]["name"]),
-    }
-}
-
-/// Its UID.
-pub(crate) fn uid_of(object: &Value) -> &str {
-    object["metadata"]["uid"].as_str().unwrap_or_default()
-}
-
-/// Tells why something is tried again.
-pub(crate) fn tell(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<> {
-    let (sink, item) = (run.sink.clone(), item.to_owned());
-    move |why| sink.tell(EventKind::Waiting { step, item: item.clone(), why })
-}
-
-/// A fault of a request that is about no object in particular.
-pub(crate) fn unreadable(failure: Failure, doing: &'static str) -> Fault {
-    let remedy = failure.status().and_then(|status| refusal::remedy(status, None));
-    let (code, hint) = remedy.unwrap_or_else(|| {
-        let (code, hint) = match failure.status().map(|status| status.code) {
-            Some(401) => (
-                Code::Unauthenticated,
-                "the API server does not accept the credentials: `minikube update-context` writes the kubeconfig entry again",
-            ),
-            Some(403) => (
-                Code::PermissionDenied,
-                "get the right to do it: `kubectl auth can-i --list` shows what is allowed",
-            ),
-            Some(_) => (Code::ClusterRequestFailed, "see whether the cluster runs (`todo status`), then run it again"),
-            None => (Code::ClusterUnreachable, "see whether the cluster runs (`todo status`), then run it again"),
-        };
-        (code, hint.to_owned())
-    });
-    code.caused_by(fault::Kind::Apply, failure).context(doing).hint(hint)
 }

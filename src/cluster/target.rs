@@ -4,10 +4,10 @@
 
 use crate::clock::Clock;
 use crate::cluster::inventory;
-use crate::cluster::lock::RunLock;
+use crate::cluster::lock::run_lock::RunLock;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::unreadable;
 use crate::cluster::wire::Wire;
 use crate::event::Code;
 use crate::event::Step;

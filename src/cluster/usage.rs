@@ -5,7 +5,7 @@
 
 use crate::cluster::blame::quantity;
 use crate::cluster::live;
-use crate::cluster::rollout::read;
+use crate::cluster::rollout::feed::read;
 use crate::cluster::target::Target;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;

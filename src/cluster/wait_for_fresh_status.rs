@@ -5,9 +5,9 @@
 
 use crate::cluster::kind;
 use crate::cluster::live;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::unreadable;
 use crate::cluster::target::Target;
 use crate::event::Step;
 use crate::fault::Result;

@@ -2,21 +2,22 @@
 //!
 //! Whether, is decided already (`decide`). What fails on the way back from a deletion brings the old object back.
 
-use crate::cluster::apply::AppliedObject;
-use crate::cluster::apply::done;
-use crate::cluster::apply::is_unlabelled;
-use crate::cluster::apply::made_by_us;
-use crate::cluster::decide::Decided;
-use crate::cluster::decide::Todo;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::done;
+use crate::cluster::decide::asking::preflight;
+use crate::cluster::decided::Decided;
+use crate::cluster::decided::Todo;
 use crate::cluster::diff::meant;
 use crate::cluster::gone::GONE;
 use crate::cluster::gone::gone;
 use crate::cluster::gone::stuck;
+use crate::cluster::inventory::is_unlabelled;
+use crate::cluster::inventory::made_by_us;
 use crate::cluster::refusal;
+use crate::cluster::request::uid_of;
 use crate::cluster::retry::ExpectedObjects;
 use crate::cluster::retry::retry;
 use crate::cluster::retry::retry_for;
-use crate::cluster::survey::uid_of;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::How;
 use crate::cluster::wire::MANAGER;
@@ -140,21 +141,4 @@ async fn recreate(
             Err(findings)
         }
     }
-}
-
-/// What to ask the server about while the old object still holds its ports and address.
-pub(crate) fn preflight(body: &Value) -> Value {
-    let mut body = body.clone();
-    if body["kind"] == "Service" {
-        if let Some(spec) = body["spec"].as_object_mut() {
-            spec.remove("clusterIP");
-            spec.remove("clusterIPs");
-        }
-        for port in body["spec"]["ports"].as_array_mut().into_iter().flatten() {
-            if let Some(port) = port.as_object_mut() {
-                port.remove("nodePort");
-            }
-        }
-    }
-    body
 }

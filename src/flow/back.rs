@@ -4,7 +4,7 @@
 //! not what was asked for.
 
 use crate::cli;
-use crate::cluster::apply::ApplyOptions;
+use crate::cluster::applied::ApplyOptions;
 use crate::cluster::apply::apply;
 use crate::cluster::forced_rollback::forced_rollback;
 use crate::cluster::revision;
@@ -18,8 +18,8 @@ use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::flow::flags::limits;
 use crate::flow::redaction;
-use crate::flow::up::limits;
 use crate::run::Run;
 
 /// Applies a revision as it was, and waits until it is healthy.

@@ -16,7 +16,6 @@ use crate::manifest::Object;
 use crate::minikube;
 use crate::project::Check;
 use crate::project::From;
-use crate::project::Probe;
 use crate::project::Project;
 use crate::project::When;
 use crate::project::name::DataKey;
@@ -224,13 +223,6 @@ fn listing(checked: &[Checked]) -> Listing {
         nothing: "the project has no checks: write `[[check]]` into deploy.toml",
         json: json!({ "checks": json.collect::<Vec<_>>() }),
     }
-}
-
-/// Says what a Secret's key is needed for that no manifest reads.
-pub(crate) fn needed_by_checks(project: &Project, secret: &ObjectName, key: &DataKey) -> Vec<String> {
-    let asks = |check: &&Check| matches!(&check.probe, Probe::TcpOf { secret: s, key: k } if s == secret && k == key);
-    let told = |check: &Check| format!("check {} needs it ({})", check.name, check.place);
-    project.checks.iter().filter(asks).map(told).collect()
 }
 
 #[cfg(test)]

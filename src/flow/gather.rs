@@ -9,7 +9,6 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
-use crate::flow::check::needed_by_checks;
 use crate::flow::frontends;
 use crate::flow::hidden;
 use crate::flow::redaction;
@@ -24,6 +23,8 @@ use crate::manifest::pods::Reference;
 use crate::plan;
 use crate::plan::Facts;
 use crate::plan::Plan;
+use crate::project::Check;
+use crate::project::Probe;
 use crate::project::Project;
 use crate::project::clear::is_placeholder;
 use crate::project::name::DataKey;
@@ -158,4 +159,11 @@ async fn blocking<T: Send + 'static>(
     let done = tokio::task::spawn_blocking(move || work(&of, &project));
     let broke = || "internal error while reading the project's files".to_owned();
     run.or_stopped(async { done.await.or_fault(Code::InternalError, Kind::Internal, broke)? }).await
+}
+
+/// Says what a Secret's key is needed for that no manifest reads.
+fn needed_by_checks(project: &Project, secret: &ObjectName, key: &DataKey) -> Vec<String> {
+    let asks = |check: &&Check| matches!(&check.probe, Probe::TcpOf { secret: s, key: k } if s == secret && k == key);
+    let told = |check: &Check| format!("check {} needs it ({})", check.name, check.place);
+    project.checks.iter().filter(asks).map(told).collect()
 }

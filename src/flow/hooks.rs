@@ -4,7 +4,7 @@
 //! good run and asks for nothing else. Whether a change is an installation or an upgrade is not Helm's to say but the
 //! project's own record's: a release is installed once its hooks have ended well.
 
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::AppliedObject;
 use crate::cluster::helm;
 use crate::cluster::helm::Found;
 use crate::cluster::hook;

@@ -1,6 +1,6 @@
 //! `todo plan`: what `up` would do, and why. Asks, and writes nothing.
 
-use crate::cluster::apply::ApplyOptions;
+use crate::cluster::applied::ApplyOptions;
 use crate::cluster::compare::Action;
 use crate::cluster::compare::Difference;
 use crate::cluster::owner::Doing;

@@ -1,7 +1,7 @@
 //! What a run would do, found out without doing it. `todo plan` prints it; `todo up` leaves out the checks that only a run
 //! that changes something needs.
 
-use crate::cluster::apply::ApplyOptions;
+use crate::cluster::applied::ApplyOptions;
 use crate::cluster::compare::Action;
 use crate::cluster::compare::Comparison;
 use crate::cluster::compare::compare;

@@ -10,7 +10,7 @@ use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::alive::while_up;
 use crate::flow::connected::deployed;
-use crate::flow::up::limits;
+use crate::flow::flags::limits;
 use crate::project::Project;
 use crate::run::Run;
 

@@ -11,9 +11,7 @@ pub(super) mod wait;
 pub(super) mod write;
 
 use crate::cli;
-use crate::cluster::apply::ApplyOptions;
 use crate::cluster::lock;
-use crate::cluster::rollout::Limits;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
@@ -77,17 +75,6 @@ pub(super) async fn cluster(run: &Run, project: &Project) -> Result<(ClusterHand
     step.finish(node.outcome, Some(format!("profile {}", node.profile)));
     let started = node.started.filter(|_| node.outcome != Outcome::Unchanged);
     Ok((ClusterHandle::of_node(&node), started))
-}
-
-/// What the user allows.
-pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {
-    let cli::Apply { force_conflicts, recreate, prune_data, yes, adopt } = flags;
-    ApplyOptions { force_conflicts, recreate, prune_data, yes, adopt, ..ApplyOptions::default() }
-}
-
-/// How long the user waits.
-pub(crate) fn limits(wait: &cli::Wait) -> Limits {
-    Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() }
 }
 
 /// What a step did as a whole: nothing, if it did nothing to anything.

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::ApplyOptions;
 use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
 use todo::cluster::settle::ours;

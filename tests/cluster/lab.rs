@@ -7,7 +7,7 @@ use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use serde_json::json;
 use std::time::Duration;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::ApplyOptions;
 use todo::cluster::apply::apply;
 use todo::cluster::compare::compare;
 use todo::cluster::lock::scope;

@@ -6,7 +6,7 @@ use crate::cluster::stage::Stage;
 use serde_json::Value;
 use serde_json::json;
 use std::time::Duration;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::ApplyOptions;
 use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
 use todo::cluster::judge::limits::Limits;

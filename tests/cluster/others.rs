@@ -12,7 +12,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::ApplyOptions;
 use todo::cluster::compare::compare;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use serde_json::json;
 use std::borrow::Borrow;
-use todo::cluster::apply::Applied;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::Applied;
+use todo::cluster::applied::ApplyOptions;
 use todo::cluster::apply::apply;
 use todo::cluster::lock::scope;
 use todo::cluster::settle::settle;

@@ -8,7 +8,7 @@ use crate::cluster::shared::written;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::ApplyOptions;
 use todo::cluster::remove::RemoveOptions;
 use todo::cluster::remove::remove;
 use todo::cluster::target::Target;

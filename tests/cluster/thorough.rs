@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::ApplyOptions;
 use todo::cluster::phase::phase;
 use todo::cluster::settle::ours;
 use todo::manifest::Object;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use todo::cli::Cli;
 use todo::cli::Command;
 use todo::clock::Clock;
-use todo::cluster::apply::ApplyOptions;
+use todo::cluster::applied::ApplyOptions;
 use todo::event::EventKind;
 use todo::event::Place;
 use todo::event::Sink;

@@ -3,14 +3,14 @@
 //! The manifest is at fault only where the server refuses it as a new object, too.
 
 use crate::cluster::conflict::is_person;
-use crate::cluster::decide::Asking;
-use crate::cluster::decide::Decided;
-use crate::cluster::decide::Todo;
-use crate::cluster::decide::is_final;
+use crate::cluster::decide::asking::Asking;
+use crate::cluster::decide::asking::is_final;
+use crate::cluster::decide::asking::preflight;
+use crate::cluster::decided::Decided;
+use crate::cluster::decided::Todo;
 use crate::cluster::diff::names_secret;
 use crate::cluster::leftover;
 use crate::cluster::leftover::Leftover;
-use crate::cluster::write::preflight;
 use crate::event::Code;
 use crate::event::Finding;
 use kube::core::Status;

@@ -2,7 +2,7 @@
 
 use crate::cluster::conflict;
 use crate::cluster::conflict::Conflict;
-use crate::cluster::decide::Decided;
+use crate::cluster::decided::Decided;
 use crate::cluster::diff::names_secret;
 use crate::cluster::field;
 use crate::cluster::refusal;

@@ -3,9 +3,9 @@
 //! One watch per kind and namespace. It lists again by itself after `410 Gone` or a lost connection; only a refusal ends
 //! it, because kube's watcher would ask for ever. What may not be watched is then asked for by name.
 
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::waits;
 use crate::cluster::live;
-use crate::cluster::rollout::waits;
 use crate::cluster::snapshot::KubeEvent;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
@@ -13,6 +13,7 @@ use crate::manifest::ObjectId;
 use futures::StreamExt as _;
 use kube::Api;
 use kube::Client;
+use kube::api::ListParams;
 use kube::core::ApiResource;
 use kube::core::DynamicObject;
 use kube::core::GroupVersionKind;
@@ -232,4 +233,14 @@ fn take_in(message: Message, snapshot: &mut Snapshot) -> News {
         }
     }
     News::Update
+}
+
+/// One list, as JSON.
+pub(crate) async fn read(
+    target: &Target,
+    resource: &ApiResource,
+    namespace: Option<&str>,
+) -> std::result::Result<Vec<Value>, kube::Error> {
+    let answer = api(&target.client, resource, namespace).list(&ListParams::default()).await?;
+    Ok(answer.items.into_iter().map(|object| plain(object, resource)).collect())
 }

@@ -1,11 +1,11 @@
 //! The judge's verdicts as events: one item per object that is waited for.
 
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::waits;
 use crate::cluster::health;
 use crate::cluster::health::Health;
 use crate::cluster::health::Verdict;
 use crate::cluster::judge::Judge;
-use crate::cluster::rollout::waits;
 use crate::event::Amount;
 use crate::event::OpenItem;
 use crate::event::Outcome;

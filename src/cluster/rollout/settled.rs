@@ -1,6 +1,7 @@
 //! The look at a cluster in which nothing was written: at what the comparison has read, and usually that is all.
 
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::waits;
 use crate::cluster::blame::container::Purpose;
 use crate::cluster::blame::pod::containers;
 use crate::cluster::blame::pod::purpose;
@@ -10,12 +11,11 @@ use crate::cluster::judge::Judge;
 use crate::cluster::judge::limits::Limits;
 use crate::cluster::live;
 use crate::cluster::phase::owns_pods;
-use crate::cluster::rollout::Rolled;
-use crate::cluster::rollout::judge_of;
-use crate::cluster::rollout::known;
-use crate::cluster::rollout::read;
-use crate::cluster::rollout::waits;
-use crate::cluster::rollout::warnings;
+use crate::cluster::rollout::feed::read;
+use crate::cluster::rollout::outcome::Rolled;
+use crate::cluster::rollout::outcome::judge_of;
+use crate::cluster::rollout::outcome::known;
+use crate::cluster::rollout::outcome::warnings;
 use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::fault::Result;

@@ -1,11 +1,11 @@
 //! Rollouts against an API server that answers as told, on a paused clock.
 
-use crate::cluster::apply::Applied;
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::Applied;
+use crate::cluster::applied::AppliedObject;
 use crate::cluster::fake_api::FakeApi;
 use crate::cluster::health::Health;
 use crate::cluster::rollout::Limits;
-use crate::cluster::rollout::Rolled;
+use crate::cluster::rollout::outcome::Rolled;
 use crate::cluster::rollout::rollout;
 use crate::cluster::status::status;
 use crate::cluster::target::Target;

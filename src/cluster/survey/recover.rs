@@ -4,10 +4,6 @@
 //! The salt comes from beside the damaged list or from the newest revision, so that the pods' digests stay what they are.
 //! Nothing is written here: the next write of the inventory keeps the damaged one in a Secret of its own first.
 
-use super::Member;
-use super::list;
-use super::tell;
-use super::unreadable;
 use crate::cluster::delete::is_controlled;
 use crate::cluster::inventory;
 use crate::cluster::inventory::Entry;
@@ -22,7 +18,11 @@ use crate::cluster::inventory::deployed::REVISION_OF;
 use crate::cluster::namespace;
 use crate::cluster::once;
 use crate::cluster::refusal::annotation;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
+use crate::cluster::survey::member::Member;
+use crate::cluster::survey::member::list;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Propagation;
 use crate::cluster::wire::Wire;

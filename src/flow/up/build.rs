@@ -1,6 +1,5 @@
 //! The images, built and in the nodes, while everything is checked that could make the run fail later.
 
-use super::options;
 use super::whole;
 use crate::cli;
 use crate::cluster::capacity;
@@ -12,6 +11,7 @@ use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::check;
 use crate::flow::connected::Connected;
+use crate::flow::flags::options;
 use crate::flow::gather::Planned;
 use crate::flow::hooks;
 use crate::flow::ingress;

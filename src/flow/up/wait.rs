@@ -1,9 +1,8 @@
 //! The wait until what was written is healthy; then what deploy.toml no longer has is deleted, and the revision recorded.
 
-use super::limits;
 use super::write::Written;
 use crate::cli;
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::AppliedObject;
 use crate::cluster::rollout::rollout;
 use crate::cluster::settle::settle;
 use crate::event::Code;
@@ -15,6 +14,7 @@ use crate::fault::Result;
 use crate::flow::back;
 use crate::flow::check;
 use crate::flow::connected::Connected;
+use crate::flow::flags::limits;
 use crate::flow::redaction;
 use crate::image;
 use crate::manifest::Object;

@@ -1,14 +1,12 @@
 //! The objects written, by this program and by Helm.
 
 use super::build::Built;
-use super::limits;
-use super::options;
 use super::whole;
 use crate::cli;
+use crate::cluster::applied::Applied;
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::ApplyOptions;
 use crate::cluster::apply;
-use crate::cluster::apply::Applied;
-use crate::cluster::apply::AppliedObject;
-use crate::cluster::apply::ApplyOptions;
 use crate::cluster::foreign;
 use crate::cluster::hook;
 use crate::cluster::synced;
@@ -16,6 +14,8 @@ use crate::event::Finding;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
+use crate::flow::flags::limits;
+use crate::flow::flags::options;
 use crate::flow::generate::generate;
 use crate::flow::hooks::Installing;
 use crate::flow::hooks::ReleasePlan;

@@ -1,0 +1,61 @@
+//! Questions to the API server that write nothing.
+
+use crate::cluster::foreign::Sets;
+use crate::cluster::refusal;
+use crate::cluster::request::tell;
+use crate::cluster::retry::ExpectedObjects;
+use crate::cluster::retry::patience;
+use crate::cluster::retry::retry_for;
+use crate::cluster::survey::Wanted;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::How;
+use crate::cluster::wire::MANAGER;
+use crate::cluster::wire::Wire;
+use crate::event::Step;
+use crate::run::Run;
+use serde_json::Value;
+
+/// Whoever asks the server without writing.
+pub(super) struct Asking<'a> {
+    pub(super) run: &'a Run,
+    pub(super) target: &'a Target,
+    pub(super) sets: Sets,
+    pub(super) wire: Wire,
+    pub(super) expected: ExpectedObjects,
+}
+
+impl Asking<'_> {
+    pub(super) async fn dry_run(&self, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
+        let told = tell(self.run, Step::Apply, &wanted.id.to_string());
+        // A webhook of the set has no pods before the set is written: nobody waits for it yet.
+        let patience = |failure: &Failure| patience(failure).filter(|_| !self.expected.explain(failure));
+        let ask = || self.wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how);
+        retry_for(patience, told, ask).await
+    }
+}
+
+/// Whether the object itself is at fault, whatever else is in the cluster.
+pub(super) fn is_final(failure: &Failure) -> bool {
+    failure.status().is_some_and(|status| {
+        matches!(status.code, 400 | 422) && !status.message.contains("dry run")
+            || refusal::is_malformed(status)
+    })
+}
+
+/// What to ask the server about while the old object still holds its ports and address.
+pub(crate) fn preflight(body: &Value) -> Value {
+    let mut body = body.clone();
+    if body["kind"] == "Service" {
+        if let Some(spec) = body["spec"].as_object_mut() {
+            spec.remove("clusterIP");
+            spec.remove("clusterIPs");
+        }
+        for port in body["spec"]["ports"].as_array_mut().into_iter().flatten() {
+            if let Some(port) = port.as_object_mut() {
+                port.remove("nodePort");
+            }
+        }
+    }
+    body
+}

@@ -1,0 +1,53 @@
+//! What is to be done about each object of a set, and what the user allows.
+
+use crate::cluster::survey::Wanted;
+use crate::cluster::wire::Propagation;
+use crate::event::Finding;
+use crate::manifest::shared::Shared;
+use serde_json::Value;
+
+/// What to do about an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Todo {
+    /// It is as it should be; `recorded` says that nobody had to ask.
+    Keep { recorded: bool },
+    /// It is a Job that ran, succeeded and expired; it is not run again.
+    Expired,
+    /// It is not there.
+    Create,
+    /// It differs.
+    Change,
+    /// It differs in what cannot be changed.
+    Recreate(Propagation),
+}
+
+/// What to do about an object, and all that is needed to do it.
+#[derive(Debug, Clone)]
+pub(crate) struct Decided {
+    pub(crate) wanted: Wanted,
+    /// The object as it is now.
+    pub(crate) live: Option<Shared<Value>>,
+    pub(crate) todo: Todo,
+    /// What is to be sent: what is wanted, without what is left to others.
+    pub(crate) body: Shared<Value>,
+    /// Whether fields of others are to be taken.
+    pub(crate) force: bool,
+    /// The patch that makes the fields of client-side writers ours.
+    pub(crate) migrate: Option<Value>,
+    /// The object as it would be, where the server could say.
+    pub(crate) after: Option<Value>,
+    /// Worth knowing.
+    pub(crate) notes: Vec<Finding>,
+}
+
+/// What the user allows.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Allowed {
+    pub(crate) force: bool,
+    pub(crate) recreate: bool,
+}
+
+/// Whether any of it has to be written.
+pub(crate) fn writes(decided: &[Decided]) -> bool {
+    decided.iter().any(|one| !matches!(one.todo, Todo::Keep { .. } | Todo::Expired))
+}

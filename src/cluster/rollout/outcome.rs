@@ -1,0 +1,62 @@
+//! What the watch and the look at an unchanged cluster share: the judge that they ask, and what they return.
+
+use crate::cluster::applied::AppliedObject;
+use crate::cluster::applied::waits;
+use crate::cluster::blame;
+use crate::cluster::health::Verdict;
+use crate::cluster::judge::Judge;
+use crate::cluster::judge::Subject;
+use crate::cluster::judge::limits::Limits;
+use crate::cluster::snapshot::Snapshot;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::manifest::pods;
+use crate::manifest::pods::PodTemplate;
+use jiff::Timestamp;
+
+/// Everything is healthy.
+#[derive(Debug)]
+pub struct Rolled {
+    /// Each object, in the order of application.
+    pub verdicts: Vec<Verdict>,
+    /// What is worth knowing nevertheless; told as events already.
+    pub warnings: Vec<Finding>,
+}
+
+pub(super) fn judge_of(objects: &[AppliedObject], limits: &Limits, now: Timestamp) -> Judge {
+    let subjects = objects.iter().map(|object| Subject {
+        id: object.id.clone(),
+        generation: object.generation,
+        changed: object.outcome != Outcome::Unchanged,
+        object: object.object.clone(),
+        before: object.before.clone(),
+    });
+    Judge::new(subjects.collect(), *limits, now)
+}
+
+/// What is known before the cluster has said anything: objects that are there as soon as they are written.
+pub(super) fn known(objects: &[AppliedObject]) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    for object in objects.iter().filter(|object| !waits(object)) {
+        snapshot.know(object.id.clone(), object.after.clone());
+    }
+    snapshot
+}
+
+pub(super) fn warnings(judge: &Judge, objects: &[AppliedObject], snapshot: &Snapshot) -> Vec<Finding> {
+    // A Service for which no template is written was told of before anything was.
+    let templates: Vec<PodTemplate<'_>> =
+        objects.iter().filter_map(|object| pods::template(&object.object.value)).collect();
+    let chosen = |service: &AppliedObject| {
+        let selector = service.object.value["spec"]["selector"].as_object();
+        selector.is_some_and(|selector| {
+            templates.iter().any(|template| pods::selects(selector, template.labels()))
+        })
+    };
+    let services = objects.iter().filter(|object| object.id.kind == "Service" && object.id.group.is_empty());
+    let selector_mismatch = services.filter(|service| chosen(service)).filter_map(|object| {
+        let service = snapshot.get(&object.id).unwrap_or(&object.object.value);
+        blame::service::selector_mismatch(service, &object.object, snapshot)
+    });
+    judge.notes().into_iter().chain(selector_mismatch).collect()
+}

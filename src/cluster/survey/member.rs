@@ -1,0 +1,71 @@
+//! Objects of the cluster that carry the label of a project.
+
+use crate::cluster::request::tell;
+use crate::cluster::retry::retry;
+use crate::cluster::target::Target;
+use crate::cluster::wire::Failure;
+use crate::cluster::wire::Kind;
+use crate::cluster::wire::Wire;
+use crate::event::Step;
+use crate::manifest::ObjectId;
+use crate::manifest::shared::Shared;
+use crate::run::Run;
+use futures::StreamExt;
+use futures::TryStreamExt;
+use futures::stream;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// How many lists are: each needs a connection of its own, and to begin one costs both sides as much as a list.
+const LISTS: usize = 1;
+
+/// An object of the cluster and how it is served.
+#[derive(Debug, Clone)]
+pub(crate) struct Member {
+    pub(crate) kind: Kind,
+    pub(crate) object: Shared<Value>,
+}
+
+/// What carries the label of the target's project, in these kinds and their namespaces. A kind that is not served has no objects.
+pub(crate) async fn list(
+    wire: &Wire,
+    target: &Target,
+    run: &Run,
+    kinds: Vec<(Option<String>, Kind)>,
+) -> Result<BTreeMap<ObjectId, Member>, Failure> {
+    let selector = target.selector();
+    let lists: Vec<Vec<(ObjectId, Member)>> = stream::iter(kinds)
+        .map(|(namespace, kind)| {
+            let selector = &selector;
+            async move {
+                let told = tell(run, Step::Apply, &kind.resource.plural);
+                let objects = match retry(told, || wire.list(&kind, namespace.as_deref(), selector)).await {
+                    Ok(objects) => objects,
+                    Err(failure) if failure.is_absent() => Vec::new(),
+                    Err(failure) => return Err(failure),
+                };
+                Ok(objects
+                    .into_iter()
+                    .map(|object| (id_of(&object), Member { kind: kind.clone(), object: object.into() }))
+                    .collect())
+            }
+        })
+        .buffer_unordered(LISTS)
+        .try_collect()
+        .await?;
+    Ok(lists.into_iter().flatten().collect())
+}
+
+/// What names an object of the cluster.
+pub(crate) fn id_of(object: &Value) -> ObjectId {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ObjectId {
+        group: object["apiVersion"]
+            .as_str()
+            .and_then(|version| version.split_once('/'))
+            .map_or(String::new(), |(group, _)| group.to_owned()),
+        kind: text(&object["kind"]),
+        namespace: object["metadata"]["namespace"].as_str().map(str::to_owned),
+        name: text(&object["metadata"]["name"]),
+    }
+}

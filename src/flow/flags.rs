@@ -1,0 +1,16 @@
+//! Flags of the command line, as the steps take them.
+
+use crate::cli;
+use crate::cluster::applied::ApplyOptions;
+use crate::cluster::judge::limits::Limits;
+
+/// What the user allows.
+pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {
+    let cli::Apply { force_conflicts, recreate, prune_data, yes, adopt } = flags;
+    ApplyOptions { force_conflicts, recreate, prune_data, yes, adopt, ..ApplyOptions::default() }
+}
+
+/// How long the user waits.
+pub(crate) fn limits(wait: &cli::Wait) -> Limits {
+    Limits { no_progress: wait.timeout, patience: wait.patience, ..Limits::default() }
+}
