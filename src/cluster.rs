@@ -1,8 +1,8 @@
 //! Objects → running: applied, watched until healthy, explained where they are not, taken away.
 //!
 //! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), [`capacity`] (what is left for it),
-//! `decide` (what to do about each object), [`apply`] (doing it), [`settle`] (what is no longer wanted), [`remove`]
-//! (taking it away).
+//! `decide` (what to do about each object: `decided`), [`apply`] (doing it; [`applied`] is what was done), [`settle`] (what is
+//! no longer wanted), [`remove`] (deleting it).
 //! Watching: [`snapshot`] (what is known of the cluster), [`health`] and [`blame`] (what that means, pure), [`judge`]
 //! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
 //! Beside both: [`logs`] (what the pods print), [`restart`] (new ones without a change).

@@ -12,7 +12,7 @@ use crate::fault::Result;
 use crate::flow::frontends;
 use crate::flow::hidden;
 use crate::flow::redaction;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::survey::survey;
 use crate::manifest;
 use crate::manifest::Object;

@@ -4,7 +4,7 @@
 
 use crate::event::Code;
 use crate::event::Finding;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::bind::named_by;
 use crate::manifest::pods;

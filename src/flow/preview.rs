@@ -12,7 +12,7 @@ use crate::flow::hooks::ReleasePlan;
 use crate::flow::releases;
 use crate::image;
 use crate::image::Looked;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::manifest::Object;
 use crate::manifest::Release;
 use crate::manifest::bind::Bound;

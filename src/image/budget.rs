@@ -4,7 +4,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::image::Built;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use bollard::models::ImageHistoryResponseItem;
 
 /// How many layers are named.

@@ -4,7 +4,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Sink;
 use crate::file;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::project::BuildSecret;
 use crate::project::secret::Secret;
 use crate::world::World;

@@ -34,7 +34,7 @@ use crate::image::last_inputs;
 use crate::image::last_inputs::Last;
 use crate::image::rebase;
 use crate::image::ship::Elsewhere;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::tags;
 use crate::project::Image;
 use crate::project::name::ImageName;

@@ -3,7 +3,7 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::image::dockerfile::Instruction;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::project::clear::Clear;
 use crate::project::clear::look;
 

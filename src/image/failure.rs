@@ -16,7 +16,7 @@ use crate::event::Finding;
 use crate::image::build::FailedBuild;
 use crate::image::dockerfile::Instruction;
 use crate::image::failure::cause::Cause;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 
 /// Lines of the Dockerfile shown before and after the ones that failed.
 const AROUND: usize = 2;

@@ -6,7 +6,7 @@ use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::project::name::ImageName;
 
 /// The image of the project that a base reference names, whatever its tag; `own` is the image that asks, which a base of

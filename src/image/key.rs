@@ -5,7 +5,7 @@
 
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -7,18 +7,17 @@ pub(in crate::image) mod findings;
 
 use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Place;
 use crate::event::Severity;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
-use crate::image::context::Context;
 use crate::image::context::walk;
 use crate::image::dockerfile::Ask;
 use crate::image::dockerfile::Dockerfile;
 use crate::image::graph::needed;
 use crate::image::ignore::Ignore;
 use crate::image::stat_cache::StatCache;
+use crate::image::surveyed::Surveyed;
 use crate::image::warn::warnings;
 use crate::project::BuildSecret;
 use crate::project::Image;
@@ -32,45 +31,6 @@ use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 use std::thread;
-
-/// An image as it is written.
-#[derive(Debug, Clone)]
-pub struct Surveyed {
-    /// What deploy.toml says of it.
-    pub image: Image,
-    /// What is sent to the builder.
-    pub context: Context,
-    /// What is done with it.
-    pub dockerfile: Dockerfile,
-    /// Images of the project that it is built from.
-    pub needs: Vec<ImageName>,
-    /// The rules that its context was read by, for telling why a file is not in it.
-    pub ignore: Ignore,
-    /// The file of those rules, or the one where they would be; relative to deploy.toml where it is below it.
-    pub ignore_path: PathBuf,
-    /// The Dockerfile as people know it: relative to deploy.toml where it is below it.
-    pub dockerfile_path: PathBuf,
-    /// What is worth knowing.
-    pub warnings: Vec<Finding>,
-}
-
-impl Surveyed {
-    /// A line of the Dockerfile; 0 for the file.
-    #[must_use]
-    pub fn place(&self, line: usize) -> Place {
-        Place { line, ..Place::file(&self.dockerfile_path) }
-    }
-
-    /// What its findings are about.
-    pub(crate) fn subject(&self) -> String {
-        format!("image {}", self.image.name)
-    }
-
-    /// The ignore file, for a sentence.
-    pub(crate) fn ignore_file(&self) -> std::path::Display<'_> {
-        self.ignore_path.display()
-    }
-}
 
 /// What is read of one image, whether or not it can be read now.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ pub mod reason;
 mod trace;
 
 use crate::image::ignore::Ignore;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::project::name::ImageName;
 use difference::Change;
 use difference::Difference;

@@ -15,8 +15,9 @@ use crate::image::ignore::clean;
 use crate::image::key::is_proxy;
 use crate::image::secrets::Sensitive;
 use crate::image::secrets::sensitive;
-use crate::image::survey::Surveyed;
-use crate::image::survey::findings::WITHOUT_AGENT;
+use crate::image::surveyed::Surveyed;
+use crate::image::surveyed::WITHOUT_AGENT;
+use crate::image::surveyed::shown;
 use crate::nearest::nearest;
 use std::collections::BTreeMap;
 
@@ -96,15 +97,6 @@ fn secrets_in_image(surveyed: &Surveyed) -> Vec<Finding> {
         finding.help(format!("add `{first}` to `{}`", surveyed.ignore_file()))
     });
     told.collect()
-}
-
-/// Up to ten paths, a line each.
-pub(crate) fn shown(paths: &[&str]) -> Vec<String> {
-    let mut lines: Vec<String> = paths.iter().take(10).map(|path| (*path).to_owned()).collect();
-    if paths.len() > lines.len() {
-        lines.push(format!("and {} more", paths.len() - lines.len()));
-    }
-    lines
 }
 
 fn links_that_lead_out(surveyed: &Surveyed) -> Option<Finding> {

@@ -98,7 +98,7 @@ impl Dirty {
                 event.paths.into_iter().filter(|path| !name(path)).for_each(|path| state.add(path));
             }
             Err(error) => {
-                state.everything = error.paths.is_empty();
+                state.everything |= error.paths.is_empty();
                 error.paths.into_iter().for_each(|path| state.add(path));
                 state.mark();
             }

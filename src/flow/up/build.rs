@@ -19,7 +19,7 @@ use crate::flow::owner;
 use crate::flow::preview::preview;
 use crate::flow::status::is_well;
 use crate::image;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::manifest::Object;
 use crate::plan::Plan;
 use crate::run::Run;

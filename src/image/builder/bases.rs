@@ -8,7 +8,7 @@ use crate::image::engine::Found;
 use crate::image::graph;
 use crate::image::key::Facts;
 use crate::image::registry;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::tags;
 use crate::project::name::ImageName;
 use futures::StreamExt;

@@ -4,7 +4,7 @@
 //! Only what the engine said counts. A key that is another now was one question in vain.
 
 use crate::image::last_inputs;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::tags;
 use crate::project::Image;
 use crate::project::name::ImageName;

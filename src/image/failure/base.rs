@@ -6,7 +6,7 @@ use crate::image::failure::cause::Cause;
 use crate::image::failure::cause::plain;
 use crate::image::progress::step_name;
 use crate::image::registry;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 
 /// Words of Docker's and containerd's resolvers and of registries, each with what it means. The first that is said counts.
 const MEANINGS: [(&[&str], Meaning); 7] = [

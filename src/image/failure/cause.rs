@@ -7,8 +7,8 @@ use crate::image::failure::base::base;
 use crate::image::failure::copied::copied;
 use crate::image::failure::fetched::fetched;
 use crate::image::failure::ran::ran;
-use crate::image::survey::Surveyed;
-use crate::image::survey::findings::WITHOUT_AGENT;
+use crate::image::surveyed::Surveyed;
+use crate::image::surveyed::WITHOUT_AGENT;
 use regex::Regex;
 
 /// What happened, what to do about it, and the line where that is better known than from the step.

@@ -4,7 +4,7 @@ use crate::event::Code;
 use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
 use crate::image::progress::step_name;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 
 /// A COPY or ADD of what the builder does not have.
 pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {

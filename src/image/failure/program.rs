@@ -2,7 +2,7 @@
 //! names what is not there. Shells say nearly the same of all of them.
 
 use crate::file;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use regex::Regex;
 
 /// Why the program could not be started, and what to do; `None` where nothing says that it could not.

@@ -8,7 +8,7 @@ use crate::image::failure::excerpt::says_why;
 use crate::image::failure::network;
 use crate::image::failure::program;
 use crate::image::progress::step_name;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use regex::Regex;
 
 /// Programs' words for a lock file that is not there, and the file.

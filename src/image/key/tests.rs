@@ -5,7 +5,7 @@ use crate::image::key::Facts;
 use crate::image::key::Inputs;
 use crate::image::key::key;
 use crate::image::key::why;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
 use std::collections::BTreeMap;

@@ -8,8 +8,9 @@ use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
 use crate::image::dockerfile::Wrong;
 use crate::image::ignore::BadRule;
-use crate::image::survey::Surveyed;
-use crate::image::warn::shown;
+use crate::image::surveyed::Surveyed;
+use crate::image::surveyed::WITHOUT_AGENT;
+use crate::image::surveyed::shown;
 use crate::nearest::nearest;
 use crate::project::BuildSecret;
 use crate::project::Image;
@@ -305,11 +306,6 @@ pub(super) fn required_agents(surveyed: &Surveyed) -> Vec<Finding> {
     found.collect()
 }
 
-/// What to do where a build wants an SSH agent.
-pub(in crate::image) const WITHOUT_AGENT: &str =
-    "clone what is private before the build and COPY it, or give the step a token as a build secret";
-
-/// What to do about a file that cannot be read.
 /// An image that is built for another processor than that of this machine, which is that of minikube's node.
 pub(super) fn other_platform(image: &Image, host: &str) -> Option<Finding> {
     let asked = image.platform.as_deref()?;
@@ -324,13 +320,6 @@ pub(super) fn other_platform(image: &Image, host: &str) -> Option<Finding> {
     })
 }
 
-fn allow(file: &str, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge => file::advice(error).to_owned(),
-        _ => format!("allow it: `chmod u+r {file}`"),
-    }
-}
-
 /// An error of the operating system without its number.
 fn plain(error: &io::Error) -> String {
     let text = error.to_string();
@@ -339,4 +328,12 @@ fn plain(error: &io::Error) -> String {
         first.make_ascii_lowercase();
     }
     text
+}
+
+/// What to do about a file that cannot be read.
+fn allow(file: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidInput | io::ErrorKind::FileTooLarge => file::advice(error).to_owned(),
+        _ => format!("allow it: `chmod u+r {file}`"),
+    }
 }

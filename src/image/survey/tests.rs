@@ -14,7 +14,7 @@ use crate::image::context::ProblemKind;
 use crate::image::dockerfile::Ask;
 use crate::image::dockerfile::Dockerfile;
 use crate::image::ignore::Ignore;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::survey::findings;
 use crate::image::survey::survey;
 use crate::project::BuildSecret;

@@ -3,7 +3,7 @@
 use crate::image::context::Context;
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
 use crate::image::sync::Decision;

@@ -4,7 +4,7 @@ use crate::event::Event;
 use crate::event::Place;
 use crate::event::Sink;
 use crate::fault::Result;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::survey::survey;
 use crate::project::Image;
 use crate::project::Project;

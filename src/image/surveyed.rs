@@ -1,0 +1,62 @@
+//! An image as its files say it: read once, and used by everything that builds, checks or explains it.
+
+use crate::event::Finding;
+use crate::event::Place;
+use crate::image::context::Context;
+use crate::image::dockerfile::Dockerfile;
+use crate::image::ignore::Ignore;
+use crate::project::Image;
+use crate::project::name::ImageName;
+use std::path::PathBuf;
+
+/// An image as it is written.
+#[derive(Debug, Clone)]
+pub struct Surveyed {
+    /// What deploy.toml says of it.
+    pub image: Image,
+    /// What is sent to the builder.
+    pub context: Context,
+    /// What is done with it.
+    pub dockerfile: Dockerfile,
+    /// Images of the project that it is built from.
+    pub needs: Vec<ImageName>,
+    /// The rules that its context was read by, for telling why a file is not in it.
+    pub ignore: Ignore,
+    /// The file of those rules, or the one where they would be; relative to deploy.toml where it is below it.
+    pub ignore_path: PathBuf,
+    /// The Dockerfile as people know it: relative to deploy.toml where it is below it.
+    pub dockerfile_path: PathBuf,
+    /// What is worth knowing.
+    pub warnings: Vec<Finding>,
+}
+
+impl Surveyed {
+    /// A line of the Dockerfile; 0 for the file.
+    #[must_use]
+    pub fn place(&self, line: usize) -> Place {
+        Place { line, ..Place::file(&self.dockerfile_path) }
+    }
+
+    /// What its findings are about.
+    pub(crate) fn subject(&self) -> String {
+        format!("image {}", self.image.name)
+    }
+
+    /// The ignore file, for a sentence.
+    pub(crate) fn ignore_file(&self) -> std::path::Display<'_> {
+        self.ignore_path.display()
+    }
+}
+
+/// What to do where a build wants an SSH agent.
+pub(in crate::image) const WITHOUT_AGENT: &str =
+    "clone what is private before the build and COPY it, or give the step a token as a build secret";
+
+/// Up to ten paths, a line each.
+pub(crate) fn shown(paths: &[&str]) -> Vec<String> {
+    let mut lines: Vec<String> = paths.iter().take(10).map(|path| (*path).to_owned()).collect();
+    if paths.len() > lines.len() {
+        lines.push(format!("and {} more", paths.len() - lines.len()));
+    }
+    lines
+}
