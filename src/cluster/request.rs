@@ -32,8 +32,8 @@ pub(crate) fn unreadable(failure: Failure, doing: &'static str) -> Fault {
                 Code::PermissionDenied,
                 "get the right to do it: `kubectl auth can-i --list` shows what is allowed",
             ),
-            Some(_) => (Code::ClusterRequestFailed, "look at the cluster: `minikube status`, and `todo up` again"),
-            None => (Code::ClusterUnreachable, "look at the cluster: `minikube status`, and `todo up` again"),
+            Some(_) => (Code::ClusterRequestFailed, "see whether the cluster runs (`todo status`), then run it again"),
+            None => (Code::ClusterUnreachable, "see whether the cluster runs (`todo status`), then run it again"),
         };
         (code, hint.to_owned())
     });

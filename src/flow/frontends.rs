@@ -1,7 +1,7 @@
 //! Which variables the build of an image takes up, because a tool that it depends on puts them into what browsers get.
 
 use crate::file;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::project::name::ImageName;
 use serde_json::Value;
 use std::collections::BTreeMap;
