@@ -3,14 +3,14 @@
 //!
 //! The mark is on the pod, not on the template: it goes with the pod and starts no rollout.
 
-use crate::cluster::apply::AppliedObject;
+use crate::cluster::applied::AppliedObject;
 use crate::cluster::inventory::Entry;
 use crate::cluster::kind;
 use crate::cluster::live;
 use crate::cluster::restart;
 use crate::cluster::retry::retry;
-use crate::cluster::survey::tell;
-use crate::cluster::survey::unreadable;
+use crate::cluster::request::tell;
+use crate::cluster::request::unreadable;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;

@@ -20,7 +20,7 @@ use crate::image::archive::Stamps;
 use crate::image::archive::base_config;
 use crate::image::archive::paths_of_image;
 use crate::image::engine::Engine;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::sync::Decision;
 use crate::image::sync::Plan;
 use crate::image::sync::WriteKind;

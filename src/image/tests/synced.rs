@@ -6,7 +6,7 @@ use crate::image::archive::Stamps;
 use crate::image::archive::base_config;
 use crate::image::archive::paths_of_image;
 use crate::image::engine::Engine;
-use crate::image::survey::Surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::sync::Decision;
 use crate::image::sync::decide;
 use crate::image::sync::facts::Facts;
