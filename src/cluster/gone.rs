@@ -110,13 +110,13 @@ pub(crate) fn stuck(id: &ObjectId, seen: &Value) -> Finding {
     } else {
         format!("it has been terminating since {since}, waiting for {held}")
     };
-    let help = match dead_apis(seen).first().and_then(|api| api.split_once('/')) {
+    let advice = match dead_apis(seen).first().and_then(|api| api.split_once('/')) {
         Some((group, version)) => format!(
             "bring the Service of this API back (`kubectl get apiservice {version}.{group}` names it), or take the API away: `kubectl delete apiservice {version}.{group}`"
         ),
         None => way_out(id),
     };
-    Code::DeletionStuck.error(message).about(id.to_string()).evidence(why).help(help)
+    Code::DeletionStuck.error(message).about(id.to_string()).evidence(why).help(advice)
 }
 
 fn way_out(id: &ObjectId) -> String {

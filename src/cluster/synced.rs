@@ -7,10 +7,10 @@ use crate::cluster::applied::AppliedObject;
 use crate::cluster::inventory::Entry;
 use crate::cluster::kind;
 use crate::cluster::live;
-use crate::cluster::restart;
-use crate::cluster::retry::retry;
 use crate::cluster::request::tell;
 use crate::cluster::request::unreadable;
+use crate::cluster::restart;
+use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
@@ -274,7 +274,7 @@ mod tests {
             ),
             (
                 pod("b", "waiting", |pod| {
-                    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into()
+                    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
                 }),
                 Ok(vec!["a".to_owned()]),
             ),

@@ -48,10 +48,10 @@ fn section(declared: &Declared<'_>, active: Option<usize>, key: &str) -> String 
 /// The profiles that do not count, and the patches of the one that does.
 fn others(declared: &Declared<'_>, active: Option<usize>, evidence: &mut Evidence) {
     let named = declared.list("/profiles").filter(|(index, _)| Some(*index) != active);
-    let names: Vec<String> =
+    let inactive: Vec<String> =
         named.filter_map(|(_, one)| Some(format!("`{}`", one["name"].as_str()?))).collect();
-    if !names.is_empty() {
-        let what = format!("has profiles that are not active on minikube: {}", names.join(", "));
+    if !inactive.is_empty() {
+        let what = format!("has profiles that are not active on minikube: {}", inactive.join(", "));
         let help =
             "what they change is not taken over: name their manifests in [[manifests]], if they are needed";
         declared.besides("/profiles", what, help, evidence);

@@ -222,8 +222,8 @@ impl Watch<'_> {
                 run.sink.warn(not_synced(&image, &why));
             }
             let (objects, surveyed) = (planned.plan.clone(), planned.images.clone());
-            let build = Box::pin(up::build::build(&to, planned, flags, started));
-            let Some(built) = unless_changed(watching, later, may, build).await? else {
+            let work = Box::pin(up::build::build(&to, planned, flags, started));
+            let Some(built) = unless_changed(watching, later, may, work).await? else {
                 return Ok(Round::Superseded);
             };
             let images = built.images.clone();

@@ -82,7 +82,7 @@ impl Case {
                 }
                 EventKind::ItemFinished { outcome: Outcome::Built, .. } => round.built += 1,
                 EventKind::ItemFinished { outcome: Outcome::Created | Outcome::Changed, .. } => {
-                    round.written += 1
+                    round.written += 1;
                 }
                 EventKind::RoundFinished { .. } => return round,
                 EventKind::RoundFailed { reason, findings, .. } => {

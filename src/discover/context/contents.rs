@@ -134,12 +134,12 @@ fn pointers(tree: &Tree, attempt: Attempt<'_>) -> Option<Note> {
     let copies = copies(tree, attempt);
     let sources = copies.iter().flat_map(|copy| copy.sources.iter().flatten());
     let folders: Vec<String> = sources.map(|source| join(attempt.context, source)).collect();
-    let copied = |path: &&String| {
+    let is_copied = |path: &&String| {
         folders
             .iter()
             .any(|folder| folder.is_empty() || path == &folder || path.starts_with(&format!("{folder}/")))
     };
-    let found: Vec<&String> = tree.pointers.iter().filter(copied).collect();
+    let found: Vec<&String> = tree.pointers.iter().filter(is_copied).collect();
     let (first, dockerfile) = (found.first()?, attempt.dockerfile);
     let what = match found.len() {
         1 => format!("`{first}`, which `{dockerfile}` copies, is a pointer of Git LFS, not the file itself"),

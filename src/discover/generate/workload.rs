@@ -66,23 +66,7 @@ pub(super) fn objects(
 ) -> Vec<Written> {
     let Some((unit, beside)) = pod.split_first() else { return Vec::new() };
     let mut objects = Vec::new();
-    let mut stores: Vec<Storage> = Vec::new();
-    for unit in pod {
-        let mut storage = storage(plan, unit, names, values);
-        notes.extend(storage.notes.iter().cloned());
-        if !storage.files.is_empty() {
-            let map = ConfigMap {
-                metadata: meta(&format!("{}-files", unit.name)),
-                data: Some(storage.files.clone()),
-                ..ConfigMap::default()
-            };
-            objects.push(Written::new("The files that compose mounts.", &map));
-        }
-        if !stores.is_empty() {
-            storage.rename(&unit.name);
-        }
-        stores.push(storage);
-    }
+    let stores = storages(plan, pod, names, values, &mut objects, notes);
     let more: Vec<Container> = beside
         .iter()
         .zip(&stores[1..])
@@ -170,6 +154,35 @@ pub(super) fn objects(
         }
     }
     objects
+}
+
+/// The storage of each unit of a pod; what compose mounts from files becomes a ConfigMap in `objects`.
+fn storages(
+    plan: &Plan<'_>,
+    pod: &[&Unit<'_>],
+    names: &Names,
+    values: &mut Values<'_>,
+    objects: &mut Vec<Written>,
+    notes: &mut Vec<(String, String)>,
+) -> Vec<Storage> {
+    let mut stores: Vec<Storage> = Vec::new();
+    for unit in pod {
+        let mut storage = storage(plan, unit, names, values);
+        notes.extend(storage.notes.iter().cloned());
+        if !storage.files.is_empty() {
+            let map = ConfigMap {
+                metadata: meta(&format!("{}-files", unit.name)),
+                data: Some(storage.files.clone()),
+                ..ConfigMap::default()
+            };
+            objects.push(Written::new("The files that compose mounts.", &map));
+        }
+        if !stores.is_empty() {
+            storage.rename(&unit.name);
+        }
+        stores.push(storage);
+    }
+    stores
 }
 
 fn meta(name: &str) -> ObjectMeta {

@@ -5,9 +5,9 @@ use crate::image::key::Facts;
 use crate::image::key::Inputs;
 use crate::image::key::key;
 use crate::image::key::why;
-use crate::image::surveyed::Surveyed;
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
+use crate::image::surveyed::Surveyed;
 use std::collections::BTreeMap;
 
 fn image() -> Surveyed {

@@ -142,9 +142,9 @@ impl Copy {
             };
             self.sources.iter().any(names)
         });
-        followed.into_iter().any(|(link, target)| match inside(link, target) {
-            Some(target) if !through_link(&target, context) => target.is_empty() || is_in(path, &target),
-            _ => true,
+        followed.into_iter().any(|(link, target)| {
+            let target = inside(link, target);
+            through_link(&target, context) || target.is_empty() || is_in(path, &target)
         })
     }
 }
@@ -158,10 +158,10 @@ fn through_link(path: &str, context: &Context) -> bool {
 }
 
 /// Where a link of the context leads in it; the context is the root of absolute ones, and nothing is above it.
-fn inside(link: &str, target: &str) -> Option<String> {
+fn inside(link: &str, target: &str) -> String {
     let folder = link.rfind('/').map_or("", |end| &link[..end]);
     let path = if target.starts_with('/') { target.to_owned() } else { format!("/{folder}/{target}") };
-    Some(clean(&path)[1..].to_owned())
+    clean(&path)[1..].to_owned()
 }
 
 #[cfg(test)]

@@ -286,7 +286,7 @@ impl Reader<'_> {
             };
             let origin = field(&["from"]).map(|from| self.origin(from));
             match (field(&["type"]).unwrap_or("bind"), origin) {
-                ("tmpfs" | "secret" | "ssh", _) | ("cache", None) => continue,
+                ("tmpfs" | "secret" | "ssh", _) | ("cache", None) => {}
                 ("bind" | "cache", origin) => {
                     let source = self.expand(field(&["source", "src"]).unwrap_or_default());
                     let source = source.ok_or_else(|| Reason::NotUnderstood(at(instruction)))?;

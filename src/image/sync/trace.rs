@@ -160,11 +160,13 @@ impl Tracer<'_> {
                 }
                 Step::Copy(copy) => {
                     let landed = match copy.origin {
-                        Origin::Context => self.from_context(copy, stage, number, index, path, is_folder)?,
+                        Origin::Context => {
+                            self.landed_from_context(copy, stage, number, index, path, is_folder)?
+                        }
                         Origin::Stage(other) => {
                             let there = self.places(other, path, is_folder)?;
                             let exact = self.stage(other).is_some_and(|other| other.base.is_none());
-                            self.from_stage(copy, stage, number, index, there, exact)?
+                            self.landed_from_stage(copy, stage, number, index, there, exact)?
                         }
                         Origin::Outside => Vec::new(),
                     };
@@ -207,7 +209,7 @@ impl Tracer<'_> {
         Ok(())
     }
 
-    fn from_context(
+    fn landed_from_context(
         &self,
         copy: &Copy,
         stage: &Stage,
@@ -222,7 +224,7 @@ impl Tracer<'_> {
         let mut landed = Vec::new();
         for source in &copy.sources {
             let Some(taken) = taken(source, path) else { continue };
-            self.check_flags(copy, source)?;
+            check_flags(copy, source)?;
             let (destination, direct) = match taken {
                 Taken::Below(rest) => (below(&copy.destination, rest), true),
                 // The contents of the directory are copied, into what is there already.
@@ -235,7 +237,7 @@ impl Tracer<'_> {
         Ok(landed)
     }
 
-    fn from_stage(
+    fn landed_from_stage(
         &self,
         copy: &Copy,
         stage: &Stage,
@@ -251,7 +253,7 @@ impl Tracer<'_> {
             for source in &copy.sources {
                 let Some(taken) = taken(source, path) else { continue };
                 taken_by_none = false;
-                self.check_flags(copy, source)?;
+                check_flags(copy, source)?;
                 let destination = match taken {
                     Taken::Below(rest) => below(&copy.destination, rest),
                     Taken::Itself => self.of_file(copy, stage, number, index, path)?,
@@ -264,14 +266,6 @@ impl Tracer<'_> {
             }
         }
         Ok(landed)
-    }
-
-    /// What is known of an instruction that takes the file.
-    fn check_flags(&self, copy: &Copy, source: &str) -> Result<(), Reason> {
-        if copy.unknown_flag || source.contains('\\') {
-            return Err(Reason::NotUnderstood(copy.at.clone()));
-        }
-        Ok(())
     }
 
     /// Where a file lands that a source names itself: in the destination if that is a directory, else at it.
@@ -378,4 +372,12 @@ impl Tracer<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the instruction is understood, as far as its flags go.
+fn check_flags(copy: &Copy, source: &str) -> Result<(), Reason> {
+    if copy.unknown_flag || source.contains('\\') {
+        return Err(Reason::NotUnderstood(copy.at.clone()));
+    }
+    Ok(())
 }

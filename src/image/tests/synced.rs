@@ -20,8 +20,7 @@ use std::os::unix::fs::PermissionsExt;
 /// Decides, answering what is asked.
 async fn decided(engine: &Engine, container: Container<'_>, before: &Surveyed, now: &Surveyed) -> Decision {
     let mut facts = Facts::default();
-    loop {
-        let Decision::Ask(questions) = decide(before, now, &facts) else { break };
+    while let Decision::Ask(questions) = decide(before, now, &facts) {
         for question in questions {
             match question {
                 Question::Base(base) => {

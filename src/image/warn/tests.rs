@@ -3,9 +3,9 @@
 use crate::image::context::Entry;
 use crate::image::context::EntryKind;
 use crate::image::ignore::Ignore;
-use crate::image::surveyed::Surveyed;
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
+use crate::image::surveyed::Surveyed;
 use crate::image::warn::warnings;
 use crate::project::BuildSecret;
 

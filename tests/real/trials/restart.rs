@@ -57,7 +57,7 @@ fn whatever_restarts_in_the_node_the_next_up_ends_well() {
             }
         }
     }
-    trials.push(trial("restart/refused", |shelf| refused(shelf)));
+    trials.push(trial("restart/refused", refused));
     play(trials);
 }
 

@@ -132,7 +132,8 @@ pub(super) fn routes(node: &Node) -> Vec<(String, Place)> {
     let labels = node.get("labels").map(short::as_map);
     let rules = labels.iter().flat_map(|labels| labels.entries()).filter(|entry| {
         let key = entry.key.to_ascii_lowercase();
-        key.starts_with("traefik.http.routers.") && key.ends_with(".rule")
+        key.strip_prefix("traefik.http.routers.")
+            .is_some_and(|rest| rest.rsplit_once('.').is_some_and(|(_, last)| last == "rule"))
     });
     rules.filter_map(|entry| Some((entry.node.text()?, entry.place.clone()))).collect()
 }

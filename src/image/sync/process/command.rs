@@ -93,7 +93,6 @@ fn simple(script: &str) -> Option<Vec<String>> {
     for char in script.chars() {
         match quote {
             Some(open) if open == char => quote = None,
-            Some(_) => word.push(char),
             None if char == '\'' || char == '"' => (quote, some) = (Some(char), true),
             None if char.is_whitespace() => {
                 if some || !word.is_empty() {
@@ -101,7 +100,7 @@ fn simple(script: &str) -> Option<Vec<String>> {
                 }
                 some = false;
             }
-            None => word.push(char),
+            _ => word.push(char),
         }
     }
     if some || !word.is_empty() {
