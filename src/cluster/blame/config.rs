@@ -16,6 +16,15 @@ pub struct Missing {
     pub key: Option<String>,
 }
 
+impl Missing {
+    /// Whether the controller manager makes it in every namespace, a moment after the namespace
+    /// (`kubernetes: pkg/controller/certificates/rootcacertpublisher`).
+    #[must_use]
+    pub fn is_made_everywhere(&self) -> bool {
+        self.kind == "ConfigMap" && self.name.as_deref() == Some("kube-root-ca.crt") && self.key.is_none()
+    }
+}
+
 /// What a message of `CreateContainerConfigError` speaks of.
 pub fn classify(message: &str) -> Signal {
     let lower = message.to_ascii_lowercase();

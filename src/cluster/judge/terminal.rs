@@ -149,19 +149,21 @@ impl Judge {
         annotation::patience(&track.subject.object.value).unwrap_or(self.limits.patience)
     }
 
-    /// Whether what is missing is part of the set, as it is asked for: then it is only not there yet.
+    /// Whether what is missing is part of the set, as it is asked for, or comes into every namespace: then it is only not
+    /// there yet.
     fn is_coming(&self, symptom: &Symptom, track: &Track) -> bool {
         let Some(missing) = blame::config::missing(&symptom.message) else { return false };
-        self.tracks.iter().map(|other| &other.subject).any(|subject| {
-            subject.id.kind == missing.kind
-                && subject.id.namespace == track.subject.id.namespace
-                && missing.name.as_deref().is_none_or(|name| subject.id.name == name)
-                && missing.key.as_deref().is_none_or(|key| {
-                    ["data", "stringData", "binaryData"]
-                        .iter()
-                        .any(|map| subject.object.value[*map].get(key).is_some())
-                })
-        })
+        missing.is_made_everywhere()
+            || self.tracks.iter().map(|other| &other.subject).any(|subject| {
+                subject.id.kind == missing.kind
+                    && subject.id.namespace == track.subject.id.namespace
+                    && missing.name.as_deref().is_none_or(|name| subject.id.name == name)
+                    && missing.key.as_deref().is_none_or(|key| {
+                        ["data", "stringData", "binaryData"]
+                            .iter()
+                            .any(|map| subject.object.value[*map].get(key).is_some())
+                    })
+            })
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) fn missing(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         );
     };
     let reference = template::reference(inputs.written(), symptom.container.as_deref(), &missing);
+    let made_everywhere = missing.is_made_everywhere();
     let name =
         reference.as_ref().map(|reference| reference.name.clone()).or(missing.name).unwrap_or_default();
     let (kind, pointer) = (missing.kind, reference.as_ref().map(|reference| reference.pointer.clone()));
@@ -103,11 +104,12 @@ pub(super) fn missing(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         _ => "a manifest".to_owned(),
     };
     let Some(key) = missing.key else {
-        return diagnosis(
-            format!("{what} needs {kind} `{name}`, which does not exist"),
-            pointer,
-            format!("add the {kind} to the manifests or as {place}, or mark the reference `optional: true`"),
-        );
+        let help = if made_everywhere {
+            "the controller manager creates it in every namespace; see whether that runs: `kubectl get pods -n kube-system`".to_owned()
+        } else {
+            format!("add the {kind} to the manifests or as {place}, or mark the reference `optional: true`")
+        };
+        return diagnosis(format!("{what} needs {kind} `{name}`, which does not exist"), pointer, help);
     };
     let mut told = diagnosis(
         format!("{what} needs key `{key}` of {kind} `{name}`, which does not have it"),
