@@ -1,6 +1,6 @@
 //! Noticing that files have changed: which of them, once for each burst of writes, and none too few.
 //!
-//! An event of the file system only says where to look. What has changed is found by comparing [`tree::Tree`], the
+//! An event of the file system only says where to look. What has changed is found by comparing `tree::Tree`, the
 //! manifest of all watched files, with the disk; so an editor that writes a file by way of three renames, a `touch` and a
 //! queue of events that overflowed need no rules of their own. One thread does all of it (`work`), beside the one in
 //! which `notify` reads events; nothing here knows what the files are for.

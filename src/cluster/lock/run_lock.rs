@@ -10,11 +10,11 @@ use tokio::sync::oneshot;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The project's lock in one run. Part of the [`Target`], so every step of the run shares it.
+/// The project's lock in one run. Part of the [`Target`](crate::cluster::target::Target), so every step of the run shares it.
 #[derive(Debug)]
 pub struct RunLock {
     pub(super) held: Mutex<Option<Held>>,
-    /// How many [`scope`]s are open.
+    /// How many [`scope`](super::scope)s are open.
     pub(super) scopes: AtomicUsize,
     pub(super) lost: watch::Sender<bool>,
 }
