@@ -138,8 +138,9 @@ impl Syncing {
             };
             self.engines = engines;
         }
+        let home = || to.target.namespace.to_string();
         let namespaces: BTreeSet<String> =
-            planned.plan.objects.iter().filter_map(|object| object.id().namespace).collect();
+            planned.plan.objects.iter().map(|object| object.id().namespace.unwrap_or_else(home)).collect();
         let pods = synced::pods(to.run, &to.target, &namespaces).await?;
         let mut attempt = Attempt { deployed, engines: &self.engines, pods: &pods, now: planned };
         let work = match attempt.decide().await {
