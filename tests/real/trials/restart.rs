@@ -90,7 +90,7 @@ fn without_back_off(shelf: &Shelf) {
 fn without_image(shelf: &Shelf) {
     in_node(
         shelf,
-        "docker images --quiet --filter reference=todo.local/trials/shelf | xargs --no-run-if-empty docker rmi; true",
+        "docker images --quiet --filter reference=todo.local/trials/shelf | sort -u | xargs --no-run-if-empty docker rmi --force; true",
     );
 }
 
