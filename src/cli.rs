@@ -96,6 +96,8 @@ pub enum Command {
     /// Explain the health of objects dumped with `kubectl get … -o yaml`, offline
     Explain {
         /// A file of YAML or JSON, or - for standard input
+        // An id of its own: `file` is that of the global `--file`.
+        #[arg(id = "dump", value_name = "FILE")]
         file: PathBuf,
     },
     /// Explain a command, the code of an error, or a topic: annotations, deploy.toml, exit-codes, health
@@ -407,6 +409,23 @@ mod tests {
         Cli::command().debug_assert();
         for applet in APPLETS {
             assert!(Cli::command().find_subcommand(applet).is_some(), "{applet}");
+        }
+    }
+
+    #[test]
+    fn no_argument_of_a_command_has_the_id_of_a_global_one() {
+        let cli = Cli::command();
+        let globals: Vec<_> = cli.get_arguments().map(clap::Arg::get_id).collect();
+        assert!(globals.len() > 3, "{globals:?}");
+        for command in cli.get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(
+                    !globals.contains(&argument.get_id()),
+                    "{} of {}",
+                    argument.get_id(),
+                    command.get_name()
+                );
+            }
         }
     }
 

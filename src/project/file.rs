@@ -11,6 +11,7 @@ use crate::event::Finding;
 use crate::event::Place;
 use crate::nearest::nearest;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 use std::ops::RangeInclusive;
@@ -42,20 +43,23 @@ pub enum Scalar {
 pub struct Reading<'a> {
     file: PathBuf,
     text: &'a str,
+    /// Where each line begins, in bytes.
+    lines: Vec<usize>,
     mistakes: RefCell<Vec<Finding>>,
     /// Where the text is not TOML; what the parser made up there is not judged again.
-    broken: Vec<Place>,
+    broken: BTreeSet<Place>,
 }
 
 impl<'a> Reading<'a> {
     /// Begins to read `text`, which findings call `file`. What is not TOML is noted, and the rest is read all the same.
     pub fn begin(file: impl Into<PathBuf>, text: &'a str) -> (Reading<'a>, Spanned<DeTable<'a>>) {
         let (root, errors) = DeTable::parse_recoverable(text);
-        let mut reading =
-            Reading { file: file.into(), text, mistakes: RefCell::default(), broken: Vec::new() };
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
+        let (mistakes, broken) = (RefCell::default(), BTreeSet::new());
+        let mut reading = Reading { file: file.into(), text, lines, mistakes, broken };
         for error in errors {
             let place = error.span().map_or_else(|| Place::file(&reading.file), |span| reading.place(&span));
-            reading.broken.push(place.clone());
+            reading.broken.insert(place.clone());
             let twice = error.span().filter(|_| error.message().contains("duplicate key"));
             let mistake = match twice {
                 None => Code::DeployTomlSyntax.error(error.message().trim().replace('\n', ", ")),
@@ -99,13 +103,10 @@ impl<'a> Reading<'a> {
     }
 
     fn place(&self, span: &Range<usize>) -> Place {
-        let before = &self.text[..span.start.min(self.text.len())];
-        let line_start = before.rfind('\n').map_or(0, |end| end + 1);
-        Place {
-            file: self.file.clone(),
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        let at = span.start.min(self.text.len());
+        let line = self.lines.partition_point(|begin| *begin <= at);
+        let column = self.text[self.lines[line - 1]..at].chars().count() + 1;
+        Place { file: self.file.clone(), line, column }
     }
 }
 

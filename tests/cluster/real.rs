@@ -73,11 +73,17 @@ impl Lab {
             .map_or_else(|error| panic!("{error}"), |output| output.stdout.trim().to_owned())
     }
 
+    /// What changes with each write of ours: the version of an object; where controllers write a status, too, the
+    /// generation and the times of our own writes.
     async fn versions(&self) -> String {
-        let path =
-            "jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{\"\\n\"}{end}";
-        let kinds = "ns,secret,configmap,deployment,service,pvc,job,statefulset,lease";
-        self.kubectl(&["get", kinds, "-o", path]).await
+        let get = async |kinds: &str, what: &str| {
+            let path =
+                format!("jsonpath={{range .items[*]}}{{.kind}}/{{.metadata.name}} {what}{{\"\\n\"}}{{end}}");
+            self.kubectl(&["get", kinds, "-o", &path]).await
+        };
+        let ours = "{.metadata.generation} {.metadata.managedFields[?(@.manager==\"todo\")].time}";
+        let plain = get("ns,secret,configmap,service,lease", "{.metadata.resourceVersion}").await;
+        plain + "\n" + &get("deployment,pvc,job,statefulset", ours).await
     }
 
     pub(super) async fn up(&self, objects: &[Object]) -> Vec<String> {
