@@ -58,7 +58,15 @@ fn answers(url: &str, when: &str) {
 }
 
 fn forwards(stage: &Stage) -> Vec<Value> {
-    let told = stage.todo(&["status", "--output", "json"]);
+    let until = Instant::now() + Duration::from_secs(90);
+    let told = loop {
+        let told = stage.todo(&["status", "--output", "json"]);
+        // An API server that is starting cannot be asked: `status` says so at once.
+        if told.code != Some(20) || Instant::now() > until {
+            break told;
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    };
     let status: Value = serde_json::from_str(&told.stdout).unwrap();
     status["forwards"].as_array().cloned().unwrap_or_default()
 }
