@@ -9,7 +9,7 @@ use serde_json::Value;
 /// What to do about an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Todo {
-    /// It is as it should be; `recorded` says that nobody had to ask.
+    /// It is as it should be; `recorded`: the inventory says so, and the API server was not asked.
     Keep { recorded: bool },
     /// It is a Job that ran, succeeded and expired; it is not run again.
     Expired,

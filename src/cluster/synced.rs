@@ -18,6 +18,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
+use crate::pointer::below;
 use crate::run::Run;
 use serde_json::Value;
 use serde_json::json;
@@ -145,7 +146,7 @@ fn patch(live: &Value, mark: &Mark) -> Value {
     let operations = [("labels", "true".to_owned()), ("annotations", text)].map(|(map, value)| {
         let there = &live["metadata"][map];
         let at = format!("/metadata/{map}");
-        let member = format!("{at}/{}", SYNCED.replace('/', "~1"));
+        let member = below(&at, SYNCED);
         match (mark.files > 0, there.is_object()) {
             (true, true) => Some(json!({"op": "add", "path": member, "value": value})),
             (true, false) => Some(json!({"op": "add", "path": at, "value": {SYNCED: value}})),

@@ -74,7 +74,7 @@ mod tests {
                "involvedObject": {"uid": "claim"}})
     }
 
-    /// What is told of a claim of that class, in a cluster that has the class `standard`.
+    /// The diagnosis of a claim of that class, in a cluster that has the class `standard`.
     fn told(class: &str, events: &[Value]) -> Option<Code> {
         let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
             "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},

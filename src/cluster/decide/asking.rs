@@ -16,7 +16,7 @@ use crate::event::Step;
 use crate::run::Run;
 use serde_json::Value;
 
-/// Whoever asks the server without writing.
+/// What a question to the API server needs.
 pub(super) struct Asking<'a> {
     pub(super) run: &'a Run,
     pub(super) target: &'a Target,
@@ -28,7 +28,7 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     pub(super) async fn dry_run(&self, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
         let told = tell(self.run, Step::Apply, &wanted.id.to_string());
-        // A webhook of the set has no pods before the set is written: nobody waits for it yet.
+        // A webhook of the set has no pods before the set is written, so it is not waited for.
         let patience = |failure: &Failure| patience(failure).filter(|_| !self.expected.explain(failure));
         let ask = || self.wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how);
         retry_for(patience, told, ask).await
