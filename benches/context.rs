@@ -6,6 +6,7 @@
     reason = "a program of its own"
 )]
 
+use dockerfile::ignore::Ignore;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +16,6 @@ use std::time::Duration;
 use std::time::Instant;
 use todo::image::context::Walked;
 use todo::image::context::walk;
-use todo::image::ignore::Ignore;
 use todo::image::stat_cache::StatCache;
 
 const RUNS: u32 = 15;

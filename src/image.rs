@@ -1,6 +1,6 @@
 //! Source → an image that every node has.
 //!
-//! Read `context` and `key` for what decides an image, [`builder`] for what is done about one image, [`build`] and
+//! What decides an image is pure, and a crate of its own: `dockerfile`. Read [`context`] for how its files are read, [`builder`] for what is done about one image, [`build`] and
 //! [`session`] for how, [`failure`] for what is said when it fails. No state of its own: the engine that has the images is the
 //! state, so a node that was deleted heals itself.
 
@@ -13,14 +13,10 @@ pub mod classic;
 pub mod clear;
 pub mod context;
 pub mod credentials;
-pub mod dockerfile;
 pub mod engine;
 pub mod failure;
 pub mod filesync;
-pub mod glob;
 pub mod graph;
-pub mod ignore;
-pub mod key;
 pub mod last_inputs;
 pub mod node;
 pub mod pipe;

@@ -10,7 +10,7 @@
 //! 1. Nothing outside is touched before all that can be wrong in the project's own files has been found, and all of it at once.
 //! 2. `up` converges: whatever interrupted the last run, the next one ends in the same state, and unchanged means untouched.
 //! 3. Only [`exec`] starts processes, only [`world`] reads the environment, only [`report`] writes to the terminal.
-//! 4. What decides is pure: values in, values out ([`plan`], `manifest::{bind, lint}`, `image::{ignore, key}`,
+//! 4. What decides is pure: values in, values out ([`plan`], `manifest::{bind, lint}`, the crate `dockerfile`,
 //!    `cluster::{health, blame, phase}`, `report::fold`).
 //! 5. Secret values live in [`project::secret::Secret`]; they reach a Kubernetes Secret or a BuildKit secret mount, nothing else.
 //! 6. What is not ours is not changed: other people's fields, objects, profiles, and the current kubectl context.
@@ -39,14 +39,12 @@ pub mod image;
 pub mod limit;
 pub mod manifest;
 pub mod minikube;
-pub mod nearest;
 pub mod plan;
 pub mod pointer;
 pub mod preflight;
 pub mod project;
 pub mod random;
 pub mod redact;
-pub mod reference;
 pub mod rehearsal;
 pub mod relative;
 pub mod replace;

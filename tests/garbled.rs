@@ -5,6 +5,9 @@
 
 use crate::campaign::chance::Chance;
 use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
+use dockerfile::Ask;
+use dockerfile::Dockerfile;
+use dockerfile::ignore::Ignore;
 use jiff::Timestamp;
 use prost::Message;
 use serde_json::Value;
@@ -13,9 +16,6 @@ use std::time::Duration;
 use std::time::Instant;
 use todo::cluster::explain;
 use todo::cluster::explain::dump::Dump;
-use todo::image::dockerfile::Ask;
-use todo::image::dockerfile::Dockerfile;
-use todo::image::ignore::Ignore;
 use todo::image::progress::Progress;
 use todo::manifest;
 use todo::manifest::dump::Part;

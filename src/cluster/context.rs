@@ -7,11 +7,11 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::file;
-use crate::nearest::nearest;
 use crate::world::Os;
 use crate::world::World;
 use kube::config::Kubeconfig;
 use kube::config::KubeconfigError;
+use nearest::nearest;
 use std::path::Path;
 use std::path::PathBuf;
 

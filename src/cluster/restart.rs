@@ -21,9 +21,9 @@ use crate::event::Step;
 use crate::fault;
 use crate::manifest::Object;
 use crate::manifest::shared::Shared;
-use crate::nearest::nearest;
 use crate::pointer;
 use crate::run::Run;
+use nearest::nearest;
 use serde_json::Value;
 use serde_json::json;
 

@@ -27,9 +27,6 @@ use crate::image::credentials::Credentials;
 use crate::image::engine::Engine;
 use crate::image::engine::Found;
 use crate::image::failure;
-use crate::image::key;
-use crate::image::key::Facts;
-use crate::image::key::Inputs;
 use crate::image::last_inputs;
 use crate::image::last_inputs::Last;
 use crate::image::rebase;
@@ -43,6 +40,9 @@ use crate::run::Run;
 use bases::There;
 use bases::external;
 use bases::look;
+use dockerfile::key;
+use dockerfile::key::Facts;
+use dockerfile::key::Inputs;
 use remembered::Remembered;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -149,7 +149,7 @@ impl<'a> Builder<'a> {
             needs.iter().map(|need| (need.name.clone(), need.id.clone())).collect();
         let mut facts =
             self.facts(image, &ids, &There::new()).await.map_err(|error| self.engine_failed(error))?;
-        let mut key = key::key(image, &facts).to_string();
+        let mut key = key::key(image.source(), &facts).to_string();
         let known = self.find_by_key(&repository, &key).await.map_err(|error| self.engine_failed(error))?;
         if let Some(found) = known {
             return self.unchanged(image, &facts, key, found, item).await;
@@ -160,7 +160,7 @@ impl<'a> Builder<'a> {
         let pulled = self.pull_absent(image, item).await;
         if !pulled.is_empty() {
             facts = self.facts(image, &ids, &pulled).await.map_err(|error| self.engine_failed(error))?;
-            key = key::key(image, &facts).to_string();
+            key = key::key(image.source(), &facts).to_string();
             let known =
                 self.find_by_key(&repository, &key).await.map_err(|error| self.engine_failed(error))?;
             if let Some(found) = known {
@@ -168,7 +168,7 @@ impl<'a> Builder<'a> {
             }
         }
         let last = self.last(&image.image);
-        let inputs = Inputs::of(image, &facts);
+        let inputs = Inputs::of(image.source(), &facts);
         let why = why(last.as_ref(), &inputs);
         item.progress(format!("building, because {}", why.join(", ")), None);
         let spec = self.spec(image, needs, tags::by_key(&repository, &key), secrets);
@@ -220,7 +220,8 @@ impl<'a> Builder<'a> {
         self.within_budget(image, &found).await?;
         self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         if !self.remembered.is_of(&name, &key) {
-            let last = Last { inputs: Inputs::of(image, facts), id: found.id.clone(), size: found.size };
+            let last =
+                Last { inputs: Inputs::of(image.source(), facts), id: found.id.clone(), size: found.size };
             let engine = self.engine.address.to_string();
             last_inputs::write(&self.run.world, &engine, self.project, &image.image, &key, &last);
         }
@@ -275,7 +276,7 @@ impl<'a> Builder<'a> {
             Kind::Image,
             doing,
         )?;
-        let key = key::key(image, &facts).to_string();
+        let key = key::key(image.source(), &facts).to_string();
         let repository = tags::repository(self.project, &name);
         let found = self.find_by_key(&repository, &key).await.or_fault(
             Code::DockerRequestFailed,
@@ -284,7 +285,7 @@ impl<'a> Builder<'a> {
         )?;
         let why = match found {
             Some(_) => Vec::new(),
-            None => why(self.last(&image.image).as_ref(), &Inputs::of(image, &facts)),
+            None => why(self.last(&image.image).as_ref(), &Inputs::of(image.source(), &facts)),
         };
         let reference = found.as_ref().map(|found| tags::by_id(&self.deployed(&name), &found.id));
         Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })

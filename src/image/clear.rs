@@ -2,10 +2,10 @@
 
 use crate::event::Code;
 use crate::event::Finding;
-use crate::image::dockerfile::Instruction;
 use crate::image::surveyed::Surveyed;
 use crate::project::clear::Clear;
 use crate::project::clear::look;
+use dockerfile::Instruction;
 
 /// A warning for each, at its line; the value is never shown.
 pub(crate) fn secrets(surveyed: &Surveyed) -> Vec<Finding> {
@@ -65,7 +65,7 @@ fn unquoted(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::pairs;
-    use crate::image::dockerfile::Instruction;
+    use dockerfile::Instruction;
 
     #[test]
     fn arg_and_env_in_every_form() {

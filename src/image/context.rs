@@ -1,7 +1,4 @@
-//! What would be sent to the builder: the context after its ignore rules, sorted, normalised, hashed.
-//!
-//! Not the sending, and not a tar: an entry has what BuildKit compares (kind, executable or not, size, content, target of
-//! a link), and nothing of what differs between two machines with the same sources (owner, umask, order).
+//! Reading a build context from disk: the walk by the ignore rules, and what cannot be sent.
 
 mod confirm;
 mod found;
@@ -9,53 +6,9 @@ mod walk;
 
 pub use self::walk::walk;
 use crate::image::stat::Stat;
-use std::cmp::Ordering;
+use dockerfile::context::Context;
+use dockerfile::context::EntryKind;
 use std::io;
-use std::path::Path;
-use std::path::PathBuf;
-
-/// The files of an image's context.
-#[derive(Debug, Clone)]
-pub struct Context {
-    /// The folder.
-    pub root: PathBuf,
-    /// What is in it, in the order in which BuildKit wants it: see [`compare`].
-    pub entries: Vec<Entry>,
-    /// The sizes of all files.
-    pub bytes: u64,
-}
-
-/// One thing in a context.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// Relative to the root, separated by `/`.
-    pub path: String,
-    /// What it is.
-    pub kind: EntryKind,
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EntryKind {
-    /// A folder; its mode is 0755 to the builder.
-    Folder,
-    /// A regular file; its mode is 0755 to the builder if it is executable, else 0644.
-    File {
-        /// Bytes.
-        size: u64,
-        /// Whether anybody may execute it.
-        executable: bool,
-        /// BLAKE3 of the content.
-        hash: [u8; 32],
-        /// When it was changed, in seconds since 1970.
-        modified_secs: i64,
-    },
-    /// A symbolic link, as it is.
-    Link {
-        /// What it says.
-        target: String,
-    },
-}
 
 /// Something in a context that cannot be sent as it is.
 #[derive(Debug)]
@@ -88,42 +41,10 @@ pub struct Walked {
     pub problems: Vec<Problem>,
 }
 
-/// The order of `fsutil: ComparePath`: a folder, then what is in it, then its next sibling.
-#[must_use]
-pub fn compare(one: &str, other: &str) -> Ordering {
-    let key = |byte: u8| if byte == b'/' { 0 } else { byte };
-    one.bytes().map(key).cmp(other.bytes().map(key))
-}
-
-impl EntryKind {
-    fn file(stat: &Stat, executable: bool, hash: [u8; 32]) -> EntryKind {
-        let modified_secs = stat.modified.div_euclid(1_000_000_000);
-        EntryKind::File { size: stat.size, executable, hash, modified_secs }
-    }
-}
-
-impl Entry {
-    /// The file's size; 0 for folders and links.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        if let EntryKind::File { size, .. } = &self.kind { *size } else { 0 }
-    }
-}
-
-impl Context {
-    fn of(root: &Path, entries: Vec<Entry>) -> Context {
-        let bytes = entries.iter().map(Entry::size).sum();
-        Context { root: root.to_owned(), entries, bytes }
-    }
-
-    /// The entry at a path, if the context has it.
-    #[must_use]
-    pub fn entry(&self, path: &str) -> Option<&Entry> {
-        self.entries
-            .binary_search_by(|entry| compare(&entry.path, path))
-            .ok()
-            .map(|index| &self.entries[index])
-    }
+/// The entry of a regular file.
+fn file(stat: &Stat, executable: bool, hash: [u8; 32]) -> EntryKind {
+    let modified_secs = stat.modified.div_euclid(1_000_000_000);
+    EntryKind::File { size: stat.size, executable, hash, modified_secs }
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ mod ran;
 
 use crate::event::Finding;
 use crate::image::build::FailedBuild;
-use crate::image::dockerfile::Instruction;
 use crate::image::failure::cause::Cause;
 use crate::image::surveyed::Surveyed;
+use dockerfile::Instruction;
 
 /// Lines of the Dockerfile shown before and after the ones that failed.
 const AROUND: usize = 2;

@@ -4,13 +4,13 @@
 //! asks for what differs. It compares sizes and times only, so the nanoseconds of a file's time are taken from its content:
 //! an edit that keeps size and time is still noticed, while the seconds stay real for the build tools that look at them.
 
-use crate::image::context::Context;
-use crate::image::context::EntryKind;
 use crate::image::stat;
 use bollard_buildkit_proto::fsutil::types::Packet;
 use bollard_buildkit_proto::fsutil::types::Stat;
 use bollard_buildkit_proto::fsutil::types::packet::PacketType;
 use bollard_buildkit_proto::moby::filesync::packet::file_sync_server::FileSync;
+use dockerfile::context::Context;
+use dockerfile::context::EntryKind;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;

@@ -3,12 +3,12 @@
 //! Never trusted for a decision: the engine knows what it has, and is only asked sooner for what was there last time. In the user's cache folder, safe to delete.
 
 use crate::file;
-use crate::image::key::Inputs;
 use crate::project::Image;
 use crate::project::name::ImageOwner;
 use crate::replace::private_folder;
 use crate::replace::replace;
 use crate::world::World;
+use dockerfile::key::Inputs;
 use serde::Deserialize;
 use serde::Serialize;
 use std::io::BufRead;

@@ -2,9 +2,9 @@
 //!
 //! Pure, and not a Dockerfile parser: lines stay lines, so that what BuildKit says about line 12 is about line 12.
 
-use crate::image::dockerfile::Dockerfile;
 use crate::image::graph::needed;
 use crate::project::name::ImageName;
+use dockerfile::Dockerfile;
 use std::collections::BTreeMap;
 
 /// The Dockerfile of `own` with each of `images` (name → reference) named by its reference: in `FROM`, whatever `ARG` it

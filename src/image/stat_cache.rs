@@ -8,10 +8,10 @@
 mod known;
 
 use crate::file;
-use crate::image::ignore::Ignore;
 use crate::image::stat::Stat;
 use crate::replace::private_folder;
 use crate::replace::replace;
+use dockerfile::ignore::Ignore;
 pub(crate) use known::Known;
 use std::fs;
 use std::io;
@@ -130,8 +130,8 @@ mod tests {
     use super::Record;
     use super::StatCache;
     use super::What;
-    use crate::image::ignore::Ignore;
     use crate::image::stat::Stat;
+    use dockerfile::ignore::Ignore;
     use std::path::Path;
     use std::time::SystemTime;
 

@@ -2,11 +2,12 @@
 
 use crate::event::Finding;
 use crate::event::Place;
-use crate::image::context::Context;
-use crate::image::dockerfile::Dockerfile;
-use crate::image::ignore::Ignore;
 use crate::project::Image;
 use crate::project::name::ImageName;
+use dockerfile::Dockerfile;
+use dockerfile::context::Context;
+use dockerfile::ignore::Ignore;
+use dockerfile::key::Source;
 use std::path::PathBuf;
 
 /// An image as it is written.
@@ -31,6 +32,16 @@ pub struct Surveyed {
 }
 
 impl Surveyed {
+    /// What its key is made of.
+    pub(in crate::image) fn source(&self) -> Source<'_> {
+        Source {
+            target: self.image.target.as_deref(),
+            args: &self.image.args,
+            dockerfile: &self.dockerfile,
+            context: &self.context,
+        }
+    }
+
     /// A line of the Dockerfile; 0 for the file.
     #[must_use]
     pub fn place(&self, line: usize) -> Place {

@@ -12,11 +12,11 @@ pub mod process;
 pub mod reason;
 mod trace;
 
-use crate::image::ignore::Ignore;
 use crate::image::surveyed::Surveyed;
 use crate::project::name::ImageName;
 use difference::Change;
 use difference::Difference;
+use dockerfile::ignore::Ignore;
 use facts::Facts;
 use facts::Question;
 use layout::Layout;

@@ -6,19 +6,19 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::image::clear;
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
-use crate::image::dockerfile::Base;
-use crate::image::glob::Glob;
 use crate::image::graph::needed;
-use crate::image::ignore::clean;
-use crate::image::key::is_proxy;
 use crate::image::secrets::Sensitive;
 use crate::image::secrets::sensitive;
 use crate::image::surveyed::Surveyed;
 use crate::image::surveyed::WITHOUT_AGENT;
 use crate::image::surveyed::shown;
-use crate::nearest::nearest;
+use dockerfile::Base;
+use dockerfile::context::Entry;
+use dockerfile::context::EntryKind;
+use dockerfile::glob::Glob;
+use dockerfile::ignore::clean;
+use dockerfile::key::is_proxy;
+use nearest::nearest;
 use std::collections::BTreeMap;
 
 /// Bytes from which a context is worth a word.

@@ -7,8 +7,8 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
-use crate::nearest::nearest;
 use crate::pointer;
+use nearest::nearest;
 use std::collections::BTreeSet;
 use std::fmt;
 

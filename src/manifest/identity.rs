@@ -5,10 +5,10 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
-use crate::nearest::nearest;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use crate::relative::slashed;
+use nearest::nearest;
 use serde_json::Value;
 use std::path::Path;
 

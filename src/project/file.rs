@@ -9,7 +9,7 @@ mod twice;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::nearest::nearest;
+use nearest::nearest;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;

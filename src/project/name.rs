@@ -1,6 +1,6 @@
 //! The small types: names that are made only by parsing, so that a wrong one cannot be passed on.
 
-use crate::reference;
+use dockerfile::reference;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;

@@ -23,13 +23,13 @@ use crate::event::Finding;
 use crate::fault::OrFault;
 use crate::limit;
 use crate::manifest::Object;
-use crate::nearest::nearest;
 use crate::project;
 use crate::run::Run;
 use k8s_openapi::api::core::v1::Service;
 use kube::Api;
 use kube::Client;
 use kube::api::ListParams;
+use nearest::nearest;
 use std::net::SocketAddr;
 
 /// Below this, a port of this machine is its administrator's.

@@ -1,5 +1,7 @@
 //! `.dockerignore` against the Go original, on random rules and paths.
 
+use dockerfile::ignore::Hits;
+use dockerfile::ignore::Ignore;
 use serde_json::json;
 use std::io::BufRead;
 use std::io::BufReader;
@@ -7,8 +9,6 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
-use todo::image::ignore::Hits;
-use todo::image::ignore::Ignore;
 
 const CASES: usize = 100_000;
 const PATHS: usize = 8;

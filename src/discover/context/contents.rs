@@ -7,10 +7,10 @@ use crate::discover::proposal::submodule;
 use crate::discover::tree::Tree;
 use crate::discover::tree::join;
 use crate::discover::tree::shown;
-use crate::image::dockerfile::Ask;
-use crate::image::dockerfile::Copy;
-use crate::image::dockerfile::Dockerfile;
-use crate::image::ignore::Ignore;
+use ::dockerfile::Ask;
+use ::dockerfile::Copy;
+use ::dockerfile::Dockerfile;
+use ::dockerfile::ignore::Ignore;
 use std::collections::BTreeMap;
 
 /// A file that a Dockerfile copies and its context does not have.

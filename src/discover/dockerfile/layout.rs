@@ -10,7 +10,7 @@ use crate::discover::tree::join;
 use crate::discover::tree::parent;
 use crate::discover::tree::shown;
 use crate::discover::tree::upwards;
-use crate::image::dockerfile::Dockerfile;
+use ::dockerfile::Dockerfile;
 
 /// The folder where the files are that it copies: its own, one above, or one that is called like it.
 pub(super) fn context(tree: &Tree, path: &str, sources: &[&str], within: &[String]) -> (String, String) {

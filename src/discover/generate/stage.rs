@@ -9,9 +9,9 @@ use crate::discover::dockerfile::Found;
 use crate::discover::tree::Tree;
 use crate::discover::tree::ends;
 use crate::discover::tree::join;
-use crate::image::dockerfile::Ask;
-use crate::image::dockerfile::Dockerfile;
-use crate::image::dockerfile::Instruction;
+use ::dockerfile::Ask;
+use ::dockerfile::Dockerfile;
+use ::dockerfile::Instruction;
 
 /// A stage with its parents.
 #[derive(Debug, Clone, Default)]

@@ -1,12 +1,12 @@
 //! What a project is made of, as what is to be watched: said by the modules that read it.
 
-use crate::image::ignore::Ignore;
 use crate::image::survey;
 use crate::manifest::inputs::Inputs;
 use crate::manifest::inputs::inputs as of_manifests;
 use crate::project::Project;
 use crate::watch::Filter;
 use crate::watch::Root;
+use dockerfile::ignore::Ignore;
 use std::sync::Arc;
 
 /// Everything that a run of `up` reads.
@@ -59,8 +59,8 @@ impl Filter for Manifests {
 #[cfg(test)]
 mod tests {
     use super::Context;
-    use crate::image::ignore::Ignore;
     use crate::watch::Filter;
+    use dockerfile::ignore::Ignore;
 
     #[test]
     fn of_a_context_what_would_be_sent_is_watched() {

@@ -2,9 +2,9 @@
 
 use crate::image::budget;
 use crate::image::engine::Found;
-use crate::image::key;
-use crate::image::key::Inputs;
 use crate::image::last_inputs::Last;
+use dockerfile::key;
+use dockerfile::key::Inputs;
 use std::fmt::Write;
 
 /// Which inputs make a build necessary.

@@ -4,15 +4,16 @@
 //! Listing is half of what a walk costs, and a folder that looks the same has the same things in it (see
 //! [`Below::open`] for where that holds). One thing that looks otherwise, and the walk decides.
 
-use crate::image::context::Context;
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
+use crate::image::context::file;
 use crate::image::stat::Below;
 use crate::image::stat_cache::Known;
 use crate::image::stat_cache::Record;
 use crate::image::stat_cache::StatCache;
 use crate::image::stat_cache::What;
 use crate::image::threads::on_each;
+use dockerfile::context::Context;
+use dockerfile::context::Entry;
+use dockerfile::context::EntryKind;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicUsize;
@@ -56,7 +57,7 @@ pub(super) fn confirm(root: &Path, cache: &StatCache, stop: &(dyn Fn() -> bool +
     for (_, batch) in confirmed {
         entries.extend(batch);
     }
-    Some(Context::of(root, entries))
+    Some(Context::new(root, entries))
 }
 
 /// What is sent of the records from `first` on; `None` if one of them looks otherwise.
@@ -68,7 +69,7 @@ fn batch(below: &Below, known: &Known, first: usize) -> Option<Vec<Entry>> {
             return None;
         }
         let kind = match what {
-            What::File { executable, hash } => EntryKind::file(&stat, executable, hash),
+            What::File { executable, hash } => file(&stat, executable, hash),
             What::Folder { sent: true } => EntryKind::Folder,
             What::Folder { sent: false } => continue,
             What::Link { target } => EntryKind::Link { target: target.to_owned() },

@@ -1,12 +1,12 @@
 //! What one thread of a walk found, and what of it counts.
 
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
 use crate::image::stat::Stat;
 use crate::image::stat_cache::Record;
 use crate::image::stat_cache::What;
+use dockerfile::context::Entry;
+use dockerfile::context::EntryKind;
 use std::io;
 
 #[derive(Default)]

@@ -1,12 +1,12 @@
 //! What the walk promises, on real folders.
 
-use crate::image::context::EntryKind;
 use crate::image::context::ProblemKind;
 use crate::image::context::Walked;
-use crate::image::context::compare;
 use crate::image::context::walk;
-use crate::image::ignore::Ignore;
 use crate::image::stat_cache::StatCache;
+use dockerfile::context::EntryKind;
+use dockerfile::context::compare;
+use dockerfile::ignore::Ignore;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
@@ -94,13 +94,13 @@ mod unix {
     use super::paths;
     use super::read;
     use super::walk;
-    use crate::image::context::Context;
     use crate::image::context::confirm::confirm;
     use crate::image::context::walk::walk_at;
     use crate::image::stat::Below;
     use crate::image::stat::Stat;
     use crate::image::stat_cache::Record;
     use crate::image::stat_cache::What;
+    use dockerfile::context::Context;
     use rustix::fs::Mode;
     use rustix::fs::OFlags;
     use std::ffi::OsStr;

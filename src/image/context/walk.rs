@@ -2,23 +2,24 @@
 //!
 //! An ignored folder is not opened unless a `!` rule may keep something in it.
 
-use crate::image::context::Context;
-use crate::image::context::EntryKind;
 use crate::image::context::ProblemKind;
 use crate::image::context::Walked;
-use crate::image::context::compare;
 use crate::image::context::confirm::confirm;
+use crate::image::context::file;
 use crate::image::context::found::Found;
 use crate::image::context::found::FoundEntry;
 use crate::image::context::found::send_folders_of_what_is_sent;
-use crate::image::ignore::Hits;
-use crate::image::ignore::Ignore;
 use crate::image::stat;
 use crate::image::stat::Stat;
 use crate::image::stat_cache::Record;
 use crate::image::stat_cache::StatCache;
 use crate::image::stat_cache::What;
 use crate::image::threads::on_each;
+use dockerfile::context::Context;
+use dockerfile::context::EntryKind;
+use dockerfile::context::compare;
+use dockerfile::ignore::Hits;
+use dockerfile::ignore::Ignore;
 use std::fs;
 use std::io;
 use std::io::Read;
@@ -64,7 +65,7 @@ pub(super) fn walk_at(
         cache.save(records, found.problems.is_empty(), began);
     }
     let sent = found.entries.into_iter().filter(|found| found.sent).map(|found| found.entry);
-    Walked { context: Context::of(root, sent.collect()), problems: found.problems }
+    Walked { context: Context::new(root, sent.collect()), problems: found.problems }
 }
 
 /// Everything in the context, in no order.
@@ -219,7 +220,7 @@ impl Walker<'_> {
                     Ok(metadata) => {
                         let stat = Stat::of(&metadata);
                         if let Some(hash) = self.cache.hash(&path, &stat) {
-                            let kind = EntryKind::file(&stat, stat::executable(&metadata), hash);
+                            let kind = file(&stat, stat::executable(&metadata), hash);
                             found.add(path, kind, stat);
                         } else {
                             batch.push(path);
@@ -261,7 +262,7 @@ impl Walker<'_> {
         for _ in 0..TRIES {
             match self.hash(&on_disk, buffer) {
                 Ok(Some((stat, executable, hash))) => {
-                    return found.add(path, EntryKind::file(&stat, executable, hash), stat);
+                    return found.add(path, file(&stat, executable, hash), stat);
                 }
                 Ok(None) => {}
                 Err(error) if stat::is_link(&error) => {}

@@ -3,8 +3,8 @@
 use super::finding;
 use crate::event::Code;
 use crate::image::build::FailedBuild;
-use crate::image::ignore::Ignore;
 use crate::image::survey::tests::surveyed;
+use dockerfile::ignore::Ignore;
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1\nFROM python:3.99 AS deps\nRUN --mount=type=cache,target=/c \\\n    pip install -r requirements.txt\nFROM node:22\nCOPY a.txt .\nCOPY --from=deps /nope .\n";
 

@@ -5,8 +5,8 @@
 
 use super::Record;
 use super::What;
-use crate::image::context::compare;
 use crate::image::stat::Stat;
+use dockerfile::context::compare;
 
 const MAGIC: &[u8; 16] = b"todo-stat-cache3";
 

@@ -6,17 +6,17 @@ use crate::event::Place;
 use crate::file;
 use crate::image::context::Problem;
 use crate::image::context::ProblemKind;
-use crate::image::dockerfile::Wrong;
-use crate::image::ignore::BadRule;
 use crate::image::surveyed::Surveyed;
 use crate::image::surveyed::WITHOUT_AGENT;
 use crate::image::surveyed::shown;
-use crate::nearest::nearest;
 use crate::project::BuildSecret;
 use crate::project::Image;
 use crate::relative::relative;
 use crate::relative::slashed;
 use crate::world::World;
+use dockerfile::Wrong;
+use dockerfile::ignore::BadRule;
+use nearest::nearest;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -240,7 +240,7 @@ fn may_be_there(surveyed: &Surveyed, source: &str) -> bool {
     let is_link = |path: &str| {
         context
             .entry(path)
-            .is_some_and(|entry| matches!(entry.kind, crate::image::context::EntryKind::Link { .. }))
+            .is_some_and(|entry| matches!(entry.kind, dockerfile::context::EntryKind::Link { .. }))
     };
     context.entry(source).is_some() || source.match_indices('/').any(|(end, _)| is_link(&source[..end]))
 }

@@ -1,10 +1,10 @@
 //! `COPY` and `ADD`: which paths they take, and where these land.
 
-use crate::image::context::Context;
-use crate::image::context::EntryKind;
-use crate::image::glob::go_match;
-use crate::image::ignore::clean;
 use crate::image::sync::reason::At;
+use dockerfile::context::Context;
+use dockerfile::context::EntryKind;
+use dockerfile::glob::go_match;
+use dockerfile::ignore::clean;
 
 /// One `COPY` or `ADD`, its variables expanded.
 #[expect(clippy::struct_excessive_bools, reason = "flags of an instruction are independent of one another")]

@@ -1,9 +1,9 @@
 //! Which entries of a context differ from those of an earlier one.
 
-use crate::image::context::Context;
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
-use crate::image::context::compare;
+use dockerfile::context::Context;
+use dockerfile::context::Entry;
+use dockerfile::context::EntryKind;
+use dockerfile::context::compare;
 use std::cmp::Ordering;
 
 /// One path that differs.

@@ -1,11 +1,5 @@
 //! A Dockerfile as what its stages do to their file systems, in order.
 
-use crate::image::dockerfile::Dockerfile;
-use crate::image::dockerfile::Instruction;
-use crate::image::dockerfile::expand::expand;
-use crate::image::dockerfile::lines::list;
-use crate::image::dockerfile::lines::words;
-use crate::image::ignore::clean;
 use crate::image::sync::copy::Copy;
 use crate::image::sync::copy::Origin;
 use crate::image::sync::facts::Facts;
@@ -13,6 +7,10 @@ use crate::image::sync::facts::Question;
 use crate::image::sync::reason::At;
 use crate::image::sync::reason::Reason;
 use crate::image::sync::trace::Stop;
+use dockerfile::Dockerfile;
+use dockerfile::Instruction;
+use dockerfile::expand;
+use dockerfile::ignore::clean;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
@@ -148,7 +146,7 @@ impl Reader<'_> {
                 self.stage.steps.push(Step::Directory(self.stage.working_dir.clone()));
             }
             "VOLUME" => {
-                for word in list(&instruction.rest) {
+                for word in instruction.list() {
                     let path = self.expand(&word).ok_or_else(not_understood)?;
                     self.stage.volumes.push(join(&self.stage.working_dir, &path));
                 }
@@ -170,7 +168,7 @@ impl Reader<'_> {
     }
 
     fn arguments(&mut self, instruction: &Instruction) {
-        for (name, default) in assignments(&instruction.rest, self.dockerfile.escape) {
+        for (name, default) in instruction.pairs(self.dockerfile.escape) {
             let inherited = || self.dockerfile.globals.get(&name).cloned();
             match (self.given.get(&name).cloned(), default) {
                 (Some(value), _) => self.argument(name, Some(value)),
@@ -198,7 +196,7 @@ impl Reader<'_> {
     fn environment(&mut self, instruction: &Instruction) {
         let written = match old_form(&instruction.rest) {
             Some((name, value)) => vec![(name.to_owned(), Some(value.to_owned()))],
-            None => assignments(&instruction.rest, self.dockerfile.escape),
+            None => instruction.pairs(self.dockerfile.escape),
         };
         let values: Vec<(String, Option<String>)> = written
             .into_iter()
@@ -234,7 +232,7 @@ impl Reader<'_> {
 
     fn copy(&self, instruction: &Instruction) -> Result<Copy, Reason> {
         let not_understood = || Reason::NotUnderstood(at(instruction));
-        let mut words = list(&instruction.rest);
+        let mut words = instruction.list();
         let destination = words.pop().and_then(|word| self.expand(&word)).ok_or_else(not_understood)?;
         let mut copy = Copy {
             at: at(instruction),
@@ -311,15 +309,6 @@ impl Reader<'_> {
             None => Origin::Outside,
         }
     }
-}
-
-/// `NAME=value NAME`.
-fn assignments(rest: &str, escape: char) -> Vec<(String, Option<String>)> {
-    let split = |word: &String| match word.split_once('=') {
-        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-        None => (word.clone(), None),
-    };
-    words(rest, escape).iter().map(split).collect()
 }
 
 /// `ENV NAME value`, as it was before `=`.

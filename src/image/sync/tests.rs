@@ -1,8 +1,5 @@
 //! Each rule with a change that breaks it, beside one that looks alike and does not.
 
-use crate::image::context::Context;
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
 use crate::image::surveyed::Surveyed;
@@ -16,6 +13,9 @@ use crate::image::sync::facts::PathKind;
 use crate::image::sync::facts::Question;
 use crate::image::sync::reason::Input;
 use crate::image::sync::reason::Reason;
+use dockerfile::context::Context;
+use dockerfile::context::Entry;
+use dockerfile::context::EntryKind;
 use std::collections::BTreeMap;
 
 /// `a/b.txt` with its content, `a/` for a directory, `a -> b` for a link, `a+x` for an executable file.
@@ -48,7 +48,7 @@ fn image(name: &str, dockerfile: &str, files: &[(&str, &str)], needs: &[&str]) -
         entries.insert(entry.path.clone(), entry);
     }
     let mut entries: Vec<Entry> = entries.into_values().collect();
-    entries.sort_by(|one, other| crate::image::context::compare(&one.path, &other.path));
+    entries.sort_by(|one, other| dockerfile::context::compare(&one.path, &other.path));
     let mut image = surveyed(name, dockerfile, needs);
     image.context = Context { entries, ..image.context };
     image
@@ -289,7 +289,7 @@ fn inputs_other_than_files_mean_a_build() {
         now.context.entries.pop();
     });
     assert_eq!(off, Decision::Rebuild(Reason::Off));
-    let rules = |text: &[u8]| crate::image::ignore::Ignore::parse(text).unwrap();
+    let rules = |text: &[u8]| dockerfile::ignore::Ignore::parse(text).unwrap();
     assert_eq!(inputs(&|now| now.ignore = rules(b"b\n")), changed(Input::IgnoreRules));
     assert_eq!(inputs(&|now| now.ignore = rules(b"# b\n")), Decision::Unused);
     // A time is no content.

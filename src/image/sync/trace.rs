@@ -1,7 +1,5 @@
 //! Where a file of the context ends up in the image, followed through the instructions; and which rule that breaks.
 
-use crate::image::context::Context;
-use crate::image::context::EntryKind;
 use crate::image::sync::FileWrite;
 use crate::image::sync::WriteKind;
 use crate::image::sync::copy::Copy;
@@ -22,6 +20,8 @@ use crate::image::sync::layout::Stage;
 use crate::image::sync::layout::Step;
 use crate::image::sync::reason::At;
 use crate::image::sync::reason::Reason;
+use dockerfile::context::Context;
+use dockerfile::context::EntryKind;
 
 /// Why a file is not proved.
 #[derive(Debug)]

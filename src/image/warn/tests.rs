@@ -1,13 +1,13 @@
 //! Which warnings an image gets, and which it does not.
 
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
-use crate::image::ignore::Ignore;
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
 use crate::image::surveyed::Surveyed;
 use crate::image::warn::warnings;
 use crate::project::BuildSecret;
+use dockerfile::context::Entry;
+use dockerfile::context::EntryKind;
+use dockerfile::ignore::Ignore;
 
 fn told(surveyed: &Surveyed) -> Vec<String> {
     let found = warnings(surveyed).into_iter();

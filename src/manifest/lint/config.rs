@@ -14,10 +14,10 @@ use crate::manifest::pods;
 use crate::manifest::pods::ConfigKind;
 use crate::manifest::pods::Reference;
 use crate::manifest::pods::items;
-use crate::nearest::nearest;
 use crate::pointer::below;
 use crate::project::clear::Clear;
 use crate::project::clear::look;
+use nearest::nearest;
 use serde_json::Map;
 use std::collections::BTreeSet;
 

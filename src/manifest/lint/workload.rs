@@ -12,10 +12,10 @@ use crate::manifest::pods;
 use crate::manifest::pods::PodTemplate;
 use crate::manifest::pods::items;
 use crate::manifest::quantity::thousandths;
-use crate::nearest::nearest;
 use crate::pointer::below;
 use crate::project::name::ImageName;
-use crate::reference;
+use dockerfile::reference;
+use nearest::nearest;
 use serde_json::Value;
 
 /// A selector that does not select the object's own pods, which the API server refuses without a line.

@@ -3,9 +3,6 @@
 //!
 //! Whether a `RUN` would succeed is not known here, and how large its layer would be neither.
 
-use crate::image::dockerfile::Ask;
-use crate::image::dockerfile::Dockerfile;
-use crate::image::dockerfile::Instruction;
 use crate::image::registry;
 use crate::rehearsal::engine::Engine;
 use crate::rehearsal::engine::session::Asking;
@@ -24,6 +21,9 @@ use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 use bollard_buildkit_proto::moby::buildkit::v1::Vertex;
 use bollard_buildkit_proto::moby::buildkit::v1::VertexLog;
 use bollard_buildkit_proto::moby::buildkit::v1::VertexStatus;
+use dockerfile::Ask;
+use dockerfile::Dockerfile;
+use dockerfile::Instruction;
 use hyper::body::Bytes;
 use prost::Message;
 use serde_json::Value;

@@ -1,20 +1,44 @@
 //! What changes a key, what does not, and how it is told.
 
-use crate::image::context::EntryKind;
-use crate::image::key::Facts;
-use crate::image::key::Inputs;
-use crate::image::key::key;
-use crate::image::key::why;
-use crate::image::survey::tests::file;
-use crate::image::survey::tests::surveyed;
-use crate::image::surveyed::Surveyed;
+use crate::Ask;
+use crate::Dockerfile;
+use crate::context::Context;
+use crate::context::Entry;
+use crate::context::EntryKind;
+use crate::key::Facts;
+use crate::key::Inputs;
+use crate::key::Source;
+use crate::key::key;
+use crate::key::why;
 use std::collections::BTreeMap;
 
-fn image() -> Surveyed {
-    let mut image = surveyed("web", "FROM python:3\nCOPY . .\n", &[]);
-    image.image.args.insert("A".to_owned(), "1".to_owned());
-    image.context.entries = vec![file("a", b"1"), file("b/c", b"2")];
-    image
+/// An image's sources, owned.
+struct Image {
+    target: Option<String>,
+    args: BTreeMap<String, String>,
+    dockerfile: Dockerfile,
+    context: Context,
+}
+
+impl Image {
+    fn source(&self) -> Source<'_> {
+        let Image { target, args, dockerfile, context } = self;
+        Source { target: target.as_deref(), args, dockerfile, context }
+    }
+}
+
+fn file(path: &str, content: &[u8]) -> Entry {
+    let hash = *blake3::hash(content).as_bytes();
+    let kind = EntryKind::File { size: content.len() as u64, executable: false, hash, modified_secs: 0 };
+    Entry { path: path.to_owned(), kind }
+}
+
+fn image() -> Image {
+    let args = BTreeMap::from([("A".to_owned(), "1".to_owned())]);
+    let ask = Ask { target: None, args: &args, platform: "linux/amd64" };
+    let dockerfile = Dockerfile::parse("Dockerfile".into(), "FROM python:3\nCOPY . .\n".into(), ask).unwrap();
+    let context = Context::new("/project/web".as_ref(), vec![file("a", b"1"), file("b/c", b"2")]);
+    Image { target: None, args, dockerfile, context }
 }
 
 fn facts() -> Facts {
@@ -28,11 +52,11 @@ fn facts() -> Facts {
 
 #[test]
 fn everything_that_decides_the_image_changes_its_key_and_is_told() {
-    type Change = fn(&mut Surveyed, &mut Facts);
+    type Change = fn(&mut Image, &mut Facts);
     let changes: [(Change, &str); 11] = [
-        (|image, _| image.image.target = Some("x".to_owned()), "the target stage changed"),
-        (|image, _| _ = image.image.args.insert("A".to_owned(), "2".to_owned()), "build argument A changed"),
-        (|image, _| image.image.args.clear(), "build argument A is gone"),
+        (|image, _| image.target = Some("x".to_owned()), "the target stage changed"),
+        (|image, _| _ = image.args.insert("A".to_owned(), "2".to_owned()), "build argument A changed"),
+        (|image, _| image.args.clear(), "build argument A is gone"),
         (|image, _| image.dockerfile.text.push(b'\n'), "the Dockerfile changed"),
         (|image, _| image.context.entries[0] = file("a", b"2"), "a changed"),
         (|image, _| image.context.entries[1] = file("b/d", b"2"), "b/d is new"),
@@ -53,14 +77,14 @@ fn everything_that_decides_the_image_changes_its_key_and_is_told() {
         (|_, facts| facts.bases.clear(), "base image python:3 changed"),
         (|_, facts| facts.labels.clear(), "label todo.project is gone"),
     ];
-    let (before_key, before) = (key(&image(), &facts()), Inputs::of(&image(), &facts()));
+    let (before_key, before) = (key(image().source(), &facts()), Inputs::of(image().source(), &facts()));
     let mut keys = vec![before_key];
     for (change, expected) in changes {
         let (mut image, mut facts) = (image(), facts());
         change(&mut image, &mut facts);
-        let told = why(&before, &Inputs::of(&image, &facts));
+        let told = why(&before, &Inputs::of(image.source(), &facts));
         assert_eq!(told.first().map(String::as_str), Some(expected), "{told:?}");
-        keys.push(key(&image, &facts));
+        keys.push(key(image.source(), &facts));
     }
     keys.sort_unstable();
     let all = keys.len();
@@ -70,16 +94,19 @@ fn everything_that_decides_the_image_changes_its_key_and_is_told() {
 
 #[test]
 fn what_decides_nothing_leaves_the_key_as_it_is() {
-    let before = key(&image(), &facts());
+    let before = key(image().source(), &facts());
     let mut other = image();
-    other.image.args.insert("https_proxy".to_owned(), "http://proxy".to_owned());
+    other.args.insert("https_proxy".to_owned(), "http://proxy".to_owned());
     let EntryKind::File { modified_secs, .. } = &mut other.context.entries[0].kind else { unreachable!() };
     *modified_secs = 7;
     other.context.root = "/elsewhere".into();
     let mut facts = facts();
     facts.bases.insert("unused".to_owned(), "sha256:2".to_owned());
-    assert_eq!(key(&other, &facts), before);
-    assert_eq!(why(&Inputs::of(&image(), &facts), &Inputs::of(&other, &facts)), Vec::<String>::new());
+    assert_eq!(key(other.source(), &facts), before);
+    assert_eq!(
+        why(&Inputs::of(image().source(), &facts), &Inputs::of(other.source(), &facts)),
+        Vec::<String>::new()
+    );
     assert_eq!(before.to_string().len(), 32);
 }
 
@@ -88,7 +115,7 @@ fn two_lists_of_fields_are_never_the_same_bytes() {
     let key_of = |entries| {
         let mut image = image();
         image.context.entries = entries;
-        key(&image, &facts())
+        key(image.source(), &facts())
     };
     let link = |path: &str, target: &str| {
         let mut link = file(path, b"");

@@ -1,7 +1,7 @@
 //! What a `.dockerignore` means, as tables; the differential test against the original is tests/dockerignore.
 
-use crate::image::ignore::Ignore;
-use crate::image::ignore::clean;
+use crate::ignore::Ignore;
+use crate::ignore::clean;
 
 fn ignored(rules: &str, path: &str) -> bool {
     Ignore::parse(rules.as_bytes()).unwrap().ignored_by(path).is_some()

@@ -1,19 +1,17 @@
 //! What the target and the stages that it needs take: images from outside, files of the context, secrets.
 
-use crate::image::dockerfile::AgentMount;
-use crate::image::dockerfile::Ask;
-use crate::image::dockerfile::Base;
-use crate::image::dockerfile::Copy;
-use crate::image::dockerfile::Dockerfile;
-use crate::image::dockerfile::Instruction;
-use crate::image::dockerfile::SecretMount;
-use crate::image::dockerfile::Wrong;
-use crate::image::dockerfile::expand::expand;
-use crate::image::dockerfile::lines;
-use crate::image::dockerfile::lines::pairs;
-use crate::image::dockerfile::stages::no_image;
-use crate::image::ignore::clean;
+use crate::AgentMount;
+use crate::Ask;
+use crate::Base;
+use crate::Copy;
+use crate::Dockerfile;
+use crate::Instruction;
+use crate::SecretMount;
+use crate::Wrong;
+use crate::expand::expand;
+use crate::ignore::clean;
 use crate::reference;
+use crate::stages::no_image;
 use std::collections::BTreeMap;
 
 impl Dockerfile {
@@ -73,7 +71,7 @@ impl Dockerfile {
             let flag = |name: &str| instruction.flags.iter().any(|flag| flag.starts_with(name));
             match instruction.keyword.as_str() {
                 "ARG" => {
-                    for (name, default) in pairs(&instruction.rest, escape) {
+                    for (name, default) in instruction.pairs(escape) {
                         let value = ask.args.get(&name).cloned().or_else(|| match default {
                             Some(default) => known(&default, &variables, escape),
                             None => globals.get(&name).cloned(),
@@ -83,7 +81,7 @@ impl Dockerfile {
                 }
                 "ENV" => {
                     let before = variables.clone();
-                    for (name, value) in pairs(&instruction.rest, escape) {
+                    for (name, value) in instruction.pairs(escape) {
                         match value.and_then(|value| known(&value, &before, escape)) {
                             Some(value) => variables.insert(name, value),
                             None => variables.remove(&name),
@@ -91,7 +89,7 @@ impl Dockerfile {
                     }
                 }
                 "COPY" | "ADD" if !flag("--from=") => {
-                    let mut words = lines::list(&instruction.rest);
+                    let mut words = instruction.list();
                     words.pop();
                     let repositories = words.iter().filter(|word| is_repository(word, &instruction.keyword));
                     self.clones.extend(repositories.map(|word| (word.clone(), instruction.first)));

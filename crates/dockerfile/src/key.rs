@@ -3,9 +3,10 @@
 //! Not a promise that two keys mean two images: the whole context counts, also what no `COPY` takes, because a superset
 //! can never be stale. Times, owners and the values of secrets do not count, as with BuildKit.
 
-use crate::image::context::Entry;
-use crate::image::context::EntryKind;
-use crate::image::surveyed::Surveyed;
+use crate::Dockerfile;
+use crate::context::Context;
+use crate::context::Entry;
+use crate::context::EntryKind;
 use serde::Deserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -14,6 +15,19 @@ use std::fmt;
 
 /// The version of the spec: raise it when anything that is put in changes.
 const RECIPE: &str = "todo-image-key/1";
+
+/// The sources of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The stage that is built; the last if not given.
+    pub target: Option<&'a str>,
+    /// Build arguments.
+    pub args: &'a BTreeMap<String, String>,
+    /// The Dockerfile.
+    pub dockerfile: &'a Dockerfile,
+    /// The files that are sent.
+    pub context: &'a Context,
+}
 
 /// What decides an image beside its sources.
 #[derive(Debug, Clone, Default)]
@@ -38,13 +52,13 @@ impl fmt::Display for Key {
 
 /// The key of an image.
 #[must_use]
-pub fn key(surveyed: &Surveyed, facts: &Facts) -> Key {
+pub fn key(source: Source<'_>, facts: &Facts) -> Key {
     let mut digest = Digest::default();
-    digest.text(RECIPE).text(&facts.platform).text(surveyed.image.target.as_deref().unwrap_or_default());
-    digest.map(args(surveyed)).map(facts.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    digest.field(&surveyed.dockerfile.text).map(bases(surveyed, facts));
-    digest.count(surveyed.context.entries.len());
-    for entry in &surveyed.context.entries {
+    digest.text(RECIPE).text(&facts.platform).text(source.target.unwrap_or_default());
+    digest.map(args(source)).map(facts.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    digest.field(&source.dockerfile.text).map(bases(source, facts));
+    digest.count(source.context.entries.len());
+    for entry in &source.context.entries {
         digest.entry(entry);
     }
     let mut key = [0; 16];
@@ -61,14 +75,14 @@ pub fn is_proxy(argument: &str) -> bool {
     PROXIES.iter().any(|proxy| proxy.eq_ignore_ascii_case(argument))
 }
 
-fn args(surveyed: &Surveyed) -> impl Iterator<Item = (&str, &str)> {
-    let args = surveyed.image.args.iter().filter(|(name, _)| !is_proxy(name));
+fn args<'a>(source: Source<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let args = source.args.iter().filter(|(name, _)| !is_proxy(name));
     args.map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
-fn bases<'a>(surveyed: &'a Surveyed, facts: &'a Facts) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn bases<'a>(source: Source<'a>, facts: &'a Facts) -> impl Iterator<Item = (&'a str, &'a str)> {
     let references: BTreeSet<&str> =
-        surveyed.dockerfile.bases.iter().map(|base| base.reference.as_str()).collect();
+        source.dockerfile.bases.iter().map(|base| base.reference.as_str()).collect();
     references
         .into_iter()
         .map(|reference| (reference, facts.bases.get(reference).map_or("absent", String::as_str)))
@@ -156,22 +170,22 @@ pub struct Inputs {
 impl Inputs {
     /// The inputs of an image: the same that [`key`] reads.
     #[must_use]
-    pub fn of(surveyed: &Surveyed, facts: &Facts) -> Inputs {
+    pub fn of(source: Source<'_>, facts: &Facts) -> Inputs {
         let texts = |pairs: &mut dyn Iterator<Item = (&str, &str)>| {
             pairs.map(|(name, value)| (name.to_owned(), short(|digest| digest.text(value)))).collect()
         };
-        let context = surveyed.context.entries.iter().map(|entry| {
+        let context = source.context.entries.iter().map(|entry| {
             let end = if entry.kind == EntryKind::Folder { "/" } else { "" };
             (format!("{}{end}", entry.path), short(|digest| digest.entry(entry)))
         });
         Inputs {
             spec: RECIPE.to_owned(),
             platform: facts.platform.clone(),
-            target: surveyed.image.target.clone(),
-            dockerfile: short(|digest| digest.field(&surveyed.dockerfile.text)),
-            args: texts(&mut args(surveyed)),
+            target: source.target.map(str::to_owned),
+            dockerfile: short(|digest| digest.field(&source.dockerfile.text)),
+            args: texts(&mut args(source)),
             labels: texts(&mut facts.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
-            bases: texts(&mut bases(surveyed, facts)),
+            bases: texts(&mut bases(source, facts)),
             context: context.collect(),
         }
     }

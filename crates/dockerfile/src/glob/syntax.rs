@@ -1,7 +1,7 @@
 //! Whether a pattern is one at all, as Go's `path/filepath.Match` has it.
 
-use crate::image::glob::Malformed;
-use crate::image::glob::OPEN;
+use crate::glob::Malformed;
+use crate::glob::OPEN;
 
 /// What BuildKit asks first: Go's `path/filepath.Match(pattern, ".")`, for its error only. It stops at the first part
 /// between stars that does not match, so it does not see every mistake.

@@ -22,6 +22,22 @@ pub struct Instruction {
     pub last: usize,
 }
 
+impl Instruction {
+    /// The words of an instruction that takes a JSON list or words between blanks: `COPY`, `ADD`, `FROM`, `VOLUME`, `CMD`.
+    #[must_use]
+    pub fn list(&self) -> Vec<String> {
+        list(&self.rest)
+    }
+
+    /// The names of `ARG`, `ENV` or `LABEL` with their values, quotes kept; `escape` is [`Dockerfile::escape`].
+    ///
+    /// [`Dockerfile::escape`]: crate::Dockerfile::escape
+    #[must_use]
+    pub fn pairs(&self, escape: char) -> Vec<(String, Option<String>)> {
+        pairs(&self.rest, escape)
+    }
+}
+
 /// A line that BuildKit would refuse, or that cannot do what it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
@@ -240,7 +256,7 @@ fn shell_words(text: &str) -> Vec<String> {
 }
 
 /// The words of an instruction that takes a JSON list or words between blanks.
-pub(crate) fn list(rest: &str) -> Vec<String> {
+fn list(rest: &str) -> Vec<String> {
     match serde_json::from_str::<Vec<String>>(rest) {
         Ok(list) if rest.starts_with('[') => list,
         _ => rest
@@ -252,7 +268,7 @@ pub(crate) fn list(rest: &str) -> Vec<String> {
 }
 
 /// The words of `ARG`, `ENV` and `LABEL`, quotes kept (`parseWords`).
-pub(crate) fn words(rest: &str, escape: char) -> Vec<String> {
+fn words(rest: &str, escape: char) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
     let mut chars = rest.chars();
     while let Some(char) = chars.next() {
@@ -278,16 +294,12 @@ pub(crate) fn words(rest: &str, escape: char) -> Vec<String> {
     words
 }
 
-/// `NAME=value NAME`, or the old form `NAME value`.
-pub(super) fn pairs(rest: &str, escape: char) -> Vec<(String, Option<String>)> {
-    let words = words(rest, escape);
-    words
-        .iter()
-        .map(|word| match word.split_once('=') {
-            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-            None => (word.clone(), None),
-        })
-        .collect()
+fn pairs(rest: &str, escape: char) -> Vec<(String, Option<String>)> {
+    let pair = |word: String| match word.split_once('=') {
+        Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+        None => (word, None),
+    };
+    words(rest, escape).into_iter().map(pair).collect()
 }
 
 #[cfg(test)]

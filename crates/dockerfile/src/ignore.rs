@@ -5,8 +5,8 @@
 //! `MatchesUsingParentResults` as `fsutil: filter.go` calls it during its walk. Linux rules on every host, because BuildKit
 //! reads the file in a Linux daemon.
 
-use crate::image::glob::Glob;
-use crate::image::glob::Malformed;
+use crate::glob::Glob;
+use crate::glob::Malformed;
 
 /// The rules of one ignore file.
 #[derive(Debug, Clone, Default)]

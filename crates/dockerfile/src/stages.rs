@@ -1,14 +1,12 @@
 //! The beginning of understanding: which instructions there are, the arguments before the first stage, the stages, the target.
 
-use crate::image::dockerfile::Ask;
-use crate::image::dockerfile::Instruction;
-use crate::image::dockerfile::Stage;
-use crate::image::dockerfile::Wrong;
-use crate::image::dockerfile::expand::expand;
-use crate::image::dockerfile::lines;
-use crate::image::dockerfile::lines::pairs;
-use crate::nearest::nearest;
+use crate::Ask;
+use crate::Instruction;
+use crate::Stage;
+use crate::Wrong;
+use crate::expand::expand;
 use crate::reference;
+use nearest::nearest;
 use std::collections::BTreeMap;
 
 const KEYWORDS: [&str; 18] = [
@@ -87,7 +85,8 @@ impl<'a> Reader<'a> {
         if syntax.is_some_and(|(reference, _)| !reference.contains("docker/dockerfile")) {
             return;
         }
-        for Instruction { keyword, first, rest, .. } in instructions {
+        for instruction in instructions {
+            let Instruction { keyword, first, rest, .. } = instruction;
             if !KEYWORDS.contains(&keyword.as_str()) {
                 let wrong = Wrong::at(*first, format!("unknown instruction `{keyword}`"));
                 self.wrong.push(match nearest(keyword, KEYWORDS) {
@@ -98,7 +97,7 @@ impl<'a> Reader<'a> {
                 self.wrong.push(
                     Wrong::at(*first, format!("`{keyword}` says nothing")).help("write what it is for"),
                 );
-            } else if matches!(keyword.as_str(), "COPY" | "ADD") && lines::list(rest).len() < 2 {
+            } else if matches!(keyword.as_str(), "COPY" | "ADD") && instruction.list().len() < 2 {
                 self.wrong.push(
                     Wrong::at(*first, format!("`{keyword} {rest}` has no destination"))
                         .help(format!("write `{keyword} {rest} .`")),
@@ -115,7 +114,7 @@ impl<'a> Reader<'a> {
                 // The first stage, misspelt: that has been told, and what follows belongs to it.
                 keyword if global && nearest(keyword, KEYWORDS) == Some("FROM") => return,
                 "ARG" => {
-                    for (name, default) in pairs(&instruction.rest, self.escape) {
+                    for (name, default) in instruction.pairs(self.escape) {
                         if global {
                             self.global(&name, default.as_deref(), instruction.first);
                         }
@@ -160,7 +159,7 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let line = instruction.first;
-            let words = lines::list(&instruction.rest);
+            let words = instruction.list();
             let (base, name) = match words.as_slice() {
                 [base] => (base, None),
                 [base, r#as, name] if r#as.eq_ignore_ascii_case("as") => (base, Some(name.to_lowercase())),

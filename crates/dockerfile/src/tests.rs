@@ -1,8 +1,8 @@
 //! What is understood of a Dockerfile, as tables.
 
-use crate::image::dockerfile::Ask;
-use crate::image::dockerfile::Dockerfile;
-use crate::image::dockerfile::Wrong;
+use crate::Ask;
+use crate::Dockerfile;
+use crate::Wrong;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,8 +1,7 @@
 //! What of the image's program a mount would hide, as far as the Dockerfile shows where it is.
 
-use crate::image::dockerfile::Dockerfile;
-use crate::image::dockerfile::Instruction;
-use crate::image::dockerfile::lines;
+use crate::Dockerfile;
+use crate::Instruction;
 
 /// What the target has, of all stages that it starts from.
 #[derive(Default)]
@@ -58,15 +57,15 @@ impl Layout {
         match instruction.keyword.as_str() {
             "WORKDIR" => self.folder = absolute(self.folder.as_deref(), instruction.rest.trim()),
             "COPY" | "ADD" => {
-                let to = lines::list(&instruction.rest).pop();
+                let to = instruction.list().pop();
                 let to = to.and_then(|to| absolute(self.folder.as_deref(), &to));
                 self.copied.extend(to.map(|to| (to, instruction.first)));
             }
             "ENTRYPOINT" => {
-                self.entrypoint = lines::list(&instruction.rest);
+                self.entrypoint = instruction.list();
                 self.command.clear();
             }
-            "CMD" => self.command = lines::list(&instruction.rest),
+            "CMD" => self.command = instruction.list(),
             _ => {}
         }
     }

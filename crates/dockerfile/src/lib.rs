@@ -1,15 +1,26 @@
-//! A Dockerfile, as far as one must understand it before building it.
+//! Dockerfiles and what belongs to them, as far as one must understand them before building.
+//!
+//! Read [`Dockerfile::parse`] first; [`ignore`] says which files of a [`context`] count, [`key`] whether an image is
+//! still the right one.
 //!
 //! Not a builder and not a linter: what the image is built from, which files it takes, where its instructions stand, and
 //! the mistakes that would end the build later. Only stages that the target needs count, as with BuildKit. A base is
 //! found after `ARG` expansion, because whether an image must be rebuilt depends on it.
 
 mod body;
-pub mod expand;
+pub mod context;
+mod expand;
+pub mod glob;
 mod hidden;
-pub mod lines;
+pub mod ignore;
+pub mod key;
+mod lines;
+pub mod reference;
 mod stages;
 
+pub use expand::Expanded;
+pub use expand::NotExpanded;
+pub use expand::expand;
 pub use lines::Instruction;
 pub use lines::Wrong;
 use stages::Reader;

@@ -1,7 +1,7 @@
 //! Go's regular expressions in Rust's syntax.
 
-use crate::image::glob::Malformed;
-use crate::image::glob::OPEN;
+use crate::glob::Malformed;
+use crate::glob::OPEN;
 use std::fmt::Write;
 
 /// Puts an expression as Go reads it (`regexp/syntax`, Perl flags) into Rust's syntax.
