@@ -84,7 +84,7 @@ mod tests {
             include_str!("../tests/blame/image.yaml"),
             include_str!("../tests/blame/refused.yaml"),
             include_str!("../tests/blame/scheduling.yaml"),
-            include_str!("cluster/blame/claim.rs"),
+            include_str!("cluster/blame/tell/tests.rs"),
             include_str!("image/failure/tests.rs"),
             include_str!("service/blame/tests.rs"),
         ];

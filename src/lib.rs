@@ -10,8 +10,8 @@
 //! 1. Nothing outside is touched before all that can be wrong in the project's own files has been found, and all of it at once.
 //! 2. `up` converges: whatever interrupted the last run, the next one ends in the same state, and unchanged means untouched.
 //! 3. Only [`exec`] starts processes, only [`world`] reads the environment, only [`report`] writes to the terminal.
-//! 4. What decides is pure: values in, values out ([`plan`], `manifest::{bind, lint}`, the crate `dockerfile`,
-//!    `cluster::{health, blame, phase}`, `report::fold`).
+//! 4. What decides is pure: values in, values out ([`plan`], `manifest::{bind, lint}`, the crates `dockerfile` and `health`,
+//!    `cluster::{blame, phase}`, `report::fold`).
 //! 5. Secret values live in [`project::secret::Secret`]; they reach a Kubernetes Secret or a BuildKit secret mount, nothing else.
 //! 6. What is not ours is not changed: other people's fields, objects, profiles, and the current kubectl context.
 //! 7. Standard output is the answer, standard error the telling.

@@ -41,8 +41,7 @@ use crate::project::Chart;
 use crate::project::Source;
 use crate::project::name::Namespace;
 use crate::run::Run;
-use serde::Deserialize;
-use serde::Serialize;
+pub use health::ObjectId;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -113,26 +112,6 @@ fn grounds(namespace: &Namespace, releases: &[Release], objects: &mut Vec<Object
             let made = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } });
             objects.push(Object::made(made, release.place.clone()));
         }
-    }
-}
-
-/// What names one object in a cluster. Ordered by kind, then namespace, then name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ObjectId {
-    /// The API group; empty for the core group.
-    pub group: String,
-    /// The kind.
-    pub kind: String,
-    /// The namespace; `None` for kinds of the whole cluster.
-    pub namespace: Option<String>,
-    /// The name.
-    pub name: String,
-}
-
-impl fmt::Display for ObjectId {
-    /// `Deployment/web`, as people and kubectl write it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind, self.name)
     }
 }
 

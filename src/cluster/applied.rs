@@ -2,11 +2,9 @@
 
 use crate::cluster::decided::Decided;
 use crate::cluster::decided::Todo;
-use crate::cluster::health::at_once;
 use crate::cluster::inventory::Stored;
 use crate::cluster::inventory::knows_charts;
 use crate::cluster::judge::limits::Limits;
-use crate::cluster::live;
 use crate::cluster::request::uid_of;
 use crate::cluster::survey::Survey;
 use crate::cluster::survey::Wanted;
@@ -20,6 +18,8 @@ use crate::manifest;
 use crate::manifest::ObjectId;
 use crate::manifest::shared::Shared;
 use crate::run::Run;
+use health::live;
+use health::status::at_once;
 use kube::core::ApiResource;
 use serde_json::Value;
 
@@ -143,7 +143,7 @@ pub(crate) fn done(
 
 /// Whether the object has anything to wait for. A Service without a load balancer is there as soon as it is written.
 pub(crate) fn waits(object: &AppliedObject) -> bool {
-    if !live::annotation(&object.object.value, crate::cluster::health::expression::ANNOTATION).is_empty() {
+    if !live::annotation(&object.object.value, health::status::expression::ANNOTATION).is_empty() {
         return true;
     }
     let service = object.id.group.is_empty() && object.id.kind == "Service";

@@ -1,75 +1,7 @@
-//! Pods, events and logs → why something does not become healthy, in the words of its manifest.
+//! Why something does not become healthy, as a finding: in the words of its manifest, with the line and what to do.
 //!
-//! Pure: whoever watches brings the objects and the clock. A [`Symptom`] is what is seen now; whether it will pass is a
-//! question of time and repetition, answered by [`grace`] and kept by the judge.
-//!
-//! Read [`signal`] for what can be seen, [`grace`] for how long it is borne, [`container`], [`pod`], [`creation`] and
-//! [`claim`] for how it is recognised, [`tell`] for how it is told.
+//! What is wrong is recognised in `health::cause`. Read [`tell`] for how it is told.
 
 pub mod advice;
-pub mod claim;
-pub mod config;
-pub mod container;
-pub mod creation;
-pub mod grace;
-pub mod image;
-pub mod newest;
-pub mod pod;
-pub mod probe;
-pub mod quantity;
-pub mod restarted;
-pub mod scheduling;
 pub mod service;
-pub mod signal;
 pub mod tell;
-pub mod template;
-
-use signal::Signal;
-
-/// Something that keeps a pod, a claim or a controller from getting on, as it is seen now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Symptom {
-    /// What it is.
-    pub signal: Signal,
-    /// The container that it is about, if it is about one.
-    pub container: Option<String>,
-    /// One word, as the cluster says it: `CrashLoopBackOff`.
-    pub reason: String,
-    /// The cluster's own sentence; may be empty.
-    pub message: String,
-    /// How the last run ended, for containers that ended.
-    pub exit: Option<Exit>,
-    /// Whether the container is up again at this moment, so that nothing can be concluded yet.
-    pub trying: bool,
-}
-
-impl Symptom {
-    fn new(signal: Signal, reason: impl Into<String>, message: impl Into<String>) -> Symptom {
-        Symptom {
-            signal,
-            container: None,
-            reason: reason.into(),
-            message: message.into(),
-            exit: None,
-            trying: false,
-        }
-    }
-
-    fn within(mut self, container: impl Into<String>) -> Symptom {
-        self.container = Some(container.into());
-        self
-    }
-}
-
-/// How one run of a container ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exit {
-    /// The run: a container's id.
-    pub run: String,
-    /// The exit code.
-    pub code: i64,
-    /// The signal that ended it, where the runtime says so.
-    pub signal: Option<i64>,
-    /// How often the container was restarted so far.
-    pub restarts: i64,
-}

@@ -4,12 +4,9 @@
 //! says a node has. What does not fit all nodes together fits no way of placing it. Whoever may not list nodes, pods or
 //! Services of everybody is told nothing.
 
-use crate::cluster::blame::quantity;
 use crate::cluster::inventory::PART_OF;
-use crate::cluster::live;
 use crate::cluster::rollout::feed::read;
 use crate::cluster::target::Target;
-use crate::cluster::tenants;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Kind;
@@ -17,6 +14,9 @@ use crate::fault::Result;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use crate::run::Run;
+use health::cause::quantity;
+use health::live;
+use health::tenants;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use serde_json::Value;

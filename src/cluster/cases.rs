@@ -1,17 +1,16 @@
-//! The tables in `tests/health` and `tests/blame`: an object and its verdict, a scene and when it is given up.
+//! The tables in `tests/blame`: a scene, when it is given up, and what is told of it.
 
-use crate::cluster::health;
-use crate::cluster::health::Known;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::limits::Limits;
-use crate::cluster::snapshot::KubeEvent;
-use crate::cluster::snapshot::Snapshot;
-use crate::cluster::tenants::Tenants;
 use crate::event::Code;
 use crate::event::Place;
 use crate::event::Severity;
 use crate::manifest::Object;
+use health::snapshot::KubeEvent;
+use health::snapshot::Snapshot;
+use health::status;
+use health::tenants::Tenants;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -33,57 +32,6 @@ fn tables<T: DeserializeOwned>(folder: &str) -> Vec<(String, T)> {
     }
     assert!(!cases.is_empty());
     cases
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct HealthCase {
-    case: String,
-    object: Value,
-    #[serde(default)]
-    known: KnownCase,
-    #[serde(default)]
-    snapshot: Vec<Value>,
-    health: String,
-    reason: Option<String>,
-    message: Option<String>,
-    note: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct KnownCase {
-    generation: Option<i64>,
-    before: Option<Value>,
-    manifest: Option<Value>,
-    seconds_since_write: Option<i64>,
-    now: Option<Timestamp>,
-}
-
-#[test]
-fn health_is_as_the_tables_say() {
-    for (table, case) in tables::<HealthCase>("health") {
-        let snapshot = Snapshot::of(&case.snapshot);
-        let known = Known {
-            generation: case.known.generation,
-            before: case.known.before.as_ref(),
-            manifest: case.known.manifest.as_ref(),
-            since: case.known.seconds_since_write.map(SignedDuration::from_secs),
-            changed: case.known.seconds_since_write.is_some(),
-            now: case.known.now,
-            snapshot: Some(&snapshot),
-        };
-        let verdict = health::judge(&case.object, known);
-        let name = format!("{table}: {}", case.case);
-        assert_eq!(verdict.health.to_string(), case.health, "{name}: {verdict:?}");
-        for (wanted, is) in [
-            (&case.reason, Some(&verdict.reason)),
-            (&case.message, Some(&verdict.message)),
-            (&case.note, verdict.note.as_ref()),
-        ] {
-            assert!(wanted.is_none() || wanted.as_ref() == is, "{name}: wanted {wanted:?}, got {verdict:?}");
-        }
-    }
 }
 
 /// A Deployment `web` of one container `web`, its ReplicaSet and its pod; what is said of the pod changes with time.
@@ -267,8 +215,8 @@ fn blame_is_as_the_tables_say() {
                 judge.tail(run.clone(), lines.clone());
             }
             let verdict = judge.observe(now, &snapshot).remove(0);
-            if verdict.health == health::Health::Failed || second == 150 {
-                given_up = (verdict.health == health::Health::Failed).then_some(second);
+            if verdict.health == status::Health::Failed || second == 150 {
+                given_up = (verdict.health == status::Health::Failed).then_some(second);
                 if let Some(reason) = &case.reason {
                     assert_eq!(&verdict.reason, reason, "{name}");
                 }

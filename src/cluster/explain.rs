@@ -6,17 +6,17 @@
 pub mod dump;
 mod slim;
 
-use crate::cluster::health::Health;
-use crate::cluster::health::Verdict;
 use crate::cluster::judge::Dump as DumpTime;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::report::Detail;
-use crate::cluster::live;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::shared::Shared;
 use dump::Dump;
+use health::live;
+use health::status::Health;
+use health::status::Verdict;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Serialize;

@@ -6,7 +6,6 @@
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::kind;
-use crate::cluster::live;
 use crate::cluster::request::tell;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
@@ -18,6 +17,7 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::run::Run;
+use health::live;
 use serde_json::Value;
 use std::time::Duration;
 

@@ -13,20 +13,20 @@ pub mod report;
 mod steady;
 mod terminal;
 
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::signal::Signal;
-use crate::cluster::health;
-use crate::cluster::health::Health;
-use crate::cluster::health::Judgement;
-use crate::cluster::health::Known;
-use crate::cluster::health::Verdict;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::shared::Shared;
 use crash::Crashes;
 use crash::LogNeed;
+use health::cause::Symptom;
+use health::cause::signal::Signal;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status;
+use health::status::Health;
+use health::status::Judgement;
+use health::status::Known;
+use health::status::Verdict;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use limits::Limits;
@@ -308,8 +308,8 @@ impl Judge {
     fn health(&mut self, index: usize, now: Timestamp, snapshot: &Snapshot) -> Judgement {
         let subject = &self.tracks[index].subject;
         let Some(live) = snapshot.get(&subject.id) else {
-            let ruled = !live::annotation(&subject.object.value, health::expression::ANNOTATION).is_empty();
-            return if !ruled && health::at_once(&subject.id.group, &subject.id.kind) {
+            let ruled = !live::annotation(&subject.object.value, status::expression::ANNOTATION).is_empty();
+            return if !ruled && status::at_once(&subject.id.group, &subject.id.kind) {
                 Judgement::ready("Exists", "it is there")
             } else if snapshot.complete(&subject.id) {
                 gone(&self.tracks[index])
@@ -317,7 +317,7 @@ impl Judge {
                 waiting_for_an_answer()
             };
         };
-        let judgement = health::judge(
+        let judgement = status::judge(
             live,
             Known {
                 generation: subject.generation,

@@ -3,9 +3,9 @@
 //! One short question. A connection that is open says nothing: where a node is killed, or its network goes, its watches
 //! stay open and silent for minutes.
 
-use crate::cluster::live;
 use crate::cluster::rollout::feed::read;
 use crate::cluster::target::Target;
+use health::live;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use serde_json::Value;

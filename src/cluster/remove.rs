@@ -15,7 +15,6 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::inventory::write::store;
 use crate::cluster::kind;
-use crate::cluster::live;
 use crate::cluster::lock;
 use crate::cluster::namespace;
 use crate::cluster::owner;
@@ -41,6 +40,7 @@ use crate::fault;
 use crate::manifest::ObjectId;
 use crate::manifest::shared::Shared;
 use crate::run::Run;
+use health::live;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

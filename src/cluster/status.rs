@@ -1,14 +1,8 @@
 //! How well the project's objects are now: one look, no waiting.
 
-use crate::cluster::blame::newest;
-use crate::cluster::blame::pod;
 use crate::cluster::explain;
-use crate::cluster::health::Health;
-use crate::cluster::health::Replicas;
-use crate::cluster::live;
 use crate::cluster::phase::owns_pods;
 use crate::cluster::rollout::feed::read;
-use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::cluster::usage;
 use crate::cluster::usage::Usage;
@@ -19,6 +13,12 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
 use crate::run::Run;
+use health::cause::newest;
+use health::cause::pod;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status::Health;
+use health::status::Replicas;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use serde::Serialize;

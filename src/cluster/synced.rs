@@ -6,7 +6,6 @@
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::inventory::Entry;
 use crate::cluster::kind;
-use crate::cluster::live;
 use crate::cluster::request::tell;
 use crate::cluster::request::unreadable;
 use crate::cluster::restart;
@@ -20,6 +19,7 @@ use crate::fault::Result;
 use crate::manifest::ObjectId;
 use crate::pointer::below;
 use crate::run::Run;
+use health::live;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -4,7 +4,6 @@
 //! looked, every pod that was ready is still called ready. A container that started before its node did is a memory.
 
 use crate::cluster::kind;
-use crate::cluster::live;
 use crate::cluster::request::tell;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
@@ -12,6 +11,7 @@ use crate::cluster::target::Target;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::run::Run;
+use health::live;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::time::Duration;

@@ -3,7 +3,6 @@
 use crate::cluster::explain::Explained;
 use crate::cluster::explain::dump::Dump;
 use crate::cluster::explain::explain as judged;
-use crate::cluster::health::Verdict;
 use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;
@@ -14,6 +13,7 @@ use crate::flow::redaction;
 use crate::manifest::dump::Ending;
 use crate::report::listing::Listing;
 use crate::run::Run;
+use health::status::Verdict;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::Path;

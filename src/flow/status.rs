@@ -1,7 +1,5 @@
 //! `todo status`: what runs, how well, and whether the URL answers now. Asks, and changes nothing.
 
-use crate::cluster::health;
-use crate::cluster::health::Health;
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::owner::Owner;
@@ -47,6 +45,8 @@ use crate::run::Run;
 use crate::service;
 use crate::service::Asked;
 use crate::service::detached::Record;
+use health::status::Health;
+use health::status::PAUSED;
 use kube::core::ApiResource;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -204,7 +204,7 @@ pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
 /// A paused workload is well where its pods are.
 fn well(object: &ObjectStatus) -> bool {
     let lacks_pods = object.replicas.is_some_and(|replicas| replicas.ready < replicas.wanted);
-    health::is_well(object.health, &object.reason) && !(object.reason == health::PAUSED && lacks_pods)
+    health::status::is_well(object.health, &object.reason) && !(object.reason == PAUSED && lacks_pods)
 }
 
 /// One row. `newer` is how many files its pods have that are newer than their image.

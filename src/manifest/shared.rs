@@ -27,6 +27,12 @@ impl<T> From<T> for Shared<T> {
     }
 }
 
+impl<T> From<Shared<T>> for Arc<T> {
+    fn from(shared: Shared<T>) -> Arc<T> {
+        shared.0
+    }
+}
+
 impl<A, T: FromIterator<A>> FromIterator<A> for Shared<T> {
     fn from_iter<I: IntoIterator<Item = A>>(items: I) -> Shared<T> {
         Shared::from(T::from_iter(items))

@@ -3,11 +3,11 @@
 //! Asked at the end, when everything else is ready: before that, no endpoint is the normal state. Not what the manifests
 //! alone show (no template has such labels, no container such a port): that was told before anything was written.
 
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
+use health::live;
+use health::snapshot::Snapshot;
 use serde_json::Value;
 
 /// What is wrong with the way from `service` to its pods, if anything; `applied` is what was written.
@@ -64,9 +64,9 @@ fn labels_there(namespace: &str, snapshot: &Snapshot) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::selector_mismatch;
-    use crate::cluster::snapshot::Snapshot;
     use crate::event::Place;
     use crate::manifest::Object;
+    use health::snapshot::Snapshot;
     use serde_json::Value;
     use serde_json::json;
 

@@ -6,14 +6,14 @@ mod refused;
 mod running;
 mod starting;
 
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::newest;
-use crate::cluster::blame::signal::Signal;
-use crate::cluster::blame::template;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
 use crate::event::Finding;
 use crate::manifest::Object;
+use health::cause::Symptom;
+use health::cause::newest;
+use health::cause::signal::Signal;
+use health::cause::template;
+use health::live;
+use health::snapshot::Snapshot;
 use serde_json::Value;
 
 /// Everything that a finding is made of beside the symptom.
@@ -181,3 +181,6 @@ impl Inputs<'_> {
 fn diagnosis(message: impl Into<String>, pointer: Option<String>, help: impl Into<String>) -> Diagnosis {
     Diagnosis { message: message.into(), pointer, evidence: Vec::new(), help: help.into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,6 @@
 //! between a Deployment and its pods is missing.
 
 use crate::cluster::explain::slim;
-use crate::cluster::live;
-use crate::cluster::snapshot::KubeEvent;
-use crate::cluster::snapshot::Snapshot;
-use crate::cluster::tenants::Tenants;
 use crate::event::Finding;
 use crate::manifest::ObjectId;
 use crate::manifest::dump::Ending;
@@ -16,6 +12,10 @@ use crate::manifest::dump::Part;
 use crate::manifest::dump::read;
 use crate::manifest::shared::Shared;
 use crate::manifest::yaml::documents;
+use health::live;
+use health::snapshot::KubeEvent;
+use health::snapshot::Snapshot;
+use health::tenants::Tenants;
 use jiff::Timestamp;
 use serde_json::Map;
 use serde_json::Value;
@@ -130,7 +130,7 @@ impl Dump {
         let objects: Vec<Shared<Value>> = objects.into_iter().map(Shared::from).collect();
         let mut snapshot = Snapshot::default();
         for object in objects.iter().cloned().chain(between.into_iter().map(Shared::from)) {
-            snapshot.know(live::id(&object), object);
+            snapshot.know(live::id(&object), object.into());
         }
         let of_kind = |kind: &'static str| {
             let found = objects.iter().filter(move |object| live::kind(object) == kind);

@@ -1,6 +1,6 @@
 //! What of a dumped object nobody reads: a cluster's dump has thousands of pods, most of which are well.
 
-use crate::cluster::live;
+use health::live;
 use jiff::Timestamp;
 use serde_json::Map;
 use serde_json::Value;

@@ -1,13 +1,13 @@
 //! What annotations ask of the judge, read before anything is touched: a rule that cannot be read must not be found
 //! out about by waiting.
 
-use crate::cluster::health::expression;
-use crate::cluster::health::expression::Rule;
-use crate::cluster::live;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
 use crate::pointer;
+use health::live;
+use health::status::expression;
+use health::status::expression::Rule;
 use serde_json::Value;
 
 /// The annotation that multiplies the tolerances for one object, as `--patience` does for all.

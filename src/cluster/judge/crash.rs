@@ -3,11 +3,11 @@
 //! A program that ends twice in the same way, with nothing left that it could be waiting for, will end the third time
 //! like that too; waiting for the kubelet's back-off only costs time.
 
-use crate::cluster::blame::Exit;
-use crate::cluster::blame::container;
-use crate::cluster::blame::container::Purpose;
-use crate::cluster::blame::restarted::Restarted;
-use crate::cluster::live;
+use health::cause::Exit;
+use health::cause::container;
+use health::cause::container::Purpose;
+use health::cause::restarted::Restarted;
+use health::live;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -179,7 +179,7 @@ fn shape(lines: &[String]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::Crashes;
-    use crate::cluster::blame::container::Purpose::Serve;
+    use health::cause::container::Purpose::Serve;
     use jiff::Timestamp;
     use serde_json::json;
 

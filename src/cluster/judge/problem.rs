@@ -1,20 +1,20 @@
 //! What is seen of one object's problem, put beside what was seen of it before.
 
-use crate::cluster::blame;
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::newest;
-use crate::cluster::blame::scheduling::Refusal;
-use crate::cluster::blame::signal::Signal;
-use crate::cluster::health::Health;
-use crate::cluster::health::Judgement;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Key;
 use crate::cluster::judge::Problem;
 use crate::cluster::judge::Seen;
 use crate::cluster::judge::crash::LogNeed;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
 use crate::manifest::ObjectId;
+use health::cause;
+use health::cause::Symptom;
+use health::cause::newest;
+use health::cause::scheduling::Refusal;
+use health::cause::signal::Signal;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status::Health;
+use health::status::Judgement;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::HashSet;
@@ -39,7 +39,7 @@ impl Judge {
         }
         if id.kind == "PersistentVolumeClaim" {
             self.needs.classes |= snapshot.classes.is_none();
-            return blame::claim::symptom(live, snapshot)
+            return cause::claim::symptom(live, snapshot)
                 .map(|symptom| self.problem(symptom, live, None, now, present))
                 .into_iter()
                 .collect();
@@ -47,7 +47,7 @@ impl Judge {
         let logs = self.look_at_runs(live, index, now, snapshot);
         self.needs.logs.extend(logs);
         let mut problems = Vec::new();
-        if let Some(symptom) = blame::creation::symptom(live, snapshot) {
+        if let Some(symptom) = cause::creation::symptom(live, snapshot) {
             problems.push(self.problem(symptom, live, None, now, present));
         }
         let mut pods = without_leftovers(newest::pods(live, snapshot));
@@ -56,11 +56,11 @@ impl Judge {
             pods.extend(blocking(live, snapshot));
         }
         for pod in pods {
-            for symptom in blame::pod::symptoms(pod, snapshot) {
+            for symptom in cause::pod::symptoms(pod, snapshot) {
                 let of_nodes =
                     matches!(Refusal::read(&symptom.message), Refusal::Resources | Refusal::Labels);
                 self.needs.nodes |= snapshot.nodes.is_none() && is_unplaced(symptom.signal) && of_nodes;
-                let holder = blame::config::holder(&symptom.message, live::namespace(pod));
+                let holder = cause::config::holder(&symptom.message, live::namespace(pod));
                 self.needs.holders.extend(holder.filter(|holder| snapshot.get(holder).is_none()));
                 problems.push(self.problem(symptom, pod, Some(live::id(pod)), now, present));
             }
@@ -79,7 +79,7 @@ impl Judge {
         let calm = self.active == usize::from(self.tracks[index].has_just_started(now));
         let mut needs = Vec::new();
         for pod in newest::pods(live, snapshot) {
-            for (status, purpose) in blame::pod::containers(pod) {
+            for (status, purpose) in cause::pod::containers(pod) {
                 needs.extend(self.crashes.look(pod, status, purpose, calm, now));
             }
         }
@@ -150,7 +150,7 @@ fn is_unplaced(signal: Signal) -> bool {
 /// nothing about today.
 fn without_leftovers(pods: Vec<&Value>) -> Vec<&Value> {
     let made = |pod: &Value| live::moment(pod, "/metadata/creationTimestamp");
-    let gone = |pod: &Value| live::text(pod, "/status/phase") == "Failed" && blame::pod::is_thrown_out(pod);
+    let gone = |pod: &Value| live::text(pod, "/status/phase") == "Failed" && cause::pod::is_thrown_out(pod);
     let newest = pods.iter().filter(|pod| !gone(pod)).filter_map(|pod| made(pod)).max();
     let is_leftover = |pod: &Value| gone(pod) && newest.is_some() && made(pod) < newest;
     pods.into_iter().filter(|pod| !is_leftover(pod)).collect()

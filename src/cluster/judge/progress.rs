@@ -1,10 +1,10 @@
 //! What counts as progress: counts, pods, containers that start for the first time. A crash loop is none.
 
-use crate::cluster::blame;
-use crate::cluster::blame::newest;
-use crate::cluster::health::Judgement;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
+use health::cause;
+use health::cause::newest;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status::Judgement;
 use serde_json::Value;
 
 /// A text that differs when something has got on, and whether an image is being pulled, which takes its time silently.
@@ -14,7 +14,7 @@ pub(super) fn fingerprint(live: &Value, judgement: &Judgement, snapshot: &Snapsh
     let mut pulling = false;
     for pod in newest::pods(live, snapshot) {
         let _ = write!(text, "|{} {}", live::name(pod), live::text(pod, "/status/phase"));
-        for (status, _) in blame::pod::containers(pod) {
+        for (status, _) in cause::pod::containers(pod) {
             let first = live::count(status, "/restartCount") == 0;
             let up = status.pointer("/state/running").is_some();
             let _ = write!(text, " {}{}", u8::from(first && up), u8::from(live::flag(status, "/ready")));

@@ -1,21 +1,21 @@
 //! The judge's memory → verdicts and findings.
 
-use crate::cluster::blame::newest;
-use crate::cluster::blame::scheduling;
-use crate::cluster::blame::scheduling::Refusal;
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::Inputs;
-use crate::cluster::health;
-use crate::cluster::health::Health;
-use crate::cluster::health::Verdict;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Problem;
 use crate::cluster::judge::Track;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
+use health::cause::newest;
+use health::cause::scheduling;
+use health::cause::scheduling::Refusal;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status;
+use health::status::Health;
+use health::status::Verdict;
 use jiff::SignedDuration;
 use serde_json::Value;
 
@@ -204,7 +204,7 @@ impl Judge {
         let ready = self
             .tracks
             .iter()
-            .filter(|track| health::is_well(track.judgement.health, &track.judgement.reason));
+            .filter(|track| status::is_well(track.judgement.health, &track.judgement.reason));
         ready
             .filter_map(|track| {
                 let note = track.judgement.note.clone()?;
@@ -243,7 +243,7 @@ fn plain(track: &Track) -> Finding {
     let place = match track.judgement.reason.as_str() {
         // What is wrong is the annotation, not the object.
         "OwnRule" | "RuleTooExpensive" => object.place_of("/metadata/annotations/todo.dev~1ready"),
-        health::PAUSED => object.place_of("/spec/paused"),
+        status::PAUSED => object.place_of("/spec/paused"),
         _ => &object.place,
     };
     code(track)
@@ -257,7 +257,7 @@ fn code(track: &Track) -> Code {
     match track.judgement.reason.as_str() {
         "OwnRule" | "RuleTooExpensive" => Code::AnnotationInvalid,
         "Deleted" | "Terminating" => Code::ObjectDeleted,
-        health::PAUSED | "JobSuspended" => Code::WorkloadPaused,
+        status::PAUSED | "JobSuspended" => Code::WorkloadPaused,
         _ => Code::NotHealthy,
     }
 }
@@ -271,11 +271,11 @@ fn help(track: &Track) -> String {
     let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
     match track.judgement.reason.as_str() {
         "Deleted" | "Terminating" => "run `todo up` again: it writes what is missing".to_owned(),
-        health::PAUSED if live::flag(&track.subject.object.value, "/spec/paused") => format!(
+        status::PAUSED if live::flag(&track.subject.object.value, "/spec/paused") => format!(
             "remove `paused` from the manifest, or resume it: `kubectl rollout resume {kind}/{}{namespace}`",
             id.name
         ),
-        health::PAUSED => format!("`kubectl rollout resume {kind}/{}{namespace}`", id.name),
+        status::PAUSED => format!("`kubectl rollout resume {kind}/{}{namespace}`", id.name),
         "RuleTooExpensive" => {
             "ask less of it in its annotation `todo.dev/ready`: no loops over long lists inside of one another"
                 .to_owned()

@@ -1,17 +1,17 @@
 //! Ready, and staying so: what has just started, or was restarted after it ended, is observed for longer.
 //!
 //! A container without a readiness probe is "ready" as soon as it has started, so it has to stay up for a while. After an
-//! end it has to run for longer still ([`restarted`](crate::cluster::blame::restarted)), whether this run has changed it or not: `up`, `status` and every
+//! end it has to run for longer still ([`restarted`](health::cause::restarted)), whether this run has changed it or not: `up`, `status` and every
 //! other wait have the same rule. And a liveness probe that fails will have its container ended soon, however ready it is
 //! now.
 
-use crate::cluster::blame::container::probe_kill;
-use crate::cluster::blame::newest;
-use crate::cluster::blame::pod::containers;
-use crate::cluster::health::Judgement;
 use crate::cluster::judge::Judge;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
+use health::cause::container::probe_kill;
+use health::cause::newest;
+use health::cause::pod::containers;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status::Judgement;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;

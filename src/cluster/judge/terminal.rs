@@ -3,19 +3,19 @@
 //! One broken pod of several need not be the end of its Deployment (a bad node), but it is that of a StatefulSet, which
 //! waits for it for ever. A Job counts its own failures.
 
-use crate::cluster::blame;
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::grace;
-use crate::cluster::blame::newest;
-use crate::cluster::blame::signal::Signal;
-use crate::cluster::health::Health;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Problem;
 use crate::cluster::judge::Track;
 use crate::cluster::judge::annotation;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
 use crate::manifest::ObjectId;
+use health::cause;
+use health::cause::Symptom;
+use health::cause::grace;
+use health::cause::newest;
+use health::cause::signal::Signal;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status::Health;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -138,7 +138,7 @@ impl Judge {
     /// Whether the controller has not tried again since this run began, so that its refusal may have lost its reason.
     fn was_refused_before(&self, track: &Track, snapshot: &Snapshot) -> bool {
         let workload = snapshot.get(&track.subject.id).unwrap_or(&track.subject.object.value);
-        let last = blame::creation::last_refused(workload, snapshot);
+        let last = cause::creation::last_refused(workload, snapshot);
         // Times of the cluster are whole seconds.
         self.dump.is_none()
             && last.is_some_and(|last| self.began.duration_since(last) > SignedDuration::from_secs(1))
@@ -152,7 +152,7 @@ impl Judge {
     /// Whether what is missing is part of the set, as it is asked for, or comes into every namespace: then it is only not
     /// there yet.
     fn is_coming(&self, symptom: &Symptom, track: &Track) -> bool {
-        let Some(missing) = blame::config::missing(&symptom.message) else { return false };
+        let Some(missing) = cause::config::missing(&symptom.message) else { return false };
         missing.is_made_everywhere()
             || self.tracks.iter().map(|other| &other.subject).any(|subject| {
                 subject.id.kind == missing.kind
@@ -206,7 +206,7 @@ fn aggregate(track: &Track, now: Timestamp, snapshot: &Snapshot, patience: f64, 
         _ => return !terminal.is_empty(),
     }
     let pods: Vec<&Value> =
-        newest::pods(live, snapshot).into_iter().filter(|pod| !blame::pod::is_thrown_out(pod)).collect();
+        newest::pods(live, snapshot).into_iter().filter(|pod| !cause::pod::is_thrown_out(pod)).collect();
     let broken = i64::try_from(terminal.len()).unwrap_or(i64::MAX);
     let wanted = live::number(live, "/spec/replicas").unwrap_or(1);
     if broken == 0 {

@@ -4,9 +4,9 @@
 //! Not by labels: whose a pod is, its owners say (Pod → ReplicaSet → Deployment), so pods of an old revision are found,
 //! too, and a stranger's pod with our labels is not.
 
-use crate::cluster::live;
 use crate::manifest::ObjectId;
 use crate::manifest::pods::selects;
+use health::live;
 use serde_json::Value;
 use std::collections::BTreeMap;
 

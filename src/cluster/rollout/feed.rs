@@ -5,12 +5,12 @@
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
-use crate::cluster::live;
-use crate::cluster::snapshot::KubeEvent;
-use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::manifest::ObjectId;
 use futures::StreamExt as _;
+use health::live;
+use health::snapshot::KubeEvent;
+use health::snapshot::Snapshot;
 use kube::Api;
 use kube::Client;
 use kube::api::ListParams;

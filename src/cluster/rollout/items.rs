@@ -2,9 +2,6 @@
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
-use crate::cluster::health;
-use crate::cluster::health::Health;
-use crate::cluster::health::Verdict;
 use crate::cluster::judge::Judge;
 use crate::event::Amount;
 use crate::event::OpenItem;
@@ -13,6 +10,9 @@ use crate::event::Sink;
 use crate::event::Step;
 use crate::event::Unit;
 use crate::manifest::ObjectId;
+use health::status;
+use health::status::Health;
+use health::status::Verdict;
 use std::collections::BTreeMap;
 
 struct Item {
@@ -39,7 +39,7 @@ impl Items {
     pub(super) fn tell(&mut self, verdicts: &[Verdict], judge: &Judge) {
         for (verdict, (_, judgement)) in verdicts.iter().zip(judge.judgements()) {
             let Some(item) = self.items.get_mut(&verdict.object) else { continue };
-            if health::is_well(verdict.health, &verdict.reason) {
+            if status::is_well(verdict.health, &verdict.reason) {
                 if let Some(open) = item.open.take() {
                     let outcome =
                         if verdict.health == Health::Paused { Outcome::Kept } else { Outcome::Ready };

@@ -3,15 +3,15 @@
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
 use crate::cluster::blame;
-use crate::cluster::health::Verdict;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::limits::Limits;
-use crate::cluster::snapshot::Snapshot;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::manifest::pods;
 use crate::manifest::pods::PodTemplate;
+use health::snapshot::Snapshot;
+use health::status::Verdict;
 use jiff::Timestamp;
 
 /// Everything is healthy.
@@ -38,7 +38,7 @@ pub(super) fn judge_of(objects: &[AppliedObject], limits: &Limits, now: Timestam
 pub(super) fn known(objects: &[AppliedObject]) -> Snapshot {
     let mut snapshot = Snapshot::default();
     for object in objects.iter().filter(|object| !waits(object)) {
-        snapshot.know(object.id.clone(), object.after.clone());
+        snapshot.know(object.id.clone(), object.after.clone().into());
     }
     snapshot
 }

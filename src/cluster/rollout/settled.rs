@@ -2,25 +2,25 @@
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
-use crate::cluster::blame::container::Purpose;
-use crate::cluster::blame::pod::containers;
-use crate::cluster::blame::pod::purpose;
-use crate::cluster::blame::restarted;
-use crate::cluster::health;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::limits::Limits;
-use crate::cluster::live;
 use crate::cluster::phase::owns_pods;
 use crate::cluster::rollout::feed::read;
 use crate::cluster::rollout::outcome::Rolled;
 use crate::cluster::rollout::outcome::judge_of;
 use crate::cluster::rollout::outcome::known;
 use crate::cluster::rollout::outcome::warnings;
-use crate::cluster::snapshot::Snapshot;
 use crate::cluster::target::Target;
 use crate::fault::Result;
 use crate::limit;
 use crate::manifest::ObjectId;
+use health::cause::container::Purpose;
+use health::cause::pod::containers;
+use health::cause::pod::purpose;
+use health::cause::restarted;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use kube::core::ApiResource;
@@ -37,7 +37,7 @@ pub(super) async fn look(
     let mut snapshot = known(objects);
     // Whoever compared them has just read them, with all that their controllers say.
     for object in objects.iter().filter(|object| waits(object)) {
-        snapshot.know(object.id.clone(), object.after.clone());
+        snapshot.know(object.id.clone(), object.after.clone().into());
     }
     let now = target.clock.now();
     let mut judge = judge_of(objects, limits, now);
@@ -60,7 +60,7 @@ pub(super) async fn look(
 fn content(judge: &Judge) -> bool {
     judge
         .judgements()
-        .all(|(_, judgement)| judgement.soft || health::is_well(judgement.health, &judgement.reason))
+        .all(|(_, judgement)| judgement.soft || status::is_well(judgement.health, &judgement.reason))
 }
 
 /// Whether a pod of the set is not ready after all, or was started so recently that it has to be watched.

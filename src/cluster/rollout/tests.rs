@@ -3,7 +3,6 @@
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::fake_api::FakeApi;
-use crate::cluster::health::Health;
 use crate::cluster::rollout::Limits;
 use crate::cluster::rollout::outcome::Rolled;
 use crate::cluster::rollout::rollout;
@@ -26,6 +25,7 @@ use crate::run::Run;
 use crate::signal::Cancel;
 use crate::signal::CancelHandle;
 use crate::world::World;
+use health::status::Health;
 use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use serde_json::Value;

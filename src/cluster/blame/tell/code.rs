@@ -1,13 +1,13 @@
 //! What the finding of a symptom is called.
 
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::config;
-use crate::cluster::blame::scheduling;
-use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::running::is_startup;
 use crate::cluster::blame::tell::running::memory_limit;
 use crate::event::Code;
+use health::cause::Symptom;
+use health::cause::config;
+use health::cause::scheduling;
+use health::cause::signal::Signal;
 
 pub(super) fn code(symptom: &Symptom, inputs: &Inputs<'_>) -> Code {
     match symptom.signal {

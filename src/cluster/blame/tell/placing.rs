@@ -1,18 +1,18 @@
 //! Trouble with where a pod is to be: its node and its volumes.
 
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::claim;
-use crate::cluster::blame::config;
-use crate::cluster::blame::quantity;
-use crate::cluster::blame::scheduling;
-use crate::cluster::blame::scheduling::Refusal;
-use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Diagnosis;
 use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
-use crate::cluster::blame::template;
-use crate::cluster::live;
 use crate::pointer;
+use health::cause::Symptom;
+use health::cause::claim;
+use health::cause::config;
+use health::cause::quantity;
+use health::cause::scheduling;
+use health::cause::scheduling::Refusal;
+use health::cause::signal::Signal;
+use health::cause::template;
+use health::live;
 use serde_json::Value;
 
 pub(super) fn unplaced(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {

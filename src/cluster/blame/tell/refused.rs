@@ -1,13 +1,13 @@
 //! Pods that may not be made at all: a quota, a policy, a missing account.
 
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Diagnosis;
 use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
 use crate::cluster::blame::tell::placing::asking;
-use crate::cluster::blame::template;
-use crate::cluster::live;
+use health::cause::Symptom;
+use health::cause::signal::Signal;
+use health::cause::template;
+use health::live;
 use regex::Regex;
 use serde_json::Value;
 use std::sync::LazyLock;

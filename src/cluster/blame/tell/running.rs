@@ -1,15 +1,15 @@
 //! Trouble of a container that was started: it ends, is ended, or does not become ready.
 
-use crate::cluster::blame::Symptom;
 use crate::cluster::blame::advice;
-use crate::cluster::blame::container::probe_kill;
-use crate::cluster::blame::probe;
-use crate::cluster::blame::probe::Why;
-use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Diagnosis;
 use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
-use crate::cluster::live;
+use health::cause::Symptom;
+use health::cause::container::probe_kill;
+use health::cause::probe;
+use health::cause::probe::Why;
+use health::cause::signal::Signal;
+use health::live;
 
 pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     let who = inputs.who(symptom);

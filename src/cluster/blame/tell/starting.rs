@@ -1,14 +1,14 @@
 //! Trouble before a container runs: its image, its configuration, its command.
 
-use crate::cluster::blame::Symptom;
-use crate::cluster::blame::config;
-use crate::cluster::blame::signal::Signal;
 use crate::cluster::blame::tell::Diagnosis;
 use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
-use crate::cluster::blame::template;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
+use health::cause::Symptom;
+use health::cause::config;
+use health::cause::signal::Signal;
+use health::cause::template;
+use health::live;
+use health::snapshot::Snapshot;
 
 pub(super) fn image(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     let pointer = inputs.field(symptom, &["image"]);

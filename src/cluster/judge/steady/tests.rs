@@ -1,14 +1,14 @@
 //! Containers that crash now and then: when a workload counts as steady.
 
-use crate::cluster::health::Health;
 use crate::cluster::judge::Dump;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::limits::Limits;
-use crate::cluster::live;
-use crate::cluster::snapshot::Snapshot;
 use crate::event::Place;
 use crate::manifest::Object;
+use health::live;
+use health::snapshot::Snapshot;
+use health::status::Health;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;

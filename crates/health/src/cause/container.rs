@@ -1,0 +1,184 @@
+//! One container's status → what keeps it from running.
+//!
+//! State only: the kubelet reports the current state and the one before. While a container that crashed is up again the
+//! symptom stays, marked as trying, so that its clock is not reset by each restart.
+
+use crate::cause::Exit;
+use crate::cause::Symptom;
+use crate::cause::config;
+use crate::cause::image;
+use crate::cause::signal::Signal;
+use crate::live;
+use crate::snapshot::KubeEvent;
+use jiff::SignedDuration;
+use serde_json::Value;
+
+/// How a container is meant to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// It runs for ever.
+    Serve,
+    /// It ends well, once.
+    Finish,
+}
+
+/// What keeps the container of this status from running, if anything. `events` are its pod's.
+pub fn symptom(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
+    let name = live::text(status, "/name");
+    let reason = live::text(status, "/state/waiting/reason");
+    let message = live::text(status, "/state/waiting/message");
+    let of = |signal| Symptom::new(signal, reason, message).within(name);
+    match reason {
+        "" => ended(status, purpose, events),
+        "InvalidImageName" => Some(of(Signal::ImageName)),
+        // `image::tags`: what we have built. Which run it was that found it missing cannot be told here.
+        "ErrImageNeverPull" if message.contains("\"todo.local/") => Some(of(Signal::ImageGone)),
+        "ErrImageNeverPull" => Some(of(Signal::ImageNever)),
+        "ErrImagePull" | "ImagePullBackOff" | "ErrImagePullBackOff" => Some(pull(status, events)),
+        "ImageInspectError" => Some(of(Signal::ImageInspect)),
+        "RegistryUnavailable" => Some(of(Signal::ImageUnreachable)),
+        "SignatureValidationFailed" => Some(of(Signal::ImageSignature)),
+        "CreateContainerConfigError" => Some(of(config::classify(message))),
+        "CrashLoopBackOff" => {
+            Some(ended(status, purpose, events).map_or_else(
+                || of(Signal::Crash),
+                |symptom| Symptom { reason: reason.to_owned(), ..symptom },
+            ))
+        }
+        "CreateContainerError" | "PreCreateHookError" | "PreStartHookError" => Some(of(creating(message))),
+        "RunContainerError" | "PostStartHookError" => {
+            let mut symptom = of(starting(message));
+            symptom.exit = Some(unstarted(status));
+            Some(symptom)
+        }
+        _ => None,
+    }
+}
+
+fn pull(status: &Value, events: &[&KubeEvent]) -> Symptom {
+    let name = live::text(status, "/name");
+    let image = live::text(status, "/image");
+    let said = live::text(status, "/state/waiting/message");
+    let told = events.iter().rev().find(|event| {
+        event.reason == "Failed" && event.message.starts_with("Failed to pull image") && event.is_of(name)
+    });
+    let told = told.map_or("", |event| event.message.as_str());
+    let (signal, message) = match (image::classify(said, image), image::classify(told, image)) {
+        (Some(signal), _) => (signal, said),
+        (None, Some(signal)) => (signal, told),
+        (None, None) => (Signal::ImagePull, said),
+    };
+    Symptom::new(signal, live::text(status, "/state/waiting/reason"), message).within(name)
+}
+
+fn creating(message: &str) -> Signal {
+    let lower = message.to_ascii_lowercase();
+    let busy = lower.contains("failed to reserve container name")
+        || lower.contains("deadline exceeded")
+        || lower.contains("is already in use by container");
+    if is_command(message) {
+        Signal::Command
+    } else if busy {
+        Signal::CreatePending
+    } else {
+        Signal::Create
+    }
+}
+
+fn starting(message: &str) -> Signal {
+    if is_command(message) { Signal::Command } else { Signal::Start }
+}
+
+/// Whether the runtime says that there is no such program (runc: `libcontainer/init_linux.go`; crun says the same).
+fn is_command(message: &str) -> bool {
+    let lower = message.to_ascii_lowercase();
+    let exec =
+        lower.contains("exec: ") || lower.contains("exec ") || lower.contains("starting container process");
+    lower.contains("executable file not found")
+        || lower.contains("no command specified")
+        || (exec && (lower.contains("no such file or directory") || lower.contains("permission denied")))
+        || lower.contains("exec format error")
+}
+
+fn ended(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
+    let name = live::text(status, "/name");
+    let running = status.pointer("/state/running").is_some();
+    if running && live::flag(status, "/ready") {
+        return None;
+    }
+    let last = ["/state/terminated", "/lastState/terminated"].iter().find_map(|at| status.pointer(at))?;
+    let exit = exit_of(last, status);
+    let reason = live::text(last, "/reason");
+    let message = live::text(last, "/message");
+    let killed = !running || !live::flag(status, "/started");
+    let signal = match (reason, exit.code) {
+        (_, 0) if purpose == Purpose::Finish => return None,
+        ("OOMKilled", _) => Signal::OutOfMemory,
+        // A run that was gone before the kubelet looked only leaves its exit code.
+        (_, 137) if live::text(status, "/lastState/terminated/reason") == "OOMKilled" => Signal::OutOfMemory,
+        // A program that stops well when it is told to is still not one that stopped by itself.
+        (_, code) if was_killed(last, code, killed, events, name) => Signal::Killed,
+        (_, 0) => Signal::Completed,
+        ("StartError" | "ContainerCannotRun" | "RunContainerError", _) => starting(message),
+        (_, 126 | 127) => Signal::CrashCommand,
+        _ => Signal::Crash,
+    };
+    let mut symptom = Symptom::new(signal, reason, message).within(name);
+    symptom.exit = Some(exit);
+    symptom.trying = running;
+    Some(symptom)
+}
+
+/// Whether the kubelet ended this run because of a probe. It says so before the run ends; where the times are not told,
+/// only the exit codes of a program that is stopped count, and only until it is up again.
+fn was_killed(last: &Value, code: i64, not_up_again: bool, events: &[&KubeEvent], name: &str) -> bool {
+    let Some(killing) = probe_kill(events, name) else { return false };
+    let (from, to) = (live::moment(last, "/startedAt"), live::moment(last, "/finishedAt"));
+    match (from, to, killing.last) {
+        (Some(from), Some(to), Some(at)) => {
+            // An event's time is that of its report, in whole seconds.
+            at >= from && at.duration_since(to) <= SignedDuration::from_secs(2)
+        }
+        _ => not_up_again && matches!(code, 0 | 137 | 143),
+    }
+}
+
+/// The last event that says that the kubelet ends the container because of a probe.
+pub fn probe_kill<'a>(events: &[&'a KubeEvent], container: &str) -> Option<&'a KubeEvent> {
+    events
+        .iter()
+        .rev()
+        .find(|event| {
+            // Without the part that it is about, the sentence names the container: `Container web failed liveness probe, …`.
+            let named = || event.part.is_empty() && event.message.split(' ').any(|word| word == container);
+            event.reason == "Killing"
+                && event.message.contains(" probe")
+                && (event.is_of(container) || named())
+        })
+        .copied()
+}
+
+/// The runs of a container that ended, oldest first: the kubelet tells of two at most.
+pub fn exits(status: &Value) -> Vec<Exit> {
+    ["/lastState/terminated", "/state/terminated"]
+        .iter()
+        .filter_map(|at| status.pointer(at))
+        .map(|last| exit_of(last, status))
+        .collect()
+}
+
+fn exit_of(terminated: &Value, status: &Value) -> Exit {
+    let id = live::text(terminated, "/containerID");
+    let run = if id.is_empty() { live::text(terminated, "/finishedAt") } else { id };
+    Exit {
+        run: run.to_owned(),
+        code: live::count(terminated, "/exitCode"),
+        signal: live::number(terminated, "/signal").filter(|signal| *signal > 0),
+        restarts: live::count(status, "/restartCount"),
+    }
+}
+
+fn unstarted(status: &Value) -> Exit {
+    let id = live::text(status, "/containerID");
+    Exit { run: id.to_owned(), code: 128, signal: None, restarts: live::count(status, "/restartCount") }
+}

@@ -1,0 +1,359 @@
+//! Object → how well it is: one function a kind, from JSON alone.
+//!
+//! Not blame: a pod that cannot start leaves its Deployment `progressing` here; whether it ever will is judged in
+//! [`blame`](crate::cause). Every rule looks at the generation first: right after a write the status still
+//! speaks of the previous rollout, and kube's own `is_deployment_completed` believes it.
+
+mod autoscaler;
+mod batch;
+mod custom;
+mod daemon_set;
+mod deployment;
+pub mod expression;
+mod extension;
+mod node;
+mod pod;
+mod policy;
+mod replica_set;
+mod request;
+mod service;
+mod stateful_set;
+mod storage;
+mod terminating;
+
+use crate::ObjectId;
+use crate::live;
+use crate::snapshot::Snapshot;
+pub(crate) use pod::scheduling_gates;
+pub(crate) use pod::unmet_gate;
+pub(crate) use storage::class_of;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+use serde::Serializer;
+use serde_json::Value;
+use std::fmt;
+
+/// How well an object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// It does what it is for.
+    Ready,
+    /// It is on its way, as far as anybody can tell.
+    Progressing,
+    /// It will not get there by waiting.
+    Failed,
+    /// Somebody asked it to stand still.
+    Paused,
+    /// It is being deleted.
+    Terminating,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Health::Ready => "ready",
+            Health::Progressing => "progressing",
+            Health::Failed => "failed",
+            Health::Paused => "paused",
+            Health::Terminating => "terminating",
+            Health::Unknown => "unknown",
+        })
+    }
+}
+
+/// How well one object is, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Which; `Deployment/web` where it is serialised.
+    #[serde(serialize_with = "as_people_write_it")]
+    pub object: ObjectId,
+    /// How well.
+    pub health: Health,
+    /// One word, as the cluster says it: `CrashLoopBackOff`.
+    pub reason: String,
+    /// A sentence.
+    pub message: String,
+}
+
+fn as_people_write_it<S: Serializer>(id: &ObjectId, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(id)
+}
+
+/// How many of a workload's pods are ready, of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replicas {
+    /// Ready ones, of the wanted revision where the kind tells.
+    pub ready: i64,
+    /// Wanted ones.
+    pub wanted: i64,
+}
+
+/// What one look at an object says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// How well.
+    pub health: Health,
+    /// One word.
+    pub reason: String,
+    /// What is missing, or what is the matter.
+    pub message: String,
+    /// Its pods, for kinds that have some.
+    pub replicas: Option<Replicas>,
+    /// Worth waiting for, but not a reason to fail: an address that only a cloud or `minikube tunnel` gives.
+    pub soft: bool,
+    /// Worth saying although it is ready.
+    pub note: Option<String>,
+    /// What to do, where that is known from the status.
+    pub help: Option<String>,
+}
+
+impl Judgement {
+    /// A judgement without anything more.
+    pub fn new(health: Health, reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+        Judgement {
+            health,
+            reason: reason.into(),
+            message: message.into(),
+            replicas: None,
+            soft: false,
+            note: None,
+            help: None,
+        }
+    }
+
+    /// It is ready.
+    pub fn ready(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+        Judgement::new(Health::Ready, reason, message)
+    }
+
+    /// It is on its way.
+    pub fn progressing(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+        Judgement::new(Health::Progressing, reason, message)
+    }
+
+    /// It will not get there by waiting.
+    pub fn failed(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
+        Judgement::new(Health::Failed, reason, message)
+    }
+
+    /// With the pods of a workload.
+    pub fn replicas(mut self, ready: i64, wanted: i64) -> Judgement {
+        self.replicas = Some(Replicas { ready, wanted });
+        self
+    }
+
+    /// Whether it was paused before its pods were made or changed.
+    pub fn is_paused_too_early(&self) -> bool {
+        self.health == Health::Paused
+            && self.reason == PAUSED
+            && self.replicas.is_some_and(|replicas| replicas.ready < replicas.wanted)
+    }
+
+    /// With something worth saying.
+    pub fn note(mut self, note: impl Into<String>) -> Judgement {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// With what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Judgement {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Makes it no reason to fail.
+    pub fn soft(mut self) -> Judgement {
+        self.soft = true;
+        self
+    }
+}
+
+/// What the reader knows beside the object itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The generation that our write got; a status that has not seen it speaks of something else.
+    pub generation: Option<i64>,
+    /// The object as it was before our write.
+    pub before: Option<&'a Value>,
+    /// The object as it is written in the manifest.
+    pub manifest: Option<&'a Value>,
+    /// How long ago our write was.
+    pub since: Option<SignedDuration>,
+    /// Whether our write changed it.
+    pub changed: bool,
+    /// When the object was looked at.
+    pub now: Option<Timestamp>,
+    /// The cluster around it.
+    pub snapshot: Option<&'a Snapshot>,
+}
+
+/// The reason of a custom resource in whose status nothing is understood.
+pub const NO_SIGNAL: &str = "NoSignal";
+
+/// The reason of a paused Deployment.
+pub const PAUSED: &str = "DeploymentPaused";
+
+/// Whether an object of that health and reason needs nothing more. What does not tell how well it is counts as there.
+pub fn is_well(health: Health, reason: &str) -> bool {
+    matches!(health, Health::Ready | Health::Paused) || (health == Health::Unknown && reason == NO_SIGNAL)
+}
+
+/// Kinds whose status counts for nothing until it names a generation.
+const COUNTED: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "PodDisruptionBudget"];
+
+/// How well `object` is.
+pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
+    if live::is_terminating(object) {
+        return terminating::judge(object, known);
+    }
+    let ours = builtin(object);
+    let wanted = known.generation.max(live::number(object, "/metadata/generation"));
+    let observed = live::number(object, "/status/observedGeneration");
+    let counted = ours && COUNTED.contains(&live::kind(object));
+    match (wanted, observed) {
+        (Some(wanted), Some(observed)) if observed < wanted => {
+            return Judgement::progressing(
+                "GenerationNotObserved",
+                format!("its controller has not seen generation {wanted} yet"),
+            );
+        }
+        (Some(_), None) if counted => {
+            return Judgement::progressing("GenerationNotObserved", "its controller has not seen it yet");
+        }
+        _ => {}
+    }
+    let own = live::annotation(object, expression::ANNOTATION);
+    if !own.is_empty() {
+        return by_its_own_rule(own, object);
+    }
+    if !ours {
+        return custom::judge(object, known);
+    }
+    match live::kind(object) {
+        "Deployment" => deployment::judge(object, known),
+        "StatefulSet" => stateful_set::judge(object),
+        "DaemonSet" => daemon_set::judge(object, known),
+        "ReplicaSet" | "ReplicationController" => replica_set::judge(object),
+        "Pod" => pod::judge(object, known),
+        "Job" => batch::job(object, known),
+        "CronJob" => batch::cron_job(object),
+        "Node" => node::judge(object),
+        "CertificateSigningRequest" => request::certificate(object),
+        "VolumeAttachment" => request::attachment(object),
+        "PersistentVolumeClaim" => storage::claim(object, known),
+        "PersistentVolume" => storage::volume(object),
+        "Service" => service::judge(object, known),
+        "HorizontalPodAutoscaler" => autoscaler::judge(object, known),
+        "PodDisruptionBudget" => policy::disruption_budget(object),
+        "ResourceQuota" => policy::quota(object),
+        "Namespace" => policy::namespace(object),
+        "CustomResourceDefinition" => extension::definition(object),
+        "APIService" => extension::api_service(object),
+        // Kinds of the API server that have conditions keep to the conventions, too.
+        _ => custom::told(object).unwrap_or_else(|| Judgement::ready("Exists", "it is there")),
+    }
+}
+
+fn by_its_own_rule(text: &str, object: &Value) -> Judgement {
+    match expression::Rule::read(text).map(|rule| rule.holds(object)) {
+        Ok(Ok(true)) => Judgement::ready("OwnRule", format!("`{text}` holds")),
+        Ok(Ok(false)) => Judgement::progressing("OwnRule", format!("`{text}` does not hold yet")),
+        Ok(Err(why)) => Judgement::failed(
+            "RuleTooExpensive",
+            format!("its annotation `{}` cannot be evaluated: {why}", expression::ANNOTATION),
+        ),
+        Err(why) => Judgement::failed(
+            "OwnRule",
+            format!("its annotation `{}` cannot be read: {why}", expression::ANNOTATION),
+        ),
+    }
+}
+
+/// Whether the kind has nothing to wait for: being there is all it does.
+pub fn at_once(group: &str, kind: &str) -> bool {
+    BUILTIN.contains(&group)
+        && !matches!(
+            kind,
+            "Deployment"
+                | "StatefulSet"
+                | "DaemonSet"
+                | "ReplicaSet"
+                | "ReplicationController"
+                | "Pod"
+                | "Job"
+                | "PersistentVolumeClaim"
+                | "Service"
+                | "HorizontalPodAutoscaler"
+                | "PodDisruptionBudget"
+                | "ResourceQuota"
+                | "Namespace"
+                | "CustomResourceDefinition"
+                | "APIService"
+        )
+}
+
+/// The groups that the API server itself serves; others are custom, whatever their name ends in
+/// (`gateway.networking.k8s.io` is).
+const BUILTIN: [&str; 23] = [
+    "",
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "extensions",
+    "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+];
+
+fn builtin(object: &Value) -> bool {
+    let group = live::text(object, "/apiVersion").split_once('/').map_or("", |(group, _)| group);
+    BUILTIN.contains(&group)
+}
+
+/// `1 of 2 pods ready`, and nothing odd for the other numbers.
+fn ready_of(ready: i64, wanted: i64) -> String {
+    let pods = if wanted == 1 { "pod" } else { "pods" };
+    format!("{ready} of {wanted} {pods} ready")
+}
+
+/// What a workload's pods still lack: to be ready, or to be so for `minReadySeconds`.
+fn starting(ready: i64, available: i64, wanted: i64) -> String {
+    if ready >= wanted && available < wanted {
+        format!("{available} of {wanted} pods ready for long enough")
+    } else {
+        ready_of(ready, wanted)
+    }
+}
+
+/// What there is to say of a workload whose pods are changed by whoever deletes them.
+fn on_delete(updated: i64, wanted: i64) -> String {
+    if updated >= wanted {
+        return "pods change only when they are deleted".to_owned();
+    }
+    let old = wanted - updated;
+    format!(
+        "{old} of {wanted} {} of an older template, until deleted",
+        if old == 1 { "pod is" } else { "pods are" }
+    )
+}

@@ -1,0 +1,114 @@
+//! Custom resources: what most operators mean by their status.
+//!
+//! No generic rule can be trusted: operators invent their own words. So everything in a status that is understood is
+//! collected, and the worst of it decides: a bad condition beside a good one is not ready. Only what its operator calls
+//! final fails at once. A resource in whose status nothing is understood is `unknown`, never `ready`: it is not waited
+//! for, and a note says so.
+
+mod conditions;
+mod fields;
+mod known;
+mod words;
+
+use crate::live;
+use crate::status::Health;
+use crate::status::Judgement;
+use crate::status::Known;
+use crate::status::NO_SIGNAL;
+use jiff::SignedDuration;
+use serde_json::Value;
+use words::Meaning;
+
+/// So long an operator has to say its first word on a resource that was just written. Resources that are only read,
+/// such as settings, never get a word, so it is not long.
+const FIRST_WORD: SignedDuration = SignedDuration::from_secs(5);
+
+/// What one part of a status says of the whole, from the weakest to the strongest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    /// A part of it is well, which says nothing of the rest.
+    Hint,
+    Good,
+    Busy,
+    /// It is stale (older generation).
+    Stale,
+    Paused,
+    Bad,
+    Failed,
+}
+
+impl Sign {
+    fn of(meaning: Meaning) -> Sign {
+        match meaning {
+            Meaning::Good => Sign::Good,
+            Meaning::Busy => Sign::Busy,
+            Meaning::Paused => Sign::Paused,
+            Meaning::Bad => Sign::Bad,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Signal {
+    sign: Sign,
+    reason: String,
+    message: String,
+}
+
+impl Signal {
+    fn new(sign: Sign, reason: impl Into<String>, message: impl Into<String>) -> Signal {
+        Signal { sign, reason: reason.into(), message: message.into() }
+    }
+}
+
+pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+    if let Some(judgement) = told(object) {
+        return judgement;
+    }
+    let silent = object["status"].as_object().is_none_or(serde_json::Map::is_empty);
+    if silent && known::is_settings(object) {
+        return Judgement::ready("Exists", "it is there");
+    }
+    if silent && known.changed && known.since.is_some_and(|since| since < FIRST_WORD) {
+        return Judgement::progressing(
+            "NoStatusYet",
+            format!("it has no status yet; waiting for its operator up to {} s", FIRST_WORD.as_secs()),
+        );
+    }
+    let message = "it reports no readiness condition";
+    Judgement::new(Health::Unknown, NO_SIGNAL, message).note(message)
+}
+
+/// What the status says, if anything of it is understood.
+pub(super) fn told(object: &Value) -> Option<Judgement> {
+    let mut signals = known::signals(object);
+    signals.extend(fields::signals(object));
+    let worst = signals.iter().map(|signal| signal.sign).max();
+    if is_paused(object) && worst != Some(Sign::Failed) {
+        return Some(Judgement::new(Health::Paused, "Paused", "paused: nothing changes until it is resumed"));
+    }
+    // Of equals the first, which is the most telling one.
+    let signal = signals.into_iter().find(|signal| Some(signal.sign) == worst)?;
+    let health = match signal.sign {
+        Sign::Hint => return None,
+        Sign::Good => Health::Ready,
+        Sign::Busy | Sign::Stale | Sign::Bad => Health::Progressing,
+        Sign::Paused => Health::Paused,
+        Sign::Failed => Health::Failed,
+    };
+    Some(Judgement::new(health, signal.reason, signal.message))
+}
+
+/// Whether its spec asks it to stand still.
+fn is_paused(object: &Value) -> bool {
+    [
+        "/spec/paused",
+        "/spec/pause",
+        "/spec/suspend",
+        "/spec/suspended",
+        "/spec/updateStrategy/paused",
+        "/spec/updateStrategy/rollingUpdate/paused",
+    ]
+    .iter()
+    .any(|at| live::flag(object, at))
+}

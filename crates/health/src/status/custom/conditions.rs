@@ -1,0 +1,162 @@
+//! The conditions of a custom resource → what each of them says of its health.
+//!
+//! A condition is named for what it means when it is True, so its name tells whether True is good or bad: `Ready` and
+//! `AllReplicasReady`, `Degraded` and `ReconcileFailed`, `Reconciling`. A condition whose name is in no list says nothing.
+
+use super::Sign;
+use super::Signal;
+use super::words;
+use super::words::Meaning;
+use crate::live;
+use crate::live::Condition;
+use serde_json::Value;
+
+/// Conditions that speak of the whole resource, the most telling first. Where one of them is True, conditions of its
+/// parts that are not True are no news: a part may be unused.
+const WHOLE: [&str; 10] = [
+    "Ready",
+    "Available",
+    "Healthy",
+    "Succeeded",
+    "Complete",
+    "Completed",
+    "Established",
+    "Programmed",
+    "Finished",
+    "Operational",
+];
+
+/// Conditions that speak of one side of the resource, of which each has to be True.
+const EACH: [&str; 12] = [
+    "Accepted",
+    "ResolvedRefs",
+    "Admitted",
+    "Valid",
+    "Reconciled",
+    "Applied",
+    "Installed",
+    "Bound",
+    "Compliant",
+    "Released",
+    "Promoted",
+    "Synced",
+];
+
+/// What every condition of the list says, `Ready` first.
+pub(super) fn signals(conditions: &[Value], generation: Option<i64>) -> Vec<Signal> {
+    let mut sorted: Vec<(&str, Option<Condition<'_>>)> =
+        conditions.iter().map(|entry| (kind(entry), read(entry))).collect();
+    sorted.sort_by_key(|(kind, _)| rank(kind));
+    let whole = sorted.iter().any(|(kind, condition)| {
+        WHOLE.contains(kind)
+            && condition.as_ref().is_some_and(|one| one.holds() && !is_stale(one, generation))
+    });
+    let has_ready = sorted.iter().any(|(kind, _)| *kind == "Ready");
+    sorted
+        .into_iter()
+        .filter_map(|(kind, condition)| match condition {
+            Some(condition) => one(kind, &condition, generation, whole, has_ready),
+            // Some controllers write only the name of the state that it is in.
+            None => words::meaning(kind)
+                .map(|meaning| Signal::new(Sign::of(meaning), kind, format!("its condition is `{kind}`"))),
+        })
+        .collect()
+}
+
+/// The type without its domain: `platform.example.com/resources-ready`.
+fn kind(entry: &Value) -> &str {
+    let kind = live::text(entry, "/type");
+    kind.rsplit_once('/').map_or(kind, |(_, kind)| kind)
+}
+
+fn read(entry: &Value) -> Option<Condition<'_>> {
+    entry.get("status").map(|_| live::read_condition(entry))
+}
+
+fn rank(kind: &str) -> usize {
+    let all = WHOLE.iter().chain(&EACH);
+    all.clone().position(|known| *known == kind).unwrap_or(WHOLE.len() + EACH.len())
+}
+
+fn is_stale(condition: &Condition<'_>, generation: Option<i64>) -> bool {
+    condition.generation.is_some() && condition.generation < generation
+}
+
+fn one(
+    kind: &str,
+    condition: &Condition<'_>,
+    generation: Option<i64>,
+    whole: bool,
+    has_ready: bool,
+) -> Option<Signal> {
+    let sign = sign(kind, condition, generation, whole, has_ready)?;
+    let reason = if condition.reason.is_empty() { kind } else { condition.reason };
+    if sign == Sign::Stale {
+        let message = format!("its condition `{kind}` is stale (older generation)");
+        return Some(Signal::new(Sign::Busy, "GenerationNotObserved", message));
+    }
+    let message = if condition.message.is_empty() {
+        format!("its condition `{kind}` is {}", condition.status)
+    } else {
+        condition.message.to_owned()
+    };
+    Some(Signal::new(sign, reason, message))
+}
+
+fn sign(
+    kind: &str,
+    condition: &Condition<'_>,
+    generation: Option<i64>,
+    whole: bool,
+    has_ready: bool,
+) -> Option<Sign> {
+    let holds = condition.holds();
+    let stale = is_stale(condition, generation);
+    let not_yet = if words::meaning(condition.reason) == Some(Meaning::Bad) { Sign::Bad } else { Sign::Busy };
+    match kind {
+        "Stalled" | "Failed" => return (holds && !stale).then_some(Sign::Failed),
+        "Paused" | "Suspended" | "Stopped" | "Hibernated" => return holds.then_some(Sign::Paused),
+        "Reconciling" => return holds.then_some(Sign::Busy),
+        // A note of the controller beside a good condition, not a state.
+        "Warning" => return None,
+        "Progressing" => return progressing(condition, has_ready, not_yet),
+        _ if !holds && words::says_paused(condition.reason) => return Some(Sign::Paused),
+        _ => {}
+    }
+    if WHOLE.contains(&kind) || EACH.contains(&kind) {
+        return Some(match kind {
+            _ if stale => Sign::Stale,
+            "Succeeded" | "Complete" | "Completed" | "Finished"
+                if holds && words::meaning(condition.reason) == Some(Meaning::Bad) =>
+            {
+                Sign::Failed
+            }
+            "Synced" if holds => Sign::Hint,
+            _ if holds => Sign::Good,
+            // Of a run: False is final, Unknown is under way (Tekton, Knative).
+            "Succeeded" if condition.status == "False" => Sign::Failed,
+            _ => not_yet,
+        });
+    }
+    match words::meaning(kind)? {
+        Meaning::Bad => holds.then_some(Sign::Bad),
+        Meaning::Paused => holds.then_some(Sign::Paused),
+        Meaning::Busy => (holds && !whole).then_some(Sign::Busy),
+        Meaning::Good if stale => None,
+        Meaning::Good if holds => Some(Sign::Hint),
+        Meaning::Good => (not_yet == Sign::Bad || !whole).then_some(not_yet),
+    }
+}
+
+/// `Progressing` is True after a rollout, too, and says by its reason that it is over: `NewReplicaSetAvailable`.
+fn progressing(condition: &Condition<'_>, has_ready: bool, not_yet: Sign) -> Option<Sign> {
+    if condition.holds() {
+        let is_over = words::meaning(condition.reason) == Some(Meaning::Good)
+            || ["Available", "Complete", "AsExpected"].iter().any(|end| condition.reason.ends_with(end));
+        return (!is_over && !has_ready).then_some(Sign::Busy);
+    }
+    if words::says_paused(condition.reason) {
+        return Some(Sign::Paused);
+    }
+    (not_yet == Sign::Bad).then_some(Sign::Bad)
+}

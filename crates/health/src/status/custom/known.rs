@@ -1,0 +1,109 @@
+//! Popular kinds whose status the conventions do not cover.
+
+use super::Sign;
+use super::Signal;
+use super::words;
+use super::words::Meaning;
+use crate::live;
+use serde_json::Value;
+
+/// Kinds that are read by others and never get a status: being there is all they do. A group ends with its name.
+const SETTINGS: &[(&str, &[&str])] = &[
+    ("monitoring.coreos.com", &["ServiceMonitor", "PodMonitor", "PrometheusRule", "Probe", "ScrapeConfig"]),
+    (
+        "traefik.io",
+        &[
+            "IngressRoute",
+            "IngressRouteTCP",
+            "IngressRouteUDP",
+            "Middleware",
+            "MiddlewareTCP",
+            "TLSOption",
+            "TLSStore",
+        ],
+    ),
+    (
+        "istio.io",
+        &[
+            "DestinationRule",
+            "EnvoyFilter",
+            "Gateway",
+            "AuthorizationPolicy",
+            "PeerAuthentication",
+            "RequestAuthentication",
+            "ServiceEntry",
+            "Sidecar",
+            "Telemetry",
+            "VirtualService",
+        ],
+    ),
+    ("gateway.networking.k8s.io", &["ReferenceGrant"]),
+    ("snapshot.storage.k8s.io", &["VolumeSnapshotClass"]),
+    ("secrets-store.csi.x-k8s.io", &["SecretProviderClass"]),
+    ("k8s.cni.cncf.io", &["NetworkAttachmentDefinition"]),
+    ("metrics.k8s.io", &["NodeMetrics", "PodMetrics"]),
+    ("keda.sh", &["TriggerAuthentication", "ClusterTriggerAuthentication"]),
+];
+
+/// Kinds that say it in a word of their own: group, kind, field.
+const WORDS: &[(&str, &str, &str)] = &[
+    ("acid.zalan.do", "postgresql", "/status/PostgresClusterStatus"),
+    ("networking.gke.io", "ManagedCertificate", "/status/certificateStatus"),
+    ("minio.min.io", "Tenant", "/status/currentState"),
+    ("argoproj.io", "Application", "/status/health/status"),
+];
+
+/// Kinds that say it in a condition that is no summary elsewhere: group, kind, condition.
+const CONDITIONS: &[(&str, &str, &str)] = &[
+    ("bitnami.com", "SealedSecret", "Synced"),
+    ("argoproj.io", "ApplicationSet", "ResourcesUpToDate"),
+    ("argoproj.io", "EventBus", "Configured"),
+    ("kiali.io", "Kiali", "Running"),
+];
+
+/// What kinds of the table say beside what every kind says.
+pub(super) fn signals(object: &Value) -> Vec<Signal> {
+    let (group, kind) = (group(object), live::kind(object));
+    let is = |known: &str, of: &str| group == known && kind == of;
+    let words = WORDS.iter().filter(|(known, of, _)| is(known, of)).filter_map(|(.., at)| {
+        let word = live::text(object, at);
+        let sign = Sign::of(words::meaning(word)?);
+        Some(Signal::new(sign, word, format!("its status is `{word}`")))
+    });
+    let conditions = CONDITIONS.iter().filter(|(known, of, _)| is(known, of)).filter_map(|(.., name)| {
+        let condition = live::condition(object, name)?;
+        condition.holds().then(|| Signal::new(Sign::Good, *name, format!("its condition `{name}` is True")))
+    });
+    words.chain(conditions).chain(rollout(object)).collect()
+}
+
+/// Argo Rollouts: a Deployment with steps, whose phase is the last word (`argo-rollouts: pkg/apis/rollouts/v1alpha1`).
+fn rollout(object: &Value) -> Option<Signal> {
+    if group(object) != "argoproj.io" || live::kind(object) != "Rollout" {
+        return None;
+    }
+    let replicas = live::count(object, "/status/replicas");
+    let updated = live::count(object, "/status/updatedReplicas");
+    let busy = |message: String| Some(Signal::new(Sign::Busy, "Updating", message));
+    let phase = live::text(object, "/status/phase");
+    if words::meaning(phase) == Some(Meaning::Good) {
+        return None;
+    }
+    if phase.is_empty() && replicas > updated {
+        return busy(format!("{updated} of {replicas} pods updated"));
+    }
+    None
+}
+
+/// Whether the kind never gets a status.
+pub(super) fn is_settings(object: &Value) -> bool {
+    let group = group(object);
+    SETTINGS.iter().any(|(known, kinds)| {
+        let same = group == *known || group.strip_suffix(known).is_some_and(|rest| rest.ends_with('.'));
+        same && kinds.contains(&live::kind(object))
+    })
+}
+
+fn group(object: &Value) -> &str {
+    live::text(object, "/apiVersion").split_once('/').map_or("", |(group, _)| group)
+}

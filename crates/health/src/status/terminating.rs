@@ -1,0 +1,65 @@
+//! Objects that are being deleted, and what holds them.
+//!
+//! A namespace says in its conditions what is left in it; the first of them that holds is the cause of those after it
+//! (`kubernetes: pkg/controller/namespace/deletion/status_condition_utils.go`).
+
+use crate::live;
+use crate::live::Condition;
+use crate::snapshot::Snapshot;
+use crate::status::Health;
+use crate::status::Judgement;
+use crate::status::Known;
+use serde_json::Value;
+
+/// What holds a namespace, the cause first.
+const HOLDS: [&str; 5] = [
+    "NamespaceDeletionDiscoveryFailure",
+    "NamespaceDeletionGroupVersionParsingFailure",
+    "NamespaceDeletionContentFailure",
+    "NamespaceFinalizersRemaining",
+    "NamespaceContentRemaining",
+];
+
+pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+    let finalizers: Vec<&str> =
+        live::list(object, "/metadata/finalizers").iter().filter_map(Value::as_str).collect();
+    let held =
+        if finalizers.is_empty() { String::new() } else { format!("; held by {}", finalizers.join(", ")) };
+    let of = |reason: &str, message: String| Judgement::new(Health::Terminating, reason, message);
+    let holds =
+        HOLDS.iter().find_map(|kind| Some((*kind, live::condition(object, kind).filter(Condition::holds)?)));
+    let Some((kind, condition)) = holds else {
+        return of("Terminating", format!("being deleted{held}"));
+    };
+    if kind == "NamespaceDeletionDiscoveryFailure"
+        && let Some(service) = known.snapshot.and_then(|snapshot| dead_service(condition.message, snapshot))
+    {
+        return of("APIServiceUnavailable", unlisted(service)).help(format!(
+            "bring its Service back, or take the API away: `kubectl delete apiservice {}`",
+            live::name(service)
+        ));
+    }
+    let reason = if condition.reason.is_empty() { kind } else { condition.reason };
+    let said = if condition.message.is_empty() { kind } else { condition.message };
+    of(reason, format!("being deleted{held}; {said}"))
+}
+
+/// The aggregated API that does not answer, so that nobody can tell what is left in the namespace.
+fn dead_service<'a>(said: &str, snapshot: &'a Snapshot) -> Option<&'a Value> {
+    snapshot.kind("apiregistration.k8s.io", "APIService", "").find(|service| {
+        let (group, version) = (live::text(service, "/spec/group"), live::text(service, "/spec/version"));
+        !live::holds(service, "Available") && said.contains(&format!("{group}/{version}"))
+    })
+}
+
+fn unlisted(service: &Value) -> String {
+    let why = live::condition(service, "Available").map_or("", |available| available.message);
+    let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+    let (namespace, name) =
+        (live::text(service, "/spec/service/namespace"), live::text(service, "/spec/service/name"));
+    format!(
+        "being deleted; its content cannot be listed, because the API `{}/{}` of Service {namespace}/{name} does not answer{why}",
+        live::text(service, "/spec/group"),
+        live::text(service, "/spec/version"),
+    )
+}

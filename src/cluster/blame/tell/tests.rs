@@ -1,0 +1,52 @@
+//! The codes of what keeps a claim from being bound.
+
+use crate::cluster::blame::tell;
+use crate::cluster::blame::tell::Inputs;
+use crate::event::Code;
+use health::cause::claim::symptom;
+use health::snapshot::Snapshot;
+use serde_json::Value;
+use serde_json::json;
+
+fn event(reason: &str, kind: &str, message: &str) -> Value {
+    json!({"kind": "Event", "metadata": {"name": reason}, "type": kind, "reason": reason, "message": message,
+           "involvedObject": {"uid": "claim"}})
+}
+
+/// The diagnosis of a claim of that class, in a cluster that has the class `standard`.
+fn told(class: &str, events: &[Value]) -> Option<Code> {
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
+        "spec": {"storageClassName": class}, "status": {"phase": "Pending"}});
+    let standard = json!({"kind": "StorageClass", "metadata": {"name": "standard"}});
+    let snapshot = Snapshot::of(&[&[claim.clone(), standard], events].concat());
+    let symptom = symptom(&claim, &snapshot)?;
+    let inputs = Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: &[] };
+    Some(tell::finding(&symptom, &inputs).code)
+}
+
+#[test]
+fn a_claim_lacks_its_class_or_its_volume_or_only_time() {
+    let waits = || {
+        let said = "Waiting for a volume to be created either by the external provisioner 'a.example/disk' or manually";
+        event("ExternalProvisioning", "Normal", said)
+    };
+    for (class, events, expected) in [
+        ("fast", vec![], Some(Code::StorageClassMissing)),
+        ("standard", vec![], None),
+        ("standard", vec![waits()], Some(Code::VolumeProvisioningFailed)),
+        // The provisioner has answered, and is at work.
+        (
+            "standard",
+            vec![waits(), event("Provisioning", "Normal", "External provisioner is provisioning volume")],
+            None,
+        ),
+        (
+            "standard",
+            vec![waits(), event("ProvisioningFailed", "Warning", "failed to provision volume: quota")],
+            Some(Code::VolumeProvisioningFailed),
+        ),
+    ] {
+        assert_eq!(told(class, &events), expected, "{class} {events:?}");
+    }
+}
