@@ -116,7 +116,7 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
         if docker && !running {
             findings.extend(capacity::disk(&facts, world, !known.exists()));
         }
-        findings.extend(capacity::watches(&facts));
+        findings.extend(capacity::watches(&facts, docker && !running));
         if everything {
             findings.push(facts.told(address));
         }

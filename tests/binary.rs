@@ -33,6 +33,26 @@ impl Place {
         self.folder.path().join(name)
     }
 
+    /// A program in this world.
+    pub(crate) fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("USERPROFILE", self.folder.path())
+            .env("LOCALAPPDATA", self.path("AppData/Local"))
+            .env("PATH", self.path("bin"))
+            .env("DOCKER_HOST", format!("unix://{}", self.path("no.sock").display()))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        // Windows finds the libraries of its network and its random numbers by it.
+        if let Some(root) = std::env::var_os("SystemRoot") {
+            command.env("SystemRoot", root);
+        }
+        command
+    }
+
     fn run(&self, program: &Path, arguments: &[&str]) -> Told {
         self.run_by(program, arguments, |_| ())
     }
@@ -43,16 +63,7 @@ impl Place {
         arguments: &[&str],
         change: impl FnOnce(&mut Command),
     ) -> Told {
-        let mut command = Command::new(program);
-        command
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.folder.path())
-            .env("USERPROFILE", self.folder.path())
-            .env("PATH", self.path("bin"))
-            .env("DOCKER_HOST", format!("unix://{}", self.path("no.sock").display()))
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null());
+        let mut command = self.command(program, arguments);
         change(&mut command);
         let output = command.output().unwrap();
         let text = |bytes: Vec<u8>| {

@@ -24,11 +24,17 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_todo");
 const OBJECTS: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {app: web}, ports: [{name: http, port: 80, targetPort: 8000}]}\n\
 ---\napiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {selector: {app: db}, ports: [{name: sql, port: 5432}]}\n";
 
+/// The folder of forwards in a [`Place`].
+const STATE: &str = ".local/state/todo/forwards";
+const STATE_ON_WINDOWS: &str = "AppData/Local/todo/state/forwards";
+
 /// A project whose cluster is in this process, and a folder for all that a run leaves.
 struct Stage {
     cluster: Cluster,
     place: Place,
     port: u16,
+    /// What `DOCKER_HOST` is.
+    engine: String,
 }
 
 impl Stage {
@@ -43,13 +49,12 @@ impl Stage {
             ("k8s/all.yaml", OBJECTS),
             (".kube/config", &cluster.kubeconfig()),
         ]);
-        engine(&place.path("no.sock"));
-        Stage { cluster, place, port }
+        Stage { cluster, place, port, engine: engine() }
     }
 
     fn todo(&self, arguments: &[&str]) -> Told {
         let told = self.place.run_by(Path::new(PROGRAM), arguments, |command| {
-            command.env("TODO_TARGET", "here");
+            command.env("TODO_TARGET", "here").env("DOCKER_HOST", &self.engine);
         });
         assert!(!told.stderr.contains("panicked"), "{}", told.stderr);
         told
@@ -76,7 +81,7 @@ impl Stage {
 
     /// Files of forwards, but for the folder's lock.
     fn files(&self) -> Vec<String> {
-        let folder = self.place.path(".local/state/todo/forwards");
+        let folder = self.place.path(if cfg!(windows) { STATE_ON_WINDOWS } else { STATE });
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         names.filter(|name| name != "lock").collect()
@@ -84,14 +89,9 @@ impl Stage {
 
     /// A command that is not waited for.
     fn spawn(&self, arguments: &[&str]) -> std::process::Child {
-        Command::new(PROGRAM)
-            .args(arguments)
-            .env_clear()
-            .env("HOME", self.place.path(""))
-            .env("DOCKER_HOST", "unix:///nowhere")
+        self.place
+            .command(Path::new(PROGRAM), arguments)
             .env("TODO_TARGET", "here")
-            .current_dir(self.place.path(""))
-            .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -99,9 +99,10 @@ impl Stage {
     }
 }
 
-/// An engine that has no images, at the socket that a [`Place`] names: `up` asks it for those of the project.
-fn engine(socket: &Path) {
-    let listener = std::os::unix::net::UnixListener::bind(socket).unwrap();
+/// The address of an engine that has no images: `up` asks it for those of the project.
+fn engine() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for mut stream in listener.incoming().flatten() {
             let mut head = [0; 4096];
@@ -110,6 +111,7 @@ fn engine(socket: &Path) {
             let _ = stream.write_all(answer.as_bytes());
         }
     });
+    address
 }
 
 fn free_port() -> u16 {
@@ -135,9 +137,23 @@ fn until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+#[cfg(unix)]
 fn signal(pid: &Value, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(i32::try_from(pid.as_i64().unwrap()).unwrap()).unwrap();
     rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// Ends a process in a way that it does not notice.
+#[cfg(unix)]
+fn kill(pid: &Value) {
+    signal(pid, rustix::process::Signal::KILL);
+}
+
+#[cfg(windows)]
+fn kill(pid: &Value) {
+    let status =
+        Command::new("taskkill").args(["/F", "/PID", &pid.to_string()]).stdout(Stdio::null()).status();
+    assert!(status.unwrap().success(), "{pid}");
 }
 
 #[test]
@@ -150,6 +166,7 @@ fn up_returns_and_its_forward_goes_on_until_down() {
     assert_eq!((&first[0]["url"], &first[0]["running"]), (&stage.url().into(), &true.into()));
 
     // The terminal is closed, the pod is replaced, and `up` is run again: it is the same process.
+    #[cfg(unix)]
     signal(&first[0]["pid"], rustix::process::Signal::HUP);
     stage.cluster.replace_pod("second");
     let told = stage.todo(&["up", "--output", "json"]);
@@ -174,19 +191,19 @@ fn one_that_was_killed_is_shown_replaced_at_its_address_and_cleaned_up() {
     let port = free_port().to_string();
     let detach = ["forward", "--detach", "db", "--local-port", port.as_str()];
     let address = stage.good(&detach);
-    let kill = || {
+    let kill_it = || {
         let running = stage.forwards();
         assert_eq!((running.len(), &running[0]["running"]), (1, &true.into()), "{running:?}");
-        signal(&running[0]["pid"], rustix::process::Signal::KILL);
+        kill(&running[0]["pid"]);
         until("its port is free", Duration::from_secs(10), || TcpListener::bind(&address).is_ok());
         running[0]["pid"].clone()
     };
-    let killed = kill();
+    let killed = kill_it();
     let ended = stage.forwards();
     assert_eq!((&ended[0]["running"], &ended[0]["address"]), (&false.into(), &address.clone().into()));
     assert!(ended[0]["reason"].is_string());
     assert_eq!(stage.good(&detach), address);
-    assert_ne!(kill(), killed);
+    assert_ne!(kill_it(), killed);
     stage.good(&["down"]);
     assert_eq!(stage.files(), Vec::<String>::new());
 }
@@ -291,18 +308,18 @@ fn a_project_that_wants_another_port_has_no_forward_left_at_the_old_one() {
     stage.good(&["down"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn what_runs_in_the_background_is_its_owners_alone() {
     use std::os::unix::fs::PermissionsExt;
     let stage = Stage::new();
     stage.good(&["forward", "--detach", "web"]);
     let mode = |name: &str| stage.place.path(name).metadata().unwrap().permissions().mode() & 0o777;
-    let folder = ".local/state/todo/forwards";
-    assert_eq!(mode(folder), 0o700);
+    assert_eq!(mode(STATE), 0o700);
     let files = stage.files();
     assert_eq!(files.len(), 3, "a record, a lock and a log: {files:?}");
     for name in files {
-        assert_eq!(mode(&format!("{folder}/{name}")), 0o600, "{name}");
+        assert_eq!(mode(&format!("{STATE}/{name}")), 0o600, "{name}");
     }
     // `proc_pid_fd(5)`: no terminal and no pipe of the command that started it.
     #[cfg(target_os = "linux")]
@@ -318,6 +335,7 @@ fn what_runs_in_the_background_is_its_owners_alone() {
 }
 
 /// `flock` and `make` leave descriptors open to what they start; who waits for those to be closed must not wait for ever.
+#[cfg(unix)]
 #[test]
 fn a_descriptor_that_the_caller_left_open_is_not_kept() {
     let stage = Stage::new();

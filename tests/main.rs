@@ -28,7 +28,6 @@ mod dockerignore;
     reason = "of a program of its own: benches/failures.rs reads the times, too"
 )]
 mod failures;
-#[cfg(unix)]
 mod forwards;
 mod from_scripts;
 mod garbled;

@@ -1,6 +1,6 @@
 //! minikube's reason ids and exit codes → what sort of failure it is, and what helps.
 //!
-//! Not its texts: those are translated and change. The exit code's decade says whose fault it is
+//! Not its own texts: those are translated and change. The exit code's decade says whose fault it is
 //! (`minikube: pkg/minikube/reason/exitcodes.go`), the reason id says which (`pkg/minikube/reason/reason.go`).
 
 use crate::fault::Kind;
@@ -21,6 +21,9 @@ pub(crate) fn kind(code: Option<i32>, reason: &str) -> Kind {
 /// What to do about a failure, most useful first.
 pub(crate) fn hints(profile: &Profile, os: Os, code: Option<i32>, failure: &Failure) -> Vec<String> {
     let mut hints: Vec<String> = own(profile, os, code, &failure.reason).into_iter().collect();
+    if lacks_inotify(&failure.message) {
+        hints.insert(0, MORE_INOTIFY.to_owned());
+    }
     let lines: Vec<&str> = failure.advice.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     // Some advice is printed with its placeholders, such as `{{.profileArg}}` (v1.38.1).
     if hints.is_empty() && !lines.is_empty() && !failure.advice.contains("{{") {
@@ -36,6 +39,15 @@ pub(crate) fn hints(profile: &Profile, os: Os, code: Option<i32>, failure: &Fail
         hints.push(format!("read {}", failure.url));
     }
     hints
+}
+
+const MORE_INOTIFY: &str = "`sudo sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=524288`, or stop what watches many files";
+
+/// Whether the last lines of the node, which minikube passes on, say that the kernel gave its systemd no inotify instance
+/// or watch (systemd's `src/core/cgroup.c`, `src/core/manager.c`). They are systemd's, in English.
+pub(crate) fn lacks_inotify(message: &str) -> bool {
+    let lacks = |line: &str| line.contains("Too many open files") || line.contains("No space left on device");
+    message.lines().any(|line| line.contains("inotify") && lacks(line))
 }
 
 fn own(profile: &Profile, os: Os, code: Option<i32>, reason: &str) -> Option<String> {
@@ -128,6 +140,21 @@ mod tests {
         }
         assert_eq!(kind(None, ""), Kind::Minikube);
         assert_eq!(kind(Some(50), "DRV_CP_ENDPOINT"), Kind::Minikube);
+    }
+
+    #[test]
+    fn a_node_without_inotify_is_told_from_one_without_files_or_disk() {
+        for (line, lacks) in [
+            ("Failed to create control group inotify object: Too many open files", true),
+            ("init.scope: Failed to add control inotify watch descriptor: No space left on device", true),
+            ("Failed to fork: Too many open files", false),
+            ("write /var/lib/x: no space left on device", false),
+        ] {
+            let failure = Failure { message: format!("creating host\n{line}\nexited"), ..Failure::default() };
+            assert_eq!(super::lacks_inotify(&failure.message), lacks, "{line}");
+            let hints = hints(&Profile::parse("mini").unwrap(), Os::Linux, Some(80), &failure);
+            assert_eq!(hints[0].contains("max_user_watches"), lacks, "{line}");
+        }
     }
 
     #[test]

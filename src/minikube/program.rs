@@ -52,11 +52,10 @@ pub(crate) fn fault(run: &Run, profile: &Profile, doing: &str, error: ExecError)
         if error.cause.is_some() { Kind::Prerequisite } else { advice::kind(error.code, &failure.reason) };
     let hints = advice::hints(profile, run.world.os, error.code, &failure);
     let message = failure.message.trim().to_owned();
+    let code = if advice::lacks_inotify(&message) { Code::InotifyLimitLow } else { Code::MinikubeFailed };
     let mut chain = anyhow::Error::new(error);
     if !message.is_empty() {
         chain = anyhow::Error::msg(message).context(chain.to_string());
     }
-    hints
-        .into_iter()
-        .fold(Code::MinikubeFailed.caused_by(kind, chain).context(format!("cannot {doing}")), Fault::hint)
+    hints.into_iter().fold(code.caused_by(kind, chain).context(format!("cannot {doing}")), Fault::hint)
 }

@@ -97,12 +97,18 @@ fn tight(place: &Path, free: u64, new: bool, command: &str) -> Option<Finding> {
 /// How many inotify instances a node takes: systemd, the engine, the kubelet and the programs of its pods.
 const INSTANCES: usize = 40;
 
+/// What systemd and the kubelet take by themselves, 12 instances and 196 watches (systemd 252, Kubernetes 1.35.1), and
+/// without which neither starts: "Failed to allocate manager object: Too many open files", or a boot that never ends.
+const LEAST: (usize, usize) = (10, 150);
+
 /// How many files the kernel lets each user watch at least, unless somebody has set less (`inotify(7)`, since Linux 5.11).
 const WATCHES: usize = 8192;
 
 /// The kernel's limits of file watchers. Beyond them systemd of a new node ends, kubelets of further nodes die with
 /// "inotify_init: too many open files", and programs that watch files fail with "no space left on device".
-pub(super) fn watches(facts: &Facts) -> Vec<Finding> {
+///
+/// An error where a node is to be `started` that cannot start.
+pub(super) fn watches(facts: &Facts, started: bool) -> Vec<Finding> {
     if !facts.local {
         return Vec::new();
     }
@@ -111,31 +117,49 @@ pub(super) fn watches(facts: &Facts) -> Vec<Finding> {
             file::read_text(Path::new("/proc/sys/fs/inotify").join(name).as_path(), file::TEXT).ok()?;
         text.trim().parse().ok()
     };
-    let instances = limit("max_user_instances").and_then(|limit| too_few_instances(limit, facts.nodes));
-    instances.into_iter().chain(limit("max_user_watches").and_then(too_few_watches)).collect()
+    let instances =
+        limit("max_user_instances").and_then(|limit| too_few_instances(limit, facts.nodes, started));
+    let watches = limit("max_user_watches").and_then(|limit| too_few_watches(limit, started));
+    instances.into_iter().chain(watches).collect()
 }
 
-fn too_few_instances(limit: usize, nodes: usize) -> Option<Finding> {
+fn too_few_instances(limit: usize, nodes: usize, started: bool) -> Option<Finding> {
+    if started && limit < LEAST.0 {
+        return Some(no_node(limit, "instances", LEAST.0).help(MORE_INSTANCES));
+    }
     let running = match nodes {
         0 => "for a node of minikube".to_owned(),
         1 => "besides the node of minikube that runs already".to_owned(),
         nodes => format!("besides the {nodes} nodes of minikube that run already"),
     };
-    (limit < INSTANCES * (nodes + 1)).then(|| {
-        Code::InotifyLimitLow.warning(format!("the kernel allows {limit} inotify instances, which is low {running}")).help(
-            "`sudo sysctl fs.inotify.max_user_instances=1024`, or stop a profile that you do not need: `minikube profile list`",
-        )
+    let few = limit < INSTANCES * (nodes + 1);
+    few.then(|| {
+        let message = format!("the kernel allows {limit} inotify instances, which is low {running}");
+        let other = "or stop a profile that you do not need: `minikube profile list`";
+        Code::InotifyLimitLow.warning(message).help(format!("{MORE_INSTANCES}, {other}"))
     })
 }
 
-fn too_few_watches(limit: usize) -> Option<Finding> {
+fn too_few_watches(limit: usize, started: bool) -> Option<Finding> {
+    if started && limit < LEAST.1 {
+        return Some(no_node(limit, "watches", LEAST.1).help(MORE_WATCHES));
+    }
     (limit < WATCHES).then(|| {
         Code::InotifyLimitLow
             .warning(format!(
                 "the kernel lets a user watch {limit} files by inotify, which is low for a node of minikube"
             ))
-            .help("`sudo sysctl fs.inotify.max_user_watches=524288`")
+            .help(MORE_WATCHES)
     })
+}
+
+const MORE_INSTANCES: &str = "`sudo sysctl fs.inotify.max_user_instances=1024`";
+const MORE_WATCHES: &str = "`sudo sysctl fs.inotify.max_user_watches=524288`";
+
+fn no_node(limit: usize, what: &str, least: usize) -> Finding {
+    Code::InotifyLimitLow.error(format!(
+        "the kernel allows {limit} inotify {what} (fs.inotify.max_user_{what}): systemd and the kubelet of a node need at least {least}"
+    ))
 }
 
 #[cfg(test)]
@@ -144,6 +168,7 @@ mod tests {
     use super::tight;
     use super::too_few_instances;
     use super::too_few_watches;
+    use crate::event::Finding;
     use crate::event::Severity;
     use crate::preflight::engine::Facts;
     use crate::preflight::unspecific;
@@ -192,8 +217,19 @@ mod tests {
         for (limit, nodes, few) in
             [(128, 0, false), (128, 1, false), (128, 3, true), (1024, 3, false), (39, 0, true), (64, 1, true)]
         {
-            assert_eq!(too_few_instances(limit, nodes).is_some(), few, "{limit} {nodes}");
+            assert_eq!(too_few_instances(limit, nodes, true).is_some(), few, "{limit} {nodes}");
         }
-        assert!(too_few_watches(65536).is_none() && too_few_watches(100).is_some());
+        assert!(too_few_watches(65536, true).is_none() && too_few_watches(200, true).is_some());
+    }
+
+    #[test]
+    fn what_no_node_can_start_with_is_an_error_where_one_is_to_start() {
+        let severity = |finding: Option<Finding>| finding.unwrap().severity;
+        for (started, expected) in [(true, Severity::Error), (false, Severity::Warning)] {
+            assert_eq!(severity(too_few_instances(2, 0, started)), expected);
+            assert_eq!(severity(too_few_watches(20, started)), expected);
+        }
+        assert_eq!(severity(too_few_instances(12, 0, true)), Severity::Warning);
+        assert_eq!(severity(too_few_watches(196, true)), Severity::Warning);
     }
 }

@@ -114,7 +114,11 @@ fn what_others_have_set_beside_the_manifests_fields_is_told_and_given_up_on_requ
     tried("configMap");
 
     // What people have changed of the manifest's own fields is taken back, with a note where the API server knows who it was:
-    // of `kubectl scale` it keeps no manager (seen with v1.35.1).
+    // of `kubectl scale` to 0 it records no manager (seen with v1.35.1).
+    stage.kubectl(&["-n", "todo-chatbot", "scale", "deploy/todo-backend", "--replicas=2"]);
+    let told = stage.todo(&["up"]);
+    assert!(told.stderr.contains("spec.replicas"), "{}", told.stderr);
+    told.url();
     stage.kubectl(&["-n", "todo-chatbot", "scale", "deploy/todo-backend", "--replicas=0"]);
     let told = stage.todo(&["up"]);
     assert!(told.stderr.contains("Deployment/todo-backend changed"), "{}", told.stderr);

@@ -41,7 +41,7 @@ fn few_inotify_instances_and_watches_are_named() {
         let limit = Limit::set(name, value);
         let told = stage.todo(&["up"]);
         drop(limit);
-        told.failed_with(20, &["inotify", name]);
+        told.failed_with(10, &["inotify", name]);
         stage.up();
     }
 }
