@@ -287,8 +287,8 @@ impl Call {
         command
     }
 
-    /// Starts it as a process that runs on when this one has ended. It inherits no standard stream: it reads nothing,
-    /// standard output goes nowhere, standard error to `log`. Nor, on Unix, the descriptors 3 to 9, which callers such as
+    /// Starts it as a process that runs on when this one has ended. It inherits no standard stream ([`inherit`]): it reads
+    /// nothing, standard output goes nowhere, standard error to `log`. Nor, on Unix, the descriptors 3 to 9, which callers such as
     /// `flock` and test runners leave open to what they start, and wait for. It calls [`new_session`] itself.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
     pub fn detach(&self, run: &Run, log: File) -> std::io::Result<Background> {
@@ -310,6 +310,7 @@ impl Call {
             const CREATE_NO_WINDOW: u32 = 0x0800_0000;
             command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
         }
+        inherit::keep_standard_streams();
         Ok(Background { child: command.spawn()? })
     }
 

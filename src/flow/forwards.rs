@@ -39,7 +39,10 @@ pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
 pub(crate) fn status(listed: &Listed) -> ForwardStatus {
     let record = &listed.record;
     let ended = || {
-        record.ended.clone().unwrap_or_else(|| "its process was ended; `todo up` starts it again".to_owned())
+        record
+            .ended
+            .clone()
+            .unwrap_or_else(|| format!("its process was ended; {} starts it again", again(&record.spec)))
     };
     ForwardStatus {
         service: record.spec.service.to_string(),
@@ -50,6 +53,11 @@ pub(crate) fn status(listed: &Listed) -> ForwardStatus {
         pid: record.pid,
         reason: if listed.running { record.trouble.clone() } else { Some(ended()) },
     }
+}
+
+/// The command that made it.
+fn again(spec: &Spec) -> String {
+    if spec.by_up { "`todo up`".to_owned() } else { format!("`todo forward --detach {}`", spec.service) }
 }
 
 /// Ends them, or only those to the Service `name`; returns how many there were.

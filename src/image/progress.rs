@@ -126,7 +126,7 @@ impl Progress {
             (Some(step), Some(pulled)) => {
                 (format!("pulling {}", step.text.trim_start_matches("FROM ").trim()), Some(pulled))
             }
-            (Some(step), None) => (step.text.to_owned(), Some(self.steps())),
+            (Some(step), None) => (shortened(step.text), Some(self.steps())),
             (None, pulled) => (vertex.name.trim_start_matches("[internal] ").to_owned(), pulled),
         })
     }
@@ -226,6 +226,19 @@ pub fn step_name(name: &str) -> Option<StepName<'_>> {
     Some(StepName { stage: words.next(), index, total, text: text.trim() })
 }
 
+/// A command on one line, without the mounts of its `RUN`, and cut off where it is long.
+#[must_use]
+pub fn shortened(command: &str) -> String {
+    let command =
+        command.split_whitespace().filter(|word| !word.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
+    let command = command.strip_prefix("/bin/sh -c ").unwrap_or(&command);
+    if command.chars().count() <= 80 {
+        command.to_owned()
+    } else {
+        format!("{}…", command.chars().take(79).collect::<String>())
+    }
+}
+
 fn bytes(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
 }
@@ -236,6 +249,7 @@ mod tests {
     use super::Progress;
     use super::StepName;
     use super::Tail;
+    use super::shortened;
     use super::step_name;
     use crate::event::Amount;
     use crate::event::Unit;
@@ -244,6 +258,17 @@ mod tests {
     use bollard_buildkit_proto::moby::buildkit::v1::Vertex;
     use bollard_buildkit_proto::moby::buildkit::v1::VertexLog;
     use bollard_buildkit_proto::moby::buildkit::v1::VertexStatus;
+
+    #[test]
+    fn a_command_of_several_lines_is_shown_on_one() {
+        for (command, shown) in [
+            ("RUN --mount=type=cache,target=/c     pip install a  && b", "RUN pip install a && b".to_owned()),
+            ("/bin/sh -c make", "make".to_owned()),
+            (&*"x".repeat(81), "x".repeat(79) + "…"),
+        ] {
+            assert_eq!(shortened(command), shown);
+        }
+    }
 
     fn vertex(name: &str, started: bool, completed: bool) -> Vertex {
         Vertex {

@@ -7,6 +7,7 @@ use crate::image::failure::cause::plain;
 use crate::image::failure::excerpt::says_why;
 use crate::image::failure::network;
 use crate::image::failure::program;
+use crate::image::progress::shortened;
 use crate::image::progress::step_name;
 use crate::image::surveyed::Surveyed;
 use regex::Regex;
@@ -105,15 +106,4 @@ fn absent_secrets(image: &Surveyed, broken: &FailedBuild) -> Vec<String> {
         .filter(|mount| broken.undeclared.contains(&mount.id))
         .map(|mount| format!("the secret `{}`", mount.id))
         .collect()
-}
-
-fn shortened(command: &str) -> String {
-    let command =
-        command.split_whitespace().filter(|word| !word.starts_with("--mount=")).collect::<Vec<_>>().join(" ");
-    let command = command.strip_prefix("/bin/sh -c ").unwrap_or(&command);
-    if command.chars().count() <= 80 {
-        command.to_owned()
-    } else {
-        format!("{}…", command.chars().take(79).collect::<String>())
-    }
 }
