@@ -1,7 +1,5 @@
 //! Port-forwards that outlive the command that started them: the whole program against an API server in this process.
 
-#![expect(clippy::disallowed_methods, reason = "the program under test is started here")]
-
 mod cluster;
 
 use crate::binary::Place;
@@ -14,6 +12,7 @@ use std::net::SocketAddr;
 use std::net::TcpListener;
 use std::net::TcpStream;
 use std::path::Path;
+#[cfg(windows)]
 use std::process::Command;
 use std::process::Stdio;
 use std::time::Duration;
@@ -150,6 +149,7 @@ fn kill(pid: &Value) {
 }
 
 #[cfg(windows)]
+#[expect(clippy::disallowed_methods, reason = "a program of the system is started here")]
 fn kill(pid: &Value) {
     let status =
         Command::new("taskkill").args(["/F", "/PID", &pid.to_string()]).stdout(Stdio::null()).status();
