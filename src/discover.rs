@@ -23,6 +23,7 @@ pub mod generate;
 pub mod helmfile;
 pub mod keys;
 pub mod kustomization;
+pub mod manifest_files;
 pub mod missing;
 pub mod mounted;
 pub mod naming;

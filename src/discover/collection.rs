@@ -1,13 +1,17 @@
 //! Whether a folder holds several applications and is none itself: then there is nothing to deploy here, but in each of theirs.
 
 use super::copies::copy_of;
+use super::copies::may_be_lesson;
 use super::evidence::Rank;
 use super::tree::parent;
 use super::way::Kind;
 use super::way::Way;
 use super::way::is_deployment_word;
 use super::way::refers;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// Folders that say how something is packaged and not what it is.
 const PACKAGES: [&str; 10] =
@@ -28,9 +32,9 @@ pub fn applications(ways: &[Way]) -> Vec<String> {
         }
         found.entry(home(&way.path, way.kind)).or_default().push(way);
     }
-    let joined =
-        found.contains_key("") || found.len() < 2 || found.keys().any(|home| copy_of(home).is_some());
-    if joined {
+    let lessons = are_lessons(&found);
+    let copies = !lessons && found.keys().any(|home| copy_of(home).is_some());
+    if found.contains_key("") || found.len() < 2 || copies {
         return Vec::new();
     }
     let all: Vec<(&String, &Vec<&Way>)> = found.iter().collect();
@@ -50,7 +54,8 @@ pub fn applications(ways: &[Way]) -> Vec<String> {
                 others.iter().any(|other| {
                     refers(&one.objects, &other.objects)
                         || one.uses.iter().any(|image| {
-                            !super::naming::is_public(&image.repository)
+                            !lessons
+                                && !super::naming::is_public(&image.repository)
                                 && other.uses.iter().any(|known| known.repository == image.repository)
                         })
                 })
@@ -63,12 +68,26 @@ pub fn applications(ways: &[Way]) -> Vec<String> {
     found.into_keys().collect()
 }
 
+/// Whether the folders are numbered and none defines an object that another one defines, too: versions of one application do.
+fn are_lessons(found: &BTreeMap<String, Vec<&Way>>) -> bool {
+    let ids =
+        |ways: &[&Way]| ways.iter().flat_map(|way| &way.objects).map(Object::id).collect::<BTreeSet<_>>();
+    let all: Vec<BTreeSet<ObjectId>> = found.values().map(|ways| ids(ways)).collect();
+    let apart = |(at, one): (usize, &BTreeSet<ObjectId>)| {
+        !one.is_empty() && all[at + 1..].iter().all(|other| one.is_disjoint(other))
+    };
+    found.keys().all(|home| may_be_lesson(home)) && all.iter().enumerate().all(apart)
+}
+
 /// The folder of the application that a way deploys: `shop` for `shop/helm/web` and `shop/k8s`.
 fn home(path: &str, kind: Kind) -> String {
     let folder = if kind == Kind::Compose { parent(path) } else { path };
     let parts = folder.split('/').filter(|part| *part != ".");
-    let parts: Vec<&str> =
-        parts.take_while(|part| !is_deployment_word(part) && !PACKAGES.contains(part)).collect();
+    let about_packaging = |part: &&str| {
+        let mut words = part.split(['-', '_']);
+        PACKAGES.contains(part) || words.all(is_deployment_word)
+    };
+    let parts: Vec<&str> = parts.take_while(|part| !about_packaging(part)).collect();
     let whole = parts.join("/");
     // A chart or a file of manifests is named like its application.
     if crate::discover::tree::ends(&whole, &["yaml", "yml", "json"]) {
@@ -92,7 +111,7 @@ mod tests {
         let tree = Tree::of("x", files);
         let has = Programs { helm: true, kustomize: true };
         applications(
-            &all(&tree, &evidence::read(&tree), &compose::all(&tree), &dockerfile::all(&tree), has).0,
+            &all(&tree, &evidence::read(&tree), &compose::all(&tree, &[]), &dockerfile::all(&tree), has).0,
         )
     }
 
@@ -115,5 +134,12 @@ mod tests {
         assert!(found(&[("one/app.yaml", &a), ("two/app.yaml", &b), ("up.sh", up)]).is_empty());
         assert!(found(&[("k8s/app.yaml", &a), ("helm/Chart.yaml", "name: x")]).is_empty());
         assert!(found(&[("phase-1/app.yaml", &a), ("phase-2/app.yaml", &b)]).is_empty(), "copies");
+        let lessons =
+            [("01-pods/kube-manifests/app.yaml", a.as_str()), ("02-services/kube-manifests/app.yaml", &b)];
+        assert_eq!(found(&lessons), ["01-pods", "02-services"]);
+        assert!(
+            found(&[("01-begin/app.yaml", &a), ("02-end/app.yaml", &a)]).is_empty(),
+            "steps of one application"
+        );
     }
 }

@@ -15,6 +15,7 @@ mod short;
 mod template;
 
 use super::dockerfile::is_aside;
+use super::evidence::Composed;
 use super::naming::is_public;
 use super::tree::Tree;
 use super::tree::ends;
@@ -56,10 +57,10 @@ const OVERRIDES: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
-/// Every compose project, those that `docker compose` would take before variants such as `compose.prod.yaml`, the nearest
-/// first.
+/// Every compose project: of each folder those that a command starts with `-f`, then what `docker compose` would take, then
+/// variants such as `compose.prod.yaml`; the nearest folder first.
 #[must_use]
-pub fn all(tree: &Tree) -> Vec<Compose> {
+pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
     let mut folders: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for path in tree.texts.keys().filter(|path| is_compose(file_name(path))) {
         folders.entry(parent(path)).or_default().push(path);
@@ -68,11 +69,34 @@ pub fn all(tree: &Tree) -> Vec<Compose> {
     let mut found: Vec<Compose> =
         folders.iter().flat_map(|(folder, paths)| of_folder(tree, folder, paths)).collect();
     found.retain(|one| !included.contains(&one.path));
+    for (folder, paths) in &folders {
+        if let Some(files) = by_command(folder, paths, started) {
+            let path = files.last().cloned().unwrap_or_default();
+            found.retain(|one| one.path != path);
+            found.push(Compose { path, started: true, ..load::load(tree, folder, files) });
+        }
+    }
     found.sort_by_key(|one| {
         let path = &one.path;
-        (is_aside(path), path.matches('/').count(), variant(path), path.clone())
+        (is_aside(path), path.matches('/').count(), !one.started, variant(path), path.clone())
     });
     found
+}
+
+/// The files of a folder that commands start with `-f`, where none of those that count as much starts it without.
+fn by_command<'s>(folder: &str, paths: &[&str], started: &'s [Composed]) -> Option<&'s Vec<String>> {
+    let own = |one: &&Composed| match one.files.first() {
+        Some(first) => parent(first) == folder,
+        None => paths.iter().any(|path| BASES.contains(&file_name(path))),
+    };
+    let best = started.iter().filter(own).map(|one| one.said.standing()).min()?;
+    let mut best = started.iter().filter(own).filter(|one| one.said.standing() == best);
+    let first = best.next()?;
+    let all = std::iter::once(first).chain(best);
+    let mut sets = all.map(|one| &one.files);
+    let plain =
+        |files: &&Vec<String>| files.is_empty() || files.len() == 1 && BASES.contains(&file_name(&files[0]));
+    (!sets.any(|files| plain(&files))).then_some(&first.files)
 }
 
 /// `compose.yaml`, `docker-compose.yml`, `docker-compose.prod.yml`; not overrides, which are half of one.

@@ -264,8 +264,13 @@ mod tests {
                     ("web/Dockerfile", "FROM a AS dev\nFROM a AS builder\nFROM a AS run\n"),
                 ],
             );
-            let chosen =
-                choose(&tree, &dockerfile::all(&tree)[0], &evidence::read(&tree), &compose::all(&tree), None);
+            let chosen = choose(
+                &tree,
+                &dockerfile::all(&tree)[0],
+                &evidence::read(&tree),
+                &compose::all(&tree, &[]),
+                None,
+            );
             assert_eq!(chosen.target.as_deref(), target, "{stage} {mounted}");
         }
     }

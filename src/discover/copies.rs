@@ -48,6 +48,13 @@ pub fn copy_of(path: &str) -> Option<(String, i64)> {
     found
 }
 
+/// Whether the numbers of such folders may count lessons, each with an application of its own, and not versions of one.
+#[must_use]
+pub fn may_be_lesson(path: &str) -> bool {
+    const WORDS: [&str; 10] = ["", "step", "part", "chapter", "ch", "lab", "week", "day", "lesson", "module"];
+    copy_of(path).is_some_and(|(word, _)| WORDS.contains(&word.as_str()))
+}
+
 /// How late a copy is: the highest is the one that is worked on.
 #[must_use]
 pub fn lateness(path: &str) -> i64 {

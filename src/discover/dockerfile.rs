@@ -55,7 +55,7 @@ pub fn all(tree: &Tree) -> Vec<Found> {
 /// Whether it lies where examples and tests do.
 #[must_use]
 pub fn is_aside(path: &str) -> bool {
-    const ASIDE: [&str; 26] = [
+    const ASIDE: [&str; 30] = [
         "test",
         "tests",
         "e2e",
@@ -82,6 +82,10 @@ pub fn is_aside(path: &str) -> bool {
         "integration-tests",
         "fixtures",
         "testdata",
+        "extras",
+        "contrib",
+        "optional",
+        "optional-modifications",
     ];
     parent(path).split('/').any(|part| ASIDE.contains(&part))
 }

@@ -124,6 +124,26 @@ pub struct Made {
     pub said: Said,
 }
 
+/// `docker compose up`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// The files of `-f`, in their order; none where compose looks for its files itself.
+    pub files: Vec<String>,
+    /// Who says it.
+    pub said: Said,
+}
+
+/// `docker compose run` or `exec`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// The service.
+    pub service: String,
+    /// The command, as far as it is known.
+    pub command: String,
+    /// Who says it.
+    pub said: Said,
+}
+
 /// What to do about a thing of others that is installed.
 pub const INSTALL: &str = "`todo up` does not: install it once, before `todo up`";
 
@@ -160,6 +180,10 @@ pub struct Evidence {
     pub releases: Vec<Release>,
     /// Applications of manifests.
     pub applied: Vec<Applied>,
+    /// Compose projects that are started.
+    pub composed: Vec<Composed>,
+    /// Commands that are run in services of a compose project.
+    pub ran: Vec<Ran>,
     /// Namespaces that are made, with where.
     pub namespaces: Vec<(String, Said)>,
     /// The namespaces into which things are installed that are not of this tree.
@@ -191,6 +215,7 @@ pub fn read(tree: &Tree) -> Evidence {
     evidence.builds.sort_by_key(|one| one.said.standing());
     evidence.releases.sort_by_key(|one| one.said.standing());
     evidence.applied.sort_by_key(|one| one.said.standing());
+    evidence.composed.sort_by_key(|one| one.said.standing());
     evidence
 }
 

@@ -11,6 +11,7 @@ mod names;
 mod ports;
 mod resources;
 mod stage;
+mod steps;
 mod storage;
 mod units;
 mod values;
@@ -149,6 +150,7 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     proposal.secrets = values.secrets(proposal);
     proposal.notes.append(&mut notes);
     left_out(&plan, &units, proposal);
+    steps::tell(&plan, &units, proposal);
     proposal.sources = vec![Source::Path(folder.to_owned())];
     proposal.why_sources = format!("these were written after {what}");
     proposal.namespace = Some((
@@ -357,18 +359,20 @@ fn is_free(survey: &Survey, folder: &str) -> bool {
 
 /// A service for each Dockerfile that is meant for running.
 fn of_dockerfiles(survey: &Survey) -> Vec<Service> {
-    let mut best: BTreeMap<String, &Found> = BTreeMap::new();
-    for found in &survey.dockerfiles {
-        if found.aside || found.outside {
-            continue;
-        }
+    // Variants of one program have its context, and the plainest counts.
+    let mut best: BTreeMap<(String, &str), &Found> = BTreeMap::new();
+    for found in survey.dockerfiles.iter().filter(|found| !found.aside && !found.outside) {
         let name = words(found, &survey.tree.name).into_iter().next().unwrap_or_default();
-        let known = best.entry(name).or_insert(found);
+        let known = best.entry((name, found.context.as_str())).or_insert(found);
         if rank(&found.path) < rank(&known.path) {
             *known = found;
         }
     }
-    let service = |(name, found): (String, &Found)| {
+    let keys: Vec<(String, &str)> = best.keys().cloned().collect();
+    let service = |((name, context), found): ((String, &str), &Found)| {
+        let others = keys.iter().filter(|(other, at)| *other == name && *at != context).map(|(_, at)| *at);
+        let others: Vec<&str> = others.collect();
+        let name = told_apart(name, context, &others);
         let env = join(&found.context, ".env");
         let files = survey.env_files.iter().filter(|file| file.path == env);
         Service {
@@ -390,6 +394,16 @@ fn of_dockerfiles(survey: &Survey) -> Vec<Service> {
         }
     };
     best.into_iter().map(service).collect()
+}
+
+/// The name of a program; where programs in other folders have it, too, the folder that only its own path has.
+fn told_apart(name: String, context: &str, others: &[&str]) -> String {
+    if others.is_empty() {
+        return name;
+    }
+    let own = |part: &&str| !others.iter().any(|other| other.split('/').any(|known| known == *part));
+    let part = context.rsplit('/').filter(|part| !part.is_empty()).find(own);
+    part.map_or(name, str::to_owned)
 }
 
 #[cfg(test)]

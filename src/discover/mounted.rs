@@ -72,7 +72,7 @@ pub(super) fn read(root: &Path, tree: &mut Tree) {
 /// The paths that compose files name.
 fn paths(tree: &Tree) -> Vec<String> {
     let mut paths = Vec::new();
-    for compose in compose::all(tree) {
+    for compose in compose::all(tree, &[]) {
         paths.extend(super::keys::EXAMPLES.iter().map(|name| join(&compose.folder, name)));
         for service in &compose.services {
             paths.extend(service.volumes.iter().filter_map(|volume| match volume {

@@ -4,6 +4,7 @@ mod chart_data;
 mod data;
 mod namespace;
 mod notes;
+mod removed;
 
 use super::compose;
 use super::compose::Compose;
@@ -16,6 +17,7 @@ use super::evidence::Evidence;
 use super::generate;
 use super::keys;
 use super::keys::EnvFile;
+use super::manifest_files;
 use super::naming;
 use super::naming::Doubt;
 use super::naming::Inputs;
@@ -62,14 +64,16 @@ pub struct Survey {
     pub ways: Vec<Way>,
     /// Whether the first is better than the second by more than habit.
     pub clear: bool,
+    /// The manifests outside of charts that something has to fill in first.
+    pub templates: Vec<String>,
 }
 
 /// Reads everything in a tree.
 #[must_use]
 pub fn survey(tree: Tree, has: Programs) -> Survey {
     let mut dockerfiles = dockerfile::all(&tree);
-    let composes = compose::all(&tree);
     let mut evidence = evidence::read(&tree);
+    let composes = compose::all(&tree, &evidence.composed);
     for build in &mut evidence.builds {
         build.fails = context::fails(&tree, build);
     }
@@ -78,7 +82,8 @@ pub fn survey(tree: Tree, has: Programs) -> Survey {
     }
     let (ways, clear) = way::all(&tree, &evidence, &composes, &dockerfiles, has);
     let env_files = keys::files(&tree);
-    Survey { tree, dockerfiles, composes, evidence, env_files, ways, clear }
+    let templates = manifest_files::templates(&tree);
+    Survey { tree, dockerfiles, composes, evidence, env_files, ways, clear, templates }
 }
 
 /// `[image.NAME]`.
@@ -208,6 +213,7 @@ pub fn propose(
             proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect::<Vec<_>>();
         proposal.opened = opened(&parsed, &Evidence::default());
         proposal.promised = local(survey, &proposal, &parsed);
+        notes::besides(survey, way, &mut proposal);
         return proposal;
     }
     proposal.sources.clone_from(&way.sources);
@@ -255,6 +261,7 @@ pub fn propose(
             .besides
             .push((format!("{path}: {why}"), "name it in [[manifests]], if it is needed".to_owned()));
     }
+    removed::tell(objects, &mut proposal);
     notes::add(survey, way, objects, &uses, rendered.is_some(), &mut proposal);
     proposal
 }
@@ -373,10 +380,6 @@ pub fn image_name(repository: &str) -> Option<String> {
         .iter()
         .find_map(|host| repository.strip_prefix(host))
         .unwrap_or(repository);
-    let name = match name.split_once('/') {
-        Some((host, rest)) if host.contains(':') => rest,
-        _ => name,
-    };
     ImageName::parse(name).is_ok().then(|| name.to_owned())
 }
 
@@ -390,3 +393,6 @@ fn at(place: &Place) -> Place {
 pub fn manifest_path(folder: &str, name: &str) -> String {
     join(folder, &format!("{name}.yaml"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Each format is turned into a text of shell commands that stand in the lines in which they are written; commands are then
 //! read by `docker`, `helm` and `kubectl`. Never a value of a secret, only the keys.
 
+mod compose;
 mod docker;
 mod helm;
 mod kubectl;
@@ -38,8 +39,11 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
     texts.sort_by_key(|text| {
         (text.rank, text.distance, text.path.matches('/').count(), text.path.clone(), text.first)
     });
-    let read = |text: texts::Text| {
+    let read = |mut text: texts::Text| {
         let calls = calls_in(&text.commands, &text.path, text.dialect, &text.variables);
+        if calls.iter().any(options::enters_a_cloud) {
+            text.distance = text.distance.max(distance("cloud"));
+        }
         (text, calls)
     };
     let texts: Vec<(texts::Text, Vec<Call>)> = texts.into_iter().map(read).collect();
@@ -92,6 +96,12 @@ impl<'a> Reader<'a> {
                 ["build", rest @ ..] | ["buildx" | "image", "build", rest @ ..],
             )
             | ("minikube", ["image", "build", rest @ ..]) => evidence.builds.extend(self.build(rest)),
+            ("docker" | "podman" | "nerdctl", ["compose", rest @ ..])
+            | ("docker-compose" | "podman-compose", rest)
+                if whole =>
+            {
+                self.compose(rest, evidence);
+            }
             ("docker" | "podman", ["tag", from, to]) => {
                 let (from, to) = (docker::untagged(from), docker::untagged(to));
                 let named = |build: &&mut super::evidence::Build| build.names.iter().any(|name| name == from);

@@ -156,6 +156,7 @@ pub fn all(
             !way.broken.is_empty(),
             way.dumped,
             lacks && has.helm != has.kustomize,
+            inside > 0 && way.is_of_others(),
             way.said.as_ref().map_or(Rank::Aside, |said| standing(said, &way.path)),
             Reverse(lateness(&way.path)),
             way.said.as_ref().map_or(0, |said| said.distance),
@@ -227,6 +228,11 @@ fn join_halves(ways: &mut Vec<Way>) {
 }
 
 impl Way {
+    /// Whether all its images are published by others, so that nothing of this repository runs in it.
+    fn is_of_others(&self) -> bool {
+        !self.uses.is_empty() && self.uses.iter().all(|image| naming::is_public(&image.repository))
+    }
+
     /// Whether it lies where tests, examples and documentation do, and no script deploys it.
     #[must_use]
     pub fn is_aside(&self) -> bool {

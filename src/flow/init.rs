@@ -38,6 +38,7 @@ use crate::run::Run;
 use answer::list;
 use answer::told;
 use holds::holds;
+use holds::lacking;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
@@ -90,14 +91,17 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
             .findings(proposal.wrong);
         return Err(others(fault.hint("nothing was written"), &survey, way));
     }
-    if failed.contains(&way.path) {
-        proposal.first.push(format!("correct {}, then `todo init --force`", way.title));
-    }
     if interactive(run, flags) && !proposal.doubts.is_empty() {
         for doubt in &proposal.doubts {
             settled.insert(doubt.question.clone(), ask::choose(run, &doubt.question, &doubt.answers).await?);
         }
         proposal = propose(&survey, way, rendered.as_deref(), &settled);
+    }
+    if failed.contains(&way.path) {
+        proposal.first.push(format!("correct {}, then `todo init --force`", way.title));
+    }
+    if let Some(program) = lacking(run, way) {
+        proposal.first.insert(0, format!("install `{program}`, then `todo init --force`"));
     }
     for doubt in &proposal.doubts {
         let others = doubt.answers[1..].iter().map(|one| format!("`{one}`")).collect::<Vec<_>>().join(", ");

@@ -17,6 +17,8 @@ pub struct Compose {
     pub files: Vec<String>,
     /// The folder at which its relative paths begin.
     pub folder: String,
+    /// Whether a command starts these files by their names.
+    pub started: bool,
     /// Its top-level `name`.
     pub name: Option<String>,
     /// Its services, in the order of the file.

@@ -7,10 +7,12 @@ use super::Service;
 use super::Source;
 use super::Volume;
 use super::all;
+use crate::discover::evidence;
 use crate::discover::tree::Tree;
 
 fn read(files: &[(&str, &str)]) -> Vec<Compose> {
-    all(&Tree::of("shop", files))
+    let tree = Tree::of("shop", files);
+    all(&tree, &evidence::read(&tree).composed)
 }
 
 fn one(text: &str) -> Compose {

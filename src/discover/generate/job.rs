@@ -18,11 +18,20 @@ pub(super) fn is_job(service: &Service, compose: &Compose, addressed: bool) -> b
     }
     let restart = service.restart.as_deref().unwrap_or_default();
     let once = restart == "no" || restart == "none" || restart.starts_with("on-failure");
-    once && !addressed && service.ports.is_empty() && service.health.is_none() && ends(service)
+    let line =
+        service.entrypoint.iter().chain(&service.command).flatten().cloned().collect::<Vec<_>>().join(" ");
+    once && !addressed && service.ports.is_empty() && service.health.is_none() && ends(&line)
 }
 
-/// Whether its command is one that is known to end.
-fn ends(service: &Service) -> bool {
+/// Whether a command that is run by hand prepares the application: migrations, keys, the first user.
+pub(super) fn prepares(line: &str) -> bool {
+    const STEPS: [&str; 7] =
+        ["artisan ", "createsuperuser", "doctrine:", "composer install", "core install", "db:", "upgrade"];
+    ends(line) || STEPS.iter().any(|step| line.contains(step))
+}
+
+/// Whether a command is one that is known to end.
+fn ends(line: &str) -> bool {
     const ENDING: [&str; 30] = [
         "alembic upgrade",
         "manage.py migrate",
@@ -66,8 +75,6 @@ fn ends(service: &Service) -> bool {
         "while true",
         "celery",
     ];
-    let line =
-        service.entrypoint.iter().chain(&service.command).flatten().cloned().collect::<Vec<_>>().join(" ");
     if RUNNING.iter().any(|word| line.contains(word)) {
         return false;
     }

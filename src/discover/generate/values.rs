@@ -158,7 +158,13 @@ impl<'a> Values<'a> {
         if let Some(value) = self.example(key).filter(|_| !is_secret(key)) {
             return Some(Variable::Literal(escaped(&value)));
         }
-        Some(self.key(key, place, true))
+        Some(self.key(key, place, !self.is_in_example(key)))
+    }
+
+    /// Whether people who copy the example to `.env` get a value for this key.
+    fn is_in_example(&self, key: &str) -> bool {
+        let has = |keys: &[String]| keys.iter().any(|known| known == key);
+        self.env().is_some_and(|env| !env.there && has(&env.keys) && !has(&env.blank))
     }
 
     /// A variable with nothing around it.

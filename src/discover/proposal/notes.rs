@@ -7,6 +7,7 @@ use super::image_name;
 use crate::discover::evidence::Besides;
 use crate::discover::evidence::Rank;
 use crate::discover::evidence::Sort;
+use crate::discover::manifest_files;
 use crate::discover::naming::Use;
 use crate::discover::naming::is_public;
 use crate::discover::tree::Tree;
@@ -132,7 +133,8 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
 }
 
 /// What the files that deploy it do besides, of which `todo up` does nothing.
-fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
+pub(super) fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
+    proposal.besides.extend(manifest_files::told(&survey.templates));
     let tells = |one: &Besides| {
         let said = &one.said;
         let same = way.said.as_ref().is_some_and(|by| by.entry == said.entry);

@@ -1,5 +1,7 @@
 //! The words of a command: options with their values, and what is neither.
 
+use crate::discover::shell::Call;
+
 /// The values of an option: `-f x`, `-f=x`, `--file=x`.
 pub(super) fn options<'w>(words: &'w [&'w str], names: &'w [&'w str]) -> impl Iterator<Item = &'w str> {
     words.iter().enumerate().filter_map(move |(at, word)| {
@@ -48,4 +50,18 @@ pub(super) fn on_localhost(line: &str) -> impl Iterator<Item = u16> {
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest[..end].parse().ok().filter(|port| *port != 0)
     })
+}
+
+/// Whether a command makes a cluster of a cloud, or enters it: what stands beside it is for that one.
+pub(super) fn enters_a_cloud(call: &Call) -> bool {
+    let words: Vec<&str> = call.words.iter().map(String::as_str).collect();
+    let has = |word: &str| words.contains(&word);
+    match words.first() {
+        Some(&"gcloud") => has("clusters") && (has("get-credentials") || has("create") || has("create-auto")),
+        Some(&"aws") => has("eks") && (has("update-kubeconfig") || has("create-cluster")),
+        Some(&"az") => has("aks") && (has("get-credentials") || has("create")),
+        Some(&"doctl") => has("kubernetes") && (has("save") || has("create")),
+        Some(&"eksctl") => has("create") && has("cluster"),
+        _ => false,
+    }
 }

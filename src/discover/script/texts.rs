@@ -56,7 +56,7 @@ pub(super) fn all(tree: &Tree) -> Vec<Text> {
             () if ends(path, &["sh", "bash", "bat", "cmd", "ps1"]) => {
                 texts.push(Text::of(path, text.to_owned()));
             }
-            () if name == "makefile" || ends(path, &["mk"]) => texts.push(Text::of(path, makefile(text))),
+            () if name == "makefile" || ends(path, &["mk"]) => texts.extend(makefile(path, text)),
             () if name == "justfile" || name == ".justfile" => texts.push(Text::of(path, justfile(text))),
             () if matches!(name.as_str(), "taskfile.yml" | "taskfile.yaml") => {
                 texts.extend(taskfile(path, text));
@@ -88,22 +88,41 @@ fn is_clean_up(path: &str) -> bool {
     !ends(path, &["md"]) && name.split(['.', '-', '_']).any(|word| WORDS.contains(&word))
 }
 
-/// Recipes: `$(NAME)` is a variable, `$$` a dollar, each line a shell of its own.
-fn makefile(text: &str) -> String {
-    let mut whole = String::new();
-    for line in text.lines() {
+/// A text for each target: all assignments, and its recipe. `$(NAME)` is a variable, `$$` a dollar, each line a shell of its own.
+fn makefile(path: &str, text: &str) -> Vec<Text> {
+    let mut targets: Vec<(String, Vec<String>)> = Vec::new();
+    let mut assignments: Vec<String> = Vec::new();
+    for (index, line) in text.lines().enumerate() {
         let recipe = line.strip_prefix('\t').map(|line| line.trim_start_matches(['@', '-', '+', ' ']));
-        let line = match recipe {
-            Some(line) => line.to_owned(),
-            None => match assignment(line) {
-                Some((name, value)) => format!("{name}=\"{value}\""),
-                None => String::new(),
-            },
-        };
-        whole.push_str(&dollars(&line));
-        whole.push('\n');
+        assignments.push(String::new());
+        match (recipe, assignment(line), target(line)) {
+            (Some(recipe), ..) => {
+                if let Some((_, lines)) = targets.last_mut() {
+                    lines.resize(index, String::new());
+                    lines.push(dollars(recipe));
+                }
+            }
+            (None, Some((name, value)), _) => assignments[index] = dollars(&format!("{name}=\"{value}\"")),
+            (None, None, Some(name)) => targets.push((name.to_owned(), Vec::new())),
+            _ => {}
+        }
     }
-    whole
+    let of_target = |(name, lines): (String, Vec<String>)| {
+        let own = |(index, line): (usize, &String)| {
+            lines.get(index).filter(|own| !own.is_empty()).unwrap_or(line).clone()
+        };
+        let commands: Vec<String> = assignments.iter().enumerate().map(own).collect();
+        let mut text = Text::of(path, commands.join("\n") + "\n");
+        text.distance = text.distance.max(distance(&name));
+        text
+    };
+    targets.into_iter().filter(|(_, lines)| !lines.is_empty()).map(of_target).collect()
+}
+
+/// `name: prerequisites`.
+fn target(line: &str) -> Option<&str> {
+    let (name, rest) = line.split_once(':')?;
+    (!rest.starts_with('=') && !line.starts_with(['#', ' ', '.'])).then(|| name.trim())
 }
 
 fn assignment(line: &str) -> Option<(&str, &str)> {
@@ -298,7 +317,7 @@ fn markdown(path: &str, text: &str) -> Vec<Text> {
             }
             // Indented blocks are commands where they begin with one.
             None if is_indented_command(line) => {
-                let mut one = Text::of(path, start.trim_start_matches("$ ").to_owned());
+                let mut one = Text::of(path, bare(start).to_owned());
                 let far = headings.iter().map(|(_, heading)| distance(heading)).max();
                 one.distance = one.distance.max(far.unwrap_or_default());
                 one.first = index;
@@ -321,6 +340,10 @@ fn is_indented_command(line: &str) -> bool {
         "docker build ",
         "minikube addons enable ",
     ];
-    let start = line.trim_start().trim_start_matches("$ ");
-    COMMANDS.iter().any(|command| start.starts_with(command))
+    COMMANDS.iter().any(|command| bare(line.trim_start()).starts_with(command))
+}
+
+/// A command without what people put around it in a text: a prompt, backticks.
+fn bare(line: &str) -> &str {
+    line.trim_end().trim_matches('`').trim_start_matches("$ ")
 }

@@ -15,6 +15,9 @@ use crate::discover::evidence::Rank;
 use crate::discover::evidence::Said;
 use crate::discover::kustomization;
 use crate::discover::kustomization::Kustomization;
+use crate::discover::manifest_files::has_words_for_ports;
+use crate::discover::manifest_files::is_manifest;
+use crate::discover::manifest_files::is_unnamed;
 use crate::discover::naming;
 use crate::discover::tree::Tree;
 use crate::discover::tree::ends;
@@ -59,6 +62,11 @@ pub(super) fn by_manifests(
             continue;
         }
         let (objects, wrong) = parse(text, Path::new(path));
+        // A command may fill in what applies it; braces nobody does.
+        let filled = named.contains(path.as_str()) || named.contains(parent(path));
+        if is_unnamed(text, &objects, &wrong) || !filled && has_words_for_ports(&objects) {
+            continue;
+        }
         // The server gives these two to every object (`k8s.io/apimachinery: meta/v1/types.go`).
         let dumped = text.contains("resourceVersion:") && text.contains("uid:");
         files.push(Written { path: path.clone(), objects, wrong, dumped });
@@ -309,44 +317,6 @@ fn about_something_else(files: &[Written], folder: &str) -> BTreeMap<String, Str
 fn is_example(path: &str) -> bool {
     let name = file_name(path).to_lowercase();
     name.split(['.', '-', '_']).any(|word| matches!(word, "example" | "sample" | "template" | "tmpl"))
-}
-
-/// The groups of objects that are for other programs.
-const FOREIGN: [&str; 9] = [
-    "kustomize.config.k8s.io",
-    "kind.x-k8s.io",
-    "skaffold/",
-    "kubeadm.k8s.io",
-    "kubelet.config.k8s.io",
-    "k3d.io/",
-    "backstage.io/",
-    "install.istio.io",
-    "kpt.dev/",
-];
-
-/// Whether a file says that it is for a cluster; what is for kind, kustomize or Skaffold has an apiVersion, too.
-fn is_manifest(path: &str, text: &str) -> bool {
-    let is_yaml = ends(path, &["yaml", "yml"]);
-    let says = |word: &str| text.lines().any(|line| line.trim_start_matches('\u{feff}').starts_with(word));
-    let named = if is_yaml {
-        (says("apiVersion:") || says("\"apiVersion\"") || says("{\"apiVersion\"")) && text.contains("kind")
-    } else {
-        ends(path, &["json"]) && text.contains("\"apiVersion\"") && text.contains("\"kind\"")
-    };
-    let first = text.lines().find(|line| line.contains("apiVersion")).unwrap_or_default();
-    let chart = matches!(file_name(path), "Chart.yaml" | "Chart.yml");
-    named && !chart && !is_template(path, text) && !FOREIGN.iter().any(|foreign| first.contains(foreign))
-}
-
-/// Whether a file has to be rendered before it is YAML. Braces in a text of a ConfigMap are that text's.
-pub(in crate::discover) fn is_template(path: &str, text: &str) -> bool {
-    text.contains("{{") && {
-        let (objects, wrong) = parse(text, Path::new(path));
-        let named = |object: &Object| {
-            object.name().is_empty() || object.name().contains("{{") || object.name().contains("{\"")
-        };
-        !wrong.is_empty() || objects.iter().any(named)
-    }
 }
 
 /// The folder that a folder of manifests belongs to: `k8s` for `k8s/backend`.

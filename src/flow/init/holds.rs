@@ -7,6 +7,7 @@ use crate::discover::proposal::Survey;
 use crate::discover::proposal::propose;
 use crate::discover::toml;
 use crate::discover::way::Kind as WayKind;
+use crate::discover::way::Source;
 use crate::discover::way::Way;
 use crate::event::Finding;
 use crate::event::Severity;
@@ -61,14 +62,12 @@ async fn rendered(
     path: &Path,
     proposal: &Proposal,
 ) -> Result<std::result::Result<Option<Vec<Object>>, Vec<Finding>>> {
-    let program: &[&str] = match way.kind {
-        WayKind::Charts => &["helm"],
-        WayKind::Kustomize => &["kustomize", "kubectl"],
-        _ => return Ok(Ok(None)),
-    };
-    if !program.iter().any(|name| exec::find(&run.world, name).is_some()) {
+    if !matches!(way.kind, WayKind::Charts | WayKind::Kustomize) {
+        return Ok(Ok(None));
+    }
+    if let Some(program) = lacking(run, way) {
         let told =
-            format!("{}: `{}` is not installed, so what it renders is not known yet", way.title, program[0]);
+            format!("{}: `{program}` is not installed, so what it renders is not known yet", way.title);
         note(
             run,
             told,
@@ -91,6 +90,21 @@ async fn rendered(
         Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
         Err(fault) => Ok(Err(fault.findings)),
     }
+}
+
+/// The program that the sources of a way need and this machine does not have.
+pub(super) fn lacking(run: &Run, way: &Way) -> Option<&'static str> {
+    let needed = |source: &Source| -> &[&'static str] {
+        match source {
+            Source::Chart { .. } => &["helm"],
+            Source::Kustomize(_) => &["kustomize", "kubectl"],
+            Source::Path(_) => &[],
+        }
+    };
+    let lacks = |programs: &&[&'static str]| {
+        !programs.is_empty() && programs.iter().all(|name| exec::find(&run.world, name).is_none())
+    };
+    way.sources.iter().map(needed).find(lacks).map(|programs| programs[0])
 }
 
 /// What keeps a way from being rendered, which is no reason to stop.

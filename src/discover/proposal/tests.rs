@@ -1,0 +1,137 @@
+//! Trees as strangers have them: what is chosen, and what is told.
+
+use super::Proposal;
+use super::Source;
+use super::propose;
+use super::survey;
+use crate::discover::tree::Tree;
+use crate::discover::way::Programs;
+use std::collections::BTreeMap;
+
+fn proposed(files: &[(&str, &str)]) -> Proposal {
+    let survey = survey(Tree::of("shop", files), Programs { helm: true, kustomize: true });
+    let way = survey.ways.first().unwrap_or_else(|| panic!("no way: {files:?}"));
+    propose(&survey, way, None, &BTreeMap::new())
+}
+
+fn pod(name: &str, image: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [{{name: c, image: '{image}'}}]}}\n"
+    )
+}
+
+const FROM: &str = "FROM a\nCMD [\"a\"]\n";
+
+#[test]
+fn commands_of_a_cloud_and_extras_count_less_than_the_readme() {
+    let (plain, other) = (pod("plain", "acme/plain"), pod("other", "acme/other"));
+    let readme = "# Start\n```sh\nkubectl apply -f k8s\n```\n";
+    for (path, text) in [
+        (
+            "Makefile",
+            "all:\n\techo\nmono:\n\tgcloud container clusters get-credentials x\n\tkubectl apply -f mono\n",
+        ),
+        ("up.sh", "aws eks update-kubeconfig --name x\nkubectl apply -f mono\n"),
+        ("Makefile", "up-prod:\n\tkubectl apply -f mono\n"),
+        ("extras/tls/setup.sh", "kubectl apply -f mono\n"),
+    ] {
+        let files =
+            [("k8s/a.yaml", plain.as_str()), ("mono/a.yaml", &other), ("README.md", readme), (path, text)];
+        assert_eq!(proposed(&files).sources, [Source::Path("k8s".into())], "{path} {text}");
+    }
+    let up = "echo\nup:\n\tkubectl apply -f mono\n";
+    let files =
+        [("k8s/a.yaml", plain.as_str()), ("mono/a.yaml", &other), ("README.md", readme), ("Makefile", up)];
+    assert_eq!(proposed(&files).sources, [Source::Path("mono".into())]);
+}
+
+#[test]
+fn what_runs_the_program_of_the_repository_goes_before_its_database() {
+    let (web, db) = (pod("web", "acme/web"), pod("db", "mongo:7"));
+    let files = [
+        ("Dockerfile", FROM),
+        ("k8s/web/a.yaml", web.as_str()),
+        ("k8s/db/a.yaml", &db),
+        ("scripts/db.sh", "kubectl apply -f k8s/db\n"),
+        ("README.md", "`kubectl apply -f k8s/web/a.yaml\nkubectl get pods`\n"),
+    ];
+    assert_eq!(proposed(&files).sources, [Source::Path("k8s/web".into())]);
+}
+
+#[test]
+fn an_image_of_a_registry_on_this_machine_keeps_its_name() {
+    let web = pod("web", "localhost:5000/web:latest");
+    let images = proposed(&[("web/Dockerfile", FROM), ("k8s/a.yaml", &web)]).images;
+    assert_eq!(images.iter().map(|image| image.name.as_str()).collect::<Vec<_>>(), ["localhost:5000/web"]);
+}
+
+#[test]
+fn files_with_words_for_ports_are_templates_and_are_told() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: x}]}\n";
+    let braces = "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .name }}}\n";
+    let (a, b) = (pod("a", "x"), "FROM a\nCMD [\"b\"]\n");
+    let files = [
+        ("api/app/Dockerfile", FROM),
+        ("web/app/Dockerfile", b),
+        ("api/infra/a.yaml", &format!("{a}---\n{service}")),
+        ("web/infra/a.yaml", braces),
+    ];
+    let proposal = proposed(&files);
+    let images: Vec<&str> = proposal.images.iter().map(|image| image.context.as_str()).collect();
+    assert_eq!(images, ["api/app", "web/app"], "programs in folders of one name are two");
+    let written: Vec<&str> = proposal.files.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(written, ["k8s/api.yaml", "k8s/web.yaml"]);
+    assert_eq!(proposal.besides.len(), 1, "{:?}", proposal.besides);
+    let number = service.replace("port: x", "port: 80");
+    let real = proposed(&[("infra/a.yaml", &format!("{a}---\n{number}")), ("Dockerfile", FROM)]);
+    assert_eq!((real.sources.len(), real.besides.len()), (1, 0));
+}
+
+#[test]
+fn compose_files_are_those_that_commands_name() {
+    let base = "services: {web: {image: nginx}}\n";
+    let over = "services: {web: {environment: {A: b}}}\n";
+    for (text, over_it) in [
+        ("docker compose -f compose.yaml -f compose.tls.yaml up -d\n", true),
+        ("docker-compose --file compose.yaml --file=compose.tls.yaml up\n", true),
+        ("docker compose -f compose.yaml -f compose.tls.yaml up\ndocker compose up\n", false),
+        ("docker compose -f compose.yaml -f compose.tls.yaml config\n", false),
+        ("docker compose -f compose.yaml -f compose.prod.yaml up\n", false),
+        ("docker compose -f compose.yaml -f absent.yaml up\n", false),
+    ] {
+        let files = [("compose.yaml", base), ("compose.tls.yaml", over), ("up.sh", text)];
+        let has = proposed(&files).files.iter().any(|(_, text)| text.contains("name: A"));
+        assert_eq!(has, over_it, "{text}");
+    }
+}
+
+#[test]
+fn steps_beside_compose_are_told() {
+    let base = "services: {web: {image: acme/web}, db: {image: postgres}}\n";
+    let told = |path: &str, text: &str| {
+        let proposal = proposed(&[("compose.yaml", base), (path, text)]);
+        (proposal.besides.len(), proposal.first.len())
+    };
+    for (text, count) in [
+        ("docker compose run --rm -e A=b web python manage.py migrate\n", 1),
+        ("docker compose exec web php artisan key:generate\n", 1),
+        ("docker compose exec db psql -U me\n", 0),
+        ("docker compose run --rm other rails db:migrate\n", 0),
+    ] {
+        assert_eq!(told("up.sh", text), (count, 0), "{text}");
+    }
+    assert_eq!(told("install.sh", "cp a.example a\n. lib/x.sh\n"), (1, 1));
+    assert_eq!(told("install.sh", "docker compose up -d\n"), (0, 0));
+    assert_eq!(told("lib/install.sh", "cp a.example a\n"), (0, 0));
+    assert_eq!(told("score.yaml", "apiVersion: score.dev/v1b1\ncontainers: {}\n"), (1, 0));
+}
+
+#[test]
+fn what_the_example_gives_to_a_secret_has_to_be_given() {
+    let base = "services: {db: {image: acme/db, environment: [API_TOKEN]}}\n";
+    for (example, required) in [("API_TOKEN=abc\n", true), ("API_TOKEN=\n", false), ("OTHER=1\n", false)] {
+        let proposal = proposed(&[("compose.yaml", base), (".env.example", example)]);
+        assert_eq!(proposal.secrets[0].keys.len(), usize::from(required), "{example}");
+        assert_eq!(!proposal.first.is_empty(), required, "{example}");
+    }
+}

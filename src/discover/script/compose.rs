@@ -1,0 +1,87 @@
+//! `docker compose up`, and what is run in its services besides.
+
+use super::Reader;
+use super::known;
+use super::options::options;
+use super::options::positional;
+use super::path;
+use crate::discover::evidence::Composed;
+use crate::discover::evidence::Evidence;
+use crate::discover::evidence::Ran;
+use crate::discover::evidence::Said;
+use crate::discover::keys::is_secret;
+use crate::discover::variant::distance;
+
+/// The options before the verb that have a value.
+const VALUED: [&str; 10] = [
+    "-f",
+    "--file",
+    "--env-file",
+    "--profile",
+    "-p",
+    "--project-name",
+    "--project-directory",
+    "--ansi",
+    "--progress",
+    "--parallel",
+];
+
+/// The options of `run` and `exec` that have a value.
+const VALUED_OF_RUN: [&str; 12] = [
+    "-e",
+    "--env",
+    "--entrypoint",
+    "-u",
+    "--user",
+    "-w",
+    "--workdir",
+    "-v",
+    "--volume",
+    "-p",
+    "--publish",
+    "--name",
+];
+
+impl Reader<'_> {
+    /// `rest` is what stands after `docker compose`.
+    pub(super) fn compose(&self, rest: &[&str], evidence: &mut Evidence) {
+        let Some(verb) = positional(rest, &VALUED).first().copied() else { return };
+        let Some(at) = rest.iter().position(|word| *word == verb) else { return };
+        match verb {
+            "up" => evidence.composed.extend(self.composed(&rest[..at])),
+            "run" | "exec" => evidence.ran.extend(self.ran(&rest[at + 1..])),
+            _ => {}
+        }
+    }
+
+    /// The files that are started, where all of them are known and there.
+    fn composed(&self, before: &[&str]) -> Option<Composed> {
+        let written: Vec<&str> = options(before, &["-f", "--file"]).collect();
+        let at = |base: &String| -> Option<Vec<String>> {
+            let paths = written.iter().map(|file| path(base, file));
+            paths.map(|path| self.tree.texts.contains_key(&path).then_some(path)).collect()
+        };
+        let files = self.bases().iter().find_map(at)?;
+        let far = files.iter().map(|file| distance(file)).max().unwrap_or_default();
+        let said = self.said();
+        Some(Composed { files, said: Said { distance: said.distance.max(far), ..said } })
+    }
+
+    /// The command that is run; what may hold a value of its own is left away.
+    fn ran(&self, words: &[&str]) -> Option<Ran> {
+        let mut words = words.iter().copied();
+        let service = loop {
+            let word = words.next()?;
+            if VALUED_OF_RUN.contains(&word) {
+                words.next();
+            } else if !word.starts_with('-') {
+                break word;
+            }
+        };
+        let open =
+            |word: &&str| known(word) && !word.contains('=') && !(word.starts_with('-') && is_secret(word));
+        let command: Vec<&str> = words.take_while(open).collect();
+        let named = known(service) && !command.is_empty();
+        named.then(|| Ran { service: service.to_owned(), command: command.join(" "), said: self.said() })
+    }
+}
