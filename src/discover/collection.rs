@@ -55,7 +55,7 @@ pub fn applications(ways: &[Way]) -> Vec<String> {
                     refers(&one.objects, &other.objects)
                         || one.uses.iter().any(|image| {
                             !lessons
-                                && !super::naming::is_public(&image.repository)
+                                && !super::published::is_public(&image.repository)
                                 && other.uses.iter().any(|known| known.repository == image.repository)
                         })
                 })
@@ -102,7 +102,7 @@ mod tests {
     use super::applications;
     use crate::discover::compose;
     use crate::discover::dockerfile;
-    use crate::discover::evidence;
+    use crate::discover::readers;
     use crate::discover::tree::Tree;
     use crate::discover::way::Programs;
     use crate::discover::way::all;
@@ -111,7 +111,7 @@ mod tests {
         let tree = Tree::of("x", files);
         let has = Programs { helm: true, kustomize: true };
         applications(
-            &all(&tree, &evidence::read(&tree), &compose::all(&tree, &[]), &dockerfile::all(&tree), has).0,
+            &all(&tree, &readers::read(&tree), &compose::all(&tree, &[]), &dockerfile::all(&tree), has).0,
         )
     }
 

@@ -16,7 +16,7 @@ mod template;
 
 use super::dockerfile::is_aside;
 use super::evidence::Composed;
-use super::naming::is_public;
+use super::published::is_public;
 use super::tree::Tree;
 use super::tree::ends;
 use super::tree::file_name;

@@ -213,7 +213,7 @@ mod tests {
     use super::choose;
     use crate::discover::compose;
     use crate::discover::dockerfile;
-    use crate::discover::evidence;
+    use crate::discover::readers;
     use crate::discover::tree::Tree;
 
     #[test]
@@ -232,7 +232,7 @@ mod tests {
         ] {
             let tree = Tree::of("x", &[&base[..], &[("up.sh", script)]].concat());
             let found = &dockerfile::all(&tree)[0];
-            let chosen = choose(&tree, found, &evidence::read(&tree), &[], Some("w"));
+            let chosen = choose(&tree, found, &readers::read(&tree), &[], Some("w"));
             assert_eq!(
                 (chosen.context.as_str(), chosen.notes.len()),
                 (context, notes),
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn where_nothing_holds_the_lack_is_told() {
         let tree = Tree::of("x", &[("Dockerfile", "FROM a\nCOPY gone.txt .\n"), ("a.py", "")]);
-        let chosen = choose(&tree, &dockerfile::all(&tree)[0], &evidence::read(&tree), &[], None);
+        let chosen = choose(&tree, &dockerfile::all(&tree)[0], &readers::read(&tree), &[], None);
         assert!(chosen.notes[0].what.starts_with("Dockerfile:2 copies `gone.txt`"), "{chosen:?}");
     }
 
@@ -267,7 +267,7 @@ mod tests {
             let chosen = choose(
                 &tree,
                 &dockerfile::all(&tree)[0],
-                &evidence::read(&tree),
+                &readers::read(&tree),
                 &compose::all(&tree, &[]),
                 None,
             );

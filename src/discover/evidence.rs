@@ -3,7 +3,6 @@
 //! Readers report here, one for each format, and decide nothing: `way`, `naming`, `place` and `data` do. The statements of each
 //! list stand in the order in which they count: what declares a deployment, then scripts, then documentation, then tests.
 
-use super::tree::Tree;
 use super::variant::distance;
 use crate::event::Place;
 use std::collections::BTreeMap;
@@ -200,23 +199,6 @@ pub struct Evidence {
     pub addons: Vec<(String, Said)>,
     /// What is done besides.
     pub besides: Vec<Besides>,
-}
-
-/// Reads everything in a tree.
-#[must_use]
-pub fn read(tree: &Tree) -> Evidence {
-    let mut evidence = Evidence::default();
-    super::skaffold::read(tree, &mut evidence);
-    super::tiltfile::read(tree, &mut evidence);
-    super::devspace::read(tree, &mut evidence);
-    super::garden::read(tree, &mut evidence);
-    super::helmfile::read(tree, &mut evidence);
-    super::script::read(tree, &mut evidence);
-    evidence.builds.sort_by_key(|one| one.said.standing());
-    evidence.releases.sort_by_key(|one| one.said.standing());
-    evidence.applied.sort_by_key(|one| one.said.standing());
-    evidence.composed.sort_by_key(|one| one.said.standing());
-    evidence
 }
 
 impl Evidence {

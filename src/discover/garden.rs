@@ -95,7 +95,7 @@ fn action(declared: &Declared<'_>, evidence: &mut Evidence) {
 
 #[cfg(test)]
 mod tests {
-    use crate::discover::evidence::read;
+    use crate::discover::readers::read;
     use crate::discover::tree::Tree;
 
     #[test]

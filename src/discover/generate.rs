@@ -3,9 +3,11 @@
 //!
 //! The model of the compose file is `compose`'s; here it becomes objects. What has no counterpart is told and left out.
 
+mod build;
 mod container;
 mod health;
 mod job;
+mod listen;
 mod main_service;
 mod names;
 mod ports;
@@ -120,7 +122,7 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     }
     proposal.notes.extend(compose.notes.iter().cloned());
     let texts = texts(&plan, &units);
-    units::listen(&plan, &mut units, &texts);
+    listen::listen(&plan, &mut units, &texts);
     let names = Names::of(&units, compose, &texts.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
     plan.shared = units::shared(&plan, &units);
     for unit in &units {

@@ -80,7 +80,7 @@ fn sets(release: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use crate::discover::evidence::Sort;
-    use crate::discover::evidence::read;
+    use crate::discover::readers::read;
     use crate::discover::tree::Tree;
 
     #[test]

@@ -3,21 +3,13 @@
 use super::tree::Tree;
 use super::tree::file_name;
 use super::tree::parent;
+use crate::project::dotenv;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// The keys of a `.env` file, as far as its lines can be read.
 #[must_use]
 pub fn keys(text: &str) -> Vec<String> {
-    match crate::project::dotenv::read(text, Path::new(".env")) {
-        Ok(read) => read.entries.into_iter().map(|entry| entry.key.to_string()).collect(),
-        Err(_) => text
-            .lines()
-            .filter_map(|line| line.trim().strip_prefix("export ").unwrap_or(line.trim()).split_once('='))
-            .map(|(key, _)| key.trim().to_owned())
-            .filter(|key| !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-            .collect(),
-    }
+    dotenv::entries(text, None).into_iter().map(|entry| entry.key.to_string()).collect()
 }
 
 /// What the example beside a `.env` is called.
@@ -80,9 +72,7 @@ pub fn files(tree: &Tree) -> Vec<EnvFile> {
 /// What an example gives to keys that guard nothing.
 #[must_use]
 pub fn harmless(text: &str) -> BTreeMap<String, String> {
-    let entries =
-        crate::project::dotenv::read(text, Path::new(".env")).map(|read| read.entries).unwrap_or_default();
-    let open = entries.into_iter().filter(|entry| !is_secret(entry.key.as_str()));
+    let open = dotenv::entries(text, None).into_iter().filter(|entry| !is_secret(entry.key.as_str()));
     open.map(|entry| (entry.key.to_string(), String::from_utf8_lossy(entry.value.expose()).into_owned()))
         .collect()
 }

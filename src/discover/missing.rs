@@ -1,10 +1,10 @@
 //! What a project with a deploy.toml needs that `todo up` does not bring, read from the same files as `todo init` reads.
 
-use super::evidence;
 use super::evidence::Evidence;
 use super::evidence::Rank;
 use super::evidence::Sort;
-use super::naming::is_public;
+use super::published::is_public;
+use super::readers;
 use super::tree::Tree;
 use super::tree::parent;
 use super::variant::distance;
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 /// What may be missing when `objects` are deployed.
 #[must_use]
 pub fn missing(tree: &Tree, project: &Project, objects: &[Object]) -> Vec<Finding> {
-    let mut findings = installs(&evidence::read(tree), project);
+    let mut findings = installs(&readers::read(tree), project);
     findings.extend(images(project, objects));
     findings
 }

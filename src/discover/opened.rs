@@ -149,8 +149,8 @@ mod tests {
     use super::opened;
     use super::promised;
     use crate::discover::compose;
-    use crate::discover::evidence;
     use crate::discover::evidence::Evidence;
+    use crate::discover::readers;
     use crate::discover::tree::Tree;
     use crate::manifest::read::objects;
 
@@ -178,7 +178,7 @@ mod tests {
         ] {
             let script = script(line);
             let tree = Tree::of("x", &[("up.sh", &script), ("docker-compose.yml", compose)]);
-            let (scripts, composes) = (evidence::read(&tree), compose::all(&tree, &[]));
+            let (scripts, composes) = (readers::read(&tree), compose::all(&tree, &[]));
             let found = promised("web", &objects(text), &scripts, &composes);
             let found = found.map(|(port, place)| (port, place.to_string()));
             assert_eq!(found, port.map(|(port, place)| (port, place.to_owned())), "{line}");

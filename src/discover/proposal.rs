@@ -1,51 +1,20 @@
 //! What deploy.toml would say, each part with its reason.
 
-mod chart_data;
-mod data;
-mod namespace;
-mod notes;
-mod removed;
-
-use super::compose;
 use super::compose::Compose;
-use super::context;
-use super::copies::copy_of;
-use super::dockerfile;
 use super::dockerfile::Found;
-use super::evidence;
 use super::evidence::Evidence;
-use super::generate;
-use super::keys;
 use super::keys::EnvFile;
-use super::manifest_files;
-use super::naming;
 use super::naming::Doubt;
-use super::naming::Inputs;
-use super::naming::Match;
-use super::naming::Use;
 use super::opened::Opened;
-use super::opened::opened;
-use super::opened::promised;
 use super::tree::Tree;
 use super::tree::join;
-use super::tree::shown;
-use super::way;
-use super::way::Kind;
-use super::way::Programs;
 use super::way::Source;
 use super::way::Way;
 use crate::event::Finding;
 use crate::event::Place;
-use crate::manifest::Object;
-use crate::manifest::read::parse;
 use crate::project::BuildSecret;
 use crate::project::name::ImageName;
-pub use chart_data::variable_of;
-use data::data;
-use namespace::namespace;
-pub(in crate::discover) use notes::submodule;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// What a tree holds.
 #[derive(Debug)]
@@ -66,24 +35,6 @@ pub struct Survey {
     pub clear: bool,
     /// The manifests outside of charts that something has to fill in first.
     pub templates: Vec<String>,
-}
-
-/// Reads everything in a tree.
-#[must_use]
-pub fn survey(tree: Tree, has: Programs) -> Survey {
-    let mut dockerfiles = dockerfile::all(&tree);
-    let mut evidence = evidence::read(&tree);
-    let composes = compose::all(&tree, &evidence.composed);
-    for build in &mut evidence.builds {
-        build.fails = context::fails(&tree, build);
-    }
-    for found in &mut dockerfiles {
-        found.context = context::choose(&tree, found, &evidence, &composes, None).context;
-    }
-    let (ways, clear) = way::all(&tree, &evidence, &composes, &dockerfiles, has);
-    let env_files = keys::files(&tree);
-    let templates = manifest_files::templates(&tree);
-    Survey { tree, dockerfiles, composes, evidence, env_files, ways, clear, templates }
 }
 
 /// `[image.NAME]`.
@@ -188,191 +139,6 @@ pub struct Proposal {
     pub wrong: Vec<Finding>,
 }
 
-/// What deploy.toml would say for `way`. `rendered` are its objects, where it was rendered; `settled` are answers to doubts.
-#[must_use]
-pub fn propose(
-    survey: &Survey,
-    way: &Way,
-    rendered: Option<&[Object]>,
-    settled: &BTreeMap<String, usize>,
-) -> Proposal {
-    let addons =
-        survey.evidence.addons.iter().filter(|(_, said)| said.distance <= super::variant::distance(""));
-    let mut addons: Vec<(String, Place)> =
-        addons.map(|(name, said)| (name.clone(), said.place.clone())).collect();
-    addons.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
-    addons.dedup_by(|one, other| one.0 == other.0);
-    let mut proposal = Proposal { start: survey.evidence.start.clone(), addons, ..Proposal::default() };
-    let others = survey.ways.iter().filter(|other| other.path != way.path && other.kind < Kind::Compose);
-    for other in others.filter(|other| other.broken.is_empty()) {
-        proposal.instead.push((other.path.clone(), other.title.clone()));
-    }
-    if way.kind >= Kind::Compose {
-        generate::generate(survey, way, &mut proposal);
-        let parsed =
-            proposal.files.iter().flat_map(|(path, text)| parse(text, Path::new(path)).0).collect::<Vec<_>>();
-        proposal.opened = opened(&parsed, &Evidence::default());
-        proposal.promised = local(survey, &proposal, &parsed);
-        notes::besides(survey, way, &mut proposal);
-        return proposal;
-    }
-    proposal.sources.clone_from(&way.sources);
-    proposal.why_sources = match &way.said {
-        Some(said) => format!("{} deploys it", said.place),
-        None => String::new(),
-    };
-    let objects = rendered.unwrap_or(&way.objects);
-    let mut uses = if rendered.is_some() { naming::uses(objects) } else { way.uses.clone() };
-    if rendered.is_some() {
-        // What is rendered has places of templates; the values say better where a name stands.
-        for one in &mut uses {
-            if let Some(known) = way.uses.iter().find(|known| known.repository == one.repository) {
-                one.place = known.place.clone();
-                one.hints.extend(known.hints.clone());
-            }
-        }
-    }
-    if uses.is_empty() {
-        let builds = survey.evidence.builds.iter();
-        uses.extend(
-            builds.flat_map(|build| build.names.iter().map(|name| Use::of(name, build.said.place.clone()))),
-        );
-    }
-    images(survey, &uses, settled, &mut proposal);
-    proposal.namespace = namespace(&survey.evidence, way, objects);
-    let main = proposal.namespace.as_ref().map(|(name, _)| name.clone());
-    for source in &mut proposal.sources {
-        if let Source::Chart { namespace, .. } = source
-            && (*namespace == main || namespace.is_none())
-        {
-            *namespace = None;
-        }
-    }
-    data(survey, objects, &mut proposal);
-    proposal.opened = opened(objects, &survey.evidence).map(|opened| {
-        let affixed = rendered.is_none() && way.affix != Default::default();
-        let name =
-            if affixed { format!("{}{}{}", way.affix.0, opened.name, way.affix.1) } else { opened.name };
-        Opened { name, why: opened.why }
-    });
-    proposal.promised = local(survey, &proposal, objects);
-    for (path, why) in &way.left_out {
-        proposal
-            .besides
-            .push((format!("{path}: {why}"), "name it in [[manifests]], if it is needed".to_owned()));
-    }
-    removed::tell(objects, &mut proposal);
-    notes::add(survey, way, objects, &uses, rendered.is_some(), &mut proposal);
-    proposal
-}
-
-fn local(survey: &Survey, proposal: &Proposal, objects: &[Object]) -> Option<(u16, Place)> {
-    let opened = proposal.opened.as_ref()?;
-    promised(&opened.name, objects, &survey.evidence, &survey.composes)
-}
-
-fn images(survey: &Survey, uses: &[Use], settled: &BTreeMap<String, usize>, proposal: &mut Proposal) {
-    let matched = naming::matched(Inputs {
-        dockerfiles: &survey.dockerfiles,
-        uses,
-        evidence: &survey.evidence,
-        composes: &survey.composes,
-        project: &survey.tree.name,
-        settled,
-    });
-    for one in &matched.images {
-        match image(survey, one) {
-            Ok((image, notes)) => {
-                proposal.images.push(image);
-                for note in notes {
-                    proposal.first.extend(note.first.then(|| note.help.clone()));
-                    proposal.notes.push((note.what, note.help));
-                }
-            }
-            Err(later) => {
-                let Later { image, told, help, first } = *later;
-                proposal.first.extend(first.then(|| help.clone()));
-                proposal.later.push(image);
-                proposal.notes.push((told, help));
-            }
-        }
-    }
-    for shared in matched.shared {
-        let (name, place) = (&shared.repository, at(&shared.place));
-        let tags = shared.tags.iter().map(|tag| format!("`{tag}`")).collect::<Vec<_>>().join(", ");
-        let told = format!(
-            "`{name}` ({place}) is the name of several images that differ by their tags ({tags}); deploy.toml tells images apart by their names"
-        );
-        let tag = shared.tags.first().map_or("", String::as_str);
-        let help = format!(
-            "give each a name of its own in the manifests, as `{name}-{tag}`, then `todo init --force`"
-        );
-        proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
-    }
-    proposal.doubts = matched.doubts;
-    // Another Dockerfile for the same thing: `Dockerfile.dev` beside `Dockerfile`.
-    let words = |one: &Found| (one.context.clone(), dockerfile::words(one, &survey.tree.name));
-    let built: Vec<&Found> = matched.images.iter().map(|one| &survey.dockerfiles[one.dockerfile]).collect();
-    let beside = |one: &Found| built.iter().any(|known| words(known) == words(one));
-    let unused = matched.unused.iter().map(|at| &survey.dockerfiles[*at]);
-    // Those of another copy of the application are that copy's.
-    let copy = built.first().and_then(|one| copy_of(&one.path));
-    let other = |one: &Found| copy_of(&one.path).is_some() && copy_of(&one.path) != copy;
-    let unused = unused
-        .filter(|one| !one.aside && !one.outside && !beside(one) && !other(one))
-        .map(|one| one.path.clone());
-    proposal.unused = unused.collect();
-}
-
-/// An image with what is worth knowing about it.
-type Built = (Image, Vec<context::Note>);
-
-/// An image that a person has to decide on, with why and what to do.
-struct Later {
-    image: Image,
-    told: String,
-    help: String,
-    /// Whether nothing can be deployed before.
-    first: bool,
-}
-
-/// An image; or what it will be once somebody has said so.
-fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
-    let found = &survey.dockerfiles[one.dockerfile];
-    let chosen =
-        context::choose(&survey.tree, found, &survey.evidence, &survey.composes, Some(&one.repository));
-    let mut why = vec![format!("{} names it; `{}` builds it: {}.", at(&one.place), found.path, one.why)];
-    if !chosen.why.is_empty() {
-        why.push(format!("The context is `{}`: {}.", shown(&chosen.context), chosen.why));
-    }
-    let image = |name: String| Image {
-        name,
-        context: chosen.context.clone(),
-        dockerfile: found.path.clone(),
-        target: chosen.target.clone(),
-        args: chosen.args.clone(),
-        secrets: BTreeMap::new(),
-        why,
-    };
-    let place = at(&one.place);
-    if let Some(name) = image_name(&one.repository) {
-        if !one.alone || !name.contains('/') {
-            return Ok((image(name), chosen.notes));
-        }
-        // It has an owner, whose registry may have it.
-        let told =
-            format!("nothing says whether `{}` builds `{name}` ({place}), or a registry has it", found.path);
-        let help = format!("uncomment [image.\"{name}\"] if it is built here");
-        return Err(Box::new(Later { image: image(name), told, help, first: false }));
-    }
-    let short = one.repository.rsplit('/').next().unwrap_or_default().to_lowercase();
-    let short = short.trim_matches(['<', '>', '$', '{', '}', '_', '-']).to_owned();
-    let told = format!("`{}` ({place}) is a placeholder: no image may have that name", one.repository);
-    let help = format!("write `{short}` at {place}, and uncomment [image.{short}]");
-    Err(Box::new(Later { image: image(short), told, help, first: true }))
-}
-
 /// A repository as `[image.NAME]` may have it.
 #[must_use]
 pub fn image_name(repository: &str) -> Option<String> {
@@ -383,16 +149,8 @@ pub fn image_name(repository: &str) -> Option<String> {
     ImageName::parse(name).is_ok().then(|| name.to_owned())
 }
 
-/// A place without its column: this is for people who read a file from its top.
-fn at(place: &Place) -> Place {
-    Place { column: 0, ..place.clone() }
-}
-
 /// A path of a generated manifest.
 #[must_use]
 pub fn manifest_path(folder: &str, name: &str) -> String {
     join(folder, &format!("{name}.yaml"))
 }
-
-#[cfg(test)]
-mod tests;

@@ -153,7 +153,7 @@ fn forwards(declared: &Declared<'_>, pointer: &str, evidence: &mut Evidence) {
 
 #[cfg(test)]
 mod tests {
-    use crate::discover::evidence::read;
+    use crate::discover::readers::read;
     use crate::discover::tree::Tree;
 
     #[test]

@@ -219,7 +219,7 @@ impl Reader<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::discover::evidence::read;
+    use crate::discover::readers::read;
     use crate::discover::tree::Tree;
 
     #[test]

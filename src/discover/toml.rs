@@ -6,7 +6,7 @@ use super::proposal::Config;
 use super::proposal::Image;
 use super::proposal::Proposal;
 use super::proposal::Secret;
-use super::proposal::variable_of;
+use super::propose::variable_of;
 use super::tree::join;
 use super::tree::shown;
 use super::way::Source;

@@ -1,57 +1,7 @@
-//! The files of a folder, and the texts of those that may speak of a deployment.
-//!
-//! Not every file and not every folder: what package managers and builds put there is left out, symbolic links are not
-//! followed, and the walk ends at a number of files that no small application has. Nearer files are seen first, so that
-//! what is left out is what lies deepest.
+//! The files of a folder, the texts of those that may speak of a deployment, and paths among them; without a disk.
 
-use crate::file;
-use crate::run::Run;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::collections::VecDeque;
-use std::path::Path;
-
-/// How many files are looked at.
-pub const MOST_FILES: usize = 20_000;
-/// How many folders deep.
-const DEEPEST: usize = 10;
-/// The largest file that is read.
-const LARGEST: u64 = 512 << 10;
-
-/// Folders that hold other people's files, or what was built.
-const SKIPPED: [&str; 14] = [
-    "node_modules",
-    "bower_components",
-    "vendor",
-    "venv",
-    "virtualenv",
-    "target",
-    "dist",
-    "out",
-    "__pycache__",
-    "site-packages",
-    "coverage",
-    "tmp",
-    "testdata",
-    "fixtures",
-];
-
-/// Folders whose names begin with a dot and that people keep deployments in.
-const DOTTED: [&str; 6] = [".docker", ".k8s", ".kube", ".deploy", ".helm", ".devops"];
-
-/// Files of other endings that may speak of a deployment.
-const NAMED: [&str; 10] = [
-    "makefile",
-    "justfile",
-    ".justfile",
-    "tiltfile",
-    "kustomization",
-    "package.json",
-    ".gitmodules",
-    ".gitattributes",
-    ".dockerignore",
-    ".env",
-];
 
 /// A folder's files, each by its path with `/`, and the texts of those that matter.
 #[derive(Debug, Clone, Default)]
@@ -74,98 +24,6 @@ pub struct Tree {
     pub executable: BTreeSet<String>,
     /// The files whose contents Git LFS has not fetched.
     pub pointers: BTreeSet<String>,
-}
-
-/// Reads the folder `root`; stops early, with what was seen, when the run is stopped.
-pub fn look(run: &Run, root: &Path) -> std::io::Result<Tree> {
-    let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut tree = Tree { name, ..Tree::default() };
-    walk(run, root, &mut tree)?;
-    // Somebody who stands in a sub-folder may build from the folders beside it.
-    let repository = root.ancestors().skip(1).take(5).find(|folder| folder.join(".git").exists());
-    if let Some(repository) = repository.filter(|_| !root.join(".git").exists()) {
-        let mut around = Tree::default();
-        walk(run, repository, &mut around)?;
-        let place = root.strip_prefix(repository).unwrap_or(root);
-        tree.place = place.to_string_lossy().replace('\\', "/");
-        for path in around.files.iter().filter(|path| !path.starts_with(&format!("{}/", tree.place))) {
-            let seen = relative(&tree.place, path);
-            if let Some(text) = around.texts.get(path).filter(|_| is_dockerfile(file_name(path))) {
-                tree.texts.insert(seen.clone(), text.clone());
-            }
-            tree.outside.insert(seen);
-        }
-    }
-    super::mounted::read(root, &mut tree);
-    tree.pointers = pointers(root, &tree);
-    Ok(tree)
-}
-
-/// The files that hold what Git LFS puts in the place of a file (`git-lfs: docs/spec.md`).
-fn pointers(root: &Path, tree: &Tree) -> BTreeSet<String> {
-    const LARGEST_POINTER: u64 = 1024;
-    let uses_lfs = |path: &String| {
-        file_name(path) == ".gitattributes" && tree.text(path).is_some_and(|text| text.contains("filter=lfs"))
-    };
-    if !tree.texts.keys().any(uses_lfs) {
-        return BTreeSet::new();
-    }
-    let is_pointer = |path: &&String| {
-        let path = root.join(path);
-        path.symlink_metadata().is_ok_and(|data| data.is_file() && data.len() <= LARGEST_POINTER)
-            && file::read(&path, LARGEST_POINTER)
-                .is_ok_and(|bytes| bytes.starts_with(b"version https://git-lfs.github.com/spec/"))
-    };
-    tree.files.iter().filter(is_pointer).cloned().collect()
-}
-
-/// `path` of the repository as seen from the folder `place` of it.
-fn relative(place: &str, path: &str) -> String {
-    let shared = place.split('/').zip(path.split('/')).take_while(|(one, other)| one == other).count();
-    let ups = place.split('/').count() - shared;
-    let rest: Vec<&str> = path.split('/').skip(shared).collect();
-    format!("{}{}", "../".repeat(ups), rest.join("/"))
-}
-
-fn walk(run: &Run, root: &Path, tree: &mut Tree) -> std::io::Result<()> {
-    let mut folders = VecDeque::from([(String::new(), 0)]);
-    while let Some((folder, depth)) = folders.pop_front() {
-        if run.stopped().is_some() {
-            break;
-        }
-        let entries = match root.join(&folder).read_dir() {
-            Ok(entries) => entries,
-            Err(error) if folder.is_empty() => return Err(error),
-            // Somebody else's folder inside of ours.
-            Err(_) => continue,
-        };
-        let mut entries: Vec<_> = entries.flatten().collect();
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let (Ok(name), Ok(kind)) = (entry.file_name().into_string(), entry.file_type()) else { continue };
-            let path = join(&folder, &name);
-            if kind.is_dir() {
-                if depth + 1 < DEEPEST && !is_skipped(&name, &path) {
-                    folders.push_back((path, depth + 1));
-                } else {
-                    tree.closed.insert(path);
-                }
-            } else if kind.is_file() {
-                if tree.files.len() == MOST_FILES {
-                    tree.capped = true;
-                    return Ok(());
-                }
-                if is_interesting(&name)
-                    && entry.metadata().is_ok_and(|data| data.len() <= LARGEST)
-                    && let Ok(bytes) = file::read_utf8(&entry.path(), LARGEST)
-                {
-                    tree.texts.insert(path.clone(), String::from_utf8_lossy(&bytes).into_owned());
-                }
-                tree.files.insert(path);
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Tree {
@@ -253,27 +111,6 @@ fn fits(pattern: &str, name: &str) -> bool {
     (0..=name.len()).filter(|at| name.is_char_boundary(*at)).any(|at| fits(rest, &name[at..]))
 }
 
-fn is_skipped(name: &str, path: &str) -> bool {
-    let workflows = matches!(path, ".github" | ".github/workflows");
-    SKIPPED.contains(&name) || (name.starts_with('.') && !DOTTED.contains(&name) && !workflows)
-}
-
-fn is_interesting(name: &str) -> bool {
-    const ENDINGS: [&str; 16] = [
-        "yaml", "yml", "json", "sh", "bash", "bat", "cmd", "ps1", "tpl", "conf", "sql", "ini", "cnf", "md",
-        "mk", "tiltfile",
-    ];
-    const NEVER: [&str; 5] =
-        ["package-lock.json", "tsconfig.json", "composer.json", "pnpm-lock.yaml", "angular.json"];
-    let small = name.to_ascii_lowercase();
-    !NEVER.contains(&small.as_str())
-        && (is_dockerfile(name)
-            || NAMED.contains(&small.as_str())
-            || small.starts_with(".env.")
-            || ends(&small, &["env", "dockerignore"])
-            || ends(&small, &ENDINGS))
-}
-
 /// `Dockerfile`, `Dockerfile.prod`, `web.Dockerfile`, `Containerfile`.
 #[must_use]
 pub fn is_dockerfile(name: &str) -> bool {
@@ -354,13 +191,7 @@ mod tests {
     use super::Tree;
     use super::is_dockerfile;
     use super::join;
-    use super::look;
     use super::upwards;
-    use crate::event::Sink;
-    use crate::run::Run;
-    use crate::signal::Cancel;
-    use crate::world::World;
-    use std::sync::Arc;
 
     #[test]
     fn dockerfiles_have_many_names() {
@@ -403,25 +234,5 @@ mod tests {
         for absent in ["package.json", "web/*.txt", "we"] {
             assert!(!tree.matches(absent), "{absent}");
         }
-    }
-
-    #[test]
-    #[cfg(unix)]
-    fn what_others_put_there_is_not_looked_at_and_links_are_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        for file in ["a/Dockerfile", "node_modules/b/Dockerfile", ".git/Dockerfile", "a/.venv/Dockerfile"] {
-            std::fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
-            std::fs::write(folder.path().join(file), "FROM x").unwrap();
-        }
-        std::os::unix::fs::symlink("..", folder.path().join("a/loop")).unwrap();
-        let run = Run {
-            sink: Sink::new().0,
-            cancel: Cancel::new().1,
-            world: Arc::new(World::fake(folder.path(), [("", ""); 0])),
-            verbose: false,
-        };
-        let tree = look(&run, folder.path()).unwrap();
-        assert_eq!(tree.files.iter().collect::<Vec<_>>(), ["a/Dockerfile"]);
-        assert_eq!(tree.text("a/Dockerfile"), Some("FROM x"));
     }
 }

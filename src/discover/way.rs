@@ -21,6 +21,7 @@ use super::kustomization;
 use super::kustomization::Kustomization;
 use super::naming;
 use super::naming::Use;
+use super::published::is_public;
 use super::tree::Tree;
 use super::tree::join;
 use super::tree::shown;
@@ -230,7 +231,7 @@ fn join_halves(ways: &mut Vec<Way>) {
 impl Way {
     /// Whether all its images are published by others, so that nothing of this repository runs in it.
     fn is_of_others(&self) -> bool {
-        !self.uses.is_empty() && self.uses.iter().all(|image| naming::is_public(&image.repository))
+        !self.uses.is_empty() && self.uses.iter().all(|image| is_public(&image.repository))
     }
 
     /// Whether it lies where tests, examples and documentation do, and no script deploys it.
@@ -301,7 +302,7 @@ mod tests {
     use super::Way;
     use super::all;
     use crate::discover::dockerfile;
-    use crate::discover::evidence;
+    use crate::discover::readers;
     use crate::discover::tree::Tree;
 
     const HAS: Programs = Programs { helm: true, kustomize: true };
@@ -314,7 +315,7 @@ mod tests {
 
     fn ways(files: &[(&str, &str)]) -> (Vec<Way>, bool) {
         let tree = Tree::of("shop", files);
-        all(&tree, &evidence::read(&tree), &[], &dockerfile::all(&tree), HAS)
+        all(&tree, &readers::read(&tree), &[], &dockerfile::all(&tree), HAS)
     }
 
     fn titles(files: &[(&str, &str)]) -> Vec<String> {

@@ -10,10 +10,11 @@ use crate::cli::Init;
 use crate::discover::collection;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
-use crate::discover::proposal::propose;
-use crate::discover::proposal::survey;
+use crate::discover::propose::propose;
+use crate::discover::propose::survey;
 use crate::discover::toml;
 use crate::discover::tree;
+use crate::discover::walk;
 use crate::discover::way::Kind as WayKind;
 use crate::discover::way::Programs;
 use crate::discover::way::Source;
@@ -134,7 +135,7 @@ fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
 
 async fn read(run: &Run, root: &Path) -> Result<Survey> {
     let (of, folder) = (run.clone(), root.to_owned());
-    let walk = tokio::task::spawn_blocking(move || tree::look(&of, &folder));
+    let walk = tokio::task::spawn_blocking(move || walk::look(&of, &folder));
     let broke = || "the walk through the folder broke".to_owned();
     let tree =
         run.or_stopped(async { walk.await.or_fault(Code::InternalError, Kind::Internal, broke) }).await?;
@@ -146,7 +147,7 @@ async fn read(run: &Run, root: &Path) -> Result<Survey> {
     }
     if tree.capped {
         let told =
-            format!("only the {} files nearest to {} were looked at", tree::MOST_FILES, root.display());
+            format!("only the {} files nearest to {} were looked at", walk::MOST_FILES, root.display());
         note(run, told, "go to the application's own folder, and `todo init` there".to_owned());
     }
     let there = |name: &str| exec::find(&run.world, name).is_some();

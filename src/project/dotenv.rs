@@ -1,7 +1,8 @@
 //! `.env` files: `KEY=VALUE` lines, as people write them by hand and as Docker, Compose and the dotenv libraries share them.
 //!
-//! Not a shell: nothing is expanded. `$` in a value is a `$`, because the same file read by two programs must not mean
-//! two secrets; where a reader may have hoped for more (`${OTHER}`), a warning says so. No message ever quotes a value.
+//! Not a shell: in the values of Secrets nothing is expanded. `$` in a value is a `$`, because the same file read by two
+//! programs must not mean two secrets; where a reader may have hoped for more (`${OTHER}`), a warning says so. No message
+//! ever quotes a value. What Compose itself takes from the file for `${NAME}` is expanded ([`entries`]).
 
 use crate::event::Code;
 use crate::event::Finding;
@@ -42,17 +43,27 @@ pub struct Dotenv {
 /// # Errors
 /// Every line that is none of these.
 pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-    let mut reader = Reader { file, rest: &text, line: 1, found: Vec::new(), entries: Vec::new() };
-    while !reader.rest.is_empty() {
-        reader.line();
-    }
-    reader.repeated();
-    let Reader { found, entries, .. } = reader;
+    let text = unified(text);
+    let Reader { found, entries, .. } = Reader::of(&text, file, None);
     let (mut errors, warnings): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|finding| finding.severity == Severity::Error);
     errors.sort_by(|one, other| one.place.cmp(&other.place));
     if errors.is_empty() { Ok(Dotenv { entries, warnings }) } else { Err(errors) }
+}
+
+/// What a value becomes, given the entries above it.
+pub type Expand<'e> = &'e dyn Fn(&[Entry], &str) -> String;
+
+/// The entries of the lines that can be read. `expand` is given what stands without quotes or in double quotes, with `$$`
+/// for an escaped `$`, as Compose does before it puts variables in (`compose-go: dotenv/parser.go`).
+#[must_use]
+pub fn entries(text: &str, expand: Option<Expand<'_>>) -> Vec<Entry> {
+    Reader::of(&unified(text), Path::new(""), expand).entries
+}
+
+/// A text without a byte order mark, and with the line ends of Unix.
+fn unified(text: &str) -> String {
+    text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n")
 }
 
 /// [`read`] for the bytes of a file.
@@ -73,9 +84,25 @@ struct Reader<'a> {
     line: usize,
     found: Vec<Finding>,
     entries: Vec<Entry>,
+    expand: Option<Expand<'a>>,
 }
 
 impl<'a> Reader<'a> {
+    /// Everything in a text.
+    fn of(text: &'a str, file: &'a Path, expand: Option<Expand<'a>>) -> Reader<'a> {
+        let mut reader = Reader { file, rest: text, line: 1, found: Vec::new(), entries: Vec::new(), expand };
+        while !reader.rest.is_empty() {
+            reader.line();
+        }
+        reader.repeated();
+        reader
+    }
+
+    /// A value that is not in single quotes.
+    fn expanded(&self, value: String) -> String {
+        self.expand.map_or_else(|| value.clone(), |expand| expand(&self.entries, &value))
+    }
+
     /// Reads one line, or as many as a quoted value spans.
     fn line(&mut self) {
         let (whole, after) = self.rest.split_once('\n').unwrap_or((self.rest, ""));
@@ -127,7 +154,7 @@ impl<'a> Reader<'a> {
                 let help = "put the value in quotes if it begins with `#`";
                 self.found.push(Code::EnvSyntax.warning(told).at(place.clone()).help(help));
             }
-            Some(plain(value).to_owned())
+            Some(self.expanded(plain(value).to_owned()))
         };
         let Some(read) = read else { return };
         if read.contains("${") && !value.starts_with('\'') {
@@ -158,12 +185,13 @@ impl<'a> Reader<'a> {
                     }
                     self.line += lines;
                     self.skip(after);
-                    return Some(value);
+                    return Some(if quote == '"' { self.expanded(value) } else { value });
                 }
                 '\\' if quote == '"' => match letters.next() {
                     Some((_, 'n')) => value.push('\n'),
                     Some((_, 'r')) => value.push('\r'),
                     Some((_, 't')) => value.push('\t'),
+                    Some((_, '$')) if self.expand.is_some() => value.push_str("$$"),
                     Some((_, escaped @ ('"' | '\\' | '$' | '\'' | '`'))) => value.push(escaped),
                     Some((_, other)) => value.extend(['\\', other]),
                     None => value.push('\\'),

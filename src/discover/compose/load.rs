@@ -279,14 +279,3 @@ fn without(node: &Rc<Node>, key: &str) -> Rc<Node> {
     node.body = Body::Map(entries);
     Rc::new(node)
 }
-
-/// The profiles that are active: those of `.env` or of its example; none named and no service without one, all.
-pub(super) fn profiles(compose: &Compose) -> Vec<String> {
-    let named = compose.values.get("COMPOSE_PROFILES").cloned().unwrap_or_default();
-    let named: Vec<String> =
-        named.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
-    if named.is_empty() && compose.services.iter().all(|service| !service.profiles.is_empty()) {
-        return vec!["*".to_owned()];
-    }
-    named
-}

@@ -38,6 +38,18 @@ pub struct Compose {
 }
 
 impl Compose {
+    /// The profiles that are active: those of `.env` or of its example; none named and no service without one, all.
+    #[must_use]
+    pub fn active_profiles(&self) -> Vec<String> {
+        let named = self.values.get("COMPOSE_PROFILES").cloned().unwrap_or_default();
+        let named: Vec<String> =
+            named.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect();
+        if named.is_empty() && self.services.iter().all(|service| !service.profiles.is_empty()) {
+            return vec!["*".to_owned()];
+        }
+        named
+    }
+
     /// The project's name as compose has it.
     #[must_use]
     pub fn project(&self, folder: &str) -> String {

@@ -4,7 +4,6 @@ mod build;
 mod keys;
 mod process;
 
-use super::load::profiles;
 use super::model::After;
 use super::model::Bind;
 use super::model::Compose;
@@ -59,7 +58,7 @@ pub(super) fn read(root: &Rc<Node>, compose: &mut Compose) {
             compose.services.push(service);
         }
     }
-    let active = profiles(compose);
+    let active = compose.active_profiles();
     for service in &mut compose.services {
         let on = |profile: &String| active.contains(profile) || active.iter().any(|one| one == "*");
         service.dormant = !service.profiles.is_empty() && !service.profiles.iter().any(on);

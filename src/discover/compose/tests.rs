@@ -7,12 +7,12 @@ use super::Service;
 use super::Source;
 use super::Volume;
 use super::all;
-use crate::discover::evidence;
+use crate::discover::readers;
 use crate::discover::tree::Tree;
 
 fn read(files: &[(&str, &str)]) -> Vec<Compose> {
     let tree = Tree::of("shop", files);
-    all(&tree, &evidence::read(&tree).composed)
+    all(&tree, &readers::read(&tree).composed)
 }
 
 fn one(text: &str) -> Compose {

@@ -3,7 +3,7 @@
 
 use super::Note;
 use super::artifact::made_by;
-use crate::discover::proposal::submodule;
+use crate::discover::submodules::submodule;
 use crate::discover::tree::Tree;
 use crate::discover::tree::join;
 use crate::discover::tree::shown;

@@ -3,8 +3,8 @@
 use super::Unit;
 use super::ports::is_store;
 use crate::discover::compose::Protocol;
-use crate::discover::naming::is_public;
 use crate::discover::opened::looked_at;
+use crate::discover::published::is_public;
 
 /// The service that people open.
 pub(super) fn main_of<'u>(units: &'u [Unit<'_>]) -> Option<&'u str> {

@@ -1,8 +1,8 @@
 //! What is written after compose files: the objects, the Secrets and what is told.
 
 use crate::discover::proposal::Proposal;
-use crate::discover::proposal::propose;
-use crate::discover::proposal::survey;
+use crate::discover::propose::propose;
+use crate::discover::propose::survey;
 use crate::discover::tree::Tree;
 use crate::discover::way::Programs;
 use crate::manifest::Object;

@@ -1,34 +1,24 @@
 //! Which services become something, with which image, and on which ports they listen.
 
+use super::Names;
 use super::Plan;
 use super::Unit;
-use super::job::is_job;
+use super::Values;
+use super::build::built;
+use super::build::stage_of;
+use super::listen::is_addressed;
 use super::names::object_name;
-use super::names::uses;
 use super::ports;
-use super::stage;
-use super::stage::Stage;
 use super::storage::is_of_the_system;
+use super::storage::storage;
 use crate::discover::compose::Build;
-use crate::discover::compose::Protocol;
 use crate::discover::compose::Service;
-use crate::discover::compose::Source;
 use crate::discover::compose::Volume;
-use crate::discover::context;
-use crate::discover::context::Attempt;
-use crate::discover::proposal::Image;
 use crate::discover::proposal::Proposal;
-use crate::discover::proposal::image_name;
-use crate::discover::proposal::submodule;
 use crate::discover::tree::join;
-use crate::discover::tree::parent;
 use crate::discover::tree::shown;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Place;
-use crate::manifest::bind::repository;
-use crate::project::BuildSecret;
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 /// The services that start, with their images.
@@ -187,245 +177,11 @@ fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Box<Find
     ))))
 }
 
-/// The stage that is built: the one that is asked for, unless it only has its sources by a mount.
-fn stage_of(
-    plan: &Plan<'_>,
-    service: &Service,
-    build: &Build,
-    proposal: &mut Proposal,
-) -> (Option<Stage>, Option<String>) {
-    let target = build.target.clone();
-    let Some(found) = plan.survey.dockerfiles.iter().find(|one| one.path == build.dockerfile) else {
-        return (None, target);
-    };
-    let tree = &plan.survey.tree;
-    let read = stage::read(tree, found, build, target.as_deref());
-    let mounted = service.volumes.iter().any(|volume| match volume {
-        Volume::Bind(bind) => {
-            !bind.elsewhere
-                && (tree.has_folder(&bind.source)
-                    && (bind.source == build.context
-                        || build.context.starts_with(&format!("{}/", bind.source))
-                        || bind.source.is_empty()
-                        || bind.source.starts_with(&format!("{}/", build.context))))
-        }
-        _ => false,
-    });
-    if !mounted || read.as_ref().is_none_or(|stage| stage.has_sources) {
-        return (read, target);
-    }
-    let last = stage::read(tree, found, build, None);
-    if target.is_some() && last.as_ref().is_some_and(|stage| stage.has_sources) {
-        let told = format!(
-            "the stage `{}` of `{}` has no sources, compose mounts them: the last stage is built ({})",
-            target.as_deref().unwrap_or_default(),
-            found.path,
-            service.place
-        );
-        proposal.notes.push((told, "see that the last stage starts what is wanted".to_owned()));
-        return (last, None);
-    }
-    let told = format!(
-        "the image of `{}` has no sources: `{}` copies none, compose mounts them ({})",
-        service.name, found.path, service.place
-    );
-    let help = format!("write a COPY of them into `{}`, before `todo up`", found.path);
-    proposal.first.push(help.clone());
-    proposal.notes.push((told, help));
-    (read, target)
-}
-
-/// The image that is built, and its `[image]`.
-fn built(
-    plan: &Plan<'_>,
-    service: &Service,
-    name: &str,
-    build: &Build,
-    image: Option<&str>,
-    adopted: bool,
-    proposal: &mut Proposal,
-) -> String {
-    let said = image.and_then(|image| image_name(repository(image)));
-    let mut dockerfile = build.dockerfile.clone();
-    if let Some(text) = &build.inline {
-        dockerfile = join(&build.context, &format!("{name}.Dockerfile"));
-        if !proposal.files.iter().any(|(path, _)| *path == dockerfile) {
-            proposal.files.push((dockerfile.clone(), text.clone()));
-        }
-    }
-    let alike = |known: &&Image| {
-        (&known.context, &known.dockerfile, &known.target, &known.args)
-            == (&build.context, &dockerfile, &build.target, &build.args)
-    };
-    let same = proposal.images.iter().find(alike).map(|known| known.name.clone());
-    // One name for several builds, told apart by their tags: here each has a name of its own.
-    let said = said.filter(|said| !proposal.images.iter().any(|known| known.name == *said && !alike(&known)));
-    let image = said.or(same).unwrap_or_else(|| own_name(&plan.project, name));
-    if proposal.images.iter().any(|known| known.name == image) {
-        return image;
-    }
-    let place = &service.place;
-    let why = match (adopted, place.line) {
-        (true, _) => format!(
-            "{place} mounts the sources over a stock image; `{dockerfile}` copies them, and its own command runs."
-        ),
-        (false, 0) => format!("`{dockerfile}` builds it."),
-        (false, _) => format!("{place} builds it for the service `{}`.", service.name),
-    };
-    before(plan, service, build, &dockerfile, proposal);
-    // What is a secret stays out of deploy.toml.
-    let args = arguments(build, place, proposal);
-    let secrets = secrets(plan, build, place, proposal);
-    proposal.images.push(Image {
-        name: image.clone(),
-        context: build.context.clone(),
-        dockerfile,
-        target: build.target.clone(),
-        args,
-        secrets,
-        why: vec![why],
-    });
-    image
-}
-
-/// What is to be done before the image can be built.
-fn before(plan: &Plan<'_>, service: &Service, build: &Build, dockerfile: &str, proposal: &mut Proposal) {
-    let tree = &plan.survey.tree;
-    if build.inline.is_none() && !tree.files.contains(dockerfile) && !tree.outside.contains(dockerfile) {
-        let told = format!("{} builds from `{dockerfile}`, which is not there", service.place);
-        let help = match submodule(tree, parent(dockerfile)) {
-            Some(path) => format!("`git submodule update --init {path}`, then `todo init --force`"),
-            None => "write it before `todo up`, or correct the path".to_owned(),
-        };
-        proposal.first.push(help.clone());
-        proposal.notes.push((told, help));
-    }
-    let attempt =
-        Attempt { dockerfile, context: &build.context, target: build.target.as_deref(), args: &build.args };
-    for note in context::before(tree, attempt) {
-        proposal.first.extend(note.first.then(|| note.help.clone()));
-        proposal.notes.push((note.what, note.help));
-    }
-    // What the build cannot do without is said last, too.
-    let text = tree.text(dockerfile).unwrap_or_default();
-    let needed = |key: &str| match key {
-        "build.ssh" => text.contains("type=ssh"),
-        key => key == "build.additional_contexts",
-    };
-    let help = service.untaken.iter().filter(|one| needed(&one.key)).map(|one| one.help.to_owned());
-    proposal.first.extend(help);
-}
-
-/// The secrets that a build reads, from where compose has them.
-fn secrets(
-    plan: &Plan<'_>,
-    build: &Build,
-    place: &Place,
-    proposal: &mut Proposal,
-) -> BTreeMap<String, BuildSecret> {
-    let mut secrets = BTreeMap::new();
-    for (id, name) in &build.secrets {
-        match plan.compose.secrets.get(name).map(|shared| &shared.source) {
-            Some(Source::File(path)) => drop(secrets.insert(id.clone(), BuildSecret::File(path.into()))),
-            Some(Source::Variable(name)) => drop(secrets.insert(id.clone(), BuildSecret::Env(name.clone()))),
-            _ => {
-                let told =
-                    format!("the build reads the secret `{id}`, which compose does not define ({place})");
-                proposal.notes.push((told, "name it in `secrets` of the image in deploy.toml".to_owned()));
-            }
-        }
-    }
-    secrets
-}
-
-/// The build arguments that hold no secret.
-fn arguments(build: &Build, place: &Place, proposal: &mut Proposal) -> BTreeMap<String, String> {
-    use crate::discover::keys::is_secret;
-    use crate::discover::secrecy::looks_secret;
-    let secret = |key: &str, value: &str| is_secret(key) || looks_secret(key, value);
-    let (kept, left): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        build.args.clone().into_iter().partition(|(key, value)| !secret(key, value));
-    for key in left.keys() {
-        let told = format!("the build argument `{key}` is a secret and is not taken over ({place})");
-        proposal.notes.push((
-            told,
-            "take it by `RUN --mount=type=secret` in the Dockerfile, and `secrets` in deploy.toml".to_owned(),
-        ));
-    }
-    kept
-}
-
-/// `shop` and `web` → `shop-web`; `shop` and `shop` → `shop`.
-fn own_name(project: &str, service: &str) -> String {
-    if project == service || service.starts_with(&format!("{project}-")) {
-        service.to_owned()
-    } else {
-        format!("{project}-{service}")
-    }
-}
-
-/// Finds the ports of all units, whether others use their names, and which of them end.
-pub(super) fn listen(plan: &Plan<'_>, units: &mut [Unit<'_>], texts: &[(String, String)]) {
-    for unit in units.iter_mut() {
-        let links = plan.compose.services.iter().flat_map(|service| &service.links);
-        let links =
-            links.filter(|(target, ..)| *target == unit.service.name).map(|(_, alias, _)| alias.as_str());
-        let names: Vec<&str> = std::iter::once(unit.service.name.as_str())
-            .chain(unit.service.names.iter().map(|(name, _)| name.as_str()))
-            .chain(links)
-            .collect();
-        let others: Vec<String> =
-            texts.iter().filter(|(by, _)| *by != unit.name).map(|(_, text)| text.clone()).collect();
-        unit.named = names.iter().any(|name| others.iter().any(|text| is_addressed(text, name)));
-        unit.job = is_job(unit.service, plan.compose, unit.named);
-        unit.ports = ports::listened(unit.service, unit.stage.as_ref(), &unit.image, &names, &others);
-        let from_outside = ports::listened(
-            &Service { health: None, ..unit.service.clone() },
-            unit.stage.as_ref(),
-            &unit.image,
-            &names,
-            &others,
-        );
-        unit.reached = from_outside
-            .iter()
-            .filter(|(_, protocol)| *protocol == Protocol::Tcp)
-            .map(|(port, _)| *port)
-            .collect();
-        if unit.job {
-            unit.ports.clear();
-        }
-    }
-}
-
-/// Whether a text addresses a host: a word that is also its name is none.
-fn is_addressed(text: &str, name: &str) -> bool {
-    if !uses(text, name) {
-        return false;
-    }
-    let port = |at: usize| {
-        text[at + name.len()..]
-            .strip_prefix(':')
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    let marked = |at: usize| text[..at].ends_with("//") || text[..at].ends_with('@');
-    text.trim() == name
-        || text.match_indices(name).any(|(at, _)| port(at) || marked(at))
-        || text.lines().any(|line| is_host_line(line, name))
-}
-
-/// `DB_HOST=name`, `server: name`, `--host name` in a file.
-fn is_host_line(line: &str, name: &str) -> bool {
-    const WORDS: [&str; 6] = ["host", "server", "addr", "url", "broker", "upstream"];
-    let Some((key, value)) = line.split_once(['=', ':']) else { return false };
-    let key = key.to_ascii_lowercase();
-    value.trim().trim_matches(['"', '\'', ';', ',']) == name && WORDS.iter().any(|word| key.contains(word))
-}
-
 /// The claims that a unit would have.
 pub(super) fn claims(plan: &Plan<'_>, unit: &Unit<'_>) -> Vec<String> {
-    let names = super::Names::of(&[], plan.compose, &[]);
-    let mut values = super::Values::new(plan, &[], &names);
-    super::storage::storage(plan, unit, &names, &mut values).claims
+    let names = Names::of(&[], plan.compose, &[]);
+    let mut values = Values::new(plan, &[], &names);
+    storage(plan, unit, &names, &mut values).claims
 }
 
 /// The claims that several units mount.

@@ -54,7 +54,7 @@ fn started(reader: &Reader<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::discover::evidence::read;
+    use crate::discover::readers::read;
     use crate::discover::tree::Tree;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::super::evidence::Evidence;
 use super::super::evidence::Rank;
-use super::super::evidence::read;
+use crate::discover::readers::read;
 use crate::discover::tree::Tree;
 
 fn said(files: &[(&str, &str)]) -> Evidence {

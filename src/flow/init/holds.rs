@@ -4,7 +4,7 @@ use super::note;
 use crate::cli::Init;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
-use crate::discover::proposal::propose;
+use crate::discover::propose::propose;
 use crate::discover::toml;
 use crate::discover::way::Kind as WayKind;
 use crate::discover::way::Source;

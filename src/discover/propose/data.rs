@@ -1,14 +1,14 @@
 //! The Secrets and ConfigMaps that pods read and no manifest defines: their keys, and where the values are to come from.
 
-use super::Config;
 use super::Proposal;
-use super::Secret;
 use super::Survey;
 use super::at;
 use crate::discover::evidence::Made;
 use crate::discover::evidence::Rank;
 use crate::discover::keys;
 use crate::discover::keys::EnvFile;
+use crate::discover::proposal::Config;
+use crate::discover::proposal::Secret;
 use crate::discover::tree::Tree;
 use crate::discover::tree::file_name;
 use crate::event::Place;

@@ -64,7 +64,7 @@ const OWNERS: &str = "\
 
 /// Whether an image is somebody else's: of a registry of software, or known by its short name or its owner.
 #[must_use]
-pub fn is_public(repository: &str) -> bool {
+pub(super) fn is_public(repository: &str) -> bool {
     let hub = ["docker.io/library/", "docker.io/", "index.docker.io/", "library/"];
     let plain = hub.iter().find_map(|host| repository.strip_prefix(host)).unwrap_or(repository);
     let has = |list: &str, name: &str| list.split_ascii_whitespace().any(|known| known == name);

@@ -9,7 +9,8 @@ use crate::discover::evidence::Rank;
 use crate::discover::evidence::Sort;
 use crate::discover::manifest_files;
 use crate::discover::naming::Use;
-use crate::discover::naming::is_public;
+use crate::discover::published::is_public;
+use crate::discover::submodules::submodule;
 use crate::discover::tree::Tree;
 use crate::discover::tree::file_name;
 use crate::discover::tree::parent;
@@ -76,15 +77,6 @@ fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
         proposal.first.push(help.clone());
         proposal.notes.push((what, help));
     }
-}
-
-/// The submodule of `.gitmodules` that `folder` is or lies in, where it has no files.
-pub(in crate::discover) fn submodule(tree: &Tree, folder: &str) -> Option<String> {
-    let text = tree.text(".gitmodules")?;
-    let paths = text.lines().filter_map(|line| line.trim().strip_prefix("path")?.trim().strip_prefix('='));
-    let path =
-        paths.map(str::trim).find(|path| folder == *path || folder.starts_with(&format!("{path}/")))?;
-    Some(path.to_owned())
 }
 
 /// Images that nothing here builds and that are no published ones by their name.
