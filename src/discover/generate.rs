@@ -5,6 +5,7 @@
 
 mod build;
 mod container;
+mod dockerfiles;
 mod health;
 mod job;
 mod listen;
@@ -20,24 +21,18 @@ mod values;
 mod workload;
 mod yaml;
 
-use super::compose::Build;
 use super::compose::Compose;
 use super::compose::Part;
 use super::compose::Service;
-use super::dockerfile::Found;
-use super::dockerfile::rank;
-use super::dockerfile::words;
 use super::proposal::Proposal;
 use super::proposal::Survey;
 use super::proposal::manifest_path;
 use super::tree::join;
-use super::tree::shown;
 use super::way::Kind;
 use super::way::Source;
 use super::way::Way;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::event::Place;
 use names::Names;
 use names::object_name;
 use ports::Listened;
@@ -103,7 +98,7 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
             (compose, what)
         }
         _ => {
-            made = Compose { services: of_dockerfiles(survey), ..Compose::default() };
+            made = Compose { services: dockerfiles::services(survey), ..Compose::default() };
             (&made, "the Dockerfiles".to_owned())
         }
     };
@@ -357,55 +352,6 @@ fn is_free(survey: &Survey, folder: &str) -> bool {
     let ours =
         |path: &str| survey.tree.text(path).is_some_and(|text| text.contains("written by `todo init`"));
     survey.tree.below(folder).all(ours)
-}
-
-/// A service for each Dockerfile that is meant for running.
-fn of_dockerfiles(survey: &Survey) -> Vec<Service> {
-    // Variants of one program have its context, and the plainest counts.
-    let mut best: BTreeMap<(String, &str), &Found> = BTreeMap::new();
-    for found in survey.dockerfiles.iter().filter(|found| !found.aside && !found.outside) {
-        let name = words(found, &survey.tree.name).into_iter().next().unwrap_or_default();
-        let known = best.entry((name, found.context.as_str())).or_insert(found);
-        if rank(&found.path) < rank(&known.path) {
-            *known = found;
-        }
-    }
-    let keys: Vec<(String, &str)> = best.keys().cloned().collect();
-    let service = |((name, context), found): ((String, &str), &Found)| {
-        let others = keys.iter().filter(|(other, at)| *other == name && *at != context).map(|(_, at)| *at);
-        let others: Vec<&str> = others.collect();
-        let name = told_apart(name, context, &others);
-        let env = join(&found.context, ".env");
-        let files = survey.env_files.iter().filter(|file| file.path == env);
-        Service {
-            build: Some(Build {
-                context: found.context.clone(),
-                dockerfile: found.path.clone(),
-                ..Build::default()
-            }),
-            env_files: files
-                .map(|file| super::compose::EnvFileOf {
-                    path: file.path.clone(),
-                    required: true,
-                    place: Place::file(shown(&found.path)),
-                })
-                .collect(),
-            place: Place::file(&found.path),
-            name,
-            ..Service::default()
-        }
-    };
-    best.into_iter().map(service).collect()
-}
-
-/// The name of a program; where programs in other folders have it, too, the folder that only its own path has.
-fn told_apart(name: String, context: &str, others: &[&str]) -> String {
-    if others.is_empty() {
-        return name;
-    }
-    let own = |part: &&str| !others.iter().any(|other| other.split('/').any(|known| known == *part));
-    let part = context.rsplit('/').filter(|part| !part.is_empty()).find(own);
-    part.map_or(name, str::to_owned)
 }
 
 #[cfg(test)]

@@ -230,7 +230,7 @@ fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
     };
     let place = at(&one.place);
     if let Some(name) = image_name(&one.repository) {
-        if !one.alone || !name.contains('/') {
+        if !one.alone || !name.contains('/') || needs_a_login(&name) {
             return Ok((image(name), chosen.notes));
         }
         // It has an owner, whose registry may have it.
@@ -244,6 +244,12 @@ fn image(survey: &Survey, one: &Match) -> Result<Built, Box<Later>> {
     let told = format!("`{}` ({place}) is a placeholder: no image may have that name", one.repository);
     let help = format!("write `{short}` at {place}, and uncomment [image.{short}]");
     Err(Box::new(Later { image: image(short), told, help, first: true }))
+}
+
+/// Whether an image is in the registry of somebody's account, which gives it to nobody else: AWS' and Azure's.
+fn needs_a_login(image: &str) -> bool {
+    let host = image.split('/').next().unwrap_or_default();
+    host.contains(".dkr.ecr.") || host.ends_with(".azurecr.io")
 }
 
 /// A place without its column: this is for people who read a file from its top.

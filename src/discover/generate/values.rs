@@ -3,6 +3,7 @@
 //! A value is a secret because of its key or its form (`secrecy`). A reference to one replaces the whole value of a secret key,
 //! or the password inside a URL; nothing else.
 
+mod example;
 mod owners;
 mod secrets;
 
@@ -15,11 +16,9 @@ use crate::discover::compose::Part;
 use crate::discover::compose::Template;
 use crate::discover::compose::Value;
 use crate::discover::compose::Variable as Composed;
-use crate::discover::keys;
 use crate::discover::keys::EnvFile;
 use crate::discover::keys::is_ours;
 use crate::discover::keys::is_secret;
-use crate::discover::secrecy::is_placeholder;
 use crate::discover::secrecy::looks_secret;
 use crate::discover::secrecy::password;
 use crate::discover::tree::join;
@@ -161,12 +160,6 @@ impl<'a> Values<'a> {
         Some(self.key(key, place, !self.is_in_example(key)))
     }
 
-    /// Whether people who copy the example to `.env` get a value for this key.
-    fn is_in_example(&self, key: &str) -> bool {
-        let has = |keys: &[String]| keys.iter().any(|known| known == key);
-        self.env().is_some_and(|env| !env.there && has(&env.keys) && !has(&env.blank))
-    }
-
     /// A variable with nothing around it.
     fn whole(
         &mut self,
@@ -221,13 +214,6 @@ impl<'a> Values<'a> {
                 None => Some(self.key(name, place, false)),
             },
         }
-    }
-
-    /// What the example beside `.env` gives to a key that holds no secret.
-    fn example(&self, key: &str) -> Option<String> {
-        let env = self.env()?;
-        let text = self.plan.survey.tree.text(env.example.as_deref()?)?;
-        keys::harmless(text).remove(key).filter(|value| !is_placeholder(value) && !looks_secret(key, value))
     }
 
     /// A value that is written out in the compose file.

@@ -66,6 +66,16 @@ fn an_image_of_a_registry_on_this_machine_keeps_its_name() {
 }
 
 #[test]
+fn what_only_an_account_may_fetch_is_built_here_where_one_dockerfile_is_there() {
+    for (image, built) in
+        [("1234.dkr.ecr.eu-west-1.amazonaws.com/web", 1), ("shop.azurecr.io/web", 1), ("acme/other", 0)]
+    {
+        let proposal = proposed(&[("Dockerfile", FROM), ("k8s/a.yaml", &pod("x", image))]);
+        assert_eq!((proposal.images.len(), proposal.later.len()), (built, 1 - built), "{image}");
+    }
+}
+
+#[test]
 fn files_with_words_for_ports_are_templates_and_are_told() {
     let service = "apiVersion: v1\nkind: Service\nmetadata: {name: x}\nspec: {ports: [{port: x}]}\n";
     let braces = "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .name }}}\n";
