@@ -71,8 +71,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     // One thread: what a run does between two answers is short, and two spend more on waking each other than they save.
     // Files are read, packed and hashed on threads of their own. A rehearsal has a time of its own.
-    let rehearsed = matches!(cli.command, Command::Rehearse(_));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(rehearsed).build();
+    let runtime = if matches!(cli.command, Command::Rehearse(_)) {
+        simulator::runtime::runtime()
+    } else {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()
+    };
     match runtime {
         Ok(runtime) => {
             let code = runtime.block_on(run(cli, world));

@@ -20,7 +20,7 @@ use todo::image::progress::Progress;
 use todo::manifest;
 use todo::manifest::dump::Part;
 use todo::project;
-use todo::rehearsal::scenario::Scenario;
+use todo::rehearsal::scenario;
 
 /// Texts of each sort.
 const COUNT: u64 = 400;
@@ -111,7 +111,7 @@ fn a_garbled_project_file_is_a_mistake_and_no_panic() {
     let page = include_str!("../docs/rehearsal.md");
     let example = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     each("scenario", &[example.as_bytes()], |bytes| {
-        let _ = Scenario::read(Path::new("bad.toml"), &String::from_utf8_lossy(bytes));
+        let _ = scenario::read(Path::new("bad.toml"), &String::from_utf8_lossy(bytes));
     });
 }
 

@@ -20,10 +20,11 @@ use crate::manifest;
 use crate::preflight;
 use crate::project::Project;
 use crate::project::Runtime;
-use crate::rehearsal::host::Host;
-use crate::rehearsal::host::Settings;
-use crate::rehearsal::scenario::Scenario;
+use crate::rehearsal::Host;
+use crate::rehearsal::scenario;
 use crate::run::Run;
+use simulator::host::Settings;
+use simulator::scenario::Scenario;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ pub async fn rehearse(run: &Run, project: &Arc<Project>, flags: &cli::Rehearse) 
     };
     drop(host);
     // From here on it is about the real world, and its time.
-    tokio::time::resume();
+    simulator::runtime::real_time();
     ended?;
     run.sink.warn(unknown(&project));
     let besides = besides(run, &project).await;
@@ -82,7 +83,7 @@ fn scenario(run: &Run, file: &Path) -> Result<Scenario> {
     let text = file::read_text(&run.world.absolute(file), file::TEXT)
         .or_fault(Code::FileUnreadable, Kind::Usage, || format!("cannot read `{}`", file.display()))
         .map_err(|fault| fault.hint("docs/rehearsal.md says what a scenario is"))?;
-    Scenario::read(file, &text).map_err(|mistakes| {
+    scenario::read(file, &text).map_err(|mistakes| {
         Code::ScenarioInvalid
             .fault(Kind::Usage, format!("`{}` is not a valid scenario", file.display()))
             .findings(mistakes)

@@ -26,12 +26,6 @@ use http_body_util::Empty;
 use hyper::body::Bytes;
 use std::collections::BTreeMap;
 
-/// The registry that a reference is of (`distribution/reference: splitDockerDomain`).
-#[must_use]
-pub fn host(reference: &str) -> &str {
-    reference::host(reference).unwrap_or("docker.io")
-}
-
 /// Pulls a base, telling the bytes through `item`.
 pub(crate) async fn pull(
     engine: &Engine,
@@ -57,7 +51,7 @@ pub(crate) async fn deliver(
     credentials: &Credentials,
     item: &OpenItem,
 ) -> Result<(), Finding> {
-    let registry = host(reference);
+    let registry = reference::registry(reference);
     let pushed = async {
         let login = login(credentials, reference).await?;
         let known = image.digests.iter().filter_map(|digest| digest.split_once('@'));
@@ -92,7 +86,8 @@ async fn push(engine: &Engine, reference: &str, login: &str, item: &OpenItem) ->
     let (name, tag) = reference.rsplit_once(':').context("a reference without a tag")?;
     let request = Request::post(path(&format!("/images/{name}/push"), &[("tag", tag.to_owned())]));
     let answer = ask(engine, request, login).await?;
-    let digest = follow(answer, &format!("pushing to {}", host(reference)), "Pushing", item).await?;
+    let digest =
+        follow(answer, &format!("pushing to {}", reference::registry(reference)), "Pushing", item).await?;
     digest.context("the engine did not say what it pushed")
 }
 
@@ -148,7 +143,7 @@ async fn follow(
 
 /// The user's login at the registry of `reference` as engines read it; an empty one where there is none.
 async fn login(credentials: &Credentials, reference: &str) -> anyhow::Result<String> {
-    let host = host(reference);
+    let host = reference::registry(reference);
     let login = credentials.of(host).await?.map_or_else(
         || serde_json::json!({}),
         |login| {
@@ -168,8 +163,8 @@ fn with_tag(reference: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::host;
     use super::with_tag;
+    use dockerfile::reference;
 
     #[test]
     fn references_are_read_as_docker_reads_them() {
@@ -181,7 +176,7 @@ mod tests {
             ("host:5000/app", "host:5000", "host:5000/app:latest"),
             ("ghcr.io/a/b@sha256:00", "ghcr.io", "ghcr.io/a/b@sha256:00"),
         ] {
-            assert_eq!((host(reference), with_tag(reference).as_str()), (registry, tagged));
+            assert_eq!((reference::registry(reference), with_tag(reference).as_str()), (registry, tagged));
         }
     }
 }

@@ -22,6 +22,7 @@ const PREFIX: &str = "todo-rehearsal-";
 const LOCK: &str = "lock";
 
 /// A folder that goes when this is dropped.
+#[derive(Debug)]
 pub(super) struct Folder {
     /// Where it is.
     pub(super) path: PathBuf,

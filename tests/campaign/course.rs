@@ -7,6 +7,7 @@ use super::project::Made;
 use super::report::Report;
 use super::stage::Stage;
 use serde_json::Value;
+use simulator::scenario::Party;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use todo::project::Project;
 use todo::project::check::load;
-use todo::rehearsal::scenario::Party;
 
 /// Longer than a run may take into which one thing goes wrong: an engine that says nothing is waited for for five minutes,
 /// a lock of somebody else for 15.

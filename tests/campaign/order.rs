@@ -11,15 +11,15 @@ use super::report::Report;
 use super::stage::Ended;
 use super::stage::Stage;
 use regex::Regex;
+use simulator::scenario::Party;
+use simulator::scenario::Pattern;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
 use todo::fault::Kind;
-use todo::rehearsal::scenario::Party;
-use todo::rehearsal::scenario::Pattern;
-use todo::rehearsal::scenario::Scenario;
+use todo::rehearsal::scenario;
 
 /// The longest that a kubelet waits before it starts a container again, and some more.
 pub(crate) const BACK_OFF: Duration = Duration::from_secs(6 * 60);
@@ -243,7 +243,7 @@ impl Order {
         let Order { seed, course, blow, calm } = self;
         let (project, made) = course::project(folder, *seed);
         let scenario =
-            Scenario::read(Path::new("order.toml"), text).map_err(|mistakes| format!("{mistakes:?}"))?;
+            scenario::read(Path::new("order.toml"), text).map_err(|mistakes| format!("{mistakes:?}"))?;
         let mut stage = Stage::new(&project, &made, *seed, course::LIMIT).await;
         course.lead(&mut stage, folder).await?;
         stage.host.disturb(scenario);

@@ -13,11 +13,12 @@ use super::project;
 use super::report::Report;
 use super::stage::Ended;
 use super::stage::Stage;
+use simulator::scenario::Scenario;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use todo::rehearsal::scenario::Scenario;
+use todo::rehearsal::scenario;
 
 /// Longer than anything may take into which several things go wrong: several calls in a row may each be waited for.
 const LIMIT: Duration = Duration::from_secs(90 * 60);
@@ -133,7 +134,7 @@ async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {
     let text = faults::scenario(&mut chance, effects);
     let explain = |why: String| format!("{why}\nthe scenario:\n{text}");
     let scenario =
-        Scenario::read(Path::new("trial.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
+        scenario::read(Path::new("trial.toml"), &text).map_err(|mistakes| format!("{mistakes:?}\n{text}"))?;
     let mut rough = Stage::new(&project, &made, seed, LIMIT).await;
     if edited {
         project::make(folder, &mut Chance::new(seed));

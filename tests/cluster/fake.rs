@@ -10,6 +10,8 @@ use crate::cluster::stage::Stage;
 use crate::cluster::stage::deployment;
 use crate::cluster::stage::set;
 use serde_json::json;
+use simulator::request::Answer;
+use simulator::request::failure;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -20,8 +22,6 @@ use todo::cluster::compare::compare;
 use todo::cluster::settle::ours;
 use todo::fault::Kind;
 use todo::manifest::Object;
-use todo::rehearsal::request::Answer;
-use todo::rehearsal::request::failure;
 use tokio::sync::Notify;
 
 #[tokio::test]
@@ -179,7 +179,7 @@ async fn a_controllers_field_stops_the_run_a_persons_is_taken_over() {
     let stage = Stage::new().await;
     stage.up(&set()).await;
     let edit = |manager: &str| {
-        let ask = todo::rehearsal::request::Ask {
+        let ask = simulator::request::Ask {
             method: "PATCH".into(),
             path: "/api/v1/namespaces/shop/configmaps/settings".into(),
             query: [("fieldManager".to_owned(), manager.to_owned())].into(),
@@ -205,7 +205,7 @@ async fn an_autoscalers_replicas_are_its_own() {
         "metadata": {"name": "web"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "web"}}}));
     let objects = [deployment(2), scaler];
     stage.up(&objects).await;
-    let scale = todo::rehearsal::request::Ask {
+    let scale = simulator::request::Ask {
         method: "PATCH".into(),
         path: "/apis/apps/v1/namespaces/shop/deployments/web".into(),
         query: [("fieldManager".to_owned(), "kube-controller-manager".to_owned())].into(),

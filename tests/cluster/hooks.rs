@@ -4,6 +4,9 @@
 
 use serde_json::Value;
 use serde_json::json;
+use simulator::api::Api;
+use simulator::serve::kubeconfig;
+use simulator::serve::serve;
 use std::sync::Arc;
 use std::time::Duration;
 use todo::cluster::hook;
@@ -21,9 +24,6 @@ use todo::manifest::hook::Moment;
 use todo::project::name::Namespace;
 use todo::project::name::ProjectName;
 use todo::project::origin::Origin;
-use todo::rehearsal::api::Api;
-use todo::rehearsal::serve::kubeconfig;
-use todo::rehearsal::serve::serve;
 use todo::run::Run;
 use todo::signal::Cancel;
 use todo::signal::CancelHandle;

@@ -5,6 +5,7 @@ use crate::cluster::shared::object;
 use crate::cluster::stage::Stage;
 use serde_json::Value;
 use serde_json::json;
+use simulator::api::Api;
 use std::time::Duration;
 use todo::cluster::applied::ApplyOptions;
 use todo::cluster::compare::Action;
@@ -12,7 +13,6 @@ use todo::cluster::compare::compare;
 use todo::cluster::judge::limits::Limits;
 use todo::fault::Kind;
 use todo::manifest::Object;
-use todo::rehearsal::api::Api;
 use tokio::time::Instant;
 
 const CRDS: &str = "apis/apiextensions.k8s.io/v1/customresourcedefinitions";

@@ -9,6 +9,8 @@ use crate::cluster::stage::deployment;
 use crate::cluster::stage::set;
 use serde_json::Value;
 use serde_json::json;
+use simulator::request::Answer;
+use simulator::request::failure;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
@@ -21,8 +23,6 @@ use todo::cluster::restart::restart;
 use todo::cluster::settle::ours;
 use todo::fault::Kind;
 use todo::manifest::Object;
-use todo::rehearsal::request::Answer;
-use todo::rehearsal::request::failure;
 
 #[tokio::test]
 async fn what_is_not_wanted_goes_after_a_good_run_data_stays_and_most_of_it_is_asked_for() {

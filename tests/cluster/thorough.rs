@@ -6,6 +6,7 @@ use crate::cluster::shared::config;
 use crate::cluster::shared::object;
 use crate::cluster::stage::Stage;
 use serde_json::json;
+use simulator::request::Answer;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -15,7 +16,6 @@ use todo::cluster::applied::ApplyOptions;
 use todo::cluster::phase::phase;
 use todo::cluster::settle::ours;
 use todo::manifest::Object;
-use todo::rehearsal::request::Answer;
 use tokio::sync::Notify;
 
 /// xorshift64*, by Marsaglia and Vigna: the same sets on every machine.

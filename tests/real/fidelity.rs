@@ -23,7 +23,7 @@ use kube::Client;
 use kube::Config;
 use kube::config::KubeConfigOptions;
 use kube::config::Kubeconfig;
-use todo::rehearsal::serve::kubeconfig;
+use simulator::serve::kubeconfig;
 use tokio::runtime::Builder;
 
 #[test]

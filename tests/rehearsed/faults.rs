@@ -1,16 +1,16 @@
 //! Runs into which something goes wrong on purpose.
 
 use crate::rehearsed::stage::Stage;
+use simulator::cluster::fault::ApiCall;
+use simulator::cluster::fault::ApiFault;
+use simulator::cluster::fault::ContainerStart;
+use simulator::cluster::fault::Faults;
+use simulator::cluster::fault::PodFault;
+use simulator::request::Ask;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
 use todo::flow::Answer;
-use todo::rehearsal::cluster::fault::ApiCall;
-use todo::rehearsal::cluster::fault::ApiFault;
-use todo::rehearsal::cluster::fault::ContainerStart;
-use todo::rehearsal::cluster::fault::Faults;
-use todo::rehearsal::cluster::fault::PodFault;
-use todo::rehearsal::request::Ask;
 use todo::report::status::Verdict;
 use tokio::time::Instant;
 
@@ -60,7 +60,7 @@ async fn shop(faults: impl Faults + 'static) -> Stage {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_falters_is_asked_again_and_the_end_is_the_same() {
-    let undisturbed = shop(todo::rehearsal::cluster::fault::NoFaults).await;
+    let undisturbed = shop(simulator::cluster::fault::NoFaults).await;
     assert_eq!(undisturbed.todo(&["up"]).await.code, 0);
     let wanted = undisturbed.cluster.objects();
     for fault in [
@@ -153,7 +153,7 @@ async fn a_command_that_reads_no_files_hides_what_the_programs_print_of_secrets(
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_others_have_filled_is_told_with_who_they_are_and_serves_again_without_them() {
-    let stage = shop(todo::rehearsal::cluster::fault::NoFaults).await;
+    let stage = shop(simulator::cluster::fault::NoFaults).await;
     assert_eq!(stage.todo(&["up"]).await.code, 0);
     stage.cluster.fill();
     let asks = "ports: [{ containerPort: 8080 }], resources: { requests: { memory: 64Mi } }";
@@ -186,7 +186,7 @@ spec:
 
 #[tokio::test(start_paused = true)]
 async fn a_container_that_crashes_every_other_second_is_green_at_no_moment() {
-    let stage = shop(todo::rehearsal::cluster::fault::NoFaults).await;
+    let stage = shop(simulator::cluster::fault::NoFaults).await;
     let manifest = "manifests/crash.yaml";
     for (name, text) in
         [("it fails", CRASHES.to_owned()), ("it ends well", CRASHES.replace("exit 3", "exit 0"))]

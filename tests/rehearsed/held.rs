@@ -13,8 +13,8 @@ use kube::api::PatchParams;
 use kube::config::KubeConfigOptions;
 use kube::config::Kubeconfig;
 use serde_json::json;
+use simulator::serve::kubeconfig;
 use std::time::Duration;
-use todo::rehearsal::serve::kubeconfig;
 
 const PROJECT: &str = "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n";
 

@@ -264,7 +264,7 @@ async fn an_ingress_controller_answers_with_whom_the_rules_name() {
 async fn a_field_that_somebody_else_has_set_is_a_conflict() {
     let stage = stage(OPEN).await;
     assert_eq!(stage.todo(&["up"]).await.code, 0);
-    let ask = todo::rehearsal::request::Ask {
+    let ask = simulator::request::Ask {
         method: "PATCH".to_owned(),
         path: "/apis/apps/v1/namespaces/kinds/deployments/web".to_owned(),
         query: [("fieldManager".to_owned(), "argocd".to_owned())].into(),
@@ -285,7 +285,7 @@ async fn a_field_that_somebody_else_has_set_is_a_conflict() {
 
 /// What `kubectl` with this field manager does to the Deployment `web`: a merge patch.
 fn patched(stage: &Stage, manager: &str, patch: Value) {
-    let ask = todo::rehearsal::request::Ask {
+    let ask = simulator::request::Ask {
         method: "PATCH".to_owned(),
         path: "/apis/apps/v1/namespaces/kinds/deployments/web".to_owned(),
         query: [("fieldManager".to_owned(), manager.to_owned())].into(),

@@ -5,9 +5,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use serde_json::json;
+use simulator::request::Ask;
 use std::time::Duration;
 use todo::flow::Answer;
-use todo::rehearsal::request::Ask;
 
 const PROJECT: &str =
     "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n\n[service.web]\n";

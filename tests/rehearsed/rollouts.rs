@@ -3,11 +3,11 @@
 use crate::rehearsed::stage::Stage;
 use serde_json::Value;
 use serde_json::json;
+use simulator::request::Ask;
 use std::time::Duration;
 use todo::event::Sink;
 use todo::project::check::load;
 use todo::project::name::Namespace;
-use todo::rehearsal::request::Ask;
 use todo::run::Run;
 use todo::service::Reach;
 use todo::service::VerifiedUrl;

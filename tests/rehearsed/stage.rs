@@ -1,6 +1,16 @@
 //! A project, a rehearsed cluster, and the flows between them, on a clock that jumps.
 
 use clap::Parser;
+use simulator::cluster::Cluster;
+use simulator::cluster::Node;
+use simulator::cluster::Settings;
+use simulator::cluster::fault::Faults;
+use simulator::cluster::fault::NoFaults;
+use simulator::cluster::image::App;
+use simulator::cluster::image::Found;
+use simulator::cluster::image::Images;
+use simulator::cluster::image::PullError;
+use simulator::serve::kubeconfig;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -20,16 +30,6 @@ use todo::flow;
 use todo::flow::Answer;
 use todo::project::OtherCluster;
 use todo::project::check::load;
-use todo::rehearsal::cluster::Cluster;
-use todo::rehearsal::cluster::Node;
-use todo::rehearsal::cluster::Settings;
-use todo::rehearsal::cluster::fault::Faults;
-use todo::rehearsal::cluster::fault::NoFaults;
-use todo::rehearsal::cluster::image::App;
-use todo::rehearsal::cluster::image::Found;
-use todo::rehearsal::cluster::image::Images;
-use todo::rehearsal::cluster::image::PullError;
-use todo::rehearsal::serve::kubeconfig;
 use todo::report::failed;
 use todo::report::fault::Page;
 use todo::report::fault::finding;
@@ -140,7 +140,7 @@ impl Stage {
     }
 
     pub(crate) async fn with(seed: u64, faults: Arc<dyn Faults>) -> Stage {
-        let clock = Clock::starting_at(jiff::Timestamp::now());
+        let clock = simulator::clock::Clock::starting_at(jiff::Timestamp::now());
         let cluster = Cluster::start(Settings {
             clock: clock.clone(),
             seed,
@@ -158,7 +158,7 @@ impl Stage {
                 tokio::spawn(async move { served.serve(stream).await });
             }
         });
-        let project = Project { clock, ..Project::at(address) };
+        let project = Project { clock: clock.into(), ..Project::at(address) };
         Stage { project, cluster, address, serving }
     }
 

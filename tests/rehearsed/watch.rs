@@ -1,6 +1,8 @@
 //! `todo watch` on a rehearsed machine: what each kind of change leads to.
 
 use clap::Parser;
+use simulator::host::Settings;
+use simulator::scenario::Scenario;
 use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -12,9 +14,7 @@ use todo::event::Outcome;
 use todo::event::Sink;
 use todo::flow;
 use todo::project::check::load;
-use todo::rehearsal::host::Host;
-use todo::rehearsal::host::Settings;
-use todo::rehearsal::scenario::Scenario;
+use todo::rehearsal::Host;
 use todo::run::Run;
 use todo::signal::Cancel;
 use todo::world::World;

@@ -5,13 +5,13 @@ use crate::rehearsed::stage::Stage;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use simulator::cluster::fault::ContainerStart;
+use simulator::cluster::fault::Faults;
+use simulator::cluster::fault::PodFault;
 use std::path::Path;
 use std::process::Command;
 use std::process::Stdio;
 use std::sync::Arc;
-use todo::rehearsal::cluster::fault::ContainerStart;
-use todo::rehearsal::cluster::fault::Faults;
-use todo::rehearsal::cluster::fault::PodFault;
 
 /// With letters that JSON, Go, shells and URLs escape.
 const NEEDLE: &str = "N33dle\"of/a+key\\é%42";
@@ -133,7 +133,7 @@ async fn no_command_prints_any_form_of_a_secret_value() {
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "foreign", "namespace": "shop"},
         "data": {"url": STANDARD.encode(format!("postgres://me:{FOREIGN}@db/x"))},
     });
-    let create = |path: &str, body: serde_json::Value| todo::rehearsal::request::Ask {
+    let create = |path: &str, body: serde_json::Value| simulator::request::Ask {
         method: "POST".to_owned(),
         path: path.to_owned(),
         query: std::collections::BTreeMap::new(),

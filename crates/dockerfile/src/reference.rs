@@ -37,6 +37,12 @@ pub fn host(name: &str) -> Option<&str> {
     (first.contains(['.', ':']) || first == "localhost").then_some(first)
 }
 
+/// The registry that a reference is of, `docker.io` where it names none (`distribution/reference: splitDockerDomain`).
+#[must_use]
+pub fn registry(reference: &str) -> &str {
+    host(reference).unwrap_or("docker.io")
+}
+
 /// Whether `host` is a name or an address, perhaps with a port.
 #[must_use]
 pub fn is_host(host: &str) -> bool {

@@ -111,14 +111,14 @@ mod tests {
     use crate::project::name::Namespace;
     use crate::project::name::ProjectName;
     use crate::project::origin::Origin;
-    use crate::rehearsal::api::Api;
-    use crate::rehearsal::serve::kubeconfig;
-    use crate::rehearsal::serve::serve;
     use crate::run::Run;
     use crate::signal::Cancel;
     use crate::world::World;
     use serde_json::Value;
     use serde_json::json;
+    use simulator::api::Api;
+    use simulator::serve::kubeconfig;
+    use simulator::serve::serve;
     use std::sync::Arc;
 
     fn hook(moment: &str) -> Value {

@@ -5,8 +5,8 @@ use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
 use crate::image::failure::cause::plain;
 use crate::image::progress::step_name;
-use crate::image::registry;
 use crate::image::surveyed::Surveyed;
+use dockerfile::reference;
 
 /// Words of Docker's and containerd's resolvers and of registries, each with what it means. The first that is said counts.
 const MEANINGS: [(&[&str], Meaning); 7] = [
@@ -85,7 +85,7 @@ fn code(meaning: Option<Meaning>) -> Code {
 }
 
 fn explain(reference: &str, meaning: Option<Meaning>, said: &str) -> (String, Option<String>) {
-    let login = format!("`docker login {}`", registry::host(reference));
+    let login = format!("`docker login {}`", reference::registry(reference));
     let (message, help) = match meaning {
         Some(Meaning::Unreachable) => (
             format!("the registry of the base image `{reference}` cannot be reached: {said}"),

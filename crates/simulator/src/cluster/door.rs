@@ -1,0 +1,298 @@
+//! NodePorts, and host ports behind a Service: listeners at the node's address.
+//!
+//! A NodePort leads where kube-proxy's rules say, and kube-proxy writes them at most once a second (`minSyncPeriod`;
+//! `kubernetes: pkg/proxy/iptables`): after the endpoints have changed, the old rules hold for up to that long. Meanwhile
+//! connections go to pods that were there before: one that still ends answers, and of one that is gone nobody answers,
+//! not even with a refusal. Without an endpoint the rules reject: connections are refused.
+
+use crate::chance;
+use crate::cluster::endpoints;
+use crate::cluster::image::App;
+use crate::cluster::page;
+use crate::cluster::queue::Controller;
+use crate::cluster::queue::Task;
+use crate::cluster::reading::is_dying;
+use crate::cluster::reading::is_ready;
+use crate::cluster::world::World;
+use crate::kinds;
+use crate::lost::Lost;
+use crate::request::text;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::Weak;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// The longest that kube-proxy lets new endpoints wait, in milliseconds.
+const SYNC: u64 = 1_000;
+
+/// Until what was ended has ended.
+const SOON: Duration = Duration::from_millis(1);
+
+/// The ports of the first node.
+#[derive(Default)]
+pub(super) struct Doors {
+    ports: Mutex<BTreeMap<Place, Port>>,
+    shut: Mutex<BTreeMap<u16, String>>,
+}
+
+/// Where a port is, and which Service it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    namespace: String,
+    service: String,
+    /// Which port of the Service.
+    index: usize,
+    /// The node's port.
+    number: u16,
+    /// Whether it is a container's own, which needs no rules.
+    of_host: bool,
+}
+
+/// A pod by its name and its UID.
+type Pod = (String, String);
+
+/// A port of the node.
+#[derive(Default)]
+struct Port {
+    /// The pods that the rules name.
+    leads: BTreeSet<Pod>,
+    /// When the rules are written anew, if they are to be.
+    due: Option<Instant>,
+    /// How often they were.
+    written: u64,
+    now: Now,
+}
+
+/// What a connection finds there.
+#[derive(Default)]
+enum Now {
+    /// A refusal.
+    #[default]
+    Shut,
+    /// A pod.
+    Open(#[expect(dead_code, reason = "it listens for as long as it is held")] Listener),
+    /// Nobody at all.
+    Lost(#[expect(dead_code, reason = "it is there for as long as it is held")] Lost),
+}
+
+struct Listener(JoinHandle<()>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Why nobody answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nobody {
+    /// No pod that is ready.
+    NoPod,
+    /// A pod in which nothing listens.
+    Refused,
+}
+
+impl Doors {
+    /// Opens and shuts the ports of one Service, and says when to look again.
+    pub(super) fn look(
+        &self,
+        world: &Arc<World>,
+        namespace: &str,
+        name: &str,
+        later: &mut Vec<(Duration, Task)>,
+    ) {
+        let Some(address) = world.settings.nodes.first().map(|node| node.address) else { return };
+        let wanted = wanted(world, namespace, name);
+        let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.retain(|place, _| {
+            place.namespace != namespace || place.service != name || wanted.contains_key(place)
+        });
+        for (place, pods) in wanted {
+            let port = ports.entry(place.clone()).or_default();
+            let followed = port.follow(&place, pods);
+            let turned = self.turn(world, address, place, port);
+            if let Some(wait) = turned.or(followed) {
+                later.push((wait, Task::named(Controller::Endpoints, namespace, name)));
+            }
+        }
+    }
+
+    /// Makes of a port what its rules and their pods say; after how long to look again, if that takes two steps.
+    fn turn(&self, world: &Arc<World>, address: IpAddr, place: Place, port: &mut Port) -> Option<Duration> {
+        let there = port.leads.iter().any(|(name, uid)| {
+            world
+                .get(kinds::POD, &place.namespace, name)
+                .is_some_and(|pod| text(&pod["metadata"]["uid"]) == *uid)
+        });
+        let at = SocketAddr::new(address, place.number);
+        let turned = match (&port.now, there, port.leads.is_empty()) {
+            (Now::Open(_), true, _) | (Now::Lost(_), false, false) | (Now::Shut, _, true) => return None,
+            (_, true, _) => {
+                // What is there now has the port.
+                port.now = Now::Shut;
+                listen(at).map(|listener| {
+                    let number = place.number;
+                    let accepting = accept(listener, Arc::downgrade(world), place);
+                    self.shut.lock().unwrap_or_else(PoisonError::into_inner).remove(&number);
+                    Now::Open(Listener(tokio::spawn(accepting)))
+                })
+            }
+            (Now::Open(_), false, false) => {
+                // The listener is there until its task has ended.
+                port.now = Now::Shut;
+                return Some(SOON);
+            }
+            (_, false, false) => Lost::at(at).map(Now::Lost),
+            (_, false, true) => Ok(Now::Shut),
+        };
+        match turned {
+            Ok(now) => port.now = now,
+            Err(why) => {
+                self.shut.lock().unwrap_or_else(PoisonError::into_inner).insert(at.port(), why.to_string());
+            }
+        }
+        None
+    }
+
+    /// The pods that the rules of a port name.
+    fn leads(&self, place: &Place) -> BTreeSet<Pod> {
+        let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        ports.get(place).map(|port| port.leads.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn open(&self) -> BTreeSet<u16> {
+        let ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = ports.iter().filter(|(_, port)| matches!(port.now, Now::Open(_)));
+        open.map(|(place, _)| place.number).collect()
+    }
+
+    pub(super) fn shut(&self) -> BTreeMap<u16, String> {
+        self.shut.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn close_all(&self) {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Port {
+    /// Follows the endpoints, as late as kube-proxy does; after how long to look again, if they are not followed yet.
+    fn follow(&mut self, place: &Place, pods: BTreeSet<Pod>) -> Option<Duration> {
+        if self.leads == pods {
+            self.due = None;
+            return None;
+        }
+        let now = Instant::now();
+        let wait = chance::hash(&format!("{}/{} {}", place.namespace, place.service, self.written)) % SYNC;
+        let wait = if place.of_host { Duration::ZERO } else { Duration::from_millis(wait) };
+        let left = self.due.get_or_insert(now + wait).duration_since(now);
+        if !left.is_zero() {
+            return Some(left);
+        }
+        (self.leads, self.due) = (pods, None);
+        self.written += 1;
+        None
+    }
+}
+
+/// The ports that a Service has on the node, and the pods that each leads to.
+fn wanted(world: &World, namespace: &str, name: &str) -> BTreeMap<Place, BTreeSet<Pod>> {
+    let service = world.get(kinds::SERVICE, namespace, name).unwrap_or_default();
+    let backends = backends(world, &service);
+    let key = |pod: &Value| (text(&pod["metadata"]["name"]), text(&pod["metadata"]["uid"]));
+    let mut wanted: BTreeMap<Place, BTreeSet<Pod>> = BTreeMap::new();
+    for (index, port) in service["spec"]["ports"].as_array().into_iter().flatten().enumerate() {
+        let place = |number: u64, of_host| {
+            let (namespace, service) = (namespace.to_owned(), name.to_owned());
+            u16::try_from(number).ok().map(|number| Place { namespace, service, index, number, of_host })
+        };
+        if let Some(place) = port["nodePort"].as_u64().and_then(|number| place(number, false)) {
+            wanted.insert(place, backends.iter().map(key).collect());
+        }
+        for pod in &backends {
+            if let Some(place) = host_port(port, pod).and_then(|number| place(number, true)) {
+                wanted.entry(place).or_default().insert(key(pod));
+            }
+        }
+    }
+    wanted
+}
+
+fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(at)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// The pods that a Service leads to.
+fn backends(world: &World, service: &Value) -> Vec<Value> {
+    let Some(selector) = service["spec"]["selector"].as_object().filter(|all| !all.is_empty()) else {
+        return Vec::new();
+    };
+    let namespace = text(&service["metadata"]["namespace"]);
+    world.ctx(|ctx| {
+        ctx.find(kinds::POD, Some(&namespace), |pod| {
+            let labels = &pod["metadata"]["labels"];
+            is_ready(pod)
+                && !is_dying(pod)
+                && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        })
+    })
+}
+
+async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        while connections.try_join_next().is_some() {}
+        let Some(world) = world.upgrade() else { return };
+        connections.spawn(lead(world, place.clone(), stream));
+    }
+}
+
+/// Leads a connection to a pod of the rules; where nothing listens it is closed.
+async fn lead(world: Arc<World>, place: Place, stream: TcpStream) {
+    let service = world.get(kinds::SERVICE, &place.namespace, &place.service).unwrap_or_default();
+    let leads = world.doors.leads(&place);
+    let pods = leads.iter().filter_map(|(name, uid)| {
+        let pod = world.get(kinds::POD, &place.namespace, name)?;
+        (text(&pod["metadata"]["uid"]) == *uid).then_some(pod)
+    });
+    if let Ok(app) = one_of(&world, &pods.collect::<Vec<_>>(), &service["spec"]["ports"][place.index]) {
+        let _ = stream.set_nodelay(true);
+        page::answer(stream, world, app).await;
+    }
+}
+
+/// What answers behind a port of a Service: in one of its pods, by chance.
+pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App, Nobody> {
+    one_of(world, &backends(world, service), &service["spec"]["ports"][index])
+}
+
+fn one_of(world: &World, pods: &[Value], port: &Value) -> Result<App, Nobody> {
+    let count = u64::try_from(pods.len()).unwrap_or(0);
+    let chosen = usize::try_from(world.ctx(|ctx| ctx.chance(0, count.max(1)))).unwrap_or(0);
+    let pod = pods.get(chosen).ok_or(Nobody::NoPod)?;
+    let target = endpoints::target(port, pod).ok_or(Nobody::NoPod)?;
+    let [namespace, name] = ["namespace", "name"].map(|field| text(&pod["metadata"][field]));
+    let running = world.kubelet.running(&namespace, &name);
+    running.and_then(|running| running.behind(target)).ok_or(Nobody::Refused)
+}
+
+/// The port of the node that a container keeps for what a port of a Service leads to.
+fn host_port(port: &Value, pod: &Value) -> Option<u64> {
+    let target = endpoints::target(port, pod)?;
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    let mut declared = containers.flat_map(|container| container["ports"].as_array().into_iter().flatten());
+    declared.find(|declared| declared["containerPort"] == target)?["hostPort"].as_u64()
+}

@@ -1,0 +1,19 @@
+//! ResourceQuotas: what of them is used, as their status says it.
+
+use crate::admission::used;
+use crate::cluster::ctx::ControllerContext;
+use crate::kinds;
+use crate::quantity;
+use serde_json::json;
+
+/// Looks at one quota.
+pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+    let Some(mut quota) = ctx.get(kinds::QUOTA, namespace, name) else { return };
+    let limits = quota["spec"]["hard"].clone();
+    let mut taken = json!({});
+    for (resource, _) in limits.as_object().into_iter().flatten() {
+        taken[resource] = json!(quantity::shown(used(ctx.memory, namespace, resource)));
+    }
+    quota["status"] = json!({"hard": limits, "used": taken});
+    ctx.keep(quota);
+}

@@ -1,0 +1,122 @@
+//! A port of this machine behind which somebody of the rehearsal answers, over TLS as in earnest.
+
+use crate::gate::Gate;
+use crate::pace::Pace;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// A connection, deciphered.
+pub(crate) type Stream = TlsStream<Heard<TcpStream>>;
+
+/// A port that is answered until this is dropped; with it, every connection breaks.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) address: SocketAddr,
+    open: JoinHandle<()>,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.open.abort();
+    }
+}
+
+impl Door {
+    /// Opens a port, and lets `serve` answer each connection of whoever may speak.
+    pub(crate) async fn open<S, F>(
+        address: SocketAddr,
+        tls: TlsAcceptor,
+        pace: Pace,
+        gate: Gate,
+        serve: S,
+    ) -> io::Result<Door>
+    where
+        S: Fn(Stream) -> F + Send + Sync + 'static,
+        F: Future<Output = ()> + Send,
+    {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        let serve = Arc::new(serve);
+        let open = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((socket, _)) = listener.accept().await {
+                pace.heard();
+                while connections.try_join_next().is_some() {}
+                let Some((now, mut life)) = gate.born() else { continue };
+                let (tls, pace, serve) = (tls.clone(), pace.clone(), Arc::clone(&serve));
+                connections.spawn(async move {
+                    let _ = socket.set_nodelay(true);
+                    let answered = async {
+                        if let Ok(stream) = tls.accept(Heard { stream: socket, pace }).await {
+                            serve(stream).await;
+                        }
+                    };
+                    tokio::select! {
+                        // Whoever is dead is heard no more.
+                        biased;
+                        _ = life.wait_for(|life| *life != now) => {}
+                        () = answered => {}
+                    }
+                });
+            }
+        });
+        Ok(Door { address, open })
+    }
+}
+
+/// A stream that tells when something is said over it.
+#[derive(Debug)]
+pub(crate) struct Heard<S> {
+    stream: S,
+    pace: Pace,
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Heard<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if read.is_ready() {
+            self.pace.heard();
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Heard<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            self.pace.heard();
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

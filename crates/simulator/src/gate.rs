@@ -1,0 +1,269 @@
+//! The gate through which every call of a rehearsal goes: it counts what changes something, lets go wrong what a scenario
+//! says, and kills the run at a certain effect.
+//!
+//! Not the scenario itself: it is given as rules, and asked one call at a time.
+
+use crate::cluster::fault::ApiCall;
+use crate::cluster::fault::ApiFault;
+use crate::cluster::fault::ContainerStart;
+use crate::cluster::fault::Faults;
+use crate::cluster::fault::PodFault;
+use crate::scenario::Does;
+use crate::scenario::Party;
+use crate::scenario::Scenario;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use tokio::sync::watch;
+
+/// The gate. Cheap to clone; all clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Gate(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    state: Mutex<State>,
+    life: watch::Sender<Life>,
+}
+
+/// Who may speak to the rehearsal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// The run of that number.
+    Of(u64),
+    /// Nobody: the run was killed, and what is left of it speaks to nobody any more.
+    Dead(u64),
+}
+
+#[derive(Debug, Default)]
+struct State {
+    scenario: Scenario,
+    /// How often each rule has met its call.
+    met: Vec<u64>,
+    pods: Vec<u64>,
+    effects: u64,
+    calls: Vec<String>,
+    asked: Vec<(Party, String)>,
+    die_after: Option<u64>,
+    faults: u64,
+}
+
+/// What happens to a call.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Course {
+    /// It is done and answered.
+    Well,
+    /// It is done, and the run that asked is killed before it hears of it.
+    Die,
+    /// Something else happens.
+    Badly(Does),
+}
+
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate::new(Scenario::default())
+    }
+}
+
+impl Gate {
+    /// A gate at which goes wrong what `scenario` says.
+    #[must_use]
+    pub fn new(scenario: Scenario) -> Gate {
+        let gate = Gate(Arc::new(Inner { state: Mutex::default(), life: watch::channel(Life::Of(0)).0 }));
+        gate.play(scenario);
+        gate
+    }
+
+    /// Lets another scenario go wrong from now on; counts begin anew.
+    pub fn play(&self, scenario: Scenario) {
+        let mut state = self.lock();
+        state.met = vec![0; scenario.faults.len()];
+        state.pods = vec![0; scenario.pods.len()];
+        state.scenario = scenario;
+    }
+
+    /// How many calls have changed something so far.
+    #[must_use]
+    pub fn effects(&self) -> u64 {
+        self.lock().effects
+    }
+
+    /// How many calls and containers went wrong on purpose so far.
+    #[must_use]
+    pub fn faults(&self) -> u64 {
+        self.lock().faults
+    }
+
+    /// The calls that changed something since the last time, in their order.
+    #[must_use]
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().calls)
+    }
+
+    /// All calls since the last time, in their order, each as scenarios name it.
+    #[must_use]
+    pub fn asked(&self) -> Vec<(Party, String)> {
+        std::mem::take(&mut self.lock().asked)
+    }
+
+    /// Kills the run when so many more calls have changed something, the last of which is done.
+    pub fn die_after(&self, effects: Option<u64>) {
+        let mut state = self.lock();
+        state.die_after = effects.map(|effects| state.effects + effects);
+    }
+
+    /// Kills the run now.
+    pub fn kill(&self) {
+        self.0.life.send_modify(|life| {
+            if let Life::Of(number) = *life {
+                *life = Life::Dead(number);
+            }
+        });
+    }
+
+    /// Waits until the run is killed.
+    pub async fn killed(&self) {
+        let mut life = self.0.life.subscribe();
+        let _ = life.wait_for(|life| matches!(life, Life::Dead(_))).await;
+    }
+
+    /// Whether the run is killed.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(*self.0.life.borrow(), Life::Dead(_))
+    }
+
+    /// Lets the next run speak. What is left of the one before never does again: its connections are broken.
+    pub fn rise(&self) {
+        self.lock().die_after = None;
+        self.0.life.send_modify(|life| {
+            let (Life::Of(number) | Life::Dead(number)) = *life;
+            *life = Life::Of(number + 1);
+        });
+    }
+
+    /// The life that begins a connection now; `None` where nobody may speak.
+    pub(crate) fn born(&self) -> Option<(Life, watch::Receiver<Life>)> {
+        let life = self.0.life.subscribe();
+        let now = *life.borrow();
+        matches!(now, Life::Of(_)).then_some((now, life))
+    }
+
+    /// Lets a call through, or says what happens instead. `what` is the call as scenarios name it.
+    pub(crate) fn call(&self, party: Party, what: &str, writes: bool) -> Course {
+        if self.is_dead() {
+            return Course::Badly(Does::Close);
+        }
+        let mut state = self.lock();
+        state.asked.push((party, what.to_owned()));
+        let mut course = Course::Well;
+        for index in 0..state.scenario.faults.len() {
+            let rule = &state.scenario.faults[index];
+            if rule.of != party || !rule.call.matches(what) {
+                continue;
+            }
+            let (after, times, does) = (rule.after, rule.times, rule.does.clone());
+            let met = state.met[index];
+            state.met[index] += 1;
+            if met >= after && (times == 0 || met < after + times) && course == Course::Well {
+                course = Course::Badly(does);
+                state.faults += 1;
+            }
+        }
+        let done = match &course {
+            Course::Badly(does) => does.is_done(),
+            _ => true,
+        };
+        if writes && done {
+            state.effects += 1;
+            state.calls.push(format!("{party}: {what}"));
+            if state.die_after == Some(state.effects) {
+                drop(state);
+                self.kill();
+                return Course::Die;
+            }
+        }
+        course
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Faults for Gate {
+    fn api(&self, call: &ApiCall) -> Option<ApiFault> {
+        let what = [call.verb, &call.resource, &call.name].join(" ");
+        match self.call(Party::Api, what.trim_end(), call.writes()) {
+            Course::Well => None,
+            // What is done and not heard of.
+            Course::Die => Some(ApiFault::CutAfter(0)),
+            Course::Badly(does) => Some(match does {
+                Does::Fail { code, message } => ApiFault::Status(code, message),
+                Does::Hang => ApiFault::Hang,
+                Does::Slow(time) => ApiFault::Slow(time),
+                Does::Cut(bytes) => ApiFault::CutAfter(bytes),
+                Does::Garbage => ApiFault::Garbage,
+                Does::Close => ApiFault::Close,
+                Does::Gone => ApiFault::Gone,
+            }),
+        }
+    }
+
+    fn pod(&self, start: &ContainerStart) -> Option<PodFault> {
+        let mut state = self.lock();
+        for index in 0..state.scenario.pods.len() {
+            let rule = &state.scenario.pods[index];
+            if !rule.name.matches(&start.pod) || !rule.container.matches(&start.container) {
+                continue;
+            }
+            let (times, does) = (rule.times, rule.does.clone());
+            state.pods[index] += 1;
+            if times != 0 && state.pods[index] > times {
+                continue;
+            }
+            state.faults += 1;
+            return Some(does);
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Course;
+    use super::Gate;
+    use crate::scenario::Does;
+    use crate::scenario::Fault;
+    use crate::scenario::Party;
+    use crate::scenario::Pattern;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn a_rule_meets_so_many_calls_after_so_many_that_go_well() {
+        let call = Pattern::from("POST /build*");
+        let fault = Fault { of: Party::Engine, call, does: Does::Close, after: 1, times: 2 };
+        let gate = Gate::new(Scenario { faults: vec![fault], ..Scenario::default() });
+        let build = || gate.call(Party::Engine, "POST /build", true) == Course::Badly(Does::Close);
+        assert!(matches!(gate.call(Party::Minikube, "POST /build", false), Course::Well));
+        assert_eq!([build(), build(), build(), build()], [false, true, true, false]);
+        assert_eq!((gate.effects(), gate.faults()), (2, 2), "what is closed is not done");
+        assert_eq!((gate.asked().len(), gate.calls().len()), (5, 2), "each is asked, whatever comes of it");
+    }
+
+    #[tokio::test]
+    async fn the_run_dies_with_the_effect_that_it_does_not_hear_of() {
+        let gate = Gate::default();
+        gate.die_after(Some(2));
+        let (_, mut life) = gate.born().unwrap();
+        assert_eq!(gate.call(Party::Api, "create pods a", true), Course::Well);
+        assert_eq!(gate.call(Party::Api, "get pods a", false), Course::Well);
+        assert_eq!(gate.call(Party::Api, "create pods b", true), Course::Die);
+        gate.killed().await;
+        assert!(gate.is_dead() && gate.born().is_none() && life.has_changed().unwrap());
+        gate.rise();
+        assert!(gate.born().is_some());
+        life.changed().await.unwrap();
+    }
+}

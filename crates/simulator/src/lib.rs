@@ -1,0 +1,34 @@
+//! A Docker engine, a minikube and a Kubernetes cluster in this process, for rehearsals and tests.
+//!
+//! Read [`host`] first: it puts them together, and a [`scenario`] says what goes wrong ([`gate`]). [`api`] is an API server
+//! that keeps its objects in memory; [`cluster`] adds the controllers, the scheduler and the kubelet. All of them
+//! answer over HTTP as the real ones do, so what is tested against them is the program that talks to a real cluster. Time is the
+//! runtime's ([`runtime`]), and jumps to the next thing that happens ([`pace`]).
+
+mod admission;
+pub mod api;
+mod chance;
+pub mod clock;
+pub mod cluster;
+mod defaults;
+mod deletion;
+mod door;
+pub(crate) mod engine;
+mod fieldset;
+pub mod gate;
+pub mod host;
+mod kinds;
+mod lost;
+mod memory;
+pub mod minikube;
+mod owner;
+pub mod pace;
+mod quantity;
+mod refuse;
+pub mod request;
+pub mod runtime;
+pub mod scenario;
+mod seal;
+pub mod serve;
+mod served;
+mod verbs;

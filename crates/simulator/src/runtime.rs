@@ -1,0 +1,18 @@
+//! The runtime in which a machine lives: one thread, and a time that the machine moves.
+
+use std::io;
+use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
+
+/// A runtime of one thread whose time stands still until a machine is started in it.
+///
+/// # Errors
+/// When the system gives no file descriptors for it.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().start_paused(true).build()
+}
+
+/// Lets the time of the current runtime go as real time goes, once no machine lives in it any more.
+pub fn real_time() {
+    tokio::time::resume();
+}
