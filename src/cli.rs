@@ -323,6 +323,14 @@ pub struct Down {
 }
 
 impl Command {
+    /// Whether it reads everything that the project is made of, and not deploy.toml alone.
+    pub(crate) fn reads_files(&self) -> bool {
+        matches!(
+            self,
+            Command::Up(_) | Command::Watch(_) | Command::Plan(_) | Command::Check | Command::Rehearse(_)
+        )
+    }
+
     /// The sub-command's name.
     pub fn name(&self) -> &'static str {
         match self {

@@ -15,7 +15,7 @@ pub(crate) mod flags;
 pub mod forward;
 pub mod forwards;
 mod frontends;
-mod gather;
+pub(crate) mod gather;
 mod generate;
 mod hidden;
 pub mod history;

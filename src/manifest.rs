@@ -29,11 +29,13 @@ mod quantity;
 mod scalar;
 mod template;
 mod tree;
+mod types;
 mod values;
 
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
+use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest::shared::Shared;
@@ -75,33 +77,55 @@ pub struct Release {
     pub hooks: Vec<hook::Hook>,
 }
 
+/// What could be read of the sources, and why not the rest.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// What could be read; objects with a mistake of their own are left out.
+    pub written: Written,
+    /// What is wrong with them.
+    pub mistakes: Vec<Finding>,
+    /// What kept some of them from being rendered and says nothing about them: a program that is not there.
+    pub fault: Option<Fault>,
+}
+
 /// The objects of all sources: files as they are, kustomizations and charts rendered. Every mistake is told at once.
 ///
 /// Places name files relative to `root`; `namespace` is what charts are rendered for, and where objects without one go.
 pub async fn load(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Written> {
-    let (mut objects, mut found) = match read::read(root, sources) {
-        Ok(objects) => (objects, Vec::new()),
-        Err(found) => (Vec::new(), found),
-    };
-    let (mut releases, mut warnings) = (Vec::new(), Vec::new());
-    match render::render(run, root, namespace, sources).await {
-        Ok(rendered) => {
-            objects.extend(rendered.objects);
-            releases = rendered.releases;
-            warnings = rendered.warnings;
+    let Loaded { written, mistakes, fault } = load_all(run, root, namespace, sources).await?;
+    match fault {
+        Some(fault) => Err(fault.findings(mistakes)),
+        None if mistakes.is_empty() => Ok(written),
+        None => {
+            Err(Code::ProjectInvalid.fault(Kind::Usage, "the manifests cannot be read").findings(mistakes))
         }
-        Err(fault) if fault.kind == Kind::Usage && !fault.findings.is_empty() => found.extend(fault.findings),
-        Err(fault) => return Err(fault.findings(found)),
     }
-    grounds(namespace, &releases, &mut objects);
-    if found.is_empty() {
-        found = read::unite(&mut objects, Some(namespace));
-    }
-    if found.is_empty() {
-        warnings.extend(values::warnings(root, sources));
-        return Ok(Written { objects, releases, warnings });
-    }
-    Err(Code::ProjectInvalid.fault(Kind::Usage, "the manifests cannot be read").findings(found))
+}
+
+/// As [`load`], with what can be read beside the mistakes.
+pub(crate) async fn load_all(
+    run: &Run,
+    root: &Path,
+    namespace: &Namespace,
+    sources: &[Source],
+) -> Result<Loaded> {
+    let (mut objects, mut mistakes) = read::read(root, sources);
+    let rendered = render::render(run, root, namespace, sources).await?;
+    objects.extend(rendered.objects);
+    mistakes.extend(rendered.mistakes);
+    objects.retain(|object| !mistakes.iter().any(|mistake| is_about(mistake, object)));
+    grounds(namespace, &rendered.releases, &mut objects);
+    mistakes.extend(read::unite(&mut objects, Some(namespace)));
+    let mut warnings = rendered.warnings;
+    warnings.extend(values::warnings(root, sources));
+    let written = Written { objects, releases: rendered.releases, warnings };
+    Ok(Loaded { written, mistakes, fault: rendered.fault })
+}
+
+/// Whether a mistake is one of this very object.
+fn is_about(mistake: &Finding, object: &Object) -> bool {
+    mistake.place.as_ref().is_some_and(|place| place.file == object.place.file)
+        && mistake.subject.as_ref().is_some_and(|subject| *subject == object.id().to_string())
 }
 
 /// A namespace that deploy.toml gives to a release alone is made, too, unless some manifest makes it.

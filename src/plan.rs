@@ -10,6 +10,7 @@ use crate::manifest::Object;
 use crate::manifest::Release;
 use crate::manifest::bind::unused;
 use crate::manifest::lint;
+use crate::manifest::lint::Scope;
 use crate::manifest::lint::lint;
 use crate::manifest::read::unite;
 use crate::pointer::below;
@@ -37,6 +38,8 @@ pub struct Facts {
     pub configs: Vec<BTreeMap<DataKey, String>>,
     /// How the variables begin that the build of each image takes up.
     pub taken_up: BTreeMap<ImageName, BTreeSet<&'static str>>,
+    /// How much of the project could be read.
+    pub scope: Scope,
     /// Where values stand that are not in deploy.toml: of each `[secret.NAME]`, then of each `[config.NAME]`.
     pub places: Vec<BTreeMap<DataKey, Place>>,
 }
@@ -52,12 +55,14 @@ pub struct Plan {
     pub warnings: Vec<Finding>,
 }
 
-/// Decides what is to be in the cluster, or tells every reason why that cannot be decided.
-pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
+/// Decides what is to be in the cluster, and finds every reason why it cannot be.
+pub fn make(project: &Project, facts: Facts) -> (Plan, Vec<Finding>) {
     let hooks = facts.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
     let judged: Vec<Object> = facts.objects.iter().chain(hooks).cloned().collect();
     let mut findings = lint(&judged, &known(project, &facts));
-    findings.extend(unused(&judged, &project.bindings, &project.images));
+    if facts.scope == Scope::Everything {
+        findings.extend(unused(&judged, &project.bindings, &project.images));
+    }
     let secrets = project.secrets.iter().zip(&facts.secrets);
     let configs = project.configs.iter().zip(&facts.configs);
     let made = secrets
@@ -71,11 +76,9 @@ pub fn make(project: &Project, facts: Facts) -> Result<Plan, Vec<Finding>> {
     });
     let mut objects: Vec<Object> = made.chain(facts.objects).collect();
     findings.extend(unite(&mut objects, Some(&project.namespace)));
-    if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        findings.sort_by(|one, other| one.place.cmp(&other.place));
-        return Err(findings);
-    }
-    Ok(Plan { objects, releases: facts.releases, warnings: findings })
+    findings.sort_by(|one, other| one.place.cmp(&other.place));
+    let (mistakes, warnings) = findings.into_iter().partition(|finding| finding.severity == Severity::Error);
+    (Plan { objects, releases: facts.releases, warnings }, mistakes)
 }
 
 /// What lint must know beside the objects.
@@ -86,7 +89,7 @@ fn known(project: &Project, facts: &Facts) -> lint::Facts {
         keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect()
     };
     let taken_up = facts.taken_up.clone();
-    let mut known = lint::Facts { taken_up, ..lint::Facts::of(project, files) };
+    let mut known = lint::Facts { taken_up, scope: facts.scope, ..lint::Facts::of(project, files) };
     // Without a list of keys, the .env file is the list.
     for (spec, values) in project.secrets.iter().zip(&facts.secrets) {
         for provided in known.provided.iter_mut().filter(|provided| provided.name == spec.name.as_str()) {
@@ -151,7 +154,7 @@ mod tests {
     fn what_the_project_file_says_becomes_objects() {
         let place = Place { file: ".env".into(), line: 3, column: 1 };
         let places = vec![BTreeMap::from([(DataKey::parse("A").unwrap(), place)])];
-        let plan = make(&project(), Facts { places, ..facts(Vec::new()) }).unwrap();
+        let plan = make(&project(), Facts { places, ..facts(Vec::new()) }).0;
         assert_eq!(plan.objects[0].place_of("/data/A").to_string(), ".env:3:1");
         assert_eq!(plan.objects[0].value["data"]["A"], "czNjcmV0");
         assert_eq!(plan.objects[0].namespace(), Some("shop"));
@@ -166,7 +169,7 @@ mod tests {
             json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "keys" }, "data": {} }),
             place,
         );
-        let mistakes = make(&project(), facts(vec![written])).unwrap_err();
+        let (_, mistakes) = make(&project(), facts(vec![written]));
         assert_eq!(mistakes.len(), 1, "{mistakes:?}");
         assert_eq!(mistakes[0].place.as_ref().unwrap().to_string(), "k8s/a.yaml:3:1");
         assert!(mistakes[0].message.contains("deploy.toml:4:9"), "{}", mistakes[0].message);

@@ -20,7 +20,8 @@ use crate::flow::Answer;
 use crate::help;
 use crate::project::OtherCluster;
 use crate::project::Project;
-use crate::project::check::load;
+use crate::project::check;
+use crate::project::check::Checked;
 use crate::project::locate::locate;
 use crate::project::name::Profile;
 use crate::report;
@@ -219,8 +220,14 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     if let Command::Init(flags) = &cli.command {
         return flow::init::init(run, flags, cli.global.file.as_deref()).await;
     }
-    let project = Arc::new(project(run, cli)?);
-    flow::redaction::project(run, &project);
+    let project = read(run, cli)?;
+    flow::redaction::project(run, &project.project);
+    let project = match project {
+        invalid if !invalid.mistakes.is_empty() && cli.command.reads_files() => {
+            return Err(flow::gather::invalid(run, invalid).await);
+        }
+        checked => Arc::new(checked.whole()?),
+    };
     run.sink.tell(EventKind::RunStarted {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -285,18 +292,24 @@ fn going_on(fault: Fault, command: &Command) -> Fault {
 }
 
 fn project(run: &Run, cli: &Cli) -> Result<Project> {
+    read(run, cli)?.whole()
+}
+
+/// The project file, and what is wrong in it.
+fn read(run: &Run, cli: &Cli) -> Result<Checked> {
     let path = locate(&run.world, cli.global.file.as_deref())?;
-    let mut project = load(&path)?;
+    let Checked { mut project, mistakes } = check::read(&path)?;
     if let Some(name) = &cli.global.profile {
         project.minikube.profile =
             Profile::parse(name).or_fault(Code::ArgumentInvalid, Kind::Usage, || {
                 format!("`{name}` is not a valid profile name")
             })?;
     }
-    if let Some(name) = &cli.global.target {
+    // A target with a mistake is none that is unknown.
+    if let Some(name) = cli.global.target.as_ref().filter(|_| mistakes.is_empty()) {
         project.elsewhere = Some(target(&project, name)?);
     }
-    Ok(project)
+    Ok(Checked { project, mistakes })
 }
 
 fn target(project: &Project, name: &str) -> Result<OtherCluster> {

@@ -290,6 +290,7 @@ codes! {
     Unschedulable = "unschedulable",
     UrlNotAnswering = "url-not-answering",
     ValueNotString = "value-not-string",
+    ValueWrongType = "value-wrong-type",
     VolumeHidesProgram = "volume-hides-program",
     VolumeMissing = "volume-missing",
     VolumeMountFailed = "volume-mount-failed",

@@ -15,8 +15,10 @@ use crate::flow::redaction;
 use crate::image::survey::survey;
 use crate::image::surveyed::Surveyed;
 use crate::manifest;
+use crate::manifest::Loaded;
 use crate::manifest::Object;
 use crate::manifest::Written;
+use crate::manifest::lint::Scope;
 use crate::manifest::pods;
 use crate::manifest::pods::ConfigKind;
 use crate::manifest::pods::Reference;
@@ -26,6 +28,7 @@ use crate::plan::Plan;
 use crate::project::Check;
 use crate::project::Probe;
 use crate::project::Project;
+use crate::project::check::Checked;
 use crate::project::clear::is_placeholder;
 use crate::project::name::DataKey;
 use crate::project::name::ObjectName;
@@ -47,15 +50,57 @@ pub(crate) struct Planned {
 
 /// Reads all that the project has. Warnings are told as they are found.
 pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned> {
-    let images = blocking(run, project, survey);
-    let written = manifest::load(run, &project.root, &project.namespace, &project.sources);
-    let (images, written) = tokio::join!(images, written);
+    let Read { planned, values, mistakes, fault } = read(run, project, Scope::Everything).await?;
+    match fault {
+        Some(fault) => return Err(fault.findings(mistakes)),
+        None if !mistakes.is_empty() => return Err(unusable().findings(mistakes)),
+        None => {}
+    }
+    let Planned { mut plan, images } = planned;
+    plan.warnings.extend(hidden::programs(&images, &plan.objects));
+    let of_images = images.iter().flat_map(|image| &image.warnings).cloned();
+    let warnings = tracked::env_files(project).into_iter().chain(of_images).chain(values);
+    warnings.chain(plan.warnings.iter().cloned()).for_each(|warning| run.sink.warn(warning));
+    let hooks = plan.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
+    redaction::objects(run, plan.objects.iter().chain(hooks));
+    Ok(Planned { plan, images })
+}
 
-    let mut findings: Vec<Finding> = no_registry(project).into_iter().collect();
-    let images = usable(images, &mut findings)?;
-    let Written { objects, releases, warnings: of_values } = usable(written, &mut findings)?;
+/// What is wrong with a project whose deploy.toml has mistakes: these, and those of all other files that it still names.
+pub(crate) async fn invalid(run: &Run, checked: Checked) -> Fault {
+    let Checked { project, mistakes } = checked;
+    let project = Arc::new(project);
+    match read(run, &project, Scope::Objects).await {
+        Err(fault) => fault.findings(mistakes),
+        Ok(read) if read.mistakes.is_empty() => Checked::fault(&project, mistakes),
+        Ok(read) => unusable().findings(mistakes).findings(read.mistakes),
+    }
+}
+
+/// What could be read, and all that is wrong with the rest.
+struct Read {
+    planned: Planned,
+    /// Warnings about values and values files.
+    values: Vec<Finding>,
+    mistakes: Vec<Finding>,
+    /// What kept a part from being read and is no mistake of the project.
+    fault: Option<Fault>,
+}
+
+/// Reads every file, each whatever is wrong with the others. What is compared with something that could not be read is not
+/// judged; `scope` is the most that is known.
+async fn read(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<Read> {
+    let images = blocking(run, project, survey);
+    let loaded = manifest::load_all(run, &project.root, &project.namespace, &project.sources);
+    let (images, loaded) = tokio::join!(images, loaded);
+
+    let mut mistakes: Vec<Finding> = no_registry(project).into_iter().collect();
+    let images = usable(images, &mut mistakes)?;
+    let Loaded { written: Written { objects, releases, warnings }, mistakes: of_manifests, fault } = loaded?;
     // Before anything is told of them.
     redaction::objects(run, &objects);
+    let all_objects = of_manifests.is_empty() && fault.is_none();
+    mistakes.extend(of_manifests);
     // The manifests say what a missing value is missed by.
     let values = {
         let needed = |secret: &ObjectName, key: &DataKey| {
@@ -65,41 +110,23 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
         let known = Known { needed: &needed, placeholder: is_placeholder };
         values::read(&run.world, project, &known).map_err(|findings| unusable().findings(findings))
     };
-    let known = values.is_ok();
-    let Values { secrets, configs, places, warnings } = usable(values, &mut findings)?;
-    // Without the values, lint would miss keys that are only unread.
-    let plan = if known {
-        let taken_up = frontends::beginnings(&images);
-        plan::make(project, Facts { objects, releases, secrets, configs, taken_up, places })
-    } else {
-        Err(Vec::new())
+    let scope = match &values {
+        _ if !all_objects => Scope::Objects,
+        // Without the values, lint would miss keys that are only unread.
+        Err(_) => scope.min(Scope::Manifests),
+        Ok(_) => scope,
     };
-    let plan = plan.and_then(|plan| {
-        let mut mistakes = order::check(&plan.objects, &project.namespace);
-        mistakes.extend(annotation::mistakes(&plan.objects));
-        if mistakes.is_empty() { Ok(plan) } else { Err(mistakes) }
-    });
-    let mut plan = match plan {
-        Ok(plan) if findings.is_empty() => plan,
-        Ok(_) => return Err(unusable().findings(findings)),
-        Err(more) => return Err(unusable().findings(findings).findings(more)),
-    };
-    plan.warnings.extend(hidden::programs(&images, &plan.objects));
-    for warning in tracked::env_files(project) {
-        run.sink.warn(warning);
+    let Values { secrets, configs, places, warnings: of_values } = usable(values, &mut mistakes)?;
+    mistakes.extend(annotation::mistakes(&objects));
+    let taken_up = frontends::beginnings(&images);
+    let facts = Facts { scope, objects, releases, secrets, configs, taken_up, places };
+    let (plan, of_plan) = plan::make(project, facts);
+    mistakes.extend(of_plan);
+    if scope == Scope::Everything {
+        mistakes.extend(order::check(&plan.objects, &project.namespace));
     }
-    for warning in images
-        .iter()
-        .flat_map(|image| &image.warnings)
-        .chain(&warnings)
-        .chain(&of_values)
-        .chain(&plan.warnings)
-    {
-        run.sink.warn(warning.clone());
-    }
-    let hooks = plan.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
-    redaction::objects(run, plan.objects.iter().chain(hooks));
-    Ok(Planned { plan, images })
+    let values = of_values.into_iter().chain(warnings).collect();
+    Ok(Read { planned: Planned { plan, images }, values, mistakes, fault })
 }
 
 /// Images that no registry would bring to the nodes of another cluster.
@@ -167,3 +194,6 @@ fn needed_by_checks(project: &Project, secret: &ObjectName, key: &DataKey) -> Ve
     let told = |check: &Check| format!("check {} needs it ({})", check.name, check.place);
     project.checks.iter().filter(asks).map(told).collect()
 }
+
+#[cfg(test)]
+mod tests;

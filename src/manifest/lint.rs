@@ -17,9 +17,24 @@ use crate::project::name::ImageName;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+/// How much of the project could be read: a rule that compares an object with something that is missing because it
+/// could not be read would find what is not wrong.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Some objects, or a part of deploy.toml, could not be read: each object is judged by itself.
+    Objects,
+    /// All but the values of Secrets and ConfigMaps.
+    Manifests,
+    /// Everything.
+    #[default]
+    Everything,
+}
+
 /// What the rules must know beside the objects.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
+    /// How much of the project is known.
+    pub scope: Scope,
     /// Where objects without a namespace of their own go.
     pub namespace: String,
     /// The images that the project builds.
@@ -79,6 +94,7 @@ impl Facts {
             }
         });
         Facts {
+            scope: Scope::default(),
             namespace: project.namespace.to_string(),
             images: project.images.iter().map(|image| image.name.clone()).collect(),
             arguments: project
@@ -96,32 +112,38 @@ impl Facts {
     }
 }
 
+type Rule = fn(&Set<'_>) -> Vec<Finding>;
+
+/// The rules, and what has to be known for each.
+const RULES: [(Scope, Rule); 20] = [
+    (Scope::Objects, network::node_ports),
+    (Scope::Manifests, network::selectors),
+    (Scope::Objects, network::probes),
+    (Scope::Manifests, network::addresses),
+    (Scope::Manifests, network::ingresses),
+    (Scope::Everything, config::references),
+    (Scope::Objects, config::literals),
+    (Scope::Objects, config::empties),
+    (Scope::Manifests, config::of_builds),
+    (Scope::Objects, workload::labels),
+    (Scope::Objects, workload::mounts),
+    (Scope::Manifests, workload::claims),
+    (Scope::Manifests, workload::classes),
+    (Scope::Objects, host_path::host_paths),
+    (Scope::Objects, workload::writers),
+    (Scope::Objects, workload::resources),
+    (Scope::Manifests, workload::images),
+    (Scope::Objects, standstill::gates),
+    (Scope::Objects, standstill::paused),
+    (Scope::Manifests, workload::autoscalers),
+];
+
 /// Everything that the rules find in `objects`, in the order of files and lines.
 #[must_use]
 pub fn lint(objects: &[Object], facts: &Facts) -> Vec<Finding> {
     let set = Set { objects, facts };
-    let mut found: Vec<Finding> = [
-        network::node_ports(&set),
-        network::selectors(&set),
-        network::probes(&set),
-        network::addresses(&set),
-        network::ingresses(&set),
-        config::references(&set),
-        config::literals(&set),
-        config::empties(&set),
-        config::of_builds(&set),
-        workload::labels(&set),
-        workload::volumes(&set),
-        workload::classes(&set),
-        host_path::host_paths(&set),
-        workload::writers(&set),
-        workload::resources(&set),
-        workload::images(&set),
-        standstill::gates(&set),
-        standstill::paused(&set),
-        workload::autoscalers(&set),
-    ]
-    .concat();
+    let rules = RULES.iter().filter(|(needs, _)| *needs <= facts.scope);
+    let mut found: Vec<Finding> = rules.flat_map(|(_, rule)| rule(&set)).collect();
     found.sort_by(|one, other| one.place.cmp(&other.place));
     found
 }

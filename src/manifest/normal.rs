@@ -10,6 +10,7 @@ use crate::go_base64;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
+use crate::manifest::types;
 use crate::pointer::below;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -34,6 +35,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Normalises `object` and returns what no server would take.
 pub fn normalise(object: &mut Object) -> Vec<Finding> {
     let mut found = texts(object);
+    found.extend(types::check(object));
     found.extend(duplicates(object));
     if object.group().is_empty() {
         match object.kind() {

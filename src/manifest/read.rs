@@ -31,10 +31,12 @@ use std::path::PathBuf;
 /// The endings of what is read from a folder, as kubectl has them (`cli-runtime: pkg/resource/builder.go`).
 const ENDINGS: [&str; 3] = ["json", "yaml", "yml"];
 
-/// The objects of all sources that are paths, normalised, in the order of the sources and then of the files' names.
+/// The objects of all sources that are paths, normalised, in the order of the sources and then of the files' names; and
+/// everything that is wrong in them.
 ///
 /// Places name files relative to `root`. Kustomizations and charts are [`crate::manifest::render`]'s.
-pub fn read(root: &Path, sources: &[Source]) -> Result<Vec<Object>, Vec<Finding>> {
+#[must_use]
+pub fn read(root: &Path, sources: &[Source]) -> (Vec<Object>, Vec<Finding>) {
     let (mut objects, mut found) = (Vec::new(), Vec::new());
     let mut seen = BTreeSet::new();
     for source in sources {
@@ -55,8 +57,7 @@ pub fn read(root: &Path, sources: &[Source]) -> Result<Vec<Object>, Vec<Finding>
             }
         }
     }
-    found.extend(unite(&mut objects, None));
-    if found.is_empty() { Ok(objects) } else { Err(found) }
+    (objects, found)
 }
 
 /// The objects of one text, normalised, lists taken apart, and everything that is wrong in it.
@@ -311,7 +312,8 @@ mod tests {
             ("k8s/sub/d.yaml", &config("d")),
         ]);
         let names = |paths: &[&str]| -> Vec<String> {
-            let objects = read(root.path(), &sources(root.path(), paths)).unwrap();
+            let (objects, found) = read(root.path(), &sources(root.path(), paths));
+            assert_eq!(found, []);
             objects.iter().map(|object| format!("{} {}", object.name(), object.place)).collect()
         };
         assert_eq!(names(&["k8s"]), ["a k8s/a.yml:1:1", "b k8s/b.yaml:1:1", "c k8s/c.json:1:1"]);
@@ -323,9 +325,8 @@ mod tests {
     fn a_path_that_gives_nothing_is_told_at_the_entry_that_names_it() {
         let root = tree(&[("manifests/sub/a.yaml", CONFIG), ("x.yaml", "a: \u{1}")]);
         std::fs::write(root.path().join("bytes.yaml"), b"a: 1\nb: \xff").unwrap();
-        let found =
-            read(root.path(), &sources(root.path(), &["manifest", "manifests", "*.yml", "bytes.yaml"]))
-                .unwrap_err();
+        let (_, found) =
+            read(root.path(), &sources(root.path(), &["manifest", "manifests", "*.yml", "bytes.yaml"]));
         assert_eq!(
             told(&found),
             [
@@ -413,7 +414,8 @@ mod tests {
         let config = |name: &str, more: &str| format!("{}{more}", CONFIG.replace("NAME", name));
         let other = format!("{}---\n{}", config("b", ""), config("x", "data: {a: b}\n"));
         let root = tree(&[("a.yaml", &config("x", "")), ("b.yaml", &other)]);
-        let found = read(root.path(), &sources(root.path(), &["a.yaml", "b.yaml"])).unwrap_err();
+        let (mut objects, _) = read(root.path(), &sources(root.path(), &["a.yaml", "b.yaml"]));
+        let found = unite(&mut objects, None);
         assert_eq!(
             told(&found),
             [

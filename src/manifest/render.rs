@@ -10,6 +10,7 @@ use crate::event::Finding;
 use crate::event::Severity;
 use crate::exec::Call;
 use crate::exec::ExecError;
+use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
@@ -41,64 +42,79 @@ pub struct Rendered {
     pub releases: Vec<Release>,
     /// Worth knowing.
     pub warnings: Vec<Finding>,
+    /// What is wrong with what is rendered, and with what it is rendered from.
+    pub mistakes: Vec<Finding>,
+    /// What kept a source from being rendered and says nothing about it; with several, of the first.
+    pub fault: Option<Fault>,
 }
 
 /// Renders all sources that are kustomizations or charts.
 ///
 /// `root` is the folder that places are relative to, `namespace` what charts get as `.Release.Namespace`.
 pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Rendered> {
-    let (mut objects, mut releases) = (Vec::new(), Vec::new());
-    let mut found = Vec::new();
+    let mut rendered = Rendered::default();
     for source in sources {
-        let missing = missing(root, source);
-        let unusable = missing.iter().any(|finding| finding.severity == Severity::Error);
-        found.extend(missing);
-        if unusable {
-            continue;
-        }
-        let call = match &source.kind {
-            SourceKind::Path(_) => continue,
-            SourceKind::Kustomize(folder) => kustomize::build(run, &what(root, source), folder)?,
-            SourceKind::Chart(chart) => {
-                let lacking = given::missing(&run.world, root, chart);
-                if !lacking.is_empty() {
-                    found.extend(lacking);
-                    continue;
-                }
-                let helm = chart::helm(run, &what(root, source))?;
-                if let Some(finding) =
-                    chart::build_dependencies(run, &helm, root, chart, &source.place).await?
-                {
-                    found.push(finding);
-                    continue;
-                }
-                chart::template(run, &helm, root, chart, namespace)
-            }
-        };
-        match output(run, call, &what(root, source)).await? {
-            Ok(text) => {
-                let (more, wrong) = placed(&text, root, source);
-                found.extend(wrong);
-                match &source.kind {
-                    SourceKind::Chart(chart) => {
-                        let (more, release, wrong) = released(more, chart, namespace, source);
-                        found.extend(wrong);
-                        objects.extend(more);
-                        releases.push(release);
-                    }
-                    _ => objects.extend(more),
-                }
-            }
-            Err(error) => found.push(told(&error, root, source)),
+        match one(run, root, namespace, source, &mut rendered).await {
+            Err(fault) if run.stopped().is_some() => return Err(fault),
+            Err(fault) => rendered.fault = rendered.fault.or(Some(fault)),
+            Ok(()) => {}
         }
     }
-    found.extend(twice(&releases));
-    let (found, warnings): (Vec<_>, Vec<_>) =
-        found.into_iter().partition(|finding| finding.severity == Severity::Error);
-    if found.is_empty() {
-        return Ok(Rendered { objects, releases, warnings });
+    rendered.mistakes.extend(twice(&rendered.releases));
+    let (mistakes, warnings) =
+        rendered.mistakes.into_iter().partition(|finding| finding.severity == Severity::Error);
+    Ok(Rendered { mistakes, warnings, ..rendered })
+}
+
+/// Renders one source into `rendered`.
+async fn one(
+    run: &Run,
+    root: &Path,
+    namespace: &Namespace,
+    source: &Source,
+    rendered: &mut Rendered,
+) -> Result<()> {
+    let found = &mut rendered.mistakes;
+    let missing = missing(root, source);
+    let unusable = missing.iter().any(|finding| finding.severity == Severity::Error);
+    found.extend(missing);
+    if unusable {
+        return Ok(());
     }
-    Err(Code::ManifestsUnrenderable.fault(Kind::Usage, "the manifests cannot be rendered").findings(found))
+    let call = match &source.kind {
+        SourceKind::Path(_) => return Ok(()),
+        SourceKind::Kustomize(folder) => kustomize::build(run, &what(root, source), folder)?,
+        SourceKind::Chart(chart) => {
+            let lacking = given::missing(&run.world, root, chart);
+            if !lacking.is_empty() {
+                found.extend(lacking);
+                return Ok(());
+            }
+            let helm = chart::helm(run, &what(root, source))?;
+            if let Some(finding) = chart::build_dependencies(run, &helm, root, chart, &source.place).await? {
+                found.push(finding);
+                return Ok(());
+            }
+            chart::template(run, &helm, root, chart, namespace)
+        }
+    };
+    match output(run, call, &what(root, source)).await? {
+        Ok(text) => {
+            let (more, wrong) = placed(&text, root, source);
+            found.extend(wrong);
+            match &source.kind {
+                SourceKind::Chart(chart) => {
+                    let (more, release, wrong) = released(more, chart, namespace, source);
+                    found.extend(wrong);
+                    rendered.objects.extend(more);
+                    rendered.releases.push(release);
+                }
+                _ => rendered.objects.extend(more),
+            }
+        }
+        Err(error) => found.push(told(&error, root, source)),
+    }
+    Ok(())
 }
 
 /// What a program printed, or why it does not like what it was given. What says nothing about the project is a fault.
@@ -217,6 +233,7 @@ fn values(text: &str, file: &Path) -> Vec<Finding> {
 #[cfg(unix)]
 mod tests {
     use super::render;
+    use crate::event::Code;
     use crate::event::Place;
     use crate::event::Sink;
     use crate::fault::Kind;
@@ -277,7 +294,12 @@ mod tests {
         let world = World::fake(root, [("PATH", root.join("bin"))]);
         let run =
             Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
-        Ok(render(&run, root, &Namespace::parse("app").unwrap(), sources).await?.objects)
+        let rendered = render(&run, root, &Namespace::parse("app").unwrap(), sources).await?;
+        match rendered.fault {
+            Some(fault) => Err(fault),
+            None if rendered.mistakes.is_empty() => Ok(rendered.objects),
+            None => Err(Code::ManifestsUnrenderable.fault(Kind::Usage, "").findings(rendered.mistakes)),
+        }
     }
 
     const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ";

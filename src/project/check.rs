@@ -5,6 +5,7 @@
 
 use crate::event::Code;
 use crate::event::Finding;
+use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
@@ -35,29 +36,65 @@ mod targets;
 
 const MIB: u64 = 1 << 20;
 
+/// The project file as far as it can be read: its sections without a mistake, and the mistakes.
+#[derive(Debug)]
+pub struct Checked {
+    /// The project; where there are mistakes, without the images, manifests, Secrets and ConfigMaps that have them.
+    pub project: Project,
+    /// Every mistake, in the order of the file.
+    pub mistakes: Vec<Finding>,
+}
+
+impl Checked {
+    /// The project, if it has no mistake.
+    pub fn whole(self) -> Result<Project> {
+        let Checked { project, mistakes } = self;
+        if mistakes.is_empty() {
+            return Ok(project);
+        }
+        Err(Checked::fault(&project, mistakes))
+    }
+
+    /// A run that ends because of `mistakes` in the project file.
+    pub(crate) fn fault(project: &Project, mistakes: Vec<Finding>) -> Fault {
+        let name = project.file.file_name().unwrap_or(project.file.as_os_str()).to_string_lossy();
+        Code::ProjectInvalid.fault(Kind::Usage, format!("{name} is invalid")).findings(mistakes)
+    }
+}
+
 /// Reads the project file at `path`.
 pub fn load(path: &Path) -> Result<Project> {
+    read(path)?.whole()
+}
+
+/// Reads the project file at `path`, and what is wrong in it.
+pub fn read(path: &Path) -> Result<Checked> {
     let text = file::read_text(path, file::TEXT).map_err(|error| {
         let message = format!("cannot read {}", path.display());
         Code::FileUnreadable
             .caused_by(Kind::Usage, anyhow::Error::new(error).context(message))
             .hint("name another file with `--file`, or change to the project's directory")
     })?;
-    check(path, &text).map_err(|mistakes| {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Code::ProjectInvalid.fault(Kind::Usage, format!("{name} is invalid")).findings(mistakes)
-    })
+    Ok(parse(path, &text))
 }
 
 /// What `text`, the contents of the project file at `path`, means; or every mistake in it, in the order of the file.
 pub fn check(path: &Path, text: &str) -> std::result::Result<Project, Vec<Finding>> {
+    let Checked { project, mistakes } = parse(path, text);
+    if mistakes.is_empty() { Ok(project) } else { Err(mistakes) }
+}
+
+fn parse(path: &Path, text: &str) -> Checked {
     let file = PathBuf::from(path.file_name().unwrap_or(path.as_os_str()));
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (reading, table) = Reading::begin(file, text);
     let root = path.parent().map(Path::to_owned).unwrap_or_default();
-    let project = project(reading.root(table.get_ref()), path, &root);
-    let mistakes = reading.end();
-    if mistakes.is_empty() { Ok(project) } else { Err(mistakes) }
+    let mut project = project(reading.root(table.get_ref()), path, &root);
+    project.images.retain(|image| reading.is_sound(&image.place));
+    project.sources.retain(|source| reading.is_sound(&source.place));
+    project.secrets.retain(|secret| reading.is_sound(&secret.place));
+    project.configs.retain(|config| reading.is_sound(&config.place));
+    Checked { project, mistakes: reading.end() }
 }
 
 fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {

@@ -46,6 +46,8 @@ pub struct Reading<'a> {
     /// Where each line begins, in bytes.
     lines: Vec<usize>,
     mistakes: RefCell<Vec<Finding>>,
+    /// The sections that were read, by the line they begin in.
+    sections: RefCell<BTreeSet<(usize, String)>>,
     /// Where the text is not TOML; what the parser made up there is not judged again.
     broken: BTreeSet<Place>,
 }
@@ -55,8 +57,8 @@ impl<'a> Reading<'a> {
     pub fn begin(file: impl Into<PathBuf>, text: &'a str) -> (Reading<'a>, Spanned<DeTable<'a>>) {
         let (root, errors) = DeTable::parse_recoverable(text);
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
-        let (mistakes, broken) = (RefCell::default(), BTreeSet::new());
-        let mut reading = Reading { file: file.into(), text, lines, mistakes, broken };
+        let (mistakes, sections, broken) = Default::default();
+        let mut reading = Reading { file: file.into(), text, lines, mistakes, sections, broken };
         for error in errors {
             let place = error.span().map_or_else(|| Place::file(&reading.file), |span| reading.place(&span));
             reading.broken.insert(place.clone());
@@ -91,8 +93,22 @@ impl<'a> Reading<'a> {
         mistakes
     }
 
+    /// Whether nothing is wrong in the section that begins at `place`, nor in those below it.
+    pub fn is_sound(&self, place: &Place) -> bool {
+        let sections = self.sections.borrow();
+        let Some((_, name)) = sections.iter().find(|(line, _)| *line == place.line) else { return true };
+        let below = format!("{name}.");
+        let mut after = sections.range((place.line + 1, String::new())..);
+        let end = after.find(|(_, other)| !other.starts_with(&below)).map(|(line, _)| *line);
+        let within = |line: usize| line >= place.line && end.is_none_or(|end| line < end);
+        let mistakes = self.mistakes.borrow();
+        !mistakes.iter().filter_map(|mistake| mistake.place.as_ref()).any(|at| within(at.line))
+    }
+
     /// The whole file as a section.
     pub fn root<'r>(&'r self, table: &'r DeTable<'a>) -> Section<'r, 'a> {
+        let known = table.keys().map(|key| (self.place(&key.span()).line, key.get_ref().to_string()));
+        self.sections.borrow_mut().extend(known);
         Section {
             reading: self,
             name: String::new(),
@@ -341,6 +357,7 @@ impl<'r, 'a> Section<'r, 'a> {
     }
 
     fn inner(&self, name: String, place: Place, table: Option<&'r DeTable<'a>>) -> Section<'r, 'a> {
+        self.reading.sections.borrow_mut().insert((place.line, name.clone()));
         Section { reading: self.reading, name, place, table, asked: RefCell::default() }
     }
 

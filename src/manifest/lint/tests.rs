@@ -5,6 +5,7 @@ use crate::event::Finding;
 use crate::event::Severity;
 use crate::manifest::lint::Facts;
 use crate::manifest::lint::Provided;
+use crate::manifest::lint::Scope;
 use crate::manifest::lint::lint;
 use crate::manifest::pods::ConfigKind;
 use crate::manifest::read::objects;
@@ -14,6 +15,7 @@ use crate::project::name::ImageName;
 /// What deploy.toml says in these tests.
 fn facts() -> Facts {
     Facts {
+        scope: Scope::Everything,
         namespace: "app".to_owned(),
         images: [ImageName::parse("todo-backend").unwrap()].into(),
         provided: vec![Provided {

@@ -38,8 +38,8 @@ pub(super) fn labels(set: &Set<'_>) -> Vec<Finding> {
     found
 }
 
-/// Mounts without a volume, claims that are not there, and volumes that another user owns.
-pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
+/// Mounts without a volume, and volumes that another user owns.
+pub(super) fn mounts(set: &Set<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for (object, template) in pods::all(set.objects) {
         let claimed: Vec<&str> = items(&object.value["spec"]["volumeClaimTemplates"])
@@ -68,6 +68,20 @@ pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
                 found.push(at(object, &format!("{}/volumeMounts/{index}/name", container.pointer), finding));
             }
         }
+        if let Some(pointer) = owned_by_another(&template, !claimed.is_empty()) {
+            let told = "the pod is not root and has no fsGroup: on storage that honours owners it cannot write to its claim";
+            let finding = Code::FsGroupMissing.note(told);
+            let help = "add `fsGroup` with the user's group to the pod's securityContext";
+            found.push(at(object, &pointer, finding).help(help));
+        }
+    }
+    found
+}
+
+/// Claims that are not in the project.
+pub(super) fn claims(set: &Set<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for (object, template) in pods::all(set.objects) {
         for (pointer, name) in template.claims() {
             if set.find("PersistentVolumeClaim", set.namespace(object), name).is_none() {
                 let claims = set.core("PersistentVolumeClaim").map(Object::name);
@@ -80,12 +94,6 @@ pub(super) fn volumes(set: &Set<'_>) -> Vec<Finding> {
                 );
                 found.push(at(object, &pointer, Code::ClaimMissing.warning(told)).help(help));
             }
-        }
-        if let Some(pointer) = owned_by_another(&template, !claimed.is_empty()) {
-            let told = "the pod is not root and has no fsGroup: on storage that honours owners it cannot write to its claim";
-            let finding = Code::FsGroupMissing.note(told);
-            let help = "add `fsGroup` with the user's group to the pod's securityContext";
-            found.push(at(object, &pointer, finding).help(help));
         }
     }
     found
