@@ -5,11 +5,13 @@
 //! of this stream, so a recorded run can be shown again by any renderer.
 
 mod code;
+mod data;
 mod finding;
 mod redacted;
 mod sink;
 
 pub use code::Code;
+pub use data::Data;
 pub use finding::Finding;
 pub use finding::Place;
 pub use finding::Severity;
@@ -20,7 +22,7 @@ pub use sink::OpenStep;
 pub use sink::Sink;
 
 /// The version of the event stream, told in its first line. Fields are only ever added within a version.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// One thing that happened, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -39,6 +39,7 @@ pub mod warn;
 
 use crate::docker;
 use crate::event::Code;
+use crate::event::Data;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::fault::Fault;
@@ -236,7 +237,8 @@ fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Res
                         severity: crate::event::Severity::Note,
                         ..Code::BaseImageFailed.warning(message)
                     }
-                    .about(format!("image {name}")),
+                    .about(format!("image {name}"))
+                    .data(Data::default().with("image", other.as_str())),
                 );
             }
             None => never.push(image),

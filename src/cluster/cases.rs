@@ -6,6 +6,7 @@ use crate::cluster::judge::limits::Limits;
 use crate::event::Code;
 use crate::event::Place;
 use crate::event::Severity;
+use crate::help;
 use crate::manifest::Object;
 use health::snapshot::KubeEvent;
 use health::snapshot::Snapshot;
@@ -66,6 +67,9 @@ struct BlameCase {
     reason: Option<String>,
     message: Option<String>,
     field: Option<String>,
+    /// Keys and values of the finding's data, not all of them.
+    #[serde(default)]
+    data: BTreeMap<String, Value>,
     #[serde(default)]
     evidence: Vec<String>,
     help: Option<String>,
@@ -239,6 +243,10 @@ fn check_finding(name: &str, case: &BlameCase, judge: &Judge, snapshot: &Snapsho
     }
     if let Some(code) = case.code {
         assert_eq!(finding.code, code, "{name}: {finding:?}");
+    }
+    assert!(help::lists_data(finding), "{name}: {finding:?}");
+    for (key, value) in &case.data {
+        assert_eq!(finding.data.get(key), Some(value), "{name}: `{key}` of {finding:?}");
     }
     if let Some(message) = &case.message {
         assert_eq!(&finding.message, message, "{name}");

@@ -3,6 +3,7 @@
 //! Not an error that travels (`fault`) but what one says, and what a warning says that ends nothing.
 
 use super::Code;
+use super::Data;
 use serde::Deserialize;
 use serde::Serialize;
 use std::fmt;
@@ -67,6 +68,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do; a command in backticks is to be pasted.
     pub help: Option<String>,
+    /// The numbers and names of the cause, for programs.
+    #[serde(default, skip_serializing_if = "Data::is_empty")]
+    pub data: Data,
 }
 
 impl Code {
@@ -96,6 +100,7 @@ impl Finding {
             message: message.into(),
             evidence: Vec::new(),
             help: None,
+            data: Data::default(),
         }
     }
 
@@ -117,6 +122,13 @@ impl Finding {
     #[must_use]
     pub fn evidence(mut self, lines: impl IntoIterator<Item = String>) -> Self {
         self.evidence.extend(lines);
+        self
+    }
+
+    /// Says the cause in numbers and names.
+    #[must_use]
+    pub fn data(mut self, data: Data) -> Self {
+        self.data = data;
         self
     }
 

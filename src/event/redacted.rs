@@ -51,10 +51,11 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
 
 /// Hides secret values in a finding.
 pub(super) fn finding(redactor: &Redactor, finding: &mut Finding) {
-    let Finding { code: _, severity: _, place, subject, message, evidence, help } = finding;
+    let Finding { code: _, severity: _, place, subject, message, evidence, help, data } = finding;
     for line in evidence {
         redactor.quoted(line);
     }
+    data.each_text(&mut |text| redactor.sentence(text));
     subject.iter_mut().chain(help).chain([message]).for_each(|text| redactor.sentence(text));
     if let Some(place) = place {
         // A path that is no text is shown with signs in its place, and cannot be put together again.

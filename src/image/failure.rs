@@ -15,6 +15,7 @@ mod ran;
 use crate::event::Finding;
 use crate::image::build::FailedBuild;
 use crate::image::failure::cause::Cause;
+use crate::image::progress::step_name;
 use crate::image::surveyed::Surveyed;
 use dockerfile::Instruction;
 
@@ -24,14 +25,16 @@ const AROUND: usize = 2;
 /// What to tell about a build that failed.
 #[must_use]
 pub fn finding(image: &Surveyed, broken: &FailedBuild) -> Finding {
-    let Cause { code, message, help, line } = cause::of(image, broken);
+    let Cause { code, message, help, line, data } = cause::of(image, broken);
     let instruction = match line {
         Some(line) => at_line(image, line),
         None => broken.step.as_deref().and_then(|step| image.dockerfile.step(step)).cloned(),
     };
     let line = line.or(instruction.as_ref().map(|instruction| instruction.first));
     let lines = instruction.map(|instruction| image.dockerfile.excerpt(&instruction, AROUND));
+    let step = broken.step.as_deref().and_then(step_name).map(|step| step.text);
     code.error(message)
+        .data(data.some("step", step))
         .about(format!("image {}", image.image.name))
         .at(image.place(line.unwrap_or(0)))
         .evidence(lines.unwrap_or_default())

@@ -33,7 +33,7 @@
 //! `unit`: `bytes`, `steps`, `replicas`, `percent`.
 //! `kind`: `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`, `terminated`.
 //! `reason` of a failure and `code` of a finding: one of the words of docs/findings.md. `code` of `run-finished` and `run-failed` is the exit code.
-//! `finding` and each of `findings`: `{code, severity, place?: {file, line, column}, subject?, message, evidence, help?}` with `severity`
+//! `finding` and each of `findings`: `{code, severity, place?: {file, line, column}, subject?, message, evidence, help?, data?}` with `severity`
 //! one of `error`, `warning`, `note`; `line` and `column` count from 1, 0 means the file or the line as a whole; `evidence` is a list of lines.
 //! `causes` begins with what was being done and ends with why it failed; `hints` are next steps, commands in backticks.
 
@@ -135,6 +135,7 @@ mod tests {
     use super::Json;
     use crate::event::Amount;
     use crate::event::Code;
+    use crate::event::Data;
     use crate::event::Event;
     use crate::event::EventKind;
     use crate::event::Outcome;
@@ -177,7 +178,8 @@ mod tests {
             .about("image web")
             .at(Place { file: "docker/web/Dockerfile".into(), line: 1, column: 6 })
             .evidence(["FROM node:latest".to_owned()])
-            .help("name a version");
+            .help("name a version")
+            .data(Data::default().with("image", "node:latest"));
         let (step, item) = (Step::Image, "web".to_owned());
         vec![
             EventKind::RunStarted {

@@ -175,6 +175,22 @@ pub(super) fn has_readiness_probes(candidate: &Candidate, objects: &[Object]) ->
     })
 }
 
+/// The TCP ports that the only container behind the Service declares, if `port` is none of them. Of several containers one
+/// may be up long before the others.
+pub(super) fn ports_beside(candidate: &Candidate, objects: &[Object], port: u16) -> Vec<u16> {
+    let service = service_of(candidate, objects);
+    let workload = service.and_then(|service| workload_of(service, objects));
+    let template = workload.and_then(|workload| pods::template(&workload.value));
+    let containers = template.map(|template| template.containers()).unwrap_or_default();
+    let mut main = containers.iter().filter(|container| !container.init);
+    let (Some(only), None) = (main.next(), main.next()) else { return Vec::new() };
+    let declared: Vec<u16> = pods::items(&only.value["ports"])
+        .filter(|(_, entry)| entry["protocol"].as_str().is_none_or(|protocol| protocol == "TCP"))
+        .filter_map(|(_, entry)| u16::try_from(entry["containerPort"].as_u64()?).ok())
+        .collect();
+    if declared.contains(&port) { Vec::new() } else { declared }
+}
+
 /// That a workload asks for no pods, if it does.
 fn asks_for_none(workload: &Object) -> Option<String> {
     (workload.value["spec"]["replicas"] == 0).then(|| format!("{} has `replicas: 0`", workload.id()))

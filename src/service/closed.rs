@@ -15,8 +15,9 @@ impl Prover<'_> {
             && self.backends(candidate).await.is_some_and(|backends| backends.ready + backends.unready == 0)
     }
 
-    /// What the kubelet says of the port, where nothing is going to listen on it: the pods are ready by their own probes, and
-    /// it has refused connections for a while. `since` is when it began to.
+    /// What the kubelet says of the port, where nothing is going to listen on it: it has refused connections for a while, and
+    /// either the pods are ready by their own probes, or the program listens on a port that it declares and this one is
+    /// none of those. Any other program may still start. `since` is when it began to refuse.
     pub(super) async fn is_closed(
         &self,
         candidate: &Candidate,
@@ -24,7 +25,7 @@ impl Prover<'_> {
         since: &mut Option<Instant>,
     ) -> Option<String> {
         let shut = matches!(trouble, Unreachable::None(NoAnswer::Refused | NoAnswer::Closed));
-        if !shut || !blame::has_readiness_probes(candidate, self.objects) {
+        if !shut {
             *since = None;
             return None;
         }
@@ -34,10 +35,24 @@ impl Prover<'_> {
         }
         let backends = self.backends(candidate).await?;
         let (pod, port) = backends.pods.first()?;
-        let told = listening::refusal(self.client, self.namespace, pod, *port).await;
-        if told.is_none() {
+        let Some(told) = listening::refusal(self.client, self.namespace, pod, *port).await else {
             *since = None;
+            return None;
+        };
+        if blame::has_readiness_probes(candidate, self.objects) {
+            return Some(told);
         }
-        told
+        for other in blame::ports_beside(candidate, self.objects, *port) {
+            if listening::accepts(self.client, self.namespace, pod, other).await {
+                return Some(format!("{told}; the program listens on {other}"));
+            }
+        }
+        None
+    }
+
+    /// Whether nothing says that the program has started: connections are refused, and no readiness probe asks it.
+    pub(super) fn may_still_start(&self, candidate: &Candidate, trouble: &Unreachable) -> bool {
+        matches!(trouble, Unreachable::None(NoAnswer::Refused | NoAnswer::Closed))
+            && !blame::has_readiness_probes(candidate, self.objects)
     }
 }

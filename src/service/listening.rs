@@ -106,6 +106,19 @@ pub(super) async fn refusal(client: &Client, namespace: &Namespace, pod: &str, p
     why.ok().flatten().filter(|why| why.contains("refused"))
 }
 
+/// Whether something in the pod listens on the port: the kubelet connects, and says nothing against it for a while.
+pub(super) async fn accepts(client: &Client, namespace: &Namespace, pod: &str, port: u16) -> bool {
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace.as_str());
+    let Ok(mut forwarder) = limit::read(pods.portforward(pod, &[port])).await else { return false };
+    let (Some(stream), Some(error)) = (forwarder.take_stream(port), forwarder.take_error(port)) else {
+        return false;
+    };
+    let is_silent = tokio::time::timeout(SAYS, error).await.is_err();
+    forwarder.abort();
+    drop(stream);
+    is_silent
+}
+
 fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
     let at = ["targetPort", "port"].map(|field| format!("/spec/ports/{}/{field}", door.index));
     let written = at.iter().find(|pointer| door.object.value.pointer(pointer).is_some());

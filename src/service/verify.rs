@@ -158,6 +158,7 @@ impl Prover<'_> {
         let mut same: Option<(Unreachable, Instant)> = None;
         let mut detour = Detour::new(self, candidate, question, rest);
         let mut refused: Option<Instant> = None;
+        let longest = (deadline - Instant::now()).as_secs_f64().round();
         loop {
             let (question, said) = say(candidate, question, self.pace).await;
             let now = Instant::now();
@@ -205,7 +206,13 @@ impl Prover<'_> {
             if Instant::now() + pause >= deadline {
                 return End::Failed(trouble, question, detour.tried());
             }
-            item.waiting(format!("{} {}", question.url(), trouble.words()));
+            let mut why = format!("{} {}", question.url(), trouble.words());
+            if self.may_still_start(candidate, &trouble) {
+                why.push_str(&format!(
+                    "; without a `readinessProbe` nothing says whether it still starts: asking for up to {longest} s"
+                ));
+            }
+            item.waiting(why);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(self.pace.pause);
         }

@@ -1,6 +1,7 @@
 //! A symptom → a finding: the cause in the manifest's words, where it is written, what shows it, what to do.
 
 mod code;
+mod data;
 mod placing;
 mod refused;
 mod running;
@@ -53,7 +54,8 @@ pub fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
     let mut finding = code::code(symptom, inputs)
         .error(told.message)
         .about(live::id(inputs.subject).to_string())
-        .help(told.help);
+        .help(told.help)
+        .data(data::data(symptom, inputs));
     if let Some(applied) = inputs.applied {
         finding = finding.at(applied.place_of(told.pointer.as_deref().unwrap_or_default()).clone());
     }

@@ -6,6 +6,7 @@ use crate::cluster::judge::Judge;
 use crate::cluster::judge::Problem;
 use crate::cluster::judge::Track;
 use crate::event::Code;
+use crate::event::Data;
 use crate::event::Finding;
 use crate::event::Severity;
 use health::cause::newest;
@@ -107,6 +108,7 @@ impl Judge {
         let any = if terminal.is_empty() { self.told(track, snapshot, |_| true) } else { terminal };
         for cause in any {
             finding.code = cause.code;
+            finding.data = cause.data;
             finding.evidence.push(cause.message);
             finding.evidence.extend(cause.evidence);
             finding.help = cause.help;
@@ -251,6 +253,7 @@ fn plain(track: &Track) -> Finding {
         .about(id.to_string())
         .at(place.clone())
         .help(help(track))
+        .data(Data::default().text("reason", &track.judgement.reason))
 }
 
 fn code(track: &Track) -> Code {

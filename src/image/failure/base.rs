@@ -68,7 +68,13 @@ pub(super) fn base(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option
     let meaning = MEANINGS.iter().find(|(all, _)| all.iter().any(|word| words.contains(word)));
     let meaning = meaning.map(|(_, meaning)| *meaning);
     let (message, help) = explain(&found.reference, meaning, &plain(said));
-    Some(Cause { help, ..Cause::unknown(message) }.named(code(meaning)).at(Some(found.line)))
+    Some(
+        Cause { help, ..Cause::unknown(message) }
+            .named(code(meaning))
+            .at(Some(found.line))
+            .with("image", found.reference.as_str())
+            .with("answer", plain(said)),
+    )
 }
 
 /// What it is called: the same as where a node pulls an image.

@@ -2,6 +2,7 @@
 //! another step or the engine asked for on the way is no evidence.
 
 use crate::event::Code;
+use crate::event::Data;
 use crate::image::build::FailedBuild;
 use crate::image::failure::base::base;
 use crate::image::failure::copied::copied;
@@ -10,6 +11,7 @@ use crate::image::failure::ran::ran;
 use crate::image::surveyed::Surveyed;
 use crate::image::surveyed::WITHOUT_AGENT;
 use regex::Regex;
+use serde_json::Value;
 
 /// What happened, what to do about it, and the line where that is better known than from the step.
 pub(super) struct Cause {
@@ -17,6 +19,7 @@ pub(super) struct Cause {
     pub(super) message: String,
     pub(super) help: Option<String>,
     pub(super) line: Option<usize>,
+    pub(super) data: Data,
 }
 
 impl Cause {
@@ -26,11 +29,29 @@ impl Cause {
 
     /// A failure with nothing to do about it but to read on.
     pub(super) fn unknown(message: impl Into<String>) -> Cause {
-        Cause { code: Code::ImageBuildFailed, message: message.into(), help: None, line: None }
+        Cause {
+            code: Code::ImageBuildFailed,
+            message: message.into(),
+            help: None,
+            line: None,
+            data: Data::default(),
+        }
     }
 
     pub(super) fn named(mut self, code: Code) -> Cause {
         self.code = code;
+        self
+    }
+
+    /// Adds a number or a name of the cause.
+    pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Cause {
+        self.data = self.data.with(key, value);
+        self
+    }
+
+    /// As [`Cause::with`], of what is known.
+    pub(super) fn some(mut self, key: &str, value: Option<impl Into<Value>>) -> Cause {
+        self.data = self.data.some(key, value);
         self
     }
 
@@ -80,7 +101,8 @@ fn secret(image: &Surveyed, said: &str) -> Option<Cause> {
             format!("this step requires the secret `{id}`, which deploy.toml does not declare"),
             format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{}]`", image.image.name),
         )
-        .named(Code::BuildSecretMissing),
+        .named(Code::BuildSecretMissing)
+        .with("secret", id),
     )
 }
 
@@ -109,6 +131,7 @@ fn syntax(image: &Surveyed, broken: &FailedBuild) -> Option<Cause> {
             "delete the `# syntax=` line: engines from 20.10 on build this without fetching anything",
         )
         .named(Code::DockerfileSyntaxDirective)
+        .with("frontend", frontend.as_str())
         .at(Some(*line))
     })
 }
@@ -124,7 +147,7 @@ fn parse(image: &Surveyed, said: &str) -> Option<Cause> {
     if let Some(found) = pattern.captures(said) {
         let message = format!("the Dockerfile has no stage `{}`", &found[1]);
         let help = "name one of its stages as `target`, or remove `target`";
-        return Some(Cause::new(message, help).named(Code::DockerfileInvalid));
+        return Some(Cause::new(message, help).named(Code::DockerfileInvalid).with("stage", &found[1]));
     }
     let pattern =
         Regex::new(r#"failed to parse stage name "([^"]*)": invalid reference format(?:: (.*))?"#).ok()?;

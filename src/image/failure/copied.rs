@@ -24,7 +24,9 @@ pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Opti
     if let Some(from) = step.text.split_whitespace().find_map(|word| word.strip_prefix("--from=")) {
         let help = format!("see what the earlier stage leaves behind; `target = \"{from}\"` builds up to it");
         let cause = Cause::new(format!("`{}` is not in `{from}`", sources.join(" ")), help);
-        return Some(cause.named(Code::CopySourceMissing));
+        return Some(
+            cause.named(Code::CopySourceMissing).with("path", sources.join(" ")).with("stage", from),
+        );
     }
     let named = |source: &&&str| said.contains(source.trim_matches('/').trim_start_matches("./"));
     let source = sources.iter().find(named).or(sources.first())?;
@@ -37,7 +39,7 @@ pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Opti
         );
         let help = format!("take that line out, or add the line `!{path}` at the end of `{file}`");
         let cause = Cause::new(format!("`{path}` is there, but {rule} keeps it out of the context"), help);
-        return Some(cause.named(Code::FileDockerignored));
+        return Some(cause.named(Code::FileDockerignored).with("path", path));
     }
     let alike = image.context.entries.iter().find(|entry| {
         let same_name = entry.path.rsplit('/').next() == path.rsplit('/').next();
@@ -47,5 +49,9 @@ pub(super) fn copied(image: &Surveyed, broken: &FailedBuild, said: &str) -> Opti
         Some(entry) => format!("did you mean `{}`?", entry.path),
         None => format!("sources of COPY start at the context, `{}`", image.context.root.display()),
     };
-    Some(Cause::new(format!("`{path}` is not in the context"), help).named(Code::CopySourceMissing))
+    Some(
+        Cause::new(format!("`{path}` is not in the context"), help)
+            .named(Code::CopySourceMissing)
+            .with("path", path),
+    )
 }

@@ -15,18 +15,22 @@ pub(super) fn fetched(broken: &FailedBuild, said: &str) -> Option<Cause> {
     if said.contains("\"git\": executable file not found") {
         let message = format!("`{source}` is a repository, and the engine has no git to clone it");
         let help = "clone it before the build and COPY it, or in a RUN of a stage that has git: the programs of the image are no help here";
-        return Some(Cause::new(message, help).named(Code::BuildNeedsGit));
+        return Some(Cause::new(message, help).named(Code::BuildNeedsGit).with("source", source));
     }
     if let Some(status) = Regex::new(r"(?:response status|status code:?) (\d{3})").ok()?.captures(said) {
         let message = format!("`{source}` answers with {}", &status[1]);
-        return Some(Cause::new(message, "check the address; the engine sends no credentials"));
+        let status: i64 = status[1].parse().unwrap_or_default();
+        let cause = Cause::new(message, "check the address; the engine sends no credentials");
+        return Some(cause.with("source", source).with("status", status));
     }
     if network::is_told(said) {
-        let message = match network::host(said) {
+        let host = network::host(said);
+        let message = match &host {
             Some(host) => format!("`{source}` cannot be fetched: `{host}` cannot be reached"),
             None => format!("`{source}` cannot be fetched: {}", plain(said)),
         };
-        return Some(Cause::new(message, network::HELP).named(Code::BuildNetworkFailed));
+        let cause = Cause::new(message, network::HELP).named(Code::BuildNetworkFailed).with("source", source);
+        return Some(cause.some("host", host));
     }
     let lines = said.lines().rev().map(str::trim).find(|line| !line.is_empty() && *line != ":");
     Some(Cause::new(

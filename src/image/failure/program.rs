@@ -11,13 +11,13 @@ pub(super) fn why(
     command: &str,
     output: &[String],
     said: &str,
-    code: Option<&str>,
+    code: Option<i64>,
 ) -> Option<(String, String)> {
     let texts = || output.iter().map(String::as_str).rev().chain([said]);
     let format = texts().any(|text| text.to_lowercase().contains("exec format error"));
     let carriage =
         texts().any(|text| text.contains("^M: bad interpreter") || text.contains("\\r': No such file"));
-    if !format && !carriage && !matches!(code, Some("126" | "127")) {
+    if !format && !carriage && !matches!(code, Some(126 | 127)) {
         return None;
     }
     let script =
@@ -46,7 +46,7 @@ pub(super) fn why(
             ),
         });
     }
-    if code == Some("126") {
+    if code == Some(126) {
         let help = "make it executable (`chmod +x`, and `git update-index --chmod=+x` on Windows)";
         return Some(("the file is not executable".to_owned(), help.to_owned()));
     }

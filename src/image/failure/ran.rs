@@ -25,13 +25,18 @@ const NO_LOCK: [(&str, &str); 9] = [
     ("needs to be updated but --locked was passed", "Cargo.lock"),
 ];
 
+/// A RUN that failed.
 pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<Cause> {
     let step = broken.step.as_deref().and_then(step_name)?;
     let command = step.text.strip_prefix("RUN ")?;
     let code = Regex::new(r"(?:exit code|returned a non-zero code): (\d+)").ok()?.captures(said);
-    let code = code.map(|found| found[1].to_owned());
+    let code: Option<i64> = code.and_then(|found| found[1].parse().ok());
+    Some(why(image, broken, said, command, code).some("exit-code", code))
+}
+
+fn why(image: &Surveyed, broken: &FailedBuild, said: &str, command: &str, code: Option<i64>) -> Cause {
     let short = shortened(command);
-    let message = match &code {
+    let message = match code {
         Some(code) => format!("`{short}` ended with exit code {code}"),
         None => format!("`{short}` failed: {}", plain(said)),
     };
@@ -40,28 +45,26 @@ pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<
         let help =
             format!("commit `{file}`, COPY it before this step, and see that .dockerignore lets it through");
         let cause = Cause::new(format!("{message}: `{file}` is missing or out of date"), help);
-        return Some(cause.named(Code::LockFileMissing));
+        return cause.named(Code::LockFileMissing).with("file", *file);
     }
     if let Some(at) = last(&network::is_told).filter(|at| !is_followed(&broken.output[at + 1..])) {
-        let reached = match network::host(&broken.output[at]) {
+        let host = network::host(&broken.output[at]);
+        let reached = match &host {
             Some(host) => format!("it cannot reach `{host}`"),
             None => "it cannot reach the network".to_owned(),
         };
-        return Some(
-            Cause::new(format!("{message}: {reached}"), network::HELP).named(Code::BuildNetworkFailed),
-        );
+        let cause = Cause::new(format!("{message}: {reached}"), network::HELP);
+        return cause.named(Code::BuildNetworkFailed).some("host", host);
     }
-    if let Some((why, help)) = program::why(image, command, &broken.output, said, code.as_deref()) {
-        return Some(Cause::new(format!("{message}: {why}"), help).named(Code::CommandNotRunnable));
+    if let Some((why, help)) = program::why(image, command, &broken.output, said, code) {
+        return Cause::new(format!("{message}: {why}"), help).named(Code::CommandNotRunnable);
     }
-    if code.as_deref() == Some("137") {
-        return Some(
-            Cause::new(
-                format!("{message}: it was killed by signal 9, most often because memory ran out"),
-                "give the profile more `memory`, or the step less to do at once",
-            )
-            .named(Code::OutOfMemory),
-        );
+    if code == Some(137) {
+        return Cause::new(
+            format!("{message}: it was killed by signal 9, most often because memory ran out"),
+            "give the profile more `memory`, or the step less to do at once",
+        )
+        .named(Code::OutOfMemory);
     }
     let mut cause = Cause::unknown(message);
     let absent = absent_secrets(image, broken);
@@ -72,7 +75,7 @@ pub(super) fn ran(image: &Surveyed, broken: &FailedBuild, said: &str) -> Option<
             image.image.name
         ));
     }
-    Some(cause)
+    cause
 }
 
 /// Whether a step went on after it could not reach something, and failed over something else: a retry that helped is no

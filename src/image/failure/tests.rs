@@ -1,12 +1,23 @@
 //! What is said of failed builds, by Dockerfile, vertex and log.
 
-use super::finding;
+use super::finding as untested;
 use crate::event::Code;
+use crate::event::Finding;
+use crate::help;
 use crate::image::build::FailedBuild;
 use crate::image::survey::tests::surveyed;
+use crate::image::surveyed::Surveyed;
 use dockerfile::ignore::Ignore;
+use serde_json::json;
 
 const DOCKERFILE: &str = "# syntax=docker/dockerfile:1\nFROM python:3.99 AS deps\nRUN --mount=type=cache,target=/c \\\n    pip install -r requirements.txt\nFROM node:22\nCOPY a.txt .\nCOPY --from=deps /nope .\n";
+
+/// The finding, whose data has only keys that the page of its code lists.
+fn finding(image: &Surveyed, broken: &FailedBuild) -> Finding {
+    let finding = untested(image, broken);
+    assert!(help::lists_data(&finding), "{finding:?}");
+    finding
+}
 
 fn broken(step: &str, error: &str, output: &[&str]) -> FailedBuild {
     FailedBuild {
@@ -317,4 +328,25 @@ fn a_script_that_does_not_start_is_looked_at() {
         let found = finding(&image, &broken("[3/3] RUN ./run.sh", &error, &[says]));
         assert!(found.message.contains(told), "{script:?}: {}", found.message);
     }
+}
+
+#[test]
+fn a_cause_has_its_data() {
+    let image = surveyed("web", DOCKERFILE, &["b.txt"]);
+    let data = |step: &str, error: &str, output: &[&str]| {
+        serde_json::to_value(finding(&image, &broken(step, error, output)).data).unwrap()
+    };
+    let run = "[deps 2/2] RUN pip install x";
+    let exit = "process \"/bin/sh -c pip install x\" did not complete successfully: exit code: 1";
+    assert_eq!(data(run, exit, &["no idea"]), json!({"step": "RUN pip install x", "exit-code": 1}));
+    assert_eq!(
+        data(run, exit, &["curl: (6) Could not resolve host: a.example"]),
+        json!({"step": "RUN pip install x", "exit-code": 1, "host": "a.example"})
+    );
+    assert_eq!(
+        data("[stage-1 2/3] COPY a.txt .", "\"/a.txt\": not found", &[]),
+        json!({"step": "COPY a.txt .", "path": "a.txt"})
+    );
+    let answer = data("[internal] load metadata for docker.io/library/node:22", "node:22: not found", &[]);
+    assert_eq!((&answer["image"], answer["answer"].is_string()), (&json!("node:22"), true));
 }

@@ -191,3 +191,25 @@ fn what_does_not_answer_alike_has_a_code_of_its_own() {
         assert_eq!(found.code, code, "{trouble:?}: {}", found.message);
     }
 }
+
+#[test]
+fn a_port_beside_the_declared_ones_is_known_only_of_a_single_container() {
+    let web =
+        json!({"name": "web", "ports": [{"containerPort": 9000}, {"containerPort": 53, "protocol": "UDP"}]});
+    let table = [
+        (json!([web]), 8000, vec![9000]),
+        (json!([web]), 9000, vec![]),
+        (json!([{"name": "web"}]), 8000, vec![]),
+        (json!([web, {"name": "exporter", "ports": [{"containerPort": 9100}]}]), 8000, vec![]),
+    ];
+    for (containers, port, beside) in table {
+        let mut all = objects();
+        let labels = json!({"app": "web", "tier": "front"});
+        let workload = json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}},
+        });
+        all.push(Object::made(workload, Place::file("web.yaml")));
+        assert_eq!(super::ports_beside(&candidate(), &all, port), beside, "{containers} {port}");
+    }
+}

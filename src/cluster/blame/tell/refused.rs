@@ -33,24 +33,35 @@ pub(super) fn creation(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     }
 }
 
-/// `exceeded quota: small, requested: requests.memory=128Mi, used: …, limited: …` (`kubernetes:
-/// plugin/pkg/admission/resourcequota/controller.go`), told as one would say it.
-fn quota(symptom: &Symptom, inputs: &Inputs<'_>, spec: &str) -> Diagnosis {
-    let said = after(&symptom.message, "exceeded quota: ");
-    let help = "ask for less, raise the quota, or remove what else uses it";
-    let parts = said.split_once(", requested: ").and_then(|(name, rest)| {
+/// What the admission of quotas says: `exceeded quota: small, requested: requests.memory=128Mi, used: …, limited: …`
+/// (`kubernetes: plugin/pkg/admission/resourcequota/controller.go`). Of several resources it has the first.
+pub(super) struct Exceeded<'a> {
+    pub(super) name: &'a str,
+    pub(super) resource: &'a str,
+    pub(super) requested: &'a str,
+    pub(super) used: &'a str,
+    pub(super) limited: &'a str,
+}
+
+impl<'a> Exceeded<'a> {
+    pub(super) fn read(message: &'a str) -> Option<Exceeded<'a>> {
+        let (name, rest) = after(message, "exceeded quota: ").split_once(", requested: ")?;
         let (requested, rest) = rest.split_once(", used: ")?;
         let (used, limited) = rest.split_once(", limited: ")?;
-        let first = |list: &str| list.split(',').next().unwrap_or_default().to_owned();
-        let value = |list: &str| first(list).split_once('=').map(|(_, value)| value.to_owned());
-        let resource = first(requested).split_once('=').map(|(resource, _)| resource.to_owned())?;
-        Some((name, resource, value(requested)?, value(used)?, value(limited)?))
-    });
-    let Some((name, resource, requested, used, limited)) = parts else {
+        let first = |list: &'a str| list.split(',').next().unwrap_or_default().split_once('=');
+        let (resource, requested) = first(requested)?;
+        Some(Exceeded { name, resource, requested, used: first(used)?.1, limited: first(limited)?.1 })
+    }
+}
+
+fn quota(symptom: &Symptom, inputs: &Inputs<'_>, spec: &str) -> Diagnosis {
+    let help = "ask for less, raise the quota, or remove what else uses it";
+    let Some(Exceeded { name, resource, requested, used, limited }) = Exceeded::read(&symptom.message) else {
+        let said = after(&symptom.message, "exceeded quota: ");
         let message = format!("a ResourceQuota of the namespace forbids its pods: {said}");
         return diagnosis(message, Some(format!("{spec}/containers")), help);
     };
-    let asked = resource.strip_prefix("requests.").unwrap_or(&resource);
+    let asked = resource.strip_prefix("requests.").unwrap_or(resource);
     diagnosis(
         format!(
             "ResourceQuota `{name}` forbids its pods: one asks for {requested} of `{resource}`, {used} of {limited} are taken"

@@ -119,6 +119,11 @@ fn sign(
         "Reconciling" => return holds.then_some(Sign::Busy),
         // A note of the controller beside a good condition, not a state.
         "Warning" => return None,
+        // Operators made with Ansible are `Running` while they work, and say by the reason that they are done
+        // (`ansible-operator-plugins: internal/ansible/controller/status`).
+        "Running" if holds && condition.reason == "Running" && reconciles(condition.message) => {
+            return Some(Sign::Busy);
+        }
         "Progressing" => return progressing(condition, has_ready, not_yet),
         _ if !holds && words::says_paused(condition.reason) => return Some(Sign::Paused),
         _ => {}
@@ -148,15 +153,25 @@ fn sign(
     }
 }
 
-/// `Progressing` is True after a rollout, too, and says by its reason that it is over: `NewReplicaSetAvailable`.
+fn reconciles(message: &str) -> bool {
+    words::split(message).iter().any(|word| matches!(word.as_str(), "reconciling" | "reconciliation"))
+}
+
+/// `Progressing` is True after a rollout, too, and says by its reason that it is over: `NewReplicaSetAvailable`. That a
+/// ReplicaSet was found, created or updated is what it says on the way (`kubernetes: pkg/controller/deployment/util`).
 fn progressing(condition: &Condition<'_>, has_ready: bool, not_yet: Sign) -> Option<Sign> {
+    let is_rolling = ["Updated", "Created"].iter().any(|end| condition.reason.ends_with(end));
     if condition.holds() {
-        let is_over = words::meaning(condition.reason) == Some(Meaning::Good)
+        let is_over = words::meaning(condition.reason) == Some(Meaning::Good) && !is_rolling
             || ["Available", "Complete", "AsExpected"].iter().any(|end| condition.reason.ends_with(end));
         return (!is_over && !has_ready).then_some(Sign::Busy);
     }
     if words::says_paused(condition.reason) {
         return Some(Sign::Paused);
+    }
+    // Of a rollout that has not begun: False is said of what stands still because it is done, too.
+    if condition.status == "Unknown" && !has_ready {
+        return Some(not_yet);
     }
     (not_yet == Sign::Bad).then_some(Sign::Bad)
 }

@@ -75,10 +75,25 @@ pub(super) fn signals(object: &Value) -> Vec<Signal> {
         _ => {}
     }
     signals.extend(COUNTS.iter().filter_map(|(count, wanted)| counted(object, count, wanted)));
+    signals.extend(version(object));
     if live::count(object, "/status/unavailableReplicas") > 0 {
         signals.push(Signal::new(Sign::Busy, "Unavailable", "some of its replicas are not available"));
     }
     signals
+}
+
+/// A resource that runs another version than it asks for is being upgraded (Cluster API, Elastic).
+fn version(object: &Value) -> Option<Signal> {
+    let of = |at: &str| object.pointer(at)?.as_str().map(|text| text.trim_start_matches('v'));
+    let (wanted, is) = (of("/spec/version")?, of("/status/version")?);
+    let starts = |text: &str, start: &str| {
+        text.strip_prefix(start).is_some_and(|rest| !rest.starts_with(|letter: char| letter.is_ascii_digit()))
+    };
+    let numbered = [wanted, is].iter().all(|text| text.starts_with(|letter: char| letter.is_ascii_digit()));
+    let same = starts(wanted, is) || starts(is, wanted);
+    (numbered && !same).then(|| {
+        Signal::new(Sign::Busy, "VersionDiffers", format!("its version is {is}, and {wanted} is asked for"))
+    })
 }
 
 fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut Vec<Signal>) {
@@ -96,18 +111,41 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
             }
             Value::String(word) => signals.extend(word_signal(field, word, object)),
             Value::Array(_) | Value::Object(_) if PARTS.contains(&field.as_str()) => {
-                for part in parts(value, generation) {
-                    read(part, object, depth + 1, signals);
+                let each = parts(value, generation).into_iter().map(|part| {
+                    let mut said = Vec::new();
+                    read(part, object, depth + 1, &mut said);
+                    said
+                });
+                let each: Vec<Vec<Signal>> = each.collect();
+                let says_it = |said: &Vec<Signal>| said.iter().any(|signal| signal.sign >= Sign::Good);
+                // Each part is told of in the same words, so one that lacks them is not looked at yet.
+                if each.iter().any(says_it) && !each.iter().all(says_it) {
+                    let message = format!("one of its `{field}` says nothing yet");
+                    signals.push(Signal::new(Sign::Busy, "NotReady", message));
                 }
+                signals.extend(each.into_iter().flatten());
             }
-            Value::Object(inner) if depth == 0 && is_a_word_field(field, &["operation", "sync"]) => {
+            Value::Object(inner)
+                if depth == 0
+                    && is_a_word_field(field, &["operation", "sync"])
+                    && inner.values().any(|value| !value.is_object()) =>
+            {
                 read(inner, object, 1, signals);
             }
-            // `status.ceph.health`: what one subsystem says.
+            // `status.ceph.health`, `status.podStatus.conditions`, `status.brokersState.0`: what one subsystem says.
             Value::Object(inner) if depth == 0 => {
-                let health = inner.get("health").and_then(Value::as_str);
-                let signal = health.and_then(|word| word_signal("health", word, object));
-                signals.extend(signal.filter(|signal| signal.sign != Sign::Good));
+                let mut said = Vec::new();
+                if let Some(word) = inner.get("health").and_then(Value::as_str) {
+                    said.extend(word_signal("health", word, object));
+                }
+                if let Some(list) = inner.get("conditions").and_then(Value::as_array) {
+                    said.extend(conditions::signals(list, generation));
+                }
+                if is_a_word_field(field, &[]) {
+                    let by_name = inner.values().filter_map(Value::as_object);
+                    by_name.for_each(|part| read(part, object, 1, &mut said));
+                }
+                signals.extend(said.into_iter().filter(|signal| signal.sign > Sign::Good));
             }
             _ => {}
         }

@@ -51,6 +51,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("networking.gke.io", "ManagedCertificate", "/status/certificateStatus"),
     ("minio.min.io", "Tenant", "/status/currentState"),
     ("argoproj.io", "Application", "/status/health/status"),
+    ("core.gardener.cloud", "Shoot", "/metadata/labels/shoot.gardener.cloud~1status"),
 ];
 
 /// Kinds that say it in a condition that is no summary elsewhere: group, kind, condition.
@@ -74,7 +75,7 @@ pub(super) fn signals(object: &Value) -> Vec<Signal> {
         let condition = live::condition(object, name)?;
         condition.holds().then(|| Signal::new(Sign::Good, *name, format!("its condition `{name}` is True")))
     });
-    words.chain(conditions).chain(rollout(object)).collect()
+    words.chain(conditions).chain(rollout(object)).chain(elastic(object)).collect()
 }
 
 /// Argo Rollouts: a Deployment with steps, whose phase is the last word (`argo-rollouts: pkg/apis/rollouts/v1alpha1`).
@@ -86,6 +87,15 @@ fn rollout(object: &Value) -> Option<Signal> {
     let updated = live::count(object, "/status/updatedReplicas");
     let busy = |message: String| Some(Signal::new(Sign::Busy, "Updating", message));
     let phase = live::text(object, "/status/phase");
+    // Its pods are those of a Deployment that it refers to, which has changed since.
+    let of_workload = |at: &str| live::number(object, at);
+    let (written, observed) = (
+        of_workload("/metadata/annotations/rollout.argoproj.io~1workload-generation"),
+        of_workload("/status/workloadObservedGeneration"),
+    );
+    if written.is_some() && observed < written {
+        return busy("its workload has changed, which is not observed yet".to_owned());
+    }
     if words::meaning(phase) == Some(Meaning::Good) {
         return None;
     }
@@ -93,6 +103,17 @@ fn rollout(object: &Value) -> Option<Signal> {
         return busy(format!("{updated} of {replicas} pods updated"));
     }
     None
+}
+
+/// Elastic counts its nodes, and asks for them by sets of nodes (`cloud-on-k8s: pkg/apis/elasticsearch/v1`).
+fn elastic(object: &Value) -> Option<Signal> {
+    if group(object) != "elasticsearch.k8s.elastic.co" {
+        return None;
+    }
+    let available = live::number(object, "/status/availableNodes")?;
+    let wanted: i64 = live::list(object, "/spec/nodeSets").iter().map(|set| live::count(set, "/count")).sum();
+    let message = format!("{available} of {wanted} nodes available");
+    (available < wanted).then(|| Signal::new(Sign::Busy, "NotReady", message))
 }
 
 /// Whether the kind never gets a status.

@@ -1,0 +1,155 @@
+//! What a finding carries for programs: the numbers and names of its cause, by the keys that docs/findings.md lists.
+
+use crate::cluster::blame::Symptom;
+use crate::cluster::blame::claim;
+use crate::cluster::blame::config;
+use crate::cluster::blame::scheduling;
+use crate::cluster::blame::signal::Signal;
+use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::refused;
+use crate::cluster::blame::tell::running::is_startup;
+use crate::cluster::blame::tell::running::memory_limit;
+use crate::cluster::blame::template;
+use crate::cluster::live;
+use crate::event::Data;
+use serde_json::Value;
+use serde_json::json;
+
+/// The data of a symptom. `container` and `reason`, the cluster's own word, are there wherever they are known.
+pub(super) fn data(symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+    let data =
+        Data::default().some("container", symptom.container.as_deref()).text("reason", &symptom.reason);
+    match symptom.signal {
+        Signal::ImageName
+        | Signal::ImageNever
+        | Signal::ImageGone
+        | Signal::ImageNotFound
+        | Signal::ImageDenied
+        | Signal::ImagePlatform
+        | Signal::ImageNoHost
+        | Signal::ImageUnreachable
+        | Signal::ImageLimited
+        | Signal::ImageUntrusted
+        | Signal::ImageInspect
+        | Signal::ImageSignature
+        | Signal::ImagePull => {
+            let image = inputs.field(symptom, &["image"]);
+            data.text("image", inputs.text(image.as_ref())).text("answer", &symptom.message)
+        }
+        Signal::ConfigMissing | Signal::VolumeMissing => missing(data, symptom, inputs),
+        Signal::ConfigPending
+        | Signal::RunsAsRoot
+        | Signal::Config
+        | Signal::CreatePending
+        | Signal::Create
+        | Signal::Command
+        | Signal::Start => data.text("answer", &symptom.message),
+        Signal::Crash | Signal::CrashCommand | Signal::OutOfMemory | Signal::Completed => {
+            ended(data, symptom, inputs)
+        }
+        Signal::Killed => probe(ended(data, symptom, inputs), symptom, inputs),
+        Signal::NotReady => probe(data, symptom, inputs).text("answer", &symptom.message),
+        Signal::Initializing => data,
+        Signal::ReadinessGate => data.with("gates", vec![symptom.message.clone()]),
+        Signal::SchedulingGate => {
+            data.with("gates", symptom.message.split(", ").map(str::to_owned).collect::<Vec<_>>())
+        }
+        Signal::NeverFits | Signal::Unschedulable | Signal::SchedulingPending => {
+            unplaced(data, symptom, inputs)
+        }
+        Signal::Mount | Signal::Attach => {
+            let volume =
+                symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
+            data.some("volume", volume).text("answer", &symptom.message)
+        }
+        Signal::Sandbox | Signal::Evicted | Signal::Refused => data.text("answer", &symptom.message),
+        Signal::Deadline => {
+            let spec = template::pod_spec(live::kind(inputs.written()));
+            data.some("seconds", live::number(inputs.written(), &format!("{spec}/activeDeadlineSeconds")))
+        }
+        Signal::NoClass | Signal::Provisioning | Signal::NoProvisioner => data
+            .text("storage-class", live::text(inputs.written(), "/spec/storageClassName"))
+            .some("provisioner", claim::provisioner(&symptom.message))
+            .text("answer", &symptom.message),
+        Signal::Quota => match refused::Exceeded::read(&symptom.message) {
+            Some(exceeded) => data
+                .text("quota", exceeded.name)
+                .text("resource", exceeded.resource)
+                .text("requested", exceeded.requested)
+                .text("used", exceeded.used)
+                .text("limit", exceeded.limited),
+            None => data.text("answer", &symptom.message),
+        },
+        Signal::NoServiceAccount => {
+            let spec = template::pod_spec(live::kind(inputs.written()));
+            data.text("name", live::text(inputs.written(), &format!("{spec}/serviceAccountName")))
+        }
+    }
+}
+
+/// The object that is missing, or the key that it lacks, and the variable that is made from it.
+fn missing(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+    let Some(missing) = config::missing(&symptom.message) else {
+        return data.text("answer", &symptom.message);
+    };
+    let reference = template::reference(inputs.written(), symptom.container.as_deref(), &missing);
+    let name = reference.as_ref().map(|reference| reference.name.clone()).or(missing.name);
+    data.some("name", name)
+        .some("key", missing.key)
+        .some("variable", reference.and_then(|reference| reference.variable))
+}
+
+/// How the last run ended, and the memory that it was allowed.
+fn ended(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+    let limit = memory_limit(symptom, inputs);
+    let is_memory = symptom.signal == Signal::OutOfMemory
+        || symptom.signal == Signal::Crash && symptom.exit.as_ref().is_some_and(|exit| exit.code == 137);
+    let data = match limit.filter(|_| is_memory) {
+        Some(at) => data.text("limit", inputs.text(Some(&at))),
+        None => data,
+    };
+    let Some(exit) = &symptom.exit else { return data };
+    data.with("exit-code", exit.code).some("signal", exit.signal).with("restarts", exit.restarts)
+}
+
+/// The probe that fails, and what it asks, as it is written.
+fn probe(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+    let name = match symptom.signal {
+        _ if is_startup(symptom, inputs) => "startupProbe",
+        Signal::Killed => "livenessProbe",
+        _ => "readinessProbe",
+    };
+    let at = symptom.container.as_deref().and_then(|name| template::container(inputs.written(), name));
+    let field = |field: &str| {
+        let ways = ["httpGet", "tcpSocket", "grpc"];
+        let at = at.as_ref()?;
+        ways.iter().find_map(|way| inputs.written().pointer(&format!("{at}/{name}/{way}/{field}"))).cloned()
+    };
+    data.text("probe", name).some("port", field("port")).some("path", field("path"))
+}
+
+/// What the pod asks for, in Kubernetes' quantities without a unit, and the best node does not have, or the claim that is missing or waits for its volume.
+fn unplaced(data: Data, symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
+    let data = data.text("answer", &symptom.message);
+    if let Some(missing) = config::missing(&symptom.message) {
+        return data.some("name", missing.name);
+    }
+    let pod = inputs.pod.unwrap_or(inputs.subject);
+    let shortages = scheduling::shortages(pod, &symptom.message, inputs.snapshot);
+    if shortages.is_empty() {
+        return data.some("claim", scheduling::unbound(pod, inputs.snapshot));
+    }
+    let one = |shortage: &scheduling::Shortage| -> Value {
+        let show = |thousandths: i128| match thousandths % 1_000 {
+            0 => (thousandths / 1_000).to_string(),
+            _ => format!("{thousandths}m"),
+        };
+        json!({
+            "resource": shortage.resource,
+            "requested": show(shortage.asked),
+            "allocatable": show(shortage.allocatable),
+            "used": show(shortage.taken),
+        })
+    };
+    data.with("shortages", shortages.iter().map(one).collect::<Vec<_>>())
+}
