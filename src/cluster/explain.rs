@@ -10,6 +10,8 @@ use crate::cluster::judge::Dump as DumpTime;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::report::Detail;
+use crate::event::Code;
+use crate::event::Data;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::shared::Shared;
@@ -43,6 +45,12 @@ pub struct Explained {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+    /// What the cause is called, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<Code>,
+    /// The cause in numbers and names.
+    #[serde(skip_serializing_if = "Data::is_empty")]
+    pub data: Data,
 }
 
 /// A dump whose newest moment is older than this was made on another day, or of a cluster that is stopped.
@@ -74,6 +82,8 @@ fn one(object: &Value, verdict: Verdict, detail: Detail) -> Explained {
             note: None,
             evidence: Vec::new(),
             help,
+            code: None,
+            data: Data::default(),
         },
         None => Explained {
             verdict,
@@ -82,6 +92,8 @@ fn one(object: &Value, verdict: Verdict, detail: Detail) -> Explained {
             note: detail.note,
             evidence: detail.evidence,
             help: detail.help,
+            code: detail.code,
+            data: detail.data,
         },
     }
 }

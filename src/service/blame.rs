@@ -13,6 +13,7 @@ use crate::event::Finding;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -167,24 +168,31 @@ fn workload_of<'a>(service: &Object, objects: &'a [Object]) -> Option<&'a Object
 /// Whether the pods behind the Service say themselves when they are ready, so that what refuses connections then does so for
 /// good.
 pub(super) fn has_readiness_probes(candidate: &Candidate, objects: &[Object]) -> bool {
-    let service = service_of(candidate, objects);
-    let workload = service.and_then(|service| workload_of(service, objects));
-    workload.and_then(|workload| pods::template(&workload.value)).is_some_and(|template| {
-        let mut main = template.containers().into_iter().filter(|container| !container.init).peekable();
-        main.peek().is_some() && main.all(|container| !container.value["readinessProbe"].is_null())
-    })
+    containers(candidate, objects)
+        .is_some_and(|main| main.iter().all(|container| !container["readinessProbe"].is_null()))
+}
+
+/// Whether nothing in the manifests asks the pods behind the Service whether they are ready.
+pub(super) fn lacks_readiness_probes(candidate: &Candidate, objects: &[Object]) -> bool {
+    containers(candidate, objects)
+        .is_some_and(|main| main.iter().all(|container| container["readinessProbe"].is_null()))
+}
+
+/// The containers of the pods behind the Service, without those that run before them; `None` if the manifests do not have
+/// them.
+fn containers<'o>(candidate: &Candidate, objects: &'o [Object]) -> Option<Vec<&'o Value>> {
+    let workload = workload_of(service_of(candidate, objects)?, objects)?;
+    let all = pods::template(&workload.value)?.containers();
+    let main = all.iter().filter(|container| !container.init).map(|container| container.value);
+    Some(main.collect()).filter(|main: &Vec<_>| !main.is_empty())
 }
 
 /// The TCP ports that the only container behind the Service declares, if `port` is none of them. Of several containers one
 /// may be up long before the others.
 pub(super) fn ports_beside(candidate: &Candidate, objects: &[Object], port: u16) -> Vec<u16> {
-    let service = service_of(candidate, objects);
-    let workload = service.and_then(|service| workload_of(service, objects));
-    let template = workload.and_then(|workload| pods::template(&workload.value));
-    let containers = template.map(|template| template.containers()).unwrap_or_default();
-    let mut main = containers.iter().filter(|container| !container.init);
-    let (Some(only), None) = (main.next(), main.next()) else { return Vec::new() };
-    let declared: Vec<u16> = pods::items(&only.value["ports"])
+    let main = containers(candidate, objects).unwrap_or_default();
+    let [only] = main.as_slice() else { return Vec::new() };
+    let declared: Vec<u16> = pods::items(&only["ports"])
         .filter(|(_, entry)| entry["protocol"].as_str().is_none_or(|protocol| protocol == "TCP"))
         .filter_map(|(_, entry)| u16::try_from(entry["containerPort"].as_u64()?).ok())
         .collect();

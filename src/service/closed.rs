@@ -53,6 +53,6 @@ impl Prover<'_> {
     /// Whether nothing says that the program has started: connections are refused, and no readiness probe asks it.
     pub(super) fn may_still_start(&self, candidate: &Candidate, trouble: &Unreachable) -> bool {
         matches!(trouble, Unreachable::None(NoAnswer::Refused | NoAnswer::Closed))
-            && !blame::has_readiness_probes(candidate, self.objects)
+            && blame::lacks_readiness_probes(candidate, self.objects)
     }
 }

@@ -167,6 +167,15 @@ async fn a_node_port_answers_at_the_nodes_address_and_nobody_else_may_have_it() 
     assert_eq!(stage.cluster.open_ports().len(), 0);
 }
 
+/// A container need not declare its ports, so a Service may lead to any of them.
+#[tokio::test(start_paused = true)]
+async fn a_service_may_lead_to_a_port_where_no_port_is_declared() {
+    let service = "apiVersion: v1\nkind: Service\nmetadata: { name: web }\nspec: { type: NodePort, selector: { app: web }, ports: [{ port: 9090, nodePort: 30990 }] }\n";
+    let stage = stage(&format!("{service}{}", deployment("web", 1, "nginx:1", ""))).await;
+    let told = stage.todo(&["up"]).await;
+    assert_eq!(told.code, 0, "{told:#?}");
+}
+
 /// Waits until kube-proxy has opened a port of the node, which it does within a second or so.
 async fn opened(stage: &Stage, port: u16) {
     let until = Instant::now() + Duration::from_secs(3);

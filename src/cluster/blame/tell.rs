@@ -28,8 +28,8 @@ pub struct Inputs<'a> {
     pub pod: Option<&'a Value>,
     /// The cluster around it.
     pub snapshot: &'a Snapshot,
-    /// The last lines of the container that failed.
-    pub tail: &'a [String],
+    /// The last lines of the container that failed; `None` if its log is not known.
+    pub tail: Option<&'a [String]>,
 }
 
 /// What is told of a symptom.
@@ -73,8 +73,8 @@ pub fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
             "delete the pod, so that the set makes it anew: `kubectl delete pod {name} -n {namespace}`"
         ));
     }
-    let shown = inputs.tail.len().saturating_sub(TAIL);
-    evidence.extend(inputs.tail[shown..].iter().cloned());
+    let tail = inputs.tail.unwrap_or_default();
+    evidence.extend(tail[tail.len().saturating_sub(TAIL)..].iter().cloned());
     for (reason, message) in said(inputs) {
         // `Error: ErrImagePull`, and once more what the container's status says already.
         let cause = message.split_once("\": ").map_or(message, |(_, cause)| cause);

@@ -2,6 +2,8 @@
 
 use super::dump::Dump;
 use super::explain;
+use crate::event::Code;
+use serde_json::json;
 use std::path::Path;
 
 /// What is said of the objects of a dump: `Pod/web failed CrashLoopBackOff`.
@@ -161,4 +163,14 @@ fn a_set_that_waits_for_a_broken_pod_of_an_older_revision_says_which() {
     let (dump, _) = Dump::read(&text("OrderedReady"), Path::new("a")).unwrap();
     let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap());
     assert!(explained[0].help.as_ref().is_some_and(|help| help.contains("db-0")), "{explained:?}");
+}
+
+#[test]
+fn a_crash_has_its_code_and_data_and_its_log_is_not_known() {
+    let (dump, _) = Dump::read(&list(&[pod("web", "", CRASHES)]), Path::new("dump.yaml")).unwrap();
+    let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap()).remove(0);
+    assert_eq!(explained.code, Some(Code::CrashLoop));
+    assert_eq!(explained.data.get("exit-code"), Some(&json!(1)));
+    let help = explained.help.unwrap();
+    assert!(help.contains("`kubectl logs web -c c -n a --previous`"), "{help}");
 }

@@ -141,14 +141,10 @@ impl Crashes {
                 .is_some_and(|wanted| before.iter().all(|run| shape(run).as_ref() == Some(&wanted)))
     }
 
-    /// The last lines of the newest run that ended and whose log is known.
-    pub(super) fn last_lines(&self, pod: &str, container: &str) -> &[String] {
+    /// The last lines of the newest run that ended and whose log is known; `None` if no log is, as in a dump.
+    pub(super) fn last_lines(&self, pod: &str, container: &str) -> Option<&[String]> {
         let runs = self.runs.get(&(pod.to_owned(), container.to_owned()));
-        runs.into_iter()
-            .flatten()
-            .rev()
-            .find_map(|run| self.tails.get(&run.exit.run))
-            .map_or(&[], Vec::as_slice)
+        runs.into_iter().flatten().rev().find_map(|run| self.tails.get(&run.exit.run)).map(Vec::as_slice)
     }
 }
 
@@ -236,6 +232,6 @@ mod tests {
             NOW,
         );
         assert_eq!(crashes.restarts("p", "web", 6), 1);
-        assert!(crashes.last_lines("p", "web").is_empty());
+        assert_eq!(crashes.last_lines("p", "web"), None);
     }
 }

@@ -32,6 +32,10 @@ pub struct Detail {
     pub evidence: Vec<String>,
     /// What to do.
     pub help: Option<String>,
+    /// What the cause is called, where one is known.
+    pub code: Option<Code>,
+    /// The cause in numbers and names.
+    pub data: Data,
 }
 
 impl Judge {
@@ -193,9 +197,15 @@ impl Judge {
                     (Some(problem), Some(live)) => {
                         let finding =
                             tell::finding(&problem.symptom, &self.inputs(track, problem, live, snapshot));
-                        Detail { note, evidence: finding.evidence, help: finding.help }
+                        Detail {
+                            note,
+                            evidence: finding.evidence,
+                            help: finding.help,
+                            code: Some(finding.code),
+                            data: finding.data,
+                        }
                     }
-                    _ => Detail { note, evidence: Vec::new(), help: track.judgement.help.clone() },
+                    _ => Detail { note, help: track.judgement.help.clone(), ..Detail::default() },
                 }
             })
             .collect()

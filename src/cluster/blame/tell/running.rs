@@ -80,7 +80,7 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         Signal::Initializing => diagnosis(
             format!("{who} has not ended, and the containers after it wait for that"),
             inputs.field(symptom, &["command", "args"]),
-            waits_for(symptom, inputs),
+            format!("see in its log what it waits for: {}", logs(symptom, inputs, "")),
         ),
         Signal::Crash if code == 137 && memory_limit(symptom, inputs).is_some() => {
             let pointer = memory_limit(symptom, inputs);
@@ -105,21 +105,25 @@ pub(super) fn running(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         Signal::Crash if exit.is_none() => diagnosis(
             format!("{who} ends again and again; how is not in its status"),
             inputs.field(symptom, &[]),
-            "see its log: `kubectl logs --previous`",
+            log_of_last_run(symptom, inputs),
         ),
         _ => ended(symptom, inputs, &who, &often),
     }
 }
 
-/// The command that shows what an init container waits for.
-fn waits_for(symptom: &Symptom, inputs: &Inputs<'_>) -> String {
+/// The command that shows the log of the container, with other options after it.
+fn logs(symptom: &Symptom, inputs: &Inputs<'_>, options: &str) -> String {
     let pod = inputs.pod.unwrap_or(inputs.subject);
     let container = symptom.container.as_deref().unwrap_or_default();
-    format!(
-        "see in its log what it waits for: `kubectl logs {} -c {container} -n {}`",
-        live::name(pod),
-        live::namespace(pod)
-    )
+    let namespace = match live::namespace(pod) {
+        "" => String::new(),
+        namespace => format!(" -n {namespace}"),
+    };
+    format!("`kubectl logs {} -c {container}{namespace}{options}`", live::name(pod))
+}
+
+fn log_of_last_run(symptom: &Symptom, inputs: &Inputs<'_>) -> String {
+    format!("see its log: {}", logs(symptom, inputs, " --previous"))
 }
 
 /// A program that ended, as its exit code and the end of its log show.
@@ -130,7 +134,7 @@ fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diag
         Some(signal) => format!("was killed by signal {signal} (exit code {code})"),
         None => format!("exited with code {code}"),
     };
-    let advice = advice::of_log(inputs.tail);
+    let advice = advice::of_log(inputs.tail.unwrap_or_default());
     let fields: &[&str] = match (symptom.signal, advice) {
         (Signal::CrashCommand, _) => &["command", "args", "image"],
         (_, Some(advice)) => advice.fields,
@@ -139,12 +143,16 @@ fn ended(symptom: &Symptom, inputs: &Inputs<'_>, who: &str, often: &str) -> Diag
     let help = match (symptom.signal, advice) {
         (Signal::CrashCommand, _) => {
             "its shell does not find or may not run a command: correct it, or install it in the image"
+                .to_owned()
         }
-        (_, Some(advice)) => advice.help,
-        (_, None) if inputs.tail.is_empty() => {
-            "it exits without any output: start it by hand, `kubectl run -it`, to see more"
-        }
-        (_, None) => "the last lines of its log say why",
+        (_, Some(advice)) => advice.help.to_owned(),
+        (_, None) => match inputs.tail {
+            None => log_of_last_run(symptom, inputs),
+            Some([]) => {
+                "it exits without any output: start it by hand, `kubectl run -it`, to see more".to_owned()
+            }
+            Some(_) => "the last lines of its log say why".to_owned(),
+        },
     };
     diagnosis(format!("{who} {ended}{often}"), inputs.field(symptom, fields), help)
 }

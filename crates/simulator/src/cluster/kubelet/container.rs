@@ -4,6 +4,7 @@ use super::config;
 use super::probe;
 use super::pull;
 use super::running::Ended;
+use super::running::Listens;
 use super::running::Now;
 use super::running::Running;
 use super::running::Unit;
@@ -136,7 +137,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
         unit.ready = unit.started
             && unit.spec["readinessProbe"].is_null()
             && !matches!(fault, Some(PodFault::NotReady));
-        unit.listens.clear();
+        unit.listens = Listens::Nowhere;
     });
     pod.say(world, index, "Normal", "Started", "Container started");
     let broken = matches!(fault, Some(PodFault::NotReady));
@@ -150,7 +151,7 @@ async fn once(world: &Arc<World>, pod: &Arc<Running>, index: usize, found: &Foun
         unit.now = Now::Ended(Ended { code, reason, message: String::new(), since, at, id });
         unit.ready = false;
         unit.started = false;
-        unit.listens.clear();
+        unit.listens = Listens::Nowhere;
     });
     code
 }
@@ -177,8 +178,8 @@ async fn ends(world: &Arc<World>, pod: &Running, index: usize, plan: &Plan) -> (
 }
 
 /// Where a program listens of which nothing is known: at its ports and where its probes ask. A port need not be declared
-/// to be listened on.
-fn ports(spec: &Value) -> Vec<u16> {
+/// to be listened on, so without any of them it may be every port.
+fn listens_of(spec: &Value) -> Listens {
     let declared = spec["ports"].as_array().into_iter().flatten().map(|port| &port["containerPort"]);
     let probes = ["startupProbe", "readinessProbe", "livenessProbe"].into_iter();
     let asked =
@@ -187,7 +188,8 @@ fn ports(spec: &Value) -> Vec<u16> {
         let port = port.as_u64().or_else(|| port.as_str()?.parse().ok())?;
         u16::try_from(port).ok()
     };
-    declared.chain(asked).filter_map(number).collect()
+    let ports: Vec<u16> = declared.chain(asked).filter_map(number).collect();
+    if ports.is_empty() { Listens::Anywhere } else { Listens::At(ports) }
 }
 
 /// Listens once the program is up; never returns.
@@ -195,8 +197,8 @@ async fn listen(world: &Arc<World>, pod: &Running, index: usize, found: &Found, 
     if listens {
         sleep(found.app.starts_after).await;
         let unit = pod.unit(index);
-        let ports = found.app.listens_on.clone().unwrap_or_else(|| ports(&unit.spec));
-        pod.change(world, index, |unit| unit.listens = ports);
+        let listens = found.app.listens_on.clone().map_or_else(|| listens_of(&unit.spec), Listens::At);
+        pod.change(world, index, |unit| unit.listens = listens);
     }
     std::future::pending::<()>().await;
 }

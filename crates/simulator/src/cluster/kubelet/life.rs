@@ -2,6 +2,7 @@
 
 use super::container;
 use super::running::Ended;
+use super::running::Listens;
 use super::running::Now;
 use super::running::Running;
 use super::running::is_sidecar;
@@ -120,7 +121,7 @@ async fn end(world: &Arc<World>, pod: &Running, grace: Duration) {
                 let at = stamp.clone();
                 unit.now = Now::Ended(Ended { code, reason, message: String::new(), since, at, id });
                 unit.ready = false;
-                unit.listens.clear();
+                unit.listens = Listens::Nowhere;
             }
         });
     }

@@ -80,7 +80,7 @@ async fn rounds(world: &Arc<World>, pod: &Running, index: usize, which: &str, br
 fn ask(pod: &Running, index: usize, probe: &Value, broken: bool) -> Result<(), String> {
     let unit = pod.unit(index);
     let address = pod.lock().address.clone().unwrap_or_default();
-    let up = |port: u16| !broken && unit.listens.contains(&port);
+    let up = |port: u16| !broken && unit.listens.at(port);
     if let Some(http) = probe.get("httpGet") {
         let port = number(&unit, &http["port"]);
         let scheme = text(&http["scheme"]).to_lowercase();

@@ -51,9 +51,31 @@ pub(super) struct Unit {
     pub(super) over: bool,
     pub(super) image: String,
     pub(super) app: App,
-    pub(super) listens: Vec<u16>,
+    pub(super) listens: Listens,
     pub(super) log: Vec<(Timestamp, String)>,
     pub(super) log_before: Option<Vec<(Timestamp, String)>>,
+}
+
+/// Where a container's program takes connections.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Listens {
+    /// Not yet, or nowhere.
+    #[default]
+    Nowhere,
+    /// At these ports.
+    At(Vec<u16>),
+    /// Wherever it is asked: nothing says where.
+    Anywhere,
+}
+
+impl Listens {
+    pub(super) fn at(&self, port: u16) -> bool {
+        match self {
+            Listens::Nowhere => false,
+            Listens::At(ports) => ports.contains(&port),
+            Listens::Anywhere => true,
+        }
+    }
 }
 
 /// What a container does at the moment.
@@ -188,7 +210,7 @@ impl Running {
     /// What answers at a port of the pod; `None` if nothing listens there.
     pub(in crate::cluster) fn behind(&self, port: u16) -> Option<App> {
         let state = self.lock();
-        let listens = |unit: &&Unit| matches!(unit.now, Now::Running { .. }) && unit.listens.contains(&port);
+        let listens = |unit: &&Unit| matches!(unit.now, Now::Running { .. }) && unit.listens.at(port);
         state.units.iter().find(listens).map(|unit| unit.app.clone())
     }
 
