@@ -1,17 +1,17 @@
 //! What a finding carries for programs: the numbers and names of its cause, by the keys that docs/findings.md lists.
 
+use crate::cluster::blame::tell::Inputs;
+use crate::cluster::blame::tell::refused;
+use crate::cluster::blame::tell::running::is_startup;
+use crate::cluster::blame::tell::running::memory_limit;
+use crate::event::Data;
 use health::cause::Symptom;
 use health::cause::claim;
 use health::cause::config;
 use health::cause::scheduling;
 use health::cause::signal::Signal;
-use crate::cluster::blame::tell::Inputs;
-use crate::cluster::blame::tell::refused;
-use crate::cluster::blame::tell::running::is_startup;
-use crate::cluster::blame::tell::running::memory_limit;
 use health::cause::template;
 use health::live;
-use crate::event::Data;
 use serde_json::Value;
 use serde_json::json;
 
