@@ -239,7 +239,7 @@ fn a_program_gets_one_json_line_an_event_and_nothing_else() {
     let events: Vec<serde_json::Value> =
         told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events[0]["event"], "run-started");
-    assert_eq!(events[0]["schema"], 2);
+    assert_eq!(events[0]["schema"], 3);
     let last = events.last().unwrap();
     assert_eq!((&last["event"], &last["code"]), (&"run-failed".into(), &10.into()));
     assert_eq!(events.iter().filter(|event| event["event"] == "run-failed").count(), 1);
