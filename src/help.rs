@@ -25,15 +25,6 @@ pub fn page(topic: &str) -> Option<&'static str> {
     section(README, "## ", heading)
 }
 
-/// Whether the page of a finding's code lists all keys of its data.
-#[cfg(test)]
-pub(crate) fn lists_data(finding: &crate::event::Finding) -> bool {
-    let line = page(finding.code.as_str())
-        .and_then(|page| page.lines().find_map(|line| line.strip_prefix("Data: ")));
-    let listed: Vec<&str> = line.into_iter().flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
-    finding.data.keys().all(|key| listed.contains(&key))
-}
-
 /// The section of `text` under `heading`, up to the next heading of the same level or a higher one.
 fn section<'a>(text: &'a str, level: &str, heading: &str) -> Option<&'a str> {
     let line = format!("{level}{heading}\n");

@@ -6,7 +6,6 @@ use crate::cluster::judge::limits::Limits;
 use crate::event::Code;
 use crate::event::Place;
 use crate::event::Severity;
-use crate::help;
 use crate::manifest::Object;
 use health::snapshot::KubeEvent;
 use health::snapshot::Snapshot;
@@ -244,7 +243,7 @@ fn check_finding(name: &str, case: &BlameCase, judge: &Judge, snapshot: &Snapsho
     if let Some(code) = case.code {
         assert_eq!(finding.code, code, "{name}: {finding:?}");
     }
-    assert!(help::lists_data(finding), "{name}: {finding:?}");
+    assert!(finding.has_documented_data(), "{name}: {finding:?}");
     for (key, value) in &case.data {
         assert_eq!(finding.data.get(key), Some(value), "{name}: `{key}` of {finding:?}");
     }

@@ -139,3 +139,16 @@ impl Finding {
         self
     }
 }
+
+#[cfg(test)]
+impl Finding {
+    /// Whether docs/findings.md lists each key of its data for its code.
+    pub(crate) fn has_documented_data(&self) -> bool {
+        let mut pages = include_str!("../../docs/findings.md").split("\n### ");
+        let page = pages.find(|page| page.lines().next() == Some(self.code.as_str()));
+        let line = page.and_then(|page| page.lines().find_map(|line| line.strip_prefix("Data: ")));
+        let listed: Vec<&str> =
+            line.into_iter().flat_map(|line| line.split('`').skip(1).step_by(2)).collect();
+        self.data.keys().all(|key| listed.contains(&key))
+    }
+}

@@ -3,7 +3,6 @@
 use super::finding as untested;
 use crate::event::Code;
 use crate::event::Finding;
-use crate::help;
 use crate::image::build::FailedBuild;
 use crate::image::survey::tests::surveyed;
 use crate::image::surveyed::Surveyed;
@@ -15,7 +14,7 @@ const DOCKERFILE: &str = "# syntax=docker/dockerfile:1\nFROM python:3.99 AS deps
 /// The finding, whose data has only keys that the page of its code lists.
 fn finding(image: &Surveyed, broken: &FailedBuild) -> Finding {
     let finding = untested(image, broken);
-    assert!(help::lists_data(&finding), "{finding:?}");
+    assert!(finding.has_documented_data(), "{finding:?}");
     finding
 }
 
