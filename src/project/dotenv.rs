@@ -99,8 +99,8 @@ impl<'a> Reader<'a> {
     }
 
     /// A value that is not in single quotes.
-    fn expanded(&self, value: String) -> String {
-        self.expand.map_or_else(|| value.clone(), |expand| expand(&self.entries, &value))
+    fn expanded(&self, value: &str) -> String {
+        self.expand.map_or_else(|| value.to_owned(), |expand| expand(&self.entries, value))
     }
 
     /// Reads one line, or as many as a quoted value spans.
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
                 let help = "put the value in quotes if it begins with `#`";
                 self.found.push(Code::EnvSyntax.warning(told).at(place.clone()).help(help));
             }
-            Some(self.expanded(plain(value).to_owned()))
+            Some(self.expanded(plain(value)))
         };
         let Some(read) = read else { return };
         if read.contains("${") && !value.starts_with('\'') {
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
                     }
                     self.line += lines;
                     self.skip(after);
-                    return Some(if quote == '"' { self.expanded(value) } else { value });
+                    return Some(if quote == '"' { self.expanded(&value) } else { value });
                 }
                 '\\' if quote == '"' => match letters.next() {
                     Some((_, 'n')) => value.push('\n'),
