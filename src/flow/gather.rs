@@ -119,7 +119,7 @@ async fn read(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<Read> {
     let Values { secrets, configs, places, warnings: of_values } = usable(values, &mut mistakes)?;
     mistakes.extend(annotation::mistakes(&objects));
     let taken_up = frontends::beginnings(&images);
-    let facts = Facts { scope, objects, releases, secrets, configs, taken_up, places };
+    let facts = Facts { objects, releases, secrets, configs, taken_up, scope, places };
     let (plan, of_plan) = plan::make(project, facts);
     mistakes.extend(of_plan);
     if scope == Scope::Everything {

@@ -63,7 +63,7 @@ pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[So
     rendered.mistakes.extend(twice(&rendered.releases));
     let (mistakes, warnings) =
         rendered.mistakes.into_iter().partition(|finding| finding.severity == Severity::Error);
-    Ok(Rendered { mistakes, warnings, ..rendered })
+    Ok(Rendered { warnings, mistakes, ..rendered })
 }
 
 /// Renders one source into `rendered`.

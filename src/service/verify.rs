@@ -208,9 +208,9 @@ impl Prover<'_> {
             }
             let mut why = format!("{} {}", question.url(), trouble.words());
             if self.may_still_start(candidate, &trouble) {
-                why.push_str(&format!(
-                    "; without a `readinessProbe` nothing says whether it still starts: asking for up to {longest} s"
-                ));
+                why = format!(
+                    "{why}; without a `readinessProbe` nothing says whether it still starts: asking for up to {longest} s"
+                );
             }
             item.waiting(why);
             tokio::time::sleep(pause).await;

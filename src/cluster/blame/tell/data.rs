@@ -43,7 +43,10 @@ pub(super) fn data(symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
         | Signal::CreatePending
         | Signal::Create
         | Signal::Command
-        | Signal::Start => data.text("answer", &symptom.message),
+        | Signal::Start
+        | Signal::Sandbox
+        | Signal::Evicted
+        | Signal::Refused => data.text("answer", &symptom.message),
         Signal::Crash | Signal::CrashCommand | Signal::OutOfMemory | Signal::Completed => {
             ended(data, symptom, inputs)
         }
@@ -62,7 +65,6 @@ pub(super) fn data(symptom: &Symptom, inputs: &Inputs<'_>) -> Data {
                 symptom.message.split_once("for volume \"").and_then(|(_, rest)| rest.split('"').next());
             data.some("volume", volume).text("answer", &symptom.message)
         }
-        Signal::Sandbox | Signal::Evicted | Signal::Refused => data.text("answer", &symptom.message),
         Signal::Deadline => {
             let spec = template::pod_spec(live::kind(inputs.written()));
             data.some("seconds", live::number(inputs.written(), &format!("{spec}/activeDeadlineSeconds")))
