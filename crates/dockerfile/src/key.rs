@@ -75,7 +75,7 @@ pub fn is_proxy(argument: &str) -> bool {
     PROXIES.iter().any(|proxy| proxy.eq_ignore_ascii_case(argument))
 }
 
-fn args<'a>(source: Source<'a>) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn args(source: Source<'_>) -> impl Iterator<Item = (&str, &str)> {
     let args = source.args.iter().filter(|(name, _)| !is_proxy(name));
     args.map(|(name, value)| (name.as_str(), value.as_str()))
 }

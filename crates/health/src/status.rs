@@ -143,6 +143,7 @@ impl Judgement {
     }
 
     /// With the pods of a workload.
+    #[must_use]
     pub fn replicas(mut self, ready: i64, wanted: i64) -> Judgement {
         self.replicas = Some(Replicas { ready, wanted });
         self
@@ -156,18 +157,21 @@ impl Judgement {
     }
 
     /// With something worth saying.
+    #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Judgement {
         self.note = Some(note.into());
         self
     }
 
     /// With what to do.
+    #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Judgement {
         self.help = Some(help.into());
         self
     }
 
     /// Makes it no reason to fail.
+    #[must_use]
     pub fn soft(mut self) -> Judgement {
         self.soft = true;
         self
