@@ -54,7 +54,9 @@ fn every_key_is_one_that_deploy_toml_may_have() {
 #[test]
 fn every_message_is_one_that_the_program_can_say() {
     let mut source = String::new();
-    read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &mut source);
+    for folder in ["src", "crates"] {
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut source);
+    }
     let messages: Vec<&str> = PAGE
         .lines()
         .filter(|line| line.starts_with('|'))

@@ -1,4 +1,4 @@
-//! The whole binary, and the promises that hold between rooms.
+//! The whole binary, and the promises that hold between modules.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

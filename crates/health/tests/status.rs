@@ -1,5 +1,7 @@
 //! The tables in `tests/status`: an object, what is known around it, and its status.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use health::snapshot::Snapshot;
 use health::status;
 use health::status::Known;
@@ -27,7 +29,8 @@ fn tables() -> Vec<(String, Case)> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
-    case: String,
+    #[serde(rename = "case")]
+    name: String,
     object: Value,
     #[serde(default)]
     known: KnownCase,
@@ -63,7 +66,7 @@ fn health_is_as_the_tables_say() {
             snapshot: Some(&snapshot),
         };
         let verdict = status::judge(&case.object, known);
-        let name = format!("{table}: {}", case.case);
+        let name = format!("{table}: {}", case.name);
         assert_eq!(verdict.health.to_string(), case.health, "{name}: {verdict:?}");
         for (wanted, is) in [
             (&case.reason, Some(&verdict.reason)),

@@ -1,6 +1,6 @@
 //! The builder's end of a BuildKit session: it asks for the files that it has not got, for secrets and for logins.
 //!
-//! The other end is [`crate::image::session`], the program's own. Files are compared as BuildKit does: by name, mode, size
+//! The other end is what the program implements. Files are compared as BuildKit does: by name, mode, size
 //! and time, never by content.
 
 use crate::engine::store::Kept;
