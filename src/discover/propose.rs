@@ -80,6 +80,7 @@ pub fn propose(
     for other in others.filter(|other| other.broken.is_empty()) {
         proposal.instead.push((other.path.clone(), other.title.clone()));
     }
+    notes::unread(survey, way, &mut proposal);
     if way.kind >= Kind::Compose {
         generate::generate(survey, way, &mut proposal);
         let parsed =

@@ -230,7 +230,8 @@ fn join_halves(ways: &mut Vec<Way>) {
 
 impl Way {
     /// Whether all its images are published by others, so that nothing of this repository runs in it.
-    fn is_of_others(&self) -> bool {
+    #[must_use]
+    pub(super) fn is_of_others(&self) -> bool {
         !self.uses.is_empty() && self.uses.iter().all(|image| is_public(&image.repository))
     }
 

@@ -48,7 +48,7 @@ use std::path::PathBuf;
 pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answer> {
     let path = target(run, asked);
     let root = path.parent().unwrap_or(Path::new("/")).to_owned();
-    if path.exists() && !flags.force {
+    if path.exists() && !flags.force && !flags.list {
         return Err(Code::FileExists
             .fault(Kind::Usage, format!("{} is there already", path.display()))
             .hint("`todo plan` tells what it does")

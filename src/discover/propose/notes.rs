@@ -23,6 +23,19 @@ use std::collections::BTreeSet;
 /// How many things are told that a tree does besides.
 const MOST: usize = 12;
 
+/// What cannot be read is chosen only where nothing else is there; it may be what the application is, so it is told.
+pub(super) fn unread(survey: &Survey, way: &Way, proposal: &mut Proposal) {
+    let runs_ours = !way.is_of_others() || survey.dockerfiles.iter().all(|one| one.outside);
+    for other in survey.ways.iter().filter(|other| other.path != way.path && !other.is_aside()) {
+        let Some(wrong) = other.broken.first() else { continue };
+        let place = wrong.place.as_ref().map(|place| format!("{}: ", at(place))).unwrap_or_default();
+        let help = format!("correct it, then `todo init --force --from {}`", other.path);
+        // Nothing of this repository would run.
+        proposal.first.extend((!runs_ours).then(|| help.clone()));
+        proposal.besides.push((format!("{} cannot be read: {place}{}", other.title, wrong.message), help));
+    }
+}
+
 pub(super) fn add(
     survey: &Survey,
     way: &Way,

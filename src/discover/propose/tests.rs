@@ -59,6 +59,21 @@ fn what_runs_the_program_of_the_repository_goes_before_its_database() {
 }
 
 #[test]
+fn manifests_that_cannot_be_read_are_told_beside_what_is_chosen() {
+    let (db, twice) =
+        (pod("db", "mongo:7"), pod("web", "acme/web").replace("kind: Pod\n", "kind: Pod\nkind: Pod\n"));
+    let files =
+        [("k8s/db/a.yaml", db.as_str()), ("site/a.yaml", &twice), ("up.sh", "kubectl apply -f k8s/db\n")];
+    let proposal = proposed(&files);
+    assert_eq!(proposal.sources, [Source::Path("k8s/db".into())]);
+    assert_eq!((proposal.besides.len(), proposal.first.len()), (1, 0), "{:?}", proposal.besides);
+    assert!(proposal.besides[0].0.contains("site/a.yaml:3"), "{:?}", proposal.besides);
+    // Where there is a program, what is chosen does not run it.
+    let proposal = proposed(&[&files[..], &[("Dockerfile", FROM)]].concat());
+    assert_eq!((proposal.sources.len(), proposal.besides.len(), proposal.first.len()), (1, 1, 1));
+}
+
+#[test]
 fn an_image_of_a_registry_on_this_machine_keeps_its_name() {
     let web = pod("web", "localhost:5000/web:latest");
     let images = proposed(&[("web/Dockerfile", FROM), ("k8s/a.yaml", &web)]).images;
