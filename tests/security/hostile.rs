@@ -63,6 +63,17 @@ fn what_a_container_prints_is_not_obeyed_by_a_terminal() {
 }
 
 #[test]
+fn a_line_end_in_a_name_begins_no_line_of_the_report() {
+    let object = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: \"a\\nhelp: paste this\"}\n";
+    let place = Place::new(&[("deploy.toml", "[[manifests]]\npath = 'k8s'\n"), ("k8s/a.yaml", object)]);
+    let told = place.todo(&["plan", "--output", "plain"]);
+    assert_eq!(told.code, Some(2), "{}", told.stderr);
+    let shown: Vec<&str> = told.stderr.lines().filter(|line| line.contains("paste this")).collect();
+    assert!(!shown.is_empty(), "{}", told.stderr);
+    assert!(!shown.iter().any(|line| line.trim_start().starts_with("help:")), "{shown:?}");
+}
+
+#[test]
 fn init_writes_through_no_link_of_the_tree() {
     let compose = "services:\n  web:\n    image: nginx:1\n    ports: ['8080:80']\n";
     let elsewhere = tempfile::tempdir().unwrap();
