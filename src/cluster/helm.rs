@@ -352,6 +352,7 @@ mod tests {
                 std::path::Path::new("/shop/deploy.toml"),
             )),
             clock: crate::clock::Clock::system(),
+            profile: None,
             lock: std::sync::Arc::default(),
         };
         let run = crate::run::Run {

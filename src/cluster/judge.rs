@@ -158,6 +158,8 @@ pub struct Judge {
     needs: Needs,
     /// How many objects were on their way a moment ago.
     active: usize,
+    /// The minikube profile that the cluster is of, for advice.
+    profile: Option<String>,
     /// Where the one look is all there will ever be: graces run from what the objects say themselves.
     dump: Option<Dump>,
 }
@@ -211,8 +213,15 @@ impl Judge {
             ready_but_soft: None,
             needs: Needs::default(),
             active: 0,
+            profile: None,
             dump: None,
         }
+    }
+
+    /// Names the minikube profile that the cluster is of, for advice that names its commands.
+    #[must_use]
+    pub fn of_minikube(self, profile: Option<String>) -> Judge {
+        Judge { profile, ..self }
     }
 
     /// A judge of one look: what the objects say of times and repetitions has to do.

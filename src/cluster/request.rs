@@ -26,7 +26,7 @@ pub(crate) fn unreadable(failure: Failure, doing: &'static str) -> Fault {
         let (code, hint) = match failure.status().map(|status| status.code) {
             Some(401) => (
                 Code::Unauthenticated,
-                "the API server does not accept the credentials: `minikube update-context` writes the kubeconfig entry again",
+                "the API server does not accept the credentials: `minikube update-context -p PROFILE` writes the kubeconfig entry again",
             ),
             Some(403) => (
                 Code::PermissionDenied,

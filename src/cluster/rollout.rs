@@ -97,7 +97,7 @@ pub(crate) async fn watch(
     let mut items = Items::open(&run.sink, objects);
     let (epoch, began) = (run.world.clock.now(), Instant::now());
     let clock = || epoch.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
-    let mut judge = judge_of(objects, limits, clock());
+    let mut judge = judge_of(target, objects, limits, clock());
     loop {
         tokio::select! {
             more = feed.next(&mut snapshot, BREATH) => match more {

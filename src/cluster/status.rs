@@ -67,7 +67,7 @@ pub async fn status(
     let (snapshot, measured) = run.or_stopped(both).await?;
     let now = target.clock.now();
     let there = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().map(Into::into);
-    let mut judge = explain::judge(there, now);
+    let mut judge = explain::judge(there, now).of_minikube(target.profile.clone());
     let verdicts = judge.observe(now, &snapshot);
     let mut judged: BTreeMap<ObjectId, (_, Option<Replicas>)> = verdicts
         .into_iter()

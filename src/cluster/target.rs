@@ -51,6 +51,8 @@ pub struct Target {
     pub clock: Clock,
     /// The project's lock in this run.
     pub lock: Arc<RunLock>,
+    /// The minikube profile that the cluster is of; `None` where it is no minikube's.
+    pub profile: Option<String>,
 }
 
 impl fmt::Debug for Target {
@@ -66,6 +68,14 @@ pub enum Guard {
     LocalMinikube,
     /// The project names the context in a `[target]`.
     Named,
+}
+
+impl Guard {
+    /// The profile behind a context: minikube gives its contexts the names of their profiles.
+    #[must_use]
+    pub fn profile(self, context: &str) -> Option<String> {
+        (self == Guard::LocalMinikube).then(|| context.to_owned())
+    }
 }
 
 impl Target {
@@ -93,7 +103,15 @@ impl Target {
     ) -> Result<Target, Fault> {
         let client = client(run, kubeconfig, context, guard).await?;
         let clock = run.world.clock.clone();
-        Ok(Target { client, namespace, project, origin, clock, lock: Arc::default() })
+        Ok(Target {
+            client,
+            namespace,
+            project,
+            origin,
+            clock,
+            lock: Arc::default(),
+            profile: guard.profile(context),
+        })
     }
 
     /// Asks by [`Target::client`], and again while the server stumbles; `item` is what waits meanwhile, `doing` what could

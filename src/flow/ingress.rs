@@ -53,7 +53,7 @@ pub(crate) async fn served(run: &Run, project: &Project, target: &Target, object
     // minikube waits six minutes for a pod that cannot come.
     tokio::select! {
         done = up => done?,
-        fault = ingress::doomed(&target.client) => return Err(fault),
+        fault = ingress::cannot_come_up(&target.client, project.minikube.profile.as_str()) => return Err(fault),
     }
     item.finish(Outcome::Changed, None);
     step.finish(Outcome::Done, Some("addon ingress".to_owned()));

@@ -117,7 +117,8 @@ impl ClusterHandle {
         let (namespace, project) = (project.namespace.clone(), project.name.clone());
         if let Some(Connection(client)) = &self.api {
             let (client, clock) = (client.clone(), run.world.clock.clone());
-            return Ok(Target { client, namespace, project, origin, clock, lock: Arc::default() });
+            let profile = self.guard.profile(&self.context);
+            return Ok(Target { client, namespace, project, origin, clock, lock: Arc::default(), profile });
         }
         Target::guarded(run, &self.kubeconfig, &self.context, self.guard, namespace, project, origin).await
     }

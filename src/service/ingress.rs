@@ -201,24 +201,24 @@ async fn judges(client: &Client) -> bool {
     }
 }
 
-/// Ends once the addon cannot come up: an image of its pods cannot be pulled. Otherwise never.
-pub async fn doomed(client: &Client) -> Fault {
-    refused_for(client, PAUSE, REFUSED).await
+/// Ends once the addon of `profile` cannot come up: an image of its pods cannot be pulled. Otherwise never.
+pub async fn cannot_come_up(client: &Client, profile: &str) -> Fault {
+    refused_for(client, profile, PAUSE, REFUSED).await
 }
 
-async fn refused_for(client: &Client, pause: Duration, lasting: Duration) -> Fault {
+async fn refused_for(client: &Client, profile: &str, pause: Duration, lasting: Duration) -> Fault {
     let pods: Api<Pod> = Api::namespaced(client.clone(), NAMESPACE);
     let mut since: Option<Instant> = None;
     loop {
         tokio::time::sleep(pause).await;
         let Ok(found) = limit::read(pods.list(&ListParams::default())).await else { continue };
-        match found.items.iter().find_map(refused) {
+        match found.items.iter().find_map(|pod| refused(pod, profile)) {
             None => since = None,
             Some(finding) if since.get_or_insert_with(Instant::now).elapsed() >= lasting => {
                 let message = "minikube's addon `ingress` cannot come up: its image cannot be pulled";
-                return Code::IngressControllerNotReady.fault(Kind::Minikube, message).findings([finding]).hint(
-                    "or put another controller in its place, after `minikube addons disable ingress` and, for what an addon that never came up leaves behind, `kubectl delete --ignore-not-found namespace/ingress-nginx ingressclass/nginx validatingwebhookconfiguration/ingress-nginx-admission`: where another controller serves the IngressClass `nginx`, `todo` does not enable the addon",
-                );
+                return Code::IngressControllerNotReady.fault(Kind::Minikube, message).findings([finding]).hint(format!(
+                    "or put another controller in its place, after `minikube addons disable ingress -p {profile}` and, for what an addon that never came up leaves behind, `kubectl delete --ignore-not-found namespace/ingress-nginx ingressclass/nginx validatingwebhookconfiguration/ingress-nginx-admission`: where another controller serves the IngressClass `nginx`, `todo` does not enable the addon"
+                ));
             }
             Some(_) => {}
         }
@@ -226,7 +226,7 @@ async fn refused_for(client: &Client, pause: Duration, lasting: Duration) -> Fau
 }
 
 /// The image of a pod that is not to be had, in the words of whoever tried.
-fn refused(pod: &Pod) -> Option<Finding> {
+fn refused(pod: &Pod, profile: &str) -> Option<Finding> {
     let status = pod.status.as_ref()?;
     let containers = status.init_container_statuses.iter().chain(&status.container_statuses).flatten();
     containers.into_iter().find_map(|container| {
@@ -241,7 +241,7 @@ fn refused(pod: &Pod) -> Option<Finding> {
                 .about(format!("Pod/{name} in {NAMESPACE}"))
                 .evidence(waiting.message.iter().map(|message| message.trim().to_owned()))
                 .help(format!(
-                    "give the node a network or a proxy; or bring the image: `minikube image load {}`",
+                    "give the node a network or a proxy; or bring the image: `minikube image load -p {profile} {}`",
                     image.split('@').next().unwrap_or(image)
                 ))
         })
@@ -345,7 +345,7 @@ mod tests {
         })
         .await;
         let brief = Duration::from_millis(20);
-        let fault = refused_for(&client(at), brief, brief * 3).await;
+        let fault = refused_for(&client(at), "shop", brief, brief * 3).await;
         assert_eq!(fault.kind, Kind::Minikube);
         let finding = &fault.findings[0];
         assert!(finding.message.contains("controller:v1.14.3@sha256:1` cannot be pulled: ErrImagePull"));
@@ -355,7 +355,7 @@ mod tests {
                 .help
                 .as_ref()
                 .unwrap()
-                .contains("`minikube image load registry.k8s.io/ingress-nginx/controller:v1.14.3`")
+                .contains("`minikube image load -p shop registry.k8s.io/ingress-nginx/controller:v1.14.3`")
         );
     }
 }

@@ -30,6 +30,15 @@ pub struct Inputs<'a> {
     pub snapshot: &'a Snapshot,
     /// The last lines of the container that failed; `None` if its log is not known.
     pub tail: Option<&'a [String]>,
+    /// The minikube profile that the cluster is of; `None` if it is none, or not known.
+    pub profile: Option<&'a str>,
+}
+
+impl Inputs<'_> {
+    /// What to do by a command of minikube, where the cluster is known to be one's; else `otherwise`.
+    fn by_minikube(&self, advice: impl FnOnce(&str) -> String, otherwise: &str) -> String {
+        self.profile.map_or_else(|| otherwise.to_owned(), advice)
+    }
 }
 
 /// What is told of a symptom.

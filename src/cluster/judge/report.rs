@@ -183,6 +183,7 @@ impl Judge {
             pod,
             snapshot,
             tail: self.crashes.last_lines(uid, container),
+            profile: self.profile.as_deref(),
         }
     }
 

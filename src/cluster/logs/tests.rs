@@ -63,7 +63,12 @@ fn stage(pods: &[(&str, &str)]) -> (FakeApi, Run, Target, mpsc::UnboundedReceive
     let clock = world.clock.clone();
     let origin = Arc::new(Origin::of(&world, &folder.join("deploy.toml")));
     let run = Run { sink, cancel: Cancel::new().1, world, verbose: false };
-    (api, run, Target { client, namespace, project, origin, clock, lock: Arc::default() }, events)
+    (
+        api,
+        run,
+        Target { client, namespace, project, origin, clock, lock: Arc::default(), profile: None },
+        events,
+    )
 }
 
 async fn read(mut logs: Logs) -> Vec<String> {

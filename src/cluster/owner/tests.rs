@@ -34,6 +34,7 @@ fn target(folder: &str) -> Target {
         origin: Arc::new(at(folder)),
         clock: Clock::system(),
         lock: std::sync::Arc::default(),
+        profile: None,
     }
 }
 

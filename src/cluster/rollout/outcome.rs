@@ -6,6 +6,7 @@ use crate::cluster::blame;
 use crate::cluster::judge::Judge;
 use crate::cluster::judge::Subject;
 use crate::cluster::judge::limits::Limits;
+use crate::cluster::target::Target;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::manifest::pods;
@@ -23,7 +24,7 @@ pub struct Rolled {
     pub warnings: Vec<Finding>,
 }
 
-pub(super) fn judge_of(objects: &[AppliedObject], limits: &Limits, now: Timestamp) -> Judge {
+pub(super) fn judge_of(target: &Target, objects: &[AppliedObject], limits: &Limits, now: Timestamp) -> Judge {
     let subjects = objects.iter().map(|object| Subject {
         id: object.id.clone(),
         generation: object.generation,
@@ -31,7 +32,7 @@ pub(super) fn judge_of(objects: &[AppliedObject], limits: &Limits, now: Timestam
         object: object.object.clone(),
         before: object.before.clone(),
     });
-    Judge::new(subjects.collect(), *limits, now)
+    Judge::new(subjects.collect(), *limits, now).of_minikube(target.profile.clone())
 }
 
 /// What is known before the cluster has said anything: objects that are there as soon as they are written.

@@ -40,7 +40,7 @@ pub(super) async fn look(
         snapshot.know(object.id.clone(), object.after.clone().into());
     }
     let now = target.clock.now();
-    let mut judge = judge_of(objects, limits, now);
+    let mut judge = judge_of(target, objects, limits, now);
     let looked = judge.observe(now, &snapshot);
     if !content(&judge) {
         return Ok(None);

@@ -60,6 +60,7 @@ fn stage() -> Stage {
         origin: Arc::new(Origin::of(&world, &folder.join("deploy.toml"))),
         clock: world.clock.clone(),
         lock: Arc::default(),
+        profile: None,
     };
     Stage { api, target, run: Run { sink, cancel, world, verbose: false }, events, asker }
 }

@@ -70,7 +70,7 @@ pub(super) fn of(image: &Surveyed, broken: &FailedBuild) -> Cause {
     if is_full(said) || broken.output.iter().any(|line| is_full(line)) {
         return Cause::new(
             "the engine's disk is full",
-            "free space in the node (`minikube ssh -- docker system prune`), or give the profile more `disk`",
+            "free space in the node (`docker system prune` in `minikube ssh -p PROFILE`), or give the profile more `disk`",
         )
         .named(Code::DiskSpaceLow);
     }

@@ -194,7 +194,7 @@ pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
             if let Some(index) = index
                 && symptom.message.contains("hostPath type check failed")
             {
-                return host_path(inputs.written(), &named, &format!("{at}/{index}/hostPath"));
+                return host_path(inputs, &named, &format!("{at}/{index}/hostPath"));
             }
             diagnosis(
                 format!("{named} cannot be mounted"),
@@ -202,11 +202,9 @@ pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
                 "the node's message names what it lacks: a path, a driver, a server",
             )
         }
-        Signal::Sandbox => diagnosis(
-            "the node cannot make its pod's network or sandbox",
-            None,
-            "restart the node with `minikube stop` and `minikube start`",
-        ),
+        Signal::Sandbox => {
+            diagnosis("the node cannot make its pod's network or sandbox", None, restart_node(inputs))
+        }
         Signal::Deadline => diagnosis(
             "its pod ran longer than `activeDeadlineSeconds` allows",
             Some(format!("{spec}/activeDeadlineSeconds")),
@@ -220,16 +218,25 @@ pub(super) fn node(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     }
 }
 
+/// What helps a node whose container runtime or kubelet does not get on.
+pub(super) fn restart_node(inputs: &Inputs<'_>) -> String {
+    let advice = |profile: &str| format!("restart the node: `minikube stop -p {profile}`, then `todo up`");
+    inputs.by_minikube(advice, "restart the node")
+}
+
 /// A `hostPath` whose type forbids to make what is not there.
-fn host_path(written: &Value, named: &str, at: &str) -> Diagnosis {
+fn host_path(inputs: &Inputs<'_>, named: &str, at: &str) -> Diagnosis {
+    let written = inputs.written();
     let path = live::text(written, &format!("{at}/path"));
     let kind = live::text(written, &format!("{at}/type"));
     let help = match kind {
         "Directory" | "File" => format!(
             "a `hostPath` is a path of the node, not of this machine: make it there, or write `type: {kind}OrCreate`, or use a claim"
         ),
-        _ => "a `hostPath` is a path of the node, not of this machine: see there with `minikube ssh`"
-            .to_owned(),
+        _ => inputs.by_minikube(
+            |profile| format!("a `hostPath` is a path of the node, not of this machine: look there with `minikube ssh -p {profile}`"),
+            "a `hostPath` is a path of the node, not of this machine: look there",
+        ),
     };
     diagnosis(
         format!("{named} asks for `{path}` of the node to be a {kind}, which it is not"),
@@ -263,7 +270,8 @@ fn unprovisioned(symptom: &Symptom, inputs: &Inputs<'_>, pointer: Option<String>
         format!("its volume has to be made by `{provisioner}`, whose pod kube-system/{pod} {state}"),
         pointer,
         format!(
-            "`minikube addons enable {pod}` brings the pod back; `kubectl logs -n kube-system {pod}` shows what it does"
+            "`minikube addons enable {pod}{}` brings the pod back; `kubectl logs -n kube-system {pod}` shows what it does",
+            inputs.profile.map(|profile| format!(" -p {profile}")).unwrap_or_default()
         ),
     )
 }
@@ -282,7 +290,10 @@ pub(super) fn claim(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         (Signal::NoClass, None) => diagnosis(
             "no PersistentVolume can be provisioned: no StorageClass is named and none is the default",
             pointer,
-            "enable one with `minikube addons enable default-storageclass`, or name one",
+            inputs.by_minikube(
+                |profile| format!("enable one with `minikube addons enable default-storageclass -p {profile}`, or name one"),
+                "name one, or make one of the cluster the default",
+            ),
         ),
         _ => diagnosis("its volume cannot be made", pointer, "the provisioner's message says why"),
     }

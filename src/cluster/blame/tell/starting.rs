@@ -3,6 +3,7 @@
 use crate::cluster::blame::tell::Diagnosis;
 use crate::cluster::blame::tell::Inputs;
 use crate::cluster::blame::tell::diagnosis;
+use crate::cluster::blame::tell::placing::restart_node;
 use health::cause::Symptom;
 use health::cause::config;
 use health::cause::signal::Signal;
@@ -75,7 +76,14 @@ pub(super) fn image(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         _ => diagnosis(
             format!("image `{name}` cannot be used by the node"),
             pointer,
-            "try `minikube ssh -- docker pull` with it to see more",
+            inputs.by_minikube(
+                |profile| {
+                    format!(
+                        "pull it on the node to see more: `minikube ssh -p {profile} -- docker pull {name}`"
+                    )
+                },
+                "pull it on the node to see more",
+            ),
         ),
     }
 }
@@ -156,12 +164,15 @@ pub(super) fn starting(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
         Signal::ConfigPending => diagnosis(
             format!("the kubelet has not synced the configuration of {who} yet"),
             inputs.field(symptom, &[]),
-            "run `todo up` again; if it stays, restart the node with `minikube stop` and `minikube start`",
+            format!("run `todo up` again; if it stays, {}", restart_node(inputs)),
         ),
         Signal::CreatePending => diagnosis(
             format!("the node's runtime is busy with {who} and does not finish"),
             inputs.field(symptom, &[]),
-            "see whether the node is short of disk or CPU: `minikube ssh -- df -h /var`",
+            inputs.by_minikube(
+                |profile| format!("see whether the node is short of disk or CPU: `minikube ssh -p {profile} -- df -h /var`"),
+                "see whether the node is short of disk or CPU",
+            ),
         ),
         _ => diagnosis(
             format!("the node's runtime cannot start {who}: {}", symptom.message),

@@ -21,7 +21,8 @@ fn told(class: &str, events: &[Value]) -> Option<Code> {
     let standard = json!({"kind": "StorageClass", "metadata": {"name": "standard"}});
     let snapshot = Snapshot::of(&[&[claim.clone(), standard], events].concat());
     let symptom = symptom(&claim, &snapshot)?;
-    let inputs = Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: None };
+    let inputs =
+        Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: None, profile: None };
     Some(tell::finding(&symptom, &inputs).code)
 }
 
