@@ -35,6 +35,7 @@ use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
 use crate::cluster::write::write_one;
 use crate::event::Finding;
+use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault;
 use crate::manifest::ObjectId;
@@ -121,11 +122,14 @@ impl Writing<'_> {
                 self.later(wire, &expected, applied).await?;
                 later = false;
             }
-            let needed: BTreeSet<&ObjectId> = these
+            let mut needed: BTreeSet<&ObjectId> = these
                 .iter()
                 .filter(|one| writes(std::slice::from_ref(*one)))
                 .flat_map(|one| order.needs(&one.wanted.id))
                 .collect();
+            if phase == Phase::Workloads {
+                needed.extend(new_quotas(applied));
+            }
             barrier::healthy(self.run, self.target, applied, |id| needed.contains(id)).await?;
             barrier::endpoints(self.run, wire, &these).await?;
             let ground = these.iter().any(|one| one.wanted.phase == Phase::Prerequisites);
@@ -197,4 +201,11 @@ impl Writing<'_> {
 
 fn version(stored: Option<&Stored>) -> Option<String> {
     stored.and_then(|stored| stored.secret["metadata"]["resourceVersion"].as_str()).map(str::to_owned)
+}
+
+/// The quotas that were just written: until its controller has given one a status, it lets all pods through
+/// (`k8s.io/apiserver: pkg/admission/plugin/resourcequota/controller.go`: `CheckRequest` counts by `status.hard`).
+fn new_quotas(applied: &Applied) -> impl Iterator<Item = &ObjectId> {
+    let new = applied.objects.iter().filter(|object| object.outcome != Outcome::Unchanged);
+    new.map(|object| &object.id).filter(|id| id.group.is_empty() && id.kind == "ResourceQuota")
 }
