@@ -29,7 +29,8 @@ pub(super) fn unread(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     for other in survey.ways.iter().filter(|other| other.path != way.path && !other.is_aside()) {
         let Some(wrong) = other.broken.first() else { continue };
         let place = wrong.place.as_ref().map(|place| format!("{}: ", at(place))).unwrap_or_default();
-        let help = format!("correct it, then `todo init --force --from {}`", other.path);
+        let file = wrong.place.as_ref().map_or(other.path.clone(), |place| place.file.display().to_string());
+        let help = format!("correct `{file}`, then `todo init --force --from {}`", other.path);
         // Nothing of this repository would run.
         proposal.first.extend((!runs_ours).then(|| help.clone()));
         proposal.besides.push((format!("{} cannot be read: {place}{}", other.title, wrong.message), help));
