@@ -3,7 +3,7 @@
 //! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), [`capacity`] (what is left for it),
 //! `decide` (what to do about each object: `decided`), [`apply`] (doing it; [`applied`] is what was done), [`settle`] (what is
 //! no longer wanted), [`remove`] (deleting it).
-//! Watching: the crate `health` (what is known of the cluster, and what that means), [`blame`] (how it is told), [`judge`]
+//! Watching: the crate `health` (the status of objects, and causes), [`blame`] (causes as findings), [`judge`]
 //! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
 //! Beside both: [`logs`] (what the pods print), [`restart`] (new ones without a change).
 //!

@@ -1,6 +1,6 @@
 //! Why something does not become healthy, as a finding: in the words of its manifest, with the line and what to do.
 //!
-//! What is wrong is recognised in `health::cause`. Read [`tell`] for how it is told.
+//! `health::cause` finds what is wrong; [`tell`] makes the message, the place and the advice from it.
 
 pub mod advice;
 pub mod service;

@@ -1,8 +1,8 @@
 //! Which of its handles a process passes on to those that it starts.
 //!
 //! On Windows a process that is started with a redirected stream inherits every handle that can be inherited, also those
-//! that nobody gave it (rust-lang/rust#54760). One that runs on in the background then keeps the pipes open that its
-//! starter was given, and what reads from them, such as `$(todo up)`, waits for as long as it runs.
+//! that were not passed to it (rust-lang/rust#54760). A process that stays in the background then keeps the pipes of its
+//! parent open, and what reads from them, such as `$(todo up)`, waits for as long as it runs.
 
 /// Keeps the standard streams of this process from the processes that it starts, unless they are passed explicitly:
 /// [`std::process::Stdio`] duplicates what it passes. Does nothing on Unix, where descriptors are replaced one by one.

@@ -15,7 +15,7 @@ pub struct Clock(Arc<Started>);
 struct Started {
     at: Timestamp,
     when: Instant,
-    /// Seconds that somebody has put it forward, or back.
+    /// Seconds by which [`Clock::set_by`] has moved it.
     set: AtomicI64,
 }
 
