@@ -50,6 +50,22 @@ pub(crate) fn get(url: &str) -> Answer {
     ask("GET", url, None).unwrap_or_else(|error| panic!("GET {url}: {error}"))
 }
 
+/// Gets `url` until the body contains `text`, right after pods were replaced.
+///
+/// Until kube-proxy has learnt of it, some connections still go to the address of an old pod, which answers, refuses or is
+/// no longer there.
+#[track_caller]
+pub(crate) fn get_until(url: &str, text: &str) {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let answer = ask("GET", url, None);
+        if answer.as_ref().is_ok_and(|(_, body)| body.contains(text)) {
+            return;
+        }
+        assert!(Instant::now() < until, "GET {url}: no {text:?} in {answer:?}");
+    }
+}
+
 /// Tells the chatbot something and returns its JSON answer.
 pub(crate) fn chat(url: &str, message: &str) -> Value {
     api("POST", url, "chat", Some(&serde_json::json!({ "message": message, "history": [] })))

@@ -62,5 +62,5 @@ fn a_page_is_copied_into_the_pods_that_run_and_the_next_up_replaces_them() {
     stage.up();
     let after = pods(&stage);
     assert!(after.iter().all(|pod| !before.contains(pod)), "{before:?} {after:?}");
-    assert!(http::get(&url).1.contains("version 1"));
+    http::get_until(&url, "version 1");
 }

@@ -56,7 +56,7 @@ fn what_is_saved_is_served_and_a_failure_ends_nothing() {
 
     stage.edit("index.html", "version 1", "version 2");
     assert_eq!(watch.round()["event"], "round-finished");
-    assert!(http::get(&url).1.contains("version 2"));
+    http::get_until(&url, "version 2");
 
     stage.edit("Dockerfile", "COPY", "COPPY");
     assert_eq!(watch.round()["event"], "round-failed");
