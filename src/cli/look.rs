@@ -1,0 +1,43 @@
+//! Flags of the commands that look into a running application.
+
+use clap::Args;
+
+/// Flags of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct Logs {
+    /// Workloads, Services or pods, such as `web` or `deployment/web` [default: all]
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Show the logs of this container
+    #[arg(short, long, value_name = "NAME")]
+    pub container: Option<String>,
+    /// Show the logs of the previous run of each container
+    #[arg(long, conflicts_with = "follow")]
+    pub previous: bool,
+    /// Follow the logs, including those of new pods, until Ctrl-C
+    #[arg(short = 'F', long)]
+    pub follow: bool,
+    /// Number of lines to show of each container
+    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
+    pub lines: u32,
+}
+
+/// Flags of `forward`.
+#[derive(Debug, Clone, Args)]
+pub struct Forward {
+    /// A Service, and the number or name of its port [default: the one to open]
+    #[arg(value_name = "NAME[:PORT]")]
+    pub service: Option<String>,
+    /// Its port, with an optional port of localhost, as for `kubectl port-forward`
+    #[arg(value_name = "[LOCAL:]PORT", conflicts_with = "local_port")]
+    pub ports: Option<String>,
+    /// Listen on this port of localhost, or the next free one [default: the port of the Service]
+    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub local_port: Option<u16>,
+    /// Run in the background, until --stop or `todo down`
+    #[arg(short, long)]
+    pub detach: bool,
+    /// Stop the background port-forwards of the project, or only those to the Service NAME
+    #[arg(long, conflicts_with_all = ["ports", "local_port", "detach"])]
+    pub stop: bool,
+}
