@@ -4,17 +4,20 @@
 //! command as one could paste it, the exit code and the end of what was printed, because a lost exit status is a failure
 //! reported as success. Secrets never come here: they would stand in the process list.
 
+mod detach;
+
 use crate::run::Run;
 use crate::world::World;
 use crate::world::programs::Called;
 use crate::world::programs::Place;
 use crate::world::programs::Playing;
 use crate::world::programs::Printed;
+pub use detach::Background;
+pub use detach::new_session;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
@@ -38,13 +41,6 @@ const BRIEF: Duration = Duration::from_millis(500);
 
 /// How long lines are waited for after the child ended: a process that it left behind may hold its output open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// The shell of POSIX systems, for one constant line.
-const SHELL: &str = "/bin/sh";
-
-/// Becomes the program that is named first, without the descriptors that POSIX lets a redirection name ("Shell Command
-/// Language", 2.7.6). No safe function closes a descriptor that this process did not open.
-const WITHOUT_DESCRIPTORS: &str = r#"exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; exec "$0" "$@""#;
 
 /// A program to start, its arguments and what its environment has beside ours.
 #[derive(Debug, Clone)]
@@ -287,33 +283,6 @@ impl Call {
         command
     }
 
-    /// Starts it as a process that runs on when this one has ended. It inherits no standard stream ([`inherit`]): it reads
-    /// nothing, standard output goes nowhere, standard error to `log`. Nor, on Unix, the descriptors 3 to 9, which callers such as
-    /// `flock` and test runners leave open to what they start, and wait for. It calls [`new_session`] itself.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
-    pub fn detach(&self, run: &Run, log: File) -> std::io::Result<Background> {
-        let command = if cfg!(unix) && Path::new(SHELL).exists() {
-            let mut shell = Command::new(SHELL);
-            shell.args(["-c", WITHOUT_DESCRIPTORS]).arg(&self.program);
-            shell
-        } else {
-            Command::new(&self.program)
-        };
-        let mut command = self.completed(run, command);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        #[cfg(windows)]
-        {
-            use std::os::windows::process::CommandExt;
-            // Process Creation Flags of the Windows API: no console, no window, and no Ctrl-C of the group it was started in.
-            const DETACHED_PROCESS: u32 = 0x0000_0008;
-            const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
-            const CREATE_NO_WINDOW: u32 = 0x0800_0000;
-            command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW);
-        }
-        inherit::keep_standard_streams();
-        Ok(Background { child: command.spawn()? })
-    }
-
     fn called(&self) -> Called {
         Called {
             program: self.program.clone(),
@@ -378,33 +347,6 @@ impl Call {
     }
 }
 
-/// A process that runs on when this one has ended.
-#[derive(Debug)]
-pub struct Background {
-    child: std::process::Child,
-}
-
-impl Background {
-    /// Its process id.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// How it has ended, in the words of the system; `None` while it runs.
-    pub fn ended(&mut self) -> Option<std::process::ExitStatus> {
-        self.child.try_wait().ok().flatten()
-    }
-}
-
-/// Makes this process the leader of a session of its own, without a terminal: closing the one it was started in does not
-/// end it (`setsid(2)`). Does nothing on Windows, where the flags of [`Call::detach`] do that.
-pub fn new_session() {
-    // It fails for the leader of a process group alone, who is not a process that `detach` has started.
-    #[cfg(unix)]
-    let _ = rustix::process::setsid();
-}
-
 /// Passes the user's wish on: a Ctrl-C in the terminal reached the child too, but a `kill` reached only us.
 #[cfg(unix)]
 fn ask_to_end(child: &tokio::process::Child) {
@@ -442,91 +384,4 @@ fn quoted(argument: &OsStr) -> String {
 
 #[cfg(test)]
 #[cfg(unix)]
-mod tests {
-    use super::Call;
-    use super::Stream;
-    use crate::event::Sink;
-    use crate::fault::Kind;
-    use crate::run::Run;
-    use crate::signal::Cancel;
-    use crate::signal::CancelHandle;
-    use crate::world::World;
-    use std::sync::Arc;
-    use std::time::Duration;
-    use std::time::Instant;
-
-    fn run() -> (CancelHandle, Run) {
-        let (asker, cancel) = Cancel::new();
-        let (sink, _) = Sink::new();
-        let world = Arc::new(World::fake("/", [("PATH", "/usr/bin:/bin")]));
-        (asker, Run { sink, cancel, world, verbose: false })
-    }
-
-    fn sh(script: &str) -> Call {
-        Call::new("/bin/sh").args(["-c", script])
-    }
-
-    #[tokio::test]
-    async fn what_it_prints_is_handed_over_and_its_exit_code_is_kept() {
-        let (_asker, run) = run();
-        let mut lines = Vec::new();
-        let call = sh("echo one; echo two >&2; exit 3");
-        let error = call.lines(&run, |stream, line| lines.push((stream, line.to_owned()))).await.unwrap_err();
-        lines.sort_by_key(|(stream, _)| *stream == Stream::Err);
-        assert_eq!(lines, [(Stream::Out, "one".to_owned()), (Stream::Err, "two".to_owned())]);
-        assert_eq!((error.code, error.stdout.as_str(), error.stderr.as_str()), (Some(3), "one\n", "two"));
-        assert!(error.to_string().ends_with("ended with exit code 3: two"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn when_the_run_is_stopped_the_child_is_asked_to_end_and_may_say_so() {
-        let (asker, run) = run();
-        let mut asker = Some(asker);
-        let call = sh("trap 'echo bye; exit 7' TERM; echo up; while :; do sleep 0.05; done");
-        let mut stop = |_, line: &str| {
-            if line == "up" {
-                asker.as_ref().unwrap().ask(Kind::Interrupted);
-            }
-        };
-        let error = call.lines(&run, &mut stop).await.unwrap_err();
-        assert!(error.stopped);
-        assert_eq!((error.code, error.stdout.as_str()), (Some(7), "up\nbye\n"));
-        drop(asker.take());
-    }
-
-    #[tokio::test]
-    async fn a_child_that_only_asks_and_will_not_end_is_killed_at_once() {
-        let (asker, run) = run();
-        let call = sh("trap '' TERM; echo up; while :; do sleep 0.05; done").read_only();
-        let stop = |_, line: &str| {
-            if line == "up" {
-                asker.ask(Kind::Interrupted);
-            }
-        };
-        let began = Instant::now();
-        assert!(call.lines(&run, stop).await.unwrap_err().stopped);
-        assert!(began.elapsed() < super::GRACE);
-    }
-
-    #[tokio::test]
-    async fn a_child_that_prints_much_while_it_ends_is_not_choked() {
-        let (asker, run) = run();
-        let call = sh("trap 'seq 100000; exit 0' TERM; echo up; while :; do sleep 0.05; done");
-        let stop = |_, line: &str| {
-            if line == "up" {
-                asker.ask(Kind::Interrupted);
-            }
-        };
-        let error = call.lines(&run, stop).await.unwrap_err();
-        assert!(error.stopped && error.stdout.ends_with("\n100000\n"));
-    }
-
-    #[tokio::test]
-    async fn a_process_left_behind_does_not_hold_us() {
-        let (_asker, run) = run();
-        let began = Instant::now();
-        let output = sh("sleep 30 & echo done").output(&run).await.unwrap();
-        assert_eq!(output.stdout, "done\n");
-        assert!(began.elapsed() < Duration::from_secs(10));
-    }
-}
+mod tests;

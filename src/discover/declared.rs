@@ -30,6 +30,27 @@ pub(super) struct Declared<'a> {
     pub document: &'a Document,
 }
 
+/// An image that a file says is built.
+pub(super) struct DeclaredImage<'v> {
+    pub name: &'v str,
+    pub context: String,
+    pub dockerfile: String,
+    pub target: Option<&'v str>,
+    /// The build arguments, as a mapping; anything else counts as none.
+    pub args: &'v Value,
+}
+
+/// A chart that a file says is installed.
+pub(super) struct DeclaredChart<'v> {
+    pub release: Option<&'v str>,
+    /// Its folder, as written.
+    pub folder: &'v str,
+    pub values: &'v [&'v str],
+    /// Values that are set beside those files, as a mapping; anything else counts as none.
+    pub set: &'v Value,
+    pub namespace: Option<&'v str>,
+}
+
 impl Declared<'_> {
     /// Where the part at `pointer` is written.
     pub(super) fn place(&self, pointer: &str) -> Place {
@@ -69,28 +90,22 @@ impl Declared<'_> {
     }
 
     /// An image that is built.
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of one statement")]
-    pub(super) fn build(
-        &self,
-        pointer: &str,
-        image: &str,
-        context: String,
-        dockerfile: String,
-        target: Option<&str>,
-        args: &Value,
-        evidence: &mut Evidence,
-    ) {
+    pub(super) fn build(&self, pointer: &str, image: DeclaredImage<'_>, evidence: &mut Evidence) {
         let plain = |(key, value): (&String, &Value)| {
             let value = value.as_str()?;
             let open = !value.contains(['$', '{']) && !is_secret(key) && !looks_secret(key, value);
             open.then(|| (key.clone(), value.to_owned()))
         };
         evidence.builds.push(Build {
-            names: if image.contains(['$', '{']) { Vec::new() } else { vec![repository(image).to_owned()] },
-            dockerfile,
-            context,
-            target: target.map(str::to_owned),
-            args: args.as_object().into_iter().flatten().filter_map(plain).collect(),
+            names: if image.name.contains(['$', '{']) {
+                Vec::new()
+            } else {
+                vec![repository(image.name).to_owned()]
+            },
+            dockerfile: image.dockerfile,
+            context: image.context,
+            target: image.target.map(str::to_owned),
+            args: image.args.as_object().into_iter().flatten().filter_map(plain).collect(),
             fails: false,
             said: self.said(pointer),
         });
@@ -126,36 +141,26 @@ impl Declared<'_> {
     }
 
     /// A chart that is installed.
-    #[expect(clippy::too_many_arguments, reason = "they are the parts of one statement")]
-    pub(super) fn release(
-        &self,
-        pointer: &str,
-        name: Option<&str>,
-        chart: Option<&str>,
-        files: &[&str],
-        set: &Value,
-        namespace: Option<&str>,
-        evidence: &mut Evidence,
-    ) {
-        let Some(chart) = chart.map(|chart| self.at(chart)) else { return };
+    pub(super) fn release(&self, pointer: &str, declared: &DeclaredChart<'_>, evidence: &mut Evidence) {
+        let chart = self.at(declared.folder);
         if !self.tree.files.contains(&join(&chart, "Chart.yaml")) {
             let what = format!("installs the chart `{chart}`, which is not in this tree");
             self.besides(pointer, what, "put it there, or correct the path", evidence);
             return;
         }
         let (values, absent) =
-            files.iter().map(|file| self.at(file)).partition(|file| self.tree.files.contains(file));
+            declared.values.iter().map(|file| self.at(file)).partition(|file| self.tree.files.contains(file));
         let mut release = Release {
-            name: name.unwrap_or_else(|| file_name(&chart)).to_owned(),
+            name: declared.release.unwrap_or_else(|| file_name(&chart)).to_owned(),
             chart,
             values,
             absent,
             set: BTreeMap::new(),
             secret: BTreeMap::new(),
-            namespace: namespace.map(str::to_owned),
+            namespace: declared.namespace.map(str::to_owned),
             said: self.said(pointer),
         };
-        for (key, value) in set.as_object().into_iter().flatten() {
+        for (key, value) in declared.set.as_object().into_iter().flatten() {
             let text = match value {
                 Value::String(text) => text.clone(),
                 Value::Bool(_) | Value::Number(_) => value.to_string(),

@@ -1,6 +1,8 @@
 //! devspace.yaml → statements (`devspace: docs/pages/configuration`), `v1beta` and `v2beta1`.
 
 use super::declared::Declared;
+use super::declared::DeclaredChart;
+use super::declared::DeclaredImage;
 use super::evidence::Evidence;
 use super::tree::Tree;
 use super::tree::file_name;
@@ -37,11 +39,13 @@ fn images(declared: &Declared<'_>, evidence: &mut Evidence) {
         let dockerfile = if declared.tree.files.contains(&beside) { beside } else { join(&context, file) };
         declared.build(
             &pointer,
-            repository,
-            context,
-            dockerfile,
-            options["target"].as_str(),
-            &options["buildArgs"],
+            DeclaredImage {
+                name: repository,
+                context,
+                dockerfile,
+                target: options["target"].as_str(),
+                args: &options["buildArgs"],
+            },
             evidence,
         );
     }
@@ -70,7 +74,10 @@ fn deployments(declared: &Declared<'_>, evidence: &mut Evidence) {
             let files = texts(&one["helm"]["valuesFiles"]);
             let files: Vec<&str> = files.iter().map(String::as_str).collect();
             let release = one["helm"]["releaseName"].as_str().unwrap_or(name);
-            declared.release(&pointer, Some(release), Some(path), &files, &Value::Null, namespace, evidence);
+            let set = &Value::Null;
+            let chart =
+                DeclaredChart { release: Some(release), folder: path, values: &files, set, namespace };
+            declared.release(&pointer, &chart, evidence);
             if one["helm"]["values"].is_object() {
                 let what = format!("gives values of its own to the chart `{path}`");
                 declared.besides(

@@ -1,6 +1,8 @@
 //! garden.yml → statements (`garden: docs/reference/action-types`): `Build` and `Deploy` actions, and modules of older files.
 
 use super::declared::Declared;
+use super::declared::DeclaredChart;
+use super::declared::DeclaredImage;
 use super::evidence::Evidence;
 use super::tree::Tree;
 use super::tree::file_name;
@@ -44,11 +46,13 @@ fn action(declared: &Declared<'_>, evidence: &mut Evidence) {
             if declared.tree.files.contains(&dockerfile) {
                 declared.build(
                     "",
-                    image,
-                    source,
-                    dockerfile,
-                    spec["targetStage"].as_str(),
-                    &spec["buildArgs"],
+                    DeclaredImage {
+                        name: image,
+                        context: source,
+                        dockerfile,
+                        target: spec["targetStage"].as_str(),
+                        args: &spec["buildArgs"],
+                    },
                     evidence,
                 );
             }
@@ -73,15 +77,15 @@ fn action(declared: &Declared<'_>, evidence: &mut Evidence) {
                 }
                 (chart, _) => {
                     let chart = chart.unwrap_or(".");
-                    declared.release(
-                        "",
-                        Some(release),
-                        Some(chart),
-                        &files,
-                        &Value::Null,
+                    let set = &Value::Null;
+                    let chart = DeclaredChart {
+                        release: Some(release),
+                        folder: chart,
+                        values: &files,
+                        set,
                         namespace,
-                        evidence,
-                    );
+                    };
+                    declared.release("", &chart, evidence);
                 }
             }
         }

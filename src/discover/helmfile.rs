@@ -3,6 +3,7 @@
 //! What a Go template computes is told and not guessed.
 
 use super::declared::Declared;
+use super::declared::DeclaredChart;
 use super::evidence::Evidence;
 use super::tree::Tree;
 use super::tree::file_name;
@@ -53,11 +54,13 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
         let files: Vec<&str> = values.iter().filter_map(|one| one.as_str()).collect();
         declared.release(
             &pointer,
-            text("name"),
-            Some(chart),
-            &files,
-            &sets(release),
-            text("namespace"),
+            &DeclaredChart {
+                release: text("name"),
+                folder: chart,
+                values: &files,
+                set: &sets(release),
+                namespace: text("namespace"),
+            },
             evidence,
         );
         if values.iter().any(|one| one.is_object()) {

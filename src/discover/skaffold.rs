@@ -4,6 +4,8 @@
 //! `minikube` (`skaffold: docs/content/en/docs/environment/profiles.md`). Other profiles are told.
 
 use super::declared::Declared;
+use super::declared::DeclaredChart;
+use super::declared::DeclaredImage;
 use super::evidence::Evidence;
 use super::tree::Tree;
 use super::tree::file_name;
@@ -85,11 +87,13 @@ fn artifacts(declared: &Declared<'_>, build: &str, evidence: &mut Evidence) {
         let dockerfile = join(&context, file);
         declared.build(
             &pointer,
-            image,
-            context,
-            dockerfile,
-            docker["target"].as_str(),
-            &docker["buildArgs"],
+            DeclaredImage {
+                name: image,
+                context,
+                dockerfile,
+                target: docker["target"].as_str(),
+                args: &docker["buildArgs"],
+            },
             evidence,
         );
     }
@@ -127,7 +131,10 @@ fn manifests(declared: &Declared<'_>, active: Option<usize>, evidence: &mut Evid
             let files: Vec<&str> =
                 release["valuesFiles"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let (name, namespace) = (release["name"].as_str(), release["namespace"].as_str());
-            declared.release(&at, name, chart, &files, &release["setValues"], namespace, evidence);
+            let Some(folder) = chart else { continue };
+            let set = &release["setValues"];
+            let chart = DeclaredChart { release: name, folder, values: &files, set, namespace };
+            declared.release(&at, &chart, evidence);
         }
     }
     if before == evidence.applied.len() + evidence.releases.len() + evidence.besides.len()

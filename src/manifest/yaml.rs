@@ -4,6 +4,9 @@
 //! key written twice, of which kubectl silently takes the last and the API server never sees the first.
 //! Built on parser events instead of a deserialiser, because no deserialiser hands out the places.
 
+mod advice;
+mod json;
+
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
@@ -13,6 +16,7 @@ use crate::manifest::tree::At;
 use crate::manifest::tree::Body;
 use crate::manifest::tree::Entry;
 use crate::manifest::tree::Node;
+use advice::advice;
 use granit_parser::ErrorKind;
 use granit_parser::Event;
 use granit_parser::Marker;
@@ -20,7 +24,7 @@ use granit_parser::Parser;
 use granit_parser::ScalarStyle;
 use granit_parser::ScanError;
 use granit_parser::StructureStyle;
-use serde::de::IgnoredAny;
+use json::json_parts;
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -119,24 +123,6 @@ fn read_once<'a>(text: &str, file: &'a Path, repeats: Severity) -> Reader<'a> {
     }
     reader.read(text);
     reader
-}
-
-/// The JSON values that follow one another in `text`, each with the place it begins at.
-fn json_parts(text: &str) -> Result<Vec<(At, &str)>, serde_json::Error> {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
-    let mut parts = Vec::new();
-    let (mut end, mut line) = (0, 1);
-    while let Some(value) = values.next() {
-        value?;
-        let start = end + (text[end..].len() - text[end..].trim_start().len());
-        line += text[end..start].matches('\n').count();
-        let line_start = text[..start].rfind('\n').map_or(0, |newline| newline + 1);
-        let at = At { line, column: text[line_start..start].chars().count() + 1 };
-        end = values.byte_offset();
-        line += text[start..end].matches('\n').count();
-        parts.push((at, &text[start..end]));
-    }
-    Ok(parts)
 }
 
 struct Reader<'a> {
@@ -394,37 +380,6 @@ impl<'a> Reader<'a> {
             advice(error.kind())
         };
         self.complain(self.at(error.marker()), format!("invalid YAML: {}", error.kind()), help);
-    }
-}
-
-/// What to do about a mistake in YAML's grammar.
-fn advice(kind: &ErrorKind) -> &'static str {
-    match kind {
-        ErrorKind::TabInBlockIndentation
-        | ErrorKind::TabInIndentation
-        | ErrorKind::TabNotAllowed
-        | ErrorKind::TabInPlainScalar
-        | ErrorKind::TabAtBlockScalarStart => "indent with blanks; YAML takes no tabs",
-        ErrorKind::MappingValueNotAllowed => "quote the text if it contains `: `, or fix the indentation",
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => "close the quote",
-        ErrorKind::UnexpectedCharacter { .. } => "quote a text that begins with `@`, a backquote or `%`",
-        ErrorKind::UnclosedFlowCollection { .. }
-        | ErrorKind::MismatchedFlowCollectionEnd { .. }
-        | ErrorKind::MisplacedFlowCollectionEnd
-        | ErrorKind::UnexpectedEofFlowMapping
-        | ErrorKind::UnexpectedEofFlowSequence => "close every `{` and `[`, in order",
-        ErrorKind::UnknownQuotedScalarEscape => {
-            "in double quotes write `\\\\` for a backslash, or use single quotes"
-        }
-        ErrorKind::ExpectedBlockMappingKey
-        | ErrorKind::ExpectedBlockSequenceEntry
-        | ErrorKind::InvalidIndentation
-        | ErrorKind::SimpleKeyExpected
-        | ErrorKind::BlockSequenceEntryNotAllowed
-        | ErrorKind::MappingKeyNotAllowed => {
-            "compare the indentation with the lines above; a key needs `: ` after it"
-        }
-        _ => "fix the YAML here or just above",
     }
 }
 

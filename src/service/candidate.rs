@@ -3,6 +3,9 @@
 //! Nothing is tried here. What the cluster decided later than the manifests (a NodePort, a load balancer's address)
 //! comes in as the live objects; before anything is applied there are none, and the same function finds the mistakes.
 
+mod front;
+mod port;
+
 use super::Reach;
 use super::http::Question;
 use crate::event::Code;
@@ -12,10 +15,15 @@ use crate::manifest::Object;
 use crate::project;
 use crate::project::Expect;
 use crate::project::name::ObjectName;
+pub use front::Front;
+use front::front;
 use k8s_openapi::api::core::v1::Service;
-use k8s_openapi::api::core::v1::ServicePort;
 use k8s_openapi::api::networking::v1::Ingress;
-use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+pub use port::Port;
+pub(super) use port::best_port;
+use port::likely;
+pub(super) use port::port_called;
+pub(super) use port::ports;
 use serde::de::DeserializeOwned;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -46,40 +54,6 @@ pub struct Candidate {
     pub port: Port,
     /// The Ingress in front of it.
     pub ingress: Option<Front>,
-}
-
-/// A port of a Service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Port {
-    /// Its number.
-    pub number: u16,
-    /// Its name, where it has one: what EndpointSlices call it.
-    pub name: Option<String>,
-    /// What it leads to in the pod, as written.
-    pub target: String,
-    /// Its position in the Service.
-    pub index: usize,
-    /// The port of each node that leads to it.
-    pub node_port: Option<u16>,
-    /// Whether TLS is spoken behind it.
-    pub tls: bool,
-    /// Whether a browser might open it.
-    pub web: bool,
-    /// The addresses of load balancers that lead to it.
-    pub balancers: Vec<String>,
-}
-
-/// An Ingress in front of a Service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Front {
-    /// Its name.
-    pub name: String,
-    /// The host it answers to; any if it names none.
-    pub host: Option<String>,
-    /// Whether it speaks TLS.
-    pub tls: bool,
-    /// Where it says that it listens.
-    pub addresses: Vec<String>,
 }
 
 /// One way to a candidate.
@@ -230,119 +204,6 @@ where
 
 fn named(service: &Service, name: &str) -> bool {
     service.metadata.name.as_deref() == Some(name)
-}
-
-/// The TCP ports of a Service that has pods behind it.
-pub(super) fn ports(service: &Service) -> impl DoubleEndedIterator<Item = (usize, &ServicePort)> {
-    let spec = service.spec.as_ref().filter(|spec| spec.type_.as_deref() != Some("ExternalName"));
-    spec.and_then(|spec| spec.ports.as_deref())
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-        .filter(|(_, port)| port.protocol.as_deref().is_none_or(|protocol| protocol == "TCP"))
-}
-
-/// How much a port looks as if a browser could open it: 0 not at all, 1 who knows, 2 by its number, 3 by its name.
-fn likely(port: &ServicePort) -> u8 {
-    const WEB: [i32; 12] = [80, 443, 3000, 4200, 5000, 5173, 8000, 8080, 8081, 8443, 8501, 8888];
-    const NOT: [i32; 9] = [22, 53, 3306, 5432, 5672, 6379, 9042, 9092, 27017];
-    let words = [port.name.as_deref(), port.app_protocol.as_deref()];
-    let says = |prefixes: &[&str]| {
-        words
-            .iter()
-            .flatten()
-            .any(|word| prefixes.iter().any(|prefix| word.to_ascii_lowercase().starts_with(prefix)))
-    };
-    if says(&["http", "web", "kubernetes.io/ws", "ui"]) {
-        3
-    } else if NOT.contains(&port.port)
-        || says(&["grpc", "postgres", "mysql", "redis", "mongo", "amqp", "kafka", "tcp", "ssh", "metrics"])
-    {
-        0
-    } else if WEB.contains(&port.port) {
-        2
-    } else {
-        1
-    }
-}
-
-/// The port that people mean: the likeliest, the first of equals.
-pub(super) fn best_port(service: &Service) -> Option<Port> {
-    let (index, port) = ports(service).rev().max_by_key(|(_, port)| likely(port))?;
-    described(service, index, port)
-}
-
-/// The TCP port of that number or name.
-pub(super) fn port_called(service: &Service, called: &str) -> Option<Port> {
-    let is = |port: &ServicePort| port.port.to_string() == called || port.name.as_deref() == Some(called);
-    let (index, port) = ports(service).find(|(_, port)| is(port))?;
-    described(service, index, port)
-}
-
-fn described(service: &Service, index: usize, port: &ServicePort) -> Option<Port> {
-    let number = u16::try_from(port.port).ok()?;
-    let tls = matches!(number, 443 | 8443)
-        || [&port.name, &port.app_protocol]
-            .into_iter()
-            .flatten()
-            .any(|word| word.eq_ignore_ascii_case("https"));
-    let target = match &port.target_port {
-        None | Some(IntOrString::Int(0)) => number.to_string(),
-        Some(IntOrString::Int(target)) => target.to_string(),
-        Some(IntOrString::String(name)) => name.clone(),
-    };
-    let status = service.status.as_ref().and_then(|status| status.load_balancer.as_ref());
-    let balancers = status.and_then(|status| status.ingress.as_ref()).into_iter().flatten();
-    Some(Port {
-        number,
-        name: port.name.clone().filter(|name| !name.is_empty()),
-        target,
-        index,
-        node_port: port.node_port.and_then(|port| u16::try_from(port).ok()).filter(|port| *port != 0),
-        tls,
-        web: likely(port) > 0,
-        balancers: balancers
-            .filter_map(|entry| entry.hostname.clone().or_else(|| entry.ip.clone()))
-            .collect(),
-    })
-}
-
-/// How an Ingress leads to a Service: itself and the path of its rule.
-fn front(ingress: &Ingress, service: &str) -> Option<(Front, String)> {
-    let spec = ingress.spec.as_ref()?;
-    let is = |backend: &k8s_openapi::api::networking::v1::IngressBackend| {
-        backend.service.as_ref().is_some_and(|backend| backend.name == service)
-    };
-    let by_rule = spec.rules.iter().flatten().find_map(|rule| {
-        let path = rule.http.as_ref()?.paths.iter().find(|path| is(&path.backend))?;
-        Some((rule.host.clone(), path.path.clone().unwrap_or_else(|| "/".to_owned())))
-    });
-    let (host, path) = by_rule.or_else(|| {
-        spec.default_backend.as_ref().filter(|backend| is(backend)).map(|_| (None, "/".to_owned()))
-    })?;
-    let host = host.filter(|host| !host.is_empty());
-    // `*.example.org` answers to any name below it.
-    let host = host.map(|host| host.strip_prefix("*.").map(|domain| format!("www.{domain}")).unwrap_or(host));
-    let tls = spec.tls.iter().flatten().any(|tls| match (&tls.hosts, &host) {
-        (Some(hosts), Some(host)) if !hosts.is_empty() => hosts.contains(host),
-        _ => true,
-    });
-    let status = ingress.status.as_ref().and_then(|status| status.load_balancer.as_ref());
-    let addresses = status.and_then(|status| status.ingress.as_ref()).into_iter().flatten();
-    let addresses =
-        addresses.filter_map(|entry| entry.hostname.clone().or_else(|| entry.ip.clone())).collect();
-    let name = ingress.metadata.name.clone().unwrap_or_default();
-    Some((Front { name, host, tls, addresses }, literal(&path)))
-}
-
-/// The part of a path that is no pattern: nginx's `/api(/|$)(.*)` is asked as `/api/`.
-fn literal(path: &str) -> String {
-    let end = path.find(['(', '[', '*', '?', '$', '^', '\\']).unwrap_or(path.len());
-    let path = &path[..end];
-    match (path.starts_with('/'), end) {
-        (false, _) => format!("/{path}"),
-        (true, _) => path.to_owned(),
-    }
 }
 
 impl Candidate {

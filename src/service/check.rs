@@ -5,26 +5,21 @@
 
 mod address;
 mod inside;
+mod service;
 mod words;
 
 use super::Pace;
 use super::Reach;
-use super::candidate::Candidate;
-use super::candidate::Live;
-use super::candidate::candidates;
 use super::http;
 use super::http::Answer;
 use super::http::NoAnswer;
 use super::http::Question;
-use super::once::once;
 use crate::event::Finding;
 use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Severity;
 use crate::event::Step;
-use crate::limit;
 use crate::manifest::Object;
-use crate::project;
 use crate::project::Check;
 use crate::project::Expect;
 use crate::project::From;
@@ -38,9 +33,8 @@ use crate::run::Run;
 use address::Leads;
 use futures::future::BoxFuture;
 use futures::future::join_all;
-use kube::Api;
 use kube::Client;
-use kube::api::ListParams;
+use service::Front;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -127,15 +121,6 @@ enum CheckProblem {
     Service { status: Option<u16>, why: String },
     /// It cannot be asked.
     Unasked(String),
-}
-
-/// Where a Service is asked.
-#[derive(Debug, Clone, Copy)]
-enum Front {
-    /// Where people open it: behind its Ingress, if it has one.
-    AsPeopleDo,
-    /// Itself, as pods ask it, at this port.
-    Itself(Option<u16>),
 }
 
 impl CheckRunner<'_, '_> {
@@ -285,86 +270,6 @@ impl CheckRunner<'_, '_> {
         let began = Instant::now();
         let printed = inside(script).await.map_err(NoAnswer::Unreachable)?;
         inside::answer(&printed, LIMIT, began)
-    }
-
-    /// A Service of the project that a URL of the cluster names, with the port and the path.
-    fn names_service(&self, url: &str) -> Option<(ObjectName, Option<u16>, String)> {
-        let uri: ::http::Uri = url.parse().ok()?;
-        let host = uri.host()?;
-        let namespace = self.cluster.as_ref()?.namespace.as_str();
-        let name = match host.split_once('.') {
-            None => host,
-            Some((name, rest)) => {
-                let of =
-                    rest.trim_end_matches('.').trim_end_matches(".cluster.local").trim_end_matches(".svc");
-                Some(name).filter(|_| of == namespace)?
-            }
-        };
-        let is = |object: &&Object| object.kind() == "Service" && object.name() == name;
-        self.objects.iter().find(is)?;
-        let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        Some((ObjectName::parse(name).ok()?, uri.port_u16(), path))
-    }
-
-    async fn service(&self, name: &ObjectName, front: Front, path: &str, expect: &Expect) -> Tried {
-        let Some(cluster) = &self.cluster else {
-            return Tried::Failed(CheckProblem::Unasked("the cluster does not run".to_owned()));
-        };
-        let candidate = match self.candidate(cluster, name, front, path, expect).await {
-            Ok(candidate) => candidate,
-            Err(why) => return Tried::Failed(CheckProblem::Unasked(why)),
-        };
-        if let Front::Itself(Some(port)) = front
-            && port != candidate.port.number
-        {
-            let why =
-                format!("the Service `{name}` is asked at port {}, not at {port}", candidate.port.number);
-            return Tried::Failed(CheckProblem::Unasked(why));
-        }
-        let asked = once(cluster.client, cluster.namespace, cluster.reach, &candidate, &[], PACE).await;
-        let why = match asked.status {
-            Some(status) if asked.answers && is_fine(status, expect) => {
-                return Tried::Passed(answered(status, expect));
-            }
-            Some(status) if asked.answers => format!("answers {status}"),
-            _ => asked.why.unwrap_or_else(|| "does not answer".to_owned()),
-        };
-        Tried::Failed(CheckProblem::Service { status: asked.status, why })
-    }
-
-    async fn candidate(
-        &self,
-        cluster: &Cluster<'_>,
-        name: &ObjectName,
-        front: Front,
-        path: &str,
-        expect: &Expect,
-    ) -> Result<Candidate, String> {
-        let all = ListParams::default();
-        let services = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
-        let ingresses = Api::namespaced(cluster.client.clone(), cluster.namespace.as_str());
-        let (services, ingresses) =
-            tokio::try_join!(limit::read(services.list(&all)), limit::read(ingresses.list(&all)))
-                .map_err(|error| super::backend::words(&error))?;
-        let mut live = Live { services: services.items, ingresses: ingresses.items };
-        let mut objects = self.objects.to_vec();
-        if matches!(front, Front::Itself(_)) {
-            live.ingresses.clear();
-            objects.retain(|object| object.kind() != "Ingress");
-        }
-        let wanted = project::Service {
-            name: name.clone(),
-            place: crate::event::Place::file("deploy.toml"),
-            path: path.to_owned(),
-            expect: expect.clone(),
-            local_port: None,
-        };
-        let found =
-            candidates(&[wanted], &objects, &live).map_err(|mut findings| findings.remove(0).message)?;
-        let mut candidate = found.into_iter().next().ok_or("there is no such Service")?;
-        // The path is the check's own, not that of the Ingress's rule.
-        path.clone_into(&mut candidate.path);
-        Ok(candidate)
     }
 }
 

@@ -1,6 +1,8 @@
 //! A machine in this process: an engine, a minikube and its cluster, each behind a port of its own, and a folder with the
 //! files that minikube keeps, certificates and a kubeconfig.
 
+mod left;
+
 use crate::clock::Clock;
 use crate::cluster;
 use crate::cluster::Cluster;
@@ -21,7 +23,6 @@ use crate::scenario::When;
 use crate::seal::Seal;
 use jiff::Timestamp;
 use serde_json::Value;
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
@@ -328,32 +329,6 @@ impl Host {
         };
         let _ = self.cluster.api().answer(&ask);
     }
-
-    /// What there is, without what differs from run to run: objects, images, containers, volumes, files, and whoever holds
-    /// a lock.
-    #[must_use]
-    pub fn left(&self) -> BTreeMap<String, Value> {
-        let mut left: BTreeMap<String, Value> = self.cluster.objects();
-        for (name, engine) in [("host", &self.outer), ("node", &self.node)] {
-            let store = engine.store();
-            for image in store.images.values() {
-                left.insert(format!("image {name} {}", image.id), json!(image.tags));
-            }
-            for (container, at) in &store.containers {
-                left.insert(format!("container {name} {container}"), at.inspected["State"]["Status"].clone());
-            }
-            for volume in &store.volumes {
-                left.insert(format!("volume {name} {volume}"), Value::Null);
-            }
-        }
-        for (object, _) in self.cluster.api().all() {
-            if object.contains("/leases ") && object.contains("/todo.") {
-                left.insert(format!("lock {object}"), Value::Null);
-            }
-        }
-        files(&self.folder, &self.folder, &mut left);
-        left
-    }
 }
 
 impl Reopen {
@@ -371,19 +346,6 @@ impl Reopen {
         })
         .await?;
         Ok([docker, api])
-    }
-}
-
-/// The files of the machine, by their names alone: what is in them holds times and digests.
-fn files(root: &Path, folder: &Path, left: &mut BTreeMap<String, Value>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            files(root, &path, left);
-        } else {
-            let name = path.strip_prefix(root).unwrap_or(&path).display().to_string();
-            left.insert(format!("file {name}"), Value::Null);
-        }
     }
 }
 

@@ -21,6 +21,18 @@ use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// What a problem is judged beside.
+struct Beside<'s> {
+    now: Timestamp,
+    snapshot: &'s Snapshot,
+    /// Whether other objects are on their way.
+    others_start: bool,
+    /// Whether some of them got on lately.
+    others_move: bool,
+    /// How many pods of the object were evicted.
+    evicted: usize,
+}
+
 impl Judge {
     /// Decides which problems will not pass, and whether that is the end of the object.
     ///
@@ -38,13 +50,9 @@ impl Judge {
         let others_move = moving > usize::from(track.starting() && track.moved_lately(now));
         let evicted =
             track.problems.iter().filter(|problem| problem.symptom.signal == Signal::Evicted).count();
-        let verdicts: Vec<bool> = track
-            .problems
-            .iter()
-            .map(|problem| {
-                self.is_terminal(problem, track, now, others_start, others_move, evicted, snapshot)
-            })
-            .collect();
+        let beside = Beside { now, snapshot, others_start, others_move, evicted };
+        let verdicts: Vec<bool> =
+            track.problems.iter().map(|problem| self.is_terminal(problem, track, &beside)).collect();
         let track = &mut self.tracks[index];
         for (problem, terminal) in track.problems.iter_mut().zip(verdicts) {
             problem.terminal = terminal;
@@ -65,17 +73,8 @@ impl Judge {
                 && aggregate(track, now, snapshot, patience, one_look));
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one look, told apart for the borrow checker")]
-    fn is_terminal(
-        &self,
-        problem: &Problem,
-        track: &Track,
-        now: Timestamp,
-        others_start: bool,
-        others_move: bool,
-        evicted: usize,
-        snapshot: &Snapshot,
-    ) -> bool {
+    fn is_terminal(&self, problem: &Problem, track: &Track, beside: &Beside<'_>) -> bool {
+        let snapshot = beside.snapshot;
         let symptom = &problem.symptom;
         let of = problem.pod.as_ref().unwrap_or(&track.subject.id);
         let uid = snapshot.get(of).map_or("", live::uid);
@@ -85,7 +84,7 @@ impl Judge {
             return true;
         }
         let patience = self.patience(track);
-        let elapsed = now.duration_since(problem.since);
+        let elapsed = beside.now.duration_since(problem.since);
         let restarts =
             symptom.exit.as_ref().map_or(0, |exit| self.crashes.restarts(uid, &container, exit.restarts));
         let mut times = seen.map_or(1, |seen| seen.times);
@@ -106,13 +105,13 @@ impl Judge {
             return false;
         }
         match symptom.signal {
-            Signal::Crash | Signal::Killed if others_move && patience > 0.0 => {
+            Signal::Crash | Signal::Killed if beside.others_move && patience > 0.0 => {
                 rule = grace::Grace { restarts: Some(grace::CRASHES_AT_MOST), ..rule };
             }
             Signal::ConfigMissing | Signal::VolumeMissing if self.is_coming(symptom, track) => {
                 rule = grace::MISSING_BUT_OURS;
             }
-            Signal::Quota if others_start || frees_itself(track, snapshot) => {
+            Signal::Quota if beside.others_start || frees_itself(track, snapshot) => {
                 rule = grace::QUOTA_WHILE_MOVING;
             }
             Signal::Quota | Signal::Refused | Signal::NoServiceAccount
@@ -120,7 +119,7 @@ impl Judge {
             {
                 rule = grace::REFUSED_BEFORE;
             }
-            Signal::Evicted => times = u32::try_from(evicted).unwrap_or(u32::MAX),
+            Signal::Evicted => times = u32::try_from(beside.evicted).unwrap_or(u32::MAX),
             _ => {}
         }
         if rule.is_over(patience, elapsed, restarts, times) {
@@ -132,7 +131,7 @@ impl Judge {
             reason = "a small positive number"
         )]
         let runs = (2.0 * patience).ceil() as usize;
-        crashed && !others_start && self.crashes.repeats(uid, &container, runs.max(1))
+        crashed && !beside.others_start && self.crashes.repeats(uid, &container, runs.max(1))
     }
 
     /// Whether the controller has not tried again since this run began, so that its refusal may have lost its reason.

@@ -5,7 +5,7 @@ use super::Live;
 use super::Reach;
 use super::Way;
 use super::candidates;
-use super::literal;
+use super::front::literal;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::project;

@@ -188,7 +188,8 @@ impl Build {
             if is_step(instruction) {
                 index += 1;
                 let name = format!("[{called}{index}/{total}] {text}");
-                chain = self.step(&name, &text, dockerfile, instruction, chain, chains, files).await?;
+                let brought = brought(dockerfile, instruction, chains, files);
+                chain = self.step(&name, dockerfile, instruction, chain, brought).await?;
             } else {
                 let args: Vec<String> =
                     self.order.args.iter().map(|(name, value)| format!("{name}={value}")).collect();
@@ -206,19 +207,18 @@ impl Build {
         Ok(Chain { digest: image.id.clone(), layers: image.layers })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "a step needs all that a build knows")]
+    /// One instruction, after which the stage is what is returned. `brought` is what it takes out of the context and out of
+    /// other stages: its digest and its bytes.
     async fn step(
         &self,
         name: &str,
-        text: &str,
         dockerfile: &Dockerfile,
         instruction: &Instruction,
         before: Chain,
-        chains: &BTreeMap<usize, Chain>,
-        files: &BTreeMap<String, Kept>,
+        (brought, bytes): (String, u64),
     ) -> anyhow::Result<Chain> {
-        let (brought, bytes) = brought(dockerfile, instruction, chains, files);
-        let after = digest([before.digest.as_str(), text, &brought]);
+        let text = shown(instruction);
+        let after = digest([&before.digest, &text, &brought]);
         let layer = |size| Layer {
             digest: format!("sha256:{}", digest(["layer", after.as_str()])),
             size,
