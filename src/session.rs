@@ -241,8 +241,8 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
     let ended = match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
         Command::Watch(flags) => {
-            let load = || self::project(run, cli);
-            Box::pin(flow::watch::watch(run, Arc::clone(&project), flags, &load)).await
+            let again = || read(run, cli);
+            Box::pin(flow::watch::watch(run, Arc::clone(&project), flags, &again)).await
         }
         Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
         Command::Down(flags) => Box::pin(flow::down::down(run, &project, flags)).await,

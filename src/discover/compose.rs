@@ -15,6 +15,7 @@ mod short;
 mod template;
 
 use super::dockerfile::is_aside;
+use super::evidence::ComposeOptions;
 use super::evidence::Composed;
 use super::published::is_public;
 use super::tree::Tree;
@@ -48,7 +49,7 @@ pub use template::Template;
 pub use template::Variable;
 
 /// The names that `docker compose` looks for, in its order.
-const BASES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+pub(super) const BASES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 /// The overrides that it lays over any of them.
 const OVERRIDES: [&str; 4] = [
     "compose.override.yml",
@@ -65,15 +66,32 @@ pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
     for path in tree.texts.keys().filter(|path| is_compose(file_name(path))) {
         folders.entry(parent(path)).or_default().push(path);
     }
+    // What a command starts is a compose file, whatever it is called.
+    for first in started.iter().filter_map(|one| one.files.first()) {
+        folders.entry(parent(first)).or_default();
+    }
     let included = included(tree);
     let mut found: Vec<Compose> =
         folders.iter().flat_map(|(folder, paths)| of_folder(tree, folder, paths)).collect();
     found.retain(|one| !included.contains(&one.path));
     for (folder, paths) in &folders {
-        if let Some(files) = by_command(folder, paths, started) {
-            let path = files.last().cloned().unwrap_or_default();
+        let best = by_command(folder, paths, started);
+        let Some(first) = best.first() else { continue };
+        // Commands that count as much and differ in their profiles are alternatives: none of these is taken.
+        let agreed = best.iter().all(|one| one.options.profiles == first.options.profiles);
+        let mut options = first.options.clone();
+        options.profiles.retain(|_| agreed);
+        if best.iter().any(|one| is_plain(one)) {
+            let base = |one: &&mut Compose| one.folder == *folder && BASES.contains(&file_name(&one.path));
+            if options != ComposeOptions::default() && let Some(one) = found.iter_mut().find(base) {
+                let files = one.files.clone();
+                *one = load::load_as(tree, folder, &files, &options);
+            }
+        } else {
+            let path = first.files.last().cloned().unwrap_or_default();
             found.retain(|one| one.path != path);
-            found.push(Compose { path, started: true, ..load::load(tree, folder, files) });
+            let loaded = load::load_as(tree, folder, &first.files, &options);
+            found.push(Compose { path, started: true, ..loaded });
         }
     }
     found.sort_by_key(|one| {
@@ -83,20 +101,19 @@ pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
     found
 }
 
-/// The files of a folder that commands start with `-f`, where none of those that count as much starts it without.
-fn by_command<'s>(folder: &str, paths: &[&str], started: &'s [Composed]) -> Option<&'s Vec<String>> {
+/// The commands that start a project of a folder, of those the ones that count most.
+fn by_command<'s>(folder: &str, paths: &[&str], started: &'s [Composed]) -> Vec<&'s Composed> {
     let own = |one: &&Composed| match one.files.first() {
         Some(first) => parent(first) == folder,
         None => paths.iter().any(|path| BASES.contains(&file_name(path))),
     };
-    let best = started.iter().filter(own).map(|one| one.said.standing()).min()?;
-    let mut best = started.iter().filter(own).filter(|one| one.said.standing() == best);
-    let first = best.next()?;
-    let all = std::iter::once(first).chain(best);
-    let mut sets = all.map(|one| &one.files);
-    let plain =
-        |files: &&Vec<String>| files.is_empty() || files.len() == 1 && BASES.contains(&file_name(&files[0]));
-    (!sets.any(|files| plain(&files))).then_some(&first.files)
+    let best = started.iter().filter(own).map(|one| one.said.standing()).min();
+    started.iter().filter(own).filter(|one| Some(one.said.standing()) == best).collect()
+}
+
+/// Whether a command starts what `docker compose` would take by itself.
+fn is_plain(one: &Composed) -> bool {
+    one.files.is_empty() || one.files.len() == 1 && BASES.contains(&file_name(&one.files[0]))
 }
 
 /// `compose.yaml`, `docker-compose.yml`, `docker-compose.prod.yml`; not overrides, which are half of one.

@@ -55,7 +55,7 @@ pub fn all(tree: &Tree) -> Vec<Found> {
 /// Whether it lies where examples and tests do.
 #[must_use]
 pub fn is_aside(path: &str) -> bool {
-    const ASIDE: [&str; 30] = [
+    const ASIDE: [&str; 32] = [
         "test",
         "tests",
         "e2e",
@@ -67,6 +67,8 @@ pub fn is_aside(path: &str) -> bool {
         "sample",
         "samples",
         "demo",
+        "codelab",
+        "codelabs",
         "docs",
         "doc",
         "website",

@@ -91,6 +91,23 @@ pub struct Release {
     pub said: Said,
 }
 
+impl Release {
+    /// The values files that are not there, each with a sentence about it.
+    #[must_use]
+    pub fn absent_told(&self) -> Vec<(&str, String)> {
+        let at = &self.said.place;
+        let told = self.absent.iter().map(|file| {
+            let told = if file.contains('$') {
+                format!("{at} also passes a values file that a variable names (`{file}`)")
+            } else {
+                format!("{at} also passes `{file}`, which is not there")
+            };
+            (file.as_str(), told)
+        });
+        told.collect()
+    }
+}
+
 /// Manifests of the tree are applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
@@ -128,8 +145,21 @@ pub struct Made {
 pub struct Composed {
     /// The files of `-f`, in their order; none where compose looks for its files itself.
     pub files: Vec<String>,
+    /// What else decides how they are read.
+    pub options: ComposeOptions,
     /// Who says it.
     pub said: Said,
+}
+
+/// The options of `docker compose` that decide what its files mean.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ComposeOptions {
+    /// `--project-directory`: the folder at which relative paths begin.
+    pub folder: Option<String>,
+    /// `--env-file`: what stands for `.env`, the last one first in rank.
+    pub env_files: Vec<String>,
+    /// `--profile`.
+    pub profiles: Vec<String>,
 }
 
 /// `docker compose run` or `exec`.

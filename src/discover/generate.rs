@@ -27,7 +27,6 @@ use super::compose::Service;
 use super::proposal::Proposal;
 use super::proposal::Survey;
 use super::proposal::manifest_path;
-use super::tree::join;
 use super::way::Kind;
 use super::way::Source;
 use super::way::Way;
@@ -98,7 +97,11 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
             (compose, what)
         }
         _ => {
-            made = Compose { services: dockerfiles::services(survey), ..Compose::default() };
+            made = Compose {
+                services: dockerfiles::services(survey),
+                env: ".env".to_owned(),
+                ..Compose::default()
+            };
             (&made, "the Dockerfiles".to_owned())
         }
     };
@@ -188,7 +191,7 @@ fn left_out(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
         let profiles: BTreeSet<&str> =
             dormant.iter().flat_map(|service| &service.profiles).map(String::as_str).collect();
         let profiles = profiles.into_iter().collect::<Vec<_>>().join(",");
-        let env = join(&plan.compose.folder, ".env");
+        let env = &plan.compose.env;
         proposal.besides.push((
             format!("left out, because only a profile starts it: {names} ({})", first.place),
             format!("write `COMPOSE_PROFILES={profiles}` into `{env}` and `todo init --force`, if the application needs it"),

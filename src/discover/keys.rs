@@ -45,28 +45,38 @@ pub fn files(tree: &Tree) -> Vec<EnvFile> {
     let mut found: Vec<EnvFile> = Vec::new();
     let named = |path: &&String| file_name(path) == ".env" || EXAMPLES.contains(&file_name(path));
     for path in tree.texts.keys().filter(named) {
-        let folder = parent(path);
-        let own = super::tree::join(folder, ".env");
-        if found.iter().any(|file| file.path == own) {
-            continue;
+        let own = super::tree::join(parent(path), ".env");
+        if !found.iter().any(|file| file.path == own) {
+            found.extend(file(tree, &own));
         }
-        let there = tree.files.contains(&own);
-        let example = EXAMPLES
-            .iter()
-            .map(|name| super::tree::join(folder, name))
-            .find(|path| tree.files.contains(path));
-        let text = |path: &str| tree.text(path).unwrap_or_default();
-        let mut all = keys(text(&own));
-        let blank = example.as_deref().map(|path| blanks(text(path))).unwrap_or_default();
-        for key in example.as_deref().map(|path| keys(text(path))).unwrap_or_default() {
-            if !all.contains(&key) {
-                all.push(key);
-            }
-        }
-        found.push(EnvFile { path: own, there, example, keys: all, blank });
     }
     found.sort_by_key(|file| (file.path.matches('/').count(), file.path.clone()));
     found
+}
+
+/// The env file of that path, if it or its example is there.
+#[must_use]
+pub fn file(tree: &Tree, own: &str) -> Option<EnvFile> {
+    let (folder, name) = (parent(own), file_name(own));
+    let there = tree.files.contains(own);
+    let of_dot_env = EXAMPLES.iter().filter(|_| name == ".env").map(|name| (*name).to_owned());
+    let of_others = ["example", "sample", "template", "dist"].iter().map(|word| format!("{name}.{word}"));
+    let example = of_dot_env
+        .chain(of_others)
+        .map(|name| super::tree::join(folder, &name))
+        .find(|path| tree.files.contains(path));
+    if !there && example.is_none() {
+        return None;
+    }
+    let text = |path: &str| tree.text(path).unwrap_or_default();
+    let mut all = keys(text(own));
+    let blank = example.as_deref().map(|path| blanks(text(path))).unwrap_or_default();
+    for key in example.as_deref().map(|path| keys(text(path))).unwrap_or_default() {
+        if !all.contains(&key) {
+            all.push(key);
+        }
+    }
+    Some(EnvFile { path: own.to_owned(), there, example, keys: all, blank })
 }
 
 /// What an example gives to keys that guard nothing.

@@ -1,7 +1,10 @@
 //! What a project with a deploy.toml needs that `todo up` does not bring, read from the same files as `todo init` reads.
 
+use super::context::Attempt;
+use super::context::before;
 use super::evidence::Evidence;
 use super::evidence::Rank;
+use super::evidence::Said;
 use super::evidence::Sort;
 use super::published::is_public;
 use super::readers;
@@ -10,8 +13,10 @@ use super::tree::parent;
 use super::variant::distance;
 use crate::event::Code;
 use crate::event::Finding;
+use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::bind::images_named;
+use crate::project::Image;
 use crate::project::Project;
 use crate::project::SourceKind;
 use std::collections::BTreeSet;
@@ -21,9 +26,58 @@ use std::path::PathBuf;
 /// What may be missing when `objects` are deployed.
 #[must_use]
 pub fn missing(tree: &Tree, project: &Project, objects: &[Object]) -> Vec<Finding> {
-    let mut findings = installs(&readers::read(tree), project);
+    let evidence = readers::read(tree);
+    let mut findings = installs(&evidence, project);
+    findings.extend(values(&evidence, project));
+    findings.extend(builds(tree, project));
     findings.extend(images(project, objects));
     findings
+}
+
+/// Values files that the scripts pass to the project's charts, that are not there and that deploy.toml does not name.
+fn values(evidence: &Evidence, project: &Project) -> Vec<Finding> {
+    let charts = project.sources.iter().filter_map(|source| match &source.kind {
+        SourceKind::Chart(chart) => Some((path_of(&project.root, &source.kind)?, chart)),
+        SourceKind::Path(_) | SourceKind::Kustomize(_) => None,
+    });
+    let mut findings = Vec::new();
+    for (path, chart) in charts {
+        let named = |file: &str| chart.values.iter().any(|known| inside(&project.root, known).as_deref() == Some(file));
+        let releases = evidence.releases.iter().filter(|one| one.chart == path && counts(&one.said));
+        for release in releases {
+            let absent = release.absent_told().into_iter().filter(|(file, _)| !named(file));
+            findings.extend(absent.map(|(_, told)| {
+                let help = "write it and name it under `values` of the chart in deploy.toml, if it is needed";
+                Code::ValuesNotIncluded.note(told).at(release.said.place.clone()).help(help)
+            }));
+        }
+    }
+    findings
+}
+
+/// What has to be done before the project's images can be built, as far as Git or another build brings it.
+fn builds(tree: &Tree, project: &Project) -> Vec<Finding> {
+    let of_image = |image: &Image| {
+        let (dockerfile, context) =
+            (inside(&project.root, &image.dockerfile)?, inside(&project.root, &image.context)?);
+        let attempt = Attempt {
+            dockerfile: &dockerfile,
+            context: &context,
+            target: image.target.as_deref(),
+            args: &image.args,
+        };
+        let notes = before(tree, attempt).into_iter().map(|note| {
+            let finding = Code::CopySourceMissing.warning(note.what).about(format!("image {}", image.name));
+            finding.at(Place::file(&dockerfile)).help(note.help)
+        });
+        Some(notes.collect::<Vec<_>>())
+    };
+    project.images.iter().filter_map(of_image).flatten().collect()
+}
+
+/// Whether a statement is one for this machine, and no test's.
+fn counts(said: &Said) -> bool {
+    said.rank < Rank::Aside && said.distance <= distance("")
 }
 
 /// What the scripts that deploy the project's manifests install besides.
@@ -37,7 +91,7 @@ fn installs(evidence: &Evidence, project: &Project) -> Vec<Finding> {
     let released = evidence.releases.iter().filter(|one| deployed(&one.chart)).map(|one| &one.said);
     let scripts: BTreeSet<&PathBuf> = applied
         .chain(released)
-        .filter(|said| said.rank < Rank::Aside && said.distance <= distance(""))
+        .filter(|said| counts(said))
         .map(|said| &said.entry)
         .collect();
     let besides = evidence.besides.iter().filter(|one| {
@@ -74,8 +128,14 @@ fn path_of(root: &Path, source: &SourceKind) -> Option<String> {
         SourceKind::Path(path) | SourceKind::Kustomize(path) => path,
         SourceKind::Chart(chart) => &chart.folder,
     };
+    inside(root, path)
+}
+
+/// A path below the project's folder, as the tree has it.
+fn inside(root: &Path, path: &Path) -> Option<String> {
     let inside = path.strip_prefix(root).ok()?;
-    Some(inside.to_string_lossy().replace('\\', "/").trim_end_matches("/.").to_owned())
+    let inside = inside.to_string_lossy().replace('\\', "/");
+    Some(if inside == "." { String::new() } else { inside.trim_end_matches("/.").to_owned() })
 }
 
 #[cfg(test)]
@@ -94,6 +154,28 @@ mod tests {
             "apiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: c, image: '{image}'}}]}}\n"
         );
         missing(&tree, &project, &objects(&pod)).iter().map(|finding| finding.code.as_str()).collect()
+    }
+
+    #[test]
+    fn what_a_build_or_a_chart_lacks_is_told() {
+        let dockerfile = "FROM x\nCOPY . .\nCOPY build/libs/*.jar a.jar\n";
+        let text = "[image.web]\ncontext = \"web\"\n[[manifests]]\nchart = \"chart\"\nvalues = [\"own.yaml\"]\n";
+        let project = check(Path::new("/p/deploy.toml"), text).unwrap();
+        let codes = |more: &[(&str, &str)]| -> Vec<&'static str> {
+            let files = [("chart/Chart.yaml", "name: c\n"), ("web/Dockerfile", dockerfile), ("web/build.gradle", "")];
+            let tree = Tree::of("x", &[&files[..], more].concat());
+            missing(&tree, &project, &[]).iter().map(|finding| finding.code.as_str()).collect()
+        };
+        let built = ("web/build/libs/a.jar", "");
+        let submodule = (".gitmodules", "[submodule \"t\"]\n\tpath = web/theme\n");
+        assert_eq!(codes(&[built]), [""; 0]);
+        assert_eq!(codes(&[]), ["copy-source-missing"]);
+        assert_eq!(codes(&[built, submodule]), ["copy-source-missing"]);
+        assert_eq!(codes(&[built, submodule, ("web/theme/a", "")]), [""; 0]);
+        let installs = |file: &str| format!("helm install c chart -f {file}\n");
+        assert_eq!(codes(&[built, ("up.sh", &installs("secret.yaml"))]), ["values-not-included"]);
+        assert_eq!(codes(&[built, ("up.sh", &installs("own.yaml"))]), [""; 0]);
+        assert_eq!(codes(&[built, ("test/up.sh", &installs("secret.yaml"))]), [""; 0]);
     }
 
     #[test]

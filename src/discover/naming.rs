@@ -259,6 +259,26 @@ mod tests {
     }
 
     #[test]
+    fn examples_and_other_copies_do_not_build_it() {
+        let files = [("docs/app/Dockerfile", FROM), ("docs/app/x", ""), ("web/Dockerfile", FROM), ("web/x", "")];
+        assert_eq!(told(&files, &["app", "web"]), ["web web/Dockerfile"]);
+        let copies = [("step-1/Dockerfile", FROM), ("step-1/x", ""), ("step-2/Dockerfile", FROM), ("step-2/x", "")];
+        let script = ("step-1/Makefile", "up:\n\tdocker build -t app .\n");
+        let tree = Tree::of("shop", &[&copies[..], &[script]].concat());
+        let dockerfiles = dockerfile::all(&tree);
+        let uses = [Use::of("app", Place::file("step-2/app.yaml"))];
+        let matched = matched(Inputs {
+            dockerfiles: &dockerfiles,
+            uses: &uses,
+            evidence: &readers::read(&tree),
+            composes: &[],
+            project: "shop",
+            settled: &BTreeMap::new(),
+        });
+        assert!(matched.images.iter().all(|one| dockerfiles[one.dockerfile].path == "step-2/Dockerfile"), "{matched:?}");
+    }
+
+    #[test]
     fn two_that_fit_alike_are_a_doubt_and_a_variant_is_none() {
         let files =
             [("a/web/Dockerfile", FROM), ("a/web/x", ""), ("b/web/Dockerfile", FROM), ("b/web/x", "")];

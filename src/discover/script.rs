@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
 
     fn take(self, evidence: &mut Evidence) {
         let words: Vec<&str> = self.call.words.iter().map(String::as_str).collect();
-        let program = words.first().map_or("", |word| file_name(word)).trim_end_matches(".exe");
+        let program = words.first().map_or("", |word| program(word));
         // Of tests and workflows only how images are built counts: their registry and their cluster are others.
         let whole = self.text.rank < Rank::Aside;
         match (program, &words[1..]) {
@@ -176,6 +176,19 @@ impl<'a> Reader<'a> {
         let all = folders.iter().flat_map(|folder| starts.iter().map(|start| join(start, folder)));
         all.collect()
     }
+}
+
+/// The program of a command. A variable that nothing sets is the tool of its name: `$(KUBECTL) apply`, `"$HELM" install`.
+fn program(word: &str) -> &str {
+    const TOOLS: [&str; 8] =
+        ["kubectl", "helm", "docker", "minikube", "podman", "nerdctl", "docker-compose", "kustomize"];
+    let name = file_name(word).trim_end_matches(".exe");
+    if known(word) {
+        return name;
+    }
+    let bare = word.trim_matches(['$', '(', ')', '{', '}', '%', '"']).to_ascii_lowercase().replace('_', "-");
+    let is = |tool: &&&str| bare == **tool || bare.strip_suffix("-bin").or(bare.strip_suffix("-cmd")) == Some(**tool);
+    TOOLS.iter().find(is).copied().unwrap_or(name)
 }
 
 /// The namespace that a command names.

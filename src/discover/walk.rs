@@ -24,7 +24,7 @@ const DEEPEST: usize = 10;
 const LARGEST: u64 = 512 << 10;
 
 /// Folders that hold other people's files, or what was built.
-const SKIPPED: [&str; 14] = [
+const SKIPPED: [&str; 15] = [
     "node_modules",
     "bower_components",
     "vendor",
@@ -39,6 +39,7 @@ const SKIPPED: [&str; 14] = [
     "tmp",
     "testdata",
     "fixtures",
+    "tilt_modules",
 ];
 
 /// Folders whose names begin with a dot and that people keep deployments in.

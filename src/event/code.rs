@@ -291,6 +291,7 @@ codes! {
     UrlNotAnswering = "url-not-answering",
     ValueNotString = "value-not-string",
     ValueWrongType = "value-wrong-type",
+    ValuesNotIncluded = "values-not-included",
     VolumeHidesProgram = "volume-hides-program",
     VolumeMissing = "volume-missing",
     VolumeMountFailed = "volume-mount-failed",

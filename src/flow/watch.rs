@@ -22,11 +22,13 @@ use crate::flow::Answer;
 use crate::flow::alive::while_up;
 use crate::flow::connected::Connected;
 use crate::flow::down;
+use crate::flow::gather;
 use crate::flow::redaction;
 use crate::flow::sync::Syncing;
 use crate::flow::sync::Tried;
 use crate::flow::up;
 use crate::project::Project;
+use crate::project::check::Checked;
 use crate::project::name::ImageName;
 use crate::relative::relative;
 use crate::run::Run;
@@ -40,12 +42,12 @@ use std::path::Path;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Watches until the user stops it, which is no failure. `load` reads deploy.toml again.
+/// Watches until the user stops it, which is no failure. `read` reads deploy.toml again.
 pub async fn watch(
     run: &Run,
     project: Arc<Project>,
     flags: &cli::Watch,
-    load: &dyn Fn() -> Result<Project>,
+    read: &dyn Fn() -> Result<Checked>,
 ) -> Result<Answer> {
     let watching = Watching::start().or_fault(Code::InternalError, Kind::Internal, || {
         "cannot start the thread that watches files".to_owned()
@@ -66,7 +68,7 @@ pub async fn watch(
         restarts: Restarts::default(),
         syncing: Syncing::default(),
     };
-    let stopped = Box::pin(watch.rounds(load)).await;
+    let stopped = Box::pin(watch.rounds(read)).await;
     if stopped.kind != Kind::Interrupted {
         return Err(stopped);
     }
@@ -101,7 +103,7 @@ enum Round {
 
 impl Watch<'_> {
     /// Rounds until the user stops the run.
-    async fn rounds(&mut self, load: &dyn Fn() -> Result<Project>) -> Fault {
+    async fn rounds(&mut self, read: &dyn Fn() -> Result<Checked>) -> Fault {
         let mut changes = Changes::default();
         // deploy.toml was read before anything was watched.
         let mut is_first = true;
@@ -111,11 +113,11 @@ impl Watch<'_> {
             self.run.sink.tell(EventKind::RoundStarted { changed: self.names(&changes) });
             let is_stale = is_first || changed(&changes, &self.project.file);
             is_first = false;
-            let loaded = if is_stale { self.reload(load, &mut changes).await } else { Ok(()) };
+            let loaded = if is_stale { self.reload(read, &mut changes).await } else { Ok(()) };
             let mut later = Changes::default();
             let ended = match loaded {
                 Ok(()) => Box::pin(self.round(&mut later)).await,
-                Err(fault) if changes.paths().count() <= 1 => Err(fault),
+                Err(fault) if changes.paths().count() <= 1 || self.is_of_others(&fault) => Err(fault),
                 Err(fault) => {
                     // Whatever else changed is brought up as the last deploy.toml has it.
                     self.failed(began, &fault);
@@ -171,13 +173,19 @@ impl Watch<'_> {
         changes
     }
 
-    /// Reads deploy.toml, and watches what it names. Where it cannot be read, the last one stays.
-    async fn reload(&mut self, load: &dyn Fn() -> Result<Project>, changes: &mut Changes) -> Result<()> {
+    /// Reads deploy.toml, and watches what it names. Where it has mistakes, the last one stays, and the fault has those of
+    /// all other files, too.
+    async fn reload(&mut self, read: &dyn Fn() -> Result<Checked>, changes: &mut Changes) -> Result<()> {
+        let stays = |fault: Fault| {
+            fault.hint("what is deployed stays as it is; save deploy.toml again when it is corrected")
+        };
         loop {
-            let project = load().map_err(|fault| {
-                fault.hint("what is deployed stays as it is; save deploy.toml again when it is corrected")
-            })?;
-            self.project = Arc::new(project);
+            let checked = read().map_err(stays)?;
+            if !checked.mistakes.is_empty() {
+                redaction::project(self.run, &checked.project);
+                return Err(stays(gather::invalid(self.run, checked).await));
+            }
+            self.project = Arc::new(checked.project);
             self.syncing.forget();
             let more = self.snapshot().await;
             let is_stale = changed(&more, &self.project.file);
@@ -186,6 +194,12 @@ impl Watch<'_> {
                 return Ok(());
             }
         }
+    }
+
+    /// Whether the fault tells of files beside deploy.toml: then a round with the last deploy.toml would tell them again.
+    fn is_of_others(&self, fault: &Fault) -> bool {
+        let mut places = fault.findings.iter().filter_map(|finding| finding.place.as_ref());
+        places.any(|place| place.file.file_name() != self.project.file.file_name())
     }
 
     fn failed(&self, began: Instant, fault: &Fault) {

@@ -114,6 +114,7 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
     }
 
     let (path, text) = find_dockerfile(image);
+    let mut is_understood = true;
     let dockerfile = match text {
         // The missing context says it all.
         Err(_) if !context_is_there && path.starts_with(&image.context) => None,
@@ -124,8 +125,10 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
         Ok(text) => {
             let platform = image.platform.clone().unwrap_or_else(host_platform);
             let ask = Ask { target: image.target.as_deref(), args: &image.args, platform: &platform };
-            let parsed = Dockerfile::parse(path.clone(), text, ask);
-            parsed.map_err(|mistakes| wrong.extend(findings::dockerfile(&shown(&path), mistakes))).ok()
+            let (read, mistakes) = Dockerfile::read(path.clone(), text, ask);
+            is_understood = mistakes.is_empty();
+            wrong.extend(findings::dockerfile(&shown(&path), mistakes));
+            Some(read)
         }
     };
 
@@ -164,7 +167,9 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
         wrong.extend(findings::missing_sources(&image, &project.root));
         wrong.extend(findings::required_secrets(&image));
         wrong.extend(findings::required_agents(&image));
-        warned.extend(warnings(&image));
+        if is_understood {
+            warned.extend(warnings(&image));
+        }
         if project.elsewhere.is_none() {
             warned.extend(findings::other_platform(&image.image, &host_platform()));
         }

@@ -13,7 +13,7 @@ use todo::event::EventKind;
 use todo::event::Outcome;
 use todo::event::Sink;
 use todo::flow;
-use todo::project::check::load;
+use todo::project::check::read;
 use todo::rehearsal::Host;
 use todo::run::Run;
 use todo::signal::Cancel;
@@ -59,6 +59,8 @@ struct Round {
     written: usize,
     /// The code of the first error, or of the failure.
     failed: Option<String>,
+    /// The files that have mistakes.
+    files: Vec<String>,
 }
 
 /// The project, and what is told of the loop.
@@ -74,11 +76,12 @@ impl Case {
 
     /// The next round that ends.
     async fn round(&mut self) -> Round {
-        let mut round = Round { changed: Vec::new(), built: 0, written: 0, failed: None };
+        let begun = |changed| Round { changed, built: 0, written: 0, failed: None, files: Vec::new() };
+        let mut round = begun(Vec::new());
         while let Some(Event { kind, .. }) = self.events.recv().await {
             match kind {
                 EventKind::RoundStarted { changed } => {
-                    round = Round { changed, built: 0, written: 0, failed: None };
+                    round = begun(changed);
                 }
                 EventKind::ItemFinished { outcome: Outcome::Built, .. } => round.built += 1,
                 EventKind::ItemFinished { outcome: Outcome::Created | Outcome::Changed, .. } => {
@@ -87,7 +90,9 @@ impl Case {
                 EventKind::RoundFinished { .. } => return round,
                 EventKind::RoundFailed { reason, findings, .. } => {
                     let code = findings.first().map_or(reason, |finding| finding.code);
-                    return Round { failed: Some(code.to_string()), ..round };
+                    let places = findings.iter().filter_map(|finding| finding.place.as_ref());
+                    let files = places.map(|place| place.file.display().to_string()).collect();
+                    return Round { failed: Some(code.to_string()), files, ..round };
                 }
                 _ => {}
             }
@@ -122,7 +127,7 @@ fn watched(edits: impl AsyncFnOnce(&mut Case)) {
             write(folder.path(), name, text);
         }
         let file = folder.path().join("deploy.toml");
-        let project = Arc::new(load(&file).unwrap());
+        let project = Arc::new(read(&file).unwrap().whole().unwrap());
         let outside = World::fake("/", [("PATH", "/nowhere"), ("USER", "me"), ("HOSTNAME", "here")]);
         let settings = Settings {
             profile: "minikube".to_owned(),
@@ -140,7 +145,7 @@ fn watched(edits: impl AsyncFnOnce(&mut Case)) {
             panic!()
         };
         let mut case = Case { folder, events };
-        let again = || load(&file);
+        let again = || read(&file);
         let (ended, ()) = tokio::join!(Box::pin(flow::watch::watch(&run, project, &flags, &again)), async {
             let first = case.round().await;
             assert_eq!((first.changed.len(), first.built, first.failed), (0, 1, None));
@@ -206,6 +211,20 @@ fn a_failure_is_told_and_the_loop_continues_with_its_repair() {
         case.write("k8s/web.yaml", "kind: [\n");
         assert!(case.round().await.failed.is_some());
         case.write("k8s/web.yaml", WEB);
+        assert_eq!(case.round().await.failed, None);
+    });
+}
+
+#[test]
+fn a_broken_deploy_toml_does_not_hide_what_is_wrong_with_other_files() {
+    watched(async |case| {
+        case.write("k8s/web.yaml", "kind: [\n");
+        assert_eq!(case.round().await.files, ["k8s/web.yaml"]);
+        case.write("deploy.toml", &PROJECT.replace("[service.web]", "[service.web]\nprot = 80"));
+        assert_eq!(case.round().await.files, ["deploy.toml", "k8s/web.yaml"]);
+        case.write("k8s/web.yaml", WEB);
+        assert_eq!(case.round().await.failed, None, "the last valid deploy.toml is used");
+        case.write("deploy.toml", PROJECT);
         assert_eq!(case.round().await.failed, None);
     });
 }

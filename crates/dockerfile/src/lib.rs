@@ -131,9 +131,12 @@ pub struct Ask<'a> {
 impl Dockerfile {
     /// Understands a Dockerfile, or says everything that is wrong with it.
     pub fn parse(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> Result<Dockerfile, Vec<Wrong>> {
-        if text.trim_ascii().is_empty() {
-            return Err(vec![Wrong::at(0, "the Dockerfile is empty").help("begin with `FROM image`")]);
-        }
+        let (dockerfile, wrong) = Dockerfile::read(path, text, ask);
+        if wrong.is_empty() { Ok(dockerfile) } else { Err(wrong) }
+    }
+
+    /// What is understood of a Dockerfile, and everything that is wrong with it, in the order of the lines.
+    pub fn read(path: PathBuf, text: Vec<u8>, ask: Ask<'_>) -> (Dockerfile, Vec<Wrong>) {
         let read = lines::read(&String::from_utf8_lossy(&text));
         let mut reader = Reader::new(ask, read.escape, read.wrong);
         reader.check_keywords(&read.instructions, read.syntax.as_ref());
@@ -168,8 +171,13 @@ impl Dockerfile {
             }
             dockerfile.user = dockerfile.last_user();
         }
+        if dockerfile.text.trim_ascii().is_empty() {
+            wrong = vec![Wrong::at(0, "the Dockerfile is empty").help("begin with `FROM image`")];
+        }
         wrong.sort_by_key(|wrong| wrong.line);
-        if wrong.is_empty() { Ok(dockerfile) } else { Err(wrong) }
+        // What a line copies that is wrong itself cannot be known.
+        dockerfile.copies.retain(|copy| wrong.iter().all(|wrong| wrong.line != copy.line));
+        (dockerfile, wrong)
     }
 
     /// The instruction of a step as builders name it, `[builder 2/5] RUN …`; `None` for BuildKit's own.

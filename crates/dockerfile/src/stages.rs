@@ -57,6 +57,14 @@ pub(super) fn no_image<'n>(
     })
 }
 
+/// The flags of each instruction, those of the `labs` channel included (`buildkit: frontend/dockerfile/instructions/parse.go`).
+const FLAGS: [(&str, &[&str]); 4] = [
+    ("ADD", &["chmod", "chown", "checksum", "exclude", "keep-git-dir", "link", "unpack"]),
+    ("COPY", &["chmod", "chown", "exclude", "from", "link", "parents"]),
+    ("FROM", &["platform"]),
+    ("RUN", &["device", "mount", "network", "security"]),
+];
+
 impl<'a> Reader<'a> {
     /// With the variables that BuildKit gives every `FROM` (`dockerfile2llb: defaultArgs`).
     pub(super) fn new(ask: Ask<'a>, escape: char, wrong: Vec<Wrong>) -> Reader<'a> {
@@ -86,6 +94,7 @@ impl<'a> Reader<'a> {
             return;
         }
         for instruction in instructions {
+            self.check_flags(instruction);
             let Instruction { keyword, first, rest, .. } = instruction;
             if !KEYWORDS.contains(&keyword.as_str()) {
                 let wrong = Wrong::at(*first, format!("unknown instruction `{keyword}`"));
@@ -102,6 +111,23 @@ impl<'a> Reader<'a> {
                     Wrong::at(*first, format!("`{keyword} {rest}` has no destination"))
                         .help(format!("write `{keyword} {rest} .`")),
                 );
+            }
+        }
+    }
+
+    fn check_flags(&mut self, instruction: &Instruction) {
+        let Some((_, known)) = FLAGS.iter().find(|(keyword, _)| *keyword == instruction.keyword) else { return };
+        for flag in &instruction.flags {
+            let name = flag.trim_start_matches('-').split('=').next().unwrap_or_default();
+            if !known.contains(&name) {
+                let wrong = Wrong::at(
+                    instruction.first,
+                    format!("`{}` has no flag `--{name}`", instruction.keyword),
+                );
+                self.wrong.push(match nearest(name, known.iter().copied()) {
+                    Some(meant) => wrong.help(format!("write `--{meant}`")),
+                    None => wrong.help("remove it, or correct its name"),
+                });
             }
         }
     }

@@ -55,6 +55,8 @@ fn every_mistake_is_told_with_its_line() {
         ("# nothing\n", 0, "the Dockerfile has no `FROM`"),
         ("FROM a as", 1, "`FROM a as` is not understood"),
         ("FROM a:$V", 1, "`FROM a:$V` names no image: `V` has no value"),
+        ("FROM a\nCOPY --form=b c d", 2, "`COPY` has no flag `--form`"),
+        ("FROM a\nRUN --from=b c", 2, "`RUN` has no flag `--from`"),
         ("FROM a\nCOPY b", 2, "`COPY b` has no destination"),
         ("FROM a\nCOPY --from=3 a b", 2, "there is no stage 3"),
         ("FROM a\nCOPY --from=$X a b", 2, "`$X` is not expanded here"),

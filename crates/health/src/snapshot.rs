@@ -26,7 +26,9 @@ pub struct KubeEvent {
     pub message: String,
     /// Whether it is a warning.
     pub warning: bool,
-    /// When it was last seen, by the cluster's clock.
+    /// When it was first seen, by the cluster's clock: what is said again is counted in one event.
+    pub first: Option<Timestamp>,
+    /// When it was last seen.
     pub last: Option<Timestamp>,
 }
 
@@ -40,6 +42,9 @@ impl KubeEvent {
         let last = ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/deprecatedLastTimestamp"]
             .iter()
             .find_map(|pointer| live::moment(event, pointer));
+        let first = ["/firstTimestamp", "/deprecatedFirstTimestamp", "/eventTime"]
+            .iter()
+            .find_map(|pointer| live::moment(event, pointer));
         KubeEvent {
             about: about.to_owned(),
             part: first_text(&["/involvedObject/fieldPath", "/regarding/fieldPath"])
@@ -48,6 +53,7 @@ impl KubeEvent {
             reason: live::text(event, "/reason").to_owned(),
             message: first_text(&["/message", "/note"]).unwrap_or_default().trim().to_owned(),
             warning: live::text(event, "/type") == "Warning",
+            first,
             last,
         }
     }

@@ -5,6 +5,7 @@ use crate::cluster::judge::Key;
 use crate::cluster::judge::Problem;
 use crate::cluster::judge::Seen;
 use crate::cluster::judge::crash::LogNeed;
+use crate::cluster::judge::steady;
 use crate::manifest::ObjectId;
 use health::cause;
 use health::cause::Symptom;
@@ -39,7 +40,11 @@ impl Judge {
         }
         if id.kind == "PersistentVolumeClaim" {
             self.needs.classes |= snapshot.classes.is_none();
-            return cause::claim::symptom(live, snapshot)
+            let symptom = cause::claim::symptom(live, snapshot);
+            // Whether the provisioner's pod is there.
+            self.needs.nodes |= snapshot.nodes.is_none()
+                && symptom.as_ref().is_some_and(|symptom| symptom.signal == Signal::NoProvisioner);
+            return symptom
                 .map(|symptom| self.problem(symptom, live, None, now, present))
                 .into_iter()
                 .collect();
@@ -55,8 +60,11 @@ impl Judge {
         if self.dump.is_some() {
             pods.extend(blocking(live, snapshot));
         }
+        // Ready between two ends: what is told of it is the same before, during and after each of them.
+        let between = matches!(judgement.reason.as_str(), steady::LIVENESS_FAILS | steady::RESTARTED);
         for pod in pods {
-            for symptom in cause::pod::symptoms(pod, snapshot) {
+            let killed = if between { cause::pod::killed(pod, snapshot) } else { Vec::new() };
+            for symptom in cause::pod::symptoms(pod, snapshot).into_iter().chain(killed) {
                 let of_nodes =
                     matches!(Refusal::read(&symptom.message), Refusal::Resources | Refusal::Labels);
                 self.needs.nodes |= snapshot.nodes.is_none() && is_unplaced(symptom.signal) && of_nodes;

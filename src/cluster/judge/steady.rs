@@ -16,6 +16,11 @@ use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+/// The reason of what is ready, while its liveness probe fails.
+pub(super) const LIVENESS_FAILS: &str = "LivenessFails";
+/// The reason of what is ready again after an end.
+pub(super) const RESTARTED: &str = "Restarted";
+
 impl Judge {
     /// The judgement of something that says it is ready, or what it still has to prove.
     pub(super) fn stays_up(
@@ -36,7 +41,7 @@ impl Judge {
                 continue;
             }
             if let Some(proving) = self.proves_itself(pod, changed, now, snapshot) {
-                let liveness = proving.reason == "LivenessFails";
+                let liveness = proving.reason == LIVENESS_FAILS;
                 waits = if liveness { Some(proving) } else { waits.or(Some(proving)) };
             }
         }
@@ -78,7 +83,7 @@ impl Judge {
             let name = live::text(status, "/name");
             if changed && self.probe_fails(pod, written, status, now, snapshot) {
                 return Some(Judgement::progressing(
-                    "LivenessFails",
+                    LIVENESS_FAILS,
                     format!("container `{name}` runs, but its `livenessProbe` fails: it will be ended"),
                 ));
             }
@@ -86,7 +91,7 @@ impl Judge {
                 continue;
             }
             if let Some(restarted) = self.crashes.unproved(pod, status, purpose, now) {
-                waits = Some(Judgement::progressing("Restarted", restarted.message()));
+                waits = Some(Judgement::progressing(RESTARTED, restarted.message()));
             } else if written.get("readinessProbe").is_none() && self.is_new(pod, status, changed, now) {
                 waits = Some(Judgement::progressing(
                     "StaysUp",

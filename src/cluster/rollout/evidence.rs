@@ -48,6 +48,9 @@ impl Answer {
             Answer::Tail(run, lines) => judge.tail(run, lines),
             Answer::Nodes(nodes, pods) => {
                 (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::of));
+                // Who else would make a volume: the pods of minikube's addons.
+                let system = |pod: &Value| live::namespace(pod) == "kube-system";
+                pods.unwrap_or_default().into_iter().filter(system).for_each(|pod| snapshot.put(pod));
             }
             Answer::Classes(classes) => snapshot.classes = classes,
             Answer::Keys(id, holder) => snapshot.know(id, holder.into()),

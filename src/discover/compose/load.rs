@@ -11,6 +11,7 @@ use super::node::Scope;
 use super::node::documents;
 use super::read::read;
 use super::short;
+use crate::discover::evidence::ComposeOptions;
 use crate::discover::keys;
 use crate::discover::keys::is_secret;
 use crate::discover::secrecy::is_placeholder;
@@ -28,21 +29,39 @@ const DEEPEST: usize = 20;
 
 /// Reads the project in `folder` out of these files, each laid over those before it.
 pub(super) fn load(tree: &Tree, folder: &str, files: &[String]) -> Compose {
-    let scope = Rc::new(Scope { folder: folder.to_owned(), values: values(tree, folder) });
+    load_as(tree, folder, files, &ComposeOptions::default())
+}
+
+/// The same, as a command with these options starts it.
+pub(super) fn load_as(tree: &Tree, folder: &str, files: &[String], options: &ComposeOptions) -> Compose {
+    let folder = options.folder.as_deref().unwrap_or(folder);
+    let env_files = match options.env_files.as_slice() {
+        [] => vec![join(folder, ".env")],
+        named => named.to_vec(),
+    };
+    let mut values = env_files.iter().fold(BTreeMap::new(), |mut values, path| {
+        values.extend(self::values(tree, path));
+        values
+    });
+    if !options.profiles.is_empty() {
+        values.insert("COMPOSE_PROFILES".to_owned(), options.profiles.join(","));
+    }
+    let env = env_files.last().cloned().unwrap_or_default();
+    let scope = Rc::new(Scope { folder: folder.to_owned(), values });
     let mut loader = Loader { tree, wrong: Vec::new(), open: Vec::new() };
     let root = loader.files(files, &scope);
     let mut compose = Compose {
         path: files.first().cloned().unwrap_or_default(),
         files: files.to_vec(),
         folder: folder.to_owned(),
+        env: env.clone(),
         values: scope.values.clone(),
         ..Compose::default()
     };
     compose.wrong = loader.wrong;
     if let Some(root) = root {
         read(&without_reset(&root), &mut compose);
-        if let Some(example) = example(tree, folder).filter(|_| uses_any(tree, files, &compose.values)) {
-            let env = join(folder, ".env");
+        if let Some(example) = example(tree, &env).filter(|_| uses_any(tree, files, &compose.values)) {
             compose.notes.push((
                 format!("`{env}` is not there: the values of `{example}` stand for it, secrets excepted"),
                 format!("`cp {example} {env}`, fill it in, and `todo init --force`"),
@@ -67,28 +86,27 @@ fn uses_any(tree: &Tree, files: &[String], values: &BTreeMap<String, String>) ->
 
 /// `COMPOSE_FILE` of the `.env` in a folder.
 pub(super) fn compose_file(tree: &Tree, folder: &str) -> Option<Vec<String>> {
-    let values = values(tree, folder);
+    let values = values(tree, &join(folder, ".env"));
     let separator = values.get("COMPOSE_PATH_SEPARATOR").map_or(":", String::as_str);
     let named = values.get("COMPOSE_FILE").filter(|files| !files.is_empty())?;
     let files: Vec<String> = named.split(separator).map(|file| join(folder, file)).collect();
     files.iter().all(|file| tree.texts.contains_key(file)).then_some(files)
 }
 
-/// The `.env` of a folder; where there is none, what its example has that is no secret.
-fn values(tree: &Tree, folder: &str) -> BTreeMap<String, String> {
-    if let Some(text) = tree.text(&join(folder, ".env")) {
+/// What an env file gives; where it is not there, what its example has that is no secret.
+fn values(tree: &Tree, env: &str) -> BTreeMap<String, String> {
+    if let Some(text) = tree.text(env) {
         return dotenv::values(text, &BTreeMap::new());
     }
-    let Some(example) = example(tree, folder) else { return BTreeMap::new() };
+    let Some(example) = example(tree, env) else { return BTreeMap::new() };
     let mut values = dotenv::values(tree.text(&example).unwrap_or_default(), &BTreeMap::new());
     values.retain(|key, value| !is_secret(key) && !looks_secret(key, value) && !is_placeholder(value));
     values
 }
 
-/// The example beside the `.env` that a folder does not have.
-fn example(tree: &Tree, folder: &str) -> Option<String> {
-    let env = join(folder, ".env");
-    keys::files(tree).into_iter().find(|file| file.path == env && !file.there)?.example
+/// The example beside an env file that is not there.
+fn example(tree: &Tree, env: &str) -> Option<String> {
+    keys::file(tree, env).filter(|file| !file.there)?.example
 }
 
 /// The files that a file brings in by `include`.

@@ -1,7 +1,6 @@
 //! A compose project, as typed values.
 
 use super::super::tree::file_name;
-use super::super::tree::parent;
 use super::super::tree::shown;
 use super::template::Template;
 use crate::event::Finding;
@@ -17,6 +16,8 @@ pub struct Compose {
     pub files: Vec<String>,
     /// The folder at which its relative paths begin.
     pub folder: String,
+    /// The file that gives values to its variables: `.env`, or what `--env-file` names.
+    pub env: String,
     /// Whether a command starts these files by their names.
     pub started: bool,
     /// Its top-level `name`.
@@ -53,7 +54,7 @@ impl Compose {
     /// The project's name as compose has it.
     #[must_use]
     pub fn project(&self, folder: &str) -> String {
-        let folder = if parent(&self.path).is_empty() { folder } else { file_name(parent(&self.path)) };
+        let folder = if self.folder.is_empty() { folder } else { file_name(&self.folder) };
         let name = self.name.as_deref().unwrap_or(folder).to_lowercase();
         name.chars().filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(*c)).collect()
     }

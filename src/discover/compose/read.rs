@@ -177,7 +177,9 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
     service.environment = environment(node, compose);
     service.env_files = env_files(node);
     service.after = after(node);
-    service.volumes = list(node, "volumes").iter().filter_map(|volume| short::volume(volume)).collect();
+    let volumes = list(node, "volumes");
+    service.volumes = volumes.iter().filter_map(|volume| short::volume(volume)).collect();
+    compose.notes.extend(volumes.iter().filter_map(|volume| blank(volume)));
     for item in list(node, "tmpfs") {
         let Some(written) = item.text() else { continue };
         let (at, options) = written.split_once(':').unwrap_or((&written, ""));
@@ -210,15 +212,22 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
 fn required(node: &Node, key: &str, compose: &mut Compose) -> Option<String> {
     let value = node.get(key)?;
     for open in value.template()?.open() {
-        let told = format!("`{key}` needs `{}`, which `.env` does not give ({})", open.name, value.place);
+        let told = format!("`{key}` needs `{}`, which `{}` does not give ({})", open.name, compose.env, value.place);
         let help = format!(
             "write `{}=…` into `{}` and `todo init --force`, or correct the manifest",
             open.name,
-            join(&compose.folder, ".env")
+            compose.env
         );
         compose.notes.push((told, help));
     }
     value.text().filter(|text| !text.is_empty())
+}
+
+/// `./data : /data`: compose takes the blank as a part of the name, so it mounts an empty folder, or refuses the file.
+fn blank(volume: &Node) -> Option<(String, String)> {
+    let written = volume.text().filter(|written| written.contains(" :") || written.contains(": "))?;
+    let told = format!("`{written}` has a blank beside its colon, which is left out here ({})", volume.place);
+    Some((told, "remove it there: compose takes it as a part of the name".to_owned()))
 }
 
 fn flag(node: &Node, key: &str) -> bool {

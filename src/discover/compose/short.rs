@@ -185,7 +185,8 @@ fn fields(written: &str) -> Vec<String> {
             }
             _ => {
                 drive = part.len() == 1 && part.starts_with(|letter: char| letter.is_ascii_alphabetic());
-                parts.push(part.to_owned());
+                // People write blanks beside the colon, and mean the path without them.
+                parts.push(part.trim().to_owned());
             }
         }
     }
@@ -319,6 +320,7 @@ mod tests {
             ("D:/a/b.c:/d:ro", &["D:/a/b.c", "/d", "ro"]),
             ("v:/data", &["v:/data"]),
             ("data:/x", &["data", "/x"]),
+            ("./a b : /x:ro", &["./a b", "/x", "ro"]),
         ] {
             assert_eq!(fields(text), parts, "{text}");
         }

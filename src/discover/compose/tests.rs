@@ -236,3 +236,45 @@ fn secrets_and_configs_have_their_sources_and_places() {
     assert_eq!(compose.secrets["t"].source, Source::Variable("T".to_owned()));
     assert_eq!(compose.configs["c"].source, Source::Content("x$y".to_owned()));
 }
+
+#[test]
+fn the_options_of_a_command_decide_as_they_do_for_compose() {
+    let text = "services:\n  web: {image: 'web:${TAG}', volumes: ['./conf:/conf']}\n  admin: {image: adminer, profiles: [tools]}\n";
+    let files = |run: &'static str| {
+        vec![
+            ("run.sh", run),
+            ("deploy/stack.yml", text),
+            ("deploy/.env", "TAG=default\n"),
+            ("deploy/local.env", "TAG=local\n"),
+        ]
+    };
+    for (run, tag, source, dormant) in [
+        ("docker compose -f deploy/stack.yml up", "web:default", "deploy/conf", true),
+        ("docker compose -f deploy/stack.yml --env-file deploy/local.env up -d", "web:local", "deploy/conf", true),
+        ("docker compose --file=deploy/stack.yml --profile tools up", "web:default", "deploy/conf", false),
+        ("docker compose --project-directory . -f deploy/stack.yml --env-file deploy/.env up", "web:default", "conf", true),
+        ("cd deploy && docker compose --env-file local.env -f stack.yml up", "web:local", "deploy/conf", true),
+    ] {
+        let all = read(&files(run));
+        assert_eq!(all.len(), 1, "{run}");
+        let web = &all[0].services[0];
+        assert_eq!(web.image.as_deref(), Some(tag), "{run}");
+        assert!(matches!(&web.volumes[0], Volume::Bind(bind) if bind.source == source), "{run}");
+        assert_eq!(all[0].services[1].dormant, dormant, "{run}");
+    }
+}
+
+#[test]
+fn profiles_of_commands_count_where_all_of_them_name_the_same() {
+    let text = "services: {web: {image: b}, gpu: {image: a, profiles: [gpu]}, cpu: {image: a, profiles: [cpu]}}\n";
+    for (readme, dormant) in [
+        ("```sh\ndocker compose --profile cpu up\n```\n", [false, true, false]),
+        ("```sh\ndocker compose --profile cpu up\ndocker compose --profile gpu up\n```\n", [false, true, true]),
+        ("```sh\ncd other && docker compose --profile cpu up\n```\n", [false, true, true]),
+    ] {
+        let files = [("README.md", readme), ("compose.yaml", text), ("other/compose.yaml", text)];
+        let all = read(&files);
+        let is: Vec<bool> = all[0].services.iter().map(|service| service.dormant).collect();
+        assert_eq!((all[0].path.as_str(), is), ("compose.yaml", dormant.to_vec()), "{readme}");
+    }
+}

@@ -3,6 +3,7 @@
 
 use super::Note;
 use super::artifact::made_by;
+use crate::discover::submodules::empty;
 use crate::discover::submodules::submodule;
 use crate::discover::tree::Tree;
 use crate::discover::tree::join;
@@ -94,7 +95,8 @@ pub fn before(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
         Note { what, help, first: true }
     });
     let missing: Vec<Note> = missing.collect();
-    [folders, missing, ignored(tree, attempt), pointers(tree, attempt).into_iter().collect()].concat()
+    let fetched = [submodules(tree, attempt), pointers(tree, attempt).into_iter().collect()].concat();
+    [folders, missing, ignored(tree, attempt), fetched].concat()
 }
 
 /// What is copied by name, is there, and is left out of the context all the same.
@@ -127,6 +129,27 @@ fn ignored(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
         }
     }
     notes
+}
+
+/// Submodules that are not there, in folders that are copied as a whole.
+fn submodules(tree: &Tree, attempt: Attempt<'_>) -> Vec<Note> {
+    let copies = copies(tree, attempt);
+    let line_of = |path: &str| {
+        let holds = |source: &String| {
+            let folder = join(attempt.context, source);
+            folder.is_empty() || path.starts_with(&format!("{folder}/"))
+        };
+        copies.iter().find(|copy| copy.sources.iter().flatten().any(holds)).map(|copy| copy.line)
+    };
+    let notes = empty(tree).filter_map(|path| {
+        let line = line_of(path)?;
+        Some(Note {
+            what: format!("{}:{line} copies `{path}`, a git submodule that is not there", attempt.dockerfile),
+            help: format!("`git submodule update --init {path}`, before `todo up`"),
+            first: true,
+        })
+    });
+    notes.collect()
 }
 
 /// Files that Git LFS has not fetched: the image would have the pointers.

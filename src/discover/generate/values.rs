@@ -16,12 +16,12 @@ use crate::discover::compose::Part;
 use crate::discover::compose::Template;
 use crate::discover::compose::Value;
 use crate::discover::compose::Variable as Composed;
+use crate::discover::keys;
 use crate::discover::keys::EnvFile;
 use crate::discover::keys::is_ours;
 use crate::discover::keys::is_secret;
 use crate::discover::secrecy::looks_secret;
 use crate::discover::secrecy::password;
-use crate::discover::tree::join;
 use crate::event::Place;
 use owners::Owner;
 use std::collections::BTreeMap;
@@ -54,6 +54,7 @@ struct Key {
 pub(super) struct Values<'a> {
     plan: &'a Plan<'a>,
     names: &'a Names,
+    env: Option<EnvFile>,
     owners: Vec<Owner>,
     used: BTreeMap<String, Key>,
     /// The literal that each key stands for, so that two values do not become one key.
@@ -67,6 +68,7 @@ impl<'a> Values<'a> {
     pub(super) fn new(plan: &'a Plan<'a>, units: &[Unit<'_>], names: &'a Names) -> Values<'a> {
         Values {
             owners: owners::owners(plan, units),
+            env: keys::file(&plan.survey.tree, &plan.compose.env),
             plan,
             names,
             used: BTreeMap::new(),
@@ -196,7 +198,9 @@ impl<'a> Values<'a> {
             }
             Fallback::Default(default) => {
                 let text = default.text();
-                if looks_secret(name, &text) || (!secret && password(&text).is_none()) {
+                // An address without a password is none, whatever the variable is called.
+                let open = !secret || text.contains("://");
+                if looks_secret(name, &text) || (open && password(&text).is_none()) {
                     return Some(self.literal(unit, name, default, place, needed));
                 }
                 Some(self.guarded(unit, name, &text, place))
@@ -367,8 +371,7 @@ impl<'a> Values<'a> {
     }
 
     fn env(&self) -> Option<&EnvFile> {
-        let path = join(&self.plan.compose.folder, ".env");
-        self.plan.survey.env_files.iter().find(|env| env.path == path)
+        self.env.as_ref()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Inputs;
 use super::Use;
 use crate::discover::context::mounts_sources;
+use crate::discover::copies::copy_of;
 use crate::discover::dockerfile;
 use crate::discover::dockerfile::Found;
 use crate::discover::evidence::Rank;
@@ -86,14 +87,22 @@ pub(super) fn weigh(inputs: Inputs<'_>, one: &Use, found: &Found) -> Option<(u32
             }
         }
     }
+    let file = one.place.file.to_string_lossy().replace('\\', "/");
+    // Copies of one application are never joined.
+    if let (Some((word, number)), Some((other, of))) = (copy_of(&file), copy_of(&found.path))
+        && word == other
+        && number != of
+    {
+        return None;
+    }
     // Of equal reasons the first: compose files stand in the order in which they count.
     let (weight, why) = said.into_iter().rev().max_by_key(|(weight, _)| *weight)?;
-    // A name is no reason to build what lies far outside of the folder.
-    if weight < 700 && found.path.starts_with("../../") {
+    // A name is no reason to build what lies far outside of the folder, or in an example of something else.
+    let elsewhere = found.aside && file.split('/').next() != found.path.split('/').next();
+    if weight < 700 && (elsewhere || found.path.starts_with("../../")) {
         return None;
     }
     // Of two that fit alike, the one in the same part of the repository.
-    let file = one.place.file.to_string_lossy().replace('\\', "/");
     let near = file.split('/').zip(found.path.split('/')).take_while(|(one, other)| one == other).count();
     let weight = weight + u32::try_from(near.min(9)).unwrap_or(0);
     let aside = if found.aside { 50 } else { 0 } + if found.outside { 100 } else { 0 };

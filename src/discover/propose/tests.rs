@@ -46,6 +46,22 @@ fn commands_of_a_cloud_and_extras_count_less_than_the_readme() {
 }
 
 #[test]
+fn a_folder_of_trials_alone_is_left_out() {
+    let (web, trial) = (pod("web", "acme/web"), pod("trial", "k6"));
+    let files = [
+        ("k8s/web/a.yaml", web.as_str()),
+        ("k8s/jobs/web-loadtest.yaml", &trial),
+        ("k8s/jobs/web-stresstest.yaml", &trial.replace("trial", "stress")),
+    ];
+    let told = proposed(&files);
+    assert_eq!(told.sources, [Source::Path("k8s/web".into())]);
+    assert!(told.besides.iter().any(|(what, _)| what.contains("k8s/jobs")), "{:?}", told.besides);
+    // Beside a file that is none of them, nobody knows.
+    let mixed = [files[0], files[1], ("k8s/jobs/migrate.yaml", &trial.replace("trial", "migrate"))];
+    assert_eq!(proposed(&mixed).sources.len(), 2);
+}
+
+#[test]
 fn what_runs_the_program_of_the_repository_goes_before_its_database() {
     let (web, db) = (pod("web", "acme/web"), pod("db", "mongo:7"));
     let files = [

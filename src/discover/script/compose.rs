@@ -5,11 +5,14 @@ use super::known;
 use super::options::options;
 use super::options::positional;
 use super::path;
+use crate::discover::compose::BASES;
+use crate::discover::evidence::ComposeOptions;
 use crate::discover::evidence::Composed;
 use crate::discover::evidence::Evidence;
 use crate::discover::evidence::Ran;
 use crate::discover::evidence::Said;
 use crate::discover::keys::is_secret;
+use crate::discover::tree::join;
 use crate::discover::variant::distance;
 
 /// The options before the verb that have a value.
@@ -57,14 +60,27 @@ impl Reader<'_> {
     /// The files that are started, where all of them are known and there.
     fn composed(&self, before: &[&str]) -> Option<Composed> {
         let written: Vec<&str> = options(before, &["-f", "--file"]).collect();
+        let found = |base: &String| BASES.iter().map(|name| join(base, name)).find(|path| self.tree.texts.contains_key(path));
         let at = |base: &String| -> Option<Vec<String>> {
+            if written.is_empty() {
+                return Some(vec![found(base)?]);
+            }
             let paths = written.iter().map(|file| path(base, file));
             paths.map(|path| self.tree.texts.contains_key(&path).then_some(path)).collect()
         };
-        let files = self.bases().iter().find_map(at)?;
+        let mut bases = self.bases();
+        let started = bases.iter().find_map(|base| Some((at(base)?, base.clone())));
+        // Without `-f` it may be started in any folder that has a compose file.
+        let elsewhere = || written.is_empty().then(|| (Vec::new(), bases.swap_remove(0)));
+        let (files, base) = started.or_else(elsewhere)?;
         let far = files.iter().map(|file| distance(file)).max().unwrap_or_default();
         let said = self.said();
-        Some(Composed { files, said: Said { distance: said.distance.max(far), ..said } })
+        let options = ComposeOptions {
+            folder: options(before, &["--project-directory"]).find(|word| known(word)).map(|word| path(&base, word)),
+            env_files: options(before, &["--env-file"]).filter(|word| known(word)).map(|word| path(&base, word)).collect(),
+            profiles: options(before, &["--profile"]).filter(|word| known(word)).map(str::to_owned).collect(),
+        };
+        Some(Composed { files, options, said: Said { distance: said.distance.max(far), ..said } })
     }
 
     /// The command that is run; what may hold a value of its own is left away.

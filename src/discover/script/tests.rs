@@ -102,6 +102,21 @@ fn one_deployment_is_read_alike_in_every_format() {
 }
 
 #[test]
+fn a_variable_that_nothing_sets_is_the_tool_of_its_name() {
+    for (path, text) in [
+        ("Makefile", "include tools.mk\nup: $(KUBECTL)\n\t$(KUBECTL) apply --context $(CONTEXT) -k ops\n"),
+        ("up.sh", "\"$KUBECTL\" apply -k ops\n"),
+        ("up.sh", "${KUBECTL_BIN} apply -k ops\n"),
+        ("up.bat", "%KUBECTL% apply -k ops\r\n"),
+    ] {
+        let files = [("ops/kustomization.yaml", "resources: [a.yaml]\n"), ("ops/a.yaml", ""), (path, text)];
+        let applied: Vec<String> = said(&files).applied.into_iter().map(|one| one.path).collect();
+        assert_eq!(applied, ["ops"], "{path} {text}");
+    }
+    assert_eq!(told(&[API, ("up.sh", "$RUNNER build -t api:1 api\n")]), [""; 0]);
+}
+
+#[test]
 fn lines_are_those_of_the_file() {
     for (path, text, line) in [
         ("README.md", "# A\n\n```sh\nkubectl apply -f k8s\n```\n", 4),

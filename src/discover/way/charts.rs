@@ -80,14 +80,7 @@ fn values(tree: &Tree, chart: &Chart, release: Option<&Release>) -> (Vec<String>
     let mut left = Vec::new();
     let mut taken: Vec<String> = match release {
         Some(release) => {
-            let at = &release.said.place;
-            left.extend(release.absent.iter().map(|file| {
-                if file.contains('$') {
-                    format!("{at} also passes a values file that a variable names (`{file}`)")
-                } else {
-                    format!("{at} also passes `{file}`, which is not there")
-                }
-            }));
+            left.extend(release.absent_told().into_iter().map(|(_, told)| told));
             release.values.clone()
         }
         None => local.into_iter().collect(),

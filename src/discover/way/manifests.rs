@@ -299,15 +299,26 @@ fn about_something_else(files: &[Written], folder: &str) -> BTreeMap<String, Str
         "velero",
         "chaos",
     ];
+    const TRIALS: [&str; 6] = ["loadtest", "stresstest", "scaletest", "perftest", "smoketest", "benchmark"];
     let word = |home: &str| {
         let below = home.strip_prefix(folder)?;
         let mut words = below.split(['/', '-', '_', '.']);
         words.find(|word| WORDS.contains(word)).map(str::to_owned)
     };
+    // A folder of nothing but trials: `jobs/api-loadtest.yaml`, `jobs/web-stresstest.yaml`.
+    let trial = |path: &str| {
+        let words = file_name(path).split(['-', '_', '.']);
+        words.clone().find(|word| TRIALS.contains(word)).map(str::to_owned)
+    };
+    let trials = |home: &str| {
+        let mut own = files.iter().filter(|file| parent(&file.path) == home);
+        let first = trial(&own.clone().next()?.path)?;
+        own.all(|file| trial(&file.path).is_some()).then_some(first)
+    };
     let found: BTreeMap<String, String> = files
         .iter()
         .map(|file| parent(&file.path))
-        .filter_map(|home| Some((home.to_owned(), word(home)?)))
+        .filter_map(|home| Some((home.to_owned(), word(home).or_else(|| trials(home))?)))
         .collect();
     let rest = files.iter().filter(|file| !found.contains_key(parent(&file.path)));
     if rest.into_iter().any(|file| has_pods(&file.objects)) { found } else { BTreeMap::new() }

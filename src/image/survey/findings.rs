@@ -225,13 +225,22 @@ pub(super) fn missing_sources(surveyed: &Surveyed, root: &Path) -> Vec<Finding> 
     let mut found = Vec::new();
     for copy in &surveyed.dockerfile.copies {
         for source in copy.sources.iter().flatten() {
-            let literal = !source.contains(['*', '?', '[', '\\']);
-            if literal && source != "." && !may_be_there(surveyed, source) {
-                found.push(missing_source(surveyed, source, root).at(surveyed.place(copy.line)));
+            let named = named(source);
+            if !matches!(named, "" | ".") && !may_be_there(surveyed, named) {
+                found.push(missing_source(surveyed, named, root).at(surveyed.place(copy.line)));
             }
         }
     }
     found
+}
+
+/// What of a source has to be there: of a pattern the folder in front of it. BuildKit copies nothing where a pattern fits
+/// nothing, and fails where its folder is missing (moby/buildkit: issue 2933).
+fn named(source: &str) -> &str {
+    match source.find(['*', '?', '[', '\\']) {
+        Some(pattern) => source[..pattern].rfind('/').map_or("", |end| &source[..end]),
+        None => source,
+    }
 }
 
 /// Whether the builder could find it: it follows links, and where those lead is its business.

@@ -1,5 +1,6 @@
 //! Whole projects with every sort of bad input, on real folders.
 
+use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
@@ -275,6 +276,22 @@ fn every_image_is_read_before_the_run_ends() {
     let subjects: Vec<&str> = fault.findings.iter().filter_map(|found| found.subject.as_deref()).collect();
     assert_eq!(subjects, ["image c", "image a", "image b"]);
     assert_eq!(fault.findings[1].message, "unknown instruction `FRM`");
+}
+
+#[test]
+fn a_mistake_of_a_dockerfile_does_not_hide_what_it_copies_in_vain() {
+    let root = tempfile::tempdir().unwrap();
+    let text = "FROM a AS build\nRUNN make\nCOPY gone /\nCOPY --form=build lost /\nCOPY here /\nUSER 1";
+    write(root.path(), &[("web/Dockerfile", text), ("web/here", "")]);
+    let fault = survey(&run(root.path()), &project(root.path(), vec![image(root.path(), "web")])).unwrap_err();
+    let mut told: Vec<(usize, Code)> =
+        fault.findings.iter().map(|found| (found.place.as_ref().map_or(0, |place| place.line), found.code)).collect();
+    told.sort_by_key(|(line, _)| *line);
+    // Where line 4 copies from is not known.
+    assert_eq!(
+        told,
+        [(2, Code::DockerfileInvalid), (3, Code::CopySourceMissing), (4, Code::DockerfileInvalid)]
+    );
 }
 
 #[test]

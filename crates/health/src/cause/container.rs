@@ -101,11 +101,19 @@ fn is_command(message: &str) -> bool {
 }
 
 fn ended(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
+    let is_well = status.pointer("/state/running").is_some() && live::flag(status, "/ready");
+    if is_well { None } else { last_end(status, purpose, events) }
+}
+
+/// That a probe let the kubelet end the last run, whether the container is ready again or not.
+pub fn killed(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
+    last_end(status, purpose, events).filter(|symptom| symptom.signal == Signal::Killed)
+}
+
+/// How its last run ended, if that counts against it.
+fn last_end(status: &Value, purpose: Purpose, events: &[&KubeEvent]) -> Option<Symptom> {
     let name = live::text(status, "/name");
     let running = status.pointer("/state/running").is_some();
-    if running && live::flag(status, "/ready") {
-        return None;
-    }
     let last = ["/state/terminated", "/lastState/terminated"].iter().find_map(|at| status.pointer(at))?;
     let exit = exit_of(last, status);
     let reason = live::text(last, "/reason");
@@ -136,8 +144,10 @@ fn was_killed(last: &Value, code: i64, not_up_again: bool, events: &[&KubeEvent]
     let (from, to) = (live::moment(last, "/startedAt"), live::moment(last, "/finishedAt"));
     match (from, to, killing.last) {
         (Some(from), Some(to), Some(at)) => {
-            // An event's time is that of its report, in whole seconds.
-            at >= from && at.duration_since(to) <= SignedDuration::from_secs(2)
+            // An event's time is that of its report, in whole seconds. The end of the present run is counted in the
+            // same event, and is reported before that run has ended.
+            let began = killing.first.unwrap_or(at);
+            at >= from && began.duration_since(to) <= SignedDuration::from_secs(2)
         }
         _ => not_up_again && matches!(code, 0 | 137 | 143),
     }

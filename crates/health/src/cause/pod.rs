@@ -38,6 +38,15 @@ pub fn symptoms(pod: &Value, snapshot: &Snapshot) -> Vec<Symptom> {
     symptoms
 }
 
+/// The containers whose last run a probe let the kubelet end, and that are ready again.
+pub fn killed(pod: &Value, snapshot: &Snapshot) -> Vec<Symptom> {
+    let events = snapshot.events(live::uid(pod));
+    containers(pod)
+        .filter(|(status, _)| live::flag(status, "/ready"))
+        .filter_map(|(status, purpose)| container::killed(status, purpose, &events))
+        .collect()
+}
+
 /// Every container's status with what it is for: init containers first, as they run.
 pub fn containers(pod: &Value) -> impl Iterator<Item = (&Value, Purpose)> {
     let main = purpose(pod);

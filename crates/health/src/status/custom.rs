@@ -83,6 +83,9 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
 pub(super) fn told(object: &Value) -> Option<Judgement> {
     let mut signals = known::signals(object);
     signals.extend(fields::signals(object));
+    if known::is_only_read(object) {
+        signals.iter_mut().filter(|one| one.sign == Sign::Good).for_each(|one| one.sign = Sign::Hint);
+    }
     let worst = signals.iter().map(|signal| signal.sign).max();
     if is_paused(object) && worst != Some(Sign::Failed) {
         return Some(Judgement::new(Health::Paused, "Paused", "paused: nothing changes until it is resumed"));
@@ -99,8 +102,25 @@ pub(super) fn told(object: &Value) -> Option<Judgement> {
     Some(Judgement::new(health, signal.reason, signal.message))
 }
 
-/// Whether its spec asks it to stand still.
+/// Whether its spec or an annotation asks it to stand still.
 fn is_paused(object: &Value) -> bool {
+    is_paused_by_annotation(object) || is_paused_by_spec(object)
+}
+
+/// `cluster.x-k8s.io/paused: "true"`, `kustomize.toolkit.fluxcd.io/reconcile: disabled`,
+/// `cnpg.io/reconciliationLoop: disabled`. Cluster API's counts with an empty value, too.
+fn is_paused_by_annotation(object: &Value) -> bool {
+    let Some(annotations) = object["metadata"]["annotations"].as_object() else { return false };
+    annotations.iter().filter_map(|(key, value)| Some((key.rsplit_once('/')?.1, value.as_str()?))).any(
+        |(name, value)| match name {
+            "paused" => value.is_empty() || value == "true",
+            "reconcile" | "reconciliation" | "reconciliationLoop" => value == "disabled",
+            _ => false,
+        },
+    )
+}
+
+fn is_paused_by_spec(object: &Value) -> bool {
     [
         "/spec/paused",
         "/spec/pause",

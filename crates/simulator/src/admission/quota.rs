@@ -19,7 +19,9 @@ impl Memory {
             let name = text(&quota["metadata"]["name"]);
             let mut asked = Vec::new();
             let mut silent = Vec::new();
-            for (resource, hard) in quota["spec"]["hard"].as_object().into_iter().flatten() {
+            // Until its controller has given it a status, it lets everything through
+            // (`k8s.io/apiserver: pkg/admission/plugin/resourcequota/controller.go`: `CheckRequest`).
+            for (resource, hard) in quota["status"]["hard"].as_object().into_iter().flatten() {
                 if at.plural == "pods" && computed(resource) {
                     silent.extend(
                         says_nothing(object, resource).map(|container| (resource.clone(), container)),

@@ -2,13 +2,21 @@
 
 use crate::admission::used;
 use crate::cluster::ctx::ControllerContext;
+use crate::cluster::queue::Controller;
+use crate::cluster::queue::Task;
 use crate::kinds;
 use crate::quantity;
 use serde_json::json;
+use std::time::Duration;
 
 /// Looks at one quota.
 pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(mut quota) = ctx.get(kinds::QUOTA, namespace, name) else { return };
+    // A new one counts a moment after it is created.
+    if quota["status"]["hard"].is_null() && !ctx.due {
+        let moment = Duration::from_millis(ctx.chance(1_000, 3_000));
+        return ctx.again(moment, Task::of(Controller::Quota, &quota));
+    }
     let limits = quota["spec"]["hard"].clone();
     let mut taken = json!({});
     for (resource, _) in limits.as_object().into_iter().flatten() {

@@ -264,7 +264,7 @@ fn unprovisioned(symptom: &Symptom, inputs: &Inputs<'_>, pointer: Option<String>
         Some(found) if live::holds(found, "Ready") => "is ready and does not answer",
         Some(_) => "is not ready",
         None if listed => "is not there",
-        None => "does not answer",
+        None => "is not there or does not answer",
     };
     diagnosis(
         format!("its volume has to be made by `{provisioner}`, whose pod kube-system/{pod} {state}"),

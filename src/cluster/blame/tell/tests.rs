@@ -51,3 +51,33 @@ fn a_claim_lacks_its_class_or_its_volume_or_only_time() {
         assert_eq!(told(class, &events), expected, "{class} {events:?}");
     }
 }
+
+#[test]
+fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
+    let pod = |name: &str, ready: &str| {
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "kube-system"},
+               "status": {"conditions": [{"type": "Ready", "status": ready}]}})
+    };
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
+        "spec": {"storageClassName": "standard"}, "status": {"phase": "Pending"}});
+    let said = "Waiting for a volume to be created either by the external provisioner 'k8s.io/minikube-hostpath' or manually";
+    let message = |pods: &[Value]| {
+        let waits = event("ExternalProvisioning", "Normal", said);
+        let snapshot = Snapshot::of(&[&[claim.clone(), waits], pods].concat());
+        let inputs =
+            Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: None, profile: None };
+        tell::finding(&symptom(&claim, &snapshot).unwrap(), &inputs).message
+    };
+    let other = || pod("coredns", "True");
+    let cases = [
+        message(&[other(), pod("storage-provisioner", "True")]),
+        message(&[other(), pod("storage-provisioner", "False")]),
+        message(&[other()]),
+        message(&[]),
+    ];
+    let ends = ["is ready and does not answer", "is not ready", "is not there", "is not there or does not answer"];
+    for (told, end) in cases.iter().zip(ends) {
+        assert!(told.ends_with(&format!("storage-provisioner {end}")), "{told}");
+    }
+}

@@ -73,6 +73,41 @@ fn what_the_run_before_did_is_no_failure_of_this_one() {
     assert_eq!(look(&mut judge(), 1, &[pod("True"), old]).0, Health::Ready);
 }
 
+/// The event that a probe lets the kubelet end the container, first and last at these seconds.
+fn killing(first: i64, last: i64) -> Value {
+    json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "k"}, "type": "Normal", "reason": "Killing",
+           "message": "Container web failed liveness probe, will be restarted", "firstTimestamp": at(first).to_string(),
+           "lastTimestamp": at(last).to_string(), "involvedObject": {"uid": "pod", "fieldPath": "spec.containers{web}"}})
+}
+
+#[test]
+fn one_thing_is_told_of_a_container_that_a_probe_lets_end_again_and_again() {
+    let message = |pod: &Value, event: Value, second: i64| {
+        let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web-1", "uid": "rs",
+            "annotations": {"deployment.kubernetes.io/revision": "1"}, "ownerReferences": [{"controller": true, "uid": "web"}]}});
+        let snapshot = Snapshot::of(&[deployment(), set, pod.clone(), event]);
+        let verdict = judge().observe(at(second), &snapshot).remove(0);
+        assert_eq!(verdict.health, Health::Progressing);
+        verdict.message
+    };
+    let unready = |mut pod: Value| {
+        pod["status"]["containerStatuses"][0]["ready"] = json!(false);
+        pod["status"]["conditions"][0]["status"] = json!("False");
+        pod
+    };
+    let again = || restarted(137, 2, 20, 40, 41);
+    let told = message(&unready(again()), killing(10, 40), 42);
+    assert!(told.contains("livenessProbe"), "{told}");
+    // The kubelet ends the present run, too, and its end is not in the status yet.
+    assert_eq!(message(&unready(again()), killing(10, 60), 61), told);
+    // Ready between two ends.
+    assert_eq!(message(&again(), killing(10, 40), 45), told);
+    assert_eq!(message(&again(), killing(10, 60), 61), told);
+    // An end long before the event is another one's.
+    let other = message(&unready(again()), killing(60, 60), 61);
+    assert!(!other.contains("is killed because"), "{other}");
+}
+
 #[test]
 fn news_of_the_deployment_that_comes_before_its_pods_is_not_enough() {
     let mut judge = judge();

@@ -81,7 +81,7 @@ impl Values<'_> {
 
     /// The Secret of everything that stands in `environment` and `secrets`.
     fn own_secret(&self, proposal: &mut Proposal) -> Secret {
-        let path = join(&self.plan.compose.folder, ".env");
+        let path = self.plan.compose.env.clone();
         let env = self.env();
         let there = |key: &str| env.is_some_and(|env| env.there && env.keys.iter().any(|known| known == key));
         let mut secret =

@@ -42,12 +42,24 @@ const EACH: [&str; 12] = [
     "Synced",
 ];
 
+/// Conditions of what goes away, which may be well until it is gone.
+const LEAVING: [&str; 6] = ["Deleting", "Disrupting", "Draining", "Evicting", "Terminating", "Uninstalling"];
+
 /// What every condition of the list says, `Ready` first.
 pub(super) fn signals(conditions: &[Value], generation: Option<i64>) -> Vec<Signal> {
+    read_all(conditions, generation, false)
+}
+
+/// The same of a pod or another single part, of which every condition has to hold.
+pub(super) fn signals_of_part(conditions: &[Value], generation: Option<i64>) -> Vec<Signal> {
+    read_all(conditions, generation, true)
+}
+
+fn read_all(conditions: &[Value], generation: Option<i64>, part: bool) -> Vec<Signal> {
     let mut sorted: Vec<(&str, Option<Condition<'_>>)> =
         conditions.iter().map(|entry| (kind(entry), read(entry))).collect();
     sorted.sort_by_key(|(kind, _)| rank(kind));
-    let whole = sorted.iter().any(|(kind, condition)| {
+    let whole = !part && sorted.iter().any(|(kind, condition)| {
         WHOLE.contains(kind)
             && condition.as_ref().is_some_and(|one| one.holds() && !is_stale(one, generation))
     });
@@ -116,6 +128,7 @@ fn sign(
     match kind {
         "Stalled" | "Failed" => return (holds && !stale).then_some(Sign::Failed),
         "Paused" | "Suspended" | "Stopped" | "Hibernated" => return holds.then_some(Sign::Paused),
+        _ if LEAVING.contains(&kind) => return holds.then_some(Sign::Busy),
         "Reconciling" => return holds.then_some(Sign::Busy),
         // A note of the controller beside a good condition, not a state.
         "Warning" => return None,

@@ -54,7 +54,7 @@ const PARTS: [&str; 8] = [
 ];
 
 /// Counts, and where it is told how many there should be, best first. A count of 0 is left out by most controllers.
-const COUNTS: [(&str, &[&str]); 9] = [
+const COUNTS: [(&str, &[&str]); 10] = [
     ("/status/readyReplicas", &["/spec/replicas", "/status/replicas"]),
     ("/status/availableReplicas", &["/spec/replicas", "/status/replicas"]),
     ("/status/updatedReplicas", &["/spec/replicas", "/status/replicas"]),
@@ -63,6 +63,7 @@ const COUNTS: [(&str, &[&str]); 9] = [
     ("/status/ready", &["/status/size"]),
     ("/status/ready", &["/status/desired"]),
     ("/status/numberReady", &["/status/desiredNumberScheduled"]),
+    ("/status/updatedNumberScheduled", &["/status/desiredNumberScheduled"]),
     ("/status/numberAvailable", &["/status/desiredNumberScheduled"]),
 ];
 
@@ -74,12 +75,20 @@ pub(super) fn signals(object: &Value) -> Vec<Signal> {
         Value::String(word) => signals.extend(word_signal("status", word, object)),
         _ => {}
     }
-    signals.extend(COUNTS.iter().filter_map(|(count, wanted)| counted(object, count, wanted)));
+    let counts = COUNTS.iter().filter_map(|(count, wanted)| counted(object, count, wanted));
+    // Full counts beside a word that nobody understands prove nothing.
+    let doubtful = has_unknown_word(&object["status"]);
+    signals.extend(counts.filter(|signal| !doubtful || signal.sign != Sign::Good));
     signals.extend(version(object));
     if live::count(object, "/status/unavailableReplicas") > 0 {
         signals.push(Signal::new(Sign::Busy, "Unavailable", "some of its replicas are not available"));
     }
     signals
+}
+
+/// Whether a field that speaks of the whole has a word that is in no list.
+fn has_unknown_word(status: &Value) -> bool {
+    WORDS.iter().filter_map(|field| status[*field].as_str()).any(|word| !word.is_empty() && words::meaning(word).is_none())
 }
 
 /// A resource that runs another version than it asks for is being upgraded (Cluster API, Elastic).
@@ -139,7 +148,7 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
                     said.extend(word_signal("health", word, object));
                 }
                 if let Some(list) = inner.get("conditions").and_then(Value::as_array) {
-                    said.extend(conditions::signals(list, generation));
+                    said.extend(conditions::signals_of_part(list, generation));
                 }
                 if is_a_word_field(field, &[]) {
                     let by_name = inner.values().filter_map(Value::as_object);

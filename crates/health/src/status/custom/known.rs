@@ -45,6 +45,15 @@ const SETTINGS: &[(&str, &[&str])] = &[
     ("keda.sh", &["TriggerAuthentication", "ClusterTriggerAuthentication"]),
 ];
 
+/// Where Numaplane writes how the upgrade of a resource of Numaflow went.
+const NUMAPLANE: &str = "/metadata/labels/numaplane.numaproj.io~1progressive-result-state";
+
+/// Kinds whose `Ready` says that the controller has read the resource, and nothing of what it promotes.
+const ONLY_READ: &[(&str, &[&str])] = &[(
+    "promoter.argoproj.io",
+    &["ArgoCDCommitStatus", "ChangeTransferPolicy", "GitCommitStatus", "PromotionStrategy"],
+)];
+
 /// Kinds that say it in a word of their own: group, kind, field.
 const WORDS: &[(&str, &str, &str)] = &[
     ("acid.zalan.do", "postgresql", "/status/PostgresClusterStatus"),
@@ -52,6 +61,9 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("minio.min.io", "Tenant", "/status/currentState"),
     ("argoproj.io", "Application", "/status/health/status"),
     ("core.gardener.cloud", "Shoot", "/metadata/labels/shoot.gardener.cloud~1status"),
+    ("numaflow.numaproj.io", "Pipeline", NUMAPLANE),
+    ("numaflow.numaproj.io", "MonoVertex", NUMAPLANE),
+    ("numaflow.numaproj.io", "InterStepBufferService", NUMAPLANE),
 ];
 
 /// Kinds that say it in a condition that is no summary elsewhere: group, kind, condition.
@@ -114,6 +126,11 @@ fn elastic(object: &Value) -> Option<Signal> {
     let wanted: i64 = live::list(object, "/spec/nodeSets").iter().map(|set| live::count(set, "/count")).sum();
     let message = format!("{available} of {wanted} nodes available");
     (available < wanted).then(|| Signal::new(Sign::Busy, "NotReady", message))
+}
+
+/// Whether what is good in its status says only that its controller has read it.
+pub(super) fn is_only_read(object: &Value) -> bool {
+    ONLY_READ.iter().any(|(known, kinds)| group(object) == *known && kinds.contains(&live::kind(object)))
 }
 
 /// Whether the kind never gets a status.
