@@ -31,6 +31,7 @@ mod template;
 mod tree;
 mod types;
 mod values;
+mod words;
 
 use crate::event::Code;
 use crate::event::Finding;

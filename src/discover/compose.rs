@@ -49,7 +49,8 @@ pub use template::Template;
 pub use template::Variable;
 
 /// The names that `docker compose` looks for, in its order.
-pub(super) const BASES: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
+pub(super) const BASES: [&str; 4] =
+    ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
 /// The overrides that it lays over any of them.
 const OVERRIDES: [&str; 4] = [
     "compose.override.yml",
@@ -83,7 +84,9 @@ pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
         options.profiles.retain(|_| agreed);
         if best.iter().any(|one| is_plain(one)) {
             let base = |one: &&mut Compose| one.folder == *folder && BASES.contains(&file_name(&one.path));
-            if options != ComposeOptions::default() && let Some(one) = found.iter_mut().find(base) {
+            if options != ComposeOptions::default()
+                && let Some(one) = found.iter_mut().find(base)
+            {
                 let files = one.files.clone();
                 *one = load::load_as(tree, folder, &files, &options);
             }

@@ -42,7 +42,9 @@ fn values(evidence: &Evidence, project: &Project) -> Vec<Finding> {
     });
     let mut findings = Vec::new();
     for (path, chart) in charts {
-        let named = |file: &str| chart.values.iter().any(|known| inside(&project.root, known).as_deref() == Some(file));
+        let named = |file: &str| {
+            chart.values.iter().any(|known| inside(&project.root, known).as_deref() == Some(file))
+        };
         let releases = evidence.releases.iter().filter(|one| one.chart == path && counts(&one.said));
         for release in releases {
             let absent = release.absent_told().into_iter().filter(|(file, _)| !named(file));
@@ -89,11 +91,8 @@ fn installs(evidence: &Evidence, project: &Project) -> Vec<Finding> {
     };
     let applied = evidence.applied.iter().filter(|one| deployed(&one.path)).map(|one| &one.said);
     let released = evidence.releases.iter().filter(|one| deployed(&one.chart)).map(|one| &one.said);
-    let scripts: BTreeSet<&PathBuf> = applied
-        .chain(released)
-        .filter(|said| counts(said))
-        .map(|said| &said.entry)
-        .collect();
+    let scripts: BTreeSet<&PathBuf> =
+        applied.chain(released).filter(|said| counts(said)).map(|said| &said.entry).collect();
     let besides = evidence.besides.iter().filter(|one| {
         one.sort == Sort::Install && scripts.contains(&one.said.entry) && one.said.distance <= distance("")
     });
@@ -159,10 +158,12 @@ mod tests {
     #[test]
     fn what_a_build_or_a_chart_lacks_is_told() {
         let dockerfile = "FROM x\nCOPY . .\nCOPY build/libs/*.jar a.jar\n";
-        let text = "[image.web]\ncontext = \"web\"\n[[manifests]]\nchart = \"chart\"\nvalues = [\"own.yaml\"]\n";
+        let text =
+            "[image.web]\ncontext = \"web\"\n[[manifests]]\nchart = \"chart\"\nvalues = [\"own.yaml\"]\n";
         let project = check(Path::new("/p/deploy.toml"), text).unwrap();
         let codes = |more: &[(&str, &str)]| -> Vec<&'static str> {
-            let files = [("chart/Chart.yaml", "name: c\n"), ("web/Dockerfile", dockerfile), ("web/build.gradle", "")];
+            let files =
+                [("chart/Chart.yaml", "name: c\n"), ("web/Dockerfile", dockerfile), ("web/build.gradle", "")];
             let tree = Tree::of("x", &[&files[..], more].concat());
             missing(&tree, &project, &[]).iter().map(|finding| finding.code.as_str()).collect()
         };

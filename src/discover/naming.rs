@@ -260,9 +260,11 @@ mod tests {
 
     #[test]
     fn examples_and_other_copies_do_not_build_it() {
-        let files = [("docs/app/Dockerfile", FROM), ("docs/app/x", ""), ("web/Dockerfile", FROM), ("web/x", "")];
+        let files =
+            [("docs/app/Dockerfile", FROM), ("docs/app/x", ""), ("web/Dockerfile", FROM), ("web/x", "")];
         assert_eq!(told(&files, &["app", "web"]), ["web web/Dockerfile"]);
-        let copies = [("step-1/Dockerfile", FROM), ("step-1/x", ""), ("step-2/Dockerfile", FROM), ("step-2/x", "")];
+        let copies =
+            [("step-1/Dockerfile", FROM), ("step-1/x", ""), ("step-2/Dockerfile", FROM), ("step-2/x", "")];
         let script = ("step-1/Makefile", "up:\n\tdocker build -t app .\n");
         let tree = Tree::of("shop", &[&copies[..], &[script]].concat());
         let dockerfiles = dockerfile::all(&tree);
@@ -275,7 +277,10 @@ mod tests {
             project: "shop",
             settled: &BTreeMap::new(),
         });
-        assert!(matched.images.iter().all(|one| dockerfiles[one.dockerfile].path == "step-2/Dockerfile"), "{matched:?}");
+        assert!(
+            matched.images.iter().all(|one| dockerfiles[one.dockerfile].path == "step-2/Dockerfile"),
+            "{matched:?}"
+        );
     }
 
     #[test]

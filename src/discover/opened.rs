@@ -138,7 +138,8 @@ fn rank(service: &Object) -> u8 {
 
 /// Whether only programs speak its protocol.
 fn is_store(service: &Object) -> bool {
-    const PORTS: [u64; 8] = [5432, 6379, 3306, 27017, 5672, 9092, 11211, 9042];
+    const PORTS: [u64; 17] =
+        [22, 25, 53, 389, 587, 1433, 1883, 2181, 3306, 4222, 5432, 5672, 6379, 9042, 9092, 11211, 27017];
     let mut ports =
         items(&service.value["spec"]["ports"]).filter_map(|(_, port): (usize, &Value)| port["port"].as_u64());
     ports.any(|port| PORTS.contains(&port))

@@ -187,7 +187,9 @@ fn program(word: &str) -> &str {
         return name;
     }
     let bare = word.trim_matches(['$', '(', ')', '{', '}', '%', '"']).to_ascii_lowercase().replace('_', "-");
-    let is = |tool: &&&str| bare == **tool || bare.strip_suffix("-bin").or(bare.strip_suffix("-cmd")) == Some(**tool);
+    let is = |tool: &&&str| {
+        bare == **tool || bare.strip_suffix("-bin").or(bare.strip_suffix("-cmd")) == Some(**tool)
+    };
     TOOLS.iter().find(is).copied().unwrap_or(name)
 }
 

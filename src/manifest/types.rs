@@ -7,6 +7,7 @@
 use crate::event::Code;
 use crate::event::Finding;
 use crate::manifest::Object;
+use crate::manifest::words;
 use crate::pointer;
 use crate::pointer::below;
 use serde_json::Value;
@@ -215,6 +216,7 @@ fn walk(object: &Object, pointer: &str, name: &str, value: &Value, found: &mut V
         found.push(told(object, pointer, wanted, value));
         return;
     }
+    found.extend(words::check(object, pointer, name, value));
     let is_free = FREE.contains(&name) || pointer == "/spec/selector" && object.kind() == "Service";
     match value {
         Value::Object(fields) if !is_free => {

@@ -405,12 +405,17 @@ async fn a_default_that_no_longer_fits_the_manifest_goes_unasked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_of_the_same_run_counts_before_the_first_pod() {
-    let quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: { name: none }\nspec: { hard: { pods: \"0\" } }\n";
+    let quota =
+        "apiVersion: v1\nkind: ResourceQuota\nmetadata: { name: none }\nspec: { hard: { pods: \"0\" } }\n";
     let stage = stage(&format!("{OPEN}---\n{quota}")).await;
     let told = stage.todo(&["up"]).await;
     assert_eq!(told.code, 50, "{told:#?}");
     assert!(told.report.contains("error[quota-exceeded]"), "{told:#?}");
-    assert!(stage.cluster.objects().keys().all(|key| !key.starts_with("Pod ")), "{:#?}", stage.cluster.objects());
+    assert!(
+        stage.cluster.objects().keys().all(|key| !key.starts_with("Pod ")),
+        "{:#?}",
+        stage.cluster.objects()
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -116,14 +116,14 @@ impl<'a> Reader<'a> {
     }
 
     fn check_flags(&mut self, instruction: &Instruction) {
-        let Some((_, known)) = FLAGS.iter().find(|(keyword, _)| *keyword == instruction.keyword) else { return };
+        let Some((_, known)) = FLAGS.iter().find(|(keyword, _)| *keyword == instruction.keyword) else {
+            return;
+        };
         for flag in &instruction.flags {
             let name = flag.trim_start_matches('-').split('=').next().unwrap_or_default();
             if !known.contains(&name) {
-                let wrong = Wrong::at(
-                    instruction.first,
-                    format!("`{}` has no flag `--{name}`", instruction.keyword),
-                );
+                let wrong =
+                    Wrong::at(instruction.first, format!("`{}` has no flag `--{name}`", instruction.keyword));
                 self.wrong.push(match nearest(name, known.iter().copied()) {
                     Some(meant) => wrong.help(format!("write `--{meant}`")),
                     None => wrong.help("remove it, or correct its name"),

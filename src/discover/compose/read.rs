@@ -212,11 +212,11 @@ fn service(entry: &Entry, compose: &mut Compose) -> Service {
 fn required(node: &Node, key: &str, compose: &mut Compose) -> Option<String> {
     let value = node.get(key)?;
     for open in value.template()?.open() {
-        let told = format!("`{key}` needs `{}`, which `{}` does not give ({})", open.name, compose.env, value.place);
+        let told =
+            format!("`{key}` needs `{}`, which `{}` does not give ({})", open.name, compose.env, value.place);
         let help = format!(
             "write `{}=…` into `{}` and `todo init --force`, or correct the manifest",
-            open.name,
-            compose.env
+            open.name, compose.env
         );
         compose.notes.push((told, help));
     }

@@ -250,10 +250,25 @@ fn the_options_of_a_command_decide_as_they_do_for_compose() {
     };
     for (run, tag, source, dormant) in [
         ("docker compose -f deploy/stack.yml up", "web:default", "deploy/conf", true),
-        ("docker compose -f deploy/stack.yml --env-file deploy/local.env up -d", "web:local", "deploy/conf", true),
+        (
+            "docker compose -f deploy/stack.yml --env-file deploy/local.env up -d",
+            "web:local",
+            "deploy/conf",
+            true,
+        ),
         ("docker compose --file=deploy/stack.yml --profile tools up", "web:default", "deploy/conf", false),
-        ("docker compose --project-directory . -f deploy/stack.yml --env-file deploy/.env up", "web:default", "conf", true),
-        ("cd deploy && docker compose --env-file local.env -f stack.yml up", "web:local", "deploy/conf", true),
+        (
+            "docker compose --project-directory . -f deploy/stack.yml --env-file deploy/.env up",
+            "web:default",
+            "conf",
+            true,
+        ),
+        (
+            "cd deploy && docker compose --env-file local.env -f stack.yml up",
+            "web:local",
+            "deploy/conf",
+            true,
+        ),
     ] {
         let all = read(&files(run));
         assert_eq!(all.len(), 1, "{run}");
@@ -266,10 +281,14 @@ fn the_options_of_a_command_decide_as_they_do_for_compose() {
 
 #[test]
 fn profiles_of_commands_count_where_all_of_them_name_the_same() {
-    let text = "services: {web: {image: b}, gpu: {image: a, profiles: [gpu]}, cpu: {image: a, profiles: [cpu]}}\n";
+    let text =
+        "services: {web: {image: b}, gpu: {image: a, profiles: [gpu]}, cpu: {image: a, profiles: [cpu]}}\n";
     for (readme, dormant) in [
         ("```sh\ndocker compose --profile cpu up\n```\n", [false, true, false]),
-        ("```sh\ndocker compose --profile cpu up\ndocker compose --profile gpu up\n```\n", [false, true, true]),
+        (
+            "```sh\ndocker compose --profile cpu up\ndocker compose --profile gpu up\n```\n",
+            [false, true, true],
+        ),
         ("```sh\ncd other && docker compose --profile cpu up\n```\n", [false, true, true]),
     ] {
         let files = [("README.md", readme), ("compose.yaml", text), ("other/compose.yaml", text)];

@@ -1,5 +1,7 @@
 //! What is written after compose files: the objects, the Secrets and what is told.
 
+mod environment;
+
 use crate::discover::proposal::Proposal;
 use crate::discover::propose::propose;
 use crate::discover::propose::survey;
@@ -201,38 +203,6 @@ fn variables_come_from_dot_env_and_only_what_has_no_default_is_asked_for() {
     }
     assert!(got.told("493") && got.told("PWD"));
     assert_eq!(got.at("Service/web", "/spec/ports/0/port"), 9000);
-}
-
-#[test]
-fn addresses_without_a_password_are_no_secrets_and_blanks_beside_a_colon_no_part_of_a_path() {
-    let got = got(
-        "services:\n  web:\n    build: .\n    volumes: ['./c.conf : /etc/c.conf:ro', 'data :/data']\n    environment: {REDIS_URL: '${REDIS_URL:-redis://cache:6379}', MAIL_DSN: '${MAIL_DSN:-smtp://mail:25}', DATABASE_URL: '${DATABASE_URL:-postgres://u:pw@db/x}'}\n  cache: {image: redis}\nvolumes: {data: }\n",
-        &[("c.conf", "a\n")],
-    );
-    for (name, value) in [
-        ("REDIS_URL", "redis://cache:6379"),
-        ("MAIL_DSN", "smtp://mail:25"),
-        ("DATABASE_URL", "DATABASE_URL"),
-    ] {
-        assert_eq!(got.variable("Deployment/web", name), value, "{name}");
-    }
-    assert_eq!(got.proposal.secrets[0].keys, ["DATABASE_URL"]);
-    let mounts = got.container("Deployment/web", "/volumeMounts");
-    let at: Vec<&str> = mounts.as_array().into_iter().flatten().filter_map(|one| one["mountPath"].as_str()).collect();
-    assert_eq!(at, ["/etc/c.conf", "/data"]);
-    assert!(got.has("PersistentVolumeClaim/data") && got.told("blank"));
-}
-
-#[test]
-fn what_an_env_file_of_a_command_has_is_not_asked_for() {
-    let got = got(
-        "services:\n  web: {build: ., environment: {TOKEN: '${TOKEN}', MODE: '${MODE}'}}\n",
-        &[("up.sh", "docker compose --env-file env/my.env up\n"), ("env/my.env", "TOKEN=t\nMODE=fast\n")],
-    );
-    let secret = &got.proposal.secrets[0];
-    assert_eq!((secret.env_file.as_deref(), secret.from_env), (Some("env/my.env"), false));
-    assert_eq!(got.variable("Deployment/web", "MODE"), "fast");
-    assert!(got.proposal.first.is_empty(), "{:?}", got.proposal.first);
 }
 
 #[test]

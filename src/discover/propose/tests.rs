@@ -46,6 +46,28 @@ fn commands_of_a_cloud_and_extras_count_less_than_the_readme() {
 }
 
 #[test]
+fn what_the_applied_files_read_is_taken_from_beside_them() {
+    let web = pod("web", "acme/web").replace("image:", "envFrom: [{secretRef: {name: keys}}], image:");
+    let keys = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {MODE: fast}\n";
+    for (script, both) in [
+        ("kubectl apply -f k8s/web.yaml\n", true),
+        ("kubectl create secret generic keys --from-literal=MODE=x\nkubectl apply -f k8s/web.yaml\n", false),
+    ] {
+        let files = [
+            ("k8s/web.yaml", web.as_str()),
+            ("k8s/keys.yaml", keys),
+            ("k8s/other.yaml", &pod("other", "a/b")),
+            ("up.sh", script),
+        ];
+        let sources = proposed(&files).sources;
+        let one = |path: &str| Source::Path(path.into());
+        let wanted =
+            if both { vec![one("k8s/keys.yaml"), one("k8s/web.yaml")] } else { vec![one("k8s/web.yaml")] };
+        assert_eq!(sources, wanted, "{script}");
+    }
+}
+
+#[test]
 fn a_folder_of_trials_alone_is_left_out() {
     let (web, trial) = (pod("web", "acme/web"), pod("trial", "k6"));
     let files = [

@@ -60,7 +60,9 @@ impl Reader<'_> {
     /// The files that are started, where all of them are known and there.
     fn composed(&self, before: &[&str]) -> Option<Composed> {
         let written: Vec<&str> = options(before, &["-f", "--file"]).collect();
-        let found = |base: &String| BASES.iter().map(|name| join(base, name)).find(|path| self.tree.texts.contains_key(path));
+        let found = |base: &String| {
+            BASES.iter().map(|name| join(base, name)).find(|path| self.tree.texts.contains_key(path))
+        };
         let at = |base: &String| -> Option<Vec<String>> {
             if written.is_empty() {
                 return Some(vec![found(base)?]);
@@ -76,8 +78,13 @@ impl Reader<'_> {
         let far = files.iter().map(|file| distance(file)).max().unwrap_or_default();
         let said = self.said();
         let options = ComposeOptions {
-            folder: options(before, &["--project-directory"]).find(|word| known(word)).map(|word| path(&base, word)),
-            env_files: options(before, &["--env-file"]).filter(|word| known(word)).map(|word| path(&base, word)).collect(),
+            folder: options(before, &["--project-directory"])
+                .find(|word| known(word))
+                .map(|word| path(&base, word)),
+            env_files: options(before, &["--env-file"])
+                .filter(|word| known(word))
+                .map(|word| path(&base, word))
+                .collect(),
             profiles: options(before, &["--profile"]).filter(|word| known(word)).map(str::to_owned).collect(),
         };
         Some(Composed { files, options, said: Said { distance: said.distance.max(far), ..said } })

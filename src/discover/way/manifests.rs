@@ -29,6 +29,7 @@ use crate::event::Finding;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::pods;
+use crate::manifest::pods::ConfigKind;
 use crate::manifest::read::parse;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -136,8 +137,18 @@ fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec
         }
         order.extend(paths);
     }
-    let (taken, rest): (Vec<Written>, Vec<Written>) =
+    let (mut taken, rest): (Vec<Written>, Vec<Written>) =
         files.into_iter().partition(|file| order.contains(&file.path));
+    let made = |id: &ObjectId| evidence.made.iter().any(|made| made.name == id.name);
+    let lacking: BTreeSet<(String, String)> = lacking(&taken);
+    let completes = |file: &Written| {
+        taken.iter().any(|known| parent(&known.path) == parent(&file.path))
+            && ids(std::slice::from_ref(file))
+                .iter()
+                .any(|id| lacking.contains(&(id.kind.clone(), id.name.clone())) && !made(id))
+    };
+    let (more, rest): (Vec<Written>, Vec<Written>) = rest.into_iter().partition(completes);
+    taken.extend(more);
     let folder = common(taken.iter().map(|file| parent(&file.path)));
     let beside: Vec<&str> = rest
         .iter()
@@ -157,6 +168,19 @@ fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec
     // What lies beside what is applied is no way of its own.
     let beside: BTreeSet<String> = beside.into_iter().map(str::to_owned).collect();
     rest.into_iter().filter(|file| !beside.contains(&file.path)).collect()
+}
+
+/// The Secrets and ConfigMaps that the pods of some files read, and that none of these files defines.
+fn lacking(files: &[Written]) -> BTreeSet<(String, String)> {
+    let known: BTreeSet<(String, String)> = ids(files).into_iter().map(|id| (id.kind, id.name)).collect();
+    let mut read = BTreeSet::new();
+    for (_, template) in files.iter().flat_map(|file| pods::all(&file.objects)) {
+        for reference in template.references() {
+            let kind = if reference.kind == ConfigKind::Secret { "Secret" } else { "ConfigMap" };
+            read.insert((kind.to_owned(), reference.name.to_owned()));
+        }
+    }
+    &read - &known
 }
 
 /// The folder that all have in common.

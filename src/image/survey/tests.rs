@@ -283,9 +283,13 @@ fn a_mistake_of_a_dockerfile_does_not_hide_what_it_copies_in_vain() {
     let root = tempfile::tempdir().unwrap();
     let text = "FROM a AS build\nRUNN make\nCOPY gone /\nCOPY --form=build lost /\nCOPY here /\nUSER 1";
     write(root.path(), &[("web/Dockerfile", text), ("web/here", "")]);
-    let fault = survey(&run(root.path()), &project(root.path(), vec![image(root.path(), "web")])).unwrap_err();
-    let mut told: Vec<(usize, Code)> =
-        fault.findings.iter().map(|found| (found.place.as_ref().map_or(0, |place| place.line), found.code)).collect();
+    let fault =
+        survey(&run(root.path()), &project(root.path(), vec![image(root.path(), "web")])).unwrap_err();
+    let mut told: Vec<(usize, Code)> = fault
+        .findings
+        .iter()
+        .map(|found| (found.place.as_ref().map_or(0, |place| place.line), found.code))
+        .collect();
     told.sort_by_key(|(line, _)| *line);
     // Where line 4 copies from is not known.
     assert_eq!(

@@ -65,8 +65,14 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
     let message = |pods: &[Value]| {
         let waits = event("ExternalProvisioning", "Normal", said);
         let snapshot = Snapshot::of(&[&[claim.clone(), waits], pods].concat());
-        let inputs =
-            Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: None, profile: None };
+        let inputs = Inputs {
+            subject: &claim,
+            applied: None,
+            pod: None,
+            snapshot: &snapshot,
+            tail: None,
+            profile: None,
+        };
         tell::finding(&symptom(&claim, &snapshot).unwrap(), &inputs).message
     };
     let other = || pod("coredns", "True");
@@ -76,7 +82,8 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
         message(&[other()]),
         message(&[]),
     ];
-    let ends = ["is ready and does not answer", "is not ready", "is not there", "is not there or does not answer"];
+    let ends =
+        ["is ready and does not answer", "is not ready", "is not there", "is not there or does not answer"];
     for (told, end) in cases.iter().zip(ends) {
         assert!(told.ends_with(&format!("storage-provisioner {end}")), "{told}");
     }

@@ -59,10 +59,11 @@ fn read_all(conditions: &[Value], generation: Option<i64>, part: bool) -> Vec<Si
     let mut sorted: Vec<(&str, Option<Condition<'_>>)> =
         conditions.iter().map(|entry| (kind(entry), read(entry))).collect();
     sorted.sort_by_key(|(kind, _)| rank(kind));
-    let whole = !part && sorted.iter().any(|(kind, condition)| {
-        WHOLE.contains(kind)
-            && condition.as_ref().is_some_and(|one| one.holds() && !is_stale(one, generation))
-    });
+    let whole = !part
+        && sorted.iter().any(|(kind, condition)| {
+            WHOLE.contains(kind)
+                && condition.as_ref().is_some_and(|one| one.holds() && !is_stale(one, generation))
+        });
     let has_ready = sorted.iter().any(|(kind, _)| *kind == "Ready");
     sorted
         .into_iter()

@@ -88,7 +88,10 @@ pub(super) fn signals(object: &Value) -> Vec<Signal> {
 
 /// Whether a field that speaks of the whole has a word that is in no list.
 fn has_unknown_word(status: &Value) -> bool {
-    WORDS.iter().filter_map(|field| status[*field].as_str()).any(|word| !word.is_empty() && words::meaning(word).is_none())
+    WORDS
+        .iter()
+        .filter_map(|field| status[*field].as_str())
+        .any(|word| !word.is_empty() && words::meaning(word).is_none())
 }
 
 /// A resource that runs another version than it asks for is being upgraded (Cluster API, Elastic).
@@ -109,6 +112,9 @@ fn read(status: &Map<String, Value>, object: &Value, depth: usize, signals: &mut
     let generation = live::number(object, "/metadata/generation");
     for (field, value) in status {
         match value {
+            Value::Array(list) if field == "conditions" && depth > 0 => {
+                signals.extend(conditions::signals_of_part(list, generation));
+            }
             Value::Array(list) if field == "conditions" => {
                 signals.extend(conditions::signals(list, generation));
             }
