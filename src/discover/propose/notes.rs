@@ -144,7 +144,12 @@ pub(super) fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     let tells = |one: &Besides| {
         let said = &one.said;
         let same = way.said.as_ref().is_some_and(|by| by.entry == said.entry);
-        (same || said.rank <= Rank::Script && one.sort != Sort::Change) && said.distance <= distance("")
+        // Where nothing deploys it, the README of the whole says what it needs.
+        let at_root = said.place.file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
+        let documented =
+            way.said.is_none() && at_root && said.rank == Rank::Docs && one.sort == Sort::Install;
+        let stated = said.rank <= Rank::Script && one.sort != Sort::Change;
+        (same || documented || stated) && said.distance <= distance("")
     };
     let all: Vec<_> = survey.evidence.besides.iter().filter(|one| tells(one)).collect();
     for one in all.iter().take(MOST) {

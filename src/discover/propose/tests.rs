@@ -46,6 +46,17 @@ fn commands_of_a_cloud_and_extras_count_less_than_the_readme() {
 }
 
 #[test]
+fn installs_of_the_readme_are_told_where_nothing_deploys_the_manifests() {
+    let web = pod("web", "acme/web");
+    let install = "```sh\nhelm install mq bitnami/rabbitmq\n```\n";
+    for (readme, told) in [("README.md", true), ("notes/README.md", false)] {
+        let files = [("k8s/web.yaml", web.as_str()), (readme, install)];
+        let besides = proposed(&files).besides;
+        assert_eq!(besides.iter().any(|(what, _)| what.contains("bitnami/rabbitmq")), told, "{readme}");
+    }
+}
+
+#[test]
 fn what_the_applied_files_read_is_taken_from_beside_them() {
     let web = pod("web", "acme/web").replace("image:", "envFrom: [{secretRef: {name: keys}}], image:");
     let keys = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {MODE: fast}\n";
