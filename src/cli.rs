@@ -13,6 +13,7 @@ mod wait;
 
 pub use apply::Apply;
 pub use apply::Helm;
+pub use apply::Plan;
 pub use apply::Up;
 pub use apply::Watch;
 pub use delete::Down;
@@ -36,6 +37,18 @@ use std::path::PathBuf;
 
 /// The sub-commands that exist as programs of their own.
 pub const APPLETS: [&str; 3] = ["up", "down", "status"];
+
+/// The shells for which there are completions.
+pub const SHELLS: [&str; 5] = ["bash", "elvish", "fish", "powershell", "zsh"];
+
+/// What makes each of them load its script.
+const LOADED: &str = "\
+For every new shell:
+  bash        add `source <(todo completions bash)` to ~/.bashrc
+  elvish      add `eval (todo completions elvish | slurp)` to ~/.config/elvish/rc.elv
+  fish        write `todo completions fish | source` to ~/.config/fish/completions/todo.fish
+  powershell  add `todo completions powershell | Out-String | Invoke-Expression` to $PROFILE
+  zsh         add `source <(todo completions zsh)` to ~/.zshrc, after `compinit`";
 
 /// Deploy a small application to minikube with one command
 #[derive(Debug, Parser)]
@@ -85,8 +98,8 @@ pub enum Command {
     Down(Down),
     /// Show what is running, its health, and whether the URL answers (exit code 0 ready, 3 not deployed, 4 degraded)
     Status,
-    /// Show what `up` would change, and why; nothing is written
-    Plan(Apply),
+    /// Show what `up` would change, and why; nothing is written (exit code 5 with --exit-code if it would change anything)
+    Plan(Plan),
     /// Run the project's own checks: databases, models, pages (exit code 10 or 60 if a required one fails)
     Check,
     /// Try `up` on a simulated cluster: nothing outside this process is started, built or changed
@@ -119,6 +132,20 @@ pub enum Command {
         /// A command (`up`), a code (`crash-loop`) or a topic (`exit-codes`); the list of commands, if not given
         topic: Option<String>,
     },
+    /// Print the script that completes commands, flags and names in a shell
+    #[command(after_help = LOADED)]
+    Completions {
+        /// The shell
+        #[arg(value_parser = SHELLS)]
+        shell: String,
+    },
+    /// Write the manual pages, for `man`, into a directory; todo(1) alone to standard output without one
+    Man {
+        /// The directory, such as ~/.local/share/man/man1
+        directory: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of deploy.toml, with which editors complete, explain and check it
+    Schema,
     /// The background process of one port-forward; started by `up` and `forward --detach`
     #[command(hide = true)]
     ForwardProcess {
@@ -163,6 +190,9 @@ impl Command {
             Command::Unlock => "unlock",
             Command::Explain { .. } => "explain",
             Command::Help { .. } => "help",
+            Command::Completions { .. } => "completions",
+            Command::Man { .. } => "man",
+            Command::Schema => "schema",
             Command::ForwardProcess { .. } => "forward-process",
             Command::PostRender { .. } => "post-render",
         }

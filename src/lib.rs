@@ -25,6 +25,7 @@
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod complete;
 pub mod crash;
 pub mod discover;
 pub mod docker;
@@ -38,6 +39,7 @@ pub mod help;
 pub mod image;
 pub mod limit;
 pub mod manifest;
+pub mod manual;
 pub mod minikube;
 pub mod plan;
 pub mod pointer;

@@ -39,6 +39,7 @@ mod unfinished;
 
 pub use broken::Unreadable;
 pub use broken::refusal;
+pub use config::profiles;
 pub use inside::inside;
 pub use kubeconfig::path as kubeconfig;
 pub use probe::Connection;

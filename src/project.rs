@@ -12,6 +12,7 @@ pub mod locate;
 pub mod name;
 pub mod origin;
 mod remote;
+pub mod schema;
 pub mod secret;
 pub mod size;
 pub mod tracked;

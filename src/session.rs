@@ -3,9 +3,12 @@
 //! Here alone flows and renderers meet. The answer is written after the renderer is done, so that a URL is never torn
 //! by a live line, and a fault is told by the renderer, so that a program that reads JSON gets it, too.
 
+mod pages;
+
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::cli::expand;
+use crate::complete;
 use crate::crash;
 use crate::event::Code;
 use crate::event::EventKind;
@@ -17,7 +20,6 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow;
 use crate::flow::Answer;
-use crate::help;
 use crate::project::OtherCluster;
 use crate::project::Project;
 use crate::project::check;
@@ -34,8 +36,8 @@ use crate::run::Run;
 use crate::signal;
 use crate::signal::Cancel;
 use crate::signal::Hangup;
+use crate::world;
 use crate::world::World;
-use clap::CommandFactory;
 use clap::Parser;
 use nearest::nearest;
 use std::ffi::OsString;
@@ -47,6 +49,17 @@ use tokio::runtime::Handle;
 /// Does what `arguments` (the first is the program's name) ask for, and returns the exit code.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     crash::leave_nothing();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let world = World::of_this_process();
+    if let Some(shell) = world::variable(complete::VARIABLE)
+        && arguments.get(1).is_some_and(|first| first == "--")
+    {
+        let candidates = world.map(|world| complete::answer(&shell, arguments, world, complete::LONGEST));
+        // The shell shows what it gets, and an error would appear in the line that is being typed.
+        drop(output::raw(&candidates.unwrap_or_default()));
+        return 0;
+    }
+    let program = arguments.first().cloned().unwrap_or_default();
     let cli = match Cli::try_parse_from(expand(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -57,9 +70,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     if let Command::Help { topic } = &cli.command {
-        return help(topic.as_deref());
+        return ended(pages::help(topic.as_deref()));
     }
-    let world = match World::of_this_process() {
+    let world = match world {
         Ok(world) => Arc::new(world),
         Err(error) => {
             let fault = Code::FileUnreadable.caused_by(
@@ -70,6 +83,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return fault.kind.exit_code();
         }
     };
+    if let Some(text) = pages::text(&cli.command, &program, &world) {
+        return ended(text.and_then(|text| bare().verbatim(&text)));
+    }
     // One thread: what a run does between two answers is short, and two spend more on waking each other than they save.
     // Files are read, packed and hashed on threads of their own. A rehearsal has a time of its own.
     let runtime = if matches!(cli.command, Command::Rehearse(_)) {
@@ -85,36 +101,6 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             code
         }
         Err(_) => Kind::Internal.exit_code(),
-    }
-}
-
-/// Prints the help of a command, or the page of a code or a topic.
-fn help(topic: Option<&str>) -> u8 {
-    let is_command = |name: &str| Cli::command().find_subcommand(name).is_some();
-    let written = match topic {
-        Some(topic) if !is_command(topic) => match help::page(topic) {
-            Some(page) => bare().verbatim(page),
-            None => Err(no_page(topic)),
-        },
-        command => {
-            let arguments = ["todo"].into_iter().chain(command).chain(["--help"]);
-            Cli::try_parse_from(arguments).map_or_else(|help| output::arguments(&help), |_| Ok(()))
-        }
-    };
-    written.map_or_else(|fault| unwritten(&bare(), &fault, 0), |()| 0)
-}
-
-fn no_page(topic: &str) -> Fault {
-    let cli = Cli::command();
-    let commands =
-        cli.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    let topics = help::TOPICS.iter().map(|(name, _)| *name);
-    let known = commands.chain(topics).chain(Code::ALL.iter().map(|code| code.as_str()));
-    let fault = Code::ArgumentInvalid
-        .fault(Kind::Usage, format!("`{topic}` is neither a command, a topic nor the code of a finding"));
-    match nearest(topic, known) {
-        Some(meant) => fault.hint(format!("did you mean `todo help {meant}`?")),
-        None => fault.hint("`todo help` lists the commands; docs/findings.md lists the codes"),
     }
 }
 
@@ -183,6 +169,11 @@ fn unwritten(output: &Output, fault: &Fault, code: u8) -> u8 {
     if code == 0 { fault.kind.exit_code() } else { code }
 }
 
+/// The exit code of a command that only prints something.
+fn ended(written: Result<()>) -> u8 {
+    written.map_or_else(|fault| unwritten(&bare(), &fault, 0), |()| 0)
+}
+
 /// Where a fault is written before anything is known.
 fn bare() -> Output {
     Output::new(&Sink::new().0, Mode::Plain, Look::BARE, Look::BARE, None, false)
@@ -247,7 +238,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
         Command::Down(flags) => Box::pin(flow::down::down(run, &project, flags)).await,
         Command::Status => flow::status::status(run, &project).await,
-        Command::Plan(flags) => flow::plan::plan(run, &project, flow::flags::options(*flags)).await,
+        Command::Plan(flags) => flow::plan::plan(run, &project, flags).await,
         Command::Check => flow::check::check(run, &project).await,
         Command::Doctor => flow::doctor::doctor(run, &project).await,
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
@@ -261,6 +252,9 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         | Command::PostRender { .. }
         | Command::ForwardProcess { .. }
         | Command::Help { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Schema
         | Command::Init(_) => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))

@@ -74,6 +74,12 @@ fn machine() -> String {
     first_label(&std::env::var("COMPUTERNAME").unwrap_or_default())
 }
 
+/// A variable of this process, also where its current folder is gone and there is no [`World`].
+#[expect(clippy::disallowed_methods, reason = "this module reads the environment")]
+pub fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
 impl World {
     /// The world of this process.
     ///

@@ -50,6 +50,7 @@ mod rehearsed {
     mod watch;
 }
 mod licences;
+mod offline;
 mod rehearse;
 mod security {
     #[cfg(unix)]

@@ -24,6 +24,17 @@ pub struct Apply {
     pub adopt: bool,
 }
 
+/// Flags of `plan`.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Plan {
+    /// How far `up` may go.
+    #[command(flatten)]
+    pub apply: Apply,
+    /// Exit with code 5 if `up` would change anything, and with 0 if it would not
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
 /// Flags of `up`.
 #[derive(Debug, Clone, Args)]
 pub struct Up {

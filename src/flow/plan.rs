@@ -1,5 +1,6 @@
 //! `todo plan`: what `up` would do, and why. Asks, and writes nothing.
 
+use crate::cli;
 use crate::cluster::applied::ApplyOptions;
 use crate::cluster::compare::Action;
 use crate::cluster::compare::Difference;
@@ -14,6 +15,7 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::connected::Connected;
+use crate::flow::flags;
 use crate::flow::gather::gather;
 use crate::flow::hooks;
 use crate::flow::missing::missing;
@@ -35,8 +37,20 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The exit code of `--exit-code` if `up` would change anything.
+pub const CHANGES: u8 = 5;
+
 /// What would happen to images and objects, as far as it can be told before the images are built.
-pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<Answer> {
+pub async fn plan(run: &Run, project: &Arc<Project>, flags: &cli::Plan) -> Result<Answer> {
+    let (listing, is_nothing) = planned(run, project, flags::options(flags.apply)).await?;
+    if flags.exit_code && !is_nothing {
+        return Ok(Answer::Judged(listing, CHANGES));
+    }
+    Ok(Answer::Listing(listing))
+}
+
+/// What would happen, and whether that is nothing.
+async fn planned(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<(Listing, bool)> {
     let gathered = gather(run, project).await?;
     let objects = gathered.plan.objects;
     for finding in missing(run, project, &objects).await {
@@ -44,7 +58,7 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
     }
     let cluster = match reach::look_patiently(run, project).await? {
         Now::There(cluster) => *cluster,
-        Now::Not(state) => return without_cluster(project, &objects, &state),
+        Now::Not(state) => return without_cluster(project, &objects, &state).map(|listing| (listing, false)),
     };
     let to = Connected::to(run, project, cluster).await?;
     redaction::cluster(run, &to.target, Step::Preflight).await;
@@ -72,7 +86,7 @@ pub async fn plan(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> R
 }
 
 /// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
-fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Result<Answer> {
+fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Result<Listing> {
     let profile = &project.minikube.profile;
     if let Some(fault) = minikube::refusal(profile, state) {
         return Err(fault);
@@ -93,7 +107,7 @@ fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Resu
     Ok(list(rows, json))
 }
 
-fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>) -> Answer {
+fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>) -> (Listing, bool) {
     let Preview { looked, bound, comparison, charts } = preview;
     let builds = looked.iter().filter(|image| image.reference.is_none());
     let builds =
@@ -134,7 +148,9 @@ fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>)
             "object": id.to_string(), "newer_files": files,
         })).collect::<Vec<_>>(),
     });
-    list(builds.chain(fields).chain(objects).chain(restarts).chain(runs).collect(), json)
+    let is_nothing = preview.is_nothing() && replaced.is_empty();
+    let rows = builds.chain(fields).chain(objects).chain(restarts).chain(runs).collect();
+    (list(rows, json), is_nothing)
 }
 
 /// An object, with its namespace if that is not the project's, and a line for each of its fields that would change.
@@ -162,12 +178,7 @@ fn row(what: &str, of: &str, at: &str, why: &str) -> Vec<String> {
     [what, of, at, why].map(str::to_owned).to_vec()
 }
 
-fn list(rows: Vec<Vec<String>>, json: serde_json::Value) -> Answer {
-    Answer::Listing(Listing {
-        header: vec!["WHAT", "OF", "AT", "WHY"],
-        rows,
-        below: Vec::new(),
-        nothing: "nothing to do",
-        json,
-    })
+fn list(rows: Vec<Vec<String>>, json: serde_json::Value) -> Listing {
+    let (header, nothing) = (vec!["WHAT", "OF", "AT", "WHY"], "nothing to do");
+    Listing { header, rows, below: Vec::new(), nothing, json }
 }

@@ -213,6 +213,15 @@ pub(crate) fn folder(world: &World, profile: &Profile) -> Option<PathBuf> {
     world.minikube_folder().map(|home| home.join("profiles").join(profile.as_str()))
 }
 
+/// The profiles that minikube remembers; none where its folder cannot be read.
+pub fn profiles(world: &World) -> Vec<String> {
+    let Some(entries) = world.minikube_folder().and_then(|home| home.join("profiles").read_dir().ok()) else {
+        return Vec::new();
+    };
+    let known = entries.flatten().filter(|entry| entry.path().join("config.json").is_file());
+    known.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
 /// Reads what minikube remembers of `profile`; `None` if it knows no such profile.
 ///
 /// # Errors

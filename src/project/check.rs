@@ -24,6 +24,8 @@ use crate::project::name::Profile;
 use crate::project::name::ProjectName;
 use crate::project::size;
 use std::collections::BTreeMap;
+#[cfg(test)]
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -215,6 +217,15 @@ fn distinct_ports(top: &Section<'_, '_>, services: &[Service]) {
             );
         }
     }
+}
+
+/// The keys that the reader asks for in `text`, with the section of each, and every mistake in it.
+#[cfg(test)]
+pub(super) fn known(text: &str) -> (BTreeSet<(String, &'static str)>, Vec<Finding>) {
+    let (reading, table) = Reading::begin("deploy.toml", text);
+    project(reading.root(table.get_ref()), Path::new("/p/deploy.toml"), Path::new("/p"));
+    let known = reading.known.borrow().clone();
+    (known, reading.end())
 }
 
 /// A project for tests: `text` as deploy.toml in `root`, with manifests in `k8s` if it names none.

@@ -50,6 +50,9 @@ pub struct Reading<'a> {
     sections: RefCell<BTreeSet<(usize, String)>>,
     /// Where the text is not TOML; what the parser made up there is not judged again.
     broken: BTreeSet<Place>,
+    /// The keys that were asked for in each section.
+    #[cfg(test)]
+    pub(super) known: RefCell<BTreeSet<(String, &'static str)>>,
 }
 
 impl<'a> Reading<'a> {
@@ -58,7 +61,16 @@ impl<'a> Reading<'a> {
         let (root, errors) = DeTable::parse_recoverable(text);
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(end, _)| end + 1)).collect();
         let (mistakes, sections, broken) = Default::default();
-        let mut reading = Reading { file: file.into(), text, lines, mistakes, sections, broken };
+        let mut reading = Reading {
+            file: file.into(),
+            text,
+            lines,
+            mistakes,
+            sections,
+            broken,
+            #[cfg(test)]
+            known: RefCell::default(),
+        };
         for error in errors {
             let place = error.span().map_or_else(|| Place::file(&reading.file), |span| reading.place(&span));
             reading.broken.insert(place.clone());
@@ -339,6 +351,8 @@ impl<'r, 'a> Section<'r, 'a> {
     /// Ends the questions: every key that none of them asked for is a mistake.
     pub fn close(self) {
         let asked = self.asked.borrow();
+        #[cfg(test)]
+        self.reading.known.borrow_mut().extend(asked.iter().map(|key| (self.name.clone(), *key)));
         for (key, _) in self.table.into_iter().flatten() {
             let written = key.get_ref().as_ref();
             if asked.contains(&written) {

@@ -171,6 +171,15 @@ pub fn arguments(error: &clap::Error) -> Result<()> {
     if error.use_stderr() { Ok(()) } else { is_read(written).map(drop) }
 }
 
+/// Writes what another program reads to standard output, byte for byte.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn raw(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
+}
+
 /// Writes a question to standard error; the answer follows on the same line.
 pub(super) fn prompt(text: &str) -> io::Result<()> {
     write(&mut io::stderr().lock(), text)

@@ -8,6 +8,7 @@ use serde_json::json;
 use simulator::request::Ask;
 use std::time::Duration;
 use todo::flow::Answer;
+use todo::flow::plan::CHANGES;
 
 const PROJECT: &str =
     "name = \"shop\"\nnamespace = \"shop\"\n\n[[manifests]]\npath = \"manifests\"\n\n[service.web]\n";
@@ -172,6 +173,19 @@ async fn what_goes_beyond_the_projects_namespace_is_planned_by_its_name() {
     {
         assert!(planned.contains(&line.to_owned()), "{line} is not in {planned:#?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_has_an_exit_code_for_scripts() {
+    let stage = shop().await;
+    let plan = async || stage.todo(&["plan", "--exit-code"]).await.answer;
+    assert!(matches!(plan().await, Some(Answer::Judged(_, CHANGES))), "nothing is there yet");
+    let without = stage.todo(&["plan"]).await.answer;
+    assert!(matches!(without, Some(Answer::Listing(_))), "{without:?}");
+    assert_eq!(stage.todo(&["up"]).await.code, 0);
+    assert!(matches!(plan().await, Some(Answer::Listing(_))), "everything is there");
+    stage.write("manifests/more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: more }\n");
+    assert!(matches!(plan().await, Some(Answer::Judged(_, CHANGES))), "one object is new");
 }
 
 #[tokio::test(start_paused = true)]

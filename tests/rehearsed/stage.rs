@@ -21,7 +21,6 @@ use tempfile::TempDir;
 use todo::cli::Cli;
 use todo::cli::Command;
 use todo::clock::Clock;
-use todo::cluster::applied::ApplyOptions;
 use todo::event::EventKind;
 use todo::event::Place;
 use todo::event::Sink;
@@ -260,10 +259,7 @@ impl Project {
         let project = Arc::new(project);
         match &cli.command {
             Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
-            Command::Plan(flags) => {
-                let options = ApplyOptions { adopt: flags.adopt, ..ApplyOptions::default() };
-                flow::plan::plan(run, &project, options).await
-            }
+            Command::Plan(flags) => flow::plan::plan(run, &project, flags).await,
             Command::History => flow::history::history(run, &project).await,
             Command::Unlock => flow::unlock::unlock(run, &project).await,
             Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,

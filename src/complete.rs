@@ -1,0 +1,108 @@
+//! Completion of the command line: commands and flags come from `cli`, values from the files of the project and of minikube.
+//!
+//! The shell calls the program with [`VARIABLE`] and the words so far. Nothing is started or asked, what cannot be read at
+//! once is not offered, and no error is printed, because it would appear in the line that is being typed.
+
+mod values;
+
+use crate::cli::Cli;
+use crate::world::World;
+use clap::Arg;
+use clap::Command;
+use clap::CommandFactory;
+use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::CompletionCandidate;
+use clap_complete::env::Shells;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// The variable that names the shell that asks.
+pub const VARIABLE: &str = "TODO_COMPLETE";
+
+/// How long files may take to be read: the user is waiting, and a network file system may never answer.
+pub const LONGEST: Duration = Duration::from_millis(500);
+
+/// The script that makes `shell` ask `program` for completions; `None` if there is none for it.
+#[must_use]
+pub fn script(shell: &str, program: &OsStr, world: &World) -> Option<String> {
+    let shells = Shells::builtins();
+    let shell = shells.completer(shell)?;
+    let path = Path::new(program);
+    let path = if path.components().count() > 1 { world.absolute(path) } else { PathBuf::from(path) };
+    let mut script = Vec::new();
+    shell.write_registration(VARIABLE, "todo", "todo", &path.to_string_lossy(), &mut script).ok()?;
+    String::from_utf8(script).ok()
+}
+
+/// What `shell` reads for `arguments`: the program's name, `--`, and the words of the line. Empty where nothing is known.
+#[must_use]
+pub fn answer(shell: &OsStr, arguments: Vec<OsString>, world: World, longest: Duration) -> Vec<u8> {
+    let shells = Shells::builtins();
+    let words: Vec<OsString> = arguments.into_iter().skip(2).collect();
+    let Some(shell) = shell.to_str().and_then(|name| shells.completer(name)).filter(|_| !words.is_empty())
+    else {
+        return Vec::new();
+    };
+    let folder = world.folder.clone();
+    let places = Places { file: file(&words), world, longest };
+    let mut command = command(places);
+    let mut candidates = Vec::new();
+    match shell.write_complete(&mut command, words, Some(&folder), &mut candidates) {
+        Ok(()) => candidates,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// The commands and flags, with the values that depend on files.
+fn command(places: Places) -> Command {
+    let places = Arc::new(places);
+    let from = |read: values::Read| {
+        let places = Arc::clone(&places);
+        ArgValueCandidates::new(move || offered(&places, read))
+    };
+    // Not `mut_arg`, which puts the argument behind the others.
+    let with_values = |command: &str, arg: Arg| match values::of(command, arg.get_id().as_str()) {
+        Some(read) => arg.add(from(read)),
+        None => arg,
+    };
+    Cli::command().mut_args(|arg| with_values("todo", arg)).mut_subcommands(|command| {
+        let name = command.get_name().to_owned();
+        command.mut_args(|arg| with_values(&name, arg))
+    })
+}
+
+/// Where values are looked for.
+struct Places {
+    world: World,
+    /// What `--file` of the line names.
+    file: Option<PathBuf>,
+    /// For how long.
+    longest: Duration,
+}
+
+fn file(words: &[OsString]) -> Option<PathBuf> {
+    let matches = Cli::command().ignore_errors(true).try_get_matches_from(words).ok()?;
+    let below =
+        matches.subcommand().and_then(|(_, below)| below.try_get_one::<PathBuf>("file").ok().flatten());
+    below.or_else(|| matches.try_get_one::<PathBuf>("file").ok().flatten()).cloned()
+}
+
+/// What `read` finds in time. Its thread ends with the process.
+fn offered(places: &Arc<Places>, read: values::Read) -> Vec<CompletionCandidate> {
+    let (sender, receiver) = mpsc::channel();
+    let (longest, places) = (places.longest, Arc::clone(places));
+    thread::spawn(move || sender.send(read(&places)));
+    let mut found = receiver.recv_timeout(longest).unwrap_or_default();
+    found.sort_unstable();
+    found.dedup();
+    found.into_iter().map(CompletionCandidate::new).collect()
+}
+
+#[cfg(test)]
+mod tests;
