@@ -23,13 +23,13 @@ pub fn manual(world: &World, directory: Option<&Path>) -> Result<String> {
     let unwritable = |path: &Path| format!("cannot write {}", path.display());
     std::fs::create_dir_all(&directory)
         .or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(&directory))?;
-    let mut written = String::new();
+    let mut written = Vec::new();
     for (name, page) in pages {
         let path = directory.join(name);
         std::fs::write(&path, page).or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(&path))?;
-        written += &format!("{}\n", path.display());
+        written.push(path.display().to_string());
     }
-    Ok(written)
+    Ok(written.join("\n"))
 }
 
 /// The name and the text of each page, todo(1) first.

@@ -35,7 +35,7 @@ fn folder() -> tempfile::TempDir {
 
 /// The values for the last of `words` in `at`, as fish gets them, without their descriptions.
 fn offered(root: &Path, at: &str, words: &[&str]) -> Vec<String> {
-    let world = World::fake(&root.join(at), [("HOME", root.join("home"))]);
+    let world = World::fake(root.join(at), [("HOME", root.join("home"))]);
     let arguments = ["todo", "--", "todo"].iter().chain(words).map(OsString::from).collect();
     let text = String::from_utf8(answer(OsStr::new("fish"), arguments, world, LONG)).unwrap();
     text.lines().map(|line| line.split('\t').next().unwrap_or_default().to_owned()).collect()
