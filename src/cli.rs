@@ -6,6 +6,7 @@
 mod apply;
 mod delete;
 mod init;
+mod inside;
 mod look;
 mod number;
 mod rehearse;
@@ -18,6 +19,7 @@ pub use apply::Up;
 pub use apply::Watch;
 pub use delete::Down;
 pub use init::Init;
+pub use inside::Exec;
 pub use look::Forward;
 pub use look::Logs;
 pub use rehearse::Rehearse;
@@ -108,6 +110,8 @@ pub enum Command {
     Doctor,
     /// Show the logs of the application, of several pods in order of time
     Logs(Logs),
+    /// Run a command in a container of the application, or a shell
+    Exec(Exec),
     /// Restart the pods, and wait until they are healthy
     Restart(Restart),
     /// Check that the URL answers, and open it in the browser
@@ -182,6 +186,7 @@ impl Command {
             Command::Rehearse(_) => "rehearse",
             Command::Doctor => "doctor",
             Command::Logs(_) => "logs",
+            Command::Exec(_) => "exec",
             Command::Restart(_) => "restart",
             Command::Open => "open",
             Command::Forward(_) => "forward",

@@ -5,7 +5,7 @@
 //! no longer wanted), [`remove`] (deleting it).
 //! Watching: the crate `health` (the status of objects, and causes), [`blame`] (causes as findings), [`judge`]
 //! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
-//! Beside both: [`logs`] (what the pods print), [`restart`] (new ones without a change).
+//! Beside both: [`logs`] (what the pods print), [`exec`] (a command in a container), [`restart`] (new ones without a change).
 //!
 //! # What is not here
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
@@ -25,6 +25,7 @@ mod decided;
 mod delete;
 mod diff;
 mod difference;
+pub mod exec;
 pub mod explain;
 #[cfg(test)]
 mod fake_api;

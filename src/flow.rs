@@ -10,6 +10,7 @@ mod connected;
 mod dns;
 pub mod doctor;
 pub mod down;
+pub mod exec;
 pub mod explain;
 pub(crate) mod flags;
 pub mod forward;
@@ -67,6 +68,8 @@ pub enum Answer {
     Text(String),
     /// Lines as they come.
     Logs(logs::Lines),
+    /// A command in a container.
+    Exec(Box<exec::Session>),
     /// Several things, and the exit code that they amount to.
     Judged(Listing, u8),
 }

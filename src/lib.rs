@@ -55,6 +55,7 @@ pub mod run;
 pub mod service;
 mod session;
 pub mod signal;
+mod terminal;
 pub mod version;
 pub mod watch;
 pub mod world;

@@ -144,7 +144,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
 
     let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
     let ended = Box::pin(command(&run, &cli)).await;
-    let (code, mut written) = match &ended {
+    let (mut code, mut written) = match &ended {
         Ok(answer) => {
             let (took_ms, code, url) =
                 (sink.elapsed_ms(), answer.exit_code(), answer.url().map(str::to_owned));
@@ -158,7 +158,10 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     };
     written = written.and(finish(&reporter));
     if let Ok(answer) = ended {
-        written = written.and(answer.tell(&run, mode, &output).await);
+        match answer.tell(&run, mode, &output).await {
+            Ok(answered) => code = answered,
+            Err(fault) => written = written.and(Err(fault)),
+        }
     }
     written.map_or_else(|fault| unwritten(&output, &fault, code), |()| code)
 }
@@ -242,6 +245,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Check => flow::check::check(run, &project).await,
         Command::Doctor => flow::doctor::doctor(run, &project).await,
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
+        Command::Exec(flags) => flow::exec::exec(run, &project, flags).await,
         Command::Restart(flags) => Box::pin(flow::restart::restart(run, &project, flags)).await,
         Command::Open => flow::open::open(run, &project).await,
         Command::Forward(flags) => flow::forward::forward(run, &project, flags).await,
@@ -324,15 +328,24 @@ fn target(project: &Project, name: &str) -> Result<OtherCluster> {
 impl Answer {
     fn exit_code(&self) -> u8 {
         match self {
-            Answer::Nothing | Answer::Url(_) | Answer::Listing(_) | Answer::Text(_) | Answer::Logs(_) => 0,
+            Answer::Nothing
+            | Answer::Url(_)
+            | Answer::Listing(_)
+            | Answer::Text(_)
+            | Answer::Logs(_)
+            | Answer::Exec(_) => 0,
             Answer::Judged(_, code) => *code,
             Answer::Status(report) => report.verdict.exit_code(),
         }
     }
 
-    /// Writes it, and waits for what it holds; a hold that has ended by itself is a fault.
-    async fn tell(self, run: &Run, mode: Mode, output: &Output) -> Result<()> {
-        match self {
+    /// Writes it, and waits for what it holds; a hold that has ended by itself is a fault. Returns the exit code.
+    async fn tell(self, run: &Run, mode: Mode, output: &Output) -> Result<u8> {
+        let code = self.exit_code();
+        let told = match self {
+            Answer::Exec(session) => {
+                return session.run(run, output::bytes(), output::error_bytes()).await;
+            }
             Answer::Nothing => Ok(()),
             Answer::Text(text) => output.verbatim(&text),
             Answer::Url(open) => {
@@ -356,13 +369,14 @@ impl Answer {
                         line = lines.next() => line,
                         _ = run.cancel.stopped() => None,
                     };
-                    let Some(line) = line else { return Ok(()) };
+                    let Some(line) = line else { break Ok(()) };
                     if !output.log(line, several)? {
-                        return Ok(());
+                        break Ok(());
                     }
                 }
             }
             Answer::Status(status) => output.status(&status),
-        }
+        };
+        told.map(|()| code)
     }
 }

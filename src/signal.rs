@@ -12,6 +12,7 @@ mod ignored;
 use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
+use crate::terminal;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -141,6 +142,7 @@ async fn until_stuck(work: &Handle, limit: Duration) {
 
 #[expect(clippy::exit, reason = "the user insists: whatever still runs has had its chance")]
 fn insist(kind: Kind) -> ! {
+    terminal::restore();
     std::process::exit(i32::from(kind.exit_code()))
 }
 

@@ -11,6 +11,7 @@ use crate::cluster::rollout::feed::read;
 use crate::cluster::settle::ours;
 use crate::cluster::target::Target;
 use crate::event::Code;
+use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
@@ -27,6 +28,7 @@ use kube::core::ApiResource;
 use kube::core::GroupVersionKind;
 use nearest::nearest;
 use pick::Unknown;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -85,14 +87,7 @@ impl Logs {
 
 /// Reads the logs that are asked for. A container without a log is told as a warning, and the others are read.
 pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
-    let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
-    let Some(inventory) = inventory else {
-        return Err(Code::NothingDeployed
-            .fault(Kind::Usage, "nothing of the project is deployed")
-            .hint("deploy it with `todo up`"));
-    };
-    let ids: Vec<ObjectId> =
-        inventory.entries.into_iter().filter(|entry| !entry.kept).map(|entry| entry.id).collect();
+    let ids = deployed(run, target).await?;
     let sources = run.or_stopped(find(target, &ids, &ask)).await?;
     if sources.is_empty() {
         let none = Code::LogUnavailable.warning("there is no pod whose log could be read");
@@ -117,8 +112,19 @@ pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
     Ok(Logs { several, lines, _reading: reading })
 }
 
-/// What is meant by the names, as the cluster is now.
-async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source>> {
+/// The objects of the project, without those that were left behind on purpose.
+pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<ObjectId>> {
+    let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
+    let Some(inventory) = inventory else {
+        return Err(Code::NothingDeployed
+            .fault(Kind::Usage, "nothing of the project is deployed")
+            .hint("deploy it with `todo up`"));
+    };
+    Ok(inventory.entries.into_iter().filter(|entry| !entry.kept).map(|entry| entry.id).collect())
+}
+
+/// The pods in the namespaces of the project, and what makes and selects them.
+pub(crate) async fn objects(target: &Target, ids: &[ObjectId]) -> Result<Vec<Value>> {
     let homes: BTreeSet<&str> = ids.iter().filter_map(|id| id.namespace.as_deref()).collect();
     let kinds = [("", "Pod"), ("apps", "ReplicaSet"), ("batch", "Job"), ("", "Service")];
     let lists = homes.iter().flat_map(|home| kinds.map(|(group, kind)| (group, kind, *home)));
@@ -132,15 +138,25 @@ async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source
             }),
         }
     });
-    let objects = futures::future::try_join_all(lists).await?.concat();
-    pick::sources(ids, &objects, &ask.names, ask.container.as_deref()).map_err(|Unknown { name, known }| {
-        let what = if ask.container.as_deref() == Some(name.as_str()) { "container" } else { "workload" };
-        let fault = Code::WorkloadNotFound.fault(Kind::Usage, format!("the project has no {what} `{name}`"));
-        match nearest(&name, known.iter().map(String::as_str)) {
-            Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
-            None => fault.hint(format!("there are {}", known.join(", "))),
-        }
+    Ok(futures::future::try_join_all(lists).await?.concat())
+}
+
+/// What is meant by the names, as the cluster is now.
+async fn find(target: &Target, ids: &[ObjectId], ask: &Ask) -> Result<Vec<Source>> {
+    let objects = objects(target, ids).await?;
+    pick::sources(ids, &objects, &ask.names, ask.container.as_deref()).map_err(|name| {
+        let is_container = ask.container.as_deref() == Some(name.name.as_str());
+        unknown(if is_container { "container" } else { "workload" }, &name)
     })
+}
+
+/// The fault of a name that nothing has.
+pub(crate) fn unknown(what: &str, Unknown { name, known }: &Unknown) -> Fault {
+    let fault = Code::WorkloadNotFound.fault(Kind::Usage, format!("the project has no {what} `{name}`"));
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(meant) => fault.hint(format!("did you mean `{meant}`?")),
+        None => fault.hint(format!("there are {}", known.join(", "))),
+    }
 }
 
 /// The last lines of all, in the order of time.

@@ -27,6 +27,10 @@ use std::io;
 use std::io::BufRead;
 use std::io::Read;
 use std::io::Write;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use tokio::io::AsyncWrite;
 
 /// Where answers and questions of a run are written; nothing passes without redaction.
 #[derive(Debug, Clone)]
@@ -193,6 +197,34 @@ pub(super) fn stderr() -> io::Stderr {
 /// The stream for the events of a run that a program reads.
 pub(super) fn stdout() -> io::Stdout {
     io::stdout()
+}
+
+/// Standard output for bytes that are passed on as they are: those of a command in a container.
+pub fn bytes() -> Blocking<io::Stdout> {
+    Blocking(io::stdout())
+}
+
+/// Standard error for the same.
+pub fn error_bytes() -> Blocking<io::Stderr> {
+    Blocking(io::stderr())
+}
+
+/// A stream that is written at once: who reads it decides how fast the rest comes.
+#[derive(Debug)]
+pub struct Blocking<W>(W);
+
+impl<W: Write + Unpin> AsyncWrite for Blocking<W> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.0.write(data))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.flush())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
+    }
 }
 
 /// The fault of an answer that could not be written; `None` if only its reader has left.

@@ -4,6 +4,8 @@
 //! Not by labels: whose a pod is, its owners say (Pod → ReplicaSet → Deployment), so pods of an old revision are found,
 //! too, and a stranger's pod with our labels is not.
 
+pub(crate) mod one;
+
 use crate::manifest::ObjectId;
 use crate::manifest::pods::selects;
 use health::live;
@@ -48,25 +50,9 @@ pub(crate) fn sources(
     names: &[String],
     container: Option<&str>,
 ) -> Result<Vec<Source>, Unknown> {
-    let by_uid: BTreeMap<&str, &Value> = objects.iter().map(|object| (live::uid(object), object)).collect();
-    let families: Vec<Family<'_>> = objects
-        .iter()
-        .filter(|object| live::kind(object) == "Pod")
-        .map(|pod| Family::of(pod, &by_uid, objects))
-        .filter(|family| family.is_of(ours))
-        .collect();
+    let families = families(ours, objects);
     for name in names {
-        let there = families.iter().any(|family| family.is_called(name));
-        if !there && !ours.iter().any(|id| fits(name, &id.kind, &id.name)) {
-            let mut known: Vec<String> = ours
-                .iter()
-                .filter(|id| crate::cluster::phase::owns_pods(&id.group, &id.kind) || id.kind == "Service")
-                .map(|id| id.name.clone())
-                .collect();
-            known.sort();
-            known.dedup();
-            return Err(Unknown { name: name.clone(), known });
-        }
+        called(ours, &families, name)?;
     }
     let meant: Vec<&Family<'_>> = families
         .iter()
@@ -84,6 +70,33 @@ pub(crate) fn sources(
         }
         _ => Ok(sources),
     }
+}
+
+/// The pods of `objects` that belong to `ours`.
+fn families<'a>(ours: &[ObjectId], objects: &'a [Value]) -> Vec<Family<'a>> {
+    let by_uid: BTreeMap<&str, &Value> = objects.iter().map(|object| (live::uid(object), object)).collect();
+    objects
+        .iter()
+        .filter(|object| live::kind(object) == "Pod")
+        .map(|pod| Family::of(pod, &by_uid, objects))
+        .filter(|family| family.is_of(ours))
+        .collect()
+}
+
+/// Whether something is called so.
+fn called(ours: &[ObjectId], families: &[Family<'_>], name: &str) -> Result<(), Unknown> {
+    let there = families.iter().any(|family| family.is_called(name));
+    if there || ours.iter().any(|id| fits(name, &id.kind, &id.name)) {
+        return Ok(());
+    }
+    let mut known: Vec<String> = ours
+        .iter()
+        .filter(|id| crate::cluster::phase::owns_pods(&id.group, &id.kind) || id.kind == "Service")
+        .map(|id| id.name.clone())
+        .collect();
+    known.sort();
+    known.dedup();
+    Err(Unknown { name: name.to_owned(), known })
 }
 
 /// A pod and everything that it is called by: kinds and names.

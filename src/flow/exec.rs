@@ -1,0 +1,147 @@
+//! `todo exec`: a command in a container of the project.
+
+use crate::cli;
+use crate::cluster::exec;
+use crate::cluster::exec::Container;
+use crate::cluster::exec::Input;
+use crate::cluster::exec::NO_INPUT;
+use crate::cluster::exec::NotRun;
+use crate::cluster::exec::Size;
+use crate::cluster::target::Target;
+use crate::event::Code;
+use crate::event::Step;
+use crate::fault::Fault;
+use crate::fault::Kind;
+use crate::fault::Result;
+use crate::flow::Answer;
+use crate::flow::connected::deployed;
+use crate::project::Project;
+use crate::run::Run;
+use crate::terminal;
+use crate::terminal::Mode;
+use crate::terminal::Stdin;
+use std::io;
+use tokio::io::AsyncWrite;
+use tokio::sync::watch;
+
+/// What is run without a command.
+const SHELL: [&str; 3] = ["sh", "-c", "if command -v bash >/dev/null 2>&1; then exec bash; else exec sh; fi"];
+
+/// The size of a terminal that does not tell it.
+const USUAL: Size = Size { width: 80, height: 24 };
+
+/// A command, and the container that it is to be run in.
+#[derive(Debug)]
+pub struct Session {
+    container: Container,
+    argv: Vec<String>,
+    is_shell: bool,
+}
+
+/// Finds the container that `flags` mean.
+pub async fn exec(run: &Run, project: &Project, flags: &cli::Exec) -> Result<Answer> {
+    let target = deployed(run, project, Step::Preflight).await?;
+    let container =
+        container(run, project, &target, flags.name.as_deref(), flags.container.as_deref()).await?;
+    let is_shell = flags.command.is_empty();
+    let argv = if is_shell { SHELL.map(str::to_owned).to_vec() } else { flags.command.clone() };
+    Ok(Answer::Exec(Box::new(Session { container, argv, is_shell })))
+}
+
+/// The running container that `name` means.
+pub(crate) async fn container(
+    run: &Run,
+    project: &Project,
+    target: &Target,
+    name: Option<&str>,
+    container: Option<&str>,
+) -> Result<Container> {
+    let images: Vec<&str> = project.images.iter().map(|image| image.name.as_str()).collect();
+    let service = project.services.first().map(|service| service.name.as_str());
+    exec::find(run, target, exec::Asked { name, container, service, images: &images }).await
+}
+
+impl Session {
+    /// Runs the command, with a terminal where this process has one. Returns its exit code.
+    ///
+    /// # Errors
+    /// When it could not be run to its end, or the user stopped the run.
+    pub async fn run(
+        self,
+        run: &Run,
+        stdout: impl AsyncWrite + Unpin,
+        stderr: impl AsyncWrite + Unpin,
+    ) -> Result<u8> {
+        let Session { container, argv, .. } = &self;
+        let is_terminal = run.world.stdin_is_terminal && run.world.stdout_is_terminal;
+        let ended = if is_terminal {
+            run.or_stopped(async { Ok(in_terminal(container, argv, stdout).await) }).await?
+        } else if run.world.stdin_is_terminal {
+            // What is typed is the shell's, which may have started this in the background.
+            let running = container.run(argv, NO_INPUT, stdout, stderr);
+            run.or_stopped(async { Ok(running.await) }).await?
+        } else {
+            let input = Some(Input { reader: Stdin::read(), needs_end: true });
+            let running = container.run(argv, input, stdout, stderr);
+            run.or_stopped(async { Ok(running.await) }).await?
+        };
+        match ended {
+            Ok(code) => Ok(u8::try_from(code).unwrap_or(Kind::Internal.exit_code())),
+            // A reader that has left is no failure, as of any answer.
+            Err(NotRun::Unwritten(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            Err(why) => Err(self.fault(why)),
+        }
+    }
+
+    fn fault(&self, why: NotRun) -> Fault {
+        let fault = not_run(&self.container, &why);
+        match why {
+            NotRun::ProgramNotFound(_) if self.is_shell => {
+                fault.hint("name a command that the image has: `todo exec NAME -- COMMAND`")
+            }
+            _ => fault,
+        }
+    }
+}
+
+/// The fault of a command that was not run to its end.
+pub(crate) fn not_run(container: &Container, why: &NotRun) -> Fault {
+    let Container { pod, container, .. } = container;
+    let (code, kind) = match why {
+        NotRun::ProgramNotFound(_) => (Code::ProgramNotInImage, Kind::Usage),
+        NotRun::Refused { .. } => (Code::CommandNotStarted, Kind::Rollout),
+        NotRun::Disconnected(_) => (Code::ContainerConnectionLost, Kind::Rollout),
+        NotRun::Unwritten(_) => (Code::OutputNotWritable, Kind::Internal),
+        NotRun::InputCannotEnd => (Code::CommandNotStarted, Kind::Usage),
+    };
+    let fault = code
+        .fault(kind, why.to_string())
+        .context(format!("the command in the container `{container}` of Pod/{pod} failed"));
+    match why {
+        NotRun::Refused { .. } | NotRun::Disconnected(_) => fault.hint("`todo status` says how the pod is"),
+        _ => fault,
+    }
+}
+
+async fn in_terminal(
+    container: &Container,
+    argv: &[String],
+    stdout: impl AsyncWrite + Unpin,
+) -> std::result::Result<i32, NotRun> {
+    let (tell, sizes) = watch::channel(size());
+    let _raw = terminal::change(Mode::Raw).map_err(NotRun::Unwritten)?;
+    let resizing = async {
+        loop {
+            terminal::resized().await;
+            tell.send_replace(size());
+        }
+    };
+    tokio::select! {
+        ended = container.terminal(argv, Stdin::read(), stdout, sizes) => ended,
+        never = resizing => never,
+    }
+}
+
+fn size() -> Size {
+    terminal::size().map_or(USUAL, |(width, height)| Size { width, height })
+}
