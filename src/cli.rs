@@ -19,6 +19,7 @@ pub use apply::Up;
 pub use apply::Watch;
 pub use delete::Down;
 pub use init::Init;
+pub use inside::Cp;
 pub use inside::Exec;
 pub use look::Forward;
 pub use look::Logs;
@@ -112,6 +113,8 @@ pub enum Command {
     Logs(Logs),
     /// Run a command in a container of the application, or a shell
     Exec(Exec),
+    /// Copy files into a container of the application, or out of it
+    Cp(Cp),
     /// Restart the pods, and wait until they are healthy
     Restart(Restart),
     /// Check that the URL answers, and open it in the browser
@@ -187,6 +190,7 @@ impl Command {
             Command::Doctor => "doctor",
             Command::Logs(_) => "logs",
             Command::Exec(_) => "exec",
+            Command::Cp(_) => "cp",
             Command::Restart(_) => "restart",
             Command::Open => "open",
             Command::Forward(_) => "forward",

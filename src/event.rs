@@ -228,9 +228,20 @@ pub enum EventKind {
         /// How long it took.
         took_ms: u64,
     },
+    /// `todo watch` reads keys.
+    KeysRead {},
+    /// A line that the application printed, while `todo watch` shows its logs.
+    Printed {
+        /// The pod.
+        pod: String,
+        /// The container in it.
+        container: String,
+        /// The line, without its end.
+        line: String,
+    },
     /// A round of `todo watch` begins: the project is brought up.
     RoundStarted {
-        /// The files that changed, relative to the folder of deploy.toml; none in the first round.
+        /// The files that changed, relative to the folder of deploy.toml; none in the first round, and in one that was asked for.
         changed: Vec<String>,
     },
     /// A file changed before anything was written: the round was given up, and another begins.

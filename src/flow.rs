@@ -7,6 +7,7 @@ mod alive;
 mod back;
 pub mod check;
 mod connected;
+pub mod cp;
 mod dns;
 pub mod doctor;
 pub mod down;

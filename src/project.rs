@@ -294,7 +294,7 @@ pub struct Check {
     pub probe: Probe,
     /// Whether the host or the cluster asks.
     pub from: From,
-    /// Before the rollout or after it.
+    /// When it is asked.
     pub when: When,
     /// Whether a failure ends the run.
     pub required: bool,
@@ -346,6 +346,20 @@ pub enum When {
     Before,
     /// When everything is healthy and the services answer.
     After,
+    /// After each round of `todo watch`, also one that only copied files.
+    Change,
+}
+
+impl When {
+    /// Its value in deploy.toml.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            When::Before => "before",
+            When::After => "after",
+            When::Change => "change",
+        }
+    }
 }
 
 /// `[target.NAME]`: a cluster that is not our minikube.

@@ -15,6 +15,7 @@ pub mod source;
 pub mod status;
 pub mod style;
 pub mod table;
+pub mod watching;
 pub mod words;
 
 mod bars;

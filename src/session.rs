@@ -125,6 +125,7 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             | Command::Open
             | Command::Forward(_)
             | Command::Watch(_)
+            | Command::Cp(_)
     );
     let silent = mode == Mode::Json && !told;
     let folder = locate(&world, global.file.as_deref()).ok().and_then(|file| Some(file.parent()?.to_owned()));
@@ -246,6 +247,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Doctor => flow::doctor::doctor(run, &project).await,
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
         Command::Exec(flags) => flow::exec::exec(run, &project, flags).await,
+        Command::Cp(flags) => Box::pin(flow::cp::cp(run, &project, flags)).await,
         Command::Restart(flags) => Box::pin(flow::restart::restart(run, &project, flags)).await,
         Command::Open => flow::open::open(run, &project).await,
         Command::Forward(flags) => flow::forward::forward(run, &project, flags).await,

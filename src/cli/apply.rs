@@ -67,6 +67,9 @@ pub struct Watch {
     /// What to do about releases of Helm.
     #[command(flatten)]
     pub helm: Helm,
+    /// Show the logs of the application; in a terminal the key `l` shows and hides them
+    #[arg(long)]
+    pub logs: bool,
     /// At the end, delete what was created, as `todo down` does; without this the application keeps running
     #[arg(long)]
     pub down: bool,

@@ -4,7 +4,9 @@
 //! that breaks leaves its reader waiting. The protocol is `v5.channel.k8s.io`, before Kubernetes 1.30 v4
 //! (k8s.io/apimachinery, `pkg/util/remotecommand/constants.go`).
 
+pub mod extract;
 mod find;
+pub mod pack;
 mod status;
 
 pub use find::Asked;

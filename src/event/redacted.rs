@@ -14,6 +14,7 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
         | EventKind::StepStarted { .. }
         | EventKind::StepFailed { .. }
         | EventKind::Forwarded { .. }
+        | EventKind::KeysRead {}
         | EventKind::RoundSuperseded { .. }
         | EventKind::RoundFinished { .. }
         | EventKind::RunFinished { .. } => {}
@@ -30,6 +31,7 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
             ours(item);
             others(line);
         }
+        EventKind::Printed { line, .. } => others(line),
         EventKind::Warned { finding: warned } => finding(redactor, warned),
         EventKind::ItemFinished { item, detail, .. } => {
             ours(item);

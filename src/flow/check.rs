@@ -88,6 +88,16 @@ pub(crate) async fn after(
     part(run, project, Some(cluster), objects, |check| check.when == When::After).await
 }
 
+/// Checks of what is running after each change, for `todo watch`.
+pub(crate) async fn changed(
+    run: &Run,
+    project: &Project,
+    cluster: &ClusterHandle,
+    objects: &[Object],
+) -> Result<()> {
+    part(run, project, Some(cluster), objects, |check| check.when == When::Change).await
+}
+
 async fn part(
     run: &Run,
     project: &Project,
@@ -112,7 +122,7 @@ async fn part(
     }
     let (kind, message) = match broken[0].when {
         When::Before => (Kind::Prerequisite, "a check that has to pass before the rollout failed"),
-        When::After => (Kind::Service, "a check of the application failed"),
+        When::After | When::Change => (Kind::Service, "a check of the application failed"),
     };
     let fault = Code::CheckFailed
         .fault(kind, message)
@@ -184,12 +194,13 @@ pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
 
 /// As `up` would have ended: what is missing before it comes first.
 fn code(checked: &[Checked]) -> u8 {
-    let failed = |when: When| {
-        checked.iter().any(|one| one.required && one.when == when && one.outcome == Outcome::Failed)
+    let failed = |early: bool| {
+        let is_meant = |one: &&Checked| (one.when == When::Before) == early;
+        checked.iter().filter(is_meant).any(|one| one.required && one.outcome == Outcome::Failed)
     };
-    if failed(When::Before) {
+    if failed(true) {
         Kind::Prerequisite.exit_code()
-    } else if failed(When::After) {
+    } else if failed(false) {
         Kind::Service.exit_code()
     } else {
         0
@@ -211,7 +222,7 @@ fn listing(checked: &[Checked]) -> Listing {
     let json = checked.iter().map(|one| {
         json!({
             "name": one.name, "result": result(one), "required": one.required, "from": from(one),
-            "when": if one.when == When::Before { "before" } else { "after" },
+            "when": one.when.as_str(),
             "what": one.what, "said": one.said,
             "took_ms": u64::try_from(one.took.as_millis()).unwrap_or(u64::MAX), "finding": one.finding,
         })

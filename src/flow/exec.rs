@@ -36,6 +36,8 @@ pub struct Session {
     container: Container,
     argv: Vec<String>,
     is_shell: bool,
+    /// Whether it may have standard input and a terminal.
+    is_input: bool,
 }
 
 /// Finds the container that `flags` mean.
@@ -45,7 +47,7 @@ pub async fn exec(run: &Run, project: &Project, flags: &cli::Exec) -> Result<Ans
         container(run, project, &target, flags.name.as_deref(), flags.container.as_deref()).await?;
     let is_shell = flags.command.is_empty();
     let argv = if is_shell { SHELL.map(str::to_owned).to_vec() } else { flags.command.clone() };
-    Ok(Answer::Exec(Box::new(Session { container, argv, is_shell })))
+    Ok(Answer::Exec(Box::new(Session { container, argv, is_shell, is_input: true })))
 }
 
 /// The running container that `name` means.
@@ -62,6 +64,11 @@ pub(crate) async fn container(
 }
 
 impl Session {
+    /// A command to be run in `container`.
+    pub(crate) fn of(container: Container, argv: Vec<String>) -> Session {
+        Session { container, argv, is_shell: false, is_input: false }
+    }
+
     /// Runs the command, with a terminal where this process has one. Returns its exit code.
     ///
     /// # Errors
@@ -73,10 +80,10 @@ impl Session {
         stderr: impl AsyncWrite + Unpin,
     ) -> Result<u8> {
         let Session { container, argv, .. } = &self;
-        let is_terminal = run.world.stdin_is_terminal && run.world.stdout_is_terminal;
+        let is_terminal = self.is_input && run.world.stdin_is_terminal && run.world.stdout_is_terminal;
         let ended = if is_terminal {
             run.or_stopped(async { Ok(in_terminal(container, argv, stdout).await) }).await?
-        } else if run.world.stdin_is_terminal {
+        } else if run.world.stdin_is_terminal || !self.is_input {
             // What is typed is the shell's, which may have started this in the background.
             let running = container.run(argv, NO_INPUT, stdout, stderr);
             run.or_stopped(async { Ok(running.await) }).await?

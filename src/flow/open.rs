@@ -4,6 +4,7 @@ use crate::cluster::owner::Doing;
 use crate::cluster::revision;
 use crate::cluster::target::Target;
 use crate::event::Code;
+use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::exec;
@@ -59,25 +60,30 @@ pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<Object>> 
 /// A URL that no browser shows is printed all the same.
 async fn browse(run: &Run, url: &str) -> Result<()> {
     let step = run.sink.step(Step::Service);
-    let shown = match browser(&run.world) {
-        Some(call) => call.args([url]).output(run).await.map_err(|error| error.to_string()),
-        None => Err("this machine names no browser".to_owned()),
-    };
+    let shown = show(run, url).await;
     if let Some(fault) = run.stopped() {
         return Err(fault);
     }
     match shown {
-        Ok(_) => step.finish(Outcome::Done, Some("opened".to_owned())),
-        Err(why) => {
-            run.sink.warn(
-                Code::BrowserNotOpened
-                    .warning(format!("{url} is not opened: {why}"))
-                    .help("open it yourself"),
-            );
+        Ok(()) => step.finish(Outcome::Done, Some("opened".to_owned())),
+        Err(finding) => {
+            run.sink.warn(finding);
             step.finish(Outcome::Skipped, None);
         }
     }
     Ok(())
+}
+
+/// Shows `url` in the browser; where that fails, says why.
+pub(crate) async fn show(run: &Run, url: &str) -> std::result::Result<(), Finding> {
+    let shown = match browser(&run.world) {
+        Some(call) => call.args([url]).output(run).await.map(drop).map_err(|error| error.to_string()),
+        None => Err("this machine names no browser".to_owned()),
+    };
+    shown.map_err(|why| {
+        let finding = Code::BrowserNotOpened.warning(format!("{url} is not opened: {why}"));
+        finding.help("open it yourself")
+    })
 }
 
 /// `BROWSER` comes first: in a Codespace and in WSL it is what reaches the screen.

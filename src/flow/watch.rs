@@ -6,6 +6,8 @@
 //! containers ends with that.
 
 mod inputs;
+mod keys;
+mod logs;
 mod restarts;
 
 use crate::cli;
@@ -20,6 +22,7 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::alive::while_up;
+use crate::flow::check;
 use crate::flow::connected::Connected;
 use crate::flow::down;
 use crate::flow::gather;
@@ -37,6 +40,7 @@ use crate::watch::Changes;
 use crate::watch::Snapshot;
 use crate::watch::Watching;
 use inputs::inputs;
+use keys::Controls;
 use restarts::Restarts;
 use std::path::Path;
 use std::sync::Arc;
@@ -59,8 +63,10 @@ pub async fn watch(
         hosts: false,
         helm: flags.helm,
     };
+    let controls = Controls::of(run, flags.logs);
     let mut watch = Watch {
-        run,
+        run: &controls.run(),
+        controls: &controls,
         project,
         up,
         watching,
@@ -68,7 +74,10 @@ pub async fn watch(
         restarts: Restarts::default(),
         syncing: Syncing::default(),
     };
-    let stopped = Box::pin(watch.rounds(read)).await;
+    let stopped = tokio::select! {
+        stopped = Box::pin(watch.rounds(read)) => stopped,
+        never = controls.obey(&run.cancel) => match never {},
+    };
     if stopped.kind != Kind::Interrupted {
         return Err(stopped);
     }
@@ -82,6 +91,7 @@ pub async fn watch(
 
 struct Watch<'a> {
     run: &'a Run,
+    controls: &'a Controls,
     /// The last one that could be read.
     project: Arc<Project>,
     up: cli::Up,
@@ -127,6 +137,7 @@ impl Watch<'_> {
             if let Some(stopped) = self.run.stopped() {
                 return stopped;
             }
+            self.controls.logs.follow();
             match ended {
                 Ok(Round::Superseded) => {
                     self.run.sink.tell(EventKind::RoundSuperseded { took_ms: millis(began) });
@@ -157,10 +168,20 @@ impl Watch<'_> {
         }
     }
 
-    /// The next changes; an error, if the user stops the run before.
+    /// The next changes, none if the user asks for a round; an error, if the user stops the run before.
     async fn next(&mut self) -> Result<Changes> {
-        let Watch { run, watching, .. } = self;
-        run.or_stopped(async { Ok(watching.changed().await) }).await
+        let Watch { run, watching, controls, syncing, .. } = self;
+        let next = async {
+            tokio::select! {
+                changes = watching.changed() => Ok(changes),
+                () = controls.again.notified() => {
+                    // A round of the pipeline, which replaces pods with copied files, too.
+                    syncing.forget();
+                    Ok(Changes::default())
+                }
+            }
+        };
+        run.or_stopped(next).await
     }
 
     /// Watches what the project is made of now. Returns what had changed by then.
@@ -216,7 +237,7 @@ impl Watch<'_> {
 
     /// The pipeline of `up`. What changes meanwhile is added to `later`.
     async fn round(&mut self, later: &mut Changes) -> Result<Round> {
-        let Watch { run, project, up: flags, watching, restarts, syncing, .. } = self;
+        let Watch { run, project, up: flags, watching, restarts, syncing, controls, .. } = self;
         // The values of an env file may be new.
         redaction::project(run, project);
         let may = restarts.are_allowed(Instant::now());
@@ -227,9 +248,13 @@ impl Watch<'_> {
         // A cluster that starts or is repaired is not disturbed.
         let (cluster, started) = up::cluster(run, project).await?;
         let to = Connected::to(run, project, cluster).await?;
+        controls.logs.deployed(&to.target, planned.plan.objects.iter().map(|object| object.id()).collect());
         let deploy = async {
             let why = match syncing.round(&to, &planned).await? {
-                Tried::Done => return Ok(Round::Synced),
+                Tried::Done => {
+                    check::changed(run, project, &to.cluster, &planned.plan.objects).await?;
+                    return Ok(Round::Synced);
+                }
                 Tried::Build(why) => why,
             };
             if let Some((image, why)) = why {
@@ -246,8 +271,10 @@ impl Watch<'_> {
                 Box::pin(up::wait::wait(&to, written, flags)).await
             });
             let answer = up::verify::verify(&to, healthy.await?, flags).await?;
+            *controls.url.borrow_mut() = answer.url().map(str::to_owned);
+            let checks = check::changed(run, project, &to.cluster, &objects.objects).await;
             syncing.deployed(objects, surveyed, &images);
-            Ok(Round::Up(answer))
+            checks.map(|()| Round::Up(answer))
         };
         while_up(run, project, &to.target, Box::pin(deploy)).await
     }

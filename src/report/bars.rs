@@ -13,6 +13,7 @@ use super::fold::ItemState;
 use super::fold::Now;
 use super::fold::StepState;
 use super::fold::Story;
+use super::logs;
 use super::source::Source;
 use super::style::Look;
 use super::style::Sign;
@@ -20,6 +21,7 @@ use super::style::Tone;
 use super::style::clean;
 use super::style::columns;
 use super::style::wrap;
+use super::watching;
 use super::words;
 use crate::event::Amount;
 use crate::event::Event;
@@ -28,7 +30,6 @@ use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
 use ended::failure;
-use ended::waiting;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
@@ -179,6 +180,7 @@ fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<Strin
             wrap(&look.paint(Tone::Quiet, words::REHEARSAL), Some(width))
         }
         EventKind::Warned { finding } => fault::finding(page, finding),
+        EventKind::Printed { pod, container, line } => vec![logs::printed(pod, container, line, look)],
         EventKind::RoundStarted { changed } if !changed.is_empty() => {
             let label = look.paint(Tone::Strong, "changed");
             vec![look.fit(&format!("{label}  {}", clean(&words::changed(changed))), width)]
@@ -247,7 +249,7 @@ fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Ve
     // The last column stays free: some terminals wrap when it is written.
     let width = width.saturating_sub(1).max(10);
     if let Some(idle) = &story.idle {
-        return vec![waiting(story, idle, look, width)];
+        return watching::idle(story, idle, look, width, height);
     }
     let steps: Vec<&StepState> =
         story.running().filter(|state| now.saturating_sub(state.began_ms) >= FIRST).collect();
@@ -284,6 +286,9 @@ fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Ve
     if running > room && room > 0 {
         let shown = room - 1;
         lines.push(look.fit(&look.paint(Tone::Quiet, &format!("  and {} more", running - shown)), width));
+    }
+    if lines.len() + 1 < height {
+        lines.extend(watching::failed(story, look, width));
     }
     lines
 }

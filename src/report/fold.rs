@@ -2,6 +2,7 @@
 //!
 //! Not words and not a clock: the renderers bring both, so that a recorded run folds into the same state for ever.
 
+use super::watching::Watching;
 use crate::event::Amount;
 use crate::event::Event;
 use crate::event::EventKind;
@@ -24,6 +25,8 @@ pub struct Story {
     pub changed: Vec<String>,
     /// How the newest round of `todo watch` ended, while files are waited for.
     pub idle: Option<Idle>,
+    /// What `todo watch` keeps on the screen.
+    pub watching: Watching,
     /// How the run ended.
     pub end: Option<End>,
 }
@@ -165,7 +168,11 @@ impl Story {
             EventKind::Waiting { step, item, why } => {
                 return self.item(*step, item, at).moves(Now::Waiting(why.clone()), at);
             }
-            EventKind::Log { .. } | EventKind::Forwarded { .. } | EventKind::RoundSuperseded { .. } => {}
+            EventKind::Log { .. }
+            | EventKind::Printed { .. }
+            | EventKind::Forwarded { .. }
+            | EventKind::KeysRead {}
+            | EventKind::RoundSuperseded { .. } => {}
             EventKind::Warned { finding } => {
                 if self.warnings.contains(finding) {
                     return false;
@@ -205,6 +212,7 @@ impl Story {
                 self.end = Some(End { took_ms: *took_ms, code: *code, failed: true, url: None });
             }
         }
+        self.watching.tell(event, &self.changed, &self.steps);
         true
     }
 

@@ -20,7 +20,9 @@
 //! | `item-finished` | `step`, `item`, `outcome`, `took_ms`, `detail`? |
 //! | `step-finished` | `step`, `took_ms`, `outcome`, `detail`? |
 //! | `step-failed` | `step`, `took_ms` |
-//! | `round-started` | `changed`: the files whose change begins this round of `todo watch`, relative to the directory of deploy.toml; empty for the first round |
+//! | `keys-read` | none: `todo watch` reads keys |
+//! | `printed` | `pod`, `container`, `line`: what the application printed, while `todo watch` shows its logs |
+//! | `round-started` | `changed`: the files whose change begins this round of `todo watch`, relative to the directory of deploy.toml; empty for the first round, and for one that a key asked for |
 //! | `round-superseded` | `took_ms`: files changed before anything was written, so this round was given up; `round-started` follows |
 //! | `round-finished` | `took_ms`, `files`: how many are watched, `url`? |
 //! | `round-failed` | `took_ms`, `files`, `kind`, `reason`, `causes`, `findings`, `hints`: the run continues with the next change |
@@ -161,6 +163,8 @@ mod tests {
             EventKind::ItemFinished { .. } => "item-finished",
             EventKind::StepFinished { .. } => "step-finished",
             EventKind::StepFailed { .. } => "step-failed",
+            EventKind::KeysRead {} => "keys-read",
+            EventKind::Printed { .. } => "printed",
             EventKind::RoundStarted { .. } => "round-started",
             EventKind::RoundSuperseded { .. } => "round-superseded",
             EventKind::RoundFinished { .. } => "round-finished",
@@ -221,6 +225,12 @@ mod tests {
             EventKind::StepFinished { step, took_ms: 8_200, outcome: Outcome::Done, detail: None },
             EventKind::StepFailed { step: Step::Rollout, took_ms: 5_000 },
             EventKind::RoundStarted { changed: vec!["web/main.py".to_owned()] },
+            EventKind::KeysRead {},
+            EventKind::Printed {
+                pod: "web-1".to_owned(),
+                container: "web".to_owned(),
+                line: "GET / 200".to_owned(),
+            },
             EventKind::RoundSuperseded { took_ms: 120 },
             EventKind::RoundFinished {
                 took_ms: 2_100,

@@ -39,6 +39,19 @@ pub struct Reader {
     pub is_terminal: bool,
 }
 
+/// A line of the application among those of `todo watch`: for a terminal, whoever reads it.
+pub(super) fn printed(pod: &str, container: &str, text: &str, look: Look) -> String {
+    let line = LogLine {
+        time: None,
+        namespace: String::new(),
+        pod: pod.to_owned(),
+        container: container.to_owned(),
+        init: false,
+        text: text.to_owned(),
+    };
+    shown(&line, true, Mode::Plain, Reader { look, is_terminal: true })
+}
+
 /// The line as `reader` gets it.
 pub(super) fn shown(line: &LogLine, several: bool, mode: Mode, reader: Reader) -> String {
     if mode == Mode::Json {

@@ -10,6 +10,7 @@ use super::fold::ItemState;
 use super::fold::Now;
 use super::fold::StepState;
 use super::fold::Story;
+use super::logs;
 use super::style::Look;
 use super::style::Tone;
 use super::style::clean;
@@ -127,6 +128,9 @@ impl<W: Write> Plain<W> {
                 if !changed.is_empty() {
                     self.line(&format!("changed: {}", clean(&words::changed(changed))));
                 }
+            }
+            EventKind::Printed { pod, container, line } => {
+                self.line(&logs::printed(pod, container, line, self.look));
             }
             EventKind::RoundSuperseded { .. } => self.line(words::SUPERSEDED),
             EventKind::RoundFinished { took_ms, files, url } => {

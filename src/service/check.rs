@@ -86,7 +86,7 @@ pub struct Checked {
     pub what: String,
     /// Who asked.
     pub from: From,
-    /// Before the rollout or after it.
+    /// When it is asked.
     pub when: When,
     /// Whether the run depends on it.
     pub required: bool,
@@ -165,9 +165,9 @@ impl CheckRunner<'_, '_> {
     }
 
     async fn until(&self, item: &OpenItem, check: &Check) -> Tried {
-        let deadline = Instant::now() + if check.when == When::After { AFTER } else { LIMIT };
+        let deadline = Instant::now() + if check.when != When::Before { AFTER } else { LIMIT };
         // What the project can do without holds nobody up before the rollout.
-        let patient = self.patient && (check.required || check.when == When::After);
+        let patient = self.patient && (check.required || check.when != When::Before);
         let mut pause = PACE.pause / 4;
         let mut same: Option<(CheckProblem, Instant)> = None;
         loop {
@@ -181,7 +181,7 @@ impl CheckRunner<'_, '_> {
                 _ => now,
             };
             let lasts = now - since >= PACE.settle;
-            let comes = check.when == When::After && problem.may_pass();
+            let comes = check.when != When::Before && problem.may_pass();
             let settled = lasts && !comes || matches!(problem, CheckProblem::Unasked(_));
             if !patient || settled || now + pause >= deadline {
                 return Tried::Failed(problem);
@@ -200,7 +200,7 @@ impl CheckRunner<'_, '_> {
             }
             Probe::Http { url, expect } => {
                 if check.from == From::Cluster
-                    && check.when == When::After
+                    && check.when != When::Before
                     && let Some((name, port, path)) = self.names_service(url)
                 {
                     return self.service(&name, Front::Itself(port), &path, expect).await;

@@ -75,7 +75,9 @@ impl Keys {
     pub(crate) fn read() -> io::Result<Keys> {
         let mode = super::change(Mode::Keys)?;
         let continued = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
-        Ok(Keys { terminal: AsyncFd::register(stdin())?, continued, _mode: mode })
+        #[expect(deprecated, reason = "the safe way for a descriptor that is always the same and stays open")]
+        let terminal = AsyncFd::new(stdin())?;
+        Ok(Keys { terminal, continued, _mode: mode })
     }
 
     /// The next keys; `None` when the terminal is gone. Nothing but a key comes: escape sequences, as of the arrows, and

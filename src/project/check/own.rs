@@ -25,7 +25,8 @@ pub(super) fn own_check(section: Section<'_, '_>) -> Option<Check> {
         section.lacks("has no name", "add `name = \"…\"`, what people call it");
     }
     let from = choice(&section, "from", &[("host", From::Host), ("cluster", From::Cluster)]);
-    let when = choice(&section, "when", &[("before", When::Before), ("after", When::After)]);
+    let times = [When::Before, When::After, When::Change].map(|when| (when.as_str(), when));
+    let when = choice(&section, "when", &times);
     let required = section.flag("required").unwrap_or(true);
     let of_service = matches!(probe, Some(Probe::Service { .. }));
     if of_service && when.as_ref().is_some_and(|when| when.value == When::Before) {
@@ -53,7 +54,7 @@ pub(super) fn own_check(section: Section<'_, '_>) -> Option<Check> {
         name: name.unwrap_or_default(),
         place: section.place.clone(),
         when: match when {
-            Some(when) if !of_service => when.value,
+            Some(when) if !of_service || when.value == When::Change => when.value,
             _ if of_service => When::After,
             _ => When::Before,
         },
@@ -225,6 +226,8 @@ mod tests {
             ("tcp = { secret = 's', key = 'DATABASE_URL' }", When::Before, From::Host),
             ("url = 'http://a/'\nwhen = 'after'", When::After, From::Host),
             ("service = 'web'\npath = '/api'", When::After, From::Host),
+            ("service = 'web'\nwhen = 'change'", When::Change, From::Host),
+            ("url = 'http://a/'\nwhen = 'change'", When::Change, From::Host),
         ] {
             let check = read(lines).unwrap();
             assert_eq!((check.when, check.from), (when, from), "{lines}");

@@ -1,0 +1,123 @@
+//! The keys of `todo watch`: `r` brings the project up again, `l` shows and hides the application's logs, `o` opens the URL,
+//! `q` ends the loop. They are read while a round runs, too.
+
+use super::logs::AppLogs;
+use crate::event::EventKind;
+use crate::fault::Kind;
+use crate::flow::open;
+use crate::run::Run;
+use crate::signal::Cancel;
+use crate::signal::CancelHandle;
+use crate::terminal::Keys;
+use std::cell::RefCell;
+use std::convert::Infallible;
+use tokio::sync::Notify;
+
+/// What keys act on.
+#[derive(Debug)]
+pub(super) struct Controls {
+    run: Run,
+    quit: CancelHandle,
+    /// A round was asked for, although nothing has changed.
+    pub(super) again: Notify,
+    /// The URL that answered last.
+    pub(super) url: RefCell<Option<String>>,
+    pub(super) logs: AppLogs,
+}
+
+impl Controls {
+    /// Controls of a loop that runs as the returned [`Run`].
+    pub(super) fn of(run: &Run, logs: bool) -> Controls {
+        let (quit, cancel) = Cancel::new();
+        let run = Run { cancel, ..run.clone() };
+        let logs = AppLogs::of(&run, logs);
+        Controls { run, quit, again: Notify::new(), url: RefCell::default(), logs }
+    }
+
+    /// The loop's own run: it is stopped by `q`, and by what stops the one that it was made of.
+    pub(super) fn run(&self) -> Run {
+        self.run.clone()
+    }
+
+    /// Obeys keys, where standard input is a terminal, and `outer`.
+    pub(super) async fn obey(&self, outer: &Cancel) -> Infallible {
+        // A process in the background, or one that a terminal refuses, goes on without.
+        let mut keys = self.run.world.stdin_is_terminal.then(Keys::read).and_then(Result::ok);
+        if keys.is_some() {
+            self.run.sink.tell(EventKind::KeysRead {});
+        }
+        loop {
+            tokio::select! {
+                fault = outer.stopped() => {
+                    self.quit.ask(fault.kind);
+                    return std::future::pending().await;
+                }
+                pressed = next(&mut keys) => match pressed {
+                    Some(pressed) => pressed.into_iter().for_each(|key| self.press(key)),
+                    None => keys = None,
+                },
+            }
+        }
+    }
+
+    fn press(&self, key: u8) {
+        match key {
+            b'r' => self.again.notify_one(),
+            b'l' => self.logs.toggle(),
+            b'o' => self.open(),
+            b'q' => {
+                self.quit.ask(Kind::Interrupted);
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&self) {
+        let Some(url) = self.url.borrow().clone() else { return };
+        let run = self.run.clone();
+        tokio::spawn(async move {
+            if let Err(finding) = open::show(&run, &url).await {
+                run.sink.warn(finding);
+            }
+        });
+    }
+}
+
+async fn next(keys: &mut Option<Keys>) -> Option<Vec<u8>> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Controls;
+    use crate::event::Sink;
+    use crate::fault::Kind;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn a_key_asks_for_a_round_or_for_the_end_and_ctrl_c_still_ends_the_loop() {
+        let (asker, cancel) = Cancel::new();
+        let world = Arc::new(World::fake("/", Vec::<(&str, &str)>::new()));
+        let run = Run { sink: Sink::new().0, cancel, world, verbose: false };
+        let controls = Controls::of(&run, false);
+        controls.press(b'x');
+        assert!(futures::poll!(std::pin::pin!(controls.again.notified())).is_pending());
+        controls.press(b'r');
+        controls.again.notified().await;
+        assert!(controls.run().stopped().is_none());
+        controls.press(b'q');
+        assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(Kind::Interrupted));
+        assert!(run.stopped().is_none(), "what comes after the loop is not stopped");
+
+        let controls = Controls::of(&run, false);
+        asker.ask(Kind::Terminated);
+        assert!(futures::poll!(std::pin::pin!(controls.obey(&run.cancel))).is_pending());
+        assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(Kind::Terminated));
+    }
+}
