@@ -58,7 +58,9 @@ pub async fn cp(run: &Run, project: &Project, flags: &cli::Cp) -> Result<Answer>
         }
         (Side::Stream, Side::There { path, .. }) => {
             let input = Input { reader: Stdin::read(), needs_end: false };
-            run.or_stopped(tar(&container, &tar_in(&path.whole), Some(input), tokio::io::sink())).await?;
+            let argv = tar_in(&path.whole);
+            let copying = tar(&container, &argv, Some(input), tokio::io::sink());
+            run.or_stopped(async { copying.await.map_err(Copying::fault) }).await?;
         }
         (Side::Here(from), Side::There { path, .. }) => {
             // `src/.` means what is in it, as for `cp` and `docker cp`.
@@ -86,7 +88,8 @@ async fn out_of(run: &Run, container: &Container, from: &Split, to: PathBuf) -> 
     let (reader, writer) = tokio::io::duplex(BUFFER);
     let bridge = Bridge { handle: Handle::current(), inner: reader };
     let extracting = tokio::task::spawn_blocking(move || extract(bridge, &root, base.as_deref()));
-    let (copied, extracted) = tokio::join!(tar(container, &from.tar_out(), NO_INPUT, writer), extracting);
+    let argv = from.tar_out();
+    let (copied, extracted) = tokio::join!(tar(container, &argv, NO_INPUT, writer), extracting);
     let skipped = extracted.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     // A disk that is full ends `tar`, too, and an archive that ends early is `tar`'s failure.
     let skipped = match (copied, skipped) {
@@ -115,8 +118,8 @@ async fn into(run: &Run, container: &Container, from: PathBuf, is_content: bool,
     let bridge = Bridge { handle: Handle::current(), inner: writer };
     let packing = tokio::task::spawn_blocking(move || pack(bridge, &from, &name));
     let input = Input { reader, needs_end: false };
-    let (copied, packed) =
-        tokio::join!(tar(container, &tar_in(&directory), Some(input), tokio::io::sink()), packing);
+    let argv = tar_in(&directory);
+    let (copied, packed) = tokio::join!(tar(container, &argv, Some(input), tokio::io::sink()), packing);
     // `tar` that has failed reads no more, which packing notices as well.
     if let Err(Copying::Fault(fault)) = copied {
         return Err(fault);
@@ -148,9 +151,9 @@ enum Copying {
     Fault(Fault),
 }
 
-impl From<Copying> for Fault {
-    fn from(copying: Copying) -> Fault {
-        match copying {
+impl Copying {
+    fn fault(self) -> Fault {
+        match self {
             Copying::Local => not_copied("the archive cannot be read"),
             Copying::Fault(fault) => fault,
         }

@@ -161,6 +161,7 @@ impl<W: Write> Plain<W> {
             | EventKind::StepFailed { .. }
             | EventKind::Waiting { .. }
             | EventKind::Forwarded { .. }
+            | EventKind::KeysRead {}
             | EventKind::Log { .. } => {}
         }
     }

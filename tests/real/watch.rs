@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Lines;
+use std::io::Write;
 use std::process::Child;
 use std::process::ChildStdout;
 use std::process::Stdio;
@@ -68,4 +69,41 @@ fn what_is_saved_is_served_and_a_failure_ends_nothing() {
     kill_process(pid, Signal::INT).unwrap();
     assert_eq!(watch.child.wait().unwrap().code(), Some(0));
     assert!(http::get(&url).1.contains("version 2"), "the application keeps running");
+    commands_run_in_the_container(&stage);
+    files_go_in_and_come_out(&stage);
+}
+
+fn commands_run_in_the_container(stage: &Stage) {
+    let told = stage.todo(&["exec", "page", "--", "sh", "-c", "echo out; echo err >&2; exit 7"]);
+    assert_eq!((told.code, told.stdout.as_str()), (Some(7), "out\n"), "{}", told.stderr);
+    assert!(told.stderr.ends_with("err\n"), "{}", told.stderr);
+    // Without a name it is the only workload, without a command a shell, which reads what is piped to it.
+    let mut command = stage.command(Stage::program());
+    let mut shell = command.arg("exec").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    shell.stdin.take().unwrap().write_all(b"echo in the shell\nexit 3\n").unwrap();
+    let ended = shell.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), &ended.stdout[..]), (Some(3), &b"in the shell\n"[..]));
+    let missing = stage.todo(&["exec", "page", "--", "no-such-program"]);
+    assert!(missing.stderr.contains("[program-not-in-image]"), "{}", missing.stderr);
+    let unknown = stage.todo(&["exec", "pgae", "--", "true"]);
+    assert!(unknown.stderr.contains("did you mean `page`?"), "{}", unknown.stderr);
+}
+
+fn files_go_in_and_come_out(stage: &Stage) {
+    let folder = stage.path("tree");
+    std::fs::create_dir_all(folder.join("below")).unwrap();
+    std::fs::write(folder.join("below/bytes"), [0, 10, 13, 255]).unwrap();
+    std::os::unix::fs::symlink("below/bytes", folder.join("link")).unwrap();
+    let (here, back) = (folder.to_str().unwrap(), stage.path("back"));
+    for (arguments, code) in [
+        (["cp", here, "page:/tmp"], 0),
+        (["cp", "page:/tmp/tree", back.to_str().unwrap()], 0),
+        (["cp", "page:/tmp/none", back.to_str().unwrap()], 50),
+        (["cp", here, back.to_str().unwrap()], 2),
+    ] {
+        let told = stage.todo(&arguments);
+        assert_eq!(told.code, Some(code), "{arguments:?}: {}", told.stderr);
+    }
+    assert_eq!(std::fs::read(back.join("below/bytes")).unwrap(), [0, 10, 13, 255]);
+    assert_eq!(std::fs::read_link(back.join("link")).unwrap().to_str(), Some("below/bytes"));
 }
