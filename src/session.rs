@@ -223,16 +223,19 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         }
         checked => Arc::new(checked.whole()?),
     };
-    run.sink.tell(EventKind::RunStarted {
-        schema: SCHEMA,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command: cli.command.name().to_owned(),
-        project: project.name.to_string(),
-        namespace: project.namespace.to_string(),
-        profile: project.minikube.profile.to_string(),
-        rehearsal: matches!(cli.command, Command::Rehearse(_)),
-        target: project.elsewhere.as_ref().map(|other| other.name.clone()),
-    });
+    // What is on the streams of a command in a container is the command's own.
+    if !matches!(cli.command, Command::Exec(_)) {
+        run.sink.tell(EventKind::RunStarted {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: cli.command.name().to_owned(),
+            project: project.name.to_string(),
+            namespace: project.namespace.to_string(),
+            profile: project.minikube.profile.to_string(),
+            rehearsal: matches!(cli.command, Command::Rehearse(_)),
+            target: project.elsewhere.as_ref().map(|other| other.name.clone()),
+        });
+    }
     let ended = match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
         Command::Watch(flags) => {

@@ -59,14 +59,13 @@ impl Watching {
 
     fn changed(&mut self, changed: &[String], came_of: &str, took_ms: u64) {
         if !changed.is_empty() {
-            let parts = [came_of.to_owned(), words::duration(took_ms)];
-            let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-            self.last = Some(format!("{} → {}", words::changed(changed), parts.join(", ")));
+            let took = words::duration(took_ms);
+            self.last = Some(format!("{} → {came_of}, {took}", words::changed(changed)));
         }
     }
 }
 
-/// `web, 1 file copied to 2 containers` or `web built`; empty where no image changed.
+/// `web, 1 file copied to 2 containers`, `web built`, or what was written where no image changed.
 fn came_of(steps: &[StepState]) -> String {
     let images = steps.iter().filter(|state| state.step == Step::Image).flat_map(|state| &state.items);
     let parts = images.filter_map(|item| {
@@ -77,7 +76,17 @@ fn came_of(steps: &[StepState]) -> String {
             _ => None,
         }
     });
-    parts.collect::<Vec<_>>().join("; ")
+    let parts: Vec<String> = parts.collect();
+    if !parts.is_empty() {
+        return parts.join("; ");
+    }
+    let written = steps.iter().filter(|state| state.step == Step::Apply).flat_map(|state| &state.items);
+    let written = written.filter_map(|item| item.end.as_ref());
+    match written.filter(|end| !matches!(end.outcome, Outcome::Unchanged | Outcome::Kept)).count() {
+        0 => "nothing to do".to_owned(),
+        1 => "1 object written".to_owned(),
+        count => format!("{count} objects written"),
+    }
 }
 
 fn failure(reason: Code, causes: &[String], findings: &[Finding]) -> Failure {
@@ -188,6 +197,7 @@ mod tests {
         assert!(running.watching.failure.is_some(), "it is not fixed before a round succeeds");
         let fixed = told(broken.into_iter().chain([started("Dockerfile"), finished(None)]));
         assert!(fixed.watching.failure.is_none());
+        assert_eq!(shown(&fixed, 79, 24)[0], "Dockerfile → nothing to do, 80 ms");
     }
 
     #[test]

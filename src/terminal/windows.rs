@@ -38,7 +38,10 @@ pub(crate) async fn resized() {
 
 /// Keys, as they are pressed.
 #[derive(Debug)]
-pub(crate) struct Keys(mpsc::UnboundedReceiver<u8>);
+pub(crate) struct Keys {
+    pressed: mpsc::UnboundedReceiver<u8>,
+    _mode: super::Changed,
+}
 
 impl Keys {
     /// Reads keys from here on.
@@ -46,7 +49,8 @@ impl Keys {
     /// # Errors
     /// Where there can be no thread.
     pub(crate) fn read() -> io::Result<Keys> {
-        let (tell, keys) = mpsc::unbounded_channel();
+        let mode = super::change(Mode::Keys)?;
+        let (tell, pressed) = mpsc::unbounded_channel();
         // It ends with the process: nothing wakes it.
         let reading = move || {
             let terminal = console::Term::stderr();
@@ -60,11 +64,11 @@ impl Keys {
             }
         };
         std::thread::Builder::new().name("keys".to_owned()).spawn(reading)?;
-        Ok(Keys(keys))
+        Ok(Keys { pressed, _mode: mode })
     }
 
     /// The next key; `None` when the console is gone.
     pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
-        self.0.recv().await.map(|key| vec![key])
+        self.pressed.recv().await.map(|key| vec![key])
     }
 }
