@@ -80,12 +80,18 @@ fn came_of(steps: &[StepState]) -> String {
     if !parts.is_empty() {
         return parts.join("; ");
     }
-    let written = steps.iter().filter(|state| state.step == Step::Apply).flat_map(|state| &state.items);
+    let written = steps
+        .iter()
+        .filter(|state| matches!(state.step, Step::Apply | Step::Remove))
+        .flat_map(|state| &state.items);
     let written = written.filter_map(|item| item.end.as_ref());
-    match written.filter(|end| !matches!(end.outcome, Outcome::Unchanged | Outcome::Kept)).count() {
+    match written
+        .filter(|end| !matches!(end.outcome, Outcome::Unchanged | Outcome::Kept | Outcome::Skipped))
+        .count()
+    {
         0 => "nothing to do".to_owned(),
-        1 => "1 object written".to_owned(),
-        count => format!("{count} objects written"),
+        1 => "1 object changed".to_owned(),
+        count => format!("{count} objects changed"),
     }
 }
 
