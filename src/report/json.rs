@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    const NAMES: usize = 17;
+    const NAMES: usize = 19;
 
     fn samples() -> Vec<EventKind> {
         let finding = Code::ImageTagMutable
