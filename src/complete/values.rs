@@ -21,7 +21,7 @@ pub(super) type Read = fn(&Places) -> Vec<String>;
 /// What finds the values of the argument `id` of `command`, if they depend on files.
 pub(super) fn of(command: &str, id: &str) -> Option<Read> {
     match (command, id) {
-        ("exec" | "logs", "container") => Some(containers),
+        ("cp" | "exec" | "logs", "container") => Some(containers),
         ("exec", "name") | ("logs", "names") => Some(logged),
         ("forward", "service") => Some(services),
         ("help", "topic") => Some(topics),
