@@ -93,7 +93,7 @@ async fn out_of(run: &Run, container: &Container, from: &Split, to: PathBuf) -> 
     let skipped = extracted.unwrap_or_else(|panic| Err(io::Error::other(panic)));
     // A disk that is full ends `tar`, too, and an archive that ends early is `tar`'s failure.
     let skipped = match (copied, skipped) {
-        (Err(Copying::Local), Err(error)) | (Ok(()), Err(error)) => {
+        (Err(Copying::Local) | Ok(()), Err(error)) => {
             return Err(not_copied(&error.to_string()));
         }
         (Err(Copying::Fault(fault)), _) => return Err(fault),

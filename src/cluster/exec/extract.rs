@@ -33,6 +33,8 @@ pub fn extract(archive: impl Read, root: &Path, base: Option<&str>) -> io::Resul
     for entry in archive.entries()? {
         extraction.entry(entry?)?;
     }
+    // What follows the end of an archive is padding; `tar` is to end by itself, with an exit code of its own.
+    io::copy(&mut archive.into_inner(), &mut io::sink())?;
     // The deepest first, and at the end: a directory may be read-only.
     for (path, mode) in extraction.modes.iter().rev() {
         set_mode(path, *mode)?;
