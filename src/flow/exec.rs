@@ -96,12 +96,12 @@ impl Session {
             Ok(code) => Ok(u8::try_from(code).unwrap_or(Kind::Internal.exit_code())),
             // A reader that has left is no failure, as of any answer.
             Err(NotRun::Unwritten(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
-            Err(why) => Err(self.fault(why)),
+            Err(why) => Err(self.fault(&why)),
         }
     }
 
-    fn fault(&self, why: NotRun) -> Fault {
-        let fault = not_run(&self.container, &why);
+    fn fault(&self, why: &NotRun) -> Fault {
+        let fault = not_run(&self.container, why);
         match why {
             NotRun::ProgramNotFound(_) if self.is_shell => {
                 fault.hint("name a command that the image has: `todo exec NAME -- COMMAND`")

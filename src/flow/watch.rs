@@ -30,6 +30,7 @@ use crate::flow::redaction;
 use crate::flow::sync::Syncing;
 use crate::flow::sync::Tried;
 use crate::flow::up;
+use crate::manifest::Object;
 use crate::project::Project;
 use crate::project::check::Checked;
 use crate::project::name::ImageName;
@@ -248,7 +249,7 @@ impl Watch<'_> {
         // A cluster that starts or is repaired is not disturbed.
         let (cluster, started) = up::cluster(run, project).await?;
         let to = Connected::to(run, project, cluster).await?;
-        controls.logs.deployed(&to.target, planned.plan.objects.iter().map(|object| object.id()).collect());
+        controls.logs.deployed(&to.target, planned.plan.objects.iter().map(Object::id).collect());
         let deploy = async {
             let why = match syncing.round(&to, &planned).await? {
                 Tried::Done => {

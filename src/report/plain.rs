@@ -54,6 +54,10 @@ impl<W: Write> Plain<W> {
         let _ = writeln!(self.out, "{line}");
     }
 
+    fn printed(&mut self, pod: &str, container: &str, line: &str) {
+        self.line(&logs::printed(pod, container, line, self.look));
+    }
+
     fn say(&mut self, step: Step, at: u64, text: &str) {
         self.spoke.insert(step, at);
         let label = self.look.paint(Tone::Strong, &format!("{}:", words::step(step)));
@@ -129,9 +133,7 @@ impl<W: Write> Plain<W> {
                     self.line(&format!("changed: {}", clean(&words::changed(changed))));
                 }
             }
-            EventKind::Printed { pod, container, line } => {
-                self.line(&logs::printed(pod, container, line, self.look));
-            }
+            EventKind::Printed { pod, container, line } => self.printed(pod, container, line),
             EventKind::RoundSuperseded { .. } => self.line(words::SUPERSEDED),
             EventKind::RoundFinished { took_ms, files, url } => {
                 let text = words::closing(&self.story).unwrap_or_default();

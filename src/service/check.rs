@@ -165,7 +165,7 @@ impl CheckRunner<'_, '_> {
     }
 
     async fn until(&self, item: &OpenItem, check: &Check) -> Tried {
-        let deadline = Instant::now() + if check.when != When::Before { AFTER } else { LIMIT };
+        let deadline = Instant::now() + if check.when == When::Before { LIMIT } else { AFTER };
         // What the project can do without holds nobody up before the rollout.
         let patient = self.patient && (check.required || check.when != When::Before);
         let mut pause = PACE.pause / 4;

@@ -1,6 +1,7 @@
 //! termios(3).
 
 use super::Mode;
+use rustix::io::Errno;
 use rustix::process::getpgrp;
 use rustix::termios::LocalModes;
 use rustix::termios::OptionalActions;
