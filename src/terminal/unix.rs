@@ -102,7 +102,7 @@ impl Keys {
                                 return Some(keys);
                             }
                         }
-                        Err(error) if matches!(error, rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => ready.clear_ready(),
+                        Err(Errno::INTR | Errno::AGAIN) => ready.clear_ready(),
                         Err(_) => return None,
                     }
                 }
