@@ -45,6 +45,7 @@ mod rehearsed {
     mod kinds;
     mod life;
     mod neighbours;
+    mod quotas;
     mod rollouts;
     pub(crate) mod stage;
     mod watch;

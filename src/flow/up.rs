@@ -56,7 +56,11 @@ pub(super) async fn plan(run: &Run, project: &Arc<Project>) -> Result<Planned> {
         run.sink.warn(finding);
     }
     releases::possible(run, project, &planned.plan.releases).await?;
-    step.finish(Outcome::Done, Some(format!("{} objects", planned.plan.objects.len())));
+    let objects = match planned.plan.objects.len() {
+        1 => "1 object".to_owned(),
+        count => format!("{count} objects"),
+    };
+    step.finish(Outcome::Done, Some(objects));
     check::early(run, project, &planned.plan.objects).await?;
     Ok(planned)
 }

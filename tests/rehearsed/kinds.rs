@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 const PROJECT: &str = "name = \"kinds\"\nnamespace = \"kinds\"\n\n[[manifests]]\npath = \"manifests\"\n";
 
-async fn stage(manifests: &str) -> Stage {
+pub(super) async fn stage(manifests: &str) -> Stage {
     let stage = Stage::new().await;
     stage.write("deploy.toml", PROJECT);
     stage.write("manifests/all.yaml", manifests);
@@ -132,7 +132,7 @@ async fn a_job_that_has_changed_is_run_anew_and_a_selector_is_not_changed() {
     );
 }
 
-const OPEN: &str = r"apiVersion: v1
+pub(super) const OPEN: &str = r"apiVersion: v1
 kind: Service
 metadata: { name: web }
 spec: { type: NodePort, selector: { app: web }, ports: [{ port: 80, targetPort: 8080, nodePort: 30123 }] }
@@ -401,36 +401,4 @@ async fn a_default_that_no_longer_fits_the_manifest_goes_unasked() {
     let web = get(&stage, "apis/apps/v1/deployments", "web");
     assert_eq!(web["spec"]["strategy"], json!({"type": "Recreate"}));
     assert_eq!(stage.todo(&["up"]).await.code, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_quota_of_the_same_run_counts_before_the_first_pod() {
-    let quota =
-        "apiVersion: v1\nkind: ResourceQuota\nmetadata: { name: none }\nspec: { hard: { pods: \"0\" } }\n";
-    let stage = stage(&format!("{OPEN}---\n{quota}")).await;
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 50, "{told:#?}");
-    assert!(told.report.contains("error[quota-exceeded]"), "{told:#?}");
-    assert!(
-        stage.cluster.objects().keys().all(|key| !key.starts_with("Pod ")),
-        "{:#?}",
-        stage.cluster.objects()
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_of_before_is_no_reason_any_more_when_the_quota_is_gone() {
-    let stage = stage(OPEN).await;
-    assert_eq!(stage.todo(&["up"]).await.code, 0);
-    let quota = json!({"metadata": {"name": "none", "namespace": "kinds"}, "spec": {"hard": {"pods": "0"}},
-        "status": {"hard": {"pods": "0"}}});
-    stage.cluster.api().put("api/v1/resourcequotas", quota);
-    stage.write("manifests/all.yaml", &OPEN.replace("nginx:1", "nginx:2"));
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 50, "{told:#?}");
-    assert!(told.report.contains("ResourceQuota `none`") && told.took < Duration::from_secs(15), "{told:#?}");
-
-    stage.cluster.api().take("api/v1/resourcequotas", "kinds", "none");
-    let told = stage.todo(&["up"]).await;
-    assert_eq!(told.code, 0, "{told:#?}");
 }

@@ -1,0 +1,27 @@
+//! Sources that a compose file mounts into a container.
+
+use super::got;
+use super::proposed;
+use serde_json::Value;
+
+#[test]
+fn a_stage_without_sources_is_not_built() {
+    let text = "FROM python AS dev\nWORKDIR /srv\nCOPY requirements.txt .\nCMD [\"python\"]\nFROM dev AS final\nCOPY . .\n";
+    let got = got(
+        "services: {vote: {build: {context: vote, target: dev}, volumes: ['./vote:/srv']}, plain: {build: {context: vote, target: dev}}}\n",
+        &[("vote/Dockerfile", text), ("vote/a.py", "")],
+    );
+    let targets: Vec<_> = got.proposal.images.iter().map(|image| image.target.as_deref()).collect();
+    assert_eq!(targets, [None, Some("dev")]);
+    assert!(got.told("stage `dev`"));
+}
+
+#[test]
+fn sources_over_a_stock_image_are_built_or_refused() {
+    let compose = "services: {app: {image: 'node:22', command: npm run dev, volumes: ['./:/app']}}\n";
+    let built = got(compose, &[]);
+    assert_eq!(built.proposal.images.len(), 1);
+    assert_eq!(built.container("Deployment/app", "/args"), Value::Null);
+    let refused = proposed(&[("compose.yaml", compose), ("package.json", "{}")]);
+    assert!(refused.files.is_empty() && !refused.wrong.is_empty());
+}
