@@ -134,8 +134,47 @@ pub struct Image {
     pub platform: Option<String>,
     /// The budget in bytes.
     pub max_size: Option<u64>,
-    /// Whether `todo watch` may copy changed files into running containers instead of building.
-    pub sync: bool,
+    /// What `todo watch` does with changed files beside copying those whose copy equals a build; `None`: it always builds.
+    pub sync: Option<Vec<SyncRule>>,
+}
+
+/// `[image.NAME] sync`: what is done with changed files of the context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncRule {
+    /// Which files: a pattern relative to the context, as in `.dockerignore`.
+    pub from: String,
+    /// Where they are copied to in the container; as the Dockerfile has it if not given.
+    pub to: Option<String>,
+    /// A command of a shell that is run in the container then.
+    pub run: Option<String>,
+    /// A signal for the container's process 1 then.
+    pub signal: Option<Signal>,
+}
+
+/// A signal that a process may take as a request to read its files again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signal {
+    /// SIGHUP.
+    Hup,
+    /// SIGUSR1.
+    Usr1,
+    /// SIGUSR2.
+    Usr2,
+    /// SIGWINCH.
+    Winch,
+}
+
+impl Signal {
+    /// Its name without `SIG`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Signal::Hup => "HUP",
+            Signal::Usr1 => "USR1",
+            Signal::Usr2 => "USR2",
+            Signal::Winch => "WINCH",
+        }
+    }
 }
 
 /// Where a build secret comes from.

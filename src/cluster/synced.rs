@@ -10,6 +10,8 @@ use crate::cluster::request::tell;
 use crate::cluster::request::unreadable;
 use crate::cluster::restart;
 use crate::cluster::retry::retry;
+use crate::cluster::rollout::feed::api;
+use crate::cluster::rollout::feed::plain;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
 use crate::cluster::wire::Kind;
@@ -19,11 +21,16 @@ use crate::fault::Result;
 use crate::manifest::ObjectId;
 use crate::pointer::below;
 use crate::run::Run;
+use futures::Stream;
+use futures::StreamExt;
 use health::live;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher;
 use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The label by which marked pods are found, and the annotation that says what is in them.
 pub const SYNCED: &str = "todo.dev/synced";
@@ -41,13 +48,13 @@ pub struct Running {
     pub id: String,
 }
 
-/// Why files cannot be copied into all containers of an image.
+/// A container that has no files to be copied to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotRunning {
-    /// No container of the image runs.
-    None,
-    /// A container of the image is starting, or has failed.
+    /// It is starting, or has ended.
     Waiting(String),
+    /// It fails again and again.
+    Crashing(String),
     /// An init container has the image: it has ended already.
     Init(String),
     /// The container is not one of a Docker engine.
@@ -57,18 +64,44 @@ pub enum NotRunning {
 impl std::fmt::Display for NotRunning {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            NotRunning::None => write!(f, "no container of it is running"),
             NotRunning::Waiting(pod) => write!(f, "a container of Pod/{pod} is not running"),
+            NotRunning::Crashing(pod) => write!(f, "a container of Pod/{pod} fails again and again"),
             NotRunning::Init(pod) => write!(f, "an init container of Pod/{pod} uses it"),
             NotRunning::Runtime(pod) => write!(f, "the containers of Pod/{pod} are not Docker's"),
         }
     }
 }
 
-/// The pods of some namespaces.
-pub async fn pods(run: &Run, target: &Target, namespaces: &BTreeSet<String>) -> Result<Vec<Value>> {
-    let listed = list(run, target, namespaces, "").await;
-    listed.map_err(|failure| unreadable(failure, "cannot list pods"))
+/// How long a list of pods may take: whoever asks has another way, which waits for the API server.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// The pods of some namespaces. It is asked once.
+pub async fn pods(target: &Target, namespaces: &BTreeSet<String>) -> Result<Vec<Value>> {
+    let (wire, kind) = (target.wire(), kind::core("Pod"));
+    let lists = namespaces.iter().map(|namespace| wire.list(&kind, Some(namespace), ""));
+    let listed = match tokio::time::timeout(LIMIT, futures::future::try_join_all(lists)).await {
+        Ok(listed) => listed,
+        Err(_) => Err(Failure::Unreachable(format!("no answer within {} s", LIMIT.as_secs()))),
+    };
+    listed.map(|lists| lists.concat()).map_err(|failure| unreadable(failure, "cannot list pods"))
+}
+
+/// The pods of some namespaces as they are, and then each of them that changes. A watch that breaks off is made again.
+pub fn changes(target: &Target, namespaces: &BTreeSet<String>) -> impl Stream<Item = Value> + Unpin + use<> {
+    let pods = kind::core("Pod").resource;
+    let watches = namespaces.iter().map(|namespace| {
+        let api = api(&target.client, &pods, Some(namespace));
+        let (changes, pods) = (watcher(api, watcher::Config::default()).default_backoff(), pods.clone());
+        let changed = changes.filter_map(move |change| {
+            let pod = match change {
+                Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => Some(plain(pod, &pods)),
+                _ => None,
+            };
+            std::future::ready(pod)
+        });
+        changed.boxed()
+    });
+    futures::stream::select_all(watches)
 }
 
 async fn list(
@@ -85,37 +118,56 @@ async fn list(
     Ok(futures::future::try_join_all(lists).await?.concat())
 }
 
-/// The containers of `image`, a name that no other image has. All of them have to run: a container that is just starting
-/// would not get the files, and one that fails has to be replaced.
-pub fn running(pods: &[Value], image: &str) -> std::result::Result<Vec<Running>, NotRunning> {
-    let mut running = Vec::new();
+/// The containers of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Containers {
+    /// Those that run.
+    pub running: Vec<Running>,
+    /// The others.
+    pub others: Vec<NotRunning>,
+}
+
+/// The containers of `image`, a name that no other image has, in pods that are to stay.
+pub fn containers(pods: &[Value], image: &str) -> Containers {
+    let mut found = Containers::default();
     for pod in pods {
         let phase = live::text(pod, "/status/phase");
         if live::is_terminating(pod) || matches!(phase, "Succeeded" | "Failed") {
             continue;
         }
-        let name = live::name(pod);
         let has_image = |container: &&Value| container["image"] == image;
         if live::list(pod, "/spec/initContainers").iter().any(|container| has_image(&container)) {
-            return Err(NotRunning::Init(name.to_owned()));
+            found.others.push(NotRunning::Init(live::name(pod).to_owned()));
         }
         for container in live::list(pod, "/spec/containers").iter().filter(has_image) {
-            let statuses = live::list(pod, "/status/containerStatuses");
-            let status = statuses.iter().find(|status| status["name"] == container["name"]);
-            let Some(status) = status.filter(|status| !status["state"]["running"].is_null()) else {
-                return Err(NotRunning::Waiting(name.to_owned()));
-            };
-            let id = live::text(status, "/containerID").strip_prefix("docker://");
-            let id = id.ok_or_else(|| NotRunning::Runtime(name.to_owned()))?;
-            running.push(Running {
-                namespace: live::namespace(pod).to_owned(),
-                pod: name.to_owned(),
-                container: live::text(container, "/name").to_owned(),
-                id: id.to_owned(),
-            });
+            match state(pod, live::text(container, "/name")) {
+                Ok(running) => found.running.push(running),
+                Err(other) => found.others.push(other),
+            }
         }
     }
-    if running.is_empty() { Err(NotRunning::None) } else { Ok(running) }
+    found
+}
+
+fn state(pod: &Value, container: &str) -> std::result::Result<Running, NotRunning> {
+    let name = || live::name(pod).to_owned();
+    let statuses = live::list(pod, "/status/containerStatuses");
+    let status = statuses.iter().find(|status| status["name"] == container);
+    let waiting = || Err(NotRunning::Waiting(name()));
+    let Some(status) = status else { return waiting() };
+    if live::text(status, "/state/waiting/reason") == "CrashLoopBackOff" {
+        return Err(NotRunning::Crashing(name()));
+    }
+    if status["state"]["running"].is_null() {
+        return waiting();
+    }
+    let id = live::text(status, "/containerID").strip_prefix("docker://");
+    Ok(Running {
+        namespace: live::namespace(pod).to_owned(),
+        pod: name(),
+        container: container.to_owned(),
+        id: id.ok_or_else(|| NotRunning::Runtime(name()))?.to_owned(),
+    })
 }
 
 /// What the containers of a pod have beside their image.
@@ -129,16 +181,19 @@ pub struct Mark {
     pub containers: BTreeMap<String, String>,
 }
 
-/// Marks a pod; without files, its mark is taken away.
-pub async fn mark(target: &Target, namespace: &str, pod: &str, mark: &Mark) -> Result<()> {
-    let (wire, kind) = (target.wire(), kind::core("Pod"));
-    let cannot = |failure: Failure| unreadable(failure, "cannot mark a pod that has newer files");
-    let Some(live) = wire.get(&kind, Some(namespace), pod).await.map_err(cannot)? else { return Ok(()) };
-    let patch = patch(&live, mark);
-    if patch.as_array().is_some_and(|operations| !operations.is_empty()) {
-        wire.json_patch(&kind, Some(namespace), pod, &patch).await.map_err(cannot)?;
+/// Marks a pod that was read just now; without files, its mark is taken away.
+pub async fn mark(target: &Target, pod: &Value, mark: &Mark) -> Result<()> {
+    let patch = patch(pod, mark);
+    if patch.as_array().is_none_or(Vec::is_empty) {
+        return Ok(());
     }
-    Ok(())
+    let (wire, kind) = (target.wire(), kind::core("Pod"));
+    let patched = wire.json_patch(&kind, Some(live::namespace(pod)), live::name(pod), &patch).await;
+    match patched {
+        Ok(_) => Ok(()),
+        Err(failure) if failure.is_absent() => Ok(()),
+        Err(failure) => Err(unreadable(failure, "cannot mark a pod that has newer files")),
+    }
 }
 
 fn patch(live: &Value, mark: &Mark) -> Value {
@@ -237,12 +292,13 @@ pub async fn replace(run: &Run, target: &Target, applied: &mut [AppliedObject]) 
 
 #[cfg(test)]
 mod tests {
+    use super::Containers;
     use super::Mark;
     use super::NotRunning;
     use super::SYNCED;
+    use super::containers;
     use super::owners;
     use super::patch;
-    use super::running;
     use serde_json::Value;
     use serde_json::json;
 
@@ -260,45 +316,51 @@ mod tests {
     }
 
     #[test]
-    fn files_go_to_every_running_container_of_the_image_or_to_none() {
-        let ids = |pods: &[Value]| {
-            running(pods, "ours:1").map(|found| found.iter().map(|one| one.id.clone()).collect::<Vec<_>>())
+    fn the_containers_of_an_image_run_or_do_not() {
+        let found = |other: Value| {
+            let Containers { running, others } = containers(&[pod("a", "running", |_| {}), other], "ours:1");
+            (running.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), others)
         };
-        let one = pod("a", "running", |_| {});
-        let two = pod("b", "running", |_| {});
-        assert_eq!(ids(&[one.clone(), two]).unwrap(), ["a", "b"]);
-        for (other, expected) in [
-            (pod("b", "waiting", |_| {}), Err(NotRunning::Waiting("b".to_owned()))),
+        let named = |other: fn(String) -> NotRunning| vec![other("b".to_owned())];
+        type Change = fn(&mut Value);
+        let cases: [(&str, Change, &[&str], Vec<NotRunning>); 8] = [
+            ("running", |_| {}, &["a", "b"], vec![]),
+            ("waiting", |_| {}, &["a"], named(NotRunning::Waiting)),
+            ("terminated", |_| {}, &["a"], named(NotRunning::Waiting)),
             (
-                pod("b", "waiting", |pod| pod["status"]["phase"] = "Succeeded".into()),
-                Ok(vec!["a".to_owned()]),
+                "waiting",
+                |pod| {
+                    let waiting = json!({"reason": "CrashLoopBackOff"});
+                    pod["status"]["containerStatuses"][0]["state"]["waiting"] = waiting;
+                },
+                &["a"],
+                named(NotRunning::Crashing),
             ),
+            ("waiting", |pod| pod["status"]["phase"] = "Succeeded".into(), &["a"], vec![]),
             (
-                pod("b", "waiting", |pod| {
-                    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
-                }),
-                Ok(vec!["a".to_owned()]),
+                "waiting",
+                |pod| pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into(),
+                &["a"],
+                vec![],
             ),
+            ("waiting", |pod| pod["spec"]["containers"][0]["image"] = "ours:2".into(), &["a"], vec![]),
             (
-                pod("b", "waiting", |pod| pod["spec"]["containers"][0]["image"] = "ours:2".into()),
-                Ok(vec!["a".to_owned()]),
+                "running",
+                |pod| pod["spec"]["initContainers"] = json!([{"name": "i", "image": "ours:1"}]),
+                &["a", "b"],
+                named(NotRunning::Init),
             ),
-            (
-                pod("b", "running", |pod| {
-                    pod["spec"]["initContainers"] = json!([{"name": "i", "image": "ours:1"}]);
-                }),
-                Err(NotRunning::Init("b".to_owned())),
-            ),
-            (
-                pod("b", "running", |pod| {
-                    pod["status"]["containerStatuses"][0]["containerID"] = "containerd://b".into();
-                }),
-                Err(NotRunning::Runtime("b".to_owned())),
-            ),
-        ] {
-            assert_eq!(ids(&[one.clone(), other.clone()]), expected, "{other}");
+        ];
+        for (state, change, running, others) in cases {
+            let other = pod("b", state, change);
+            let running: Vec<String> = running.iter().map(|id| (*id).to_owned()).collect();
+            assert_eq!(found(other.clone()), (running, others), "{other}");
         }
-        assert_eq!(ids(&[]), Err(NotRunning::None));
+        let foreign = pod("b", "running", |pod| {
+            pod["status"]["containerStatuses"][0]["containerID"] = "containerd://b".into();
+        });
+        assert_eq!(found(foreign).1, named(NotRunning::Runtime));
+        assert_eq!(containers(&[], "ours:1"), Containers::default());
     }
 
     #[test]

@@ -48,8 +48,15 @@ pub(crate) struct Planned {
     pub(crate) images: Vec<Surveyed>,
 }
 
-/// Reads all that the project has. Warnings are told as they are found.
+/// Reads all that the project has, and tells the warnings.
 pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned> {
+    let (planned, warnings) = gathered(run, project).await?;
+    warnings.into_iter().for_each(|warning| run.sink.warn(warning));
+    Ok(planned)
+}
+
+/// Reads all that the project has. With it come the warnings, which nobody was told.
+pub(crate) async fn gathered(run: &Run, project: &Arc<Project>) -> Result<(Planned, Vec<Finding>)> {
     let Read { planned, values, mistakes, fault } = read(run, project, Scope::Everything).await?;
     match fault {
         Some(fault) => return Err(fault.findings(mistakes)),
@@ -60,10 +67,10 @@ pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned>
     plan.warnings.extend(hidden::programs(&images, &plan.objects));
     let of_images = images.iter().flat_map(|image| &image.warnings).cloned();
     let warnings = tracked::env_files(project).into_iter().chain(of_images).chain(values);
-    warnings.chain(plan.warnings.iter().cloned()).for_each(|warning| run.sink.warn(warning));
+    let warnings = warnings.chain(plan.warnings.iter().cloned()).collect();
     let hooks = plan.releases.iter().flat_map(|release| &release.hooks).map(|hook| &hook.object);
     redaction::objects(run, plan.objects.iter().chain(hooks));
-    Ok(Planned { plan, images })
+    Ok((Planned { plan, images }, warnings))
 }
 
 /// What is wrong with a project whose deploy.toml has mistakes: these, and those of all other files that it still names.

@@ -12,6 +12,7 @@ pub(super) mod write;
 
 use crate::cli;
 use crate::cluster::lock;
+use crate::event::OpenStep;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
@@ -24,6 +25,7 @@ use crate::flow::gather::gather;
 use crate::flow::reach::ClusterHandle;
 use crate::flow::releases;
 use crate::minikube;
+use crate::plan::Plan;
 use crate::preflight;
 use crate::project::Project;
 use crate::run::Run;
@@ -52,17 +54,22 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
 pub(super) async fn plan(run: &Run, project: &Arc<Project>) -> Result<Planned> {
     let step = run.sink.step(Step::Preflight);
     let planned = gather(run, project).await?;
+    possible(run, project, &planned.plan, step).await?;
+    Ok(planned)
+}
+
+/// Whether this machine can do what is planned: the rest of the `step` that reading the project is a part of.
+pub(super) async fn possible(run: &Run, project: &Project, plan: &Plan, step: OpenStep) -> Result<()> {
     for finding in preflight::preflight(run, project, project.elsewhere.as_ref()).await?.findings {
         run.sink.warn(finding);
     }
-    releases::possible(run, project, &planned.plan.releases).await?;
-    let objects = match planned.plan.objects.len() {
+    releases::possible(run, project, &plan.releases).await?;
+    let objects = match plan.objects.len() {
         1 => "1 object".to_owned(),
         count => format!("{count} objects"),
     };
     step.finish(Outcome::Done, Some(objects));
-    check::early(run, project, &planned.plan.objects).await?;
-    Ok(planned)
+    check::early(run, project, &plan.objects).await
 }
 
 /// The cluster: the `[target]` that was named, or the project's minikube, started or repaired where it has to be. With it

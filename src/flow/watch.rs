@@ -9,31 +9,22 @@ mod inputs;
 mod keys;
 mod logs;
 mod restarts;
+mod round;
 
 use crate::cli;
-use crate::cluster::lock;
 use crate::event::Code;
 use crate::event::EventKind;
 use crate::event::Finding;
-use crate::event::Severity;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
-use crate::flow::alive::while_up;
-use crate::flow::check;
-use crate::flow::connected::Connected;
 use crate::flow::down;
 use crate::flow::gather;
 use crate::flow::redaction;
-use crate::flow::sync::Syncing;
-use crate::flow::sync::Tried;
-use crate::flow::up;
-use crate::manifest::Object;
 use crate::project::Project;
 use crate::project::check::Checked;
-use crate::project::name::ImageName;
 use crate::relative::relative;
 use crate::run::Run;
 use crate::signal::Cancel;
@@ -43,6 +34,9 @@ use crate::watch::Watching;
 use inputs::inputs;
 use keys::Controls;
 use restarts::Restarts;
+use round::Noticing;
+use round::Round;
+use round::Rounds;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -73,7 +67,7 @@ pub async fn watch(
         watching,
         files: 0,
         restarts: Restarts::default(),
-        syncing: Syncing::default(),
+        rounds: Rounds::new(&controls),
     };
     let stopped = tokio::select! {
         stopped = Box::pin(watch.rounds(read)) => stopped,
@@ -99,17 +93,16 @@ struct Watch<'a> {
     watching: Watching,
     files: usize,
     restarts: Restarts,
-    syncing: Syncing,
+    rounds: Rounds<'a>,
 }
 
-/// How a round came out, unless it failed.
-enum Round {
-    /// The project is up.
-    Up(Answer),
-    /// What changed was copied into the running containers.
-    Synced,
-    /// A file changed before anything was written.
-    Superseded,
+/// What ends the time between two rounds, or interrupts it.
+enum Woken {
+    Changed(Changes),
+    /// The user asks for a round.
+    Asked,
+    /// A container runs without the files that were copied.
+    Lacking,
 }
 
 impl Watch<'_> {
@@ -161,7 +154,7 @@ impl Watch<'_> {
             }
             changes = later;
             if changes.is_empty() {
-                match self.next().await {
+                match self.idle().await {
                     Ok(next) => changes = next,
                     Err(stopped) => return stopped,
                 }
@@ -169,20 +162,33 @@ impl Watch<'_> {
         }
     }
 
-    /// The next changes, none if the user asks for a round; an error, if the user stops the run before.
-    async fn next(&mut self) -> Result<Changes> {
-        let Watch { run, watching, controls, syncing, .. } = self;
-        let next = async {
-            tokio::select! {
-                changes = watching.changed() => Ok(changes),
-                () = controls.again.notified() => {
-                    // A round of the pipeline, which replaces pods with copied files, too.
-                    syncing.forget();
-                    Ok(Changes::default())
+    /// Waits until there is something to do for a round, and meanwhile copies files again into containers that were
+    /// started anew. Returns the changes; none, if that did not succeed or the user asks for a round. An error, if the
+    /// user stops the run before.
+    async fn idle(&mut self) -> Result<Changes> {
+        loop {
+            let Watch { run, watching, controls, rounds, .. } = self;
+            let woken = async {
+                tokio::select! {
+                    biased;
+                    changes = watching.changed() => Ok(Woken::Changed(changes)),
+                    () = controls.again.notified() => Ok(Woken::Asked),
+                    () = rounds.lacking() => Ok(Woken::Lacking),
                 }
+            };
+            match run.or_stopped(woken).await? {
+                Woken::Changed(changes) => return Ok(changes),
+                Woken::Asked => {
+                    // A round of the pipeline, which replaces pods with copied files, too.
+                    self.rounds.forget();
+                    return Ok(Changes::default());
+                }
+                Woken::Lacking => {}
             }
-        };
-        run.or_stopped(next).await
+            if !self.rounds.again(self.run, &self.project).await? {
+                return Ok(Changes::default());
+            }
+        }
     }
 
     /// Watches what the project is made of now. Returns what had changed by then.
@@ -208,7 +214,7 @@ impl Watch<'_> {
                 return Err(stays(gather::invalid(self.run, checked).await));
             }
             self.project = Arc::new(checked.project);
-            self.syncing.forget();
+            self.rounds.forget();
             let more = self.snapshot().await;
             let is_stale = changed(&more, &self.project.file);
             changes.merge(more);
@@ -224,6 +230,12 @@ impl Watch<'_> {
         places.any(|place| place.file.file_name() != self.project.file.file_name())
     }
 
+    async fn round(&mut self, later: &mut Changes) -> Result<Round> {
+        let Watch { run, project, up, watching, restarts, rounds, .. } = self;
+        let may_end = restarts.are_allowed(Instant::now());
+        rounds.round(run, project, up, Noticing { watching, later, may_end }).await
+    }
+
     fn failed(&self, began: Instant, fault: &Fault) {
         self.run.sink.tell(EventKind::RoundFailed {
             took_ms: millis(began),
@@ -236,82 +248,11 @@ impl Watch<'_> {
         });
     }
 
-    /// The pipeline of `up`. What changes meanwhile is added to `later`.
-    async fn round(&mut self, later: &mut Changes) -> Result<Round> {
-        let Watch { run, project, up: flags, watching, restarts, syncing, controls, .. } = self;
-        // The values of an env file may be new.
-        redaction::project(run, project);
-        let may = restarts.are_allowed(Instant::now());
-        let Some(planned) = unless_changed(watching, later, may, Box::pin(up::plan(run, project))).await?
-        else {
-            return Ok(Round::Superseded);
-        };
-        // A cluster that starts or is repaired is not disturbed.
-        let (cluster, started) = up::cluster(run, project).await?;
-        let to = Connected::to(run, project, cluster).await?;
-        controls.logs.deployed(&to.target, planned.plan.objects.iter().map(Object::id).collect());
-        let deploy = async {
-            let why = match syncing.round(&to, &planned).await? {
-                Tried::Done => {
-                    check::changed(run, project, &to.cluster, &planned.plan.objects).await?;
-                    return Ok(Round::Synced);
-                }
-                Tried::Build(why) => why,
-            };
-            if let Some((image, why)) = why {
-                run.sink.warn(not_synced(&image, &why));
-            }
-            let (objects, surveyed) = (planned.plan.clone(), planned.images.clone());
-            let work = Box::pin(up::build::build(&to, planned, flags, started));
-            let Some(built) = unless_changed(watching, later, may, work).await? else {
-                return Ok(Round::Superseded);
-            };
-            let images = built.images.clone();
-            let healthy = lock::scope(&to.target, async {
-                let written = Box::pin(up::write::write(&to, built, flags)).await?;
-                Box::pin(up::wait::wait(&to, written, flags)).await
-            });
-            let answer = up::verify::verify(&to, healthy.await?, flags).await?;
-            *controls.url.borrow_mut() = answer.url().map(str::to_owned);
-            let checks = check::changed(run, project, &to.cluster, &objects.objects).await;
-            syncing.deployed(objects, surveyed, &images);
-            checks.map(|()| Round::Up(answer))
-        };
-        while_up(run, project, &to.target, Box::pin(deploy)).await
-    }
-
     /// The changed paths as people know them.
     fn names(&self, changes: &Changes) -> Vec<String> {
         let root = self.project.root.canonicalize().unwrap_or_else(|_| self.project.root.clone());
         changes.paths().map(|path| relative(&root, path).display().to_string()).collect()
     }
-}
-
-/// Does `work`, unless a file changes and the work `may` be given up. What changes is added to `later`; a file that is
-/// again as it was has not changed.
-async fn unless_changed<T>(
-    watching: &mut Watching,
-    later: &mut Changes,
-    may: bool,
-    work: impl Future<Output = Result<T>>,
-) -> Result<Option<T>> {
-    let mut work = std::pin::pin!(work);
-    loop {
-        if may && !later.is_empty() {
-            return Ok(None);
-        }
-        tokio::select! {
-            biased;
-            done = &mut work => return done.map(Some),
-            changes = watching.changed() => later.merge(changes),
-        }
-    }
-}
-
-/// An image is built, although files of a context changed and nothing else.
-fn not_synced(image: &ImageName, why: &str) -> Finding {
-    let finding = Code::FilesNotSynced.warning(format!("it is built, because {why}"));
-    Finding { severity: Severity::Note, ..finding }.about(format!("image {image}"))
 }
 
 /// Files change so often that no round would ever be finished.
@@ -333,37 +274,4 @@ fn changed(changes: &Changes, path: &Path) -> bool {
 
 fn millis(since: Instant) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::unless_changed;
-    use crate::watch::Changes;
-    use crate::watch::Root;
-    use crate::watch::Watching;
-    use tokio::sync::oneshot;
-
-    #[tokio::test]
-    async fn work_is_given_up_for_a_change_unless_it_may_not_be() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a");
-        let mut watching = Watching::start().unwrap();
-        watching.snapshot(vec![Root::file(&file)]).await;
-
-        let mut later = Changes::default();
-        let done = unless_changed(&mut watching, &mut later, true, async { Ok(1) }).await.unwrap();
-        assert_eq!((done, later.is_empty()), (Some(1), true));
-
-        std::fs::write(&file, "1").unwrap();
-        let forever = std::future::pending::<crate::fault::Result<u8>>();
-        assert_eq!(unless_changed(&mut watching, &mut later, true, forever).await.unwrap(), None);
-        assert!(!later.is_empty(), "the next round is told of it");
-
-        let (end, ended) = oneshot::channel();
-        let work = async { Ok(ended.await.unwrap()) };
-        let mut work = std::pin::pin!(unless_changed(&mut watching, &mut later, false, work));
-        assert!(futures::poll!(&mut work).is_pending(), "a change is known already");
-        end.send(2).unwrap();
-        assert_eq!(work.await.unwrap(), Some(2));
-    }
 }

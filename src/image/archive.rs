@@ -5,6 +5,7 @@
 
 use crate::image::engine::Engine;
 use crate::image::stat;
+use crate::image::sync::After;
 use crate::image::sync::FileWrite;
 use crate::image::sync::Plan;
 use crate::image::sync::WriteKind;
@@ -20,6 +21,7 @@ use bollard::models::ImageConfig;
 use bollard::query_parameters::ContainerArchiveInfoOptionsBuilder;
 use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
 use bollard::query_parameters::InspectContainerOptions;
+use bollard::query_parameters::KillContainerOptionsBuilder;
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use futures::StreamExt;
@@ -29,6 +31,8 @@ use std::fmt;
 use std::io;
 use std::io::Read;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -37,6 +41,8 @@ const MOST: usize = 1 << 20;
 /// How long `rm` may take, and how often it is asked whether it has ended.
 const REMOVAL: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
+/// How long a command of deploy.toml may take.
+const COMMAND: Duration = Duration::from_secs(300);
 /// Arguments of one `rm`.
 const AT_ONCE: usize = 200;
 
@@ -62,6 +68,13 @@ pub enum NotWritten {
     },
     /// `rm` is missing in the container, or failed.
     NotRemoved,
+    /// A command of deploy.toml was not run, or did not succeed.
+    NotRun {
+        /// The command.
+        command: String,
+        /// The exit code, if it has ended.
+        code: Option<i64>,
+    },
     /// What the engine says.
     Engine(String),
 }
@@ -74,6 +87,12 @@ impl fmt::Display for NotWritten {
             NotWritten::ReadOnly => write!(f, "the container's root file system is read-only"),
             NotWritten::Mounted { path, mount } => write!(f, "`{path}` is under the mount `{mount}`"),
             NotWritten::NotRemoved => write!(f, "`rm` is missing in the container, or failed"),
+            NotWritten::NotRun { command, code: Some(code) } => {
+                write!(f, "`{command}` exited with code {code} in the container")
+            }
+            NotWritten::NotRun { command, code: None } => {
+                write!(f, "`{command}` has not ended in the container after {} s", COMMAND.as_secs())
+            }
             NotWritten::Engine(why) => write!(f, "the Docker engine refused: {why}"),
         }
     }
@@ -91,14 +110,17 @@ impl From<Error> for NotWritten {
 
 /// The time of the last file that was sent. Each file is later than all before it, by a millisecond or more, because
 /// programs that watch by time ask whether it is later than before, and web servers make their `ETag` from it.
-#[derive(Debug, Clone, Default)]
-pub struct Stamps(Duration);
+#[derive(Debug, Default)]
+pub struct Stamps(AtomicU64);
 
 impl Stamps {
-    fn next(&mut self) -> Duration {
+    fn next(&self) -> Duration {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.0 = now.max(self.0 + Duration::from_millis(1));
-        self.0
+        // Nanoseconds since 1970 fit until 2554.
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let later = |last: u64| now.max(last.saturating_add(1_000_000));
+        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(later(last)));
+        Duration::from_nanos(later(last.unwrap_or_default()))
     }
 }
 
@@ -197,48 +219,85 @@ impl Container<'_> {
     }
 
     /// Does what the plan says; `root` is the context's directory.
-    pub async fn apply(&self, root: &Path, plan: &Plan, stamps: &mut Stamps) -> Result<(), NotWritten> {
+    pub async fn apply(&self, root: &Path, plan: &Plan, stamps: &Stamps) -> Result<(), NotWritten> {
         for (parent, writes) in by_parent(&plan.writes) {
             let archive = pack(root, &writes, stamps.next())?;
             let options = UploadToContainerOptionsBuilder::new().path(parent).build();
             let body = bollard::body_full(Bytes::from(archive));
-            self.engine.client.upload_to_container(self.id, Some(options), body).await?;
+            let sent = self.engine.client.upload_to_container(self.id, Some(options), body).await;
+            sent.map_err(|error| match error {
+                // The directory is missing, or the container.
+                Error::DockerResponseServerError { status_code: 404, message } => NotWritten::Engine(message),
+                other => other.into(),
+            })?;
         }
         for some in plan.deletions.chunks(AT_ONCE) {
             self.remove(some).await?;
         }
+        for after in &plan.then {
+            self.then(after).await?;
+        }
         Ok(())
+    }
+
+    /// Does what is to be done when the files are there.
+    async fn then(&self, after: &After) -> Result<(), NotWritten> {
+        match after {
+            After::Run(command) => {
+                let shell = ["/bin/sh", "-c", command].map(str::to_owned).into();
+                let code = self.exec(shell, None, COMMAND).await?;
+                let not_run = || NotWritten::NotRun { command: command.clone(), code };
+                (code == Some(0)).then_some(()).ok_or_else(not_run)
+            }
+            After::Signal(signal) => {
+                let name = format!("SIG{}", signal.name());
+                let options = KillContainerOptionsBuilder::new().signal(&name).build();
+                Ok(self.engine.client.kill_container(self.id, Some(options)).await?)
+            }
+        }
     }
 
     /// Removes paths: by `rm` in the container, because the archive API cannot.
     async fn remove(&self, paths: &[String]) -> Result<(), NotWritten> {
         let words = ["rm", "-rf", "--"].map(str::to_owned).into_iter().chain(paths.iter().cloned());
+        match self.exec(words.collect(), Some("0:0"), REMOVAL).await {
+            Ok(Some(0)) => Ok(()),
+            Ok(_) => Err(NotWritten::NotRemoved),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Runs a program in the container, as its user unless another one is given. Returns the exit code; `None` if there is
+    /// none after `limit`.
+    async fn exec(
+        &self,
+        words: Vec<String>,
+        user: Option<&str>,
+        limit: Duration,
+    ) -> Result<Option<i64>, NotWritten> {
         let config = ExecConfig {
-            cmd: Some(words.collect()),
-            user: Some("0:0".to_owned()),
+            cmd: Some(words),
+            user: user.map(str::to_owned),
             attach_stdout: Some(false),
             attach_stderr: Some(false),
             ..ExecConfig::default()
         };
         let exec = self.engine.client.create_exec(self.id, config).await?.id;
         let detached = bollard::exec::StartExecOptions { detach: true, ..Default::default() };
+        // The engine says so if there is no such program.
         if self.engine.client.start_exec(&exec, Some(detached)).await.is_err() {
-            return Err(NotWritten::NotRemoved);
+            return Ok(Some(127));
         }
         let ended = async {
             loop {
                 let state = self.engine.client.inspect_exec(&exec).await?;
                 match (state.running, state.exit_code) {
-                    (Some(false), Some(code)) => return Ok::<i64, NotWritten>(code),
+                    (Some(false), Some(code)) => return Ok(code),
                     _ => tokio::time::sleep(POLL).await,
                 }
             }
         };
-        match tokio::time::timeout(REMOVAL, ended).await {
-            Ok(Ok(0)) => Ok(()),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(_)) | Err(_) => Err(NotWritten::NotRemoved),
-        }
+        tokio::time::timeout(limit, ended).await.ok().transpose()
     }
 }
 

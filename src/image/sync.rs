@@ -10,18 +10,23 @@ pub mod facts;
 mod layout;
 pub mod process;
 pub mod reason;
+mod rules;
 mod trace;
 
 use crate::image::surveyed::Surveyed;
+use crate::project::Signal;
 use crate::project::name::ImageName;
 use difference::Change;
 use difference::Difference;
+use dockerfile::context::EntryKind;
 use dockerfile::ignore::Ignore;
 use facts::Facts;
 use facts::Question;
 use layout::Layout;
 use reason::Input;
 use reason::Reason;
+use rules::Matched;
+use rules::Rules;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use trace::Stop;
@@ -47,6 +52,19 @@ pub struct Plan {
     pub writes: Vec<FileWrite>,
     /// Absolute paths to remove. A directory comes after what is in it.
     pub deletions: Vec<String>,
+    /// Paths of which deploy.toml says what makes the process notice them, if anything has to.
+    pub ruled: BTreeSet<String>,
+    /// What is done in each container then, in this order.
+    pub then: Vec<After>,
+}
+
+/// What is done in a container that has new files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum After {
+    /// A shell runs this.
+    Run(String),
+    /// Process 1 gets this.
+    Signal(Signal),
 }
 
 impl Plan {
@@ -68,7 +86,24 @@ impl Plan {
         for path in &self.deletions {
             hasher.update(format!("{path:?}").as_bytes());
         }
+        hasher.update(format!("{:?}", self.then).as_bytes());
         hasher.finalize().to_hex()[..16].to_owned()
+    }
+
+    /// Adds files and what is done then. `matched` is what the rules of deploy.toml say of them.
+    fn add(&mut self, writes: Vec<FileWrite>, deletions: Vec<String>, matched: Option<Matched>) {
+        if let Some(Matched { to, then }) = matched {
+            let paths = writes.iter().map(|write| &write.destination).chain(&deletions);
+            if to.is_some() || !then.is_empty() {
+                self.ruled.extend(paths.clone().cloned());
+            }
+            if paths.count() > 0 {
+                let new: Vec<After> = then.into_iter().filter(|after| !self.then.contains(after)).collect();
+                self.then.extend(new);
+            }
+        }
+        self.writes.extend(writes);
+        self.deletions.extend(deletions);
     }
 
     fn bytes(&self) -> u64 {
@@ -165,18 +200,16 @@ pub fn decide(before: &Surveyed, now: &Surveyed, facts: &Facts) -> Decision {
     if changes.is_empty() {
         return Decision::Unused;
     }
-    if !now.image.sync {
-        return Decision::Rebuild(Reason::Off);
-    }
+    let Some(rules) = &now.image.sync else { return Decision::Rebuild(Reason::Off) };
+    let rules = Rules::of(rules);
     let layout = match Layout::read(&now.dockerfile, &now.image.args, facts) {
-        Ok(layout) => layout,
-        Err(Stop::Reason(reason)) => return Decision::Rebuild(reason),
+        Ok(layout) => Ok(layout),
+        Err(Stop::Reason(reason)) => Err(reason),
         Err(Stop::Ask(questions)) => return Decision::Ask(questions.into_iter().collect()),
     };
-    let tracer = Tracer { layout: &layout, context: &now.context, facts };
     let (mut plan, mut questions) = (Plan::default(), BTreeSet::new());
-    for Change { path, difference } in changes {
-        match planned(&tracer, path, difference, &mut plan) {
+    for change in changes {
+        match planned(&layout, &rules, now, facts, change, &mut plan) {
             Ok(()) => {}
             Err(Stop::Reason(reason)) => return Decision::Rebuild(reason),
             Err(Stop::Ask(asked)) => questions.extend(asked),
@@ -191,22 +224,47 @@ pub fn decide(before: &Surveyed, now: &Surveyed, facts: &Facts) -> Decision {
     }
     // What is in a directory is removed before it.
     plan.deletions.reverse();
+    // Commands before signals: a process that reads its files again finds what the commands have made.
+    plan.then.sort_by_key(|after| matches!(after, After::Signal(_)));
     if plan == Plan::default() { Decision::Unused } else { Decision::Sync(plan) }
 }
 
 /// Adds to the plan what one change does to a container.
-fn planned(tracer: &Tracer<'_>, path: &str, difference: Difference<'_>, plan: &mut Plan) -> Result<(), Stop> {
-    match difference {
-        Difference::OfKind => Err(Reason::Kind(path.to_owned()).into()),
-        Difference::Removed => {
-            plan.deletions.extend(tracer.removed(path)?);
-            Ok(())
+fn planned(
+    layout: &Result<Layout, Reason>,
+    rules: &Rules<'_>,
+    now: &Surveyed,
+    facts: &Facts,
+    Change { path, difference }: Change<'_>,
+    plan: &mut Plan,
+) -> Result<(), Stop> {
+    let entry = match difference {
+        Difference::OfKind => return Err(Reason::Kind(path.to_owned()).into()),
+        Difference::Removed => None,
+        Difference::Written(entry) => Some(entry),
+    };
+    let matched = rules.matched(path, matches!(entry, Some(EntryKind::Folder)));
+    let (writes, deletions) = match (matched.as_ref().and_then(|matched| matched.to.clone()), layout) {
+        (Some(to), layout) => {
+            let volumes = layout.as_ref().map_or(&[][..], Layout::volumes);
+            trace::check_destination(&to, volumes)?;
+            match entry {
+                Some(entry) => (vec![trace::write(path, to, entry, (0, 0), None)], Vec::new()),
+                None => (Vec::new(), vec![to]),
+            }
         }
-        Difference::Written(entry) => {
-            plan.writes.extend(tracer.written(path, entry)?);
-            Ok(())
+        (None, Err(reason)) => return Err(reason.clone().into()),
+        (None, Ok(layout)) => {
+            let past_runs = matched.as_ref().is_some_and(Matched::runs);
+            let tracer = Tracer { layout, context: &now.context, facts, past_runs };
+            match entry {
+                Some(entry) => (tracer.written(path, entry)?, Vec::new()),
+                None => (Vec::new(), tracer.removed(path)?),
+            }
         }
-    }
+    };
+    plan.add(writes, deletions, matched);
+    Ok(())
 }
 
 /// The first input other than files of the context that is not what it was.

@@ -348,6 +348,11 @@ impl<'r, 'a> Section<'r, 'a> {
         self.find(key).is_some_and(|(_, value)| value.get_ref().is_table())
     }
 
+    /// Whether the value of `key` is a list, without asking for it.
+    pub fn is_list(&self, key: &str) -> bool {
+        self.find(key).is_some_and(|(_, value)| value.get_ref().is_array())
+    }
+
     /// Ends the questions: every key that none of them asked for is a mistake.
     pub fn close(self) {
         let asked = self.asked.borrow();

@@ -57,6 +57,15 @@ fn a_page_is_copied_into_the_pods_that_run_and_the_next_up_replaces_them() {
 
     stage.edit("index.html", "version 1", "version 4");
     watch.round();
+    // The pod in its place begins with the files of the image.
+    stage.kubectl(&["delete", "pod", "-n", NAMESPACE, &before[0], "--wait=false"]);
+    watch.copied();
+    let page = |pod: &String| {
+        stage.kubectl(&["exec", "-n", NAMESPACE, pod, "--", "cat", "/usr/share/nginx/html/index.html"])
+    };
+    let replaced = pods(&stage);
+    assert!(!replaced.contains(&before[0]) && replaced.len() == 2, "{replaced:?}");
+    assert!(replaced.iter().all(|pod| page(pod).contains("version 4")), "{replaced:?}");
     drop(watch);
     stage.edit("index.html", "version 4", "version 1");
     stage.up();

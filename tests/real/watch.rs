@@ -30,11 +30,21 @@ impl Watch {
 
     /// The end of the next round that ends.
     pub(crate) fn round(&mut self) -> Value {
-        let ends = |event: &Value| event["event"] == "round-finished" || event["event"] == "round-failed";
+        self.event(|event| event["event"] == "round-finished" || event["event"] == "round-failed")
+    }
+
+    /// The next image whose containers get files.
+    pub(crate) fn copied(&mut self) -> Value {
+        self.event(|event| {
+            event["event"] == "item-finished" && event["step"] == "image" && event["outcome"] == "changed"
+        })
+    }
+
+    fn event(&mut self, is_meant: impl Fn(&Value) -> bool) -> Value {
         let events = self.lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-        let end = events.into_iter().find(ends).expect("the loop ended");
-        println!("{end}");
-        end
+        let event = events.into_iter().find(|event| is_meant(event)).expect("the loop ended");
+        println!("{event}");
+        event
     }
 }
 

@@ -106,7 +106,7 @@ fn sources(objects: &[AppliedObject]) -> Sources {
     sources
 }
 
-pub(super) fn api(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
+pub(crate) fn api(client: &Client, resource: &ApiResource, namespace: Option<&str>) -> Api<DynamicObject> {
     match namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, resource),
         None => Api::all_with(client.clone(), resource),
@@ -114,7 +114,7 @@ pub(super) fn api(client: &Client, resource: &ApiResource, namespace: Option<&st
 }
 
 /// The object as JSON; items of a list do not say of which kind they are.
-pub(super) fn plain(object: DynamicObject, resource: &ApiResource) -> Value {
+pub(crate) fn plain(object: DynamicObject, resource: &ApiResource) -> Value {
     let mut value = serde_json::to_value(object).unwrap_or_default();
     if let Some(fields) = value.as_object_mut() {
         fields.insert("apiVersion".to_owned(), resource.api_version.clone().into());

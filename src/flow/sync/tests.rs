@@ -2,11 +2,12 @@
 
 use crate::cluster::synced::Running;
 use crate::docker::Address;
-use crate::flow::sync::Work;
-use crate::flow::sync::first_reason;
-use crate::flow::sync::marks;
-use crate::flow::sync::questions;
-use crate::flow::sync::unnoticed;
+use crate::flow::sync::attempt::first_reason;
+use crate::flow::sync::attempt::questions;
+use crate::flow::sync::attempt::unnoticed;
+use crate::flow::sync::lacks;
+use crate::flow::sync::write::Work;
+use crate::flow::sync::write::marks;
 use crate::image::engine::Engine;
 use crate::image::sync::Decision;
 use crate::image::sync::Plan;
@@ -15,6 +16,7 @@ use crate::image::sync::process::Process;
 use crate::image::sync::reason::Reason;
 use crate::project::name::ImageName;
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 fn name(name: &str) -> ImageName {
     ImageName::parse(name).unwrap()
@@ -48,7 +50,8 @@ async fn a_pod_is_marked_with_the_files_of_all_its_containers() {
     assert_eq!(mark.containers["api"], "one-api");
     // A pod whose files are those of its image again has no mark.
     let back = [work("web", "web", 0)];
-    assert_eq!(crate::flow::sync::marks(&back)[&("shop", "two")].files, 0);
+    let marks = super::write::marks(&back);
+    assert_eq!(marks[&("shop", "two")].files, 0);
 }
 
 #[test]
@@ -63,6 +66,9 @@ fn a_deletion_is_noticed_only_by_what_reads_files_anew() {
     assert_eq!(unnoticed(&page, &runs("nginx")), None);
     let source = removed("/app/a.py");
     assert_eq!(unnoticed(&source, &runs("uvicorn main:app --reload")), Some(&source.deletions[0]));
+    // Somebody has said what is to be done.
+    let ruled = Plan { ruled: source.deletions.iter().cloned().collect(), ..source };
+    assert_eq!(unnoticed(&ruled, &runs("./server")), None);
 }
 
 #[test]
@@ -74,4 +80,26 @@ fn one_image_that_has_to_be_built_decides_for_all() {
     let mut all = some;
     all.insert(name("web"), Decision::Rebuild(Reason::Off));
     assert_eq!(first_reason(&all).unwrap().0, name("web"));
+}
+
+#[test]
+fn a_container_that_was_started_anew_lacks_what_was_copied() {
+    let pod = |state: &str, id: &str| {
+        serde_json::json!({
+            "metadata": {"name": "a"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]},
+            "status": {"phase": "Running", "containerStatuses": [
+                {"name": "web", "containerID": format!("docker://{id}"), "state": {state: {"reason": "CrashLoopBackOff"}}},
+            ]},
+        })
+    };
+    let current = BTreeSet::from(["old".to_owned()]);
+    for (state, id, image, expected) in [
+        ("running", "old", "web:1", false),
+        ("running", "new", "web:1", true),
+        ("running", "new", "web:2", false),
+        ("terminated", "old", "web:1", false),
+        ("waiting", "old", "web:1", true),
+    ] {
+        assert_eq!(lacks(&[pod(state, id)], image, &current), expected, "{state} {id} {image}");
+    }
 }

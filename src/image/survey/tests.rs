@@ -45,7 +45,7 @@ pub(crate) fn image(root: &Path, name: &str) -> Image {
         secrets: BTreeMap::new(),
         platform: None,
         max_size: None,
-        sync: true,
+        sync: Some(Vec::new()),
     }
 }
 

@@ -60,6 +60,11 @@ pub(super) struct Bind {
 }
 
 impl Layout {
+    /// The volumes of what is built.
+    pub(super) fn volumes(&self) -> &[String] {
+        self.stages.get(self.target).and_then(Option::as_ref).map_or(&[], |stage| &stage.volumes)
+    }
+
     pub(super) fn read(
         dockerfile: &Dockerfile,
         args: &BTreeMap<String, String>,

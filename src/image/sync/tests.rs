@@ -3,6 +3,7 @@
 use crate::image::survey::tests::file;
 use crate::image::survey::tests::surveyed;
 use crate::image::surveyed::Surveyed;
+use crate::image::sync::After;
 use crate::image::sync::Decision;
 use crate::image::sync::decide;
 use crate::image::sync::decide_all;
@@ -13,6 +14,8 @@ use crate::image::sync::facts::PathKind;
 use crate::image::sync::facts::Question;
 use crate::image::sync::reason::Input;
 use crate::image::sync::reason::Reason;
+use crate::project::Signal;
+use crate::project::SyncRule;
 use dockerfile::context::Context;
 use dockerfile::context::Entry;
 use dockerfile::context::EntryKind;
@@ -283,9 +286,9 @@ fn inputs_other_than_files_mean_a_build() {
         changed(Input::Arguments)
     );
     assert_eq!(inputs(&|now| now.image.target = Some("x".to_owned())), changed(Input::Image));
-    assert_eq!(inputs(&|now| now.image.sync = false), Decision::Unused);
+    assert_eq!(inputs(&|now| now.image.sync = None), Decision::Unused);
     let off = inputs(&|now| {
-        now.image.sync = false;
+        now.image.sync = None;
         now.context.entries.pop();
     });
     assert_eq!(off, Decision::Rebuild(Reason::Off));
@@ -348,4 +351,48 @@ fn very_many_files_are_built() {
     assert!(
         told(&decide(&empty, &image("web", dockerfile, &files[1..], &[]), &facts())).starts_with("/app/f")
     );
+}
+
+#[test]
+fn rules_of_deploy_toml_decide_before_the_dockerfile_does() {
+    let to = SyncRule { from: "a/**".to_owned(), to: Some("/srv".to_owned()), ..SyncRule::default() };
+    let run = SyncRule { run: Some("make".to_owned()), to: None, ..to.clone() };
+    let signal = SyncRule { from: "**".to_owned(), signal: Some(Signal::Hup), ..SyncRule::default() };
+    let volume = SyncRule { to: Some("/proc/x".to_owned()), ..to.clone() };
+    let (made, sent) = (After::Run("make".to_owned()), After::Signal(Signal::Hup));
+    let later = "FROM base\nWORKDIR /app\nCOPY . .\nRUN make";
+    let plain = "FROM base\nWORKDIR /app\nCOPY . .";
+    // the rules, the Dockerfile, a changed file (`-`: removed), what is decided, what is done then
+    for (rules, dockerfile, changed, expected, then) in [
+        (vec![], later, "a/x", "RunFollows", vec![]),
+        (vec![to.clone()], later, "a/x", "/srv/x 0:0 644", vec![]),
+        (vec![to.clone()], later, "a/x+x", "/srv/x 0:0 755", vec![]),
+        (vec![to.clone()], later, "-a/x", "-/srv/x", vec![]),
+        (vec![to.clone()], later, "page", "RunFollows", vec![]),
+        (vec![to.clone()], "# syntax=foreign/frontend\nFROM base\nCOPY . .", "a/x", "/srv/x 0:0 644", vec![]),
+        (vec![volume], plain, "a/x", "Volume", vec![]),
+        (vec![run.clone()], later, "a/x", "/app/a/x 0:0 644", vec![made.clone()]),
+        (vec![run.clone()], later, "page", "RunFollows", vec![]),
+        (vec![signal.clone()], plain, "page", "/app/page 0:0 644", vec![sent.clone()]),
+        (vec![signal.clone()], later, "page", "RunFollows", vec![]),
+        (vec![signal.clone()], "FROM base\nCOPY b /b", "page", "unused", vec![]),
+        (vec![signal, run], later, "a/x", "/app/a/x 0:0 644", vec![made, sent]),
+    ] {
+        let with = |files: &[(&str, &str)]| {
+            let mut image = image("web", dockerfile, files, &[]);
+            image.image.sync = Some(rules.clone());
+            image
+        };
+        let path = changed.trim_start_matches('-').trim_end_matches("+x");
+        let mut files: Vec<(&str, &str)> = BEFORE.iter().copied().filter(|(name, _)| *name != path).collect();
+        if !changed.starts_with('-') {
+            files.push((changed, "2"));
+        }
+        let decision = decide(&with(BEFORE), &with(&files), &facts());
+        assert_eq!(told(&decision), expected, "{rules:?} {dockerfile} {changed}");
+        if let Decision::Sync(plan) = decision {
+            assert_eq!(plan.then, then, "{rules:?} {changed}");
+            assert_eq!(plan.ruled.len(), 1, "{rules:?} {changed}");
+        }
+    }
 }

@@ -42,6 +42,8 @@ pub(super) struct Tracer<'a> {
     /// The context as it is now.
     pub(super) context: &'a Context,
     pub(super) facts: &'a Facts,
+    /// Whether a `RUN` after the `COPY` does not matter, because a command is run in its place.
+    pub(super) past_runs: bool,
 }
 
 /// A file in a stage.
@@ -54,6 +56,17 @@ struct Placed {
     mode: Option<u32>,
     /// Whether it came straight from the context, as part of a directory.
     direct: bool,
+}
+
+/// A `COPY` in its stage.
+#[derive(Clone, Copy)]
+struct Here<'a> {
+    copy: &'a Copy,
+    stage: &'a Stage,
+    /// The stage's.
+    index: usize,
+    /// What comes before it in the stage.
+    before: &'a [Step],
 }
 
 /// What container runtimes put over a container's own files.
@@ -74,18 +87,8 @@ impl Tracer<'_> {
         let placed = self.places(self.layout.target, path, is_folder)?;
         let mut writes = Vec::new();
         for Placed { path: destination, owner, mode, .. } in placed {
-            self.check_destination(&destination)?;
-            let (kind, own_mode) = match entry {
-                EntryKind::Folder => (WriteKind::Directory, 0o755),
-                EntryKind::Link { target } => (WriteKind::Link(target.clone()), 0o777),
-                EntryKind::File { size, executable, hash, .. } => {
-                    (WriteKind::File { size: *size, hash: *hash }, if *executable { 0o755 } else { 0o644 })
-                }
-            };
-            let forced = mode.filter(|_| !matches!(kind, WriteKind::Link(_)));
-            let mode = forced.unwrap_or(own_mode);
-            let (uid, gid) = owner;
-            writes.push(FileWrite { source: path.to_owned(), destination, uid, gid, mode, kind });
+            check_destination(&destination, self.layout.volumes())?;
+            writes.push(write(path, destination, entry, owner, mode));
         }
         Ok(writes)
     }
@@ -95,13 +98,13 @@ impl Tracer<'_> {
         let placed = self.places(self.layout.target, path, false)?;
         let Some(stage) = self.stage(self.layout.target) else { return Ok(Vec::new()) };
         for Placed { path: destination, direct, copy, .. } in &placed {
-            self.check_destination(destination)?;
+            check_destination(destination, self.layout.volumes())?;
             if !direct {
                 return Err(Reason::SourceGone(copy.clone()).into());
             }
             for step in &stage.steps {
                 let uncovers = match step {
-                    Step::Run { .. } => true,
+                    Step::Run { .. } => !self.past_runs,
                     Step::Directory(there) => is_in(there, destination),
                     Step::Copy(copy) => {
                         is_in(&copy.destination, destination)
@@ -141,6 +144,7 @@ impl Tracer<'_> {
         for (number, step) in stage.steps.iter().enumerate() {
             match step {
                 Step::Directory(_) => {}
+                Step::Run { .. } if self.past_runs => {}
                 Step::Run { at, binds } => {
                     if let Some(placed) = live.first() {
                         return Err(Reason::RunFollows { copy: placed.copy.clone(), run: at.clone() }.into());
@@ -159,14 +163,13 @@ impl Tracer<'_> {
                     }
                 }
                 Step::Copy(copy) => {
+                    let here = Here { copy, stage, index, before: &stage.steps[..number] };
                     let landed = match copy.origin {
-                        Origin::Context => {
-                            self.landed_from_context(copy, stage, number, index, path, is_folder)?
-                        }
+                        Origin::Context => self.landed_from_context(here, path, is_folder)?,
                         Origin::Stage(other) => {
                             let there = self.places(other, path, is_folder)?;
                             let exact = self.stage(other).is_some_and(|other| other.base.is_none());
-                            self.landed_from_stage(copy, stage, number, index, there, exact)?
+                            self.landed_from_stage(here, there, exact)?
                         }
                         Origin::Outside => Vec::new(),
                     };
@@ -209,15 +212,8 @@ impl Tracer<'_> {
         Ok(())
     }
 
-    fn landed_from_context(
-        &self,
-        copy: &Copy,
-        stage: &Stage,
-        number: usize,
-        index: usize,
-        path: &str,
-        is_folder: bool,
-    ) -> Result<Vec<Placed>, Stop> {
+    fn landed_from_context(&self, here: Here<'_>, path: &str, is_folder: bool) -> Result<Vec<Placed>, Stop> {
+        let copy = here.copy;
         if copy.may_take_through_link(path, self.context) {
             return Err(Reason::SourceLink(copy.at.clone()).into());
         }
@@ -230,22 +226,20 @@ impl Tracer<'_> {
                 // The contents of the directory are copied, into what is there already.
                 Taken::Itself if is_folder => continue,
                 Taken::Itself if copy.add => return Err(Reason::Add(copy.at.clone()).into()),
-                Taken::Itself => (self.of_file(copy, stage, number, index, path)?, false),
+                Taken::Itself => (self.of_file(here, path)?, false),
             };
-            landed.push(self.placed(copy, index, destination, direct, None)?);
+            landed.push(self.placed(here, destination, direct, None)?);
         }
         Ok(landed)
     }
 
     fn landed_from_stage(
         &self,
-        copy: &Copy,
-        stage: &Stage,
-        number: usize,
-        index: usize,
+        here: Here<'_>,
         there: Vec<Placed>,
         exact: bool,
     ) -> Result<Vec<Placed>, Stop> {
+        let copy = here.copy;
         let mut landed = Vec::new();
         for inner in there {
             let path = &inner.path[1..];
@@ -256,9 +250,9 @@ impl Tracer<'_> {
                 check_flags(copy, source)?;
                 let destination = match taken {
                     Taken::Below(rest) => below(&copy.destination, rest),
-                    Taken::Itself => self.of_file(copy, stage, number, index, path)?,
+                    Taken::Itself => self.of_file(here, path)?,
                 };
-                landed.push(self.placed(copy, index, destination, false, Some(&inner))?);
+                landed.push(self.placed(here, destination, false, Some(&inner))?);
             }
             // Without links there is no other way to it.
             if taken_by_none && !exact {
@@ -269,14 +263,8 @@ impl Tracer<'_> {
     }
 
     /// Where a file lands that a source names itself: in the destination if that is a directory, else at it.
-    fn of_file(
-        &self,
-        copy: &Copy,
-        stage: &Stage,
-        number: usize,
-        index: usize,
-        path: &str,
-    ) -> Result<String, Stop> {
+    fn of_file(&self, here: Here<'_>, path: &str) -> Result<String, Stop> {
+        let Here { copy, stage, index, before } = here;
         let inside = below(&copy.destination, path.rsplit('/').next().unwrap_or(path));
         if copy.directory {
             return Ok(inside);
@@ -286,12 +274,12 @@ impl Tracer<'_> {
             return Err(Reason::Destination(copy.at.clone()).into());
         }
         let made = |step: &Step| matches!(step, Step::Directory(there) if is_in(there, &copy.destination));
-        if stage.steps[..number].iter().any(made) {
+        if before.iter().any(made) {
             return Ok(inside);
         }
         if index != self.layout.target {
             return match stage.base {
-                None if number == 0 => Ok(copy.destination.clone()),
+                None if before.is_empty() => Ok(copy.destination.clone()),
                 _ => Err(Reason::Destination(copy.at.clone()).into()),
             };
         }
@@ -305,12 +293,12 @@ impl Tracer<'_> {
 
     fn placed(
         &self,
-        copy: &Copy,
-        index: usize,
+        here: Here<'_>,
         path: String,
         direct: bool,
         inner: Option<&Placed>,
     ) -> Result<Placed, Stop> {
+        let Here { copy, index, .. } = here;
         if index == self.layout.target {
             self.check_links(copy, &path)?;
         }
@@ -363,15 +351,35 @@ impl Tracer<'_> {
             .collect();
         if asked.is_empty() { Ok(()) } else { Err(Stop::Ask(asked)) }
     }
+}
 
-    fn check_destination(&self, path: &str) -> Result<(), Reason> {
-        let volumes = self.stage(self.layout.target).map_or(&[][..], |stage| &stage.volumes[..]);
-        let covers = |volume: &&str| is_in(path, volume);
-        match volumes.iter().map(String::as_str).chain(RUNTIME).find(covers) {
-            Some(volume) => Err(Reason::Volume { path: path.to_owned(), volume: volume.to_owned() }),
-            None => Ok(()),
-        }
+/// A path that a container does not have from its image.
+pub(super) fn check_destination(path: &str, volumes: &[String]) -> Result<(), Reason> {
+    let covers = |volume: &&str| is_in(path, volume);
+    match volumes.iter().map(String::as_str).chain(RUNTIME).find(covers) {
+        Some(volume) => Err(Reason::Volume { path: path.to_owned(), volume: volume.to_owned() }),
+        None => Ok(()),
     }
+}
+
+/// An entry of the context as it is in the container. `mode` is that of `--chmod`.
+pub(super) fn write(
+    source: &str,
+    destination: String,
+    entry: &EntryKind,
+    (uid, gid): (u32, u32),
+    mode: Option<u32>,
+) -> FileWrite {
+    let (kind, own_mode) = match entry {
+        EntryKind::Folder => (WriteKind::Directory, 0o755),
+        EntryKind::Link { target } => (WriteKind::Link(target.clone()), 0o777),
+        EntryKind::File { size, executable, hash, .. } => {
+            (WriteKind::File { size: *size, hash: *hash }, if *executable { 0o755 } else { 0o644 })
+        }
+    };
+    let forced = mode.filter(|_| !matches!(kind, WriteKind::Link(_)));
+    let mode = forced.unwrap_or(own_mode);
+    FileWrite { source: source.to_owned(), destination, uid, gid, mode, kind }
 }
 
 /// Whether the instruction is understood, as far as its flags go.

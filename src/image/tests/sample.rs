@@ -68,7 +68,7 @@ impl Sample {
             secrets: BTreeMap::new(),
             platform: None,
             max_size: None,
-            sync: true,
+            sync: Some(Vec::new()),
         }
     }
 

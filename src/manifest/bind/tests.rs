@@ -28,7 +28,7 @@ fn image(text: &str) -> Image {
         secrets: BTreeMap::new(),
         platform: None,
         max_size: None,
-        sync: true,
+        sync: Some(Vec::new()),
     }
 }
 

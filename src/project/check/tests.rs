@@ -5,7 +5,9 @@ use crate::project::Mode;
 use crate::project::Probe;
 use crate::project::Runtime;
 use crate::project::Set;
+use crate::project::Signal;
 use crate::project::SourceKind;
+use crate::project::SyncRule;
 use crate::project::check::check;
 use std::path::Path;
 
@@ -94,7 +96,7 @@ fn everything_that_can_be_said() {
     assert_eq!(project.minikube.publish, [30080]);
     let web = &project.images[0];
     assert_eq!((web.name.as_str(), web.max_size), ("web", Some(300_000_000)));
-    assert_eq!((web.sync, project.images[1].sync), (false, true));
+    assert_eq!((&web.sync, &project.images[1].sync), (&None, &Some(Vec::new())));
     assert_eq!(web.dockerfile, Path::new("/p/build/web.Dockerfile"));
     assert_eq!(web.secrets["npm"], BuildSecret::Env("NPM_TOKEN".to_owned()));
     assert_eq!(web.secrets["key"], BuildSecret::File("/p/key.pem".into()));
@@ -106,6 +108,63 @@ fn everything_that_can_be_said() {
     assert!(!project.checks[0].required && project.checks[1].required);
     assert_eq!(project.checks[1].probe, Probe::Tcp("db.example:5432".to_owned()));
     assert_eq!(project.targets["staging"].registry.as_deref(), Some("ghcr.io/acme"));
+}
+
+#[test]
+fn files_are_copied_by_rules() {
+    let sync = |written: &str| {
+        let text = format!("[image.web]\ncontext = 'web'\nsync = {written}\n");
+        check(Path::new("/p/deploy.toml"), &text).unwrap().images[0].sync.clone().unwrap()
+    };
+    let rule = |from: &str| SyncRule { from: from.to_owned(), ..SyncRule::default() };
+    assert_eq!(sync("true"), []);
+    let all = SyncRule { signal: Some(Signal::Hup), ..rule("**") };
+    assert_eq!(sync("{ signal = 'HUP' }"), std::slice::from_ref(&all));
+    assert_eq!(sync("{ signal = 'SIGHUP' }"), [all]);
+    let rules = sync("[{ from = './src/**', to = '/app/src' }, { from = 'package.json', run = 'npm ci' }]");
+    let to = SyncRule { to: Some("/app/src".to_owned()), ..rule("src/**") };
+    assert_eq!(rules, [to, SyncRule { run: Some("npm ci".to_owned()), ..rule("package.json") }]);
+}
+
+#[test]
+fn mistakes_in_rules_of_files_are_told_at_once() {
+    let text = r#"[[manifests]]
+path = "k8s"
+[image.web]
+context = "web"
+sync = [
+  { from = "/src", to = "app" },
+  { from = "../a", run = " " },
+  { from = "[a", signal = "KILL" },
+  { from = "a" },
+  { to = "/app/../etc", runs = "x" },
+]
+[image.api]
+context = "api"
+sync = { }
+[image.db]
+context = "db"
+sync = "HUP"
+"#;
+    let relative = "write a path in the context, without `/` at its beginning and without `..`";
+    let absolute = "write an absolute path in the container, such as `/app/src`";
+    assert_eq!(
+        mistakes(text),
+        [
+            format!("deploy.toml:6:12: `image.web.sync.from` is `/src`: {relative}"),
+            format!("deploy.toml:6:25: `image.web.sync.to` is `app`: {absolute}"),
+            format!("deploy.toml:7:12: `image.web.sync.from` is `../a`: {relative}"),
+            "deploy.toml:7:26: `image.web.sync.run` is ` `: write a command, such as `npm ci`".to_owned(),
+            "deploy.toml:8:12: `image.web.sync.from` is `[a`: it has a `[` without its `]`".to_owned(),
+            "deploy.toml:8:27: `image.web.sync.signal` is `KILL`: write one that does not end a process: HUP, USR1, USR2 or WINCH".to_owned(),
+            "deploy.toml:9:3: `[image.web.sync]` does nothing [add `to = \"/app/src\"`, `run = \"npm ci\"` or `signal = \"HUP\"`]".to_owned(),
+            "deploy.toml:10:3: `[image.web.sync]` has no `from` [add `from = \"src/**\"`, a pattern of files in the context]".to_owned(),
+            format!("deploy.toml:10:10: `image.web.sync.to` is `/app/../etc`: {absolute}"),
+            "deploy.toml:10:25: `image.web.sync.runs` is not a key of deploy.toml [did you mean `run`?]".to_owned(),
+            "deploy.toml:14:8: `[image.api.sync]` has no signal [write `{ signal = \"HUP\" }`, or a list of `{ from = \"…\", to = \"…\" }`]".to_owned(),
+            "deploy.toml:17:8: `image.db.sync` must be true or false, but is string".to_owned(),
+        ]
+    );
 }
 
 #[test]

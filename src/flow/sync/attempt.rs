@@ -1,0 +1,209 @@
+//! What is written into which container, decided for all of them before anything is.
+
+use crate::cluster::synced;
+use crate::cluster::synced::NotRunning;
+use crate::cluster::synced::Running;
+use crate::flow::gather::Planned;
+use crate::flow::sync::Deployed;
+use crate::flow::sync::Scope;
+use crate::flow::sync::Unsynced;
+use crate::flow::sync::write::Work;
+use crate::image::archive::Container;
+use crate::image::archive::NotWritten;
+use crate::image::archive::Observed;
+use crate::image::archive::base_config;
+use crate::image::archive::paths_of_image;
+use crate::image::engine::Engine;
+use crate::image::sync::Decision;
+use crate::image::sync::Plan;
+use crate::image::sync::WriteKind;
+use crate::image::sync::decide_all;
+use crate::image::sync::facts::Facts;
+use crate::image::sync::facts::Question;
+use crate::image::sync::process::Noticed;
+use crate::image::sync::process::Process;
+use crate::image::sync::process::noticed;
+use crate::manifest::bind::repository;
+use crate::manifest::pods;
+use crate::project::name::ImageName;
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+pub(super) type Decisions = BTreeMap<ImageName, Decision>;
+
+pub(super) struct Attempt<'a> {
+    pub(super) deployed: &'a mut Deployed,
+    pub(super) engines: &'a [Engine],
+    pub(super) pods: &'a [serde_json::Value],
+    pub(super) now: &'a Planned,
+    pub(super) scope: Scope,
+}
+
+impl Attempt<'_> {
+    /// What is to be written, or the first image that has to be built and why.
+    pub(super) async fn decide(&mut self) -> std::result::Result<Vec<Work>, Unsynced> {
+        loop {
+            let step = decide_all(&self.deployed.last, &self.now.images, &self.deployed.facts);
+            let whole = decide_all(&self.deployed.built, &self.now.images, &self.deployed.facts);
+            if let Some(unsynced) = [&step, &whole].into_iter().find_map(first_reason) {
+                return Err(unsynced);
+            }
+            let asked: BTreeSet<(ImageName, Question)> =
+                [&step, &whole].into_iter().flat_map(questions).collect();
+            if asked.is_empty() {
+                return self.work(step, whole).await;
+            }
+            for (name, question) in asked {
+                self.answer(&name, question).await.map_err(|why| (name, why))?;
+            }
+        }
+    }
+
+    async fn work(
+        &mut self,
+        mut step: Decisions,
+        mut whole: Decisions,
+    ) -> std::result::Result<Vec<Work>, Unsynced> {
+        let mut work = Vec::new();
+        for image in &self.now.images {
+            let name = &image.image.name;
+            let plan = |decisions: &mut Decisions| match decisions.remove(name) {
+                Some(Decision::Sync(plan)) => plan,
+                _ => Plan::default(),
+            };
+            let (step, whole) = (plan(&mut step), plan(&mut whole));
+            if step == Plan::default() && whole == Plan::default() {
+                continue;
+            }
+            let because = |why: String| (name.clone(), why);
+            if self.runs_later(name) {
+                return Err(because("a Job, a CronJob or an init container starts from it".to_owned()));
+            }
+            let running = self.running(name).map_err(because)?;
+            let mut containers = Vec::new();
+            for one in running {
+                let engine = self.check(&one, [&step, &whole]).await.map_err(because)?;
+                containers.push((one, engine));
+            }
+            work.push(Work { name: name.clone(), root: image.context.root.clone(), step, whole, containers });
+        }
+        Ok(work)
+    }
+
+    fn running(&self, name: &ImageName) -> std::result::Result<Vec<Running>, String> {
+        let reference = self.deployed.references.get(name).ok_or("its name in the cluster is not known")?;
+        let found = synced::containers(self.pods, reference);
+        let starts = |other: &&NotRunning| matches!(other, NotRunning::Waiting(_));
+        match found.others.iter().find(|other| self.scope == Scope::All || !starts(other)) {
+            Some(other) => Err(other.to_string()),
+            None if found.running.is_empty() && self.scope == Scope::All => {
+                Err("no container of it is running".to_owned())
+            }
+            None => Ok(found.running),
+        }
+    }
+
+    /// Whether something other than the containers that run now uses the image.
+    fn runs_later(&self, name: &ImageName) -> bool {
+        pods::all(&self.now.plan.objects).any(|(object, template)| {
+            let later = matches!(object.kind(), "Job" | "CronJob");
+            template.every_container().iter().any(|container| {
+                let image = container.value["image"].as_str().unwrap_or_default();
+                (later || container.init) && repository(image) == repository(name.as_str())
+            })
+        })
+    }
+
+    /// The engine of a container into which the plans can be carried out, and whose process notices them.
+    async fn check(&mut self, one: &Running, plans: [&Plan; 2]) -> std::result::Result<Engine, String> {
+        let (engine, observed) = self.seen(&one.id).await.map_err(|error| error.to_string())?;
+        for plan in plans {
+            observed.check(plan).map_err(|error| error.to_string())?;
+            if let Some(path) = unnoticed(plan, &observed.process) {
+                return Err(format!("its process is not known to notice a change of `{path}`"));
+            }
+        }
+        Ok(engine.clone())
+    }
+
+    /// The engine of a container and what is known of it there, which stays as it is for as long as the container does.
+    async fn seen(&mut self, id: &str) -> std::result::Result<&(Engine, Observed), NotWritten> {
+        if !self.deployed.seen.contains_key(id) {
+            let mut found = None;
+            for engine in self.engines {
+                match (Container { engine, id }).observe().await {
+                    Ok(observed) => {
+                        found = Some((engine.clone(), observed));
+                        break;
+                    }
+                    Err(NotWritten::Gone) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            self.deployed.seen.insert(id.to_owned(), found.ok_or(NotWritten::Gone)?);
+        }
+        self.deployed.seen.get(id).ok_or(NotWritten::Gone)
+    }
+
+    async fn answer(&mut self, name: &ImageName, question: Question) -> std::result::Result<(), String> {
+        let told = |error: NotWritten| error.to_string();
+        let Some(engine) = self.engines.first() else { return Err(told(NotWritten::Gone)) };
+        match question {
+            Question::Base(base) => {
+                let config = base_config(engine, &base).await.map_err(|error| error.to_string())?;
+                let config = config.ok_or_else(|| format!("the engine does not have `{base}`"))?;
+                self.facts(name).bases.insert(base, config);
+            }
+            Question::Below { base, path } => {
+                let found = paths_of_image(engine, &base, &[path]).await.map_err(told)?;
+                self.facts(name).below.extend(found);
+            }
+            Question::Path(_) | Question::Accounts => {
+                let running = self.running(name)?;
+                let one = running.first().ok_or_else(|| told(NotWritten::Gone))?;
+                let (engine, _) = self.seen(&one.id).await.map_err(told)?;
+                let container = Container { engine: &engine.clone(), id: &one.id };
+                if let Question::Path(path) = question {
+                    let kind = container.kind(&path).await.map_err(told)?;
+                    self.facts(name).paths.insert(path, kind);
+                } else {
+                    let accounts = container.accounts().await.map_err(told)?;
+                    self.facts(name).accounts = Some(accounts);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn facts(&mut self, name: &ImageName) -> &mut Facts {
+        self.deployed.facts.entry(name.clone()).or_default()
+    }
+}
+
+/// A path whose change the process is not known to notice. Reloaders that compare times do not see that a file is gone.
+pub(super) fn unnoticed<'p>(plan: &'p Plan, process: &Process) -> Option<&'p String> {
+    let written = plan.writes.iter().filter(|write| write.kind != WriteKind::Directory);
+    let written = written.map(|write| &write.destination).filter(|path| !plan.ruled.contains(*path));
+    let removed = plan.deletions.iter().filter(|path| !plan.ruled.contains(*path));
+    written
+        .filter(|path| matches!(noticed(process, path), Noticed::Not(_)))
+        .chain(removed.filter(|path| noticed(process, path) != Noticed::Served))
+        .next()
+}
+
+pub(super) fn first_reason(decisions: &Decisions) -> Option<Unsynced> {
+    decisions.iter().find_map(|(name, decision)| match decision {
+        Decision::Rebuild(reason) => Some((name.clone(), reason.to_string())),
+        _ => None,
+    })
+}
+
+pub(super) fn questions(decisions: &Decisions) -> Vec<(ImageName, Question)> {
+    let mut asked = Vec::new();
+    for (name, decision) in decisions {
+        if let Decision::Ask(questions) = decision {
+            asked.extend(questions.iter().map(|question| (name.clone(), question.clone())));
+        }
+    }
+    asked
+}
