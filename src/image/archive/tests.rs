@@ -3,8 +3,8 @@
 use crate::image::archive::NotWritten;
 use crate::image::archive::Observed;
 use crate::image::archive::Stamps;
-use crate::image::archive::by_parent;
-use crate::image::archive::pack;
+use crate::image::archive::pack::by_parent;
+use crate::image::archive::pack::pack;
 use crate::image::archive::scripts;
 use crate::image::sync::FileWrite;
 use crate::image::sync::Plan;
