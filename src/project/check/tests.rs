@@ -113,7 +113,7 @@ fn everything_that_can_be_said() {
 #[test]
 fn files_are_copied_by_rules() {
     let sync = |written: &str| {
-        let text = format!("[image.web]\ncontext = 'web'\nsync = {written}\n");
+        let text = format!("[[manifests]]\npath = 'k8s'\n[image.web]\ncontext = 'web'\nsync = {written}\n");
         check(Path::new("/p/deploy.toml"), &text).unwrap().images[0].sync.clone().unwrap()
     };
     let rule = |from: &str| SyncRule { from: from.to_owned(), ..SyncRule::default() };
