@@ -91,9 +91,9 @@ pub fn changes(target: &Target, namespaces: &BTreeSet<String>) -> impl Stream<It
     let pods = kind::core("Pod").resource;
     let watches = namespaces.iter().map(|namespace| {
         let api = api(&target.client, &pods, Some(namespace));
-        let (changes, pods) = (watcher(api, watcher::Config::default()).default_backoff(), pods.clone());
-        let changed = changes.filter_map(move |change| {
-            let pod = match change {
+        let (events, pods) = (watcher(api, watcher::Config::default()).default_backoff(), pods.clone());
+        let changed = events.filter_map(move |event| {
+            let pod = match event {
                 Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => Some(plain(pod, &pods)),
                 _ => None,
             };

@@ -51,7 +51,9 @@ pub(crate) struct Planned {
 /// Reads all that the project has, and tells the warnings.
 pub(crate) async fn gather(run: &Run, project: &Arc<Project>) -> Result<Planned> {
     let (planned, warnings) = gathered(run, project).await?;
-    warnings.into_iter().for_each(|warning| run.sink.warn(warning));
+    for warning in warnings {
+        run.sink.warn(warning);
+    }
     Ok(planned)
 }
 

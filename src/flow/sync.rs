@@ -131,7 +131,7 @@ impl Syncing {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn attempt(

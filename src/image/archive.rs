@@ -221,15 +221,12 @@ impl Container<'_> {
     /// Does what the plan says; `root` is the context's directory.
     pub async fn apply(&self, root: &Path, plan: &Plan, stamps: &Stamps) -> Result<(), NotWritten> {
         for (parent, writes) in by_parent(&plan.writes) {
-            let archive = pack(root, &writes, stamps.next())?;
-            let options = UploadToContainerOptionsBuilder::new().path(parent).build();
-            let body = bollard::body_full(Bytes::from(archive));
-            let sent = self.engine.client.upload_to_container(self.id, Some(options), body).await;
-            sent.map_err(|error| match error {
-                // The directory is missing, or the container.
-                Error::DockerResponseServerError { status_code: 404, message } => NotWritten::Engine(message),
-                other => other.into(),
-            })?;
+            let sent = self.send(pack(root, &writes, parent, stamps.next())?, parent).await;
+            match sent {
+                // The directory is missing, or the container. What is missing above a file is made on the way, by root.
+                Err(NotWritten::Gone) => self.send(pack(root, &writes, "/", stamps.next())?, "/").await?,
+                sent => sent?,
+            }
         }
         for some in plan.deletions.chunks(AT_ONCE) {
             self.remove(some).await?;
@@ -238,6 +235,13 @@ impl Container<'_> {
             self.then(after).await?;
         }
         Ok(())
+    }
+
+    /// Unpacks an archive in a directory.
+    async fn send(&self, archive: Vec<u8>, directory: &str) -> Result<(), NotWritten> {
+        let options = UploadToContainerOptionsBuilder::new().path(directory).build();
+        let body = bollard::body_full(Bytes::from(archive));
+        Ok(self.engine.client.upload_to_container(self.id, Some(options), body).await?)
     }
 
     /// Does what is to be done when the files are there.

@@ -104,7 +104,7 @@ impl<'a> Rounds<'a> {
         if self.copy(run, project, Some(&planned)).await? {
             if let Some((cluster, target)) = &self.connected {
                 let checks = check::changed(run, project, cluster, &planned.plan.objects);
-                while_up(run, project, target, checks).await?;
+                while_up(run, project, target, Box::pin(checks)).await?;
             }
             return Ok(Round::Synced);
         }
@@ -153,7 +153,7 @@ impl<'a> Rounds<'a> {
                 None => self.syncing.again(&to).await,
             }
         };
-        match while_up(run, project, &to.target, copying).await {
+        match while_up(run, project, &to.target, Box::pin(copying)).await {
             Ok(Tried::Done) => {
                 self.connected = Some((to.cluster, to.target));
                 return Ok(true);

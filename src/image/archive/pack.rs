@@ -25,19 +25,26 @@ pub(super) fn by_parent(writes: &[FileWrite]) -> Vec<(&str, Vec<&FileWrite>)> {
     groups
 }
 
-/// An archive of what goes into one directory. A file is read whole before its header is made, so that a file that grows
+/// An archive to be unpacked in `directory`. A file is read whole before its header is made, so that a file that grows
 /// meanwhile does not break the archive.
-pub(super) fn pack(root: &Path, writes: &[&FileWrite], time: Duration) -> Result<Vec<u8>, NotWritten> {
+pub(super) fn pack(
+    root: &Path,
+    writes: &[&FileWrite],
+    directory: &str,
+    time: Duration,
+) -> Result<Vec<u8>, NotWritten> {
     let mut archive = tar::Builder::new(Vec::new());
     for write in writes {
         let content = content(root, write)?;
-        append(&mut archive, write, &content, time).map_err(|error| NotWritten::Engine(error.to_string()))?;
+        append(&mut archive, name(write, directory), write, &content, time)
+            .map_err(|error| NotWritten::Engine(error.to_string()))?;
     }
     archive.into_inner().map_err(|error| NotWritten::Engine(error.to_string()))
 }
 
 fn append(
     archive: &mut tar::Builder<Vec<u8>>,
+    name: &str,
     write: &FileWrite,
     content: &[u8],
     time: Duration,
@@ -55,11 +62,16 @@ fn append(
         WriteKind::Directory => tar::EntryType::Directory,
         WriteKind::Link(_) => tar::EntryType::Symlink,
     });
-    let name = write.destination.rsplit('/').next().unwrap_or_default();
     match &write.kind {
         WriteKind::Link(target) => archive.append_link(&mut header, name, target),
         _ => archive.append_data(&mut header, name, content),
     }
+}
+
+/// What a file is called in a directory that it is in.
+fn name<'w>(write: &'w FileWrite, directory: &str) -> &'w str {
+    let path = write.destination.as_str();
+    path.strip_prefix(directory).unwrap_or(path).trim_start_matches('/')
 }
 
 fn content(root: &Path, write: &FileWrite) -> Result<Vec<u8>, NotWritten> {

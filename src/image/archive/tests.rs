@@ -33,7 +33,7 @@ fn an_archive_says_owner_mode_and_a_time_in_nanoseconds() {
     let link = FileWrite { kind: WriteKind::Link("x".to_owned()), ..write("/app/l", b"") };
     let file = write("/app/x", b"content");
     let time = Duration::new(1_700_000_000, 5_000_007);
-    let archive = pack(root.path(), &[&directory, &file, &link], time).unwrap();
+    let archive = pack(root.path(), &[&directory, &file, &link], "/app", time).unwrap();
     let mut archive = tar::Archive::new(&archive[..]);
     let mut seen = Vec::new();
     for entry in archive.entries().unwrap() {
@@ -55,10 +55,23 @@ fn an_archive_says_owner_mode_and_a_time_in_nanoseconds() {
 fn a_file_that_is_another_one_now_is_not_sent() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("x"), "newer").unwrap();
-    let packed = |write| pack(root.path(), &[&write], Duration::ZERO);
+    let packed = |write| pack(root.path(), &[&write], "/app", Duration::ZERO);
     assert!(matches!(packed(write("/app/x", b"older")), Err(NotWritten::Changed(path)) if path == "x"));
     assert!(matches!(packed(write("/app/y", b"")), Err(NotWritten::Changed(path)) if path == "y"));
     assert!(packed(write("/app/x", b"newer")).is_ok());
+}
+
+#[test]
+fn where_the_directory_is_missing_the_whole_path_is_sent() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("x"), "content").unwrap();
+    let file = write("/app/new/x", b"content");
+    for (directory, expected) in [("/app/new", "x"), ("/", "app/new/x")] {
+        let archive = pack(root.path(), &[&file], directory, Duration::ZERO).unwrap();
+        let mut archive = tar::Archive::new(&archive[..]);
+        let entry = archive.entries().unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.path().unwrap().display().to_string(), expected);
+    }
 }
 
 #[test]
