@@ -3,8 +3,8 @@
 //! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), [`capacity`] (what is left for it),
 //! `decide` (what to do about each object: `decided`), [`apply`] (doing it; [`applied`] is what was done), [`settle`] (what is
 //! no longer wanted), [`remove`] (deleting it).
-//! Watching: the crate `health` (the status of objects, and causes), [`blame`] (causes as findings), [`judge`]
-//! (what it means over time, pure), [`rollout`] (feeding the judge from watches), [`status`] and [`explain`] (asking it once).
+//! Watching: the crate `health` (the status of objects, and causes), [`blame`] (causes as findings), [`tracker`]
+//! (what it means over time, pure), [`rollout`] (feeding the tracker from watches), [`status`] and [`explain`] (asking it once).
 //! Beside both: [`logs`] (what the pods print), [`exec`] (a command in a container), [`restart`] (new ones without a change).
 //!
 //! # What is not here
@@ -37,7 +37,6 @@ pub mod helm;
 pub mod hook;
 mod immutable;
 pub mod inventory;
-pub mod judge;
 mod kind;
 mod leftover;
 pub mod lock;
@@ -64,6 +63,7 @@ pub mod status;
 mod survey;
 pub mod synced;
 pub mod target;
+pub mod tracker;
 mod until;
 pub mod usage;
 pub mod wait_for_fresh_status;

@@ -1,8 +1,8 @@
 //! The tables in `tests/blame`: a scene, when it is given up, and what is told of it.
 
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Subject;
-use crate::cluster::judge::limits::Limits;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Subject;
+use crate::cluster::tracker::limits::Limits;
 use crate::event::Code;
 use crate::event::Place;
 use crate::event::Severity;
@@ -207,23 +207,23 @@ fn blame_is_as_the_tables_say() {
             case.others_start_until.map(|_| subject(deployment("db", &json!({"containers": []}), false))),
         );
         let limits = Limits { patience: case.patience, ..Limits::default() };
-        let mut judge = Judge::new(subjects, limits, start);
+        let mut tracker = HealthTracker::new(subjects, limits, start);
         let mut given_up = None;
         for second in 0..=150 {
             let Some(look) = case.looks.iter().rev().find(|look| look.after <= second) else { continue };
             let snapshot = scene(&case, look, second);
             let now = start + SignedDuration::from_secs(second);
-            judge.observe(now, &snapshot);
+            tracker.observe(now, &snapshot);
             for (run, lines) in &look.logs {
-                judge.tail(run.clone(), lines.clone());
+                tracker.tail(run.clone(), lines.clone());
             }
-            let verdict = judge.observe(now, &snapshot).remove(0);
-            if verdict.health == status::Health::Failed || second == 150 {
-                given_up = (verdict.health == status::Health::Failed).then_some(second);
+            let object_health = tracker.observe(now, &snapshot).remove(0);
+            if object_health.health == status::Health::Failed || second == 150 {
+                given_up = (object_health.health == status::Health::Failed).then_some(second);
                 if let Some(reason) = &case.reason {
-                    assert_eq!(&verdict.reason, reason, "{name}");
+                    assert_eq!(&object_health.reason, reason, "{name}");
                 }
-                check_finding(&name, &case, &judge, &snapshot);
+                check_finding(&name, &case, &tracker, &snapshot);
                 break;
             }
         }
@@ -231,8 +231,9 @@ fn blame_is_as_the_tables_say() {
     }
 }
 
-fn check_finding(name: &str, case: &BlameCase, judge: &Judge, snapshot: &Snapshot) {
-    let findings: Vec<_> = judge.findings(snapshot).into_iter().chain(judge.unfinished(snapshot)).collect();
+fn check_finding(name: &str, case: &BlameCase, tracker: &HealthTracker, snapshot: &Snapshot) {
+    let findings: Vec<_> =
+        tracker.findings(snapshot).into_iter().chain(tracker.unfinished(snapshot)).collect();
     let finding = findings
         .iter()
         .find(|finding| finding.subject.as_deref() == Some("Deployment/web"))

@@ -88,7 +88,7 @@ fn is_there(target: &Target, survey: &Survey, namespace: &str) -> bool {
     if namespace == target.namespace.as_str() {
         return survey.namespace.is_some();
     }
-    // Other namespaces are looked at only as objects of the set; a dry run in one that is not there is no verdict.
+    // Other namespaces are looked at only as objects of the set; a dry run in one that is not there is no status.
     true
 }
 

@@ -6,10 +6,10 @@
 pub mod dump;
 mod slim;
 
-use crate::cluster::judge::Dump as DumpTime;
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Subject;
-use crate::cluster::judge::report::Detail;
+use crate::cluster::tracker::Dump as DumpTime;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Subject;
+use crate::cluster::tracker::report::Detail;
 use crate::event::Code;
 use crate::event::Data;
 use crate::event::Place;
@@ -18,7 +18,7 @@ use crate::manifest::shared::Shared;
 use dump::Dump;
 use health::live;
 use health::status::Health;
-use health::status::Verdict;
+use health::status::ObjectHealth;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,7 +29,7 @@ use serde_json::Value;
 pub struct Explained {
     /// Which, and how well.
     #[serde(flatten)]
-    pub verdict: Verdict,
+    pub object_health: ObjectHealth,
     /// Its namespace, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
@@ -56,27 +56,27 @@ pub struct Explained {
 /// A dump whose newest moment is older than this was made on another day, or of a cluster that is stopped.
 const OLD: SignedDuration = SignedDuration::from_hours(1);
 
-/// How well each object is, in their order; events are evidence and have no verdict.
+/// How well each object is, in their order; events are evidence and have no status.
 pub fn explain(dump: Dump, now: Timestamp) -> Vec<Explained> {
     let newest = dump.newest().filter(|newest| now.duration_since(*newest) > OLD);
     let now = newest.unwrap_or(now);
     let (objects, snapshot) = dump.connected();
-    let mut judge = Judge::of_dump(subjects(objects.iter().cloned()), now, DumpTime { newest });
-    let verdicts = judge.observe(now, &snapshot);
-    let details = judge.details(&snapshot);
+    let mut tracker = HealthTracker::of_dump(subjects(objects.iter().cloned()), now, DumpTime { newest });
+    let healths = tracker.observe(now, &snapshot);
+    let details = tracker.details(&snapshot);
     objects
         .iter()
-        .zip(verdicts)
+        .zip(healths)
         .zip(details)
-        .map(|((object, verdict), detail)| one(object, verdict, detail))
+        .map(|((object, object_health), detail)| one(object, object_health, detail))
         .collect()
 }
 
-fn one(object: &Value, verdict: Verdict, detail: Detail) -> Explained {
-    let (namespace, group) = (verdict.object.namespace.clone(), verdict.object.group.clone());
+fn one(object: &Value, object_health: ObjectHealth, detail: Detail) -> Explained {
+    let (namespace, group) = (object_health.object.namespace.clone(), object_health.object.group.clone());
     match no_object(object) {
         Some((reason, message, help)) => Explained {
-            verdict: Verdict { health: Health::Unknown, reason, message, ..verdict },
+            object_health: ObjectHealth { health: Health::Unknown, reason, message, ..object_health },
             namespace,
             group,
             note: None,
@@ -86,7 +86,7 @@ fn one(object: &Value, verdict: Verdict, detail: Detail) -> Explained {
             data: Data::default(),
         },
         None => Explained {
-            verdict,
+            object_health,
             namespace,
             group,
             note: detail.note,
@@ -137,9 +137,9 @@ fn subjects(objects: impl Iterator<Item = Shared<Value>>) -> Vec<Subject> {
         .collect()
 }
 
-/// The judge of one look at live objects; its findings say more.
-pub fn judge(objects: impl Iterator<Item = Shared<Value>>, now: Timestamp) -> Judge {
-    Judge::of_dump(subjects(objects), now, DumpTime::default())
+/// The tracker of one look at live objects; its findings say more.
+pub fn tracker(objects: impl Iterator<Item = Shared<Value>>, now: Timestamp) -> HealthTracker {
+    HealthTracker::of_dump(subjects(objects), now, DumpTime::default())
 }
 
 #[cfg(test)]
@@ -154,13 +154,13 @@ mod looks {
         let now = "2026-01-01T10:05:00Z".parse().unwrap();
         let mut dump = Dump::default();
         objects.iter().cloned().for_each(|object| dump.take(Part::Object(object)));
-        let verdicts = serde_json::to_value(explain(dump, now)).unwrap();
+        let healths = serde_json::to_value(explain(dump, now)).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        verdicts
+        healths
             .as_array()
             .unwrap()
             .iter()
-            .map(|verdict| (text(&verdict["object"]), text(&verdict["health"])))
+            .map(|object_health| (text(&object_health["object"]), text(&object_health["health"])))
             .collect()
     }
 

@@ -21,7 +21,7 @@ use health::live;
 use serde_json::Value;
 use std::time::Duration;
 
-/// The controller may take this long to see what was written; after that the judge says what it lacks.
+/// The controller may take this long to see what was written; after that the tracker says what it lacks.
 const SEEN: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
 

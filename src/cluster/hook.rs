@@ -1,4 +1,4 @@
-//! Helm's hooks run: made, waited for with the same judgement as everything else, deleted as each of them says.
+//! Helm's hooks run: made, waited for with the same status as everything else, deleted as each of them says.
 //!
 //! Not part of the set: a hook carries no label of the project, so nothing prunes it between two runs. What may be left
 //! of it is in the project's record before it is made, so `down` finds it.

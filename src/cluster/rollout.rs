@@ -1,6 +1,6 @@
 //! Watching until everything is healthy, terminal or out of time.
 //!
-//! The shell round the [`judge`](crate::cluster::judge): it brings the objects and the clock, tells what the judge says,
+//! The shell round the [`tracker`](crate::cluster::tracker): it brings the objects and the clock, tells what the tracker says,
 //! and fetches the logs and numbers that it asks for. It never concludes anything itself.
 //!
 //! If nothing was written and everything is healthy already, only the pods are listed: the comparison has just read
@@ -14,16 +14,16 @@ mod settled;
 #[cfg(test)]
 mod tests;
 
-pub use crate::cluster::judge::limits::Limits;
+pub use crate::cluster::tracker::limits::Limits;
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
-use crate::cluster::judge::Decision;
 use crate::cluster::rollout::outcome::Rolled;
-use crate::cluster::rollout::outcome::judge_of;
 use crate::cluster::rollout::outcome::known;
+use crate::cluster::rollout::outcome::tracker_of;
 use crate::cluster::rollout::outcome::warnings;
 use crate::cluster::target::Target;
+use crate::cluster::tracker::Decision;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
@@ -97,7 +97,7 @@ pub(crate) async fn watch(
     let mut items = Items::open(&run.sink, objects);
     let (epoch, began) = (run.world.clock.now(), Instant::now());
     let clock = || epoch.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
-    let mut judge = judge_of(target, objects, limits, clock());
+    let mut tracker = tracker_of(target, objects, limits, clock());
     loop {
         tokio::select! {
             more = feed.next(&mut snapshot, BREATH) => match more {
@@ -105,33 +105,33 @@ pub(crate) async fn watch(
                 feed::News::Problem(why) => items.problem(&why),
                 feed::News::Forbidden(what) => run.sink.warn(forbidden(&what)),
             },
-            answer = evidence.next() => answer.tell(&mut judge, &mut snapshot),
+            answer = evidence.next() => answer.tell(&mut tracker, &mut snapshot),
             () = tokio::time::sleep(TICK) => {}
         }
         let now = clock();
-        let verdicts = judge.observe(now, &snapshot);
-        items.tell(&verdicts, &judge);
-        evidence.fetch(judge.needs());
-        match judge.decide(now) {
+        let healths = tracker.observe(now, &snapshot);
+        items.tell(&healths, &tracker);
+        evidence.fetch(tracker.needs());
+        match tracker.decide(now) {
             Decision::Wait => {}
             Decision::Healthy => {
-                let warnings = warnings(&judge, objects, &snapshot);
+                let warnings = warnings(&tracker, objects, &snapshot);
                 for finding in &warnings {
                     run.sink.warn(finding.clone());
                 }
-                return Ok(Rolled { verdicts, warnings });
+                return Ok(Rolled { healths, warnings });
             }
             Decision::Broken => {
-                evidence.finish(&mut judge, &mut snapshot).await;
-                judge.observe(clock(), &snapshot);
-                let findings = judge.findings(&snapshot);
-                items.close(&judge.observe(clock(), &snapshot));
+                evidence.finish(&mut tracker, &mut snapshot).await;
+                tracker.observe(clock(), &snapshot);
+                let findings = tracker.findings(&snapshot);
+                items.close(&tracker.observe(clock(), &snapshot));
                 return Err(broken(findings, objects));
             }
             stop => {
-                let mut findings = judge.unfinished(&snapshot);
-                Evidence::add_logs(&target.client, &mut findings, &judge.unready_pods(&snapshot)).await;
-                items.close(&verdicts);
+                let mut findings = tracker.unfinished(&snapshot);
+                Evidence::add_logs(&target.client, &mut findings, &tracker.unready_pods(&snapshot)).await;
+                items.close(&healths);
                 return Err(too_long(stop, findings, limits));
             }
         }

@@ -67,19 +67,21 @@ pub async fn status(
     let (snapshot, measured) = run.or_stopped(both).await?;
     let now = target.clock.now();
     let there = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().map(Into::into);
-    let mut judge = explain::judge(there, now).of_minikube(target.profile.clone());
-    let verdicts = judge.observe(now, &snapshot);
-    let mut judged: BTreeMap<ObjectId, (_, Option<Replicas>)> = verdicts
+    let mut tracker = explain::tracker(there, now).of_minikube(target.profile.clone());
+    let healths = tracker.observe(now, &snapshot);
+    let mut judged: BTreeMap<ObjectId, (_, Option<Replicas>)> = healths
         .into_iter()
-        .zip(judge.judgements())
-        .map(|(verdict, (_, judgement))| (verdict.object.clone(), (verdict, judgement.replicas)))
+        .zip(tracker.health_statuses())
+        .map(|(object_health, (_, health_status))| {
+            (object_health.object.clone(), (object_health, health_status.replicas))
+        })
         .collect();
     let statuses = objects.iter().map(|(id, _)| match (judged.remove(id), snapshot.get(id)) {
-        (Some((verdict, replicas)), Some(live)) => ObjectStatus {
+        (Some((object_health, replicas)), Some(live)) => ObjectStatus {
             object: id.clone(),
-            health: verdict.health,
-            reason: verdict.reason,
-            message: verdict.message,
+            health: object_health.health,
+            reason: object_health.reason,
+            message: object_health.message,
             replicas,
             restarts: restarts(live, &snapshot),
             age_seconds: live::moment(live, "/metadata/creationTimestamp")

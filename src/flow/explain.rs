@@ -13,7 +13,7 @@ use crate::flow::redaction;
 use crate::manifest::dump::Ending;
 use crate::report::listing::Listing;
 use crate::run::Run;
-use health::status::Verdict;
+use health::status::ObjectHealth;
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::path::Path;
@@ -81,10 +81,10 @@ fn rows(explained: &[Explained]) -> Vec<Vec<String>> {
     let namespaces = has_namespaces(explained);
     let mut groups: HashMap<&str, BTreeSet<&str>> = HashMap::new();
     for one in explained {
-        groups.entry(one.verdict.object.kind.as_str()).or_default().insert(one.group.as_str());
+        groups.entry(one.object_health.object.kind.as_str()).or_default().insert(one.group.as_str());
     }
     let row = |one: &Explained| {
-        let Verdict { object, health, reason, message } = &one.verdict;
+        let ObjectHealth { object, health, reason, message } = &one.object_health;
         // The group is named where two of them have a kind of this name.
         let several = groups.get(object.kind.as_str()).is_some_and(|groups| groups.len() > 1);
         let name = match one.group.as_str() {

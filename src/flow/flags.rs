@@ -2,7 +2,7 @@
 
 use crate::cli;
 use crate::cluster::applied::ApplyOptions;
-use crate::cluster::judge::limits::Limits;
+use crate::cluster::tracker::limits::Limits;
 
 /// What the user allows.
 pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {

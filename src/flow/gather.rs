@@ -1,8 +1,8 @@
 //! Everything that is written, read: manifests, values, Dockerfiles, contexts. All that is wrong with any of it at once,
 //! before anything outside is touched.
 
-use crate::cluster::judge::annotation;
 use crate::cluster::order;
+use crate::cluster::tracker::annotation;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Fault;

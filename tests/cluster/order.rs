@@ -10,7 +10,7 @@ use std::time::Duration;
 use todo::cluster::applied::ApplyOptions;
 use todo::cluster::compare::Action;
 use todo::cluster::compare::compare;
-use todo::cluster::judge::limits::Limits;
+use todo::cluster::tracker::limits::Limits;
 use todo::fault::Kind;
 use todo::manifest::Object;
 use tokio::time::Instant;

@@ -69,7 +69,7 @@ impl fmt::Display for Health {
 
 /// How well one object is, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Verdict {
+pub struct ObjectHealth {
     /// Which; `Deployment/web` where it is serialised.
     #[serde(serialize_with = "as_people_write_it")]
     pub object: ObjectId,
@@ -96,7 +96,7 @@ pub struct Replicas {
 
 /// What one look at an object says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Judgement {
+pub struct HealthStatus {
     /// How well.
     pub health: Health,
     /// One word.
@@ -106,45 +106,45 @@ pub struct Judgement {
     /// Its pods, for kinds that have some.
     pub replicas: Option<Replicas>,
     /// Worth waiting for, but not a reason to fail: an address that only a cloud or `minikube tunnel` gives.
-    pub soft: bool,
+    pub non_blocking: bool,
     /// Worth saying although it is ready.
     pub note: Option<String>,
     /// What to do, where that is known from the status.
     pub help: Option<String>,
 }
 
-impl Judgement {
-    /// A judgement without anything more.
-    pub fn new(health: Health, reason: impl Into<String>, message: impl Into<String>) -> Judgement {
-        Judgement {
+impl HealthStatus {
+    /// A status without anything more.
+    pub fn new(health: Health, reason: impl Into<String>, message: impl Into<String>) -> HealthStatus {
+        HealthStatus {
             health,
             reason: reason.into(),
             message: message.into(),
             replicas: None,
-            soft: false,
+            non_blocking: false,
             note: None,
             help: None,
         }
     }
 
     /// It is ready.
-    pub fn ready(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
-        Judgement::new(Health::Ready, reason, message)
+    pub fn ready(reason: impl Into<String>, message: impl Into<String>) -> HealthStatus {
+        HealthStatus::new(Health::Ready, reason, message)
     }
 
     /// It is on its way.
-    pub fn progressing(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
-        Judgement::new(Health::Progressing, reason, message)
+    pub fn progressing(reason: impl Into<String>, message: impl Into<String>) -> HealthStatus {
+        HealthStatus::new(Health::Progressing, reason, message)
     }
 
     /// It will not get there by waiting.
-    pub fn failed(reason: impl Into<String>, message: impl Into<String>) -> Judgement {
-        Judgement::new(Health::Failed, reason, message)
+    pub fn failed(reason: impl Into<String>, message: impl Into<String>) -> HealthStatus {
+        HealthStatus::new(Health::Failed, reason, message)
     }
 
     /// With the pods of a workload.
     #[must_use]
-    pub fn replicas(mut self, ready: i64, wanted: i64) -> Judgement {
+    pub fn replicas(mut self, ready: i64, wanted: i64) -> HealthStatus {
         self.replicas = Some(Replicas { ready, wanted });
         self
     }
@@ -158,29 +158,29 @@ impl Judgement {
 
     /// With something worth saying.
     #[must_use]
-    pub fn note(mut self, note: impl Into<String>) -> Judgement {
+    pub fn note(mut self, note: impl Into<String>) -> HealthStatus {
         self.note = Some(note.into());
         self
     }
 
     /// With what to do.
     #[must_use]
-    pub fn help(mut self, help: impl Into<String>) -> Judgement {
+    pub fn help(mut self, help: impl Into<String>) -> HealthStatus {
         self.help = Some(help.into());
         self
     }
 
     /// Makes it no reason to fail.
     #[must_use]
-    pub fn soft(mut self) -> Judgement {
-        self.soft = true;
+    pub fn non_blocking(mut self) -> HealthStatus {
+        self.non_blocking = true;
         self
     }
 }
 
 /// What the reader knows beside the object itself.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'a> {
+pub struct Context<'a> {
     /// The generation that our write got; a status that has not seen it speaks of something else.
     pub generation: Option<i64>,
     /// The object as it was before our write.
@@ -212,23 +212,23 @@ pub fn is_well(health: Health, reason: &str) -> bool {
 const COUNTED: [&str; 5] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "PodDisruptionBudget"];
 
 /// How well `object` is.
-pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
+pub fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     if live::is_terminating(object) {
-        return terminating::judge(object, known);
+        return terminating::compute(object, context);
     }
     let ours = builtin(object);
-    let wanted = known.generation.max(live::number(object, "/metadata/generation"));
+    let wanted = context.generation.max(live::number(object, "/metadata/generation"));
     let observed = live::number(object, "/status/observedGeneration");
     let counted = ours && COUNTED.contains(&live::kind(object));
     match (wanted, observed) {
         (Some(wanted), Some(observed)) if observed < wanted => {
-            return Judgement::progressing(
+            return HealthStatus::progressing(
                 "GenerationNotObserved",
                 format!("its controller has not seen generation {wanted} yet"),
             );
         }
         (Some(_), None) if counted => {
-            return Judgement::progressing("GenerationNotObserved", "its controller has not seen it yet");
+            return HealthStatus::progressing("GenerationNotObserved", "its controller has not seen it yet");
         }
         _ => {}
     }
@@ -237,42 +237,42 @@ pub fn judge(object: &Value, known: Known<'_>) -> Judgement {
         return by_its_own_rule(own, object);
     }
     if !ours {
-        return custom::judge(object, known);
+        return custom::compute(object, context);
     }
     match live::kind(object) {
-        "Deployment" => deployment::judge(object, known),
-        "StatefulSet" => stateful_set::judge(object),
-        "DaemonSet" => daemon_set::judge(object, known),
-        "ReplicaSet" | "ReplicationController" => replica_set::judge(object),
-        "Pod" => pod::judge(object, known),
-        "Job" => batch::job(object, known),
+        "Deployment" => deployment::compute(object, context),
+        "StatefulSet" => stateful_set::compute(object),
+        "DaemonSet" => daemon_set::compute(object, context),
+        "ReplicaSet" | "ReplicationController" => replica_set::compute(object),
+        "Pod" => pod::compute(object, context),
+        "Job" => batch::job(object, context),
         "CronJob" => batch::cron_job(object),
-        "Node" => node::judge(object),
+        "Node" => node::compute(object),
         "CertificateSigningRequest" => request::certificate(object),
         "VolumeAttachment" => request::attachment(object),
-        "PersistentVolumeClaim" => storage::claim(object, known),
+        "PersistentVolumeClaim" => storage::claim(object, context),
         "PersistentVolume" => storage::volume(object),
-        "Service" => service::judge(object, known),
-        "HorizontalPodAutoscaler" => autoscaler::judge(object, known),
+        "Service" => service::compute(object, context),
+        "HorizontalPodAutoscaler" => autoscaler::compute(object, context),
         "PodDisruptionBudget" => policy::disruption_budget(object),
         "ResourceQuota" => policy::quota(object),
         "Namespace" => policy::namespace(object),
         "CustomResourceDefinition" => extension::definition(object),
         "APIService" => extension::api_service(object),
         // Kinds of the API server that have conditions keep to the conventions, too.
-        _ => custom::told(object).unwrap_or_else(|| Judgement::ready("Exists", "it is there")),
+        _ => custom::told(object).unwrap_or_else(|| HealthStatus::ready("Exists", "it is there")),
     }
 }
 
-fn by_its_own_rule(text: &str, object: &Value) -> Judgement {
+fn by_its_own_rule(text: &str, object: &Value) -> HealthStatus {
     match expression::Rule::read(text).map(|rule| rule.holds(object)) {
-        Ok(Ok(true)) => Judgement::ready("OwnRule", format!("`{text}` holds")),
-        Ok(Ok(false)) => Judgement::progressing("OwnRule", format!("`{text}` does not hold yet")),
-        Ok(Err(why)) => Judgement::failed(
+        Ok(Ok(true)) => HealthStatus::ready("OwnRule", format!("`{text}` holds")),
+        Ok(Ok(false)) => HealthStatus::progressing("OwnRule", format!("`{text}` does not hold yet")),
+        Ok(Err(why)) => HealthStatus::failed(
             "RuleTooExpensive",
             format!("its annotation `{}` cannot be evaluated: {why}", expression::ANNOTATION),
         ),
-        Err(why) => Judgement::failed(
+        Err(why) => HealthStatus::failed(
             "OwnRule",
             format!("its annotation `{}` cannot be read: {why}", expression::ANNOTATION),
         ),

@@ -4,7 +4,7 @@
 
 use health::snapshot::Snapshot;
 use health::status;
-use health::status::Known;
+use health::status::Context;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -56,7 +56,7 @@ struct KnownCase {
 fn health_is_as_the_tables_say() {
     for (table, case) in tables() {
         let snapshot = Snapshot::of(&case.snapshot);
-        let known = Known {
+        let known = Context {
             generation: case.known.generation,
             before: case.known.before.as_ref(),
             manifest: case.known.manifest.as_ref(),
@@ -65,15 +65,18 @@ fn health_is_as_the_tables_say() {
             now: case.known.now,
             snapshot: Some(&snapshot),
         };
-        let verdict = status::judge(&case.object, known);
+        let object_health = status::compute(&case.object, known);
         let name = format!("{table}: {}", case.name);
-        assert_eq!(verdict.health.to_string(), case.health, "{name}: {verdict:?}");
+        assert_eq!(object_health.health.to_string(), case.health, "{name}: {object_health:?}");
         for (wanted, is) in [
-            (&case.reason, Some(&verdict.reason)),
-            (&case.message, Some(&verdict.message)),
-            (&case.note, verdict.note.as_ref()),
+            (&case.reason, Some(&object_health.reason)),
+            (&case.message, Some(&object_health.message)),
+            (&case.note, object_health.note.as_ref()),
         ] {
-            assert!(wanted.is_none() || wanted.as_ref() == is, "{name}: wanted {wanted:?}, got {verdict:?}");
+            assert!(
+                wanted.is_none() || wanted.as_ref() == is,
+                "{name}: wanted {wanted:?}, got {object_health:?}"
+            );
         }
     }
 }

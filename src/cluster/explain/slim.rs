@@ -49,7 +49,7 @@ const STATUS: [&str; 7] = [
     "ephemeralContainerStatuses",
 ];
 
-/// Takes out of `object` what no verdict on it depends on.
+/// Takes out of `object` what no status on it depends on.
 pub(super) fn slim(object: &mut Value) {
     live::trim(object);
     let well = live::holds(object, "Ready") && live::text(object, "/status/phase") == "Running";

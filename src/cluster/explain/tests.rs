@@ -7,16 +7,20 @@ use serde_json::json;
 use std::path::Path;
 
 /// What is said of the objects of a dump: `Pod/web failed CrashLoopBackOff`.
-fn verdicts(text: &str) -> Vec<String> {
+fn healths(text: &str) -> Vec<String> {
     let (dump, _) = Dump::read(text, Path::new("dump.yaml")).unwrap();
     let explained = explain(dump, "2026-06-01T00:00:00Z".parse().unwrap());
-    let verdicts = explained.into_iter().map(|one| one.verdict);
-    verdicts.map(|verdict| format!("{} {} {}", verdict.object, verdict.health, verdict.reason)).collect()
+    let healths = explained.into_iter().map(|one| one.object_health);
+    healths
+        .map(|object_health| {
+            format!("{} {} {}", object_health.object, object_health.health, object_health.reason)
+        })
+        .collect()
 }
 
-/// The verdict on the first object.
+/// The status on the first object.
 fn first(text: &str) -> String {
-    verdicts(text).remove(0)
+    healths(text).remove(0)
 }
 
 const CRASHES: &str = "status: {phase: Running, containerStatuses: [{name: c, ready: false, restartCount: 9, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1, reason: Error}}}]}";
@@ -38,9 +42,9 @@ fn deployment(group: &str) -> String {
 #[test]
 fn entries_of_a_typed_list_are_of_its_kind() {
     let typed = "kind: PodList\napiVersion: v1\nitems:\n- {metadata: {name: web}, status: {phase: Failed}}\n";
-    assert_eq!(verdicts(typed), ["Pod/web failed Failed"]);
+    assert_eq!(healths(typed), ["Pod/web failed Failed"]);
     let untyped = typed.replace("PodList", "List");
-    assert_eq!(verdicts(&untyped), ["/web unknown NoKind"]);
+    assert_eq!(healths(&untyped), ["/web unknown NoKind"]);
 }
 
 #[test]
@@ -51,7 +55,7 @@ fn what_is_no_object_is_unknown() {
         (first(table), first(status)),
         ("Table/ unknown Table".into(), "Status/ unknown Forbidden".into())
     );
-    assert!(verdicts("apiVersion: v1\nkind: List\nitems: null\n").is_empty());
+    assert!(healths("apiVersion: v1\nkind: List\nitems: null\n").is_empty());
 }
 
 #[test]
@@ -64,7 +68,7 @@ fn an_object_that_is_there_twice_is_judged_once_as_it_was_last() {
         (list(&[one("9", "Failed"), one("7", "Succeeded")]), "Pod/web failed Failed"),
         (list(&[one("", "Failed"), one("", "Succeeded")]), "Pod/web ready Completed"),
     ] {
-        assert_eq!(verdicts(&text), [wanted], "{text}");
+        assert_eq!(healths(&text), [wanted], "{text}");
     }
 }
 
@@ -74,7 +78,7 @@ fn objects_without_uids_are_not_one_object() {
         "{waiting: {reason: CrashLoopBackOff}}, lastState: {terminated: {exitCode: 1, reason: Error}}",
         "{terminated: {exitCode: 1, reason: Error}}",
     );
-    let found = verdicts(&list(&[pod("a", "", CRASHES), pod("b", "", &once)]));
+    let found = healths(&list(&[pod("a", "", CRASHES), pod("b", "", &once)]));
     assert_eq!(found, ["Pod/a failed CrashLoopBackOff", "Pod/b progressing Error"]);
 }
 

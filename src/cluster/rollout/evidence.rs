@@ -1,11 +1,11 @@
-//! What the judge asks for beside the watches: logs of runs that ended, the nodes, the StorageClasses.
+//! What the tracker asks for beside the watches: logs of runs that ended, the nodes, the StorageClasses.
 
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Needs;
-use crate::cluster::judge::crash::LogNeed;
 use crate::cluster::rollout::feed::api;
 use crate::cluster::rollout::feed::plain;
 use crate::cluster::target::Target;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Needs;
+use crate::cluster::tracker::crash::LogNeed;
 use crate::event::Finding;
 use crate::manifest::ObjectId;
 use futures::FutureExt as _;
@@ -33,7 +33,7 @@ const BYTES: i64 = 16 * 1024;
 /// One answer may take this long, and the last ones of a failed rollout too.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// An answer to something that the judge asked for.
+/// An answer to something that the tracker asked for.
 pub(super) enum Answer {
     Tail(String, Vec<String>),
     Nodes(Option<Vec<Value>>, Option<Vec<Value>>),
@@ -42,10 +42,10 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// Hands it on. What may not be read is as good as nothing: the judge goes on without it.
-    pub(super) fn tell(self, judge: &mut Judge, snapshot: &mut Snapshot) {
+    /// Hands it on. What may not be read is as good as nothing: the tracker goes on without it.
+    pub(super) fn tell(self, tracker: &mut HealthTracker, snapshot: &mut Snapshot) {
         match self {
-            Answer::Tail(run, lines) => judge.tail(run, lines),
+            Answer::Tail(run, lines) => tracker.tail(run, lines),
             Answer::Nodes(nodes, pods) => {
                 (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::of));
                 // Who else would make a volume: the pods of minikube's addons.
@@ -134,10 +134,10 @@ impl Evidence {
     }
 
     /// Waits for what is still under way, but not for long.
-    pub(super) async fn finish(&mut self, judge: &mut Judge, snapshot: &mut Snapshot) {
+    pub(super) async fn finish(&mut self, tracker: &mut HealthTracker, snapshot: &mut Snapshot) {
         let until = tokio::time::Instant::now() + PATIENCE;
         while let Ok(Some(answer)) = tokio::time::timeout_at(until, self.answers.next()).await {
-            answer.tell(judge, snapshot);
+            answer.tell(tracker, snapshot);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The watches: lists and changes of every kind that the judge looks at, as they come.
+//! The watches: lists and changes of every kind that the tracker looks at, as they come.
 //!
 //! One watch per kind and namespace. It lists again by itself after `410 Gone` or a lost connection; only a refusal ends
 //! it, because kube's watcher would ask for ever. What may not be watched is then asked for by name.

@@ -1,8 +1,8 @@
-//! The judge's verdicts as events: one item per object that is waited for.
+//! What the tracker says as events: one item per object that is waited for.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
-use crate::cluster::judge::Judge;
+use crate::cluster::tracker::HealthTracker;
 use crate::event::Amount;
 use crate::event::OpenItem;
 use crate::event::Outcome;
@@ -12,7 +12,7 @@ use crate::event::Unit;
 use crate::manifest::ObjectId;
 use health::status;
 use health::status::Health;
-use health::status::Verdict;
+use health::status::ObjectHealth;
 use std::collections::BTreeMap;
 
 struct Item {
@@ -36,32 +36,33 @@ impl Items {
     }
 
     /// Tells what is new.
-    pub(super) fn tell(&mut self, verdicts: &[Verdict], judge: &Judge) {
-        for (verdict, (_, judgement)) in verdicts.iter().zip(judge.judgements()) {
-            let Some(item) = self.items.get_mut(&verdict.object) else { continue };
-            if status::is_well(verdict.health, &verdict.reason) {
+    pub(super) fn tell(&mut self, healths: &[ObjectHealth], tracker: &HealthTracker) {
+        for (object_health, (_, health_status)) in healths.iter().zip(tracker.health_statuses()) {
+            let Some(item) = self.items.get_mut(&object_health.object) else { continue };
+            if status::is_well(object_health.health, &object_health.reason) {
                 if let Some(open) = item.open.take() {
                     let outcome =
-                        if verdict.health == Health::Paused { Outcome::Kept } else { Outcome::Ready };
-                    open.finish(outcome, Some(verdict.message.clone()));
+                        if object_health.health == Health::Paused { Outcome::Kept } else { Outcome::Ready };
+                    open.finish(outcome, Some(object_health.message.clone()));
                     item.shown = Default::default();
                 }
                 continue;
             }
             // A claim is content until a pod uses it, and a pod can fall over again.
-            let open =
-                item.open.get_or_insert_with(|| self.sink.item(Step::Rollout, verdict.object.to_string()));
-            let amount = judgement.replicas.map(|replicas| Amount {
+            let open = item
+                .open
+                .get_or_insert_with(|| self.sink.item(Step::Rollout, object_health.object.to_string()));
+            let amount = health_status.replicas.map(|replicas| Amount {
                 done: u64::try_from(replicas.ready).unwrap_or(0),
                 total: u64::try_from(replicas.wanted).ok(),
                 unit: Unit::Replicas,
             });
-            let shown = (verdict.message.clone(), amount);
+            let shown = (object_health.message.clone(), amount);
             if shown != item.shown {
                 if amount != item.shown.1 {
-                    open.progress(judgement.reason.clone(), amount);
+                    open.progress(health_status.reason.clone(), amount);
                 }
-                open.waiting(verdict.message.clone());
+                open.waiting(object_health.message.clone());
                 item.shown = shown;
             }
         }
@@ -78,17 +79,18 @@ impl Items {
     }
 
     /// Ends all items: what is not broken itself is left as it is.
-    pub(super) fn close(&mut self, verdicts: &[Verdict]) {
-        for verdict in verdicts {
-            let Some(open) = self.items.get_mut(&verdict.object).and_then(|item| item.open.take()) else {
+    pub(super) fn close(&mut self, healths: &[ObjectHealth]) {
+        for object_health in healths {
+            let Some(open) = self.items.get_mut(&object_health.object).and_then(|item| item.open.take())
+            else {
                 continue;
             };
-            match verdict.health {
-                Health::Failed => open.finish(Outcome::Failed, Some(verdict.message.clone())),
-                Health::Ready => open.finish(Outcome::Ready, Some(verdict.message.clone())),
+            match object_health.health {
+                Health::Failed => open.finish(Outcome::Failed, Some(object_health.message.clone())),
+                Health::Ready => open.finish(Outcome::Ready, Some(object_health.message.clone())),
                 _ => open.finish(
                     Outcome::Skipped,
-                    Some(format!("not waited for any longer: {}", verdict.message)),
+                    Some(format!("not waited for any longer: {}", object_health.message)),
                 ),
             }
         }

@@ -1,30 +1,35 @@
-//! What the watch and the look at an unchanged cluster share: the judge that they ask, and what they return.
+//! What the watch and the look at an unchanged cluster share: the tracker that they ask, and what they return.
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
 use crate::cluster::blame;
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Subject;
-use crate::cluster::judge::limits::Limits;
 use crate::cluster::target::Target;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Subject;
+use crate::cluster::tracker::limits::Limits;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::manifest::pods;
 use crate::manifest::pods::PodTemplate;
 use health::snapshot::Snapshot;
-use health::status::Verdict;
+use health::status::ObjectHealth;
 use jiff::Timestamp;
 
 /// Everything is healthy.
 #[derive(Debug)]
 pub struct Rolled {
     /// Each object, in the order of application.
-    pub verdicts: Vec<Verdict>,
+    pub healths: Vec<ObjectHealth>,
     /// What is worth knowing nevertheless; told as events already.
     pub warnings: Vec<Finding>,
 }
 
-pub(super) fn judge_of(target: &Target, objects: &[AppliedObject], limits: &Limits, now: Timestamp) -> Judge {
+pub(super) fn tracker_of(
+    target: &Target,
+    objects: &[AppliedObject],
+    limits: &Limits,
+    now: Timestamp,
+) -> HealthTracker {
     let subjects = objects.iter().map(|object| Subject {
         id: object.id.clone(),
         generation: object.generation,
@@ -32,7 +37,7 @@ pub(super) fn judge_of(target: &Target, objects: &[AppliedObject], limits: &Limi
         object: object.object.clone(),
         before: object.before.clone(),
     });
-    Judge::new(subjects.collect(), *limits, now).of_minikube(target.profile.clone())
+    HealthTracker::new(subjects.collect(), *limits, now).of_minikube(target.profile.clone())
 }
 
 /// What is known before the cluster has said anything: objects that are there as soon as they are written.
@@ -44,7 +49,11 @@ pub(super) fn known(objects: &[AppliedObject]) -> Snapshot {
     snapshot
 }
 
-pub(super) fn warnings(judge: &Judge, objects: &[AppliedObject], snapshot: &Snapshot) -> Vec<Finding> {
+pub(super) fn warnings(
+    tracker: &HealthTracker,
+    objects: &[AppliedObject],
+    snapshot: &Snapshot,
+) -> Vec<Finding> {
     // A Service for which no template is written was told of before anything was.
     let templates: Vec<PodTemplate<'_>> =
         objects.iter().filter_map(|object| pods::template(&object.object.value)).collect();
@@ -59,5 +68,5 @@ pub(super) fn warnings(judge: &Judge, objects: &[AppliedObject], snapshot: &Snap
         let service = snapshot.get(&object.id).unwrap_or(&object.object.value);
         blame::service::selector_mismatch(service, &object.object, snapshot)
     });
-    judge.notes().into_iter().chain(selector_mismatch).collect()
+    tracker.notes().into_iter().chain(selector_mismatch).collect()
 }

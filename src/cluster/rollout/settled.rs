@@ -2,15 +2,15 @@
 
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::waits;
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::limits::Limits;
 use crate::cluster::phase::owns_pods;
 use crate::cluster::rollout::feed::read;
 use crate::cluster::rollout::outcome::Rolled;
-use crate::cluster::rollout::outcome::judge_of;
 use crate::cluster::rollout::outcome::known;
+use crate::cluster::rollout::outcome::tracker_of;
 use crate::cluster::rollout::outcome::warnings;
 use crate::cluster::target::Target;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::limits::Limits;
 use crate::fault::Result;
 use crate::limit;
 use crate::manifest::ObjectId;
@@ -40,27 +40,27 @@ pub(super) async fn look(
         snapshot.know(object.id.clone(), object.after.clone().into());
     }
     let now = target.clock.now();
-    let mut judge = judge_of(target, objects, limits, now);
-    let looked = judge.observe(now, &snapshot);
-    if !content(&judge) {
+    let mut tracker = tracker_of(target, objects, limits, now);
+    let looked = tracker.observe(now, &snapshot);
+    if !content(&tracker) {
         return Ok(None);
     }
     // A workload counts a pod that was started again as ready: whether it stays up is seen only in the pods.
-    let verdicts = match add_pods(target, objects, &mut snapshot).await {
+    let healths = match add_pods(target, objects, &mut snapshot).await {
         0 => looked,
         _ if unproved(objects, &snapshot, limits, target.clock.now()) => return Ok(None),
-        _ => judge.observe(now, &snapshot),
+        _ => tracker.observe(now, &snapshot),
     };
-    if !content(&judge) {
+    if !content(&tracker) {
         return Ok(None);
     }
-    Ok(Some(Rolled { verdicts, warnings: warnings(&judge, objects, &snapshot) }))
+    Ok(Some(Rolled { healths, warnings: warnings(&tracker, objects, &snapshot) }))
 }
 
-fn content(judge: &Judge) -> bool {
-    judge
-        .judgements()
-        .all(|(_, judgement)| judgement.soft || status::is_well(judgement.health, &judgement.reason))
+fn content(tracker: &HealthTracker) -> bool {
+    tracker.health_statuses().all(|(_, health_status)| {
+        health_status.non_blocking || status::is_well(health_status.health, &health_status.reason)
+    })
 }
 
 /// Whether a pod of the set is not ready after all, or was started so recently that it has to be watched.

@@ -136,7 +136,7 @@ async fn an_untouched_set_that_was_read_as_healthy_is_asked_for_its_pods_alone()
     let rolled = stage.start(read, Limits::default()).await.unwrap().unwrap();
     assert_eq!(stage.api.requests(), [format!("GET {PODS}")]);
     assert!(began.elapsed() < Duration::from_millis(50), "{:?}", began.elapsed());
-    assert_eq!(rolled.verdicts[0].health, Health::Ready);
+    assert_eq!(rolled.healths[0].health, Health::Ready);
     let told = stage.told();
     assert!(
         matches!(told.last(), Some(EventKind::StepFinished { outcome: Outcome::Unchanged, .. })),
@@ -190,7 +190,7 @@ async fn an_untouched_set_that_crashed_and_stays_up_is_healthy_in_the_end() {
         stage.api.put(PODS, restarted(ago));
         let began = Instant::now();
         let rolled = stage.start(read, Limits::default()).await.unwrap().unwrap();
-        assert_eq!(rolled.verdicts[0].health, Health::Ready);
+        assert_eq!(rolled.healths[0].health, Health::Ready);
         let took = began.elapsed().as_secs();
         assert_eq!(took >= 5, watches, "{took}");
         assert!(took < 8, "{took}");
@@ -313,7 +313,7 @@ async fn a_slow_api_server_is_no_failed_rollout() {
         stage.api.slow_down(path, Duration::from_secs(25));
     }
     let rolled = stage.start(applied(Outcome::Changed), Limits::default()).await.unwrap().unwrap();
-    assert_eq!(rolled.verdicts[0].health, Health::Ready);
+    assert_eq!(rolled.healths[0].health, Health::Ready);
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@
 
 use crate::live;
 use crate::live::Condition;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::Context;
+use crate::status::HealthStatus;
 use jiff::SignedDuration;
 use regex::Regex;
 use serde_json::Value;
@@ -17,27 +17,27 @@ use std::sync::LazyLock;
 const FIRST_FIGURES: SignedDuration = SignedDuration::from_secs(300);
 
 /// How an autoscaler does. Nothing waits for one: pods start without it, too.
-pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     let figures = told(object);
     for kind in ["AbleToScale", "ScalingActive"] {
         let Some(bad) = live::condition(object, kind).filter(|one| one.status == "False") else { continue };
         if bad.reason == "ScalingDisabled" {
-            return Judgement::ready(
+            return HealthStatus::ready(
                 "ScalingDisabled",
                 format!("{figures}; it does not scale: its target has 0 replicas"),
             );
         }
         let cause = Cause::of(object, &bad);
-        let is_new = matches!((bad.changed, known.now), (Some(since), Some(now)) if now.duration_since(since) < FIRST_FIGURES);
+        let is_new = matches!((bad.changed, context.now), (Some(since), Some(now)) if now.duration_since(since) < FIRST_FIGURES);
         let message = format!("{figures}; {}", cause.told());
         let may_pass = bad.reason.starts_with("FailedGet") && kind == "ScalingActive";
         return if may_pass && is_new && !matches!(cause, Cause::NoRequest { .. }) {
-            Judgement::ready("Exists", message)
+            HealthStatus::ready("Exists", message)
         } else {
-            Judgement::progressing(bad.reason, message).soft()
+            HealthStatus::progressing(bad.reason, message).non_blocking()
         };
     }
-    Judgement::ready("Exists", figures)
+    HealthStatus::ready("Exists", figures)
 }
 
 /// Why an autoscaler does not scale.

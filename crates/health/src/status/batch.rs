@@ -1,42 +1,49 @@
 //! Jobs and CronJobs.
 
 use crate::live;
+use crate::status::Context;
 use crate::status::Health;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::HealthStatus;
 use serde_json::Value;
 
-pub(super) fn job(object: &Value, known: Known<'_>) -> Judgement {
+pub(super) fn job(object: &Value, context: Context<'_>) -> HealthStatus {
     let wanted = live::number(object, "/spec/completions").unwrap_or(1);
     let done = live::count(object, "/status/succeeded");
-    let of = |judgement: Judgement| judgement.replicas(done, wanted);
+    let of = |health_status: HealthStatus| health_status.replicas(done, wanted);
     if live::holds(object, "Complete") {
-        return of(Judgement::ready("Complete", "it ran to its end"));
+        return of(HealthStatus::ready("Complete", "it ran to its end"));
     }
     // FailureTarget comes first, while the last pods are still being stopped.
     for kind in ["Failed", "FailureTarget"] {
         if let Some(failed) = live::condition(object, kind).filter(live::Condition::holds) {
-            return of(Judgement::failed(failed.reason, why(failed.reason, failed.message)));
+            return of(HealthStatus::failed(failed.reason, why(failed.reason, failed.message)));
         }
     }
     if live::flag(object, "/spec/suspend") {
-        let asked = known.manifest.is_none_or(|manifest| live::flag(manifest, "/spec/suspend"));
+        let asked = context.manifest.is_none_or(|manifest| live::flag(manifest, "/spec/suspend"));
         return of(if asked {
-            Judgement::new(Health::Paused, "JobSuspended", "suspended: it does not run until it is resumed")
+            HealthStatus::new(
+                Health::Paused,
+                "JobSuspended",
+                "suspended: it does not run until it is resumed",
+            )
         } else {
-            Judgement::failed(
+            HealthStatus::failed(
                 "JobSuspended",
                 "another client suspended it; the manifest does not ask for that",
             )
         });
     }
     if live::text(object, "/status/startTime").is_empty() {
-        return of(Judgement::progressing("NotStarted", "it has not started"));
+        return of(HealthStatus::progressing("NotStarted", "it has not started"));
     }
     let active = live::count(object, "/status/active");
     let failures = live::count(object, "/status/failed");
     let failed = if failures > 0 { format!(", {failures} failed") } else { String::new() };
-    of(Judgement::progressing("Running", format!("{done} of {wanted} completed, {active} running{failed}")))
+    of(HealthStatus::progressing(
+        "Running",
+        format!("{done} of {wanted} completed, {active} running{failed}"),
+    ))
 }
 
 fn why(reason: &str, message: &str) -> String {
@@ -50,15 +57,15 @@ fn why(reason: &str, message: &str) -> String {
     }
 }
 
-pub(super) fn cron_job(object: &Value) -> Judgement {
+pub(super) fn cron_job(object: &Value) -> HealthStatus {
     if live::flag(object, "/spec/suspend") {
-        return Judgement::new(
+        return HealthStatus::new(
             Health::Paused,
             "Suspended",
             "suspended: it starts no Jobs until it is resumed",
         );
     }
-    let judgement = Judgement::ready("Scheduled", "it runs when its time comes");
+    let health_status = HealthStatus::ready("Scheduled", "it runs when its time comes");
     let (started, succeeded) = (
         live::moment(object, "/status/lastScheduleTime"),
         live::moment(object, "/status/lastSuccessfulTime"),
@@ -68,8 +75,9 @@ pub(super) fn cron_job(object: &Value) -> Judgement {
         (Some(started), Some(succeeded))
             if succeeded < started && live::list(object, "/status/active").is_empty() =>
         {
-            Judgement::progressing("LastRunFailed", format!("its run of {started} did not succeed")).soft()
+            HealthStatus::progressing("LastRunFailed", format!("its run of {started} did not succeed"))
+                .non_blocking()
         }
-        _ => judgement,
+        _ => health_status,
     }
 }

@@ -11,9 +11,9 @@ mod known;
 mod words;
 
 use crate::live;
+use crate::status::Context;
 use crate::status::Health;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::HealthStatus;
 use crate::status::NO_SIGNAL;
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -61,26 +61,26 @@ impl Signal {
     }
 }
 
-pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
-    if let Some(judgement) = told(object) {
-        return judgement;
+pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
+    if let Some(health_status) = told(object) {
+        return health_status;
     }
     let silent = object["status"].as_object().is_none_or(serde_json::Map::is_empty);
     if silent && known::is_settings(object) {
-        return Judgement::ready("Exists", "it is there");
+        return HealthStatus::ready("Exists", "it is there");
     }
-    if silent && known.changed && known.since.is_some_and(|since| since < FIRST_WORD) {
-        return Judgement::progressing(
+    if silent && context.changed && context.since.is_some_and(|since| since < FIRST_WORD) {
+        return HealthStatus::progressing(
             "NoStatusYet",
             format!("it has no status yet; waiting for its operator up to {} s", FIRST_WORD.as_secs()),
         );
     }
     let message = "it reports no readiness condition";
-    Judgement::new(Health::Unknown, NO_SIGNAL, message).note(message)
+    HealthStatus::new(Health::Unknown, NO_SIGNAL, message).note(message)
 }
 
 /// What the status says, if anything of it is understood.
-pub(super) fn told(object: &Value) -> Option<Judgement> {
+pub(super) fn told(object: &Value) -> Option<HealthStatus> {
     let mut signals = known::signals(object);
     signals.extend(fields::signals(object));
     if known::is_only_read(object) {
@@ -88,7 +88,11 @@ pub(super) fn told(object: &Value) -> Option<Judgement> {
     }
     let worst = signals.iter().map(|signal| signal.sign).max();
     if is_paused(object) && worst != Some(Sign::Failed) {
-        return Some(Judgement::new(Health::Paused, "Paused", "paused: nothing changes until it is resumed"));
+        return Some(HealthStatus::new(
+            Health::Paused,
+            "Paused",
+            "paused: nothing changes until it is resumed",
+        ));
     }
     // Of equals the first, which is the most telling one.
     let signal = signals.into_iter().find(|signal| Some(signal.sign) == worst)?;
@@ -99,7 +103,7 @@ pub(super) fn told(object: &Value) -> Option<Judgement> {
         Sign::Paused => Health::Paused,
         Sign::Failed => Health::Failed,
     };
-    Some(Judgement::new(health, signal.reason, signal.message))
+    Some(HealthStatus::new(health, signal.reason, signal.message))
 }
 
 /// Whether its spec or an annotation asks it to stand still.

@@ -1,51 +1,51 @@
 //! DaemonSets.
 
 use crate::live;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::Context;
+use crate::status::HealthStatus;
 use crate::status::on_delete;
 use crate::status::ready_of;
 use crate::status::starting;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     let Some(wanted) = live::number(object, "/status/desiredNumberScheduled") else {
-        return Judgement::progressing("Scheduling", "its controller has not counted the nodes yet");
+        return HealthStatus::progressing("Scheduling", "its controller has not counted the nodes yet");
     };
     let ready = live::count(object, "/status/numberReady");
-    let of = |judgement: Judgement| judgement.replicas(ready, wanted);
+    let of = |health_status: HealthStatus| health_status.replicas(ready, wanted);
     if wanted == 0 {
-        return of(Judgement::ready("NoNodes", "no node asks for it").note("no node matches its selector"));
+        return of(HealthStatus::ready("NoNodes", "no node asks for it").note("no node matches its selector"));
     }
     if live::text(object, "/spec/updateStrategy/type") == "OnDelete" {
         return of(if ready >= wanted {
             let updated = live::count(object, "/status/updatedNumberScheduled");
-            Judgement::ready("OnDelete", ready_of(ready, wanted)).note(on_delete(updated, wanted))
+            HealthStatus::ready("OnDelete", ready_of(ready, wanted)).note(on_delete(updated, wanted))
         } else {
-            Judgement::progressing("Starting", ready_of(ready, wanted))
+            HealthStatus::progressing("Starting", ready_of(ready, wanted))
         });
     }
     let updated = live::count(object, "/status/updatedNumberScheduled");
     if updated < wanted {
-        return of(Judgement::progressing("Updating", format!("{updated} of {wanted} pods updated")));
+        return of(HealthStatus::progressing("Updating", format!("{updated} of {wanted} pods updated")));
     }
     if ready < wanted || live::count(object, "/status/numberAvailable") < wanted {
-        let away = away(object, known);
+        let away = away(object, context);
         let missing = wanted - ready.min(live::count(object, "/status/numberAvailable"));
         if !away.is_empty() && i64::try_from(away.len()).is_ok_and(|away| away >= missing) {
-            return of(Judgement::ready("OtherNodesReady", ready_of(ready, wanted))
+            return of(HealthStatus::ready("OtherNodesReady", ready_of(ready, wanted))
                 .note(format!("not waited for on nodes that are not ready: {}", away.join(", "))));
         }
         let available = live::count(object, "/status/numberAvailable");
-        return of(Judgement::progressing("Starting", starting(ready, available, wanted)));
+        return of(HealthStatus::progressing("Starting", starting(ready, available, wanted)));
     }
-    of(Judgement::ready("AllNodesReady", ready_of(ready, wanted)))
+    of(HealthStatus::ready("AllNodesReady", ready_of(ready, wanted)))
 }
 
 /// The nodes that are not ready and whose pod of this set is not either: nothing that is deployed fixes them.
-fn away<'a>(object: &Value, known: Known<'a>) -> Vec<&'a str> {
-    let Some(snapshot) = known.snapshot else { return Vec::new() };
+fn away<'a>(object: &Value, context: Context<'a>) -> Vec<&'a str> {
+    let Some(snapshot) = context.snapshot else { return Vec::new() };
     let nodes = snapshot.nodes.as_deref().unwrap_or_default();
     let pods = snapshot.kind("", "Pod", live::namespace(object)).filter(|pod| {
         live::controller_uid(pod) == live::uid(object)

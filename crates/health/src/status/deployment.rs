@@ -6,9 +6,9 @@
 
 use crate::live;
 use crate::live::Condition;
+use crate::status::Context;
 use crate::status::Health;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::HealthStatus;
 use crate::status::PAUSED;
 use crate::status::ready_of;
 use crate::status::starting;
@@ -17,16 +17,16 @@ use serde_json::Value;
 
 const EXCEEDED: &str = "ProgressDeadlineExceeded";
 
-pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     let wanted = live::number(object, "/spec/replicas").unwrap_or(1);
     let existing = live::count(object, "/status/replicas");
     let updated = live::count(object, "/status/updatedReplicas");
     let ready = live::count(object, "/status/readyReplicas");
     let available = live::count(object, "/status/availableReplicas");
-    let of = |judgement: Judgement| judgement.replicas(ready.min(updated), wanted);
+    let of = |health_status: HealthStatus| health_status.replicas(ready.min(updated), wanted);
 
     if live::flag(object, "/spec/paused") {
-        return of(paused(known));
+        return of(paused(context));
     }
     let satisfied = updated >= wanted
         && existing <= updated
@@ -37,29 +37,29 @@ pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
     let rolled = !has_deadline(object)
         || progressing.is_some_and(|now| now.holds() && now.reason == "NewReplicaSetAvailable");
     if satisfied && live::holds(object, "Available") && rolled {
-        return of(Judgement::ready("MinimumReplicasAvailable", ready_of(ready, wanted)));
+        return of(HealthStatus::ready("MinimumReplicasAvailable", ready_of(ready, wanted)));
     }
     let missing = missing(wanted, existing, updated, ready, available);
     match progressing {
         Some(now) if !satisfied && !now.holds() && now.reason == EXCEEDED => {
-            if fresh(object, now, known) {
-                return of(Judgement::failed(
+            if fresh(object, now, context) {
+                return of(HealthStatus::failed(
                     EXCEEDED,
                     format!("{missing} when its progress deadline passed"),
                 ));
             }
-            of(Judgement::progressing("Updating", format!("{missing} (as before this run)")))
+            of(HealthStatus::progressing("Updating", format!("{missing} (as before this run)")))
         }
-        _ => of(Judgement::progressing("Updating", missing)),
+        _ => of(HealthStatus::progressing("Updating", missing)),
     }
 }
 
-fn paused(known: Known<'_>) -> Judgement {
-    match known.manifest {
+fn paused(context: Context<'_>) -> HealthStatus {
+    match context.manifest {
         Some(manifest) if !live::flag(manifest, "/spec/paused") => {
-            Judgement::failed(PAUSED, "another client paused it; the manifest does not ask for that")
+            HealthStatus::failed(PAUSED, "another client paused it; the manifest does not ask for that")
         }
-        _ => Judgement::new(Health::Paused, PAUSED, "paused: no pod changes until it is resumed"),
+        _ => HealthStatus::new(Health::Paused, PAUSED, "paused: no pod changes until it is resumed"),
     }
 }
 
@@ -68,15 +68,15 @@ fn has_deadline(object: &Value) -> bool {
     live::number(object, "/spec/progressDeadlineSeconds").is_some_and(|seconds| seconds < i64::from(i32::MAX))
 }
 
-fn fresh(object: &Value, now: Condition<'_>, known: Known<'_>) -> bool {
-    let Some(before) = known.before.and_then(|before| live::condition(before, "Progressing")) else {
+fn fresh(object: &Value, now: Condition<'_>, context: Context<'_>) -> bool {
+    let Some(before) = context.before.and_then(|before| live::condition(before, "Progressing")) else {
         return true;
     };
     let deadline =
         SignedDuration::from_secs(live::number(object, "/spec/progressDeadlineSeconds").unwrap_or(600));
     before.reason != EXCEEDED
         || now.updated.max(now.changed) > before.updated.max(before.changed)
-        || known.since.is_some_and(|since| since >= deadline)
+        || context.since.is_some_and(|since| since >= deadline)
 }
 
 fn missing(wanted: i64, existing: i64, updated: i64, ready: i64, available: i64) -> String {

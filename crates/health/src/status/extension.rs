@@ -2,47 +2,53 @@
 
 use crate::live;
 use crate::status::Health;
-use crate::status::Judgement;
+use crate::status::HealthStatus;
 use serde_json::Value;
 
-pub(super) fn definition(object: &Value) -> Judgement {
+pub(super) fn definition(object: &Value) -> HealthStatus {
     if let Some(names) = live::condition(object, "NamesAccepted").filter(|names| names.status == "False") {
-        return Judgement::failed(
+        return HealthStatus::failed(
             or(names.reason, "NamesNotAccepted"),
             or(names.message, "another definition has its names"),
         );
     }
     if live::holds(object, "Terminating") {
-        return Judgement::new(Health::Terminating, "Terminating", "being deleted, with all its resources");
+        return HealthStatus::new(
+            Health::Terminating,
+            "Terminating",
+            "being deleted, with all its resources",
+        );
     }
     match live::condition(object, "Established") {
         Some(established) if established.holds() => {
-            let judgement = Judgement::ready("Established", "it is served");
+            let health_status = HealthStatus::ready("Established", "it is served");
             match live::condition(object, "NonStructuralSchema").filter(live::Condition::holds) {
-                Some(schema) => judgement.note(or(schema.message, "its schema is refused: it has mistakes")),
-                None => judgement,
+                Some(schema) => {
+                    health_status.note(or(schema.message, "its schema is refused: it has mistakes"))
+                }
+                None => health_status,
             }
         }
         Some(established) if established.status == "False" && established.reason != "Installing" => {
-            Judgement::failed(
+            HealthStatus::failed(
                 or(established.reason, "NotEstablished"),
                 or(established.message, "the API server does not serve its kind"),
             )
         }
-        _ => Judgement::progressing("Installing", "it is not served yet"),
+        _ => HealthStatus::progressing("Installing", "it is not served yet"),
     }
 }
 
-pub(super) fn api_service(object: &Value) -> Judgement {
+pub(super) fn api_service(object: &Value) -> HealthStatus {
     match live::condition(object, "Available") {
         Some(available) if available.holds() => {
-            Judgement::ready(or(available.reason, "Available"), "it answers")
+            HealthStatus::ready(or(available.reason, "Available"), "it answers")
         }
-        Some(available) => Judgement::progressing(
+        Some(available) => HealthStatus::progressing(
             or(available.reason, "NotAvailable"),
             or(available.message, "the API server that it names does not answer"),
         ),
-        None => Judgement::progressing("Unchecked", "the API server has not asked it yet"),
+        None => HealthStatus::progressing("Unchecked", "the API server has not asked it yet"),
     }
 }
 

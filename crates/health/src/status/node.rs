@@ -2,33 +2,36 @@
 
 use crate::live;
 use crate::live::Condition;
-use crate::status::Judgement;
+use crate::status::HealthStatus;
 use serde_json::Value;
 
 /// Conditions of a node that mean trouble when they are True (`kubernetes: pkg/apis/core/types.go`).
 const PRESSURES: [&str; 4] = ["DiskPressure", "MemoryPressure", "PIDPressure", "NetworkUnavailable"];
 
-pub(super) fn judge(object: &Value) -> Judgement {
+pub(super) fn compute(object: &Value) -> HealthStatus {
     let Some(ready) = live::condition(object, "Ready") else {
-        return Judgement::progressing("NotReported", "its kubelet has not reported yet");
+        return HealthStatus::progressing("NotReported", "its kubelet has not reported yet");
     };
     if !ready.holds() {
         let silent = ready.status == "Unknown";
         let otherwise =
             if silent { "its kubelet does not answer" } else { "its kubelet says that it is not ready" };
-        return Judgement::failed(word(&ready, "NotReady"), sentence(&ready, otherwise));
+        return HealthStatus::failed(word(&ready, "NotReady"), sentence(&ready, otherwise));
     }
     let pressure = PRESSURES
         .iter()
         .find_map(|kind| Some((*kind, live::condition(object, kind).filter(Condition::holds)?)));
     if let Some((kind, pressure)) = pressure {
-        return Judgement::progressing(kind, sentence(&pressure, &format!("its condition `{kind}` is True")));
+        return HealthStatus::progressing(
+            kind,
+            sentence(&pressure, &format!("its condition `{kind}` is True")),
+        );
     }
-    let judgement = Judgement::ready("Ready", "its kubelet is ready");
+    let health_status = HealthStatus::ready("Ready", "its kubelet is ready");
     if live::flag(object, "/spec/unschedulable") {
-        return judgement.note("cordoned: it takes no new pods until `kubectl uncordon`");
+        return health_status.note("cordoned: it takes no new pods until `kubectl uncordon`");
     }
-    judgement
+    health_status
 }
 
 fn word(condition: &Condition<'_>, otherwise: &str) -> String {

@@ -2,40 +2,40 @@
 
 use crate::live;
 use crate::live::Condition;
+use crate::status::Context;
 use crate::status::Health;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::HealthStatus;
 use serde_json::Value;
 
-pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     let reason = |otherwise: &str| {
         let own = live::text(object, "/status/reason");
         if own.is_empty() { otherwise.to_owned() } else { own.to_owned() }
     };
     match live::text(object, "/status/phase") {
-        "Succeeded" => Judgement::ready(reason("Completed"), "it ran to its end"),
+        "Succeeded" => HealthStatus::ready(reason("Completed"), "it ran to its end"),
         "Failed" => {
             let said = live::text(object, "/status/message");
-            Judgement::failed(
+            HealthStatus::failed(
                 reason("Failed"),
                 if said.is_empty() { "its containers ended with an error" } else { said },
             )
         }
         "Running" if live::holds(object, "Ready") => {
-            Judgement::ready("Ready", "running and ready").replicas(1, 1)
+            HealthStatus::ready("Ready", "running and ready").replicas(1, 1)
         }
         "Running" => {
-            let judgement = match spoilt(object) {
+            let health_status = match spoilt(object) {
                 Some(container) => {
                     let message =
                         format!("container `{container}` ended with an error and is never started again");
-                    Judgement::failed(reason("Error"), message)
+                    HealthStatus::failed(reason("Error"), message)
                 }
-                None => not_ready(object, known, &reason("ContainersNotReady")),
+                None => not_ready(object, context, &reason("ContainersNotReady")),
             };
-            judgement.replicas(0, 1)
+            health_status.replicas(0, 1)
         }
-        "Unknown" => Judgement::new(Health::Unknown, reason("NodeLost"), "its node does not answer"),
+        "Unknown" => HealthStatus::new(Health::Unknown, reason("NodeLost"), "its node does not answer"),
         _ => pending(object, &reason("Pending")).replicas(0, 1),
     }
 }
@@ -60,24 +60,24 @@ fn spoilt(object: &Value) -> Option<&str> {
 }
 
 /// Why a pod that runs is not ready.
-fn not_ready(object: &Value, known: Known<'_>, reason: &str) -> Judgement {
-    if let Some(node) = silent_node(object, known) {
-        return Judgement::progressing("NodeNotReady", format!("its node `{node}` does not answer"));
+fn not_ready(object: &Value, context: Context<'_>, reason: &str) -> HealthStatus {
+    if let Some(node) = silent_node(object, context) {
+        return HealthStatus::progressing("NodeNotReady", format!("its node `{node}` does not answer"));
     }
     let statuses = live::list(object, "/status/containerStatuses");
     let ready = statuses.iter().filter(|status| live::flag(status, "/ready")).count();
     let sidecar = unready_sidecars(object).next();
     if ready < statuses.len() {
-        return Judgement::progressing(reason, format!("{ready} of {} containers ready", statuses.len()));
+        return HealthStatus::progressing(reason, format!("{ready} of {} containers ready", statuses.len()));
     }
     if let Some(name) = sidecar {
-        return Judgement::progressing(reason, format!("sidecar `{name}` is not ready"));
+        return HealthStatus::progressing(reason, format!("sidecar `{name}` is not ready"));
     }
     if let Some(gate) = unmet_gate(object) {
-        return Judgement::progressing("ReadinessGatesNotReady", unmet(&gate));
+        return HealthStatus::progressing("ReadinessGatesNotReady", unmet(&gate));
     }
     let said = live::condition(object, "Ready").map_or("", |ready| ready.message);
-    Judgement::progressing(
+    HealthStatus::progressing(
         reason,
         if said.is_empty() { "its containers are ready, it is not yet" } else { said },
     )
@@ -95,9 +95,9 @@ fn unready_sidecars(object: &Value) -> impl Iterator<Item = &str> {
         })
 }
 
-fn silent_node<'a>(object: &Value, known: Known<'a>) -> Option<&'a str> {
+fn silent_node<'a>(object: &Value, context: Context<'a>) -> Option<&'a str> {
     let node = live::text(object, "/spec/nodeName");
-    let nodes = known.snapshot?.nodes.as_deref()?;
+    let nodes = context.snapshot?.nodes.as_deref()?;
     let node = nodes.iter().find(|other| !node.is_empty() && live::name(other) == node)?;
     live::condition(node, "Ready").filter(|ready| !ready.holds()).map(|_| live::name(node))
 }
@@ -135,19 +135,19 @@ pub(crate) fn scheduling_gates(pod: &Value) -> Vec<String> {
     gates.map(|gate| format!("`{}`", live::text(gate, "/name"))).collect()
 }
 
-fn pending(object: &Value, reason: &str) -> Judgement {
+fn pending(object: &Value, reason: &str) -> HealthStatus {
     let scheduled = live::condition(object, "PodScheduled");
     if let Some(condition) = scheduled.filter(|condition| condition.status == "False") {
         let gates = scheduling_gates(object);
         if condition.reason == "SchedulingGated" || !gates.is_empty() {
             let gates = gates.join(", ");
-            return Judgement::progressing(
+            return HealthStatus::progressing(
                 "SchedulingGated",
                 format!("it is scheduled once its scheduling gates {gates} are taken away"),
             );
         }
         if !condition.message.is_empty() {
-            return Judgement::progressing(reason, condition.message);
+            return HealthStatus::progressing(reason, condition.message);
         }
     }
     let waiting = live::list(object, "/status/initContainerStatuses")
@@ -155,5 +155,5 @@ fn pending(object: &Value, reason: &str) -> Judgement {
         .chain(live::list(object, "/status/containerStatuses"))
         .map(|status| live::text(status, "/state/waiting/reason"))
         .find(|reason| !reason.is_empty());
-    Judgement::progressing(reason, waiting.unwrap_or("waiting for a node"))
+    HealthStatus::progressing(reason, waiting.unwrap_or("waiting for a node"))
 }

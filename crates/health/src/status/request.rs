@@ -2,39 +2,42 @@
 
 use crate::live;
 use crate::live::Condition;
-use crate::status::Judgement;
+use crate::status::HealthStatus;
 use serde_json::Value;
 
 /// A CertificateSigningRequest: approved, then signed; or denied.
-pub(super) fn certificate(object: &Value) -> Judgement {
+pub(super) fn certificate(object: &Value) -> HealthStatus {
     for kind in ["Denied", "Failed"] {
         if let Some(no) = live::condition(object, kind).filter(Condition::holds) {
             let message = if no.message.is_empty() { "the signer does not sign it" } else { no.message };
-            return Judgement::failed(kind, message);
+            return HealthStatus::failed(kind, message);
         }
     }
     if !live::text(object, "/status/certificate").is_empty() {
-        return Judgement::ready("Issued", "its certificate is issued");
+        return HealthStatus::ready("Issued", "its certificate is issued");
     }
     if live::holds(object, "Approved") {
-        return Judgement::progressing("Approved", "approved; its signer has not issued the certificate yet");
+        return HealthStatus::progressing(
+            "Approved",
+            "approved; its signer has not issued the certificate yet",
+        );
     }
-    Judgement::progressing("Pending", "nobody has approved or denied it")
+    HealthStatus::progressing("Pending", "nobody has approved or denied it")
 }
 
 /// A VolumeAttachment: what the attacher last said of it.
-pub(super) fn attachment(object: &Value) -> Judgement {
+pub(super) fn attachment(object: &Value) -> HealthStatus {
     for (field, reason) in [("attachError", "AttachError"), ("detachError", "DetachError")] {
         let at = format!("/status/{field}/message");
         if object.pointer(&format!("/status/{field}")).is_some_and(Value::is_object) {
             let said = live::text(object, &at);
             let message = if said.is_empty() { "the attacher reports an error" } else { said };
-            return Judgement::progressing(reason, message);
+            return HealthStatus::progressing(reason, message);
         }
     }
     if live::flag(object, "/status/attached") {
-        Judgement::ready("Attached", "the volume is attached")
+        HealthStatus::ready("Attached", "the volume is attached")
     } else {
-        Judgement::progressing("Attaching", "the volume is not attached yet")
+        HealthStatus::progressing("Attaching", "the volume is not attached yet")
     }
 }

@@ -4,39 +4,39 @@
 //! and never compare revisions. Here 0 means the whole set.
 
 use crate::live;
-use crate::status::Judgement;
+use crate::status::HealthStatus;
 use crate::status::on_delete;
 use crate::status::ready_of;
 use crate::status::starting;
 use serde_json::Value;
 
-pub(super) fn judge(object: &Value) -> Judgement {
+pub(super) fn compute(object: &Value) -> HealthStatus {
     let wanted = live::number(object, "/spec/replicas").unwrap_or(1);
     let existing = live::count(object, "/status/replicas");
     let ready = live::count(object, "/status/readyReplicas");
     let updated = live::count(object, "/status/updatedReplicas");
-    let of = |judgement: Judgement| judgement.replicas(ready, wanted);
+    let of = |health_status: HealthStatus| health_status.replicas(ready, wanted);
 
     if live::text(object, "/spec/updateStrategy/type") == "OnDelete" {
         return of(if ready >= wanted {
             let same =
                 live::text(object, "/status/currentRevision") == live::text(object, "/status/updateRevision");
             let new = if same { wanted } else { updated };
-            Judgement::ready("OnDelete", ready_of(ready, wanted)).note(on_delete(new, wanted))
+            HealthStatus::ready("OnDelete", ready_of(ready, wanted)).note(on_delete(new, wanted))
         } else {
-            Judgement::progressing("Starting", ready_of(ready, wanted))
+            HealthStatus::progressing("Starting", ready_of(ready, wanted))
         });
     }
     if existing != wanted {
-        return of(Judgement::progressing("Scaling", format!("{existing} of {wanted} pods exist")));
+        return of(HealthStatus::progressing("Scaling", format!("{existing} of {wanted} pods exist")));
     }
     if ready < wanted {
-        return of(Judgement::progressing("Starting", ready_of(ready, wanted)));
+        return of(HealthStatus::progressing("Starting", ready_of(ready, wanted)));
     }
     let available = live::number(object, "/status/availableReplicas");
     let slow = live::count(object, "/spec/minReadySeconds") > 0;
     if available.is_some_and(|available| available < wanted) || (slow && available.is_none()) {
-        return of(Judgement::progressing("Starting", starting(ready, available.unwrap_or(0), wanted)));
+        return of(HealthStatus::progressing("Starting", starting(ready, available.unwrap_or(0), wanted)));
     }
     let partition = live::count(object, "/spec/updateStrategy/rollingUpdate/partition");
     let same = live::text(object, "/status/currentRevision") == live::text(object, "/status/updateRevision");
@@ -44,15 +44,15 @@ pub(super) fn judge(object: &Value) -> Judgement {
     let idle = same && live::count(object, "/status/currentReplicas") >= wanted;
     let to_update = (wanted - partition).max(0);
     if updated < to_update && !idle {
-        return of(Judgement::progressing("Updating", format!("{updated} of {to_update} pods updated")));
+        return of(HealthStatus::progressing("Updating", format!("{updated} of {to_update} pods updated")));
     }
     if partition == 0 && !same {
-        return of(Judgement::progressing("Updating", "its controller is finishing the rollout"));
+        return of(HealthStatus::progressing("Updating", "its controller is finishing the rollout"));
     }
-    let judgement = of(Judgement::ready("RevisionReady", ready_of(ready, wanted)));
+    let health_status = of(HealthStatus::ready("RevisionReady", ready_of(ready, wanted)));
     if partition > 0 {
-        judgement.note(format!("canary: {to_update} of {wanted} pods updated"))
+        health_status.note(format!("canary: {to_update} of {wanted} pods updated"))
     } else {
-        judgement
+        health_status
     }
 }

@@ -5,25 +5,25 @@
 
 use crate::live;
 use crate::snapshot::Snapshot;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::Context;
+use crate::status::HealthStatus;
 use serde_json::Value;
 
-pub(super) fn claim(object: &Value, known: Known<'_>) -> Judgement {
+pub(super) fn claim(object: &Value, context: Context<'_>) -> HealthStatus {
     match live::text(object, "/status/phase") {
-        "Bound" => Judgement::ready("Bound", "bound to a volume"),
-        "Lost" => Judgement::failed("Lost", "the volume that it was bound to is gone"),
-        _ if known.snapshot.is_some_and(|snapshot| rests(object, snapshot)) => {
-            Judgement::ready("WaitForFirstConsumer", "waits for the first pod that uses it")
+        "Bound" => HealthStatus::ready("Bound", "bound to a volume"),
+        "Lost" => HealthStatus::failed("Lost", "the volume that it was bound to is gone"),
+        _ if context.snapshot.is_some_and(|snapshot| rests(object, snapshot)) => {
+            HealthStatus::ready("WaitForFirstConsumer", "waits for the first pod that uses it")
         }
-        _ => Judgement::progressing("Pending", "not bound to a volume yet"),
+        _ => HealthStatus::progressing("Pending", "not bound to a volume yet"),
     }
 }
 
-pub(super) fn volume(object: &Value) -> Judgement {
+pub(super) fn volume(object: &Value) -> HealthStatus {
     match live::text(object, "/status/phase") {
-        "Failed" => Judgement::failed("Failed", live::text(object, "/status/message")),
-        phase => Judgement::ready(if phase.is_empty() { "Exists" } else { phase }, "it is there"),
+        "Failed" => HealthStatus::failed("Failed", live::text(object, "/status/message")),
+        phase => HealthStatus::ready(if phase.is_empty() { "Exists" } else { phase }, "it is there"),
     }
 }
 

@@ -6,9 +6,9 @@
 use crate::live;
 use crate::live::Condition;
 use crate::snapshot::Snapshot;
+use crate::status::Context;
 use crate::status::Health;
-use crate::status::Judgement;
-use crate::status::Known;
+use crate::status::HealthStatus;
 use serde_json::Value;
 
 /// What holds a namespace, the cause first.
@@ -20,19 +20,19 @@ const HOLDS: [&str; 5] = [
     "NamespaceContentRemaining",
 ];
 
-pub(super) fn judge(object: &Value, known: Known<'_>) -> Judgement {
+pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
     let finalizers: Vec<&str> =
         live::list(object, "/metadata/finalizers").iter().filter_map(Value::as_str).collect();
     let held =
         if finalizers.is_empty() { String::new() } else { format!("; held by {}", finalizers.join(", ")) };
-    let of = |reason: &str, message: String| Judgement::new(Health::Terminating, reason, message);
+    let of = |reason: &str, message: String| HealthStatus::new(Health::Terminating, reason, message);
     let holds =
         HOLDS.iter().find_map(|kind| Some((*kind, live::condition(object, kind).filter(Condition::holds)?)));
     let Some((kind, condition)) = holds else {
         return of("Terminating", format!("being deleted{held}"));
     };
     if kind == "NamespaceDeletionDiscoveryFailure"
-        && let Some(service) = known.snapshot.and_then(|snapshot| dead_service(condition.message, snapshot))
+        && let Some(service) = context.snapshot.and_then(|snapshot| dead_service(condition.message, snapshot))
     {
         return of("APIServiceUnavailable", unlisted(service)).help(format!(
             "bring its Service back, or take the API away: `kubectl delete apiservice {}`",

@@ -24,7 +24,7 @@ const RETRY: Duration = Duration::from_secs(15);
 const MAKING: Duration = Duration::from_millis(150);
 
 /// Looks at one claim.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(claim) = ctx.get(kinds::CLAIM, namespace, name) else { return };
     if is_dying(&claim) {
         let uses = |pod: &Value| {

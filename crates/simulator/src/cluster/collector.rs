@@ -44,7 +44,7 @@ pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<T
 }
 
 /// Looks at one object.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, task: &Task) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, task: &Task) {
     let key = (task.collection.clone(), task.namespace.clone(), task.name.clone());
     let Some(object) = ctx.memory.objects.get(&key).cloned() else { return };
     if is_dying(&object) {

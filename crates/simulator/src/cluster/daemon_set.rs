@@ -21,7 +21,7 @@ const HASH: &str = "controller-revision-hash";
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Looks at one DaemonSet.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(mut set) = ctx.get(kinds::DAEMON_SET, namespace, name) else { return };
     if is_dying(&set) {
         return;

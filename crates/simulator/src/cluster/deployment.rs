@@ -20,7 +20,7 @@ const REVISION: &str = "deployment.kubernetes.io/revision";
 const HASH: &str = "pod-template-hash";
 
 /// Looks at one Deployment.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(deployment) = ctx.get(kinds::DEPLOYMENT, namespace, name) else { return };
     if is_dying(&deployment) {
         return;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Looks at one Service.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(service) = ctx.get(kinds::SERVICE, namespace, name) else {
         // Endpoints are called like their Service, and nothing else ties them to it.
         if let Some(endpoints) = ctx.get(kinds::ENDPOINTS, namespace, name) {

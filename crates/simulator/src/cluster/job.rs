@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(5);
 const BACK_OFF: Duration = Duration::from_secs(10);
 
 /// Looks at one Job.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(mut job) = ctx.get(kinds::JOB, namespace, name) else { return };
     if is_dying(&job) {
         return;

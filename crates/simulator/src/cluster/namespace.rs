@@ -41,7 +41,7 @@ const NOT_HELD: &str = "All content-preserving finalizers finished";
 const HELD: &str = "Some content in the namespace has finalizers remaining: ";
 
 /// Looks at one namespace.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, name: &str) {
     let Some(namespace) = ctx.get(kinds::NAMESPACE, "", name) else { return };
     if is_dying(&namespace) {
         empty(ctx, namespace);

@@ -10,7 +10,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// Looks at one quota.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(mut quota) = ctx.get(kinds::QUOTA, namespace, name) else { return };
     // A new one counts a moment after it is created.
     if quota["status"]["hard"].is_null() && !ctx.due {

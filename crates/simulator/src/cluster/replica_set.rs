@@ -36,7 +36,7 @@ pub(super) const CONTROLLER: Of = Of {
 };
 
 /// Looks at one of them.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, of: &Of, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, of: &Of, namespace: &str, name: &str) {
     let Some(mut set) = ctx.get(of.kind, namespace, name) else { return };
     let mut refused = None;
     if !is_dying(&set) {

@@ -17,7 +17,7 @@ const NO_CLAIMS: &str = "no new claims to deallocate";
 const NO_HELP: &str = "Preemption is not helpful for scheduling";
 
 /// Looks at one pod.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(mut pod) = ctx.get(kinds::POD, namespace, name) else { return };
     if !pod["spec"]["nodeName"].is_null() || is_dying(&pod) {
         return;

@@ -9,7 +9,7 @@ const TYPE: &str = "kubernetes.io/service-account-token";
 const ACCOUNT: &str = "kubernetes.io/service-account.name";
 
 /// Fills a Secret of that type; without its account the Secret goes.
-pub(super) fn look(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
+pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: &str) {
     let Some(mut secret) = ctx.get(kinds::SECRET, namespace, name) else { return };
     if secret["type"] != TYPE || secret["data"]["token"].is_string() {
         return;

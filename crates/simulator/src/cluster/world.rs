@@ -74,21 +74,21 @@ impl World {
             return self.kubelet.look(self, namespace, name);
         }
         self.controlled(due, later, |ctx| match task.controller {
-            Controller::Namespace => namespace::look(ctx, name),
-            Controller::Claim => claim::look(ctx, namespace, name),
-            Controller::Quota => quota::look(ctx, namespace, name),
-            Controller::Deployment => deployment::look(ctx, namespace, name),
-            Controller::ReplicaSet => replica_set::look(ctx, &replica_set::SET, namespace, name),
+            Controller::Namespace => namespace::reconcile(ctx, name),
+            Controller::Claim => claim::reconcile(ctx, namespace, name),
+            Controller::Quota => quota::reconcile(ctx, namespace, name),
+            Controller::Deployment => deployment::reconcile(ctx, namespace, name),
+            Controller::ReplicaSet => replica_set::reconcile(ctx, &replica_set::SET, namespace, name),
             Controller::Replication => {
-                replica_set::look(ctx, &replica_set::CONTROLLER, namespace, name);
+                replica_set::reconcile(ctx, &replica_set::CONTROLLER, namespace, name);
             }
-            Controller::Token => token::look(ctx, namespace, name),
-            Controller::StatefulSet => stateful_set::look(ctx, namespace, name),
-            Controller::DaemonSet => daemon_set::look(ctx, namespace, name),
-            Controller::Job => job::look(ctx, namespace, name),
-            Controller::Scheduler => scheduler::look(ctx, namespace, name),
-            Controller::Endpoints => endpoints::look(ctx, namespace, name),
-            Controller::Collector => collector::look(ctx, task),
+            Controller::Token => token::reconcile(ctx, namespace, name),
+            Controller::StatefulSet => stateful_set::reconcile(ctx, namespace, name),
+            Controller::DaemonSet => daemon_set::reconcile(ctx, namespace, name),
+            Controller::Job => job::reconcile(ctx, namespace, name),
+            Controller::Scheduler => scheduler::reconcile(ctx, namespace, name),
+            Controller::Endpoints => endpoints::reconcile(ctx, namespace, name),
+            Controller::Collector => collector::reconcile(ctx, task),
             Controller::Kubelet => {}
         });
         if task.controller == Controller::Endpoints {

@@ -5,13 +5,13 @@
 //! other wait have the same rule. And a liveness probe that fails will have its container ended soon, however ready it is
 //! now.
 
-use crate::cluster::judge::Judge;
+use crate::cluster::tracker::HealthTracker;
 use health::cause::container::probe_kill;
 use health::cause::newest;
 use health::cause::pod::containers;
 use health::live;
 use health::snapshot::Snapshot;
-use health::status::Judgement;
+use health::status::HealthStatus;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -21,21 +21,21 @@ pub(super) const LIVENESS_FAILS: &str = "LivenessFails";
 /// The reason of what is ready again after an end.
 pub(super) const RESTARTED: &str = "Restarted";
 
-impl Judge {
-    /// The judgement of something that says it is ready, or what it still has to prove.
+impl HealthTracker {
+    /// The status of something that says it is ready, or what it still has to prove.
     pub(super) fn stays_up(
         &mut self,
         live: &Value,
-        judgement: Judgement,
+        health_status: HealthStatus,
         changed: bool,
         now: Timestamp,
         snapshot: &Snapshot,
-    ) -> Judgement {
+    ) -> HealthStatus {
         if live::kind(live) == "Job" {
-            return judgement;
+            return health_status;
         }
         let pods = newest::pods(live, snapshot);
-        let mut waits = self.lacks_news(live, &pods, &judgement, snapshot);
+        let mut waits = self.lacks_news(live, &pods, &health_status, snapshot);
         for pod in pods {
             if live::text(pod, "/status/phase") != "Running" {
                 continue;
@@ -46,8 +46,8 @@ impl Judge {
             }
         }
         match waits {
-            Some(waits) => Judgement { replicas: judgement.replicas, ..waits },
-            None => judgement,
+            Some(waits) => HealthStatus { replicas: health_status.replicas, ..waits },
+            None => health_status,
         }
     }
 
@@ -56,16 +56,16 @@ impl Judge {
         &self,
         live: &Value,
         pods: &[&Value],
-        judgement: &Judgement,
+        health_status: &HealthStatus,
         snapshot: &Snapshot,
-    ) -> Option<Judgement> {
+    ) -> Option<HealthStatus> {
         let ready = pods.iter().filter(|pod| live::holds(pod, "Ready")).count();
-        let counted = judgement.replicas.map_or(0, |replicas| replicas.ready.min(replicas.wanted));
+        let counted = health_status.replicas.map_or(0, |replicas| replicas.ready.min(replicas.wanted));
         let behind = !pods.is_empty() && i64::try_from(ready).is_ok_and(|ready| ready < counted);
         // A dump may lack pods altogether.
         let behind = behind && (self.dump.is_none() || ready < pods.len());
-        let unlisted = judgement.replicas.is_some() && newest::are_awaited(live, snapshot);
-        (behind || unlisted).then(|| Judgement::progressing("StaysUp", "ready; its pods are looked at"))
+        let unlisted = health_status.replicas.is_some() && newest::are_awaited(live, snapshot);
+        (behind || unlisted).then(|| HealthStatus::progressing("StaysUp", "ready; its pods are looked at"))
     }
 
     /// What one pod that runs still has to prove.
@@ -75,14 +75,14 @@ impl Judge {
         changed: bool,
         now: Timestamp,
         snapshot: &Snapshot,
-    ) -> Option<Judgement> {
+    ) -> Option<HealthStatus> {
         let mut waits = None;
         let runs = |status: &Value| status.pointer("/state/running").is_some();
         for (status, purpose) in containers(pod).filter(|(status, _)| runs(status)) {
             let Some(written) = written(pod, status) else { continue };
             let name = live::text(status, "/name");
             if changed && self.probe_fails(pod, written, status, now, snapshot) {
-                return Some(Judgement::progressing(
+                return Some(HealthStatus::progressing(
                     LIVENESS_FAILS,
                     format!("container `{name}` runs, but its `livenessProbe` fails: it will be ended"),
                 ));
@@ -91,9 +91,9 @@ impl Judge {
                 continue;
             }
             if let Some(restarted) = self.crashes.unproved(pod, status, purpose, now) {
-                waits = Some(Judgement::progressing(RESTARTED, restarted.message()));
+                waits = Some(HealthStatus::progressing(RESTARTED, restarted.message()));
             } else if written.get("readinessProbe").is_none() && self.is_new(pod, status, changed, now) {
-                waits = Some(Judgement::progressing(
+                waits = Some(HealthStatus::progressing(
                     "StaysUp",
                     "ready; it has no readiness probe, so it is watched for a moment",
                 ));

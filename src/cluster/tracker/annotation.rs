@@ -1,4 +1,4 @@
-//! What annotations ask of the judge, read before anything is touched: a rule that cannot be read must not be found
+//! What annotations ask of the tracker, read before anything is touched: a rule that cannot be read must not be found
 //! out about by waiting.
 
 use crate::event::Code;
@@ -18,7 +18,7 @@ pub fn patience(object: &Value) -> Option<f64> {
     live::annotation(object, PATIENCE).trim().parse().ok().filter(|factor| (0.0..=100.0).contains(factor))
 }
 
-/// All that is wrong with the judge's annotations.
+/// All that is wrong with the tracker's annotations.
 pub fn mistakes(objects: &[Object]) -> Vec<Finding> {
     objects.iter().flat_map(|object| [rule(object), factor(object)]).flatten().collect()
 }

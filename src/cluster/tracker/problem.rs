@@ -1,11 +1,11 @@
 //! What is seen of one object's problem, put beside what was seen of it before.
 
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Key;
-use crate::cluster::judge::Problem;
-use crate::cluster::judge::Seen;
-use crate::cluster::judge::crash::LogNeed;
-use crate::cluster::judge::steady;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Key;
+use crate::cluster::tracker::Problem;
+use crate::cluster::tracker::Seen;
+use crate::cluster::tracker::crash::LogNeed;
+use crate::cluster::tracker::steady;
 use crate::manifest::ObjectId;
 use health::cause;
 use health::cause::Symptom;
@@ -15,25 +15,25 @@ use health::cause::signal::Signal;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status::Health;
-use health::status::Judgement;
+use health::status::HealthStatus;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::HashSet;
 
-impl Judge {
+impl HealthTracker {
     /// Everything that keeps one object from getting on, as it is seen now.
     pub(super) fn problems(
         &mut self,
         index: usize,
-        judgement: &Judgement,
+        health_status: &HealthStatus,
         now: Timestamp,
         snapshot: &Snapshot,
         present: &mut HashSet<Key>,
     ) -> Vec<Problem> {
         let id = self.tracks[index].subject.id.clone();
         let Some(live) = snapshot.get(&id) else { return Vec::new() };
-        let unseen = judgement.reason == "GenerationNotObserved";
-        if !matches!(judgement.health, Health::Progressing | Health::Failed) || unseen {
+        let unseen = health_status.reason == "GenerationNotObserved";
+        if !matches!(health_status.health, Health::Progressing | Health::Failed) || unseen {
             // Restarts count from the moment when a container was ready, so ready ones are looked at too.
             self.look_at_runs(live, index, now, snapshot);
             return Vec::new();
@@ -61,7 +61,7 @@ impl Judge {
             pods.extend(blocking(live, snapshot));
         }
         // Ready between two ends: what is told of it is the same before, during and after each of them.
-        let between = matches!(judgement.reason.as_str(), steady::LIVENESS_FAILS | steady::RESTARTED);
+        let between = matches!(health_status.reason.as_str(), steady::LIVENESS_FAILS | steady::RESTARTED);
         for pod in pods {
             let killed = if between { cause::pod::killed(pod, snapshot) } else { Vec::new() };
             for symptom in cause::pod::symptoms(pod, snapshot).into_iter().chain(killed) {

@@ -4,13 +4,13 @@ use health::cause;
 use health::cause::newest;
 use health::live;
 use health::snapshot::Snapshot;
-use health::status::Judgement;
+use health::status::HealthStatus;
 use serde_json::Value;
 
 /// A text that differs when something has got on, and whether an image is being pulled, which takes its time silently.
-pub(super) fn fingerprint(live: &Value, judgement: &Judgement, snapshot: &Snapshot) -> (String, bool) {
+pub(super) fn fingerprint(live: &Value, health_status: &HealthStatus, snapshot: &Snapshot) -> (String, bool) {
     use std::fmt::Write as _;
-    let mut text = format!("{:?} {}", judgement.replicas, judgement.message);
+    let mut text = format!("{:?} {}", health_status.replicas, health_status.message);
     let mut pulling = false;
     for pod in newest::pods(live, snapshot) {
         let _ = write!(text, "|{} {}", live::name(pod), live::text(pod, "/status/phase"));

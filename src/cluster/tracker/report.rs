@@ -1,10 +1,10 @@
-//! The judge's memory → verdicts and findings.
+//! What the tracker remembers → the health of each object, and findings.
 
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::Inputs;
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Problem;
-use crate::cluster::judge::Track;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Problem;
+use crate::cluster::tracker::Track;
 use crate::event::Code;
 use crate::event::Data;
 use crate::event::Finding;
@@ -16,14 +16,14 @@ use health::live;
 use health::snapshot::Snapshot;
 use health::status;
 use health::status::Health;
-use health::status::Verdict;
+use health::status::ObjectHealth;
 use jiff::SignedDuration;
 use serde_json::Value;
 
 /// So long something has to be not ready to be worth mentioning beside what is broken.
 const LONG: SignedDuration = SignedDuration::from_secs(10);
 
-/// What there is to say of an object beside its verdict.
+/// What there is to say of an object beside its status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Detail {
     /// Worth saying although it is ready.
@@ -38,31 +38,31 @@ pub struct Detail {
     pub data: Data,
 }
 
-impl Judge {
-    pub(super) fn verdicts(&self, snapshot: &Snapshot) -> Vec<Verdict> {
-        self.tracks.iter().map(|track| self.verdict(track, snapshot)).collect()
+impl HealthTracker {
+    pub(super) fn healths(&self, snapshot: &Snapshot) -> Vec<ObjectHealth> {
+        self.tracks.iter().map(|track| self.object_health(track, snapshot)).collect()
     }
 
-    fn verdict(&self, track: &Track, snapshot: &Snapshot) -> Verdict {
+    fn object_health(&self, track: &Track, snapshot: &Snapshot) -> ObjectHealth {
         let object = track.subject.id.clone();
         let worst = worst(track);
         match (worst, snapshot.get(&object)) {
             (Some(problem), Some(live))
-                if track.judgement.health == Health::Progressing || object.kind == "Pod" =>
+                if track.health_status.health == Health::Progressing || object.kind == "Pod" =>
             {
                 let inputs = self.inputs(track, problem, live, snapshot);
-                Verdict {
+                ObjectHealth {
                     object,
                     health: if track.terminal { Health::Failed } else { Health::Progressing },
                     reason: problem.symptom.reason.clone(),
                     message: tell::tell(&problem.symptom, &inputs).message,
                 }
             }
-            _ => Verdict {
+            _ => ObjectHealth {
                 object,
-                health: track.judgement.health,
-                reason: track.judgement.reason.clone(),
-                message: track.judgement.message.clone(),
+                health: track.health_status.health,
+                reason: track.health_status.reason.clone(),
+                message: track.health_status.message.clone(),
             },
         }
     }
@@ -90,7 +90,9 @@ impl Judge {
     /// What every object still lacks: the report of a rollout that ran out of time.
     pub fn unfinished(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let open = self.tracks.iter().filter(|track| {
-            !track.terminal && track.judgement.health == Health::Progressing && !track.judgement.soft
+            !track.terminal
+                && track.health_status.health == Health::Progressing
+                && !track.health_status.non_blocking
         });
         open.flat_map(|track| {
             let mut causes = self.told(track, snapshot, |_| true);
@@ -104,7 +106,7 @@ impl Judge {
 
     fn causes(&self, track: &Track, snapshot: &Snapshot) -> Vec<Finding> {
         let terminal = self.told(track, snapshot, |problem| problem.terminal);
-        if track.judgement.health == Health::Progressing {
+        if track.health_status.health == Health::Progressing {
             return terminal;
         }
         // The status itself says that it failed; what is known of its pods is the evidence.
@@ -122,7 +124,7 @@ impl Judge {
     }
 
     fn causes_of_trouble(&self, track: &Track, snapshot: &Snapshot) -> Vec<Finding> {
-        if track.judgement.health != Health::Progressing {
+        if track.health_status.health != Health::Progressing {
             return Vec::new();
         }
         // What is not ready for long may be what something else has crashed for want of.
@@ -187,13 +189,14 @@ impl Judge {
         }
     }
 
-    /// What shows each verdict of the last look, and what to do, in the order in which the objects were given.
+    /// What shows each status of the last look, and what to do, in the order in which the objects were given.
     pub fn details(&self, snapshot: &Snapshot) -> Vec<Detail> {
         self.tracks
             .iter()
             .map(|track| {
-                let note = track.judgement.note.clone().filter(|note| *note != track.judgement.message);
-                let judged = matches!(track.judgement.health, Health::Progressing | Health::Failed);
+                let note =
+                    track.health_status.note.clone().filter(|note| *note != track.health_status.message);
+                let judged = matches!(track.health_status.health, Health::Progressing | Health::Failed);
                 match (worst(track).filter(|_| judged), snapshot.get(&track.subject.id)) {
                     (Some(problem), Some(live)) => {
                         let finding =
@@ -206,7 +209,7 @@ impl Judge {
                             data: finding.data,
                         }
                     }
-                    _ => Detail { note, help: track.judgement.help.clone(), ..Detail::default() },
+                    _ => Detail { note, help: track.health_status.help.clone(), ..Detail::default() },
                 }
             })
             .collect()
@@ -217,10 +220,10 @@ impl Judge {
         let ready = self
             .tracks
             .iter()
-            .filter(|track| status::is_well(track.judgement.health, &track.judgement.reason));
+            .filter(|track| status::is_well(track.health_status.health, &track.health_status.reason));
         ready
             .filter_map(|track| {
-                let note = track.judgement.note.clone()?;
+                let note = track.health_status.note.clone()?;
                 Some(
                     Code::ObjectNote.note(note).about(track.subject.id.to_string()).at(track
                         .subject
@@ -234,7 +237,7 @@ impl Judge {
 
     /// The pods of the newest revisions that run and are not ready: whose logs to show when time runs out.
     pub fn unready_pods<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<&'a Value> {
-        let open = self.tracks.iter().filter(|track| track.judgement.health == Health::Progressing);
+        let open = self.tracks.iter().filter(|track| track.health_status.health == Health::Progressing);
         open.filter_map(|track| snapshot.get(&track.subject.id))
             .filter_map(|live| {
                 newest::pods(live, snapshot).into_iter().find(|pod| !live::holds(pod, "Ready"))
@@ -253,22 +256,22 @@ fn worst(track: &Track) -> Option<&Problem> {
 
 fn plain(track: &Track) -> Finding {
     let (id, object) = (&track.subject.id, &track.subject.object);
-    let place = match track.judgement.reason.as_str() {
+    let place = match track.health_status.reason.as_str() {
         // What is wrong is the annotation, not the object.
         "OwnRule" | "RuleTooExpensive" => object.place_of("/metadata/annotations/todo.dev~1ready"),
         status::PAUSED => object.place_of("/spec/paused"),
         _ => &object.place,
     };
     code(track)
-        .error(track.judgement.message.clone())
+        .error(track.health_status.message.clone())
         .about(id.to_string())
         .at(place.clone())
         .help(help(track))
-        .data(Data::default().text("reason", &track.judgement.reason))
+        .data(Data::default().text("reason", &track.health_status.reason))
 }
 
 fn code(track: &Track) -> Code {
-    match track.judgement.reason.as_str() {
+    match track.health_status.reason.as_str() {
         "OwnRule" | "RuleTooExpensive" => Code::AnnotationInvalid,
         "Deleted" | "Terminating" => Code::ObjectDeleted,
         status::PAUSED | "JobSuspended" => Code::WorkloadPaused,
@@ -277,13 +280,13 @@ fn code(track: &Track) -> Code {
 }
 
 fn help(track: &Track) -> String {
-    if let Some(help) = &track.judgement.help {
+    if let Some(help) = &track.health_status.help {
         return help.clone();
     }
     let id = &track.subject.id;
     let kind = id.kind.to_lowercase();
     let namespace = id.namespace.as_ref().map(|namespace| format!(" -n {namespace}")).unwrap_or_default();
-    match track.judgement.reason.as_str() {
+    match track.health_status.reason.as_str() {
         "Deleted" | "Terminating" => "run `todo up` again: it writes what is missing".to_owned(),
         status::PAUSED if live::flag(&track.subject.object.value, "/spec/paused") => format!(
             "remove `paused` from the manifest, or resume it: `kubectl rollout resume {kind}/{}{namespace}`",

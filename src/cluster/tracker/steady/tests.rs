@@ -1,9 +1,9 @@
 //! Containers that crash now and then: when a workload counts as steady.
 
-use crate::cluster::judge::Dump;
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Subject;
-use crate::cluster::judge::limits::Limits;
+use crate::cluster::tracker::Dump;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Subject;
+use crate::cluster::tracker::limits::Limits;
 use crate::event::Place;
 use crate::manifest::Object;
 use health::live;
@@ -32,13 +32,13 @@ fn pod(ready: &str) -> Value {
                {"name": "web", "ready": true, "restartCount": 0, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]}})
 }
 
-fn look(judge: &mut Judge, second: i64, more: &[Value]) -> (Health, String) {
+fn look(tracker: &mut HealthTracker, second: i64, more: &[Value]) -> (Health, String) {
     let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web-1", "uid": "rs",
         "annotations": {"deployment.kubernetes.io/revision": "1"}, "ownerReferences": [{"controller": true, "uid": "web"}]}});
     let mut objects = vec![deployment(), set];
     objects.extend(more.iter().cloned());
-    let verdict = judge.observe(at(second), &Snapshot::of(&objects)).remove(0);
-    (verdict.health, verdict.reason)
+    let object_health = tracker.observe(at(second), &Snapshot::of(&objects)).remove(0);
+    (object_health.health, object_health.reason)
 }
 
 fn subject(changed: bool) -> Subject {
@@ -46,8 +46,8 @@ fn subject(changed: bool) -> Subject {
     Subject { id: live::id(&object.value), generation: Some(1), changed, object, before: None }
 }
 
-fn judge() -> Judge {
-    Judge::new(vec![subject(true)], Limits::default(), at(0))
+fn tracker() -> HealthTracker {
+    HealthTracker::new(vec![subject(true)], Limits::default(), at(0))
 }
 
 #[test]
@@ -57,12 +57,12 @@ fn a_liveness_probe_that_fails_is_waited_for_until_it_succeeds_again() {
                "message": "Liveness probe failed: no", "lastTimestamp": at,
                "involvedObject": {"uid": "pod", "fieldPath": "spec.containers{web}"}})
     };
-    let mut judge = judge();
+    let mut tracker = tracker();
     let failing = (Health::Progressing, "LivenessFails".to_owned());
-    assert_eq!(look(&mut judge, 1, &[pod("True"), failure("2026-01-01T00:00:01Z")]), failing);
-    assert_eq!(look(&mut judge, 9, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
-    assert_eq!(look(&mut judge, 18, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
-    assert_eq!(look(&mut judge, 19, &[pod("True"), failure("2026-01-01T00:00:05Z")]).0, Health::Ready);
+    assert_eq!(look(&mut tracker, 1, &[pod("True"), failure("2026-01-01T00:00:01Z")]), failing);
+    assert_eq!(look(&mut tracker, 9, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
+    assert_eq!(look(&mut tracker, 18, &[pod("True"), failure("2026-01-01T00:00:05Z")]), failing);
+    assert_eq!(look(&mut tracker, 19, &[pod("True"), failure("2026-01-01T00:00:05Z")]).0, Health::Ready);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn what_the_run_before_did_is_no_failure_of_this_one() {
     let old = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "type": "Warning", "reason": "Unhealthy",
         "message": "Liveness probe failed: no", "lastTimestamp": "2025-12-31T23:59:59Z",
         "involvedObject": {"uid": "pod", "fieldPath": "spec.containers{web}"}});
-    assert_eq!(look(&mut judge(), 1, &[pod("True"), old]).0, Health::Ready);
+    assert_eq!(look(&mut tracker(), 1, &[pod("True"), old]).0, Health::Ready);
 }
 
 /// The event that a probe lets the kubelet end the container, first and last at these seconds.
@@ -86,9 +86,9 @@ fn one_thing_is_told_of_a_container_that_a_probe_lets_end_again_and_again() {
         let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web-1", "uid": "rs",
             "annotations": {"deployment.kubernetes.io/revision": "1"}, "ownerReferences": [{"controller": true, "uid": "web"}]}});
         let snapshot = Snapshot::of(&[deployment(), set, pod.clone(), event]);
-        let verdict = judge().observe(at(second), &snapshot).remove(0);
-        assert_eq!(verdict.health, Health::Progressing);
-        verdict.message
+        let object_health = tracker().observe(at(second), &snapshot).remove(0);
+        assert_eq!(object_health.health, Health::Progressing);
+        object_health.message
     };
     let unready = |mut pod: Value| {
         pod["status"]["containerStatuses"][0]["ready"] = json!(false);
@@ -110,9 +110,9 @@ fn one_thing_is_told_of_a_container_that_a_probe_lets_end_again_and_again() {
 
 #[test]
 fn news_of_the_deployment_that_comes_before_its_pods_is_not_enough() {
-    let mut judge = judge();
-    assert_eq!(look(&mut judge, 1, &[pod("False")]), (Health::Progressing, "StaysUp".to_owned()));
-    assert_eq!(look(&mut judge, 2, &[pod("True")]).0, Health::Ready);
+    let mut tracker = tracker();
+    assert_eq!(look(&mut tracker, 1, &[pod("False")]), (Health::Progressing, "StaysUp".to_owned()));
+    assert_eq!(look(&mut tracker, 2, &[pod("True")]).0, Health::Ready);
 }
 /// The pod, its container in the run after one that lasted from second `from` to `to` and ended with `code`.
 fn restarted(code: i64, restarts: i64, from: i64, to: i64, began: i64) -> Value {
@@ -167,20 +167,20 @@ fn what_crashed_a_moment_ago_is_not_ready_until_it_has_run_for_long_enough() {
     for (name, pod, ready) in cases {
         let judges = || {
             [
-                Judge::new(vec![subject(false)], Limits::default(), at(14)),
-                Judge::of_dump(vec![subject(false)], at(14), Dump::default()),
+                HealthTracker::new(vec![subject(false)], Limits::default(), at(14)),
+                HealthTracker::of_dump(vec![subject(false)], at(14), Dump::default()),
             ]
         };
-        for mut judge in judges() {
-            let (health, reason) = look(&mut judge, ready - 1, std::slice::from_ref(&pod));
+        for mut tracker in judges() {
+            let (health, reason) = look(&mut tracker, ready - 1, std::slice::from_ref(&pod));
             assert_eq!((health, reason.as_str()), (Health::Progressing, "Restarted"), "{name}");
         }
-        for mut judge in judges() {
-            assert_eq!(look(&mut judge, ready, std::slice::from_ref(&pod)).0, Health::Ready, "{name}");
+        for mut tracker in judges() {
+            assert_eq!(look(&mut tracker, ready, std::slice::from_ref(&pod)).0, Health::Ready, "{name}");
         }
-        let mut judge = Judge::new(vec![subject(true)], Limits::default(), at(ready - 1));
+        let mut tracker = HealthTracker::new(vec![subject(true)], Limits::default(), at(ready - 1));
         assert_eq!(
-            look(&mut judge, ready - 1, std::slice::from_ref(&pod)).0,
+            look(&mut tracker, ready - 1, std::slice::from_ref(&pod)).0,
             Health::Progressing,
             "{name}, changed"
         );
@@ -196,20 +196,20 @@ fn what_crashed_an_hour_ago_or_has_ended_as_it_should_is_ready_at_once() {
         ("well", finished, 6),
         ("never", without_probe(pod("True")), 3),
     ] {
-        let mut judge = Judge::new(vec![subject(false)], Limits::default(), at(second));
-        assert_eq!(look(&mut judge, second, &[pod]).0, Health::Ready, "{name}");
+        let mut tracker = HealthTracker::new(vec![subject(false)], Limits::default(), at(second));
+        assert_eq!(look(&mut tracker, second, &[pod]).0, Health::Ready, "{name}");
     }
 }
 
 #[test]
 fn a_probe_that_passes_for_the_first_time_proves_a_run_and_not_after_a_crash_that_followed_it() {
-    let mut judge = judge();
+    let mut tracker = tracker();
     let mut starting = pod("False");
     starting["status"]["containerStatuses"][0]["ready"] = json!(false);
-    assert_eq!(look(&mut judge, 0, &[starting]).0, Health::Progressing);
-    assert_eq!(look(&mut judge, 13, &[restarted(1, 1, 0, 10, 11)]).0, Health::Ready);
+    assert_eq!(look(&mut tracker, 0, &[starting]).0, Health::Progressing);
+    assert_eq!(look(&mut tracker, 13, &[restarted(1, 1, 0, 10, 11)]).0, Health::Ready);
     assert_eq!(
-        look(&mut judge, 43, &[restarted(1, 2, 11, 40, 41)]),
+        look(&mut tracker, 43, &[restarted(1, 2, 11, 40, 41)]),
         (Health::Progressing, "Restarted".to_owned())
     );
 }
@@ -218,8 +218,8 @@ fn a_probe_that_passes_for_the_first_time_proves_a_run_and_not_after_a_crash_tha
 fn pods_that_are_still_to_be_listed_are_waited_for() {
     let mut snapshot = Snapshot::of(&[deployment()]);
     snapshot.expect("", "Pod", None);
-    let mut judge = Judge::new(vec![subject(false)], Limits::default(), at(0));
-    assert_eq!(judge.observe(at(1), &snapshot)[0].health, Health::Progressing);
+    let mut tracker = HealthTracker::new(vec![subject(false)], Limits::default(), at(0));
+    assert_eq!(tracker.observe(at(1), &snapshot)[0].health, Health::Progressing);
     snapshot.expect_no_more("", "Pod", None);
-    assert_eq!(judge.observe(at(1), &snapshot)[0].health, Health::Ready, "nobody may list them");
+    assert_eq!(tracker.observe(at(1), &snapshot)[0].health, Health::Ready, "nobody may list them");
 }

@@ -3,10 +3,10 @@
 //! One broken pod of several need not be the end of its Deployment (a bad node), but it is that of a StatefulSet, which
 //! waits for it for ever. A Job counts its own failures.
 
-use crate::cluster::judge::Judge;
-use crate::cluster::judge::Problem;
-use crate::cluster::judge::Track;
-use crate::cluster::judge::annotation;
+use crate::cluster::tracker::HealthTracker;
+use crate::cluster::tracker::Problem;
+use crate::cluster::tracker::Track;
+use crate::cluster::tracker::annotation;
 use crate::manifest::ObjectId;
 use health::cause;
 use health::cause::Symptom;
@@ -33,7 +33,7 @@ struct Beside<'s> {
     evicted: usize,
 }
 
-impl Judge {
+impl HealthTracker {
     /// Decides which problems will not pass, and whether that is the end of the object.
     ///
     /// `starting` objects are on their way, `moving` ones of them got on lately: counted by the caller, for all.
@@ -51,10 +51,10 @@ impl Judge {
         let evicted =
             track.problems.iter().filter(|problem| problem.symptom.signal == Signal::Evicted).count();
         let beside = Beside { now, snapshot, others_start, others_move, evicted };
-        let verdicts: Vec<bool> =
+        let healths: Vec<bool> =
             track.problems.iter().map(|problem| self.is_terminal(problem, track, &beside)).collect();
         let track = &mut self.tracks[index];
-        for (problem, terminal) in track.problems.iter_mut().zip(verdicts) {
+        for (problem, terminal) in track.problems.iter_mut().zip(healths) {
             problem.terminal = terminal;
         }
         for problem in track.problems.iter().filter(|problem| problem.terminal) {
@@ -68,8 +68,8 @@ impl Judge {
         let patience = self.patience(&self.tracks[index]);
         let one_look = self.dump.is_some();
         let track = &mut self.tracks[index];
-        track.terminal = track.judgement.health == Health::Failed
-            || (track.judgement.health == Health::Progressing
+        track.terminal = track.health_status.health == Health::Failed
+            || (track.health_status.health == Health::Progressing
                 && aggregate(track, now, snapshot, patience, one_look));
     }
 

@@ -1,7 +1,8 @@
-//! From looks at the cluster to verdicts: the memory between two looks, and nothing else.
+//! Successive snapshots of the cluster → the health of each object. Holds only what has to be remembered between two of them:
+//! when something was first seen, and how often.
 //!
-//! Pure: [`Judge::observe`] is given the time and a [`Snapshot`]; it says how well each object is, what else it would
-//! need to know, and [`Judge::decide`] whether to go on. Graces run from the first look that showed the problem, by our
+//! Pure: [`HealthTracker::observe`] is given the time and a [`Snapshot`]; it says how well each object is, what else it would
+//! need to know, and [`HealthTracker::decide`] whether to go on. Graces run from the first look that showed the problem, by our
 //! own clock: a node's clock may be wrong by hours after a laptop slept.
 
 pub mod annotation;
@@ -23,10 +24,10 @@ use health::cause::signal::Signal;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status;
+use health::status::Context;
 use health::status::Health;
-use health::status::Judgement;
-use health::status::Known;
-use health::status::Verdict;
+use health::status::HealthStatus;
+use health::status::ObjectHealth;
 use jiff::SignedDuration;
 use jiff::Timestamp;
 use limits::Limits;
@@ -64,7 +65,7 @@ struct Problem {
 #[derive(Debug)]
 struct Track {
     subject: Subject,
-    judgement: Judgement,
+    health_status: HealthStatus,
     problems: Vec<Problem>,
     terminal: bool,
     fingerprint: String,
@@ -77,9 +78,9 @@ struct Track {
 impl Track {
     /// Whether it is on its way and nothing is known to be in it.
     fn starting(&self) -> bool {
-        self.judgement.health == Health::Progressing
-            && !self.judgement.soft
-            && self.judgement.reason != "NotSeen"
+        self.health_status.health == Health::Progressing
+            && !self.health_status.non_blocking
+            && self.health_status.reason != "NotSeen"
             && self.problems.iter().all(|problem| problem.symptom.signal.is_a_start())
     }
 
@@ -93,7 +94,7 @@ impl Track {
     }
 
     fn settled(&self) -> bool {
-        self.terminal || self.judgement.soft || self.judgement.health != Health::Progressing
+        self.terminal || self.health_status.non_blocking || self.health_status.health != Health::Progressing
     }
 }
 
@@ -111,7 +112,7 @@ struct Seen {
     terminal: bool,
 }
 
-/// What the judge would like to know, and cannot see in a snapshot of watches.
+/// What the tracker would like to know, and cannot see in a snapshot of watches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     /// The nodes, and all pods of the cluster.
@@ -139,9 +140,9 @@ pub enum Decision {
     OutOfTime,
 }
 
-/// The memory between two looks.
+/// What is remembered between two snapshots.
 #[derive(Debug)]
-pub struct Judge {
+pub struct HealthTracker {
     tracks: Vec<Track>,
     limits: Limits,
     began: Timestamp,
@@ -154,7 +155,7 @@ pub struct Judge {
     crashes: Crashes,
     up_since: HashMap<(String, String, i64), Timestamp>,
     first_failure: Option<Timestamp>,
-    ready_but_soft: Option<Timestamp>,
+    ready_but_non_blocking: Option<Timestamp>,
     needs: Needs,
     /// How many objects were on their way a moment ago.
     active: usize,
@@ -183,14 +184,14 @@ impl Dump {
     }
 }
 
-impl Judge {
-    /// A judge of these objects, whose clocks start now.
-    pub fn new(subjects: Vec<Subject>, limits: Limits, now: Timestamp) -> Judge {
+impl HealthTracker {
+    /// A tracker of these objects, whose clocks start now.
+    pub fn new(subjects: Vec<Subject>, limits: Limits, now: Timestamp) -> HealthTracker {
         let tracks = subjects
             .into_iter()
             .map(|subject| Track {
                 subject,
-                judgement: waiting_for_an_answer(),
+                health_status: waiting_for_an_answer(),
                 problems: Vec::new(),
                 terminal: false,
                 fingerprint: String::new(),
@@ -199,7 +200,7 @@ impl Judge {
                 pulling: false,
             })
             .collect();
-        Judge {
+        HealthTracker {
             tracks,
             limits,
             began: now,
@@ -210,7 +211,7 @@ impl Judge {
             crashes: Crashes::default(),
             up_since: HashMap::new(),
             first_failure: None,
-            ready_but_soft: None,
+            ready_but_non_blocking: None,
             needs: Needs::default(),
             active: 0,
             profile: None,
@@ -220,34 +221,35 @@ impl Judge {
 
     /// Names the minikube profile that the cluster is of, for advice that names its commands.
     #[must_use]
-    pub fn of_minikube(self, profile: Option<String>) -> Judge {
-        Judge { profile, ..self }
+    pub fn of_minikube(self, profile: Option<String>) -> HealthTracker {
+        HealthTracker { profile, ..self }
     }
 
-    /// A judge of one look: what the objects say of times and repetitions has to do.
-    pub fn of_dump(subjects: Vec<Subject>, now: Timestamp, dump: Dump) -> Judge {
-        let mut judge = Judge { dump: Some(dump), ..Judge::new(subjects, Limits::default(), now) };
-        judge.crashes.dump = true;
-        judge
+    /// A tracker of one look: what the objects say of times and repetitions has to do.
+    pub fn of_dump(subjects: Vec<Subject>, now: Timestamp, dump: Dump) -> HealthTracker {
+        let mut tracker =
+            HealthTracker { dump: Some(dump), ..HealthTracker::new(subjects, Limits::default(), now) };
+        tracker.crashes.dump = true;
+        tracker
     }
 
     /// Takes a look, and says how well each object is, in the order in which they were given.
-    pub fn observe(&mut self, now: Timestamp, snapshot: &Snapshot) -> Vec<Verdict> {
+    pub fn observe(&mut self, now: Timestamp, snapshot: &Snapshot) -> Vec<ObjectHealth> {
         self.needs = Needs::default();
         let mut present = HashSet::new();
         self.active = self.tracks.iter().filter(|track| track.has_just_started(now)).count();
         for index in 0..self.tracks.len() {
-            let judgement = self.health(index, now, snapshot);
-            let problems = self.problems(index, &judgement, now, snapshot, &mut present);
+            let health_status = self.health(index, now, snapshot);
+            let problems = self.problems(index, &health_status, now, snapshot, &mut present);
             let live = snapshot.get(&self.tracks[index].subject.id);
             let (fingerprint, pulling) =
-                live.map_or_else(Default::default, |live| fingerprint(live, &judgement, snapshot));
+                live.map_or_else(Default::default, |live| fingerprint(live, &health_status, snapshot));
             let track = &mut self.tracks[index];
             if fingerprint != track.fingerprint || pulling {
                 track.moved = now;
             }
-            (track.fingerprint, track.pulling, track.judgement, track.problems) =
-                (fingerprint, pulling, judgement, problems);
+            (track.fingerprint, track.pulling, track.health_status, track.problems) =
+                (fingerprint, pulling, health_status, problems);
             if track.starting() {
                 self.active += usize::from(!track.has_just_started(now));
                 track.started = Some(now);
@@ -266,7 +268,7 @@ impl Judge {
             self.first_failure = None;
         }
         self.needs.logs.retain(|need| !need.run.is_empty());
-        self.verdicts(snapshot)
+        self.healths(snapshot)
     }
 
     /// What would have to be known beside the last look.
@@ -280,8 +282,8 @@ impl Judge {
     }
 
     /// What the last look showed of each object, in the order in which they were given.
-    pub fn judgements(&self) -> impl Iterator<Item = (&Subject, &Judgement)> {
-        self.tracks.iter().map(|track| (&track.subject, &track.judgement))
+    pub fn health_statuses(&self) -> impl Iterator<Item = (&Subject, &HealthStatus)> {
+        self.tracks.iter().map(|track| (&track.subject, &track.health_status))
     }
 
     /// Whether to look again.
@@ -295,15 +297,15 @@ impl Judge {
             return if settled || past(first, settle) { Decision::Broken } else { Decision::Wait };
         }
         let open: Vec<&Track> =
-            self.tracks.iter().filter(|track| track.judgement.health == Health::Progressing).collect();
+            self.tracks.iter().filter(|track| track.health_status.health == Health::Progressing).collect();
         if open.is_empty() {
             return Decision::Healthy;
         }
-        if open.iter().all(|track| track.judgement.soft) {
-            let since = *self.ready_but_soft.get_or_insert(now);
+        if open.iter().all(|track| track.health_status.non_blocking) {
+            let since = *self.ready_but_non_blocking.get_or_insert(now);
             return if past(since, self.limits.address) { Decision::Healthy } else { Decision::Wait };
         }
-        self.ready_but_soft = None;
+        self.ready_but_non_blocking = None;
         let moved = self.tracks.iter().map(|track| track.moved).max().unwrap_or(self.began);
         if past(self.began, self.limits.total) {
             Decision::OutOfTime
@@ -314,21 +316,21 @@ impl Judge {
         }
     }
 
-    fn health(&mut self, index: usize, now: Timestamp, snapshot: &Snapshot) -> Judgement {
+    fn health(&mut self, index: usize, now: Timestamp, snapshot: &Snapshot) -> HealthStatus {
         let subject = &self.tracks[index].subject;
         let Some(live) = snapshot.get(&subject.id) else {
             let ruled = !live::annotation(&subject.object.value, status::expression::ANNOTATION).is_empty();
             return if !ruled && status::at_once(&subject.id.group, &subject.id.kind) {
-                Judgement::ready("Exists", "it is there")
+                HealthStatus::ready("Exists", "it is there")
             } else if snapshot.complete(&subject.id) {
                 gone(&self.tracks[index])
             } else {
                 waiting_for_an_answer()
             };
         };
-        let judgement = status::judge(
+        let health_status = status::compute(
             live,
-            Known {
+            Context {
                 generation: subject.generation,
                 before: subject.before.as_deref(),
                 manifest: Some(&subject.object.value),
@@ -338,43 +340,43 @@ impl Judge {
                 snapshot: Some(snapshot),
             },
         );
-        if judgement.health == Health::Terminating && self.dump.is_none() {
-            return Judgement::failed(
+        if health_status.health == Health::Terminating && self.dump.is_none() {
+            return HealthStatus::failed(
                 "Terminating",
-                format!("another client is deleting it; it is {}", judgement.message),
+                format!("another client is deleting it; it is {}", health_status.message),
             );
         }
-        if self.dump.is_none() && judgement.is_paused_too_early() {
-            let Judgement { reason, replicas, .. } = judgement;
+        if self.dump.is_none() && health_status.is_paused_too_early() {
+            let HealthStatus { reason, replicas, .. } = health_status;
             let said = replicas.map_or_else(String::new, |replicas| {
                 format!(": {} of {} pods are of its template", replicas.ready, replicas.wanted)
             });
             let message = format!("it is paused, so its pods are neither made nor changed{said}");
-            return Judgement { replicas, ..Judgement::failed(reason, message) };
+            return HealthStatus { replicas, ..HealthStatus::failed(reason, message) };
         }
         // A node that is gone holds a DaemonSet up; which are, has to be asked.
         let slow = now.duration_since(self.began) >= ASK_FOR_NODES;
         self.needs.nodes |= subject.id.kind == "DaemonSet"
-            && judgement.health == Health::Progressing
+            && health_status.health == Health::Progressing
             && slow
             && snapshot.nodes.is_none();
         let changed = subject.changed;
-        match judgement.health {
-            Health::Ready => self.stays_up(live, judgement, changed, now, snapshot),
-            _ => judgement,
+        match health_status.health {
+            Health::Ready => self.stays_up(live, health_status, changed, now, snapshot),
+            _ => health_status,
         }
     }
 }
 
-fn waiting_for_an_answer() -> Judgement {
-    Judgement::progressing("NotSeen", "waiting for it to appear in the API")
+fn waiting_for_an_answer() -> HealthStatus {
+    HealthStatus::progressing("NotSeen", "waiting for it to appear in the API")
 }
 
-fn gone(track: &Track) -> Judgement {
+fn gone(track: &Track) -> HealthStatus {
     let id = &track.subject.id;
     let short_lived = track.subject.object.value.pointer("/spec/ttlSecondsAfterFinished").is_some();
     if id.kind == "Job" && short_lived {
-        return Judgement::ready("Complete", "it ran to its end and was cleaned up");
+        return HealthStatus::ready("Complete", "it ran to its end and was cleaned up");
     }
-    Judgement::failed("Deleted", "another client deleted it after it was applied")
+    HealthStatus::failed("Deleted", "another client deleted it after it was applied")
 }
