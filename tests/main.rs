@@ -48,6 +48,7 @@ mod rehearsed {
     mod quotas;
     mod rollouts;
     pub(crate) mod stage;
+    mod value_from;
     mod watch;
 }
 mod licences;

@@ -110,12 +110,12 @@ async fn a_synced_container_equals_one_of_a_new_image() {
         let decision = decided(&engine, container, &before, &now).await;
         let Decision::Sync(plan) = decision else { panic!("{copies}: {decision:?}") };
         container.observe().await.unwrap().check(&plan).unwrap();
-        container.apply(&root, &plan, &mut Stamps::default()).await.unwrap();
+        container.apply(&root, &plan, &Stamps::default()).await.unwrap();
         if number == 0 {
             fs::remove_dir_all(root.join("src/new")).unwrap();
             let later = sample.survey(&[&name]).remove(0);
             let Decision::Sync(plan) = decided(&engine, container, &now, &later).await else { panic!() };
-            container.apply(&root, &plan, &mut Stamps::default()).await.unwrap();
+            container.apply(&root, &plan, &Stamps::default()).await.unwrap();
         }
         let now = sample.survey(&[&name]);
         let rebuilt = image::make(&sample.run, &sample.project, &to, &now).await.unwrap();
