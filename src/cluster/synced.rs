@@ -317,12 +317,12 @@ mod tests {
 
     #[test]
     fn the_containers_of_an_image_run_or_do_not() {
+        type Change = fn(&mut Value);
         let found = |other: Value| {
             let Containers { running, others } = containers(&[pod("a", "running", |_| {}), other], "ours:1");
             (running.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), others)
         };
         let named = |other: fn(String) -> NotRunning| vec![other("b".to_owned())];
-        type Change = fn(&mut Value);
         let cases: [(&str, Change, &[&str], Vec<NotRunning>); 8] = [
             ("running", |_| {}, &["a", "b"], vec![]),
             ("waiting", |_| {}, &["a"], named(NotRunning::Waiting)),
