@@ -6,6 +6,6 @@ import viteConfig from "./vite.config.ts";
 export default mergeConfig(
   viteConfig,
   defineConfig({
-    test: { environment: "jsdom", globals: true, include: ["tests/**/*.test.tsx"], setupFiles: ["tests/setup.ts"] },
+    test: { environment: "jsdom", globals: true, include: ["tests/**/*.test.tsx"], setupFiles: ["tests/setup.ts"], testTimeout: 30_000 },
   }),
 );

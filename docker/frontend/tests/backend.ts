@@ -10,6 +10,13 @@ export interface Asked {
   body: any;
 }
 
+interface Failure {
+  method: string;
+  path: string;
+  status: number | "unreachable";
+  message?: string;
+}
+
 export class FakeBackend {
   tasks: Task[];
   asked: Asked[] = [];
@@ -22,8 +29,8 @@ export class FakeBackend {
     actions: [],
   };
   engine = { engine: "rules", model: null as string | null };
-  /** The next answers, instead of the right ones. "unreachable" is no answer at all. */
-  failures: ({ path: string; status: number; message?: string } | { path: string; status: "unreachable" })[] = [];
+  /** The next answers to such requests, instead of the right ones. "unreachable" is no answer at all. */
+  failures: Failure[] = [];
 
   constructor(...titles: string[]) {
     this.tasks = titles.map((title, index) => ({ id: index + 1, title, done: false }));
@@ -38,14 +45,13 @@ export class FakeBackend {
     const method = init.method ?? "GET";
     const body = init.body ? JSON.parse(init.body as string) : undefined;
     this.asked.push({ method, path, body });
-    const index = this.failures.findIndex((failure) => failure.path === path);
+    const index = this.failures.findIndex((failure) => failure.method === method && failure.path === path);
     if (index >= 0) {
-      const [failure] = this.failures.splice(index, 1);
-      if (failure!.status === "unreachable") throw new TypeError("Failed to fetch");
-      const message = "message" in failure! ? failure.message : undefined;
+      const { status, message } = this.failures.splice(index, 1)[0]!;
+      if (status === "unreachable") throw new TypeError("Failed to fetch");
       return message
-        ? json({ error: { code: "x", message, fields: [] } }, failure!.status as number)
-        : new Response("<html>", { status: failure!.status as number });
+        ? json({ error: { code: "x", message, fields: [] } }, status)
+        : new Response("<html>", { status });
     }
     if (path === "/api/chat") return json(method === "GET" ? this.engine : this.answer);
     if (path === "/api/tasks" && method === "GET") return json({ tasks: this.tasks });

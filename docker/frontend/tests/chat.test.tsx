@@ -101,7 +101,7 @@ test("earlier turns go along, no more than the backend takes", async () => {
 
 test("a message that was not answered comes back into the field", async () => {
   await open();
-  backend.failures = [{ path: "/api/chat", status: 503, message: "The backend cannot be reached just now." }];
+  backend.failures = [{ method: "POST", path: "/api/chat", status: 503, message: "The backend cannot be reached just now." }];
   await user.type(field(), "add pay rent{Enter}");
   expect(await screen.findByRole("alert")).toHaveTextContent("The backend cannot be reached just now.");
   expect(field()).toHaveValue("add pay rent");

@@ -84,7 +84,7 @@ test("Escape leaves the title as it was", async () => {
 
 test("a refused title stays in the field with the reason", async () => {
   await open();
-  backend.failures = [{ path: "/api/tasks/1", status: 422, message: "A title must not be blank." }];
+  backend.failures = [{ method: "PATCH", path: "/api/tasks/1", status: 422, message: "A title must not be blank." }];
   await user.click(screen.getByRole("button", { name: "Rename “buy milk”" }));
   await user.type(screen.getByLabelText("New title of “buy milk”"), "x{Enter}");
   expect(await screen.findByRole("alert")).toHaveTextContent("A title must not be blank.");
@@ -110,7 +110,7 @@ test("the list can be narrowed to what is open or done", async () => {
 
 test("a backend that is away is said, tried again, and the page recovers", async () => {
   vi.useFakeTimers();
-  backend.failures = [{ path: "/api/tasks", status: "unreachable" }];
+  backend.failures = [{ method: "GET", path: "/api/tasks", status: "unreachable" }];
   render(<App />);
   await act(() => vi.advanceTimersByTimeAsync(0));
   expect(screen.getByRole("alert")).toHaveTextContent("The server cannot be reached. Trying again…");
@@ -121,7 +121,7 @@ test("a backend that is away is said, tried again, and the page recovers", async
 
 test("a task that could not be added stays in the line", async () => {
   await open();
-  backend.failures = [{ path: "/api/tasks", status: 503, message: "The tasks cannot be reached just now." }];
+  backend.failures = [{ method: "POST", path: "/api/tasks", status: 503, message: "The tasks cannot be reached just now." }];
   await user.type(screen.getByLabelText("New task"), "pay rent{Enter}");
   expect(await screen.findByRole("alert")).toHaveTextContent("The tasks cannot be reached just now.");
   expect(screen.getByLabelText("New task")).toHaveValue("pay rent");
@@ -129,7 +129,7 @@ test("a task that could not be added stays in the line", async () => {
 
 test("an error page that is no JSON is an error all the same", async () => {
   await open();
-  backend.failures = [{ path: "/api/tasks", status: 500 }];
+  backend.failures = [{ method: "POST", path: "/api/tasks", status: 500 }];
   await user.type(screen.getByLabelText("New task"), "pay rent{Enter}");
   expect(await screen.findByRole("alert")).toHaveTextContent("HTTP 500");
 });
