@@ -151,6 +151,15 @@ pub enum Command {
         /// The directory, such as ~/.local/share/man/man1
         directory: Option<PathBuf>,
     },
+    /// List the programs that are `todo` under other names, or install them: `todo-up` is `todo up`
+    Applets {
+        /// Install them: as symbolic links, on Windows as hard links or copies
+        #[arg(long)]
+        install: bool,
+        /// The directory; that of this program, if not given
+        #[arg(requires = "install")]
+        directory: Option<PathBuf>,
+    },
     /// Print the JSON Schema of deploy.toml, with which editors complete, explain and check it
     Schema,
     /// The background process of one port-forward; started by `up` and `forward --detach`
@@ -201,6 +210,7 @@ impl Command {
             Command::Help { .. } => "help",
             Command::Completions { .. } => "completions",
             Command::Man { .. } => "man",
+            Command::Applets { .. } => "applets",
             Command::Schema => "schema",
             Command::ForwardProcess { .. } => "forward-process",
             Command::PostRender { .. } => "post-render",

@@ -263,6 +263,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         | Command::Help { .. }
         | Command::Completions { .. }
         | Command::Man { .. }
+        | Command::Applets { .. }
         | Command::Schema
         | Command::Init(_) => Ok(Answer::Nothing),
     };

@@ -1,6 +1,7 @@
 //! The commands whose answer is about the program itself: help, completions, manual pages, schemas. They need no project.
 
 use super::bare;
+use crate::applets;
 use crate::cli::Cli;
 use crate::cli::Command;
 use crate::complete;
@@ -38,6 +39,8 @@ pub(super) fn text(command: &Command, program: &OsStr, world: &World) -> Option<
     match command {
         Command::Completions { shell } => complete::script(shell, program, world).map(Ok),
         Command::Man { directory } => Some(manual::manual(world, directory.as_deref())),
+        Command::Applets { install: false, .. } => Some(Ok(applets::list())),
+        Command::Applets { directory, .. } => Some(applets::install(world, directory.as_deref())),
         Command::Schema => Some(Ok(schema::DEPLOY_TOML.to_owned())),
         _ => None,
     }
