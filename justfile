@@ -35,7 +35,15 @@ deny:
 install:
     cargo build --release --locked
     install -Dm755 target/release/todo ~/.local/bin/todo
-    for name in up down status; do ln -sf todo ~/.local/bin/todo-$name; done
+    ~/.local/bin/todo applets --install
+
+# archives, the Debian package, installers and the image, made and tried on this machine
+packages *PROGRAM:
+    packaging/check {{PROGRAM}}
+
+# the Windows program and its tests, under wine; with a minikube at hand against that, too
+windows:
+    .ci/windows
 
 # exactly what CI runs
 ci:

@@ -16,7 +16,6 @@ use std::ffi::OsStr;
 use std::io;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::path::PathBuf;
 
 /// What every version of this program has in it, so that a copy of an older one is known.
 const MARKER: &[u8] = b"todo applets: this file is the program todo";
@@ -75,6 +74,10 @@ fn is_this_program(bytes: &[u8]) -> bool {
 
 /// Makes the new file beside the old one and renames it, so that the name is there all the while.
 fn install_one(program: &Path, path: &Path) -> io::Result<()> {
+    // Windows replaces no file that runs, and every hard link of this program is one.
+    if cfg!(windows) && path.exists() && file::read(path, file::INDEX)? == file::read(program, file::INDEX)? {
+        return Ok(());
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let new = path.with_file_name(name);
@@ -94,7 +97,7 @@ fn install_one(program: &Path, path: &Path) -> io::Result<()> {
 fn link(program: &Path, path: &Path) -> io::Result<()> {
     // Relative within a directory, which can then be moved or packed.
     let target = match (program.parent(), path.parent(), program.file_name()) {
-        (Some(its), Some(here), Some(name)) if its.canonicalize()? == here.canonicalize()? => PathBuf::from(name),
+        (Some(its), Some(here), Some(name)) if its.canonicalize()? == here.canonicalize()? => Path::new(name).to_owned(),
         _ => program.to_owned(),
     };
     std::os::unix::fs::symlink(target, path)

@@ -9,6 +9,7 @@ pub(crate) mod exec;
 #[cfg(test)]
 #[cfg(unix)]
 pub(crate) mod fake;
+mod product;
 pub mod reach;
 
 use crate::file;
@@ -184,15 +185,28 @@ fn without_password(address: &str) -> String {
     }
 }
 
+/// Where `docker` keeps its settings and contexts.
+fn settings(world: &World) -> Option<PathBuf> {
+    world.var_os("DOCKER_CONFIG").map(PathBuf::from).or_else(|| world.home().map(|home| home.join(".docker")))
+}
+
+/// Whether there is a Docker context of that name.
+fn has_context(world: &World, name: &str) -> bool {
+    settings(world).is_some_and(|folder| metadata(&folder, name).is_file())
+}
+
+/// The file that describes a context: its folder is the SHA-256 of its name (docker/cli: `cli/context/store`).
+fn metadata(folder: &Path, name: &str) -> PathBuf {
+    folder.join("contexts").join("meta").join(id(name)).join("meta.json")
+}
+
+fn id(context: &str) -> String {
+    hex(&<sha2::Sha256 as sha2::Digest>::digest(context.as_bytes()))
+}
+
 /// The endpoint of the current Docker context (`docker context use`), unless that is the default one.
 fn context(world: &World) -> anyhow::Result<Option<Address>> {
-    let Some(folder) = world
-        .var_os("DOCKER_CONFIG")
-        .map(PathBuf::from)
-        .or_else(|| world.home().map(|home| home.join(".docker")))
-    else {
-        return Ok(None);
-    };
+    let Some(folder) = settings(world) else { return Ok(None) };
     let named = match world.var("DOCKER_CONTEXT") {
         Some(name) => Some(name.to_owned()),
         None => file::read(&folder.join("config.json"), file::TEXT)
@@ -201,16 +215,14 @@ fn context(world: &World) -> anyhow::Result<Option<Address>> {
             .and_then(|config| config["currentContext"].as_str().map(str::to_owned)),
     };
     let Some(name) = named.filter(|name| !name.is_empty() && name != "default") else { return Ok(None) };
-    // docker/cli: cli/context/store: a context's folder is the SHA-256 of its name.
-    let id = hex(&<sha2::Sha256 as sha2::Digest>::digest(name.as_bytes()));
-    let meta = folder.join("contexts").join("meta").join(&id).join("meta.json");
+    let meta = metadata(&folder, &name);
     let text = file::read(&meta, file::TEXT)
         .with_context(|| format!("the Docker context `{name}` has no {}", meta.display()))?;
     let meta: serde_json::Value = serde_json::from_slice(&text)?;
     let host = meta["Endpoints"]["docker"]["Host"]
         .as_str()
         .with_context(|| format!("the Docker context `{name}` names no host"))?;
-    let certificates = folder.join("contexts").join("tls").join(&id).join("docker");
+    let certificates = folder.join("contexts").join("tls").join(id(&name)).join("docker");
     parse(host, certificates.is_dir().then_some(certificates)).map(Some)
 }
 

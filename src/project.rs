@@ -104,8 +104,18 @@ pub struct Minikube {
     pub nodes: u32,
     /// Addons that the project needs.
     pub addons: Vec<String>,
-    /// NodePorts to publish on 127.0.0.1 when the node is made: the `local-port`s of the services.
-    pub publish: Vec<u16>,
+    /// NodePorts to publish on 127.0.0.1 when the node is made: those of the services that people open.
+    pub publish: Vec<Publish>,
+}
+
+/// A NodePort that may be published on 127.0.0.1, which is possible only when the node's container is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Publish {
+    /// The port of the node.
+    pub node: u16,
+    /// The `local-port` of its service. Without one it is published under its own number, and only where this machine has no
+    /// route to the node.
+    pub local: Option<u16>,
 }
 
 /// A node's container runtime.

@@ -7,6 +7,8 @@ use crate::docker::Address;
 use crate::docker::connect;
 use crate::docker::connect_as;
 use crate::docker::host;
+use crate::docker::product;
+use crate::docker::product::Product;
 use crate::world::Os;
 use crate::world::World;
 use bollard::API_DEFAULT_VERSION;
@@ -32,6 +34,8 @@ pub struct Unreachable {
     pub address: Option<Address>,
     why: Why,
     variable: Option<String>,
+    /// How to use another engine of this machine, which runs.
+    another: Option<String>,
     os: Os,
 }
 
@@ -68,27 +72,33 @@ impl Unreachable {
     /// What to do about it, with commands in backticks.
     #[must_use]
     pub fn help(&self) -> String {
-        let start = match self.os {
-            Os::Linux => "start it: `sudo systemctl start docker`",
-            Os::MacOs => "start it: `open -a Docker`",
-            Os::Windows => "start Docker Desktop",
+        let product = self.address.as_ref().and_then(Product::at);
+        let start = match (product.and_then(|product| product.start(self.os)), self.os) {
+            (Some(command), _) => format!("start it: `{command}`"),
+            (None, Os::Linux) => "start it: `sudo systemctl start docker`".to_owned(),
+            (None, Os::MacOs) => "start it: `open -a Docker`".to_owned(),
+            (None, Os::Windows) => "start Docker Desktop".to_owned(),
         };
+        let desktop = product.map_or("Docker Desktop", |product| product.name);
         match (&self.why, &self.variable) {
             (Why::Forbidden, _) if self.os == Os::Linux => {
                 "join the `docker` group: `sudo usermod -aG docker $USER && newgrp docker`".to_owned()
             }
-            (Why::Forbidden, _) => "start Docker Desktop as this user".to_owned(),
+            (Why::Forbidden, _) => format!("start {desktop} as this user"),
             (_, Some(variable)) => format!(
                 "`{variable}` points there; without it (`unset {variable}`) the engine of this machine is used"
             ),
             (Why::Misnamed(_), None) => {
                 "use the engine of this machine: `docker context use default`".to_owned()
             }
-            (Why::Silent | Why::Broken(_), None) if self.os == Os::Linux => {
+            (Why::Silent | Why::Broken(_), None) if self.os == Os::Linux && product.is_none() => {
                 "see what it says: `docker version`; restart it: `sudo systemctl restart docker`".to_owned()
             }
-            (Why::Silent | Why::Broken(_), None) => "restart Docker Desktop".to_owned(),
-            (Why::Absent, None) => start.to_owned(),
+            (Why::Silent | Why::Broken(_), None) => format!("restart {desktop}"),
+            (Why::Absent, None) => match &self.another {
+                Some(another) => format!("{start}; or use another engine: {another}"),
+                None => start,
+            },
         }
     }
 }
@@ -102,11 +112,16 @@ pub async fn reach(world: &World) -> Result<(Address, Docker), Unreachable> {
         address,
         why,
         variable: variable.map(str::to_owned),
+        another: None,
         os: world.os,
     };
     let address = host(world).map_err(|error| fail(None, Why::Misnamed(error)))?;
     match tokio::time::timeout(PATIENCE, open(&address)).await {
         Ok(Ok(docker)) => Ok((address, docker)),
+        Ok(Err(Why::Absent)) => {
+            let another = product::another(world, &address).await;
+            Err(Unreachable { another, ..fail(Some(address), Why::Absent) })
+        }
         Ok(Err(why)) => Err(fail(Some(address), why)),
         Err(_) => Err(fail(Some(address), Why::Silent)),
     }

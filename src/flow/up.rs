@@ -25,10 +25,13 @@ use crate::flow::gather::gather;
 use crate::flow::reach::ClusterHandle;
 use crate::flow::releases;
 use crate::minikube;
+use crate::manifest::Object;
 use crate::plan::Plan;
 use crate::preflight;
+use crate::project;
 use crate::project::Project;
 use crate::run::Run;
+use crate::service::candidate::node_ports;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -37,7 +40,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     // A run before this one may have been stopped.
     run.sink.stop(false);
     let planned = plan(run, project).await?;
-    let (cluster, started) = cluster(run, project).await?;
+    let (cluster, started) = cluster(run, project, &planned.plan.objects).await?;
     let to = Connected::to(run, project, cluster).await?;
     let deploy = async {
         let built = Box::pin(build::build(&to, planned, flags, started)).await?;
@@ -74,12 +77,17 @@ pub(super) async fn possible(run: &Run, project: &Project, plan: &Plan, step: Op
 
 /// The cluster: the `[target]` that was named, or the project's minikube, started or repaired where it has to be. With it
 /// comes when it was started, if that was in this run.
-pub(super) async fn cluster(run: &Run, project: &Project) -> Result<(ClusterHandle, Option<Timestamp>)> {
+pub(super) async fn cluster(
+    run: &Run,
+    project: &Project,
+    objects: &[Object],
+) -> Result<(ClusterHandle, Option<Timestamp>)> {
     if let Some(other) = &project.elsewhere {
         return Ok((ClusterHandle::of_target(run, other)?, None));
     }
     let step = run.sink.step(Step::Minikube);
-    let node = minikube::ensure(run, &project.minikube).await?;
+    let publish = node_ports(&project.services, objects);
+    let node = minikube::ensure(run, &project::Minikube { publish, ..project.minikube.clone() }).await?;
     for note in &node.notes {
         run.sink.warn(note.clone());
     }

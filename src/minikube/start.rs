@@ -3,6 +3,7 @@
 //! Not a change of what is there: minikube ignores most changed flags of an existing profile and switches the container
 //! runtime without being asked, so an existing profile is started as it is.
 
+use crate::docker;
 use crate::docker::reach;
 use crate::event::Amount;
 use crate::event::Code;
@@ -15,6 +16,7 @@ use crate::fault::Result;
 use crate::minikube::INGRESS;
 use crate::minikube::config;
 use crate::minikube::config::Config;
+use crate::minikube::endpoint;
 use crate::minikube::events;
 use crate::minikube::events::Told;
 use crate::minikube::exclusive::Exclusive;
@@ -73,7 +75,13 @@ pub(crate) async fn start(
         })?;
     }
     let container = matches!(driver.as_deref(), Some("docker" | "podman"));
-    let publish = if fresh && container { ports(wanted, existing, &mut notes) } else { Vec::new() };
+    let publish = if fresh && container {
+        let unrouted = docker::host(&run.world)
+            .is_ok_and(|host| endpoint::unrouted(&run.world, driver.as_deref().unwrap_or_default(), &host).is_some());
+        ports(wanted, existing, unrouted, &mut notes)
+    } else {
+        Vec::new()
+    };
     let call = program::call(run, profile, ["start", "-o", "json", "--interactive=false", "--keep-context"])?
         .args(arguments(wanted, existing, driver.as_deref(), &publish))
         .holding(lock.file());
@@ -180,22 +188,29 @@ fn word(runtime: Runtime) -> &'static str {
     }
 }
 
-/// What `--ports` says: what the profile already had, and those of the project that are free.
+/// What `--ports` says: what the profile already had, and those of the project that are free. Where the node's address can
+/// be reached, those without a `local-port` need not be published.
 ///
 /// Each node would publish the same ports, so a profile of several publishes none.
-fn ports(wanted: &project::Minikube, existing: Option<&Config>, notes: &mut Vec<Finding>) -> Vec<String> {
+fn ports(
+    wanted: &project::Minikube,
+    existing: Option<&Config>,
+    unrouted: bool,
+    notes: &mut Vec<Finding>,
+) -> Vec<String> {
     let count = existing.and_then(|existing| existing.nodes.as_ref()).map_or(wanted.nodes as usize, Vec::len);
     let had = existing.and_then(|existing| existing.exposed_ports.clone()).unwrap_or_default();
     if count > 1 {
         return had;
     }
     let mut ports = had;
-    for port in &wanted.publish {
-        let binding = format!("127.0.0.1:{port}:{port}");
+    for publish in &wanted.publish {
+        let Some(port) = publish.local.or_else(|| unrouted.then_some(publish.node)) else { continue };
+        let binding = format!("127.0.0.1:{port}:{}", publish.node);
         if ports.contains(&binding) {
             continue;
         }
-        match TcpListener::bind((Ipv4Addr::LOCALHOST, *port)) {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             Ok(_) => ports.push(binding),
             Err(error) => notes.push(
                 Code::PortNotPublished.warning(format!("port {port} of this machine is not published: {error}")).help(format!(

@@ -2,6 +2,7 @@
 
 mod bench;
 mod proof;
+mod publish;
 
 use crate::event::EventKind;
 use crate::event::Outcome;

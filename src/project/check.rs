@@ -102,7 +102,7 @@ fn parse(path: &Path, text: &str) -> Checked {
 fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {
     let named = top.parsed("name", ProjectName::parse).map(|at| at.value);
     let namespace = top.parsed("namespace", Namespace::parse).map_or_else(default_namespace, |at| at.value);
-    let mut project = Project {
+    let project = Project {
         name: named.unwrap_or_else(|| default_name(&namespace, root)),
         root: root.to_owned(),
         file: path.to_owned(),
@@ -133,7 +133,6 @@ fn project(top: Section<'_, '_>, path: &Path, root: &Path) -> Project {
         );
     }
     distinct_ports(&top, &project.services);
-    project.minikube.publish = project.services.iter().filter_map(|service| service.local_port).collect();
     top.close();
     project
 }

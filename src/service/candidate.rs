@@ -14,6 +14,7 @@ use crate::event::Place;
 use crate::manifest::Object;
 use crate::project;
 use crate::project::Expect;
+use crate::project::Publish;
 use crate::project::name::ObjectName;
 pub use front::Front;
 use front::front;
@@ -102,6 +103,13 @@ pub fn candidates(
         }
     }
     if findings.is_empty() { Ok(found) } else { Err(findings) }
+}
+
+/// The NodePorts, as the manifests have them, of what people open.
+pub fn node_ports(declared: &[project::Service], objects: &[Object]) -> Vec<Publish> {
+    let opened = candidates(declared, objects, &Live::default()).unwrap_or_default();
+    let ports = opened.into_iter().filter_map(|one| Some(Publish { node: one.port.node_port?, local: one.local_port }));
+    ports.collect()
 }
 
 #[expect(clippy::result_large_err, reason = "once per declared service")]

@@ -15,6 +15,7 @@ use todo::minikube::Node;
 use todo::minikube::Pause;
 use todo::minikube::State;
 use todo::project;
+use todo::project::Publish;
 use todo::project::Runtime;
 use todo::project::name::Profile;
 use todo::run::Run;
@@ -146,7 +147,7 @@ fn wanted() -> project::Minikube {
         runtime: Runtime::Docker,
         nodes: 1,
         addons: Vec::new(),
-        publish: vec![PORT],
+        publish: vec![Publish { node: PORT, local: Some(PORT) }],
     }
 }
 

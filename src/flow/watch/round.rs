@@ -116,7 +116,7 @@ impl<'a> Rounds<'a> {
             return Ok(Round::Superseded);
         }
         // A cluster that starts or is repaired is not disturbed.
-        let (cluster, started) = up::cluster(run, project).await?;
+        let (cluster, started) = up::cluster(run, project, &planned.plan.objects).await?;
         let to = Connected::to(run, project, cluster).await?;
         let ids = planned.plan.objects.iter().map(Object::id).collect();
         self.controls.logs.deployed(&to.target, ids);

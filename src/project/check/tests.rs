@@ -93,7 +93,6 @@ fn everything_that_can_be_said() {
     let project = check(Path::new("/p/deploy.toml"), text).unwrap();
     assert_eq!(project.name.as_str(), "shop");
     assert_eq!(project.minikube.memory_mib, Some(4096));
-    assert_eq!(project.minikube.publish, [30080]);
     let web = &project.images[0];
     assert_eq!((web.name.as_str(), web.max_size), ("web", Some(300_000_000)));
     assert_eq!((&web.sync, &project.images[1].sync), (&None, &Some(Vec::new())));

@@ -6,10 +6,12 @@ use super::Reach;
 use super::Way;
 use super::candidates;
 use super::front::literal;
+use super::node_ports;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::project;
 use crate::project::Expect;
+use crate::project::Publish;
 use crate::project::name::ObjectName;
 use serde_json::Value;
 use serde_json::json;
@@ -64,6 +66,22 @@ fn urls(candidate: &Candidate, reach: &Reach) -> Vec<String> {
     let held = |way: &Way| if *way == Way::Controller { "controller" } else { "forward" }.to_owned();
     let url = |way: &Way| way.question().map_or_else(|| held(way), super::Question::url);
     candidate.ways(reach).iter().map(url).collect()
+}
+
+#[test]
+fn the_node_ports_of_what_is_opened_are_known_before_there_is_a_cluster() {
+    let objects = [
+        service("web", "NodePort", json!([{"port": 80, "nodePort": 30080}])),
+        service("api", "NodePort", json!([{"port": 80, "nodePort": 30081}])),
+        service("any", "NodePort", json!([{"port": 80}])),
+        service("db", "ClusterIP", json!([{"port": 5432}])),
+    ];
+    let local = |name: &str, port: u16| project::Service { local_port: Some(port), ..declared(name) };
+    let services = [declared("web"), local("api", 8080), declared("any"), local("db", 5432)];
+    let publish = |node, local| Publish { node, local };
+    assert_eq!(node_ports(&services, &objects), [publish(30080, None), publish(30081, Some(8080))]);
+    assert_eq!(node_ports(&[], &objects[1..]), [publish(30081, None)]);
+    assert_eq!(node_ports(&[declared("gone")], &objects), []);
 }
 
 fn guessed(objects: &[Object]) -> Option<Candidate> {
