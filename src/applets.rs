@@ -35,8 +35,9 @@ pub fn install(world: &World, directory: Option<&Path>) -> Result<String> {
     })?;
     let beside = program.parent().unwrap_or(Path::new("."));
     let directory = directory.map_or_else(|| beside.to_owned(), |directory| world.absolute(directory));
-    let paths = APPLETS
-        .map(|name| directory.join(format!("todo-{name}")).with_extension(program.extension().unwrap_or_default()));
+    let paths = APPLETS.map(|name| {
+        directory.join(format!("todo-{name}")).with_extension(program.extension().unwrap_or_default())
+    });
     let foreign: Vec<String> =
         paths.iter().filter(|path| !replaceable(path)).map(|path| path.display().to_string()).collect();
     if !foreign.is_empty() {
@@ -48,7 +49,9 @@ pub fn install(world: &World, directory: Option<&Path>) -> Result<String> {
     std::fs::create_dir_all(&directory)
         .or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(&directory))?;
     for path in &paths {
-        install_one(program, path).or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(path)).map_err(elsewhere)?;
+        install_one(program, path)
+            .or_fault(Code::FileNotWritable, Kind::Usage, || unwritable(path))
+            .map_err(elsewhere)?;
     }
     Ok(paths.map(|path| path.display().to_string()).join("\n"))
 }
@@ -64,7 +67,9 @@ fn replaceable(path: &Path) -> bool {
         Ok(about) if about.is_symlink() => {
             std::fs::read_link(path).is_ok_and(|target| target.file_stem() == Some(OsStr::new("todo")))
         }
-        Ok(about) => about.is_file() && file::read(path, file::INDEX).is_ok_and(|bytes| is_this_program(&bytes)),
+        Ok(about) => {
+            about.is_file() && file::read(path, file::INDEX).is_ok_and(|bytes| is_this_program(&bytes))
+        }
     }
 }
 
@@ -97,7 +102,9 @@ fn install_one(program: &Path, path: &Path) -> io::Result<()> {
 fn link(program: &Path, path: &Path) -> io::Result<()> {
     // Relative within a directory, which can then be moved or packed.
     let target = match (program.parent(), path.parent(), program.file_name()) {
-        (Some(its), Some(here), Some(name)) if its.canonicalize()? == here.canonicalize()? => Path::new(name).to_owned(),
+        (Some(its), Some(here), Some(name)) if its.canonicalize()? == here.canonicalize()? => {
+            Path::new(name).to_owned()
+        }
         _ => program.to_owned(),
     };
     std::os::unix::fs::symlink(target, path)
@@ -134,7 +141,9 @@ mod tests {
     #[test]
     fn each_applet_is_the_program_and_installing_again_follows_an_update() {
         let folder = tempfile::tempdir().unwrap();
-        for (version, directory) in [("1", None), ("2", None), ("2", Some("else where")), ("3", Some("else where"))] {
+        for (version, directory) in
+            [("1", None), ("2", None), ("2", Some("else where")), ("3", Some("else where"))]
+        {
             let world = installed(folder.path(), version.as_bytes());
             let listed = install(&world, directory.map(Path::new)).unwrap();
             let paths: Vec<PathBuf> = listed.lines().map(PathBuf::from).collect();
@@ -144,7 +153,11 @@ mod tests {
                 assert!(std::fs::read(&path).unwrap().starts_with(version.as_bytes()), "{}", path.display());
             }
         }
-        assert_eq!(std::fs::read_dir(folder.path().join("bin")).unwrap().count(), 4, "nothing else is left there");
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("bin")).unwrap().count(),
+            4,
+            "nothing else is left there"
+        );
     }
 
     #[test]

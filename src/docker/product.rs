@@ -187,7 +187,8 @@ mod tests {
         });
         std::fs::write(file, meta.to_string()).unwrap();
         if current {
-            let config = serde_json::json!({"auths": {}, "credsStore": "osxkeychain", "currentContext": name});
+            let config =
+                serde_json::json!({"auths": {}, "credsStore": "osxkeychain", "currentContext": name});
             std::fs::write(home.join(".docker/config.json"), config.to_string()).unwrap();
         }
     }
@@ -210,7 +211,11 @@ mod tests {
             assert_eq!(used.to_string(), at);
             let product = Product::at(&used).unwrap();
             assert_eq!(product.name, name);
-            assert_eq!(product.start(os).is_some(), at != "npipe:////./pipe/dockerDesktopLinuxEngine", "{at}");
+            assert_eq!(
+                product.start(os).is_some(),
+                at != "npipe:////./pipe/dockerDesktopLinuxEngine",
+                "{at}"
+            );
         }
     }
 

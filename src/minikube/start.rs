@@ -76,8 +76,9 @@ pub(crate) async fn start(
     }
     let container = matches!(driver.as_deref(), Some("docker" | "podman"));
     let publish = if fresh && container {
-        let unrouted = docker::host(&run.world)
-            .is_ok_and(|host| endpoint::unrouted(&run.world, driver.as_deref().unwrap_or_default(), &host).is_some());
+        let unrouted = docker::host(&run.world).is_ok_and(|host| {
+            endpoint::unrouted(&run.world, driver.as_deref().unwrap_or_default(), &host).is_some()
+        });
         ports(wanted, existing, unrouted, &mut notes)
     } else {
         Vec::new()

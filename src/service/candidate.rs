@@ -108,7 +108,9 @@ pub fn candidates(
 /// The NodePorts, as the manifests have them, of what people open.
 pub fn node_ports(declared: &[project::Service], objects: &[Object]) -> Vec<Publish> {
     let opened = candidates(declared, objects, &Live::default()).unwrap_or_default();
-    let ports = opened.into_iter().filter_map(|one| Some(Publish { node: one.port.node_port?, local: one.local_port }));
+    let ports = opened
+        .into_iter()
+        .filter_map(|one| Some(Publish { node: one.port.node_port?, local: one.local_port }));
     ports.collect()
 }
 

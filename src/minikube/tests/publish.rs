@@ -17,10 +17,8 @@ async fn a_new_node_publishes_what_is_asked_for_and_what_could_not_be_reached_ot
     for (os, unrouted) in [(Os::Linux, false), (Os::MacOs, true)] {
         let mut bench = Bench::absent().await;
         let (local, node) = (free(), free());
-        bench.wanted.publish = vec![
-            Publish { node: 30080, local: Some(local) },
-            Publish { node, local: None },
-        ];
+        bench.wanted.publish =
+            vec![Publish { node: 30080, local: Some(local) }, Publish { node, local: None }];
         let mut world = World::clone(&bench.run.world);
         world.os = os;
         bench.run.world = Arc::new(world);
