@@ -265,7 +265,7 @@ pub enum EventKind {
         /// How many files are watched.
         files: usize,
         /// What sort of failure.
-        kind: crate::fault::Kind,
+        kind: crate::fault::kind::Kind,
         /// What the failure is called.
         reason: Code,
         /// What we were doing, then why it failed, outermost first.

@@ -13,8 +13,10 @@ pub mod logs;
 pub mod output;
 pub mod source;
 pub mod status;
+pub mod steps;
 pub mod style;
 pub mod table;
+pub mod watched;
 pub mod watching;
 pub mod words;
 

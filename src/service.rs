@@ -24,6 +24,7 @@ pub mod ingress;
 pub mod listening;
 mod once;
 mod opened;
+mod prover;
 mod tls;
 mod verify;
 
@@ -56,13 +57,13 @@ use kube::api::ListParams;
 use kube::core::NamespaceResourceScope;
 use once::once;
 pub use opened::Opened;
+use prover::Prover;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
-use verify::Prover;
 
 /// How the cluster's node may be reached from here.
 #[derive(Debug, Clone, Default)]

@@ -1,6 +1,7 @@
 //! The house rules that a compiler does not see, as text searches over `src/` and `crates/`.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use todo::fault::Kind;
@@ -269,4 +270,72 @@ fn what_the_security_page_claims_is_shown_by_tests_that_exist() {
     for line in page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| claim |")) {
         assert!(line.contains(".rs::"), "a claim without a test: {line}");
     }
+}
+
+/// Two files that import each other can only be read together: what both need belongs into a third. A file may use the files
+/// below it, and they may use it.
+#[test]
+fn no_two_files_import_each_other() {
+    // The parts of the simulated cluster act on the whole of it, and the whole keeps the state of its parts.
+    let known = |file: &Path| file.starts_with("crates/simulator/src/cluster/world.rs");
+    let sources = sources();
+    let modules: BTreeMap<String, &Path> =
+        sources.keys().filter(|path| !known(path)).map(|path| (module_path(path), path.as_path())).collect();
+    let mut imports: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (from, path) in &modules {
+        for used in used(from, &sources[*path]) {
+            let file = ancestors(&used).find_map(|name| modules.get_key_value(name));
+            if let Some((to, _)) = file.filter(|(to, _)| !is_below(to, from)) {
+                imports.entry(from).or_default().insert(to);
+            }
+        }
+    }
+    let reached = |from: &str| {
+        let mut reached = BTreeSet::new();
+        let mut next: Vec<&str> = imports.get(from).into_iter().flatten().copied().collect();
+        while let Some(module) = next.pop() {
+            if reached.insert(module) {
+                next.extend(imports.get(module).into_iter().flatten());
+            }
+        }
+        reached
+    };
+    assert!(imports.len() > 100, "the imports were not found");
+    let circular: Vec<&str> =
+        imports.keys().copied().filter(|module| reached(module).contains(module)).collect();
+    assert!(circular.is_empty(), "these import one another: {circular:#?}");
+}
+
+/// `src/image/session.rs` → `src::image::session`, `src/lib.rs` → `src`.
+fn module_path(path: &Path) -> String {
+    let parts =
+        path.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    parts.join("::").trim_end_matches("::lib").to_owned()
+}
+
+/// The full paths of the names that a module imports from its own crate.
+fn used(module: &str, text: &str) -> Vec<String> {
+    let root = module.split_inclusive("src").next().unwrap_or_default();
+    let text = text.split("\nmod tests {").next().unwrap_or_default();
+    let absolute = |line: &str| {
+        let mut path = line.strip_prefix("use ")?.trim_end_matches(';').split(" as ").next()?;
+        if let Some(rest) = path.strip_prefix("crate::") {
+            return Some(format!("{root}::{rest}"));
+        }
+        let mut base = module;
+        while let Some(rest) = path.strip_prefix("super::") {
+            (path, base) = (rest, base.rsplit_once("::")?.0);
+        }
+        (base != module).then(|| format!("{base}::{path}"))
+    };
+    text.lines().filter_map(absolute).collect()
+}
+
+/// A path, and those above it.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| path.rsplit_once("::").map(|(above, _)| above))
+}
+
+fn is_below(module: &str, above: &str) -> bool {
+    module.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

@@ -54,7 +54,7 @@ impl Pair {
 fn unchanged(engine: &Engine, sources: &Sources) -> Pair {
     thread::sleep(OLD);
     ours::run(&mut ours::command(engine, sources));
-    output(&mut engine.build(sources, "web"));
+    output(&mut engine.build(sources.folder.path(), "web"));
     let pair = Pair::of(
         TURNS,
         |_| (),
@@ -62,7 +62,7 @@ fn unchanged(engine: &Engine, sources: &Sources) -> Pair {
             let told = ours::run(&mut ours::command(engine, sources));
             assert_eq!(told["outcomes"][0], "Unchanged");
         },
-        |_| drop(output(&mut engine.build(sources, "web"))),
+        |_| drop(output(&mut engine.build(sources.folder.path(), "web"))),
     );
     clean(engine, sources, &["web"]);
     pair
@@ -96,7 +96,7 @@ pub(crate) fn one_line(engine: &Engine) -> Vec<Figure> {
     let began = SystemTime::now();
     let sources = Sources::usual(&engine.base, 300, 500);
     ours::run(&mut ours::command(engine, &sources));
-    output(&mut engine.build(&sources, "web"));
+    output(&mut engine.build(sources.folder.path(), "web"));
     let pair = Pair::of(
         TURNS,
         // A line that this engine has never seen: it remembers those of earlier runs.
@@ -105,7 +105,7 @@ pub(crate) fn one_line(engine: &Engine) -> Vec<Figure> {
             let told = ours::run(&mut ours::command(engine, &sources));
             assert_eq!(told["outcomes"][0], "Built");
         },
-        |_| drop(output(&mut engine.build(&sources, "web"))),
+        |_| drop(output(&mut engine.build(sources.folder.path(), "web"))),
     );
     clean(engine, &sources, &["web"]);
     vec![pair.ratio("one line changed, 300 files", 0.5)]
@@ -173,7 +173,7 @@ pub(crate) fn chatbot(engine: &Engine) -> Vec<Figure> {
         |turn| drop(ours::run(&mut ours::command(engine, &mine[turn]))),
         |turn| {
             for context in contexts {
-                output(&mut engine.build(&other[turn], context));
+                output(&mut engine.build(other[turn].folder.path(), context));
             }
         },
     );
@@ -202,7 +202,7 @@ pub(crate) fn containerd(engine: &Engine) -> Vec<Figure> {
         |turn| {
             sources.write("web/src/0/0/0.js", format!("// edit {turn}\n"));
             ours::run(&mut ours::command(engine, &sources));
-            output(&mut engine.build(&sources, "web"));
+            output(&mut engine.build(sources.folder.path(), "web"));
         },
         |_| drop(ship()),
         |_| load(&tag("web")),

@@ -1,6 +1,6 @@
 //! The engine that both sides use, and the `docker` of the other side.
 
-use crate::contexts::Sources;
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -50,11 +50,11 @@ impl Engine {
         command
     }
 
-    /// `docker build` of a context.
-    pub(crate) fn build(&self, sources: &Sources, context: &str) -> Command {
+    /// `docker build` of a context of the project in `folder`.
+    pub(crate) fn build(&self, folder: &Path, context: &str) -> Command {
         let tag = tag(context);
         let mut command = self.docker(&["build", "--quiet", "--tag", &tag]);
-        command.arg(sources.path(context));
+        command.arg(folder.join(context));
         command
     }
 }

@@ -6,6 +6,7 @@
 mod base;
 mod cause;
 mod copied;
+mod diagnose;
 mod excerpt;
 mod fetched;
 mod network;
@@ -25,7 +26,7 @@ const AROUND: usize = 2;
 /// What to tell about a build that failed.
 #[must_use]
 pub fn finding(image: &Surveyed, broken: &FailedBuild) -> Finding {
-    let Cause { code, message, help, line, data } = cause::of(image, broken);
+    let Cause { code, message, help, line, data } = diagnose::diagnose(image, broken);
     let instruction = match line {
         Some(line) => at_line(image, line),
         None => broken.step.as_deref().and_then(|step| image.dockerfile.step(step)).cloned(),

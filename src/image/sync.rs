@@ -11,6 +11,7 @@ mod layout;
 pub mod process;
 pub mod reason;
 mod rules;
+mod stop;
 mod trace;
 
 use crate::image::surveyed::Surveyed;
@@ -29,7 +30,7 @@ use rules::Matched;
 use rules::Rules;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use trace::Stop;
+use stop::Stop;
 use trace::Tracer;
 
 /// What is done about the changes of one image.

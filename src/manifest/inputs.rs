@@ -1,11 +1,15 @@
 //! Which files and folders manifests are read from, whether or not they can be read now.
 
+use crate::file;
 use crate::manifest::chart;
 use crate::manifest::glob;
 use crate::manifest::kustomize;
 use crate::manifest::read::is_manifest_name;
+use crate::manifest::yaml;
 use crate::project::Source;
 use crate::project::SourceKind;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -34,7 +38,7 @@ pub fn inputs(root: &Path, sources: &[Source]) -> Vec<Inputs> {
                 vec![Inputs::Pattern(base, parts)]
             }
             SourceKind::Path(path) => vec![Inputs::File(path.clone())],
-            SourceKind::Kustomize(folder) => kustomize::inputs(folder),
+            SourceKind::Kustomize(folder) => kustomization(folder),
             SourceKind::Chart(chart) => {
                 let folders =
                     chart::local_dependencies(&chart.folder).into_iter().chain([chart.folder.clone()]);
@@ -45,6 +49,50 @@ pub fn inputs(root: &Path, sources: &[Source]) -> Vec<Inputs> {
             }
         })
         .collect()
+}
+
+/// What a kustomization is made of: its folder, those of the kustomizations that it names, and whatever else its texts
+/// name outside of them (patches, generators and components have a dozen fields for paths, and new ones come).
+fn kustomization(folder: &Path) -> Vec<Inputs> {
+    let (mut folders, mut files): (BTreeSet<PathBuf>, BTreeSet<PathBuf>) = Default::default();
+    let mut next = vec![folder.to_owned()];
+    while let Some(folder) = next.pop() {
+        if !folders.insert(folder.clone()) {
+            continue;
+        }
+        let Some(text) = kustomize::file(&folder).and_then(|file| file::read_text(&file, file::OBJECTS).ok())
+        else {
+            continue;
+        };
+        let mut named = Vec::new();
+        for document in yaml::documents(&text, Path::new("kustomization.yaml")).0 {
+            texts(&document.value, &mut named);
+        }
+        // A generator may give a file another name: `key=path`.
+        for name in
+            named.iter().flat_map(|text| [Some(text.as_str()), text.split_once('=').map(|(_, path)| path)])
+        {
+            let Some(name) = name.filter(|name| name.starts_with("..")) else { continue };
+            let path = folder.join(name);
+            let path = path.canonicalize().unwrap_or(path);
+            if path.is_dir() {
+                next.push(path);
+            } else {
+                files.insert(path);
+            }
+        }
+    }
+    folders.into_iter().map(Inputs::Tree).chain(files.into_iter().map(Inputs::File)).collect()
+}
+
+/// All texts in a value.
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        Value::Object(values) => values.values().for_each(|value| texts(value, found)),
+        _ => {}
+    }
 }
 
 impl Inputs {

@@ -12,7 +12,6 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
 use crate::manifest::Object;
-use crate::manifest::inputs::Inputs;
 use crate::manifest::yaml;
 use crate::manifest::yaml::Document;
 use crate::relative::shown;
@@ -44,49 +43,6 @@ pub(crate) fn build(run: &Run, what: &str, folder: &Path) -> Result<Call> {
             .hint("install kubectl: https://kubernetes.io/docs/tasks/tools/")
             .hint("or kustomize: https://kubectl.docs.kubernetes.io/installation/kustomize/")
     })
-}
-
-/// What a kustomization is made of: its folder, those of the kustomizations that it names, and whatever else its texts
-/// name outside of them (patches, generators and components have a dozen fields for paths, and new ones come).
-pub(crate) fn inputs(folder: &Path) -> Vec<Inputs> {
-    let (mut folders, mut files): (BTreeSet<PathBuf>, BTreeSet<PathBuf>) = Default::default();
-    let mut next = vec![folder.to_owned()];
-    while let Some(folder) = next.pop() {
-        if !folders.insert(folder.clone()) {
-            continue;
-        }
-        let Some(text) = file(&folder).and_then(|file| file::read_text(&file, file::OBJECTS).ok()) else {
-            continue;
-        };
-        let mut named = Vec::new();
-        for document in yaml::documents(&text, Path::new("kustomization.yaml")).0 {
-            texts(&document.value, &mut named);
-        }
-        // A generator may give a file another name: `key=path`.
-        for name in
-            named.iter().flat_map(|text| [Some(text.as_str()), text.split_once('=').map(|(_, path)| path)])
-        {
-            let Some(name) = name.filter(|name| name.starts_with("..")) else { continue };
-            let path = folder.join(name);
-            let path = path.canonicalize().unwrap_or(path);
-            if path.is_dir() {
-                next.push(path);
-            } else {
-                files.insert(path);
-            }
-        }
-    }
-    folders.into_iter().map(Inputs::Tree).chain(files.into_iter().map(Inputs::File)).collect()
-}
-
-/// All texts in a value.
-fn texts(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::String(text) => found.push(text.clone()),
-        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
-        Value::Object(values) => values.values().for_each(|value| texts(value, found)),
-        _ => {}
-    }
 }
 
 /// Gives every object the place it is written at, where there is just one that it can be.

@@ -21,16 +21,14 @@ use crate::minikube::exclusive::Exclusive;
 use crate::minikube::exclusive::exclusive;
 use crate::minikube::program;
 use crate::minikube::ready;
-use crate::minikube::recover::RECOVERY;
 use crate::minikube::repair;
+use crate::minikube::repair::RECOVERY;
 use crate::minikube::repair::Remedy;
-use crate::minikube::services;
 use crate::minikube::start;
 use crate::minikube::state;
 use crate::minikube::state::Seen;
 use crate::minikube::unfinished::kubeadm_ends;
 use crate::project;
-use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::run::Run;
 use std::time::Duration;
@@ -116,7 +114,7 @@ async fn apply(
     let done = match remedy {
         Remedy::Wait => Ok(()),
         Remedy::RestartService => {
-            restart_service(profile, seen, item).await;
+            repair::restart_service(profile, seen, item).await;
             Ok(())
         }
         Remedy::Thaw => {
@@ -183,17 +181,6 @@ async fn apply(
         })?;
     }
     done
-}
-
-/// Restarts the service that is down in the node, or the kubelet that waits.
-pub(crate) async fn restart_service(profile: &Profile, seen: &Seen, item: &OpenItem) {
-    let State::Broken(broken) = &seen.state else { return };
-    let runtime = seen.config.as_ref().and_then(|config| config.runtime().ok()).unwrap_or(Runtime::Docker);
-    if let (Some(engine), Some(unit)) = (&seen.engine, services::to_restart(broken)) {
-        item.log(broken.to_string());
-        item.progress(format!("restarting the service {unit} of the node"), None);
-        services::restart(engine, profile.as_str(), unit, runtime).await;
-    }
 }
 
 /// Waits for the kubeadm of an interrupted start; returns whether there was one.

@@ -8,17 +8,14 @@ use crate::event::Step;
 use crate::fault::Result;
 use crate::minikube::Break;
 use crate::minikube::State;
-use crate::minikube::converge;
 use crate::minikube::look;
 use crate::minikube::look_for;
+use crate::minikube::repair;
+use crate::minikube::repair::RECOVERY;
 use crate::minikube::services;
 use crate::minikube::state;
 use crate::project;
 use crate::run::Run;
-use std::time::Duration;
-
-/// How long an API server may take that the kubelet of its node starts again.
-pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
 
 /// As [`look`], for a command that needs the cluster: an API server that restarts is waited for as long as
 /// [`super::ensure`] waits. Nothing is changed.
@@ -42,7 +39,7 @@ pub async fn recovered(run: &Run, wanted: &project::Minikube) -> Result<State> {
         && services::to_restart(broken).is_some()
     {
         return told(run, async |item| {
-            converge::restart_service(&wanted.profile, &seen, item).await;
+            repair::restart_service(&wanted.profile, &seen, item).await;
             item.waiting("its answer, after the restart of a service of the node");
             look_for(run, wanted, RECOVERY).await
         })

@@ -4,12 +4,15 @@
 //! end in `kubeadm reset` (`pkg/minikube/bootstrapper/kubeadm/kubeadm.go`: `StartCluster`). What a smaller remedy does not
 //! repair ends the run.
 
+use crate::event::OpenItem;
 use crate::minikube::Break;
 use crate::minikube::Pause;
 use crate::minikube::State;
 use crate::minikube::config::Config;
 use crate::minikube::services;
+use crate::minikube::state::Seen;
 use crate::minikube::unfinished::Unfinished;
+use crate::project::Runtime;
 use crate::project::name::Profile;
 use anyhow::Context;
 use bollard::Docker;
@@ -24,6 +27,10 @@ use bollard::query_parameters::RemoveImageOptions;
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use futures::TryStreamExt;
 use std::path::Path;
+use std::time::Duration;
+
+/// How long an API server may take that the kubelet of its node starts again.
+pub(crate) const RECOVERY: Duration = Duration::from_secs(90);
 
 /// What changes a state for the better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +59,17 @@ impl Remedy {
     /// Whether minikube does it, which may write the kubeconfig.
     pub(crate) fn is_minikubes(self) -> bool {
         !matches!(self, Remedy::Thaw | Remedy::Wait | Remedy::RestartService)
+    }
+}
+
+/// Restarts the service that is down in the node, or the kubelet that waits.
+pub(crate) async fn restart_service(profile: &Profile, seen: &Seen, item: &OpenItem) {
+    let State::Broken(broken) = &seen.state else { return };
+    let runtime = seen.config.as_ref().and_then(|config| config.runtime().ok()).unwrap_or(Runtime::Docker);
+    if let (Some(engine), Some(unit)) = (&seen.engine, services::to_restart(broken)) {
+        item.log(broken.to_string());
+        item.progress(format!("restarting the service {unit} of the node"), None);
+        services::restart(engine, profile.as_str(), unit, runtime).await;
     }
 }
 

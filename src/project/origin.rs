@@ -8,7 +8,7 @@
 use super::git;
 use super::locate;
 use super::remote;
-use crate::relative::slashed;
+use super::remote::shown;
 use crate::world::World;
 use serde::Deserialize;
 use serde::Serialize;
@@ -165,12 +165,6 @@ fn relation(recorded: Option<&Repository>, here: Option<&Repository>) -> Relatio
         }
         _ => Relation::Different,
     }
-}
-
-/// A path as it is kept and shown: with `/`, and without what Windows puts before a canonical one.
-pub(super) fn shown(path: &Path) -> String {
-    let text = slashed(path).display().to_string();
-    text.strip_prefix("//?/").map(str::to_owned).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! are all `github.com/kim/shop`. User names and passwords are left out: what comes from here is shown and kept in the
 //! cluster.
 
-use super::origin::shown;
+use crate::relative::slashed;
 use std::path::Path;
 
 /// Hosts that serve SSH on port 443 under another name (as their documentation says).
@@ -80,6 +80,12 @@ fn hosted(authority: &str, default_port: &str, path: &str) -> Option<String> {
     let path = parts.join("/");
     let path = path.strip_suffix(".git").unwrap_or(&path).trim_end_matches('/');
     Some(format!("{}{port}/{path}", host.trim_end_matches('.')))
+}
+
+/// A path as it is kept and shown: with `/`, and without what Windows puts before a canonical one.
+pub(super) fn shown(path: &Path) -> String {
+    let text = slashed(path).display().to_string();
+    text.strip_prefix("//?/").map(str::to_owned).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -4,14 +4,12 @@
 
 use crate::fault::Result;
 use crate::report::output;
+use crate::report::output::LONGEST;
 use crate::report::style::clean;
 use crate::run::Run;
 use std::fmt::Write as _;
 use std::io::BufRead;
 use std::io::Read;
-
-/// How long an answer may be, in bytes.
-pub(super) const LONGEST: u64 = 1 << 12;
 
 /// Asks which of `answers` it is and returns its index; Enter, or the end of the input, is the first.
 pub async fn choose(run: &Run, question: &str, answers: &[String]) -> Result<usize> {

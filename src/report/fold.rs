@@ -2,8 +2,11 @@
 //!
 //! Not words and not a clock: the renderers bring both, so that a recorded run folds into the same state for ever.
 
-use super::watching::Watching;
-use crate::event::Amount;
+use super::steps::Ended;
+use super::steps::ItemState;
+use super::steps::Now;
+use super::steps::StepState;
+use super::watched::Watched;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Finding;
@@ -26,7 +29,7 @@ pub struct Story {
     /// How the newest round of `todo watch` ended, while files are waited for.
     pub idle: Option<Idle>,
     /// What `todo watch` keeps on the screen.
-    pub watching: Watching,
+    pub watched: Watched,
     /// How the run ended.
     pub end: Option<End>,
 }
@@ -72,56 +75,6 @@ pub struct End {
     pub failed: bool,
     /// The URL that answered.
     pub url: Option<String>,
-}
-
-/// One step so far.
-#[derive(Debug, Clone)]
-pub struct StepState {
-    /// Which.
-    pub step: Step,
-    /// When it began.
-    pub began_ms: u64,
-    /// Its items, in the order in which they began.
-    pub items: Vec<ItemState>,
-    /// How it ended.
-    pub end: Option<Ended>,
-}
-
-/// One item so far.
-#[derive(Debug, Clone)]
-pub struct ItemState {
-    /// Its name.
-    pub name: String,
-    /// When it began.
-    pub began_ms: u64,
-    /// What goes on with it.
-    pub now: Now,
-    /// Since when exactly this goes on.
-    pub since_ms: u64,
-    /// How it ended.
-    pub end: Option<Ended>,
-}
-
-/// What goes on with an item.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Now {
-    /// Nothing was told yet.
-    Begun,
-    /// Somebody works on it.
-    Doing(String, Option<Amount>),
-    /// It is waited for.
-    Waiting(String),
-}
-
-/// How a step or an item ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
-    /// How; [`Outcome::Failed`] for a step that failed.
-    pub outcome: Outcome,
-    /// How long it took.
-    pub took_ms: u64,
-    /// A fact worth showing beside it.
-    pub detail: Option<String>,
 }
 
 /// What a finished run amounts to.
@@ -212,7 +165,7 @@ impl Story {
                 self.end = Some(End { took_ms: *took_ms, code: *code, failed: true, url: None });
             }
         }
-        self.watching.tell(event, &self.changed, &self.steps);
+        self.watched.add(event, &self.changed, &self.steps);
         true
     }
 
@@ -295,80 +248,6 @@ impl Story {
             code: self.end.as_ref().map(|end| end.code),
             url: self.end.as_ref().and_then(|end| end.url.clone()),
             took_ms: self.end.as_ref().map_or(self.at_ms, |end| end.took_ms),
-        }
-    }
-}
-
-impl StepState {
-    /// How many items ended how, changes before the rest.
-    #[must_use]
-    pub fn counts(&self) -> Vec<(Outcome, usize)> {
-        const ORDER: [Outcome; 12] = [
-            Outcome::Failed,
-            Outcome::Stopped,
-            Outcome::Built,
-            Outcome::Created,
-            Outcome::Changed,
-            Outcome::Recreated,
-            Outcome::Removed,
-            Outcome::Ready,
-            Outcome::Done,
-            Outcome::Unchanged,
-            Outcome::Kept,
-            Outcome::Skipped,
-        ];
-        let ended = |outcome| {
-            self.items
-                .iter()
-                .filter(|item| item.end.as_ref().is_some_and(|end| end.outcome == outcome))
-                .count()
-        };
-        ORDER.into_iter().map(|outcome| (outcome, ended(outcome))).filter(|(_, count)| *count > 0).collect()
-    }
-
-    /// The name and the detail of the items that deserve a line of their own once the step ended well: several URLs, and
-    /// what was left where it is on purpose.
-    #[must_use]
-    pub fn answers(&self) -> Vec<(String, String)> {
-        let several = self.step == Step::Service && self.items.len() > 1;
-        let worth = |outcome| {
-            several || self.step == Step::Remove && matches!(outcome, Outcome::Kept | Outcome::Removed)
-        };
-        self.items
-            .iter()
-            .filter_map(|item| {
-                let end = item.end.as_ref().filter(|end| worth(end.outcome))?;
-                Some((item.name.clone(), end.detail.clone()?))
-            })
-            .collect()
-    }
-
-    /// The items that are running.
-    pub fn running(&self) -> impl Iterator<Item = &ItemState> {
-        self.items.iter().filter(|item| item.end.is_none())
-    }
-}
-
-impl ItemState {
-    fn moves(&mut self, now: Now, at: u64) -> bool {
-        if self.now == now {
-            return false;
-        }
-        if self.now.text() != now.text() {
-            self.since_ms = at;
-        }
-        self.now = now;
-        true
-    }
-}
-
-impl Now {
-    /// What goes on, as whoever does it puts it.
-    #[must_use]
-    pub fn text(&self) -> &str {
-        match self {
-            Now::Begun => "",
-            Now::Doing(text, _) | Now::Waiting(text) => text,
         }
     }
 }

@@ -4,7 +4,6 @@
 //! from being written is one, because a script would take a full disk for an empty answer.
 
 use super::Mode;
-use super::ask::LONGEST;
 use super::fault;
 use super::fault::Page;
 use super::json;
@@ -31,6 +30,9 @@ use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
 use tokio::io::AsyncWrite;
+
+/// How long an answer to a question may be, in bytes.
+pub(super) const LONGEST: u64 = 1 << 12;
 
 /// Where answers and questions of a run are written; nothing passes without redaction.
 #[derive(Debug, Clone)]

@@ -6,11 +6,11 @@
 use super::Renderer;
 use super::fault;
 use super::fault::Page;
-use super::fold::ItemState;
-use super::fold::Now;
-use super::fold::StepState;
 use super::fold::Story;
 use super::logs;
+use super::steps::ItemState;
+use super::steps::Now;
+use super::steps::StepState;
 use super::style::Look;
 use super::style::Tone;
 use super::style::clean;

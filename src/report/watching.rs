@@ -2,67 +2,23 @@
 //! the URL, and the keys.
 
 use super::fold::Idle;
-use super::fold::StepState;
 use super::fold::Story;
+use super::steps::StepState;
 use super::style::Look;
 use super::style::Sign;
 use super::style::Tone;
 use super::style::clean;
 use super::style::columns;
+use super::watched::Failure;
+use super::watched::LastChange;
 use super::words;
-use crate::event::Code;
-use crate::event::Event;
-use crate::event::EventKind;
-use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 
-/// What lasts from one round to the next.
-#[derive(Debug, Clone, Default)]
-pub struct Watching {
-    /// Whether keys are read.
-    pub keys: bool,
-    /// The URL that answered last.
-    pub url: Option<String>,
-    /// The failure of the last round, if it failed.
-    pub failure: Option<Failure>,
-    /// What the last change led to.
-    pub last: Option<String>,
-}
-
-/// A round that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// What the failure is called.
-    pub code: Code,
-    /// Its cause, in one line.
-    pub cause: String,
-}
-
-impl Watching {
-    /// Adds an event, after it was added to `story`.
-    pub(super) fn tell(&mut self, event: &Event, changed: &[String], steps: &[StepState]) {
-        match &event.kind {
-            EventKind::KeysRead {} => self.keys = true,
-            EventKind::RoundFinished { took_ms, url, .. } => {
-                self.failure = None;
-                self.url = url.clone().or_else(|| self.url.take());
-                self.changed(changed, &came_of(steps), *took_ms);
-            }
-            EventKind::RoundFailed { took_ms, reason, causes, findings, .. } => {
-                self.failure = Some(failure(*reason, causes, findings));
-                self.changed(changed, "failed", *took_ms);
-            }
-            _ => {}
-        }
-    }
-
-    fn changed(&mut self, changed: &[String], came_of: &str, took_ms: u64) {
-        if !changed.is_empty() {
-            let took = words::duration(took_ms);
-            self.last = Some(format!("{} → {came_of}, {took}", words::changed(changed)));
-        }
-    }
+/// `index.html → web, 1 file copied to 2 containers, 80 ms`.
+fn last(change: &LastChange) -> String {
+    let came_of = if change.failed { "failed".to_owned() } else { came_of(&change.steps) };
+    format!("{} → {came_of}, {}", words::changed(&change.files), words::duration(change.took_ms))
 }
 
 /// `web, 1 file copied to 2 containers`, `web built`, or what was written where no image changed.
@@ -95,32 +51,21 @@ fn came_of(steps: &[StepState]) -> String {
     }
 }
 
-fn failure(reason: Code, causes: &[String], findings: &[Finding]) -> Failure {
-    // The first finding is the cause of what the run says of itself.
-    match findings.first() {
-        Some(finding) => {
-            let subject = finding.subject.as_ref().map(|subject| format!("{subject}: ")).unwrap_or_default();
-            Failure { code: finding.code, cause: format!("{subject}{}", finding.message) }
-        }
-        None => Failure { code: reason, cause: causes.last().cloned().unwrap_or_default() },
-    }
-}
-
 /// The line of the failure that is not fixed yet.
 pub(super) fn failed(story: &Story, look: Look, width: usize) -> Option<String> {
-    let Failure { code, cause } = story.watching.failure.as_ref()?;
+    let Failure { code, cause } = story.watched.failure.as_ref()?;
     let code = look.paint(Tone::Strong, code.as_str());
     Some(look.fit(&format!("{} {code}  {}", look.sign(Sign::Bad), clean(cause)), width))
 }
 
 /// The lines that stay between two rounds.
 pub(super) fn idle(story: &Story, idle: &Idle, look: Look, width: usize, height: usize) -> Vec<String> {
-    let watching = &story.watching;
-    let arrow = |text: &String| if look.unicode { text.clone() } else { text.replace('→', "->") };
-    let last = watching.last.as_ref().map(|last| look.fit(&clean(&arrow(last)), width));
+    let watched = &story.watched;
+    let arrow = |text: String| if look.unicode { text } else { text.replace('→', "->") };
+    let last = watched.last.as_ref().map(|change| look.fit(&clean(&arrow(last(change))), width));
     // It is copied: it is not cut.
-    let url = watching.url.clone().filter(|url| !idle.failed && columns(url) <= width);
-    let keys = if watching.keys { "r rebuild, l logs, o open, q quit" } else { "Ctrl-C ends" };
+    let url = watched.url.clone().filter(|url| !idle.failed && columns(url) <= width);
+    let keys = if watched.keys { "r rebuild, l logs, o open, q quit" } else { "Ctrl-C ends" };
     let keys = if look.unicode { keys.replace(", ", " · ") } else { keys.to_owned() };
     let parts = [words::watching(idle.files), keys].join(if look.unicode { " · " } else { ", " });
     let keys = look.fit(&look.paint(Tone::Quiet, &parts), width);
@@ -200,9 +145,9 @@ mod tests {
         assert!(lines[0].contains("dockerfile-invalid") && lines[0].contains("COPPY"), "{lines:?}");
         assert!(!lines.iter().any(|line| line.contains("http://")), "{lines:?}");
         let running = told(broken.clone().into_iter().chain([started("other")]));
-        assert!(running.watching.failure.is_some(), "it is not fixed before a round succeeds");
+        assert!(running.watched.failure.is_some(), "it is not fixed before a round succeeds");
         let fixed = told(broken.into_iter().chain([started("Dockerfile"), finished(None)]));
-        assert!(fixed.watching.failure.is_none());
+        assert!(fixed.watched.failure.is_none());
         assert_eq!(shown(&fixed, 79, 24)[0], "Dockerfile → nothing to do, 80 ms");
     }
 

@@ -3,9 +3,9 @@
 //! Not the layout (that is the renderers') and not the texts of third parties. In one place so that the same thing has
 //! the same name in a terminal, in a CI log and in a table.
 
-use super::fold::Ended;
-use super::fold::StepState;
 use super::fold::Story;
+use super::steps::Ended;
+use super::steps::StepState;
 use crate::event::Amount;
 use crate::event::Outcome;
 use crate::event::Step;

@@ -288,6 +288,11 @@ impl Candidate {
             path: self.path.clone(),
         }
     }
+
+    /// The question through a forward that listens at `at`.
+    pub(super) fn forwarded(&self, at: SocketAddr) -> Question {
+        self.question(&at.ip().to_string(), at.port())
+    }
 }
 
 fn authority(address: &str, port: u16, tls: bool) -> String {

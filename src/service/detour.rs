@@ -16,9 +16,8 @@ use super::forward::Forward;
 use super::http;
 use super::http::NoAnswer;
 use super::http::Question;
+use super::prover::Prover;
 use super::say;
-use super::verify::Prover;
-use super::verify::here;
 use tokio::time::Instant;
 
 /// How often in a row the node must be silent: one lost packet is none.
@@ -131,7 +130,8 @@ impl<'a> Detour<'a> {
             self.forward = Forward::open(client, namespace, service, port, None).await.ok();
         }
         let Some(forward) = &self.forward else { return false };
-        let (_, said) = say(self.candidate, &here(self.candidate, forward.address()), self.verify.pace).await;
+        let (_, said) =
+            say(self.candidate, &self.candidate.forwarded(forward.address()), self.verify.pace).await;
         matches!(
             said,
             Said::Right(_) | Said::Wrong(Unreachable::Wrong(..)) | Said::NotYet(Unreachable::Wrong(..))

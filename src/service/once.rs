@@ -13,7 +13,6 @@ use super::forward::Forward;
 use super::http::NoAnswer;
 use super::http::Question;
 use super::say;
-use super::verify::here;
 use crate::project::name::Namespace;
 use kube::Client;
 use tokio::time::Instant;
@@ -48,7 +47,7 @@ pub(super) async fn once(
             _ => None,
         };
         let question = match (&forward, held, way.question()) {
-            (Some(forward), ..) => here(candidate, forward.address()),
+            (Some(forward), ..) => candidate.forwarded(forward.address()),
             (None, _, Some(question)) => question.clone(),
             (None, Some(held), None) => through(candidate, held),
             (None, None, None) => break,
@@ -131,6 +130,6 @@ async fn asked_for_a_moment(
 fn through(candidate: &Candidate, held: &Record) -> Question {
     match &candidate.ingress {
         Some(front) if held.spec.service != candidate.service => candidate.through(front, held.address),
-        _ => here(candidate, held.address),
+        _ => candidate.forwarded(held.address),
     }
 }

@@ -9,7 +9,7 @@ use super::candidate::Live;
 use super::candidate::candidates;
 use super::fake;
 use super::fake::Reply;
-use super::verify::Prover;
+use super::prover::Prover;
 use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;

@@ -1,11 +1,8 @@
 //! Asking one service until it answers: way after way, each until it is known to lead there or not.
 
-use super::Pace;
-use super::Reach;
 use super::Said;
 use super::VerifiedUrl;
 use super::backend;
-use super::backend::Backends;
 use super::blame;
 use super::blame::Inputs;
 use super::blame::Unreachable;
@@ -20,6 +17,7 @@ use super::http::Question;
 use super::ingress;
 use super::opened::Opened;
 use super::opened::Wish;
+use super::prover::Prover;
 use super::say;
 use crate::event::Code;
 use crate::event::Finding;
@@ -29,30 +27,15 @@ use crate::event::Step;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::limit;
-use crate::manifest::Object;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
-use crate::run::Run;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
-use kube::Client;
 use kube::api::ListParams;
 use std::net::IpAddr;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// What proving needs.
-pub(super) struct Prover<'a> {
-    pub(super) run: &'a Run,
-    pub(super) client: &'a Client,
-    pub(super) namespace: &'a Namespace,
-    pub(super) reach: &'a Reach,
-    pub(super) objects: &'a [Object],
-    pub(super) deadline: Instant,
-    pub(super) pace: Pace,
-}
 
 /// Where asking one way ends, with the question that this came of.
 enum End {
@@ -101,7 +84,7 @@ impl Prover<'_> {
                     Some(front) => candidate.through(front, forward.address()),
                     None => continue,
                 },
-                (Some(forward), _) => here(candidate, forward.address()),
+                (Some(forward), _) => candidate.forwarded(forward.address()),
                 (None, Some(question)) => question.clone(),
                 (None, None) => continue,
             };
@@ -246,7 +229,7 @@ impl Prover<'_> {
         });
         if candidate.local_port.is_some() && there.is_none() {
             let forward = self.forward(candidate).await?;
-            let local = here(candidate, forward.address());
+            let local = candidate.forwarded(forward.address());
             match self.until(item, candidate, &Way::Forward, &local, &[]).await {
                 End::Answered(_, local) => verified.local = Some(local.url()),
                 End::NextWay(why) => tell(Code::NodeUnreachable, format!("{} {why}", local.url())),
@@ -348,11 +331,6 @@ impl Prover<'_> {
         Opened::open(wish).await.ok()
     }
 
-    pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
-        let port = candidate.port.name.as_deref();
-        backend::look(self.client, self.namespace, &candidate.service, port).await.ok()
-    }
-
     async fn blame(
         &self,
         candidate: &Candidate,
@@ -375,11 +353,6 @@ impl Prover<'_> {
 
 fn note(candidate: &Candidate, code: Code, message: String) -> Finding {
     code.note(message).about(format!("Service/{}", candidate.service))
-}
-
-/// A candidate through a forward.
-pub(super) fn here(candidate: &Candidate, at: SocketAddr) -> Question {
-    candidate.question(&at.ip().to_string(), at.port())
 }
 
 /// The host of an Ingress that leads nobody but us to the address that answered.

@@ -17,6 +17,7 @@
 //! quantity stays as it is written (`1000m` is not made `1`); a container's first probe comes at once, not at a chance
 //! moment of its period; a node that is stopped stays `Ready`, as after `minikube stop`.
 
+mod backend;
 mod claim;
 mod collector;
 mod ctx;
@@ -41,6 +42,7 @@ mod replica_set;
 mod scheduler;
 mod serving;
 mod stateful_set;
+mod task;
 mod template;
 mod token;
 mod world;

@@ -1,15 +1,7 @@
-//! The likely cause of a failed build, read from what the engine and the failing step say, and from nothing else: what
-//! another step or the engine asked for on the way is no evidence.
+//! What a failed build is put down to: the cause, and the text of the engine without its decoration.
 
 use crate::event::Code;
 use crate::event::Data;
-use crate::image::build::FailedBuild;
-use crate::image::failure::base::base;
-use crate::image::failure::copied::copied;
-use crate::image::failure::fetched::fetched;
-use crate::image::failure::ran::ran;
-use crate::image::surveyed::Surveyed;
-use crate::image::surveyed::WITHOUT_AGENT;
 use regex::Regex;
 use serde_json::Value;
 
@@ -59,104 +51,6 @@ impl Cause {
         self.line = line;
         self
     }
-}
-
-pub(super) fn of(image: &Surveyed, broken: &FailedBuild) -> Cause {
-    let said = if broken.error.is_empty() { &broken.message } else { &broken.error };
-    if let Some(changed) = &broken.changed {
-        return Cause::new(changed.clone(), "run it again when the file is as it should be")
-            .named(Code::FileChanging);
-    }
-    if is_full(said) || broken.output.iter().any(|line| is_full(line)) {
-        return Cause::new(
-            "the engine's disk is full",
-            "free space in the node (`docker system prune` in `minikube ssh -p PROFILE`), or give the profile more `disk`",
-        )
-        .named(Code::DiskSpaceLow);
-    }
-    secret(image, said)
-        .or_else(|| ssh(said))
-        .or_else(|| syntax(image, broken))
-        .or_else(|| parse(image, said))
-        .or_else(|| base(image, broken, said))
-        .or_else(|| fetched(broken, said))
-        .or_else(|| copied(image, broken, said))
-        .or_else(|| ran(image, broken, said))
-        .unwrap_or_else(|| Cause::unknown(plain(said)))
-}
-
-/// The same error number is given for watches (`inotify(7)`) and by small file systems in memory.
-fn is_full(line: &str) -> bool {
-    line.to_lowercase().contains("no space left on device")
-        && !["inotify", "watch", "/dev/shm"].iter().any(|other| line.contains(other))
-}
-
-/// A `RUN --mount=type=secret,required` without its secret (`buildkit: frontend/gateway/container: secret %s: not found`).
-/// What else BuildKit asks for (`GIT_AUTH_HEADER`, `HTTP_AUTH_HEADER_…`) it can do without.
-fn secret(image: &Surveyed, said: &str) -> Option<Cause> {
-    let found = Regex::new(r"secret ([^\s:]+):? not found").ok()?.captures(said)?;
-    let id = &found[1];
-    Some(
-        Cause::new(
-            format!("this step requires the secret `{id}`, which deploy.toml does not declare"),
-            format!("add `secrets = {{ {id} = {{ env = \"…\" }} }}` to `[image.{}]`", image.image.name),
-        )
-        .named(Code::BuildSecretMissing)
-        .with("secret", id),
-    )
-}
-
-/// A `RUN --mount=type=ssh,required` (`buildkit: solver/llbsolver/mounts: no SSH key %q forwarded from the client`).
-fn ssh(said: &str) -> Option<Cause> {
-    let forwarded = said.contains("forwarded from the client") || said.contains("no ssh handler for id");
-    forwarded.then(|| {
-        Cause::new("this step mounts an SSH agent, and `todo` forwards none to builds", WITHOUT_AGENT)
-            .named(Code::SshAgentNotForwarded)
-    })
-}
-
-/// A `# syntax=` line makes the engine fetch a frontend from a registry at each build.
-fn syntax(image: &Surveyed, broken: &FailedBuild) -> Option<Cause> {
-    let (frontend, line) = image.dockerfile.syntax.as_ref()?;
-    let name = frontend.split([':', '@']).next().unwrap_or(frontend);
-    let fetching = broken
-        .step
-        .as_deref()
-        .is_some_and(|step| step.contains("resolve image config for") || step.contains("docker-image://"));
-    (fetching && broken.step.as_deref().is_some_and(|step| step.contains(name))
-        || broken.message.contains(name))
-    .then(|| {
-        Cause::new(
-            format!("the frontend `{frontend}` cannot be fetched: {}", plain(&broken.message)),
-            "delete the `# syntax=` line: engines from 20.10 on build this without fetching anything",
-        )
-        .named(Code::DockerfileSyntaxDirective)
-        .with("frontend", frontend.as_str())
-        .at(Some(*line))
-    })
-}
-
-/// A Dockerfile that the engine cannot read, or that names a stage or an image which cannot be.
-fn parse(image: &Surveyed, said: &str) -> Option<Cause> {
-    let pattern = Regex::new(r"(?i)dockerfile parse error(?: on)? line (\d+): (.*)").ok()?;
-    if let Some(found) = pattern.captures(said) {
-        let line = found[1].parse().ok();
-        return Some(Cause::new(found[2].trim(), "fix the line").named(Code::DockerfileInvalid).at(line));
-    }
-    let pattern = Regex::new(r"target stage [^\w]*([\w.-]+)[^\w]* could not be found").ok()?;
-    if let Some(found) = pattern.captures(said) {
-        let message = format!("the Dockerfile has no stage `{}`", &found[1]);
-        let help = "name one of its stages as `target`, or remove `target`";
-        return Some(Cause::new(message, help).named(Code::DockerfileInvalid).with("stage", &found[1]));
-    }
-    let pattern =
-        Regex::new(r#"failed to parse stage name "([^"]*)": invalid reference format(?:: (.*))?"#).ok()?;
-    let found = pattern.captures(said)?;
-    let base = image.dockerfile.bases.iter().find(|base| base.reference == found[1]);
-    let why = found.get(2).map_or("it is no reference", |why| why.as_str());
-    let message = format!("`{}` names no stage and no image: {why}", &found[1]);
-    let cause = Cause::new(message, "write the name of a stage, or an image in lower case");
-    Some(cause.named(Code::DockerfileInvalid).at(base.map(|base| base.line)))
 }
 
 /// What the engine says, without the words it puts before everything and the ids that differ each time.

@@ -6,7 +6,7 @@ use crate::image::sync::facts::Facts;
 use crate::image::sync::facts::Question;
 use crate::image::sync::reason::At;
 use crate::image::sync::reason::Reason;
-use crate::image::sync::trace::Stop;
+use crate::image::sync::stop::Stop;
 use dockerfile::Dockerfile;
 use dockerfile::Instruction;
 use dockerfile::expand;

@@ -20,21 +20,9 @@ use crate::image::sync::layout::Stage;
 use crate::image::sync::layout::Step;
 use crate::image::sync::reason::At;
 use crate::image::sync::reason::Reason;
+use crate::image::sync::stop::Stop;
 use dockerfile::context::Context;
 use dockerfile::context::EntryKind;
-
-/// Why a file is not proved.
-#[derive(Debug)]
-pub(super) enum Stop {
-    Reason(Reason),
-    Ask(Vec<Question>),
-}
-
-impl From<Reason> for Stop {
-    fn from(reason: Reason) -> Stop {
-        Stop::Reason(reason)
-    }
-}
 
 /// What files are followed through.
 pub(super) struct Tracer<'a> {

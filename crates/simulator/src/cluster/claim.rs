@@ -1,10 +1,10 @@
 //! PersistentVolumeClaims: a volume of their class, made at once, as minikube's provisioner does.
 
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::has_ended;
 use crate::cluster::reading::is_dying;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::kinds;
 use crate::request::text;
 use serde_json::Value;

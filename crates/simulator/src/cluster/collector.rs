@@ -1,9 +1,9 @@
 //! The garbage collector: what is owned goes with its owner, before it, or stays.
 
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::is_dying;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::deletion::FOREGROUND;
 use crate::deletion::ORPHAN;
 use crate::kinds;

@@ -2,8 +2,8 @@
 
 use crate::chance;
 use crate::cluster::Settings;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::available;
+use crate::cluster::task::Task;
 use crate::kinds;
 use crate::kinds::Served;
 use crate::memory::Memory;

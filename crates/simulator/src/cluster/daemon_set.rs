@@ -1,14 +1,14 @@
 //! DaemonSets: a pod on every node.
 
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::count;
 use crate::cluster::reading::has_ended;
 use crate::cluster::reading::is_active;
 use crate::cluster::reading::is_dying;
 use crate::cluster::reading::is_ready;
 use crate::cluster::reading::share;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::cluster::template;
 use crate::kinds;
 use crate::request::text;

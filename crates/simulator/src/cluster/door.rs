@@ -6,13 +6,12 @@
 //! not even with a refusal. Without an endpoint the rules reject: connections are refused.
 
 use crate::chance;
+use crate::cluster::backend::backends;
+use crate::cluster::backend::one_of;
 use crate::cluster::endpoints;
-use crate::cluster::image::App;
 use crate::cluster::page;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
-use crate::cluster::reading::is_dying;
-use crate::cluster::reading::is_ready;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::cluster::world::World;
 use crate::kinds;
 use crate::lost::Lost;
@@ -92,15 +91,6 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// Why nobody answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nobody {
-    /// No pod that is ready.
-    NoPod,
-    /// A pod in which nothing listens.
-    Refused,
 }
 
 impl Doors {
@@ -235,22 +225,6 @@ fn listen(at: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// The pods that a Service leads to.
-fn backends(world: &World, service: &Value) -> Vec<Value> {
-    let Some(selector) = service["spec"]["selector"].as_object().filter(|all| !all.is_empty()) else {
-        return Vec::new();
-    };
-    let namespace = text(&service["metadata"]["namespace"]);
-    world.ctx(|ctx| {
-        ctx.find(kinds::POD, Some(&namespace), |pod| {
-            let labels = &pod["metadata"]["labels"];
-            is_ready(pod)
-                && !is_dying(pod)
-                && selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-        })
-    })
-}
-
 async fn accept(listener: TcpListener, world: Weak<World>, place: Place) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -272,21 +246,6 @@ async fn lead(world: Arc<World>, place: Place, stream: TcpStream) {
         let _ = stream.set_nodelay(true);
         page::answer(stream, world, app).await;
     }
-}
-
-/// What answers behind a port of a Service: in one of its pods, by chance.
-pub(super) fn behind(world: &World, service: &Value, index: usize) -> Result<App, Nobody> {
-    one_of(world, &backends(world, service), &service["spec"]["ports"][index])
-}
-
-fn one_of(world: &World, pods: &[Value], port: &Value) -> Result<App, Nobody> {
-    let count = u64::try_from(pods.len()).unwrap_or(0);
-    let chosen = usize::try_from(world.ctx(|ctx| ctx.chance(0, count.max(1)))).unwrap_or(0);
-    let pod = pods.get(chosen).ok_or(Nobody::NoPod)?;
-    let target = endpoints::target(port, pod).ok_or(Nobody::NoPod)?;
-    let [namespace, name] = ["namespace", "name"].map(|field| text(&pod["metadata"][field]));
-    let running = world.kubelet.running(&namespace, &name);
-    running.and_then(|running| running.behind(target)).ok_or(Nobody::Refused)
 }
 
 /// The port of the node that a container keeps for what a port of a Service leads to.

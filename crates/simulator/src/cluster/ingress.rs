@@ -3,7 +3,8 @@
 //! Follows minikube's addon (ingress-nginx) in what it chooses and in the codes that it answers where nobody else does: 404
 //! without a rule, 503 without a pod, 502 where the pod refuses. No TLS, no annotations, and it writes no status.
 
-use crate::cluster::door;
+use crate::cluster::backend::Nobody;
+use crate::cluster::backend::behind;
 use crate::cluster::image::Page;
 use crate::cluster::world::World;
 use crate::kinds;
@@ -26,10 +27,10 @@ pub(super) fn answer(world: &World, host: &str, path: &str) -> Page {
     let Some(leads) = choose(&ingresses, host, path) else { return error(404, "Not Found") };
     let service = world.get(kinds::SERVICE, &text(leads.namespace), &text(&leads.service["name"]));
     let at = service.as_ref().and_then(|service| Some((service, port(service, &leads.service["port"])?)));
-    match at.ok_or(door::Nobody::NoPod).and_then(|(service, index)| door::behind(world, service, index)) {
+    match at.ok_or(Nobody::NoPod).and_then(|(service, index)| behind(world, service, index)) {
         Ok(app) => app.http,
-        Err(door::Nobody::NoPod) => error(503, "Service Temporarily Unavailable"),
-        Err(door::Nobody::Refused) => error(502, "Bad Gateway"),
+        Err(Nobody::NoPod) => error(503, "Service Temporarily Unavailable"),
+        Err(Nobody::Refused) => error(502, "Bad Gateway"),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Jobs: pods that are to end well, so and so often, and how much failing is borne.
 
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::count;
 use crate::cluster::reading::holds;
 use crate::cluster::reading::is_active;
 use crate::cluster::reading::is_dying;
 use crate::cluster::reading::is_ready;
 use crate::cluster::reading::set_condition;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::cluster::template;
 use crate::kinds;
 use jiff::SignedDuration;

@@ -8,6 +8,7 @@ mod life;
 mod probe;
 mod pull;
 pub(super) mod running;
+mod unit;
 mod volume;
 
 use crate::cluster::kubelet::running::Running;

@@ -1,10 +1,10 @@
 //! Namespaces: what is in each from the start, and emptying one that is to go.
 
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::is_dying;
 use crate::cluster::reading::set_condition;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::kinds;
 use crate::request::text;
 use serde_json::Value;

@@ -2,8 +2,8 @@
 
 use crate::admission::used;
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::kinds;
 use crate::quantity;
 use serde_json::json;

@@ -2,8 +2,6 @@
 //! both (`kubernetes: pkg/controller/replication`).
 
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::condition;
 use crate::cluster::reading::count;
 use crate::cluster::reading::drop_condition;
@@ -11,6 +9,8 @@ use crate::cluster::reading::is_active;
 use crate::cluster::reading::is_dying;
 use crate::cluster::reading::is_ready;
 use crate::cluster::reading::set_condition;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::cluster::template;
 use crate::kinds;
 use crate::kinds::Served;

@@ -1,13 +1,13 @@
 //! StatefulSets: pods with names of their own, one after the other.
 
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::available;
 use crate::cluster::reading::count;
 use crate::cluster::reading::has_ended;
 use crate::cluster::reading::is_dying;
 use crate::cluster::reading::is_ready;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::cluster::template;
 use crate::kinds;
 use crate::request::text;

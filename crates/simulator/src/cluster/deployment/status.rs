@@ -3,12 +3,12 @@
 use super::size;
 use super::unavailable;
 use crate::cluster::ctx::ControllerContext;
-use crate::cluster::queue::Controller;
-use crate::cluster::queue::Task;
 use crate::cluster::reading::condition;
 use crate::cluster::reading::count;
 use crate::cluster::reading::drop_condition;
 use crate::cluster::reading::set_condition;
+use crate::cluster::task::Controller;
+use crate::cluster::task::Task;
 use crate::request::text;
 use jiff::SignedDuration;
 use jiff::Timestamp;

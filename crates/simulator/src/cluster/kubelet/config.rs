@@ -1,7 +1,7 @@
 //! What a container needs beside its image before it can be made: Secrets, ConfigMaps, a user that it may be.
 
-use super::container::RETRY;
 use super::pull::wait as waits;
+use super::running::RETRY;
 use super::running::Running;
 use crate::cluster::image::App;
 use crate::cluster::world::World;

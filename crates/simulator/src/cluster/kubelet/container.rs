@@ -3,12 +3,12 @@
 use super::config;
 use super::probe;
 use super::pull;
-use super::running::Ended;
-use super::running::Listens;
-use super::running::Now;
 use super::running::Running;
-use super::running::Unit;
 use super::running::is_sidecar;
+use super::unit::Ended;
+use super::unit::Listens;
+use super::unit::Now;
+use super::unit::Unit;
 use crate::cluster::ctx::controller;
 use crate::cluster::fault::ContainerStart;
 use crate::cluster::fault::PodFault;
@@ -29,8 +29,6 @@ const BACK_OFF: Duration = Duration::from_secs(10);
 const LONGEST: Duration = Duration::from_secs(300);
 /// A run that lasts so long makes up for those before it.
 const GOOD_RUN: Duration = Duration::from_secs(600);
-/// Between two tries of what the kubelet cannot start.
-pub(super) const RETRY: Duration = Duration::from_secs(11);
 /// From the end of a run until the kubelet has seen it.
 const NOTICE: Duration = Duration::from_millis(700);
 /// The exit code of what never ran.
@@ -243,9 +241,4 @@ fn start(pod: &Running, unit: &Unit) -> ContainerStart {
         image: text(&unit.spec["image"]),
         restarts: unit.restarts,
     }
-}
-
-/// Whether what runs in it does not hear that it is to end.
-pub(super) fn is_deaf(unit: &Unit) -> bool {
-    matches!(program::plan(&unit.spec, &unit.app, false).end, End::Told { hears: false })
 }

@@ -1,12 +1,12 @@
 //! The life of a pod on its node, from its volumes to its end.
 
 use super::container;
-use super::running::Ended;
-use super::running::Listens;
-use super::running::Now;
 use super::running::Running;
 use super::running::is_sidecar;
 use super::running::is_through;
+use super::unit::Ended;
+use super::unit::Listens;
+use super::unit::Now;
 use super::volume;
 use crate::cluster::world::World;
 use futures::future::join_all;
@@ -108,7 +108,7 @@ async fn end(world: &Arc<World>, pod: &Running, grace: Duration) {
     for index in &running {
         pod.say(world, *index, "Normal", "Killing", &format!("Stopping container {}", units[*index].name));
     }
-    let deaf = running.iter().any(|index| container::is_deaf(&units[*index]));
+    let deaf = running.iter().any(|index| units[*index].is_deaf());
     if !running.is_empty() {
         sleep(if deaf { grace } else { LAST_WORDS.min(grace) }).await;
     }

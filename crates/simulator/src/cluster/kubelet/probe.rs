@@ -1,7 +1,7 @@
 //! The probes of a container: whether it has started, lives, and is ready.
 
 use super::running::Running;
-use super::running::Unit;
+use super::unit::Unit;
 use crate::cluster::program;
 use crate::cluster::world::World;
 use crate::request::text;
@@ -131,7 +131,7 @@ async fn kill(world: &Arc<World>, pod: &Running, index: usize, which: &str) -> i
     let unit = pod.unit(index);
     let told = format!("Container {} failed {which} probe, will be restarted", unit.name);
     pod.say(world, index, "Normal", "Killing", &told);
-    if super::container::is_deaf(&unit) {
+    if unit.is_deaf() {
         let grace = pod.pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
         sleep(Duration::from_secs(grace)).await;
         return 137;

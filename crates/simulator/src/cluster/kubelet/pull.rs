@@ -1,8 +1,8 @@
 //! A container's image: there, fetched, or waited for.
 
-use super::container::RETRY;
-use super::running::Now;
+use super::running::RETRY;
 use super::running::Running;
+use super::unit::Now;
 use crate::cluster::image::Found;
 use crate::cluster::world::World;
 use crate::request::text;

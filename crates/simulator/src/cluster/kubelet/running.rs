@@ -1,6 +1,9 @@
 //! A pod on its node: what its containers do, and the status that follows from it.
 
 use crate::cluster::image::App;
+use crate::cluster::kubelet::unit::Ended;
+use crate::cluster::kubelet::unit::Now;
+use crate::cluster::kubelet::unit::Unit;
 use crate::cluster::reading::condition;
 use crate::cluster::reading::set_condition;
 use crate::cluster::world::World;
@@ -12,6 +15,10 @@ use serde_json::json;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
+
+/// Between two tries of what the kubelet cannot start.
+pub(super) const RETRY: Duration = Duration::from_secs(11);
 
 /// A pod that a kubelet has taken up.
 pub(in crate::cluster) struct Running {
@@ -33,74 +40,6 @@ pub(super) struct State {
     pub(super) units: Vec<Unit>,
     /// Why it was thrown out: the reason and the message.
     pub(super) thrown_out: Option<(String, String)>,
-}
-
-/// One container.
-#[derive(Default, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "what the status says of a container, field by field")]
-pub(super) struct Unit {
-    pub(super) name: String,
-    pub(super) spec: Value,
-    pub(super) init: bool,
-    pub(super) now: Now,
-    pub(super) last: Option<Ended>,
-    pub(super) restarts: u32,
-    pub(super) ready: bool,
-    pub(super) started: bool,
-    /// Whether it will not be started again.
-    pub(super) over: bool,
-    pub(super) image: String,
-    pub(super) app: App,
-    pub(super) listens: Listens,
-    pub(super) log: Vec<(Timestamp, String)>,
-    pub(super) log_before: Option<Vec<(Timestamp, String)>>,
-}
-
-/// Where a container's program takes connections.
-#[derive(Debug, Clone, Default)]
-pub(super) enum Listens {
-    /// Not yet, or nowhere.
-    #[default]
-    Nowhere,
-    /// At these ports.
-    At(Vec<u16>),
-    /// Wherever it is asked: nothing says where.
-    Anywhere,
-}
-
-impl Listens {
-    pub(super) fn at(&self, port: u16) -> bool {
-        match self {
-            Listens::Nowhere => false,
-            Listens::At(ports) => ports.contains(&port),
-            Listens::Anywhere => true,
-        }
-    }
-}
-
-/// What a container does at the moment.
-#[derive(Clone)]
-pub(super) enum Now {
-    Waiting(&'static str, String),
-    Running { since: String, id: String },
-    Ended(Ended),
-}
-
-impl Default for Now {
-    fn default() -> Now {
-        Now::Waiting("ContainerCreating", String::new())
-    }
-}
-
-/// A run that is over.
-#[derive(Clone)]
-pub(super) struct Ended {
-    pub(super) code: i32,
-    pub(super) reason: &'static str,
-    pub(super) message: String,
-    pub(super) since: String,
-    pub(super) at: String,
-    pub(super) id: String,
 }
 
 impl Running {

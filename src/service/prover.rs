@@ -1,0 +1,31 @@
+//! What every question of a run has in common: whom it asks through, what was deployed, and how long it may take.
+
+use super::Pace;
+use super::Reach;
+use super::backend;
+use super::backend::Backends;
+use super::candidate::Candidate;
+use crate::manifest::Object;
+use crate::project::name::Namespace;
+use crate::run::Run;
+use kube::Client;
+use tokio::time::Instant;
+
+/// What proving needs.
+pub(super) struct Prover<'a> {
+    pub(super) run: &'a Run,
+    pub(super) client: &'a Client,
+    pub(super) namespace: &'a Namespace,
+    pub(super) reach: &'a Reach,
+    pub(super) objects: &'a [Object],
+    pub(super) deadline: Instant,
+    pub(super) pace: Pace,
+}
+
+impl Prover<'_> {
+    /// The pods behind a candidate, as its EndpointSlices have them; `None` where the cluster cannot be asked.
+    pub(super) async fn backends(&self, candidate: &Candidate) -> Option<Backends> {
+        let port = candidate.port.name.as_deref();
+        backend::look(self.client, self.namespace, &candidate.service, port).await.ok()
+    }
+}
