@@ -68,6 +68,14 @@ pub(super) fn serve(listener: TcpListener, reply: impl Fn(usize, &str) -> Reply 
     });
 }
 
+/// Answers one request; whoever connects after it is refused.
+pub(super) async fn serve_one(listener: TcpListener, reply: Reply) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    drop(listener);
+    head(&mut stream).await;
+    write(&mut stream, reply).await;
+}
+
 async fn write(stream: &mut (impl AsyncWrite + Unpin), reply: Reply) {
     match reply {
         Reply::Raw(text) => {

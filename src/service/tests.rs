@@ -158,6 +158,24 @@ async fn an_application_that_comes_up_late_is_waited_for_with_its_reason() {
 }
 
 #[tokio::test]
+async fn an_answer_does_not_count_while_other_connections_to_the_node_are_refused() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        fake::serve_one(listener, fake::text(200, "")).await;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        fake::serve(tokio::net::TcpListener::bind(at).await.unwrap(), |_, _| fake::text(200, ""));
+    });
+    let reach = Reach { address: Some(at.ip()), ..Reach::default() };
+    let mut candidate = candidate(None, None);
+    candidate.port.node_port = Some(at.port());
+    let (result, waited) = verified(&candidate, &reach, &cluster(true).await, LONG).await;
+    server.await.unwrap();
+    assert_eq!(result.unwrap().status, 200);
+    assert_eq!(waited, [format!("http://{at}/ refuses connections")]);
+}
+
+#[tokio::test]
 async fn a_wrong_answer_that_stays_is_a_fault_long_before_the_time_is_up() {
     for (reply, expect, message) in [
         (404, candidate(Some(200), None), "answers 404 instead of 200"),
