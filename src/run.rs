@@ -2,13 +2,19 @@
 //!
 //! Not a bag for state: nothing in it changes during a run, so a step can only pass facts on by returning them.
 
+#[cfg(test)]
+use crate::event::Event;
 use crate::event::Sink;
 use crate::fault::Fault;
 use crate::fault::Result;
 use crate::signal::Cancel;
+#[cfg(test)]
+use crate::signal::CancelHandle;
 use crate::world::World;
 use std::future::Future;
 use std::sync::Arc;
+#[cfg(test)]
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// What every step is given.
 #[derive(Debug, Clone)]
@@ -40,5 +46,15 @@ impl Run {
     #[must_use]
     pub fn stopped(&self) -> Option<Fault> {
         self.cancel.fault()
+    }
+}
+
+#[cfg(test)]
+impl Run {
+    /// The run of a test in `world`, with its events and the end that asks it to stop.
+    pub(crate) fn fake(world: World) -> (Run, UnboundedReceiver<Event>, CancelHandle) {
+        let (sink, events) = Sink::new();
+        let (handle, cancel) = Cancel::new();
+        (Run { sink, cancel, world: Arc::new(world), verbose: false }, events, handle)
     }
 }

@@ -2,21 +2,16 @@
 
 use super::Call;
 use super::Stream;
-use crate::event::Sink;
 use crate::fault::Kind;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::signal::CancelHandle;
 use crate::world::World;
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
 
 fn run() -> (CancelHandle, Run) {
-    let (asker, cancel) = Cancel::new();
-    let (sink, _) = Sink::new();
-    let world = Arc::new(World::fake("/", [("PATH", "/usr/bin:/bin")]));
-    (asker, Run { sink, cancel, world, verbose: false })
+    let (run, _, asker) = Run::fake(World::fake("/", [("PATH", "/usr/bin:/bin")]));
+    (asker, run)
 }
 
 fn sh(script: &str) -> Call {

@@ -242,18 +242,15 @@ mod tests {
     use crate::docker::Address;
     use crate::event::EventKind;
     use crate::event::Outcome;
-    use crate::event::Sink;
     use crate::flow::reach::ClusterHandle;
     use crate::minikube::Node;
     use crate::project::Runtime;
     use crate::project::check::sample;
     use crate::project::name::Profile;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
     use std::collections::BTreeMap;
     use std::path::Path;
-    use std::sync::Arc;
 
     /// A node that cannot be reached.
     fn cluster() -> ClusterHandle {
@@ -278,9 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_node_is_asked_only_before_something_is_rolled_out() {
-        let (sink, mut events) = Sink::new();
-        let (_asker, cancel) = Cancel::new();
-        let run = Run { sink, cancel, world: Arc::new(World::fake("/", [("A", "b")])), verbose: false };
+        let (run, mut events, _) = Run::fake(World::fake("/", [("", ""); 0]));
         let check = "[[check]]\nname = 'Ollama'\nurl = 'http://192.0.2.1:11434/'\n";
         let none = sample(Path::new("/p"), &format!("{check}from = 'host'\n"));
         let mut looked = false;

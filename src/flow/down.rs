@@ -166,24 +166,19 @@ async fn end(run: &Run, target: &Target, mut record: Record, flags: &cli::Down) 
 mod tests {
     use super::out_of_reach;
     use crate::event::EventKind;
-    use crate::event::Sink;
     use crate::fault::Kind;
     use crate::minikube::Break;
     use crate::minikube::Pause;
     use crate::minikube::State;
     use crate::project::check::sample;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
     use std::path::Path;
-    use std::sync::Arc;
 
     #[test]
     fn what_cannot_be_asked_is_not_called_gone() {
         let project = sample(Path::new("/p"), "");
-        let (sink, mut events) = Sink::new();
-        let (_asker, cancel) = Cancel::new();
-        let run = Run { sink, cancel, world: Arc::new(World::fake("/", [("A", "b")])), verbose: false };
+        let (run, mut events, _) = Run::fake(World::fake("/", [("", ""); 0]));
         let ended = |state: State| out_of_reach(&run, &project, &state).map_err(|fault| fault.kind);
         assert_eq!(ended(State::Absent), Ok(()));
         assert_eq!(ended(State::Broken(Break::ContainerGone { volume: false })), Ok(()));

@@ -165,12 +165,9 @@ fn written(entry: &Entry) -> anyhow::Result<Option<Login>> {
 #[cfg(unix)]
 mod tests {
     use super::Credentials;
-    use crate::event::Sink;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
     use std::os::unix::fs::PermissionsExt;
-    use std::sync::Arc;
 
     fn user(folder: &std::path::Path, configuration: &str) -> Credentials {
         std::fs::write(folder.join("config.json"), configuration).unwrap();
@@ -180,8 +177,7 @@ mod tests {
         std::fs::write(&helper, script).unwrap();
         std::fs::set_permissions(&helper, std::fs::Permissions::from_mode(0o755)).unwrap();
         let world = World::fake(folder, [("DOCKER_CONFIG", folder), ("PATH", folder)]);
-        let run =
-            Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+        let run = Run::fake(world).0;
         Credentials::new(&run)
     }
 

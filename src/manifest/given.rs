@@ -99,13 +99,10 @@ fn place_in_chart(root: &Path, chart: &Chart, path: &str) -> Option<String> {
 mod tests {
     use super::missing;
     use super::values;
-    use crate::event::Sink;
     use crate::project::SourceKind;
     use crate::project::check::check;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
-    use std::sync::Arc;
 
     #[test]
     fn values_come_from_the_environment_and_from_the_file_and_what_lacks_is_told() {
@@ -117,8 +114,7 @@ mod tests {
         let project = check(&root.path().join("deploy.toml"), text).unwrap();
         let SourceKind::Chart(chart) = &project.sources[0].kind else { panic!() };
         let world = World::fake(root.path(), [("KEY", "from-shell")]);
-        let run =
-            Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+        let run = Run::fake(world).0;
         let given: serde_json::Value =
             serde_json::from_slice(&values(&run, &project.root, chart).unwrap()).unwrap();
         assert_eq!(given, serde_json::json!({"a": {"url": "from-file", "key": "from-shell"}}));

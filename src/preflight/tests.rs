@@ -4,7 +4,6 @@ use crate::docker::fake;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
-use crate::event::Sink;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::preflight::Checked;
@@ -17,12 +16,10 @@ use crate::project::Project;
 use crate::project::SourceKind;
 use crate::project::check::sample;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::world::World;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// A machine and a project on it, both complete until a test takes something away.
 struct Machine {
@@ -92,10 +89,7 @@ impl Machine {
     }
 
     fn run(&self) -> Run {
-        let (_, cancel) = Cancel::new();
-        let (sink, _) = Sink::new();
-        let world = Arc::new(World::fake(self.folder.path(), self.variables.clone()));
-        Run { sink, cancel, world, verbose: false }
+        Run::fake(World::fake(self.folder.path(), self.variables.clone())).0
     }
 
     async fn check(&self) -> Result<Checked, Fault> {

@@ -137,7 +137,6 @@ fn finding(door: &Door<'_>, pod: &str, port: u16) -> Finding {
 mod tests {
     use super::unheard;
     use crate::event::Place;
-    use crate::event::Sink;
     use crate::manifest::Object;
     use crate::project::name::Namespace;
     use crate::project::name::ObjectName;
@@ -145,11 +144,9 @@ mod tests {
     use crate::service::fake;
     use crate::service::forward::tests::cluster;
     use crate::service::forward::tests::pods;
-    use crate::signal::Cancel;
     use crate::world::World;
     use serde_json::Value;
     use serde_json::json;
-    use std::sync::Arc;
 
     fn service(spec: &Value) -> Object {
         let value = json!({"kind": "Service", "apiVersion": "v1", "metadata": {"name": "web"}, "spec": spec});
@@ -173,9 +170,7 @@ mod tests {
             (&json!({"type": "ExternalName", "externalName": "db.example"}), None, vec![], false),
         ];
         for (spec, listens, asked, told) in table {
-            let (_asker, cancel) = Cancel::new();
-            let world = Arc::new(World::fake("/", [("A", "b")]));
-            let run = Run { sink: Sink::new().0, cancel, world, verbose: false };
+            let run = Run::fake(World::fake("/", [("", ""); 0])).0;
             let client = cluster(pods([("web-1", listens)])).await;
             let home = Namespace::parse("todo").unwrap();
             let found = unheard(&run, &client, &home, &[service(spec)], &asked).await;

@@ -14,7 +14,6 @@ use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Place;
-use crate::event::Sink;
 use crate::fault::Fault;
 use crate::manifest::Object;
 use crate::project;
@@ -22,13 +21,11 @@ use crate::project::Expect;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::world::World;
 use kube::Client;
 use serde_json::Value;
 use serde_json::json;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
@@ -42,15 +39,9 @@ pub(super) const PACE: Pace = Pace {
 };
 
 pub(super) fn run() -> (Run, UnboundedReceiver<Event>) {
-    let (sink, events) = Sink::new();
-    let (asker, cancel) = Cancel::new();
-    // Nobody asks this run to stop.
-    std::mem::forget(asker);
-    let world = Arc::new(World::fake(
-        "/",
-        [("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")],
-    ));
-    (Run { sink, cancel, world, verbose: false }, events)
+    let proxies = [("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")];
+    let (run, events, _) = Run::fake(World::fake("/", proxies));
+    (run, events)
 }
 
 /// An API server that knows endpoints, ready or not, and no pods.
@@ -291,9 +282,7 @@ async fn an_address_without_a_way_to_it_is_passed_by_at_once() {
 
 #[tokio::test]
 async fn stopping_the_run_stops_the_asking() {
-    let (sink, _events) = Sink::new();
-    let (asker, cancel) = Cancel::new();
-    let run = Run { sink, cancel, world: Arc::new(World::fake("/", [("A", "b")])), verbose: false };
+    let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
     asker.ask(crate::fault::Kind::Interrupted);
     let at = fake::server(|_, _| Reply::Hang).await;
     let result = super::verify(

@@ -11,13 +11,11 @@ use crate::cluster::inventory;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::target::Target;
 use crate::event::EventKind;
-use crate::event::Sink;
 use crate::fault::Kind;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
 use crate::project::origin::Origin;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::world::World;
 use serde_json::json;
 use std::sync::Arc;
@@ -57,12 +55,10 @@ fn stage(pods: &[(&str, &str)]) -> (FakeApi, Run, Target, mpsc::UnboundedReceive
             api.log(name, log);
         }
     }
-    let (sink, events) = Sink::new();
     let folder = std::env::temp_dir();
-    let world = Arc::new(World::fake(&folder, Vec::<(&str, &str)>::new()));
-    let clock = world.clock.clone();
-    let origin = Arc::new(Origin::of(&world, &folder.join("deploy.toml")));
-    let run = Run { sink, cancel: Cancel::new().1, world, verbose: false };
+    let (run, events, _) = Run::fake(World::fake(&folder, [("", ""); 0]));
+    let clock = run.world.clock.clone();
+    let origin = Arc::new(Origin::of(&run.world, &folder.join("deploy.toml")));
     (
         api,
         run,

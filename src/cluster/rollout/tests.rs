@@ -14,7 +14,6 @@ use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Outcome;
 use crate::event::Place;
-use crate::event::Sink;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::manifest::Object;
@@ -22,7 +21,6 @@ use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
 use crate::project::origin::Origin;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::signal::CancelHandle;
 use crate::world::World;
 use health::status::Health;
@@ -49,20 +47,18 @@ struct Stage {
 
 fn stage() -> Stage {
     let (api, client) = FakeApi::start();
-    let (sink, events) = Sink::new();
-    let (asker, cancel) = Cancel::new();
     let folder = std::env::temp_dir();
-    let world = Arc::new(World::fake(&folder, Vec::<(&str, &str)>::new()));
+    let (run, events, asker) = Run::fake(World::fake(&folder, [("", ""); 0]));
     let target = Target {
         client,
         namespace: Namespace::parse("todo").unwrap(),
         project: ProjectName::parse("todo").unwrap(),
-        origin: Arc::new(Origin::of(&world, &folder.join("deploy.toml"))),
-        clock: world.clock.clone(),
+        origin: Arc::new(Origin::of(&run.world, &folder.join("deploy.toml"))),
+        clock: run.world.clock.clone(),
         lock: Arc::default(),
         profile: None,
     };
-    Stage { api, target, run: Run { sink, cancel, world, verbose: false }, events, asker }
+    Stage { api, target, run, events, asker }
 }
 
 impl Stage {

@@ -3,11 +3,9 @@
 use super::gather;
 use super::invalid;
 use crate::event::Code;
-use crate::event::Sink;
 use crate::fault::Fault;
 use crate::project::check;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::world::World;
 use std::sync::Arc;
 
@@ -50,7 +48,7 @@ async fn ends(others: &[(&str, &str)]) -> Option<Fault> {
         std::fs::write(path, text).unwrap();
     }
     let world = World::fake(folder.path(), [("", ""); 0]);
-    let run = Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+    let run = Run::fake(world).0;
     let checked = check::read(&folder.path().join("deploy.toml")).unwrap();
     if checked.mistakes.is_empty() {
         gather(&run, &Arc::new(checked.project)).await.err()

@@ -106,13 +106,11 @@ mod tests {
     use crate::cluster::release::Deployed;
     use crate::cluster::rollout::Limits;
     use crate::cluster::target::Target;
-    use crate::event::Sink;
     use crate::flow::hooks::ReleasePlan;
     use crate::project::name::Namespace;
     use crate::project::name::ProjectName;
     use crate::project::origin::Origin;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
     use serde_json::Value;
     use serde_json::json;
@@ -143,10 +141,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("kubeconfig");
         std::fs::write(&file, kubeconfig("mini", address)).unwrap();
-        let (sink, mut events) = Sink::new();
-        let (_asker, cancel) = Cancel::new();
-        let world = Arc::new(World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]));
-        let run = Run { sink, cancel, world, verbose: false };
+        let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
+        let (run, mut events, _) = Run::fake(world);
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
         let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();

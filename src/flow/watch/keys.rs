@@ -93,18 +93,13 @@ async fn next(keys: &mut Option<Keys>) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::Controls;
-    use crate::event::Sink;
     use crate::fault::Kind;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn a_key_asks_for_a_round_or_for_the_end_and_ctrl_c_still_ends_the_loop() {
-        let (asker, cancel) = Cancel::new();
-        let world = Arc::new(World::fake("/", Vec::<(&str, &str)>::new()));
-        let run = Run { sink: Sink::new().0, cancel, world, verbose: false };
+        let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
         let controls = Controls::of(&run, false);
         controls.press(b'x');
         assert!(futures::poll!(std::pin::pin!(controls.again.notified())).is_pending());

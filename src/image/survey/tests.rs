@@ -4,7 +4,6 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
-use crate::event::Sink;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::image::context::Problem;
@@ -29,7 +28,6 @@ use dockerfile::ignore::Ignore;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use tempfile::TempDir;
 
 /// An image of `[image.NAME]` whose context is the folder of its name.
@@ -90,7 +88,7 @@ fn project(root: &Path, images: Vec<Image>) -> Project {
 
 fn run(root: &Path) -> Run {
     let world = World::fake(root, [("XDG_CACHE_HOME", root.join("cache").into_os_string())]);
-    Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false }
+    Run::fake(world).0
 }
 
 /// Surveys one image `web` after `change` to it.

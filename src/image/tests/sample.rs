@@ -2,7 +2,6 @@
 
 use crate::event::Event;
 use crate::event::Place;
-use crate::event::Sink;
 use crate::fault::Result;
 use crate::image::survey::survey;
 use crate::image::surveyed::Surveyed;
@@ -12,11 +11,9 @@ use crate::project::check::sample;
 use crate::project::name::ImageName;
 use crate::project::name::ImageOwner;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::signal::CancelHandle;
 use crate::world::World;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// A run in a world of its own.
@@ -40,9 +37,8 @@ impl Sample {
                 ("SOME_TOKEN", "s3cr3t!".as_ref()),
             ],
         );
-        let (sink, events) = Sink::new();
-        let (asker, cancel) = Cancel::new();
-        let run = Run { sink, cancel, world: Arc::new(world), verbose: true };
+        let (run, events, asker) = Run::fake(world);
+        let run = Run { verbose: true, ..run };
         Sample { folder, run, events, asker, project: ImageOwner::parse(project).unwrap() }
     }
 

@@ -3,7 +3,6 @@
 use super::render;
 use crate::event::Code;
 use crate::event::Place;
-use crate::event::Sink;
 use crate::fault::Kind;
 use crate::manifest::Object;
 use crate::project::Chart;
@@ -13,11 +12,9 @@ use crate::project::Source;
 use crate::project::SourceKind;
 use crate::project::name::Namespace;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::world::World;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A project with a chart and a kustomization, and a PATH on which `program` is this script.
@@ -60,7 +57,7 @@ fn chart(root: &Path) -> Source {
 
 async fn rendered(root: &Path, sources: &[Source]) -> Result<Vec<Object>, crate::fault::Fault> {
     let world = World::fake(root, [("PATH", root.join("bin"))]);
-    let run = Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+    let run = Run::fake(world).0;
     let rendered = render(&run, root, &Namespace::parse("app").unwrap(), sources).await?;
     match rendered.fault {
         Some(fault) => Err(fault),
@@ -101,7 +98,7 @@ async fn a_key_that_a_template_writes_twice_is_a_warning_as_helm_takes_it() {
     let repeated = format!("# Source: web/templates/a.yaml\n{OBJECT}r\n  labels:\n    app: a\n    app: b\n");
     let root = project("helm", &format!("printf '{}'", repeated.replace('\n', "\\n")));
     let world = World::fake(root.path(), [("PATH", root.path().join("bin"))]);
-    let run = Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+    let run = Run::fake(world).0;
     let namespace = Namespace::parse("app").unwrap();
     let rendered = render(&run, root.path(), &namespace, &[chart(root.path())]).await.unwrap();
     assert_eq!(rendered.objects[0].value["metadata"]["labels"]["app"], "b");

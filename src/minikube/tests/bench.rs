@@ -3,7 +3,6 @@
 
 use crate::docker::fake;
 use crate::event::EventKind;
-use crate::event::Sink;
 use crate::fault::Result;
 use crate::minikube;
 use crate::minikube::Node;
@@ -11,7 +10,6 @@ use crate::minikube::State;
 use crate::project;
 use crate::project::check::sample;
 use crate::run::Run;
-use crate::signal::Cancel;
 use crate::signal::CancelHandle;
 use crate::world::World;
 use serde_json::json;
@@ -63,9 +61,7 @@ impl Bench {
             ("PATH", format!("{}:/usr/bin:/bin", here.join("bin").display()).into()),
             ("DOCKER_HOST", format!("unix://{}", socket.display()).into()),
         ];
-        let (asker, cancel) = Cancel::new();
-        let (sink, told) = Sink::new();
-        let run = Run { sink, cancel, world: Arc::new(World::fake(&here, variables)), verbose: false };
+        let (run, told, asker) = Run::fake(World::fake(&here, variables));
         let wanted = sample(&here, "[minikube]\nprofile = 'mini'").minikube;
         let engine = Arc::new(Mutex::new(Vec::new()));
         serve_engine(&socket, here.clone(), Arc::clone(&engine));
