@@ -25,6 +25,9 @@ use std::time::Duration;
 /// The variable that names the shell that asks.
 pub const VARIABLE: &str = "TODO_COMPLETE";
 
+/// Stands for the program's path, in a script.
+const PROGRAM: &str = "PROGRAM";
+
 /// How long files may take to be read: the user is waiting, and a network file system may never answer.
 pub const LONGEST: Duration = Duration::from_millis(500);
 
@@ -35,9 +38,17 @@ pub fn script(shell: &str, program: &OsStr, world: &World) -> Option<String> {
     let shell = shells.completer(shell)?;
     let path = Path::new(program);
     let path = if path.components().count() > 1 { world.absolute(path) } else { PathBuf::from(path) };
+    let path = path.to_string_lossy();
+    // What clap_complete writes for bash has double quotes around a path that it has quoted already if there is a space in it.
+    let is_bash = shell.is("bash");
     let mut script = Vec::new();
-    shell.write_registration(VARIABLE, "todo", "todo", &path.to_string_lossy(), &mut script).ok()?;
-    String::from_utf8(script).ok()
+    let called = if is_bash { PROGRAM } else { &path };
+    shell.write_registration(VARIABLE, "todo", "todo", called, &mut script).ok()?;
+    let script = String::from_utf8(script).ok()?;
+    if !is_bash {
+        return Some(script);
+    }
+    Some(script.replace(&format!("\"{PROGRAM}\""), &format!("'{}'", path.replace('\'', r"'\''"))))
 }
 
 /// What `shell` reads for `arguments`: the program's name, `--`, and the words of the line. Empty where nothing is known.

@@ -9,6 +9,8 @@ pub(crate) mod exec;
 #[cfg(test)]
 #[cfg(unix)]
 pub(crate) mod fake;
+#[cfg(windows)]
+mod pipe;
 mod product;
 pub mod reach;
 

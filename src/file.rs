@@ -100,6 +100,15 @@ pub fn read_stream(stream: impl Read, limit: u64) -> io::Result<String> {
     text(bytes)
 }
 
+/// Whether something could not be written because nobody reads it any more.
+#[must_use]
+pub fn has_no_reader(error: &io::Error) -> bool {
+    // What Windows says of a named pipe, as the shells of Cygwin and MSYS2 use them.
+    const ERROR_PIPE_NOT_CONNECTED: i32 = 233;
+    error.kind() == ErrorKind::BrokenPipe
+        || cfg!(windows) && error.raw_os_error() == Some(ERROR_PIPE_NOT_CONNECTED)
+}
+
 /// What to do about an error of [`open`] or [`read`], as a command or an advice.
 #[must_use]
 pub fn advice(error: &io::Error) -> &'static str {

@@ -98,10 +98,7 @@ impl Dialer {
             #[cfg(unix)]
             Address::Unix(path) => Ok(Box::new(TokioIo::new(tokio::net::UnixStream::connect(path).await?))),
             #[cfg(windows)]
-            Address::Pipe(name) => {
-                let name = name.replace('/', "\\");
-                Ok(Box::new(TokioIo::new(tokio::net::windows::named_pipe::ClientOptions::new().open(name)?)))
-            }
+            Address::Pipe(name) => Ok(Box::new(TokioIo::new(super::pipe::open(name).await?))),
             Address::Tcp(at) => Ok(Box::new(tcp().call(format!("http://{at}").parse()?).await?)),
             Address::Tls(at, _) => {
                 let tls = self.tls.clone().context("a TLS address without certificates")?;

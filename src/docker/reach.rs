@@ -149,9 +149,8 @@ async fn open(address: &Address) -> Result<Docker, Why> {
         }
         #[cfg(windows)]
         Address::Pipe(name) => {
-            let pipe = name.replace('/', "\\");
-            tokio::net::windows::named_pipe::ClientOptions::new().open(pipe).map_err(|error| of(&error))?;
-            negotiated(address).await
+            let pipe = super::pipe::open(name).await.map_err(|error| of(&error))?;
+            greeted(address, pipe).await
         }
         #[cfg(not(unix))]
         Address::Unix(_) => negotiated(address).await,

@@ -13,6 +13,7 @@ use crate::event::Step;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
+use crate::file;
 use crate::flow::Answer;
 use crate::flow::connected::deployed;
 use crate::project::Project;
@@ -20,7 +21,6 @@ use crate::run::Run;
 use crate::terminal;
 use crate::terminal::Mode;
 use crate::terminal::Stdin;
-use std::io;
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
@@ -95,7 +95,7 @@ impl Session {
         match ended {
             Ok(code) => Ok(u8::try_from(code).unwrap_or(Kind::Internal.exit_code())),
             // A reader that has left is no failure, as of any answer.
-            Err(NotRun::Unwritten(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(0),
+            Err(NotRun::Unwritten(error)) if file::has_no_reader(&error) => Ok(0),
             Err(why) => Err(self.fault(&why)),
         }
     }

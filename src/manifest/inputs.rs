@@ -139,7 +139,9 @@ mod tests {
     #[test]
     fn each_kind_of_source_is_read_from_what_it_names() {
         let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
+        // On macOS the folder is behind a symbolic link; on Windows there is no `..` in a canonical path.
+        let root =
+            if cfg!(windows) { folder.path().to_owned() } else { folder.path().canonicalize().unwrap() };
         for (name, text) in [
             ("k8s/a.yaml", ""),
             ("base/kustomization.yaml", "resources: [b.yaml, ../shared/c.yaml]\n"),

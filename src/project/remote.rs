@@ -129,7 +129,10 @@ mod tests {
             ("/srv/git/Shop/.git/", Some("file://box/srv/git/Shop")),
             ("file:///srv/git/shop", Some("file://box/srv/git/shop")),
             ("sub/clone", Some("file://box/r/sub/clone")),
-            ("C:/src/shop", Some("file://box/r/C:/src/shop")),
+            (
+                "C:/src/shop",
+                Some(if cfg!(windows) { "file://box/C:/src/shop" } else { "file://box/r/C:/src/shop" }),
+            ),
             ("kim:secret@git.example:a/b", None),
             ("https://kim:sec/ret@git.example/a/b", None),
             ("", None),

@@ -22,6 +22,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
+use crate::file;
 use std::io;
 use std::io::BufRead;
 use std::io::Read;
@@ -231,7 +232,7 @@ impl<W: Write + Unpin> AsyncWrite for Blocking<W> {
 
 /// The fault of an answer that could not be written; `None` if only its reader has left.
 pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
-    (error.kind() != io::ErrorKind::BrokenPipe).then(|| {
+    (!file::has_no_reader(&error)).then(|| {
         Code::OutputNotWritable
             .caused_by(Kind::Internal, error)
             .context("cannot write to standard output")

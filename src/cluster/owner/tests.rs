@@ -122,7 +122,9 @@ async fn a_refusal_names_both_places_and_the_ways_on_and_adopt_is_one() {
         let fault = permit(&here, known, None, false, doing).unwrap_err();
         assert_eq!(fault.kind.exit_code(), 40);
         let told = format!("{:?} {:?}", fault.findings, fault.hints);
-        for word in [there, "/src/here on box", "ConfigMap/a", "name = \\\"here\\\"", "--adopt"] {
+        // As `{:?}` shows it, with backslashes twice.
+        let escaped = there.escape_debug().to_string();
+        for word in [escaped.as_str(), "/src/here on box", "ConfigMap/a", "name = \\\"here\\\"", "--adopt"] {
             assert!(told.contains(word), "{word} is not in {told}");
         }
     }

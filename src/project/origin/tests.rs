@@ -102,6 +102,6 @@ fn a_place_is_read_from_the_folder_and_told_without_credentials() {
     let found = Origin::of(&World::fake("/", [("A", "b")]), &folder.path().join("deploy/deploy.toml"));
     let repository = found.repository.clone().unwrap();
     assert_eq!(repository.path, "deploy");
-    assert_eq!(found.to_string(), format!("{}/deploy on box (git.example/kim/shop)", root.display()));
+    assert_eq!(found.to_string(), format!("{}/deploy on box (git.example/kim/shop)", super::shown(&root)));
     assert!(!serde_json::to_string(&found).unwrap().contains("hunter2"));
 }
