@@ -61,7 +61,7 @@ mod tests {
         let host = format!("npipe:////./pipe/todo-test-{}", std::process::id());
         let world = World::fake("C:\\", [("DOCKER_HOST", host.as_str())]);
         assert!(reach(&world).await.unwrap_err().to_string().starts_with("no Docker engine listens"));
-        tokio::spawn(engine(host.trim_start_matches("npipe:").replace('/', "\\")));
+        tokio::spawn(engine(host["npipe://".len()..].replace('/', "\\")));
         tokio::task::yield_now().await;
         let (address, docker) = reach(&world).await.unwrap();
         assert_eq!(address.to_string(), host);
