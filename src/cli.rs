@@ -23,6 +23,7 @@ pub use inside::Cp;
 pub use inside::Exec;
 pub use look::Forward;
 pub use look::Logs;
+pub use look::Status;
 pub use rehearse::Rehearse;
 pub use wait::Restart;
 pub use wait::Rollback;
@@ -30,9 +31,11 @@ pub use wait::Wait;
 
 use crate::report::OutputFlag;
 use crate::report::style::ColorFlag;
+use crate::version;
 use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
+use clap::ValueEnum;
 use std::ffi::OsStr;
 use std::ffi::OsString;
 use std::path::Path;
@@ -55,7 +58,7 @@ For every new shell:
 
 /// Deploy a small application to minikube with one command
 #[derive(Debug, Parser)]
-#[command(name = "todo", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "todo", version, long_version = version::long(), propagate_version = true, disable_help_subcommand = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -67,6 +70,7 @@ pub struct Cli {
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Global {
     /// Use this project file (or the deploy.toml in this directory) instead of the nearest one above
     #[arg(short, long, global = true, value_name = "PATH")]
@@ -86,6 +90,22 @@ pub struct Global {
     /// Show everything: build output, why images are built, unchanged objects
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// Show only the answer, warnings and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Never ask anything, as if there were no terminal
+    #[arg(long, global = true)]
+    pub no_input: bool,
+}
+
+/// What `schema` describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The project file
+    #[value(name = "deploy.toml")]
+    DeployToml,
+    /// A line of `--output json` of the commands that do something
+    Events,
 }
 
 /// What to do.
@@ -100,7 +120,7 @@ pub enum Command {
     /// Delete everything `up` created, except volumes and the cluster
     Down(Down),
     /// Show what is running, its health, and whether the URL answers (exit code 0 ready, 3 not deployed, 4 degraded)
-    Status,
+    Status(Status),
     /// Show what `up` would change, and why; nothing is written (exit code 5 with --exit-code if it would change anything)
     Plan(Plan),
     /// Run the project's own checks: databases, models, pages (exit code 10 or 60 if a required one fails)
@@ -160,8 +180,12 @@ pub enum Command {
         #[arg(requires = "install")]
         directory: Option<PathBuf>,
     },
-    /// Print the JSON Schema of deploy.toml, with which editors complete, explain and check it
-    Schema,
+    /// Print the JSON Schema of deploy.toml, with which editors complete, explain and check it, or that of `--output json`
+    Schema {
+        /// Of what
+        #[arg(value_enum, default_value = "deploy.toml")]
+        of: SchemaOf,
+    },
     /// The background process of one port-forward; started by `up` and `forward --detach`
     #[command(hide = true)]
     ForwardProcess {
@@ -192,7 +216,7 @@ impl Command {
             Command::Up(_) => "up",
             Command::Watch(_) => "watch",
             Command::Down(_) => "down",
-            Command::Status => "status",
+            Command::Status(_) => "status",
             Command::Plan(_) => "plan",
             Command::Check => "check",
             Command::Rehearse(_) => "rehearse",
@@ -211,7 +235,7 @@ impl Command {
             Command::Completions { .. } => "completions",
             Command::Man { .. } => "man",
             Command::Applets { .. } => "applets",
-            Command::Schema => "schema",
+            Command::Schema { .. } => "schema",
             Command::ForwardProcess { .. } => "forward-process",
             Command::PostRender { .. } => "post-render",
         }

@@ -64,6 +64,7 @@ mod survey;
 pub mod synced;
 pub mod target;
 pub mod tracker;
+mod unified;
 mod until;
 pub mod usage;
 pub mod wait_for_fresh_status;

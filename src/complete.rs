@@ -11,7 +11,10 @@ use clap::Arg;
 use clap::Command;
 use clap::CommandFactory;
 use clap_complete::engine::ArgValueCandidates;
+use clap_complete::engine::ArgValueCompleter;
 use clap_complete::engine::CompletionCandidate;
+use clap_complete::engine::PathCompleter;
+use clap_complete::engine::ValueCompleter;
 use clap_complete::env::Shells;
 use std::ffi::OsStr;
 use std::ffi::OsString;
@@ -77,9 +80,14 @@ fn command(places: Places) -> Command {
         let places = Arc::clone(&places);
         ArgValueCandidates::new(move || offered(&places, read))
     };
+    let copied = || {
+        let places = Arc::clone(&places);
+        ArgValueCompleter::new(move |begun: &OsStr| copied(&places, begun))
+    };
     // Not `mut_arg`, which puts the argument behind the others.
     let with_values = |command: &str, arg: Arg| match values::of(command, arg.get_id().as_str()) {
         Some(read) => arg.add(from(read)),
+        None if command == "cp" && arg.is_positional() => arg.add(copied()),
         None => arg,
     };
     Cli::command().mut_args(|arg| with_values("todo", arg)).mut_subcommands(|command| {
@@ -102,6 +110,14 @@ fn file(words: &[OsString]) -> Option<PathBuf> {
     let below =
         matches.subcommand().and_then(|(_, below)| below.try_get_one::<PathBuf>("file").ok().flatten());
     below.or_else(|| matches.try_get_one::<PathBuf>("file").ok().flatten()).cloned()
+}
+
+/// The sides of `todo cp`: files here, and `NAME:` of what has containers. What is in those nobody is asked.
+fn copied(places: &Arc<Places>, begun: &OsStr) -> Vec<CompletionCandidate> {
+    let files = PathCompleter::any().current_dir(&places.world.folder).complete(begun);
+    let text = begun.to_str().unwrap_or_default();
+    let named = offered(places, values::sides).into_iter();
+    files.into_iter().chain(named.filter(|one| one.get_value().to_string_lossy().starts_with(text))).collect()
 }
 
 /// What `read` finds in time. Its thread ends with the process.

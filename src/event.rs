@@ -8,6 +8,9 @@ mod code;
 mod data;
 mod finding;
 mod redacted;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod schema;
 mod sink;
 
 pub use code::Code;

@@ -63,6 +63,8 @@ pub enum Answer {
     Url(Open),
     /// What runs, how well, and where.
     Status(Box<StatusReport>),
+    /// The same again and again.
+    Statuses(status::repeated::Repeated),
     /// Several things.
     Listing(Listing),
     /// A text for another program.
@@ -71,6 +73,15 @@ pub enum Answer {
     Logs(logs::Lines),
     /// A command in a container.
     Exec(Box<exec::Session>),
+    /// What `up` would do, the diffs of objects that are asked for, and the exit code.
+    Planned {
+        /// What would be done.
+        listing: Listing,
+        /// Unified diffs.
+        diffs: Vec<String>,
+        /// The exit code.
+        code: u8,
+    },
     /// Several things, and the exit code that they amount to.
     Judged(Listing, u8),
 }

@@ -5,6 +5,7 @@
 //! that with `--output json` the events are the answer.
 
 pub mod ask;
+pub mod ci;
 pub mod fault;
 pub mod fold;
 pub mod json;
@@ -13,6 +14,7 @@ pub mod logs;
 pub mod output;
 pub mod source;
 pub mod status;
+pub mod status_view;
 pub mod steps;
 pub mod style;
 pub mod table;
@@ -21,17 +23,22 @@ pub mod watching;
 pub mod words;
 
 mod bars;
+mod diff;
+mod grid;
 mod plain;
+mod quiet;
 
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::fault::Fault;
 use crate::world::World;
 use bars::Bars;
+use ci::Ci;
 use fold::Story;
 use fold::Summary;
 use json::Json;
 use plain::Plain;
+use quiet::Quiet;
 use source::Source;
 use std::io;
 use std::thread::JoinHandle;
@@ -60,6 +67,29 @@ pub enum OutputFlag {
     Json,
 }
 
+/// How much is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Warnings and errors (`--quiet`).
+    Least,
+    /// What has changed, too.
+    Some,
+    /// Everything (`--verbose`).
+    All,
+}
+
+impl Detail {
+    /// What the flags ask for; they exclude each other.
+    #[must_use]
+    pub fn of(verbose: bool, quiet: bool) -> Detail {
+        match (verbose, quiet) {
+            (true, _) => Detail::All,
+            (_, true) => Detail::Least,
+            _ => Detail::Some,
+        }
+    }
+}
+
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -71,14 +101,14 @@ pub enum Mode {
     Json,
 }
 
-/// Decides how a run is shown. Live lines need a terminal that can move its cursor, whoever asks for them.
+/// Decides how a run is shown. Live lines need a terminal that can move its cursor, whoever asks for them; `still` asks for none.
 #[must_use]
-pub fn pick(world: &World, asked: Option<OutputFlag>, verbose: bool) -> Mode {
+pub fn pick(world: &World, asked: Option<OutputFlag>, still: bool) -> Mode {
     let terminal = world.stderr_is_terminal && world.var("TERM") != Some("dumb");
     match asked {
         Some(OutputFlag::Json) => Mode::Json,
         Some(OutputFlag::Bars) if terminal => Mode::Bars,
-        None if terminal && world.var_os("CI").is_none() && !verbose => Mode::Bars,
+        None if terminal && world.var_os("CI").is_none() && !still => Mode::Bars,
         Some(OutputFlag::Bars | OutputFlag::Plain) | None => Mode::Plain,
     }
 }
@@ -109,13 +139,17 @@ pub struct Reporter {
 pub fn start(
     mode: Mode,
     look: Look,
-    verbose: bool,
+    detail: Detail,
     source: Option<Source>,
+    ci: Ci,
     events: mpsc::UnboundedReceiver<Event>,
 ) -> Reporter {
     let renderer: Box<dyn Renderer> = match mode {
+        Mode::Bars | Mode::Plain if detail == Detail::Least => {
+            Box::new(Quiet::new(look, ci, output::stderr()))
+        }
         Mode::Bars => Box::new(Bars::on_stderr(look, source)),
-        Mode::Plain => Box::new(Plain::new(look, verbose, output::stderr())),
+        Mode::Plain => Box::new(Plain::new(look, detail == Detail::All, output::stderr()).within(ci)),
         Mode::Json => Box::new(Json::new(output::stdout())),
     };
     let thread = std::thread::Builder::new().name("report".to_owned()).spawn(move || draw(renderer, events));

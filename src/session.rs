@@ -3,6 +3,7 @@
 //! Here alone flows and renderers meet. The answer is written after the renderer is done, so that a URL is never torn
 //! by a live line, and a fault is told by the renderer, so that a program that reads JSON gets it, too.
 
+mod answer;
 mod pages;
 
 use crate::cli::Cli;
@@ -27,7 +28,9 @@ use crate::project::check::Checked;
 use crate::project::locate::locate;
 use crate::project::name::Profile;
 use crate::report;
+use crate::report::Detail;
 use crate::report::Mode;
+use crate::report::ci::Ci;
 use crate::report::output;
 use crate::report::output::Output;
 use crate::report::source::Source;
@@ -73,7 +76,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         return ended(pages::help(topic.as_deref()));
     }
     let world = match world {
-        Ok(world) => Arc::new(world),
+        Ok(mut world) => {
+            world.may_ask = !cli.global.no_input;
+            Arc::new(world)
+        }
         Err(error) => {
             let fault = Code::FileUnreadable.caused_by(
                 Kind::Usage,
@@ -106,7 +112,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let global = &cli.global;
-    let mode = report::pick(&world, global.output, global.verbose);
+    let mode = report::pick(&world, global.output, global.verbose || global.quiet);
     let look = Look::pick(&world, global.color, world.stderr_is_terminal);
     let (sink, events) = Sink::new();
     // Programs that are started get these addresses, and quote them when they fail.
@@ -129,8 +135,10 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     );
     let silent = mode == Mode::Json && !told;
     let folder = locate(&world, global.file.as_deref()).ok().and_then(|file| Some(file.parent()?.to_owned()));
+    let ci = Ci::of(&world, folder.as_deref());
     let source = folder.map(|folder| Source::new(folder, sink.redactor().clone()));
-    let reporter = (!silent).then(|| report::start(mode, look, global.verbose, source, events));
+    let detail = Detail::of(global.verbose, global.quiet);
+    let reporter = (!silent).then(|| report::start(mode, look, detail, source, ci, events));
     let (asker, cancel) = Cancel::new();
     let reporter = Arc::new(Mutex::new(reporter));
     let answer_look = Look::pick(&world, global.color, world.stdout_is_terminal);
@@ -244,7 +252,10 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         }
         Command::Rehearse(flags) => Box::pin(flow::rehearse::rehearse(run, &project, flags)).await,
         Command::Down(flags) => Box::pin(flow::down::down(run, &project, flags)).await,
-        Command::Status => flow::status::status(run, &project).await,
+        Command::Status(flags) if flags.watch => {
+            Ok(Answer::Statuses(flow::status::repeated::Repeated::new(Arc::clone(&project))))
+        }
+        Command::Status(_) => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flags).await,
         Command::Check => flow::check::check(run, &project).await,
         Command::Doctor => flow::doctor::doctor(run, &project).await,
@@ -264,23 +275,10 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         | Command::Completions { .. }
         | Command::Man { .. }
         | Command::Applets { .. }
-        | Command::Schema
+        | Command::Schema { .. }
         | Command::Init(_) => Ok(Answer::Nothing),
     };
     ended.map_err(|fault| going_on(fault, &cli.command))
-}
-
-/// Asks whether lines are to be written into the hosts file, and writes them.
-async fn write_hosts(run: &Run, unwritten: &flow::hosts::Unwritten, output: &Output) {
-    let (question, asker) = (unwritten.question(run), output.clone());
-    let answer = tokio::task::spawn_blocking(move || asker.ask(&question));
-    let yes = tokio::select! {
-        answer = answer => answer.unwrap_or(false),
-        _ = run.cancel.stopped() => false,
-    };
-    if yes && let Err(finding) = unwritten.write(run) {
-        output.warning(&finding);
-    }
 }
 
 /// A run that was stopped has harmed nothing; it says how to go on.
@@ -329,60 +327,4 @@ fn target(project: &Project, name: &str) -> Result<OtherCluster> {
         )),
         (None, known) => fault.hint(format!("there are `{}`", known.join("`, `"))),
     })
-}
-
-impl Answer {
-    fn exit_code(&self) -> u8 {
-        match self {
-            Answer::Nothing
-            | Answer::Url(_)
-            | Answer::Listing(_)
-            | Answer::Text(_)
-            | Answer::Logs(_)
-            | Answer::Exec(_) => 0,
-            Answer::Judged(_, code) => *code,
-            Answer::Status(report) => report.verdict.exit_code(),
-        }
-    }
-
-    /// Writes it, and waits for what it holds; a hold that has ended by itself is a fault. Returns the exit code.
-    async fn tell(self, run: &Run, mode: Mode, output: &Output) -> Result<u8> {
-        let code = self.exit_code();
-        let told = match self {
-            Answer::Exec(session) => {
-                return session.run(run, output::bytes(), output::error_bytes()).await;
-            }
-            Answer::Nothing => Ok(()),
-            Answer::Text(text) => output.verbatim(&text),
-            Answer::Url(open) => {
-                let mut written = Ok(());
-                if mode != Mode::Json {
-                    written = output.url(&open.url);
-                    if let Some(unwritten) = &open.unwritten {
-                        write_hosts(run, unwritten, output).await;
-                    }
-                }
-                match open.hold(run).await {
-                    Some(ended) => Err(ended),
-                    None => written,
-                }
-            }
-            Answer::Listing(list) | Answer::Judged(list, _) => output.listing(list),
-            Answer::Logs(mut lines) => {
-                let several = lines.several();
-                loop {
-                    let line = tokio::select! {
-                        line = lines.next() => line,
-                        _ = run.cancel.stopped() => None,
-                    };
-                    let Some(line) = line else { break Ok(()) };
-                    if !output.log(line, several)? {
-                        break Ok(());
-                    }
-                }
-            }
-            Answer::Status(status) => output.status(&status),
-        };
-        told.map(|()| code)
-    }
 }

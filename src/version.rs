@@ -1,10 +1,16 @@
-//! Versions of other programs, as they print them.
+//! Versions: those of other programs, as they print them, and this one's.
 
 use std::fmt;
 
 /// Major, minor and patch. What follows (`-rc.1`, `+g1234`) counts as the version itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u32, pub u32, pub u32);
+
+/// This program's version with the commit that it was built from and its date, as far as the build knew them (build.rs).
+#[must_use]
+pub fn long() -> &'static str {
+    concat!(env!("CARGO_PKG_VERSION"), env!("TODO_BUILT_FROM"))
+}
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

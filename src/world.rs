@@ -38,6 +38,8 @@ pub struct World {
     pub stdout_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// Whether the user may be asked, if there is a terminal (`--no-input`).
+    pub may_ask: bool,
     /// The platform.
     pub os: Os,
     /// The program that runs, where the system can say.
@@ -95,6 +97,7 @@ impl World {
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            may_ask: true,
             os: if cfg!(windows) {
                 Os::Windows
             } else if cfg!(target_os = "macos") {
@@ -118,12 +121,19 @@ impl World {
             stdin_is_terminal: false,
             stdout_is_terminal: false,
             stderr_is_terminal: false,
+            may_ask: true,
             os: Os::Linux,
             program: None,
             machine: "box".to_owned(),
             clock: Clock::system(),
             programs: None,
         }
+    }
+
+    /// Whether there is somebody at a terminal who may be asked.
+    #[must_use]
+    pub fn can_ask(&self) -> bool {
+        self.may_ask && self.stdin_is_terminal && self.stderr_is_terminal
     }
 
     /// The value of a variable; an empty one counts as absent, as shells' `${NAME:-…}` has it.
@@ -259,6 +269,16 @@ mod tests {
         assert_eq!(of(Os::MacOs, "A", "b"), Some("/h/Library/Application Support/todo".into()));
         assert_eq!(of(Os::Windows, "LOCALAPPDATA", "/l"), Some("/l/todo/state".into()));
         assert_eq!(of(Os::Windows, "A", "b"), None);
+    }
+
+    #[test]
+    fn who_has_no_terminal_or_wants_no_question_is_not_asked() {
+        let at = |may_ask, stdin_is_terminal, stderr_is_terminal| {
+            World { may_ask, stdin_is_terminal, stderr_is_terminal, ..World::fake("/", [("A", "b")]) }
+                .can_ask()
+        };
+        assert!(at(true, true, true));
+        assert!(!at(false, true, true) && !at(true, false, true) && !at(true, true, false));
     }
 
     #[test]

@@ -70,3 +70,4 @@ mod security {
     mod tls;
 }
 mod tidy;
+mod validate;

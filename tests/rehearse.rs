@@ -2,7 +2,9 @@
 
 use crate::binary::Place;
 use crate::binary::Told;
+use crate::validate::mistakes;
 use std::path::Path;
+use todo::event::schema::EVENTS;
 
 /// Rehearses with the folder `tmp` for temporary files.
 fn rehearse(place: &Place, arguments: &[&str]) -> Told {
@@ -44,9 +46,20 @@ fn a_rehearsal_shows_up_and_leaves_nothing_behind() {
     assert!(told.stderr.contains("would be up; nothing was started, built or changed"), "{}", told.stderr);
 
     let told = rehearse(&["--output", "json"]);
+    let schema: serde_json::Value = serde_json::from_str(EVENTS).unwrap();
+    for line in told.stdout.lines() {
+        let line = serde_json::from_str(line).unwrap();
+        assert_eq!(mistakes(&schema, &line), [""; 0], "{line}");
+    }
     let first: serde_json::Value = serde_json::from_str(told.stdout.lines().next().unwrap()).unwrap();
     assert_eq!((&first["event"], &first["rehearsal"]), (&"run-started".into(), &true.into()));
     assert_eq!((told.code, told.stderr.as_str()), (Some(0), ""));
+
+    let failed = rehearse(&["--scenario", "bad.toml", "--output", "json"]);
+    for line in failed.stdout.lines() {
+        let line = serde_json::from_str(line).unwrap();
+        assert_eq!(mistakes(&schema, &line), [""; 0], "{line}");
+    }
 
     let told = rehearse(&["--scenario", "bad.toml"]);
     assert_eq!(told.code, Some(30), "{}", told.stderr);

@@ -33,6 +33,9 @@ pub struct Plan {
     /// Exit with code 5 if `up` would change anything, and with 0 if it would not
     #[arg(long)]
     pub exit_code: bool,
+    /// Show the objects that would change as a unified diff, secrets masked
+    #[arg(long)]
+    pub diff: bool,
 }
 
 /// Flags of `up`.

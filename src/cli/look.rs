@@ -1,6 +1,8 @@
 //! Flags of the commands that look into a running application.
 
+use super::number::duration;
 use clap::Args;
+use regex::Regex;
 
 /// Flags of `logs`.
 #[derive(Debug, Clone, Args)]
@@ -17,9 +19,23 @@ pub struct Logs {
     /// Follow the logs, including those of new pods, until Ctrl-C
     #[arg(short = 'F', long)]
     pub follow: bool,
-    /// Number of lines to show of each container
-    #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
-    pub lines: u32,
+    /// Number of lines to read of each container [default: 100; all with --since or --grep]
+    #[arg(short = 'n', long, value_name = "COUNT")]
+    pub lines: Option<u32>,
+    /// Show only lines that are not older than this
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub since: Option<std::time::Duration>,
+    /// Show only lines that match this regular expression; `(?i)` in front ignores case
+    #[arg(short, long, value_name = "PATTERN", value_parser = Regex::new)]
+    pub grep: Option<Regex>,
+}
+
+/// Flags of `status`.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct Status {
+    /// Show it again after each change, until Ctrl-C, and whether `up` would change anything
+    #[arg(short, long)]
+    pub watch: bool,
 }
 
 /// Flags of `forward`.

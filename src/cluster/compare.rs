@@ -13,6 +13,7 @@ use crate::cluster::settle::unwanted;
 use crate::cluster::survey;
 use crate::cluster::survey::Prepared;
 use crate::cluster::target::Target;
+use crate::cluster::unified::Sides;
 use crate::event::Finding;
 use crate::event::Place;
 use crate::event::Severity;
@@ -38,6 +39,9 @@ pub struct Difference {
     pub fields: Vec<FieldChange>,
     /// Why, where that is not plain; `the server cannot say what would change` among them.
     pub why: Option<String>,
+    /// Both sides of it, where it would change and the server could say how.
+    #[serde(skip)]
+    pub sides: Option<Sides>,
 }
 
 /// What would happen to an object.
@@ -109,10 +113,20 @@ pub async fn compare(
                 _ => (Vec::new(), Some("the server cannot say what would change".to_owned())),
             };
             let place = Some(one.wanted.object.place.clone());
-            comparison.differences.push(Difference { id: one.wanted.id, place, action, fields, why });
+            let sides = match (action, one.live, one.after) {
+                (Action::Create, _, after) => {
+                    Some(Sides { before: None, after: Some(after.map_or(one.body, Into::into)) })
+                }
+                (Action::Change | Action::Recreate, Some(live), Some(after)) => {
+                    Some(Sides { before: Some(live), after: Some(after.into()) })
+                }
+                _ => None,
+            };
+            comparison.differences.push(Difference { id: one.wanted.id, place, action, fields, why, sides });
         }
         comparison.differences.extend(later.into_iter().map(|object| Difference {
             id: object.id(),
+            sides: Some(Sides { before: None, after: Some(object.value) }),
             place: Some(object.place),
             action: Action::Create,
             fields: Vec::new(),
@@ -121,11 +135,19 @@ pub async fn compare(
         let uids: BTreeSet<&str> = ids.iter().filter_map(|id| survey.live(id)).map(uid_of).collect();
         let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
         let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
-        let of = |id: ObjectId, action, why| Difference { id, place: None, action, fields: Vec::new(), why };
-        let go = unwanted
-            .go
-            .into_keys()
-            .map(|id| of(id, Action::Prune, Some("it is no longer in the manifests".to_owned())));
+        let of = |id: ObjectId, action, why| Difference {
+            id,
+            place: None,
+            action,
+            fields: Vec::new(),
+            why,
+            sides: None,
+        };
+        let go = unwanted.go.into_iter().map(|(id, member)| {
+            let sides = Some(Sides { before: Some(member.object), after: None });
+            let why = Some("it is no longer in the manifests".to_owned());
+            Difference { sides, ..of(id, Action::Prune, why) }
+        });
         let stay = unwanted.stay.into_iter().map(|(id, why)| of(id, Action::Keep, Some(why)));
         comparison.differences.extend(go.chain(stay));
         Ok(comparison)

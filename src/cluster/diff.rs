@@ -157,9 +157,7 @@ fn walk(path: &str, before: &Value, after: &Value, secret: bool, into: &mut Vec<
             }
         },
         _ => {
-            let hide = (secret && is_data(path))
-                || is_sensitive(path)
-                || path.contains("last-applied-configuration");
+            let hide = is_hidden(path, secret);
             let shown = |value: &Value, which: &str| match value {
                 Value::Null => None,
                 _ if hide && !before.is_null() && !after.is_null() => Some(format!("{MASK} ({which})")),
@@ -176,7 +174,8 @@ fn walk(path: &str, before: &Value, after: &Value, secret: bool, into: &mut Vec<
     }
 }
 
-fn joined(path: &str, name: &str) -> String {
+/// The path of a field.
+pub(crate) fn joined(path: &str, name: &str) -> String {
     if name.contains(['.', '/']) {
         format!("{path}[{name}]")
     } else if path.is_empty() {
@@ -187,10 +186,15 @@ fn joined(path: &str, name: &str) -> String {
 }
 
 /// The names of a list of named things, if that is what it is.
-fn named(items: &[Value]) -> Option<Vec<&str>> {
+pub(crate) fn named(items: &[Value]) -> Option<Vec<&str>> {
     let names: Vec<&str> = items.iter().filter_map(|item| item["name"].as_str()).collect();
     let distinct: BTreeSet<&&str> = names.iter().collect();
     (names.len() == items.len() && distinct.len() == names.len()).then_some(names)
+}
+
+/// Whether the value at `path` must not be shown; `secret`: of a Secret.
+pub(crate) fn is_hidden(path: &str, secret: bool) -> bool {
+    (secret && is_data(path)) || is_sensitive(path) || path.contains("last-applied-configuration")
 }
 
 fn is_data(path: &str) -> bool {

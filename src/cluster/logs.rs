@@ -54,8 +54,10 @@ pub struct Ask {
     pub previous: bool,
     /// Not only what is there, but what comes.
     pub follow: bool,
-    /// The last lines of each container.
-    pub lines: u32,
+    /// The last lines of each container; all of them if not given.
+    pub lines: Option<u32>,
+    /// Only what was printed in this time before now, by the clock of the node.
+    pub since: Option<Duration>,
 }
 
 /// A line of a log.
@@ -163,7 +165,7 @@ pub(crate) fn unknown(what: &str, Unknown { name, known }: &Unknown) -> Fault {
 async fn past(run: &Run, target: &Target, ask: &Ask, sources: Vec<Source>) -> Result<Vec<Line>> {
     let whole = sources.into_iter().map(|source| async move {
         let (tell, mut lines) = mpsc::channel(256);
-        let begin = Begin { lines: Some(ask.lines), since: None };
+        let begin = Begin::first(ask);
         let collecting = async {
             let mut all = Vec::new();
             while let Some(line) = lines.recv().await {
@@ -201,9 +203,19 @@ async fn past(run: &Run, target: &Target, ask: &Ask, sources: Vec<Source>) -> Re
 }
 
 /// Where in a log to begin.
+#[derive(Clone, Copy, Default)]
 struct Begin {
     lines: Option<u32>,
+    /// So much before now, by the clock of the node.
+    ago: Option<Duration>,
+    /// After this.
     since: Option<Timestamp>,
+}
+
+impl Begin {
+    fn first(ask: &Ask) -> Begin {
+        Begin { lines: ask.lines, ago: ask.since, since: None }
+    }
 }
 
 /// Reads on until nobody listens: new pods from their beginning, a container that starts again from where its log was.
@@ -212,21 +224,22 @@ async fn follow(target: &Target, ids: &[ObjectId], ask: &Ask, first: Vec<Source>
     let mut open: BTreeSet<Source> = BTreeSet::new();
     let mut read: BTreeMap<Source, Option<Timestamp>> = BTreeMap::new();
     let mut sources = first;
-    let mut lines = Some(ask.lines);
+    let mut first = Begin::first(ask);
     loop {
         for source in std::mem::take(&mut sources) {
             if !open.insert(source.clone()) {
                 continue;
             }
             let since = read.get(&source).copied().flatten();
-            let begin = Begin { lines: lines.filter(|_| since.is_none()), since };
+            let begin = if since.is_some() { Begin { since, ..Begin::default() } } else { first };
             let (target, ask, tell) = (target.clone(), ask.clone(), tell.clone());
             streams.spawn(async move {
                 let last = stream(&target, &source, &ask, begin, &tell).await;
                 (source, last.unwrap_or(None).or(since))
             });
         }
-        lines = None;
+        // What is new is read from its beginning.
+        first = Begin::default();
         tokio::select! {
             () = tell.closed() => return,
             () = tokio::time::sleep(POLL) => {}
@@ -256,6 +269,7 @@ async fn stream(
         follow: ask.follow,
         previous: ask.previous,
         tail_lines: begin.lines.map(i64::from),
+        since_seconds: begin.ago.and_then(|ago| i64::try_from(ago.as_secs()).ok()),
         since_time: begin.since,
         timestamps: true,
         ..LogParams::default()

@@ -42,6 +42,9 @@ pub struct ObjectStatus {
     pub replicas: Option<Replicas>,
     /// Restarts of its pods' containers.
     pub restarts: i64,
+    /// How the container of its pods that was restarted last had ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_end: Option<String>,
     /// Seconds since it was made, by the cluster's clock.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub age_seconds: Option<u64>,
@@ -84,6 +87,7 @@ pub async fn status(
             message: object_health.message,
             replicas,
             restarts: restarts(live, &snapshot),
+            last_end: last_end(live, &snapshot),
             age_seconds: live::moment(live, "/metadata/creationTimestamp")
                 .and_then(|made| u64::try_from(now.duration_since(made).as_secs()).ok()),
             usage: measured.of(&newest::pods(live, &snapshot)),
@@ -103,6 +107,7 @@ fn absent(id: &ObjectId, known: bool) -> ObjectStatus {
         message: message.to_owned(),
         replicas: None,
         restarts: 0,
+        last_end: None,
         age_seconds: None,
         usage: None,
     }
@@ -114,6 +119,21 @@ fn restarts(live: &Value, snapshot: &Snapshot) -> i64 {
         .flat_map(pod::containers)
         .map(|(status, _)| live::count(status, "/restartCount"))
         .sum()
+}
+
+/// `OOMKilled, exit code 137`, of the newest end before a restart.
+fn last_end(live: &Value, snapshot: &Snapshot) -> Option<String> {
+    let pods = newest::pods(live, snapshot);
+    let ends = pods
+        .into_iter()
+        .flat_map(pod::containers)
+        .filter_map(|(status, _)| status.pointer("/lastState/terminated"));
+    let last = ends.max_by_key(|end| live::moment(end, "/finishedAt"))?;
+    let code = live::count(last, "/exitCode");
+    match live::text(last, "/reason") {
+        "" => Some(format!("exit code {code}")),
+        reason => Some(format!("{reason}, exit code {code}")),
+    }
 }
 
 async fn look(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Snapshot> {

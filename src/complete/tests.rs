@@ -58,6 +58,9 @@ fn values_come_from_the_project_and_from_minikube() {
         (&["up", "--target", ""], &["staging"]),
         (&["--profile", ""], &["dev"]),
         (&["up", "-p", ""], &["dev"]),
+        (&["cp", "web"], &["web:", "web-http:"]),
+        (&["cp", "a.txt", "web-"], &["web-http:"]),
+        (&["cp", "k8s/"], &["k8s/all.yaml"]),
         (&["help", "crash-l"], &["crash-loop"]),
         (&["help", "exit"], &["exit-codes"]),
     ] {

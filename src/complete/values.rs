@@ -68,6 +68,11 @@ fn logged(places: &Places) -> Vec<String> {
     named(places, |object| owns_pods(object.group(), object.kind()) || is_service(object))
 }
 
+/// What files can be copied into, as `todo cp` names it.
+pub(super) fn sides(places: &Places) -> Vec<String> {
+    logged(places).into_iter().map(|name| name + ":").collect()
+}
+
 /// Services of the manifests.
 fn services(places: &Places) -> Vec<String> {
     named(places, is_service)

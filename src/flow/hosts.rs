@@ -84,8 +84,8 @@ pub(crate) fn found(
         return None;
     }
     let world = &run.world;
-    if !(yes || world.stdin_is_terminal && world.stderr_is_terminal) {
-        note("there is no terminal to ask: `todo up --hosts --yes` writes it");
+    if !(yes || world.can_ask()) {
+        note("nobody can be asked here: `todo up --hosts --yes` writes it");
         return None;
     }
     let unwritten = Unwritten { project: project.image_owner().to_string(), entries };

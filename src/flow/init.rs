@@ -244,7 +244,7 @@ fn path_of(source: &Source) -> &str {
 }
 
 fn interactive(run: &Run, flags: &Init) -> bool {
-    run.world.stdin_is_terminal && run.world.stderr_is_terminal && !flags.yes
+    run.world.can_ask() && !flags.yes
 }
 
 /// Manifests are written only when somebody wants them.

@@ -11,12 +11,19 @@ use crate::flow::Answer;
 use crate::flow::connected::deployed;
 use crate::project::Project;
 use crate::report::logs::LogLine;
+use crate::report::style::clean;
 use crate::run::Run;
+use regex::Regex;
+
+/// How many lines of each container are shown where nothing says which.
+const LINES: u32 = 100;
 
 /// Lines as they come.
 #[derive(Debug)]
 pub struct Lines {
     logs: Logs,
+    /// Which lines are shown; all without it.
+    grep: Option<Regex>,
 }
 
 impl Lines {
@@ -28,17 +35,23 @@ impl Lines {
 
     /// The next line; `None` after the last.
     pub async fn next(&mut self) -> Option<LogLine> {
-        let Line { source, time, text } = self.logs.next().await?;
-        let logs::Source { namespace, pod, container, init } = source;
-        Some(LogLine { time, namespace, pod, container, init, text })
+        loop {
+            let Line { source, time, text } = self.logs.next().await?;
+            // A word is found, whatever its letters are painted with.
+            if self.grep.as_ref().is_none_or(|grep| grep.is_match(&clean(&text))) {
+                let logs::Source { namespace, pod, container, init } = source;
+                return Some(LogLine { time, namespace, pod, container, init, text });
+            }
+        }
     }
 }
 
 /// Reads the logs that `flags` ask for.
 pub async fn logs(run: &Run, project: &Project, flags: &cli::Logs) -> Result<Answer> {
     let target = deployed(run, project, Step::Preflight).await?;
-    let cli::Logs { names, container, previous, follow, lines } = flags.clone();
-    let ask = Ask { names, container, previous, follow, lines };
+    let cli::Logs { names, container, previous, follow, lines, since, grep } = flags.clone();
+    let lines = lines.or_else(|| (since.is_none() && grep.is_none()).then_some(LINES));
+    let ask = Ask { names, container, previous, follow, lines, since };
     let logs = logs::logs(run, &target, ask).await?;
-    Ok(Answer::Logs(Lines { logs }))
+    Ok(Answer::Logs(Lines { logs, grep }))
 }

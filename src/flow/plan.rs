@@ -33,6 +33,7 @@ use crate::project::Project;
 use crate::project::name::Namespace;
 use crate::report::listing::Listing;
 use crate::run::Run;
+use serde_json::Value;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,15 +43,32 @@ pub const CHANGES: u8 = 5;
 
 /// What would happen to images and objects, as far as it can be told before the images are built.
 pub async fn plan(run: &Run, project: &Arc<Project>, flags: &cli::Plan) -> Result<Answer> {
-    let (listing, is_nothing) = planned(run, project, flags::options(flags.apply)).await?;
-    if flags.exit_code && !is_nothing {
-        return Ok(Answer::Judged(listing, CHANGES));
-    }
-    Ok(Answer::Listing(listing))
+    let Planned { listing, diffs, is_nothing } =
+        planned(run, project, flags::options(flags.apply), flags.diff).await?;
+    let code = if flags.exit_code && !is_nothing { CHANGES } else { 0 };
+    Ok(Answer::Planned { listing, diffs, code })
 }
 
-/// What would happen, and whether that is nothing.
-async fn planned(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Result<(Listing, bool)> {
+/// Whether `up` would change anything.
+pub(crate) async fn changes(run: &Run, project: &Arc<Project>) -> Result<bool> {
+    let planned = Box::pin(planned(run, project, ApplyOptions::default(), false)).await?;
+    Ok(!planned.is_nothing)
+}
+
+/// What would happen.
+struct Planned {
+    listing: Listing,
+    /// Unified diffs, where they are asked for.
+    diffs: Vec<String>,
+    is_nothing: bool,
+}
+
+async fn planned(
+    run: &Run,
+    project: &Arc<Project>,
+    options: ApplyOptions,
+    with_diffs: bool,
+) -> Result<Planned> {
     let gathered = gather(run, project).await?;
     let objects = gathered.plan.objects;
     for finding in missing(run, project, &objects).await {
@@ -58,7 +76,10 @@ async fn planned(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Re
     }
     let cluster = match reach::look_patiently(run, project).await? {
         Now::There(cluster) => *cluster,
-        Now::Not(state) => return without_cluster(project, &objects, &state).map(|listing| (listing, false)),
+        Now::Not(state) => {
+            let listing = without_cluster(project, &objects, &state)?;
+            return Ok(Planned { listing, diffs: Vec::new(), is_nothing: false });
+        }
     };
     let to = Connected::to(run, project, cluster).await?;
     redaction::cluster(run, &to.target, Step::Preflight).await;
@@ -82,7 +103,11 @@ async fn planned(run: &Run, project: &Arc<Project>, options: ApplyOptions) -> Re
     }
     let namespaces = preview.comparison.differences.iter().filter_map(|one| one.id.namespace.clone());
     let marked = synced::marked(run, &to.target, &namespaces.collect()).await?;
-    Ok(told(&project.namespace, &preview, &marked))
+    let redactor = run.sink.redactor();
+    let unified = |one: &Difference| one.sides.as_ref().map(|sides| sides.unified(&one.id, redactor));
+    let all = preview.comparison.differences.iter();
+    let diffs = with_diffs.then(|| all.map(|one| unified(one).unwrap_or_default()).collect());
+    Ok(told(&project.namespace, &preview, &marked, diffs))
 }
 
 /// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
@@ -95,7 +120,7 @@ fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Resu
         State::Broken(broken) => ("repair", broken.to_string()),
         _ => ("start", "it does not run".to_owned()),
     };
-    let rows: Vec<Vec<String>> = std::iter::once(row(what, &format!("profile {profile}"), "", &why))
+    let rows: Vec<Row> = std::iter::once(row(what, &format!("profile {profile}"), "", &why))
         .chain(project.images.iter().map(|image| row("build", &format!("image {}", image.name), "", "")))
         .chain(
             objects
@@ -103,11 +128,16 @@ fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Resu
                 .map(|object| row("create", &object.id().to_string(), &object.place.to_string(), "")),
         )
         .collect();
-    let json = json!({ "cluster": what, "rows": rows });
+    let json = json!({ "cluster": what, "rows": rows.iter().map(|row| &row.cells).collect::<Vec<_>>() });
     Ok(list(rows, json))
 }
 
-fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>) -> (Listing, bool) {
+fn told(
+    home: &Namespace,
+    preview: &Preview,
+    marked: &BTreeMap<ObjectId, usize>,
+    diffs: Option<Vec<String>>,
+) -> Planned {
     let Preview { looked, bound, comparison, charts } = preview;
     let builds = looked.iter().filter(|image| image.reference.is_none());
     let builds =
@@ -116,7 +146,7 @@ fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>)
         .differences
         .iter()
         .filter(|one| one.action != Action::Unchanged)
-        .flat_map(|one| lines(home, one));
+        .map(|one| of_object(home, one, diffs.is_none()));
     let unchanged = comparison.differences.iter().filter(|one| one.action == Action::Unchanged);
     let replaced: Vec<(&ObjectId, usize)> =
         unchanged.filter_map(|one| Some((&one.id, *marked.get(&one.id)?))).collect();
@@ -133,6 +163,18 @@ fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>)
     let changes = looked.iter().any(|image| image.reference.is_none())
         || comparison.differences.iter().any(|one| one.action != Action::Unchanged);
     let fields = fields.filter(|_| changes);
+    let objects_json: Vec<Value> = comparison
+        .differences
+        .iter()
+        .enumerate()
+        .map(|(at, one)| {
+            let mut json = json!(one);
+            if let Some(diffs) = &diffs {
+                json["diff"] = json!(diffs[at]);
+            }
+            json
+        })
+        .collect();
     let json = json!({
         "bound": bound.changes.iter().map(|change| json!({
             "object": change.id.to_string(), "image": change.name, "says": change.image, "policy": change.policy,
@@ -143,18 +185,19 @@ fn told(home: &Namespace, preview: &Preview, marked: &BTreeMap<ObjectId, usize>)
         "images": looked.iter().map(|image| json!({
             "name": image.name, "reference": image.reference, "why": image.why,
         })).collect::<Vec<_>>(),
-        "objects": comparison.differences,
+        "objects": objects_json,
         "restarts": replaced.iter().map(|(id, files)| json!({
             "object": id.to_string(), "newer_files": files,
         })).collect::<Vec<_>>(),
     });
     let is_nothing = preview.is_nothing() && replaced.is_empty();
     let rows = builds.chain(fields).chain(objects).chain(restarts).chain(runs).collect();
-    (list(rows, json), is_nothing)
+    let diffs = diffs.into_iter().flatten().filter(|diff| !diff.is_empty()).collect();
+    Planned { listing: list(rows, json), diffs, is_nothing }
 }
 
-/// An object, with its namespace if that is not the project's, and a line for each of its fields that would change.
-fn lines(home: &Namespace, one: &Difference) -> Vec<Vec<String>> {
+/// An object, with its namespace if that is not the project's, and below it a line for each of its fields that would change.
+fn of_object(home: &Namespace, one: &Difference, with_fields: bool) -> Row {
     let action = match one.action {
         Action::Unchanged => "keep",
         Action::Create => "create",
@@ -166,19 +209,26 @@ fn lines(home: &Namespace, one: &Difference) -> Vec<Vec<String>> {
     let place = one.place.as_ref().map(ToString::to_string).unwrap_or_default();
     let elsewhere = one.id.namespace.as_ref().filter(|namespace| *namespace != home.as_str());
     let of = elsewhere.map_or_else(|| one.id.to_string(), |namespace| format!("{} in {namespace}", one.id));
-    let head = row(action, &of, &place, one.why.as_deref().unwrap_or_default());
     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-    let fields = one.fields.iter().map(|field| {
-        row("", "", "", &format!("{}: {} → {}", field.path, value(&field.before), value(&field.after)))
-    });
-    std::iter::once(head).chain(fields).collect()
+    let fields = one.fields.iter().filter(|_| with_fields);
+    let below = fields
+        .map(|field| format!("{}: {} → {}", field.path, value(&field.before), value(&field.after)))
+        .collect();
+    Row { below, ..row(action, &of, &place, one.why.as_deref().unwrap_or_default()) }
 }
 
-fn row(what: &str, of: &str, at: &str, why: &str) -> Vec<String> {
-    [what, of, at, why].map(str::to_owned).to_vec()
+/// What would be done with one thing.
+struct Row {
+    cells: Vec<String>,
+    below: Vec<String>,
 }
 
-fn list(rows: Vec<Vec<String>>, json: serde_json::Value) -> Listing {
+fn row(what: &str, of: &str, at: &str, why: &str) -> Row {
+    Row { cells: [what, of, at, why].map(str::to_owned).to_vec(), below: Vec::new() }
+}
+
+fn list(rows: Vec<Row>, json: Value) -> Listing {
     let (header, nothing) = (vec!["WHAT", "OF", "AT", "WHY"], "nothing to do");
-    Listing { header, rows, below: Vec::new(), nothing, json }
+    let (rows, below) = rows.into_iter().map(|row| (row.cells, row.below)).unzip();
+    Listing { header, rows, below, nothing, json }
 }

@@ -94,6 +94,7 @@ mod tests {
             action: *action,
             fields: Vec::new(),
             why: None,
+            sides: None,
         };
         let comparison = Comparison {
             differences: actions.iter().map(difference).collect(),

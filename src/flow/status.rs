@@ -1,5 +1,7 @@
 //! `todo status`: what runs, how well, and whether the URL answers now. Asks, and changes nothing.
 
+pub mod repeated;
+
 use crate::cluster::inventory::Entry;
 use crate::cluster::inventory::Inventory;
 use crate::cluster::owner::Owner;
@@ -55,6 +57,10 @@ const AUTOSCALER: &str = "HorizontalPodAutoscaler";
 
 /// Asks minikube, the cluster and the URL.
 pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
+    report(run, project).await.map(|report| Answer::Status(Box::new(report)))
+}
+
+async fn report(run: &Run, project: &Project) -> Result<StatusReport> {
     let mut report = StatusReport {
         schema: SCHEMA,
         project: project.name.to_string(),
@@ -74,12 +80,13 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
         services: Vec::new(),
         forwards: Vec::new(),
         other: None,
+        up_changes: None,
     };
     let running = forwards(run, project, &mut report);
     let state = match reach::look(run, project).await? {
         Now::There(cluster) => {
             inside(run, project, &cluster, &running, &mut report).await?;
-            return Ok(Answer::Status(Box::new(report)));
+            return Ok(report);
         }
         Now::Not(state) => state,
     };
@@ -100,7 +107,7 @@ pub async fn status(run: &Run, project: &Project) -> Result<Answer> {
     };
     state.clone_into(&mut report.cluster.state);
     report.cluster.reason = reason;
-    Ok(Answer::Status(Box::new(report)))
+    Ok(report)
 }
 
 /// Lists the project's forwards, and returns those that run. A folder that cannot be read hides nothing else.
@@ -225,6 +232,7 @@ fn workload(object: &ObjectStatus, newer: Option<usize>) -> WorkloadStatus {
         ready: object.replicas.map(|replicas| count(replicas.ready)),
         wanted: object.replicas.map(|replicas| count(replicas.wanted)),
         restarts: count(object.restarts),
+        last_end: object.last_end.clone(),
         age_s: object.age_seconds,
         cpu_m: object.usage.map(|usage| usage.cpu_m),
         memory: object.usage.map(|usage| usage.memory),

@@ -5,7 +5,7 @@
 //! events and fields are only added, so readers skip what they do not know. The last line is exactly one of
 //! `run-finished` and `run-failed`, whatever happens to the run; nothing follows it.
 //!
-//! Every line has `at_ms` (milliseconds since the run began) and `event`. Fields marked `?` may be null.
+//! `todo schema events` prints the JSON Schema of a line. Every line has `at_ms` (milliseconds since the run began) and `event`. Fields marked `?` may be null.
 //!
 //! | `event` | fields |
 //! |---|---|
@@ -31,7 +31,7 @@
 //!
 //! `step`: `preflight`, `minikube`, `image`, `apply`, `rollout`, `service`, `check`, `remove`. `check` may come twice:
 //! before `apply` and after `service`.
-//! `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`, `built`, `removed`, `kept`, `ready`, `failed`.
+//! `outcome`: `done`, `unchanged`, `skipped`, `created`, `changed`, `recreated`, `built`, `removed`, `kept`, `ready`, `stopped`, `failed`.
 //! `unit`: `bytes`, `steps`, `replicas`, `percent`.
 //! `kind`: `internal`, `usage`, `prerequisite`, `minikube`, `image`, `apply`, `rollout`, `service`, `locked`, `interrupted`, `terminated`.
 //! `reason` of a failure and `code` of a finding: one of the words of docs/findings.md. `code` of `run-finished` and `run-failed` is the exit code.
@@ -135,16 +135,10 @@ impl<W: Write + Send> Renderer for Json<W> {
 #[cfg(test)]
 mod tests {
     use super::Json;
-    use crate::event::Amount;
-    use crate::event::Code;
-    use crate::event::Data;
     use crate::event::Event;
     use crate::event::EventKind;
-    use crate::event::Outcome;
-    use crate::event::Place;
-    use crate::event::SCHEMA;
     use crate::event::Step;
-    use crate::event::Unit;
+    use crate::event::samples::samples;
     use crate::fault::Kind;
     use crate::report::Renderer;
 
@@ -175,93 +169,6 @@ mod tests {
     }
 
     const NAMES: usize = 19;
-
-    fn samples() -> Vec<EventKind> {
-        let finding = Code::ImageTagMutable
-            .warning("`latest` moves")
-            .about("image web")
-            .at(Place { file: "docker/web/Dockerfile".into(), line: 1, column: 6 })
-            .evidence(["FROM node:latest".to_owned()])
-            .help("name a version")
-            .data(Data::default().with("image", "node:latest"));
-        let (step, item) = (Step::Image, "web".to_owned());
-        vec![
-            EventKind::RunStarted {
-                schema: SCHEMA,
-                version: "0.1.0".to_owned(),
-                command: "up".to_owned(),
-                project: "todo-chatbot".to_owned(),
-                namespace: "todo-chatbot".to_owned(),
-                profile: "minikube".to_owned(),
-                target: None,
-                rehearsal: false,
-            },
-            EventKind::StepStarted { step },
-            EventKind::ItemStarted { step, item: item.clone() },
-            EventKind::Progress {
-                step,
-                item: item.clone(),
-                doing: "RUN npm ci".to_owned(),
-                amount: Some(Amount { done: 3, total: Some(9), unit: Unit::Steps }),
-            },
-            EventKind::Waiting { step, item: item.clone(), why: "todo-base is built first".to_owned() },
-            EventKind::Log { step, item: item.clone(), line: "added 214 packages".to_owned() },
-            EventKind::Warned { finding: finding.clone() },
-            EventKind::Forwarded {
-                service: "web".to_owned(),
-                port: 80,
-                address: "127.0.0.1:30080".to_owned(),
-                pid: 4711,
-                detached: true,
-                reused: false,
-            },
-            EventKind::ItemFinished {
-                step,
-                item,
-                outcome: Outcome::Built,
-                took_ms: 8_100,
-                detail: Some("61 MB".to_owned()),
-            },
-            EventKind::StepFinished { step, took_ms: 8_200, outcome: Outcome::Done, detail: None },
-            EventKind::StepFailed { step: Step::Rollout, took_ms: 5_000 },
-            EventKind::RoundStarted { changed: vec!["web/main.py".to_owned()] },
-            EventKind::KeysRead {},
-            EventKind::Printed {
-                pod: "web-1".to_owned(),
-                container: "web".to_owned(),
-                line: "GET / 200".to_owned(),
-            },
-            EventKind::RoundSuperseded { took_ms: 120 },
-            EventKind::RoundFinished {
-                took_ms: 2_100,
-                files: 312,
-                url: Some("http://192.168.49.2:30080/".to_owned()),
-            },
-            EventKind::RoundFailed {
-                took_ms: 900,
-                files: 312,
-                kind: Kind::Rollout,
-                reason: Code::CrashLoop,
-                causes: vec!["cannot roll out todo-chatbot".to_owned()],
-                findings: vec![finding.clone()],
-                hints: Vec::new(),
-            },
-            EventKind::RunFinished {
-                took_ms: 9_000,
-                code: 0,
-                url: Some("http://192.168.49.2:30080/".to_owned()),
-            },
-            EventKind::RunFailed {
-                took_ms: 9_000,
-                kind: Kind::Rollout,
-                reason: Code::CrashLoop,
-                code: 50,
-                causes: vec!["cannot roll out todo-chatbot".to_owned()],
-                findings: vec![finding],
-                hints: vec!["see `todo logs web`".to_owned()],
-            },
-        ]
-    }
 
     fn written(kinds: Vec<EventKind>) -> String {
         let mut out = Vec::new();

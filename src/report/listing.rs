@@ -21,12 +21,35 @@ pub struct Listing {
     pub json: Value,
 }
 
-/// The list as text, each column as wide as its widest cell.
+/// The list as text, each column as wide as its widest cell. Where a terminal of `width` columns cannot show that, each cell
+/// beyond the second has a line of its own; a file has no width.
 #[must_use]
-pub fn listing(listing: &Listing, look: Look) -> String {
+pub fn listing(listing: &Listing, look: Look, width: Option<usize>) -> String {
     if listing.rows.is_empty() {
         return listing.nothing.to_owned();
     }
+    let table = in_columns(listing, look);
+    let is_too_wide = |width: usize| table.lines().any(|line| columns(line) > width);
+    if width.is_some_and(is_too_wide) && listing.rows.iter().any(|row| row.len() > 2) {
+        return stacked(listing, look);
+    }
+    table
+}
+
+fn stacked(listing: &Listing, look: Look) -> String {
+    let mut lines = Vec::new();
+    for (index, row) in listing.rows.iter().enumerate() {
+        let cells: Vec<String> = row.iter().map(|cell| clean(cell)).filter(|cell| !cell.is_empty()).collect();
+        let (head, rest) = cells.split_at(cells.len().min(2));
+        lines.push(head.join("  "));
+        lines.extend(rest.iter().map(|cell| format!("  {cell}")));
+        let below = listing.below.get(index).into_iter().flatten();
+        lines.extend(below.map(|text| look.paint(Tone::Quiet, &format!("  {}", clean(text)))));
+    }
+    lines.join("\n")
+}
+
+fn in_columns(listing: &Listing, look: Look) -> String {
     let count = listing.rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         let cells = listing.rows.iter().filter_map(|row| row.get(column)).map(|cell| columns(&clean(cell)));
@@ -68,13 +91,16 @@ mod tests {
             json: Value::Null,
         };
         let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  a long reason\ncreate  Service/a";
-        assert_eq!(listing(&list, Look::BARE), text);
+        assert_eq!(listing(&list, Look::BARE, None), text);
+        assert_eq!(listing(&list, Look::BARE, Some(37)), text);
+        let narrow = "change  Deployment/web\n  a long reason\ncreate  Service/a";
+        assert_eq!(listing(&list, Look::BARE, Some(36)), narrow);
         list.rows = vec![row(["change", "Deployment/\x1b[2Jweb", "\u{202e}gpj\r"])];
         let text = "WHAT    OBJECT          WHY\nchange  Deployment/web  gpj";
-        assert_eq!(listing(&list, Look::BARE), text, "names and reasons are others'");
+        assert_eq!(listing(&list, Look::BARE, None), text, "names and reasons are others'");
         list.below = vec![vec!["help: look\x1b[2J".to_owned()]];
-        assert!(listing(&list, Look::BARE).ends_with("gpj\n  help: look"), "others' words, too");
+        assert!(listing(&list, Look::BARE, None).ends_with("gpj\n  help: look"), "others' words, too");
         list.rows.clear();
-        assert_eq!(listing(&list, Look::BARE), "nothing to do");
+        assert_eq!(listing(&list, Look::BARE, None), "nothing to do");
     }
 }

@@ -1,16 +1,16 @@
 //! A line of the application's log for standard output: as it was printed, behind its pod's name where there are several,
-//! or as JSON.
+//! or as JSON. A line that is a JSON object itself stays whole where a program reads it: `todo logs | jq` works.
 //!
 //! A terminal gets of it the text and the colours alone: whatever else an application prints would be obeyed there.
 
 use crate::report::Mode;
 use crate::report::json;
 use crate::report::style::Look;
-use crate::report::style::Tone;
 use crate::report::style::clean;
 use crate::report::style::coloured;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 /// A line of a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -65,10 +65,15 @@ pub(super) fn shown(line: &LogLine, several: bool, mode: Mode, reader: Reader) -
         (true, false) => clean(text),
     };
     match (init, several) {
-        (true, _) => format!("{} {text}", look.paint(Tone::Quiet, &format!("{pod}/{container} |"))),
-        (false, true) => format!("{} {text}", look.paint(Tone::Quiet, &format!("{pod} |"))),
+        _ if !reader.is_terminal && is_object(&text) => text,
+        (true, _) => format!("{} {text}", look.paint_as(pod, &format!("{pod}/{container} |"))),
+        (false, true) => format!("{} {text}", look.paint_as(pod, &format!("{pod} |"))),
         (false, false) => text,
     }
+}
+
+fn is_object(text: &str) -> bool {
+    text.starts_with('{') && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
 #[cfg(test)]
@@ -99,6 +104,34 @@ mod tests {
         );
         line.init = true;
         assert_eq!(told(&line, false, Mode::Plain), "web-1-a/web | ready");
+    }
+
+    #[test]
+    fn a_line_that_is_json_stays_whole_where_a_program_reads_it() {
+        let of = |text: &str, is_terminal| {
+            let line = LogLine {
+                time: None,
+                namespace: "shop".to_owned(),
+                pod: "web-1-a".to_owned(),
+                container: "web".to_owned(),
+                init: false,
+                text: text.to_owned(),
+            };
+            shown(&line, true, Mode::Plain, Reader { look: Look::BARE, is_terminal })
+        };
+        assert_eq!(of(r#"{"level":"info"}"#, false), r#"{"level":"info"}"#);
+        assert_eq!(of(r#"{"level":"info"}"#, true), r#"web-1-a | {"level":"info"}"#);
+        assert_eq!(of("{not json}", false), "web-1-a | {not json}");
+    }
+
+    #[test]
+    fn pods_have_colours_of_their_own() {
+        let look = Look { colour: true, unicode: true };
+        let painted: std::collections::BTreeSet<String> =
+            ["web-1", "web-2", "api-1", "db-0", "db-1"].map(|pod| look.paint_as(pod, "|")).into();
+        assert!(painted.len() > 2, "{painted:?}");
+        assert_eq!(look.paint_as("web-1", "|"), look.paint_as("web-1", "|"));
+        assert_eq!(Look::BARE.paint_as("web-1", "|"), "|");
     }
 
     #[test]

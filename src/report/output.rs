@@ -4,6 +4,7 @@
 //! from being written is one, because a script would take a full disk for an empty answer.
 
 use super::Mode;
+use super::diff;
 use super::fault;
 use super::fault::Page;
 use super::json;
@@ -12,6 +13,7 @@ use super::listing::listing;
 use super::logs;
 use super::logs::LogLine;
 use super::status::StatusReport;
+use super::status_view::StatusView;
 use super::style::Look;
 use super::style::clean;
 use super::table::table;
@@ -89,8 +91,26 @@ impl Output {
             redactor.json(&mut list.json);
             return answer(&json::line(&list.json));
         }
-        list.rows.iter_mut().flatten().for_each(|cell| redactor.sentence(cell));
-        answer(&listing(&list, self.look))
+        list.rows.iter_mut().chain(&mut list.below).flatten().for_each(|cell| redactor.sentence(cell));
+        self.answer(&listing(&list, self.look, self.width))
+    }
+
+    /// Writes unified diffs below a list; where that is JSON, they are in it.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn diffs(&self, diffs: &[String]) -> Result<()> {
+        if diffs.is_empty() || self.mode == Mode::Json {
+            return Ok(());
+        }
+        let redactor = self.sink.redactor();
+        let line = |line: &str| {
+            let mut line = line.to_owned();
+            redactor.sentence(&mut line);
+            diff::line(&line, self.look)
+        };
+        let lines: Vec<String> = diffs.iter().flat_map(|diff| diff.lines()).map(line).collect();
+        answer(&format!("\n{}", lines.join("\n")))
     }
 
     /// Writes what `todo status` found.
@@ -103,8 +123,37 @@ impl Output {
             report.or_fault(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
         match self.mode {
             Mode::Json => answer(&json::line(&report)),
-            _ => answer(&table(&report, self.look, self.width)),
+            _ => self.answer(&table(&report, self.look, self.width)),
         }
+    }
+
+    /// Writes what `todo status` found now below or over what it found before. Returns whether somebody still reads.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn status_again(&self, view: &mut StatusView, report: &StatusReport) -> Result<bool> {
+        let report = self.sink.redactor().value(report);
+        let report =
+            report.or_fault(Code::InternalError, Kind::Internal, || "cannot redact the status".to_owned())?;
+        let (width, height) = self.size();
+        let Some(text) = (match (self.mode, self.is_terminal) {
+            (Mode::Json, _) => view.changed(&report).then(|| json::line(&report) + "\n"),
+            (_, true) => Some(view.over(&table(&report, self.look, width), height)),
+            (_, false) => view.lines(&report, &table(&report, self.look, None)),
+        }) else {
+            return Ok(true);
+        };
+        is_read(write(&mut io::stdout().lock(), &self.look.typed(&text)))
+    }
+
+    /// The size of the terminal now: it may have changed.
+    fn size(&self) -> (Option<usize>, Option<usize>) {
+        let size = self.is_terminal.then(|| console::Term::stdout().size_checked()).flatten();
+        (size.map(|(_, columns)| usize::from(columns)), size.map(|(rows, _)| usize::from(rows)))
+    }
+
+    fn answer(&self, text: &str) -> Result<()> {
+        answer(&self.look.typed(text))
     }
 
     /// Writes one line of the application's log at once. Returns whether somebody still reads.
@@ -135,7 +184,7 @@ impl Output {
     pub fn ask(&self, question: &str) -> bool {
         let mut question = question.to_owned();
         self.sink.redactor().sentence(&mut question);
-        if prompt(&format!("{} [y/N] ", clean(&question))).is_err() {
+        if prompt(&self.report_look.typed(&format!("{} [y/N] ", clean(&question)))).is_err() {
             return false;
         }
         let mut line = String::new();
@@ -146,7 +195,14 @@ impl Output {
     /// Writes a finding to standard error, when the events of the run have ended.
     pub fn warning(&self, finding: &Finding) {
         let page = Page { look: self.report_look, width: None, source: None };
-        report(&fault::finding(page, &self.sink.covered_finding(finding.clone())));
+        self.report(&fault::finding(page, &self.sink.covered_finding(finding.clone())));
+    }
+
+    /// A report that nobody can read is no reason to fail.
+    fn report(&self, lines: &[String]) {
+        let text = lines.join("\n") + "\n";
+        let text = self.report_look.typed(&text);
+        let _ = write(&mut io::stderr().lock(), &text);
     }
 
     /// Writes a fault to standard error, when the events of the run have ended.
@@ -159,7 +215,7 @@ impl Output {
         };
         let causes: Vec<String> = fault.causes().into_iter().map(redacted).collect();
         let hints: Vec<String> = fault.hints.iter().cloned().map(redacted).collect();
-        report(&fault::lines(
+        self.report(&fault::lines(
             Page { look: self.report_look, width: None, source: None },
             fault.code,
             &causes,
@@ -243,11 +299,6 @@ pub(super) fn unwritten(error: io::Error) -> Option<Fault> {
 fn answer(text: &str) -> Result<()> {
     let text = format!("{}\n", text.trim_end_matches('\n'));
     is_read(write(&mut io::stdout().lock(), &text)).map(drop)
-}
-
-/// A report that nobody can read is no reason to fail.
-fn report(lines: &[String]) {
-    let _ = write(&mut io::stderr().lock(), &(lines.join("\n") + "\n"));
 }
 
 fn write(out: &mut impl Write, text: &str) -> io::Result<()> {

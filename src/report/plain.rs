@@ -4,6 +4,7 @@
 //! A reason for waiting is told once it has lasted a second, and again every ten, so that a log that stands still says why.
 
 use super::Renderer;
+use super::ci::Ci;
 use super::fault;
 use super::fault::Page;
 use super::fold::Story;
@@ -15,8 +16,10 @@ use super::style::Look;
 use super::style::Tone;
 use super::style::clean;
 use super::words;
+use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
+use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Kind;
@@ -35,6 +38,7 @@ const NAMED: usize = 3;
 /// Writes a run as lines.
 pub(super) struct Plain<W> {
     look: Look,
+    ci: Ci,
     verbose: bool,
     out: W,
     story: Story,
@@ -46,19 +50,43 @@ pub(super) struct Plain<W> {
 
 impl<W: Write> Plain<W> {
     pub(super) fn new(look: Look, verbose: bool, out: W) -> Self {
-        Plain { look, verbose, out, story: Story::default(), told: BTreeMap::new(), spoke: BTreeMap::new() }
+        let (ci, story) = (Ci::default(), Story::default());
+        Plain { look, ci, verbose, out, story, told: BTreeMap::new(), spoke: BTreeMap::new() }
+    }
+
+    /// With what `ci` makes of the log.
+    pub(super) fn within(self, ci: Ci) -> Self {
+        Plain { ci, ..self }
+    }
+
+    fn raw(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes());
+    }
+
+    /// What follows is not folded.
+    fn unfolded(&mut self, at: u64) {
+        let end = self.ci.close(at);
+        self.raw(&end);
     }
 
     /// A log that nobody reads any more is no reason to stop deploying.
     fn line(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{line}");
+        let _ = writeln!(self.out, "{}", self.look.typed(line));
     }
 
     fn printed(&mut self, pod: &str, container: &str, line: &str) {
         self.line(&logs::printed(pod, container, line, self.look));
     }
 
+    /// A line about what goes on in a step.
     fn say(&mut self, step: Step, at: u64, text: &str) {
+        let begin = self.ci.open(words::step(step), at);
+        self.raw(&begin);
+        self.conclude(step, at, text);
+    }
+
+    /// A line about how a step ended.
+    fn conclude(&mut self, step: Step, at: u64, text: &str) {
         self.spoke.insert(step, at);
         let label = self.look.paint(Tone::Strong, &format!("{}:", words::step(step)));
         self.line(&format!("{label} {text}"));
@@ -104,6 +132,9 @@ impl<W: Write> Plain<W> {
                 for line in fault::finding(self.page(), finding) {
                     self.line(&line);
                 }
+                if let Some(annotation) = self.ci.finding(finding) {
+                    self.line(&annotation);
+                }
             }
             EventKind::ItemFinished { step, item, outcome, took_ms, detail } => {
                 self.told.remove(&(*step, item.clone()));
@@ -118,16 +149,18 @@ impl<W: Write> Plain<W> {
                 }
             }
             EventKind::StepFinished { step, took_ms, outcome, .. } => {
+                self.unfolded(at);
                 if let Some(text) = self.ended(*step, *outcome) {
-                    self.say(*step, at, &with(text, None, *took_ms, 0));
+                    self.conclude(*step, at, &with(text, None, *took_ms, 0));
                 }
                 // What a removal keeps had a line when it was kept.
                 let told = self.story.newest(*step).filter(|_| *step != Step::Remove);
                 for (name, detail) in told.map(StepState::answers).unwrap_or_default() {
-                    self.say(*step, at, &format!("{}: {}", clean(&name), clean(&detail)));
+                    self.conclude(*step, at, &format!("{}: {}", clean(&name), clean(&detail)));
                 }
             }
             EventKind::RoundStarted { changed } => {
+                self.unfolded(at);
                 self.told.clear();
                 if !changed.is_empty() {
                     self.line(&format!("changed: {}", clean(&words::changed(changed))));
@@ -141,10 +174,7 @@ impl<W: Write> Plain<W> {
                 self.line(&words::watching(*files));
             }
             EventKind::RoundFailed { kind, reason, causes, findings, hints, files, .. } => {
-                self.failed_steps(*kind, at);
-                for line in fault::lines(self.page(), *reason, causes, findings, hints) {
-                    self.line(&line);
-                }
+                self.failed(at, (*kind, *reason), causes, findings, hints);
                 self.line(&words::watching(*files));
             }
             EventKind::RunFinished { took_ms, .. } => {
@@ -153,10 +183,7 @@ impl<W: Write> Plain<W> {
                 }
             }
             EventKind::RunFailed { kind, reason, causes, findings, hints, .. } => {
-                self.failed_steps(*kind, at);
-                for line in fault::lines(self.page(), *reason, causes, findings, hints) {
-                    self.line(&line);
-                }
+                self.failed(at, (*kind, *reason), causes, findings, hints);
             }
             EventKind::StepStarted { .. }
             | EventKind::ItemStarted { .. }
@@ -185,11 +212,27 @@ impl<W: Write> Plain<W> {
         self.say(step, at, &format!("{named}{}", clean(reason)));
     }
 
+    fn failed(
+        &mut self,
+        at: u64,
+        (kind, code): (Kind, Code),
+        causes: &[String],
+        findings: &[Finding],
+        hints: &[String],
+    ) {
+        self.unfolded(at);
+        self.failed_steps(kind, at);
+        let lines = fault::lines(self.page(), code, causes, findings, hints);
+        for line in lines.into_iter().chain(self.ci.fault(code, causes, findings)) {
+            self.line(&line);
+        }
+    }
+
     fn failed_steps(&mut self, kind: Kind, at: u64) {
         let failed: Vec<(Step, u64)> = self.story.failed().map(|(step, end)| (step, end.took_ms)).collect();
         for (step, took_ms) in failed {
             let text = self.look.paint(Tone::Bad, words::failed(kind));
-            self.say(step, at, &with(text, None, took_ms, 0));
+            self.conclude(step, at, &with(text, None, took_ms, 0));
         }
     }
 
@@ -244,6 +287,7 @@ impl<W: Write + Send> Renderer for Plain<W> {
     }
 
     fn close(&mut self) -> &Story {
+        self.unfolded(self.story.at_ms);
         let _ = self.out.flush();
         &self.story
     }

@@ -34,6 +34,9 @@ pub struct StatusReport {
     /// Another project that is deployed under the same name in the same namespace; then nothing of this one is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub other: Option<OtherProject>,
+    /// Whether `todo up` would change anything, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_changes: Option<bool>,
 }
 
 /// A project that was deployed from another place.
@@ -134,6 +137,9 @@ pub struct WorkloadStatus {
     pub wanted: Option<u32>,
     /// Restarts of its pods' containers together.
     pub restarts: u32,
+    /// How the container that ended last did: `OOMKilled, exit code 137`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_end: Option<String>,
     /// Seconds since it was made.
     pub age_s: Option<u64>,
     /// Thousandths of a CPU that its pods use now, where the cluster measures it.

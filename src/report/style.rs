@@ -7,7 +7,9 @@ use crate::redact::is_deceptive;
 use crate::world::Os;
 use crate::world::World;
 use console::AnsiCodeIterator;
+use console::Color;
 use console::Style;
+use std::borrow::Cow;
 
 /// `--color`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -91,6 +93,44 @@ impl Look {
             Tone::Live => Style::new().cyan(),
         };
         style.force_styling(true).apply_to(text).to_string()
+    }
+
+    /// `text` in the colour of `name`, always the same: of several things each has mostly one of its own.
+    #[must_use]
+    pub fn paint_as(self, name: &str, text: &str) -> String {
+        // No red, which means that something is wrong; none is black or white, which a background may be.
+        const COLOURS: [Color; 5] = [Color::Green, Color::Yellow, Color::Blue, Color::Magenta, Color::Cyan];
+        if !self.colour {
+            return text.to_owned();
+        }
+        // FNV-1a: neighbours such as `web-0` and `web-1` differ.
+        let hash = name
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        let at = usize::try_from(hash).unwrap_or_default() % (2 * COLOURS.len());
+        let style = Style::new().fg(COLOURS[at % COLOURS.len()]);
+        let style = if at < COLOURS.len() { style } else { style.bright() };
+        style.force_styling(true).apply_to(text).to_string()
+    }
+
+    /// `text` of ours as the stream can show it: typographic signs as ASCII where those beyond it do not arrive. Letters of others
+    /// stay as they are.
+    #[must_use]
+    pub fn typed(self, text: &str) -> Cow<'_, str> {
+        const SIGNS: [(char, &str); 7] =
+            [('…', "..."), ('→', "->"), ('·', "*"), ('–', "-"), ('—', "-"), ('‘', "'"), ('’', "'")];
+        let written = |letter: char| SIGNS.iter().find(|(sign, _)| *sign == letter).map(|(_, ascii)| *ascii);
+        if self.unicode || !text.contains(|letter| written(letter).is_some()) {
+            return Cow::Borrowed(text);
+        }
+        let mut typed = String::with_capacity(text.len());
+        for letter in text.chars() {
+            match written(letter) {
+                Some(ascii) => typed.push_str(ascii),
+                None => typed.push(letter),
+            }
+        }
+        Cow::Owned(typed)
     }
 
     /// A sign in its tone, one column wide.
@@ -242,121 +282,4 @@ fn understood() -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::ColorFlag;
-    use super::Look;
-    use super::Tone;
-    use super::clean;
-    use super::coloured;
-    use super::wrap;
-    use crate::world::World;
-
-    #[test]
-    fn the_flag_then_the_environment_then_the_terminal_decide_about_colour() {
-        let plain: &[(&str, &str)] = &[("TERM", "xterm")];
-        let refused: &[(&str, &str)] = &[("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1")];
-        let forced: &[(&str, &str)] = &[("CLICOLOR_FORCE", "1")];
-        let dumb: &[(&str, &str)] = &[("TERM", "dumb")];
-        for (variables, flag, terminal, colour) in [
-            (plain, ColorFlag::Auto, true, true),
-            (plain, ColorFlag::Auto, false, false),
-            (plain, ColorFlag::Never, true, false),
-            (plain, ColorFlag::Always, false, true),
-            (refused, ColorFlag::Auto, true, false),
-            (refused, ColorFlag::Always, false, true),
-            (forced, ColorFlag::Auto, false, true),
-            (dumb, ColorFlag::Auto, true, false),
-            (&[("CLICOLOR", "0")], ColorFlag::Auto, true, false),
-            (&[("NO_COLOR", "")], ColorFlag::Auto, true, true),
-        ] {
-            let world = World::fake("/", variables.iter().copied());
-            let picked = Look::pick(&world, flag, terminal).colour;
-            assert_eq!(
-                picked,
-                colour && (!terminal || super::understood()),
-                "{variables:?} {flag:?} {terminal}"
-            );
-        }
-    }
-
-    #[test]
-    fn signs_beyond_ascii_need_a_locale_and_a_terminal_that_have_them() {
-        for (variables, unicode) in [
-            (&[("LANG", "en_GB.UTF-8")][..], true),
-            (&[("LANG", "C.utf8")], true),
-            (&[("LANG", "en_GB.UTF-8"), ("LC_ALL", "C")], false),
-            (&[("LANG", "en_GB.UTF-8"), ("TERM", "linux")], false),
-            (&[("LANG", "de_DE.ISO-8859-1")], false),
-            (&[], false),
-        ] {
-            let world = World::fake("/", variables.iter().copied());
-            assert_eq!(Look::pick(&world, ColorFlag::Auto, true).unicode, unicode, "{variables:?}");
-        }
-    }
-
-    #[test]
-    fn what_others_print_cannot_move_the_cursor() {
-        assert_eq!(clean("a\x1b[2J\x1b[31mb\tc\r\n"), "ab    c");
-        assert_eq!(clean("two\nlines\u{7}"), "two lines");
-    }
-
-    /// What a terminal does instead of showing it: clears, answers, writes the clipboard, names its window, links elsewhere,
-    /// writes over the line; as C0 and C1 controls, whole and cut off; and what turns text round.
-    const OBEYED: [&str; 14] = [
-        "\x1b[2J",
-        "\x1b[6n",
-        "\x1b]52;c;cm0gLXJmIC8=\x07",
-        "\x1b]0;prompt\x1b\\",
-        "\x1b]8;;http://elsewhere.example\x1b\\here\x1b]8;;\x1b\\",
-        "\x1bP1$r\x1b\\",
-        "\x1bc",
-        "\x1b[",
-        "\x1b",
-        "\u{9b}2J",
-        "\u{9d}52;c;eA==\u{9c}",
-        "\rerror: none\x08\x7f",
-        "\u{202e}gnp.exe\u{202c}",
-        "\u{2066}\u{2069}\u{200f}\u{61c}",
-    ];
-
-    #[test]
-    fn nothing_that_others_print_is_obeyed_by_a_terminal() {
-        let obeyed =
-            |c: char| c.is_control() || "\u{202c}\u{202e}\u{2066}\u{2069}\u{200f}\u{61c}".contains(c);
-        for sequence in OBEYED {
-            let text = format!("before {sequence} after");
-            for shown in [clean(&text), coloured(&text)] {
-                assert!(!shown.contains(obeyed), "{text:?} is shown as {shown:?}");
-                assert!(shown.starts_with("before "), "{shown:?}");
-            }
-        }
-        assert!(clean("kept: é 部 😀 ع").ends_with("é 部 😀 ع"));
-    }
-
-    #[test]
-    fn an_applications_own_colours_stay_and_end_with_its_line() {
-        assert_eq!(coloured("\x1b[1;31mbad\x1b[K\tx"), "\x1b[1;31mbad\tx\x1b[0m");
-        assert_eq!(coloured("plain\tx"), "plain\tx");
-    }
-
-    #[test]
-    fn text_is_cut_by_the_columns_it_takes() {
-        let look = Look { colour: false, unicode: true };
-        assert_eq!(look.fit("部署部署", 5), "部署…");
-        assert_eq!(Look::BARE.fit("abcdefgh", 6), "abc...");
-        assert_eq!(look.fit("short", 5), "short");
-    }
-
-    #[test]
-    fn prose_breaks_between_words_and_commands_stay_whole() {
-        assert_eq!(wrap("run `todo logs web` and look", Some(14)), ["run", "`todo logs web`", "and look"]);
-        assert_eq!(wrap("one two", None), ["one two"]);
-        assert_eq!(wrap("an `unfinished one", Some(5)), ["an `unfinished one"]);
-    }
-
-    #[test]
-    fn without_colour_no_escape_is_written() {
-        assert_eq!(Look::BARE.paint(Tone::Bad, "x"), "x");
-        assert!(Look { colour: true, unicode: false }.paint(Tone::Bad, "x").contains('\x1b'));
-    }
-}
+mod tests;

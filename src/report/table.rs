@@ -3,6 +3,7 @@
 //! Not a general table: when the width is short, reasons move below their rows, then the age goes, then what is used, then the restarts.
 //! Without a terminal nothing is cut, because a program or a file reads it.
 
+use super::grid::grid;
 use super::status::ForwardStatus;
 use super::status::Health;
 use super::status::ImageStatus;
@@ -14,7 +15,6 @@ use super::status::WorkloadStatus;
 use super::style::Look;
 use super::style::Tone;
 use super::style::clean;
-use super::style::columns;
 use super::style::wrap;
 use super::words;
 
@@ -65,6 +65,11 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
         let header = ["FORWARD", "STATE", "ADDRESS", "PID", "REASON"];
         lines.extend(grid(&header, &[3], &forwards(report, look), look, width));
     }
+    let changes = report.up_changes.map(|changes| match changes {
+        true => "`todo up` would change something: `todo plan` says what",
+        false => "`todo up` would change nothing",
+    });
+    lines.extend(changes.into_iter().flat_map(|text| [vec![String::new()], wrap(text, width)].concat()));
     lines.extend(next_step(report).map(|help| format!("help: {help}")));
     let trimmed: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
     trimmed.join("\n") + "\n"
@@ -127,7 +132,7 @@ fn workloads(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
             clean(&format!("{}/{}", workload.kind, workload.name)),
             health(workload.health, look),
             ready,
-            if workload.restarts == 0 { String::new() } else { workload.restarts.to_string() },
+            restarts(workload),
             workload.age_s.map(words::age).unwrap_or_default(),
             workload.cpu_m.map(|cpu| format!("{cpu}m")).unwrap_or_default(),
             workload.memory.map(words::size).unwrap_or_default(),
@@ -135,6 +140,15 @@ fn workloads(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
         ]
     };
     report.workloads.iter().map(row).collect()
+}
+
+/// `3 (OOMKilled, exit code 137)`.
+fn restarts(workload: &WorkloadStatus) -> String {
+    match (workload.restarts, &workload.last_end) {
+        (0, _) => String::new(),
+        (count, None) => count.to_string(),
+        (count, Some(end)) => format!("{count} ({})", clean(end)),
+    }
 }
 
 fn services(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
@@ -182,54 +196,6 @@ fn health(health: Health, look: Look) -> String {
     look.paint(tone, word)
 }
 
-/// Aligned columns. Columns that are empty everywhere are left out; if it is still too wide, reasons move below their
-/// rows, then the columns of `spare` go, in that order, and then lines are cut.
-fn grid(
-    header: &[&str],
-    spare: &[usize],
-    rows: &[Vec<String>],
-    look: Look,
-    width: Option<usize>,
-) -> Vec<String> {
-    const GAP: usize = 2;
-    let reason = header.iter().position(|name| *name == "REASON");
-    let mut shown: Vec<usize> =
-        (0..header.len()).filter(|&column| rows.iter().any(|row| !row[column].is_empty())).collect();
-    let wide = |column: usize| {
-        rows.iter().map(|row| columns(&row[column])).max().unwrap_or_default().max(header[column].len())
-    };
-    let total = |shown: &[usize]| {
-        shown.iter().map(|&column| wide(column)).sum::<usize>() + GAP * shown.len().saturating_sub(1)
-    };
-    let mut below = None;
-    if let Some(width) = width {
-        if total(&shown) > width {
-            below = reason.filter(|reason| shown.contains(reason));
-            shown.retain(|column| Some(*column) != below);
-        }
-        for column in spare {
-            if total(&shown) > width {
-                shown.retain(|kept| kept != column);
-            }
-        }
-    }
-    let line = |cells: Vec<String>| {
-        let line: Vec<String> =
-            cells.iter().zip(&shown).map(|(cell, &column)| look.pad(cell, wide(column))).collect();
-        let line = line.join(&" ".repeat(GAP));
-        width.map_or_else(|| line.clone(), |width| look.fit(line.trim_end(), width))
-    };
-    let head = shown.iter().map(|&column| look.paint(Tone::Quiet, header[column])).collect();
-    let mut lines = vec![line(head)];
-    for row in rows {
-        lines.push(line(shown.iter().map(|&column| row[column].clone()).collect()));
-        let reason = below.map(|below| row[below].as_str()).filter(|reason| !reason.is_empty());
-        let pieces = reason.map(|reason| wrap(reason, width.map(|width| width.saturating_sub(2))));
-        lines.extend(pieces.into_iter().flatten().map(|piece| format!("  {piece}")));
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use super::table;
@@ -263,6 +229,7 @@ mod tests {
             ready,
             wanted: ready.map(|_| 2),
             restarts: 0,
+            last_end: None,
             age_s: Some(7_300),
             cpu_m: None,
             memory: None,
@@ -302,6 +269,7 @@ mod tests {
             }],
             forwards: Vec::new(),
             other: None,
+            up_changes: None,
         }
     }
 

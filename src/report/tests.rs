@@ -4,6 +4,7 @@ use super::Mode;
 use super::OutputFlag;
 use super::Renderer;
 use super::bars::Bars;
+use super::ci::Ci;
 use super::pick;
 use super::plain::Plain;
 use super::style::Look;
@@ -55,6 +56,34 @@ fn in_a_log_a_run_is_one_line_a_fact() {
         let text = plain(run, false);
         assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{name}");
         insta::assert_snapshot!(format!("plain-{name}"), text);
+    }
+}
+
+#[test]
+fn a_ci_system_folds_the_work_of_a_step_and_not_how_it_ended() {
+    let world = World::fake("/repo", [("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", "/repo")]);
+    for (name, run) in RUNS {
+        let mut out = Vec::new();
+        let ci = Ci::of(&world, Some(std::path::Path::new("/repo/shop")));
+        play(&mut Plain::new(Look::BARE, false, &mut out).within(ci), run, &[], |_, _| {});
+        let text = String::from_utf8(out).unwrap();
+        let mut is_open = false;
+        for line in text.lines() {
+            match line {
+                "::endgroup::" => assert!(std::mem::take(&mut is_open), "{name}: {text}"),
+                _ if line.starts_with("::group::") => {
+                    assert!(!std::mem::replace(&mut is_open, true), "{name}: {text}");
+                }
+                _ if line.starts_with("error[") => assert!(!is_open, "{name}: {text}"),
+                _ => {}
+            }
+        }
+        assert!(!is_open, "{name}: {text}");
+        let is_command = |line: &&str| line.starts_with("::error ");
+        let (annotated, failed) = (text.lines().filter(is_command).count(), text.contains("\nerror["));
+        assert_eq!(annotated > 0, failed, "{name}: {text}");
+        let others = text.lines().filter(|line| !line.starts_with("::")).collect::<Vec<_>>().join("\n");
+        assert_eq!(others.trim_end(), plain(run, false).trim_end(), "{name}: the rest is as elsewhere");
     }
 }
 

@@ -4,8 +4,10 @@ use super::bare;
 use crate::applets;
 use crate::cli::Cli;
 use crate::cli::Command;
+use crate::cli::SchemaOf;
 use crate::complete;
 use crate::event::Code;
+use crate::event::schema::EVENTS;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
@@ -41,7 +43,8 @@ pub(super) fn text(command: &Command, program: &OsStr, world: &World) -> Option<
         Command::Man { directory } => Some(manual::manual(world, directory.as_deref())),
         Command::Applets { install: false, .. } => Some(Ok(applets::list())),
         Command::Applets { directory, .. } => Some(applets::install(world, directory.as_deref())),
-        Command::Schema => Some(Ok(schema::DEPLOY_TOML.to_owned())),
+        Command::Schema { of: SchemaOf::DeployToml } => Some(Ok(schema::DEPLOY_TOML.to_owned())),
+        Command::Schema { of: SchemaOf::Events } => Some(Ok(EVENTS.to_owned())),
         _ => None,
     }
 }

@@ -264,7 +264,7 @@ impl Project {
             Command::Unlock => flow::unlock::unlock(run, &project).await,
             Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
             Command::Down(flags) => flow::down::down(run, &project, flags).await,
-            Command::Status => flow::status::status(run, &project).await,
+            Command::Status(_) => flow::status::status(run, &project).await,
             Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
             Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
             other => panic!("{other:?} is not rehearsed"),

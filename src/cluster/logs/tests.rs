@@ -24,7 +24,7 @@ use tokio::sync::mpsc;
 const PODS: &str = "/api/v1/namespaces/shop/pods";
 
 fn ask() -> Ask {
-    Ask { names: Vec::new(), container: None, previous: false, follow: false, lines: 100 }
+    Ask { names: Vec::new(), container: None, previous: false, follow: false, lines: Some(100), since: None }
 }
 
 /// A project `shop` whose Deployment `web` has the pods of `pods`, each with a log.

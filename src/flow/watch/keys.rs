@@ -41,8 +41,9 @@ impl Controls {
 
     /// Obeys keys, where standard input is a terminal, and `outer`.
     pub(super) async fn obey(&self, outer: &Cancel) -> Infallible {
+        let world = &self.run.world;
         // A process in the background, or one that a terminal refuses, goes on without.
-        let mut keys = self.run.world.stdin_is_terminal.then(Keys::read).and_then(Result::ok);
+        let mut keys = (world.may_ask && world.stdin_is_terminal).then(Keys::read).and_then(Result::ok);
         if keys.is_some() {
             self.run.sink.tell(EventKind::KeysRead {});
         }

@@ -90,7 +90,8 @@ impl Drop for AppLogs {
 }
 
 async fn read(run: &Run, target: &Target) -> Result<(), Fault> {
-    let ask = Ask { names: Vec::new(), container: None, previous: false, follow: true, lines: BEFORE };
+    let lines = Some(BEFORE);
+    let ask = Ask { names: Vec::new(), container: None, previous: false, follow: true, lines, since: None };
     let mut logs = logs::logs(run, target, ask).await?;
     let (mut began, mut count) = (Instant::now(), 0);
     while let Some(Line { source, text, .. }) = logs.next().await {

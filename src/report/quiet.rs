@@ -1,0 +1,115 @@
+//! A run of which only warnings, errors and what was asked for are told: `--quiet`.
+
+use super::Renderer;
+use super::ci::Ci;
+use super::fault;
+use super::fault::Page;
+use super::fold::Story;
+use super::logs;
+use super::style::Look;
+use crate::event::Event;
+use crate::event::EventKind;
+use crate::event::Severity;
+use std::io::Write;
+
+/// Writes the warnings and errors of a run.
+pub(super) struct Quiet<W> {
+    look: Look,
+    ci: Ci,
+    out: W,
+    story: Story,
+}
+
+impl<W: Write> Quiet<W> {
+    pub(super) fn new(look: Look, ci: Ci, out: W) -> Self {
+        Quiet { look, ci, out, story: Story::default() }
+    }
+
+    fn lines(&mut self, lines: &[String]) {
+        for line in lines {
+            let _ = writeln!(self.out, "{}", self.look.typed(line));
+        }
+        let _ = self.out.flush();
+    }
+}
+
+impl<W: Write + Send> Renderer for Quiet<W> {
+    fn event(&mut self, event: &Event) {
+        // A finding that was told before is told once.
+        if !self.story.tell(event) {
+            return;
+        }
+        let page = Page { look: self.look, width: None, source: None };
+        match &event.kind {
+            EventKind::Warned { finding } if finding.severity != Severity::Note => {
+                let mut lines = fault::finding(page, finding);
+                lines.extend(self.ci.finding(finding));
+                self.lines(&lines);
+            }
+            EventKind::RunFailed { reason, causes, findings, hints, .. }
+            | EventKind::RoundFailed { reason, causes, findings, hints, .. } => {
+                let mut lines = fault::lines(page, *reason, causes, findings, hints);
+                lines.extend(self.ci.fault(*reason, causes, findings));
+                self.lines(&lines);
+            }
+            // `todo watch --logs` was asked for them.
+            EventKind::Printed { pod, container, line } => {
+                self.lines(&[logs::printed(pod, container, line, self.look)]);
+            }
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self, _now_ms: u64) {}
+
+    fn close(&mut self) -> &Story {
+        &self.story
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Quiet;
+    use crate::event::Code;
+    use crate::event::Event;
+    use crate::event::EventKind;
+    use crate::event::Outcome;
+    use crate::event::Step;
+    use crate::fault::Kind;
+    use crate::report::Renderer;
+    use crate::report::ci::Ci;
+    use crate::report::style::Look;
+
+    #[test]
+    fn only_warnings_and_errors_are_told() {
+        let mut out = Vec::new();
+        let mut quiet = Quiet::new(Look::BARE, Ci::default(), &mut out);
+        for kind in [
+            EventKind::StepStarted { step: Step::Apply },
+            EventKind::Warned { finding: Code::ImageTagMutable.note("a note") },
+            EventKind::Warned { finding: Code::ImageTagMutable.warning("a warning") },
+            EventKind::StepFinished {
+                step: Step::Apply,
+                took_ms: 9_000,
+                outcome: Outcome::Done,
+                detail: None,
+            },
+            EventKind::RunFailed {
+                took_ms: 9_000,
+                kind: Kind::Rollout,
+                reason: Code::CrashLoop,
+                code: 50,
+                causes: vec!["a cause".to_owned()],
+                findings: Vec::new(),
+                hints: Vec::new(),
+            },
+        ] {
+            quiet.event(&Event { at_ms: 1, kind });
+        }
+        quiet.close();
+        let text = String::from_utf8(out).unwrap();
+        let labels: Vec<&str> =
+            text.lines().filter_map(|line| line.split_once('[').map(|(label, _)| label)).collect();
+        assert_eq!(labels, ["warning", "error"], "{text}");
+    }
+}
