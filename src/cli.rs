@@ -145,6 +145,8 @@ pub enum Command {
     History,
     /// Roll back to an earlier revision, and wait until it is healthy
     Rollback(Rollback),
+    /// Show where the time of the last run went: its steps, and when its pods were scheduled, started and ready
+    Timeline,
     /// Release the project lock of a run that is gone
     Unlock,
     /// Explain the health of objects dumped with `kubectl get … -o yaml`, offline
@@ -209,6 +211,11 @@ impl Command {
         )
     }
 
+    /// Whether the times of its runs are kept, for `todo timeline`.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self, Command::Up(_) | Command::Down(_) | Command::Restart(_) | Command::Rollback(_))
+    }
+
     /// The sub-command's name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -229,6 +236,7 @@ impl Command {
             Command::Forward(_) => "forward",
             Command::History => "history",
             Command::Rollback(_) => "rollback",
+            Command::Timeline => "timeline",
             Command::Unlock => "unlock",
             Command::Explain { .. } => "explain",
             Command::Help { .. } => "help",

@@ -47,6 +47,7 @@ mod once;
 pub mod order;
 pub mod owner;
 pub mod phase;
+pub mod pod_times;
 pub mod pulse;
 mod refusal;
 pub mod release;

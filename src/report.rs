@@ -12,6 +12,7 @@ pub mod json;
 pub mod listing;
 pub mod logs;
 pub mod output;
+pub mod record;
 pub mod source;
 pub mod status;
 pub mod status_view;
@@ -39,6 +40,7 @@ use fold::Summary;
 use json::Json;
 use plain::Plain;
 use quiet::Quiet;
+use record::Record;
 use source::Source;
 use std::io;
 use std::thread::JoinHandle;
@@ -130,7 +132,7 @@ trait Renderer: Send {
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Reporter {
-    thread: Option<JoinHandle<(Summary, Option<io::Error>)>>,
+    thread: Option<JoinHandle<Ended>>,
 }
 
 /// Begins to draw the events of a run; `look` is that of standard error. Returns at once.
@@ -157,20 +159,24 @@ pub fn start(
 }
 
 impl Reporter {
-    /// Waits until the run's last event is drawn, or every [`crate::event::Sink`] dropped, and the live lines are gone.
-    ///
-    /// # Errors
-    /// When the events are the answer, and could not be written.
-    pub fn finish(self) -> crate::fault::Result<Summary> {
-        let (summary, error) = self.thread.and_then(|thread| thread.join().ok()).unwrap_or_default();
-        error.and_then(output::unwritten).map_or(Ok(summary), Err)
+    /// Waits until the run's last event is drawn, or every [`crate::event::Sink`] dropped, and the live lines are gone. Returns
+    /// what the run amounts to, what is kept of it, and why its events could not be written, where they are the answer.
+    pub fn finish(self) -> (Summary, Option<Record>, crate::fault::Result<()>) {
+        let ended = self.thread.and_then(|thread| thread.join().ok());
+        let Ended { summary, record, lost } = ended.unwrap_or_default();
+        (summary, record, lost.and_then(output::unwritten).map_or(Ok(()), Err))
     }
 }
 
-fn draw(
-    mut renderer: Box<dyn Renderer>,
-    mut events: mpsc::UnboundedReceiver<Event>,
-) -> (Summary, Option<io::Error>) {
+/// What is left of a run when all is drawn.
+#[derive(Debug, Default)]
+struct Ended {
+    summary: Summary,
+    record: Option<Record>,
+    lost: Option<io::Error>,
+}
+
+fn draw(mut renderer: Box<dyn Renderer>, mut events: mpsc::UnboundedReceiver<Event>) -> Ended {
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_time().build() else {
         while let Some(event) = events.blocking_recv() {
             renderer.event(&event);
@@ -203,9 +209,10 @@ fn draw(
     ended(renderer)
 }
 
-fn ended(mut renderer: Box<dyn Renderer>) -> (Summary, Option<io::Error>) {
-    let summary = renderer.close().summary();
-    (summary, renderer.lost())
+fn ended(mut renderer: Box<dyn Renderer>) -> Ended {
+    let story = renderer.close();
+    let (summary, record) = (story.summary(), Record::of(story));
+    Ended { summary, record, lost: renderer.lost() }
 }
 
 /// How wide the terminal of standard output is, or `None` if it is none: for [`table::table`].

@@ -33,6 +33,7 @@ use crate::report::Mode;
 use crate::report::ci::Ci;
 use crate::report::output;
 use crate::report::output::Output;
+use crate::report::record::Record;
 use crate::report::source::Source;
 use crate::report::style::Look;
 use crate::run::Run;
@@ -161,11 +162,15 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
             (code, Ok(()))
         }
         Err(fault) => {
-            let written = tell_failure(&output, silent, fault, &reporter);
+            let written = output.failed(fault, silent);
             (fault.kind.exit_code(), written)
         }
     };
-    written = written.and(finish(&reporter));
+    let (record, drawn) = ended_run(&reporter);
+    written = written.and(drawn);
+    if let Some(record) = record.filter(|_| cli.command.is_kept()) {
+        flow::runs::keep(&run, record);
+    }
     if let Ok(answer) = ended {
         match answer.tell(&run, mode, &output).await {
             Ok(answered) => code = answered,
@@ -200,8 +205,16 @@ fn tell_failure(output: &Output, silent: bool, fault: &Fault, reporter: &Drawing
 }
 
 fn finish(reporter: &Drawing) -> Result<()> {
+    ended_run(reporter).1
+}
+
+/// Waits until the run is drawn; what is kept of it, and whether its events could be written.
+fn ended_run(reporter: &Drawing) -> (Option<Record>, Result<()>) {
     let reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner).take();
-    reporter.map_or(Ok(()), |reporter| reporter.finish().map(drop))
+    reporter.map_or((None, Ok(())), |reporter| {
+        let (_, record, written) = reporter.finish();
+        (record, written)
+    })
 }
 
 async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
@@ -267,6 +280,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Forward(flags) => flow::forward::forward(run, &project, flags).await,
         Command::History => flow::history::history(run, &project).await,
         Command::Rollback(flags) => flow::history::rollback(run, &project, flags).await,
+        Command::Timeline => flow::timeline::timeline(run, &project).await,
         Command::Unlock => flow::unlock::unlock(run, &project).await,
         Command::Explain { .. }
         | Command::PostRender { .. }

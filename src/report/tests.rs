@@ -167,7 +167,7 @@ fn a_run_that_is_drawn_from_its_channel_amounts_to_its_summary() {
     }
     drop(tell);
     let renderer = Box::new(Plain::new(Look::BARE, false, std::io::sink()));
-    let (summary, _) = super::draw(renderer, channel);
+    let super::Ended { summary, .. } = super::draw(renderer, channel);
     assert_eq!((summary.code, summary.took_ms, summary.unchanged), (Some(0), 95_156, false));
     assert_eq!(summary.url.as_deref(), Some("http://192.168.49.2:30080/"));
     assert_eq!(summary.warnings.len(), 2);

@@ -83,6 +83,11 @@ fn families<'a>(ours: &[ObjectId], objects: &'a [Value]) -> Vec<Family<'a>> {
         .collect()
 }
 
+/// The pods of `objects` that belong to `ours`.
+pub(crate) fn pods<'a>(ours: &[ObjectId], objects: &'a [Value]) -> Vec<&'a Value> {
+    families(ours, objects).into_iter().map(|family| family.pod).collect()
+}
+
 /// Whether something is called so.
 fn called(ours: &[ObjectId], families: &[Family<'_>], name: &str) -> Result<(), Unknown> {
     let there = families.iter().any(|family| family.is_called(name));

@@ -1,0 +1,129 @@
+//! The last runs on this machine, as far as their times go: `todo timeline` shows them.
+//!
+//! A file a run, for its owner alone, in the state directory. No lock: each run has a file of its own, written beside and moved there,
+//! and what another run removes meanwhile is gone.
+
+use crate::file;
+use crate::replace::private_folder;
+use crate::replace::replace;
+use crate::report::record::Record;
+use crate::run::Run;
+use serde::Deserialize;
+use serde::Serialize;
+use std::io;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::path::PathBuf;
+
+/// How many runs are kept.
+const KEPT: usize = 50;
+
+/// How long a file may be that is read.
+const LONGEST: u64 = 4 << 20;
+
+/// A run that is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// When it ended.
+    pub ended: jiff::Timestamp,
+    /// Its times.
+    #[serde(flatten)]
+    pub record: Record,
+}
+
+/// Keeps a run, and removes the oldest beyond those that are kept. What cannot be written is not kept: it is no reason to fail.
+pub(crate) fn keep(run: &Run, record: Record) {
+    if let Some(folder) = folder(run) {
+        let kept = Kept { ended: run.world.clock.now(), record };
+        let _ = write(&folder, &kept, KEPT);
+    }
+}
+
+/// The runs of a project, the newest first.
+pub(crate) fn of(run: &Run, is_wanted: impl Fn(&Record) -> bool) -> Vec<Kept> {
+    let Some(folder) = folder(run) else { return Vec::new() };
+    let mut names = names(&folder).unwrap_or_default();
+    names.reverse();
+    let read = |path: PathBuf| {
+        let bytes = file::read(&path, LONGEST).ok()?;
+        // One of another version is passed over.
+        serde_json::from_slice::<Kept>(&bytes).ok()
+    };
+    names.into_iter().filter_map(read).filter(|kept| is_wanted(&kept.record)).collect()
+}
+
+fn folder(run: &Run) -> Option<PathBuf> {
+    run.world.state_folder().map(|folder| folder.join("runs"))
+}
+
+fn write(folder: &Path, kept: &Kept, most: usize) -> io::Result<()> {
+    private_folder(folder)?;
+    // Names sort by time: 13 digits last until 2286.
+    let name = format!("{:013}-{}.json", kept.ended.as_millisecond(), std::process::id());
+    replace(&folder.join(name), &serde_json::to_vec(kept)?, None)?;
+    let names = names(folder)?;
+    for old in names.iter().take(names.len().saturating_sub(most)) {
+        match std::fs::remove_file(old) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The files, the oldest first.
+fn names(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)?.flatten().map(|entry| entry.path());
+    let mut names: Vec<PathBuf> =
+        entries.filter(|path| path.extension().is_some_and(|extension| extension == "json")).collect();
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kept;
+    use super::names;
+    use super::of;
+    use super::write;
+    use crate::event::Sink;
+    use crate::report::record::Record;
+    use crate::run::Run;
+    use crate::signal::Cancel;
+    use crate::world::World;
+    use std::sync::Arc;
+
+    fn kept(at: i64, project: &str) -> Kept {
+        let record = Record {
+            command: "up".to_owned(),
+            project: project.to_owned(),
+            namespace: project.to_owned(),
+            profile: "minikube".to_owned(),
+            code: 0,
+            took_ms: 7,
+            steps: Vec::new(),
+        };
+        Kept { ended: jiff::Timestamp::from_millisecond(at).unwrap(), record }
+    }
+
+    #[test]
+    fn the_newest_runs_are_kept_and_told_newest_first() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("todo/runs");
+        for at in [1_700_000_000_000, 999, 1_800_000_000_000, 1_750_000_000_000] {
+            write(&folder, &kept(at, if at == 999 { "other" } else { "shop" }), 3).unwrap();
+        }
+        assert_eq!(names(&folder).unwrap().len(), 3);
+        std::fs::write(folder.join("1900000000000-1.json"), "{").unwrap();
+        let world = World::fake("/", [("XDG_STATE_HOME", state.path())]);
+        let run =
+            Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+        let found = of(&run, |record| record.is_of("shop", "shop", "minikube"));
+        let ended: Vec<i64> = found.iter().map(|kept| kept.ended.as_millisecond()).collect();
+        assert_eq!(ended, [1_800_000_000_000, 1_750_000_000_000, 1_700_000_000_000]);
+        assert!(
+            of(&run, |record| record.is_of("other", "other", "minikube")).is_empty(),
+            "it was the oldest"
+        );
+    }
+}
