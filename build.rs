@@ -4,6 +4,11 @@
 //! the commit's, and not that of the build, so that the same source gives the same program. Debug builds do not ask: each commit would
 //! compile everything anew.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "cargo tells a build script by its environment, and git is no program of a run"
+)]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -21,6 +21,7 @@ pub use delete::Down;
 pub use init::Init;
 pub use inside::Cp;
 pub use inside::Exec;
+pub use look::Doctor;
 pub use look::Forward;
 pub use look::Logs;
 pub use look::Status;
@@ -70,7 +71,6 @@ pub struct Cli {
 
 /// Flags of every command.
 #[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Global {
     /// Use this project file (or the deploy.toml in this directory) instead of the nearest one above
     #[arg(short, long, global = true, value_name = "PATH")]
@@ -128,7 +128,7 @@ pub enum Command {
     /// Try `up` on a simulated cluster: nothing outside this process is started, built or changed
     Rehearse(Rehearse),
     /// Check everything `up` needs, and print how to fix each problem
-    Doctor,
+    Doctor(Doctor),
     /// Show the logs of the application, of several pods in order of time
     Logs(Logs),
     /// Run a command in a container of the application, or a shell
@@ -227,7 +227,7 @@ impl Command {
             Command::Plan(_) => "plan",
             Command::Check => "check",
             Command::Rehearse(_) => "rehearse",
-            Command::Doctor => "doctor",
+            Command::Doctor(_) => "doctor",
             Command::Logs(_) => "logs",
             Command::Exec(_) => "exec",
             Command::Cp(_) => "cp",

@@ -5,6 +5,7 @@
 
 mod alive;
 mod back;
+mod bundle;
 pub mod check;
 mod connected;
 pub mod cp;

@@ -6,6 +6,7 @@
 mod capacity;
 mod engine;
 mod files;
+mod install;
 mod program;
 mod rights;
 #[cfg(test)]

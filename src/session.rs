@@ -271,7 +271,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         Command::Status(_) => flow::status::status(run, &project).await,
         Command::Plan(flags) => flow::plan::plan(run, &project, flags).await,
         Command::Check => flow::check::check(run, &project).await,
-        Command::Doctor => flow::doctor::doctor(run, &project).await,
+        Command::Doctor(flags) => flow::doctor::doctor(run, &project, flags).await,
         Command::Logs(flags) => flow::logs::logs(run, &project, flags).await,
         Command::Exec(flags) => flow::exec::exec(run, &project, flags).await,
         Command::Cp(flags) => Box::pin(flow::cp::cp(run, &project, flags)).await,

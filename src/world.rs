@@ -28,6 +28,7 @@ pub enum Os {
 
 /// What the process was given.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each stream is a terminal or is not")]
 pub struct World {
     environment: BTreeMap<OsString, OsString>,
     /// The folder it was started in.

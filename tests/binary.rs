@@ -137,7 +137,7 @@ spec:
         "`A` of `[secret.s]` has no value",
         "Deployment/web needs it (k8s/web.yaml:14:56)",
         "check db needs it (deploy.toml:6:1)",
-        "help: add `A=…` to .env",
+        "help: add `A=...` to .env",
     ] {
         assert!(told.stderr.contains(words), "{words:?} is not in:\n{}", told.stderr);
     }

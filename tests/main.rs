@@ -55,6 +55,7 @@ mod licences;
 mod offline;
 mod rehearse;
 mod security {
+    mod bundle;
     #[cfg(unix)]
     mod children;
     #[cfg(unix)]

@@ -3,6 +3,7 @@
 use super::number::duration;
 use clap::Args;
 use regex::Regex;
+use std::path::PathBuf;
 
 /// Flags of `logs`.
 #[derive(Debug, Clone, Args)]
@@ -36,6 +37,14 @@ pub struct Status {
     /// Show it again after each change, until Ctrl-C, and whether `up` would change anything
     #[arg(short, long)]
     pub watch: bool,
+}
+
+/// Flags of `doctor`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Doctor {
+    /// Write an archive for the report of a defect: what was found, deploy.toml and the times of the last runs, without secrets
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "todo-bundle.tar.gz")]
+    pub bundle: Option<PathBuf>,
 }
 
 /// Flags of `forward`.

@@ -58,7 +58,7 @@ fn values_come_from_the_project_and_from_minikube() {
         (&["up", "--target", ""], &["staging"]),
         (&["--profile", ""], &["dev"]),
         (&["up", "-p", ""], &["dev"]),
-        (&["cp", "web"], &["web:", "web-http:"]),
+        (&["cp", "web"], &["web-http:", "web:"]),
         (&["cp", "a.txt", "web-"], &["web-http:"]),
         (&["cp", "k8s/"], &["k8s/all.yaml"]),
         (&["help", "crash-l"], &["crash-loop"]),

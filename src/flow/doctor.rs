@@ -1,11 +1,13 @@
 //! `todo doctor`: every prerequisite, whether or not the profile runs, each with the command that fixes it.
 
+use crate::cli;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
+use crate::flow::bundle;
 use crate::flow::dns;
 use crate::minikube;
 use crate::preflight;
@@ -23,7 +25,7 @@ async fn profile(run: &Run, project: &Project) -> Option<Finding> {
 }
 
 /// Checks all of it; something that `up` cannot do without is a fault.
-pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
+pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result<Answer> {
     let mut findings = match &project.elsewhere {
         None => preflight::doctor(run, Some(project)).await,
         other => preflight::preflight(run, project, other.as_ref()).await?.findings,
@@ -32,12 +34,20 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
         findings.extend(profile(run, project).await);
     }
     findings.extend(dns::findings(run, project).await);
+    let bundle = flags.bundle.as_deref();
+    let bundle = bundle.map(|path| bundle::bundle(run, project, &findings, path)).transpose()?;
+    let bundle = bundle.map(|path| path.display().to_string());
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
-        return Err(Code::PrerequisiteMissing
+        let fault = Code::PrerequisiteMissing
             .fault(Kind::Prerequisite, "a prerequisite is missing")
-            .findings(findings));
+            .findings(findings);
+        return Err(match bundle {
+            Some(path) => fault.hint(format!("the archive for a report is `{path}`")),
+            None => fault,
+        });
     }
-    let json = json!({ "findings": findings });
+    let json = json!({ "findings": findings, "bundle": bundle });
+    let written = bundle.map(|path| vec!["bundle".to_owned(), path]);
     let rows = findings.into_iter().map(|finding| {
         let word = if finding.severity == Severity::Warning { "warning" } else { "note" };
         let help = finding.help.map(|help| format!(" ({help})")).unwrap_or_default();
@@ -45,7 +55,7 @@ pub async fn doctor(run: &Run, project: &Project) -> Result<Answer> {
     });
     Ok(Answer::Listing(Listing {
         header: Vec::new(),
-        rows: rows.collect(),
+        rows: rows.chain(written).collect(),
         below: Vec::new(),
         nothing: "nothing is missing",
         json,

@@ -23,7 +23,7 @@ const LONGEST: u64 = 4 << 20;
 
 /// A run that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub(crate) struct Kept {
     /// When it ended.
     pub ended: jiff::Timestamp,
     /// Its times.

@@ -5,6 +5,8 @@ use crate::event::Finding;
 use crate::exec;
 use crate::exec::Call;
 use crate::manifest::chart;
+use crate::preflight::install::Tool;
+use crate::preflight::install::install;
 use crate::project::Project;
 use crate::project::SourceKind;
 use crate::run::Run;
@@ -22,14 +24,6 @@ struct Printed {
     minikube_version: String,
 }
 
-fn install(os: Os) -> &'static str {
-    match os {
-        Os::Linux => "install it: https://minikube.sigs.k8s.io/docs/start",
-        Os::MacOs => "install it: `brew install minikube`",
-        Os::Windows => "install it: `winget install Kubernetes.minikube`",
-    }
-}
-
 fn update(os: Os) -> &'static str {
     match os {
         Os::Linux => "update it: https://minikube.sigs.k8s.io/docs/start",
@@ -42,14 +36,18 @@ fn update(os: Os) -> &'static str {
 pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     let os = run.world.os;
     let Some(program) = exec::find(&run.world, "minikube") else {
-        return Some(Code::ProgramNotFound.error("minikube is not on the PATH").help(install(os)));
+        return Some(
+            Code::ProgramNotFound
+                .error("minikube is not on the PATH")
+                .help(install(&run.world, Tool::Minikube)),
+        );
     };
     let call = Call::new(&program).args(["version", "-o", "json"]).env("LC_ALL", "C").read_only();
     let text = match call.output(run).await {
         Ok(output) => output.stdout,
         Err(error) => {
             let message = format!("`{}` cannot be run: {error}", program.display());
-            return Some(Code::ProgramNotRunnable.error(message).help(install(os)));
+            return Some(Code::ProgramNotRunnable.error(message).help(install(&run.world, Tool::Minikube)));
         }
     };
     let printed = text.lines().find_map(|line| serde_json::from_str::<Printed>(line).ok());
@@ -80,7 +78,7 @@ pub(super) fn docker(world: &World) -> Option<Finding> {
     found.is_none().then(|| {
         Code::ProgramNotFound
             .error("`docker` is not on the PATH, and minikube needs it")
-            .help("install it: https://docs.docker.com/engine/install")
+            .help(install(world, Tool::Docker))
     })
 }
 
@@ -88,17 +86,15 @@ pub(super) fn docker(world: &World) -> Option<Finding> {
 pub(super) fn renderers(world: &World, project: &Project) -> Vec<Finding> {
     let mut findings = Vec::new();
     for source in &project.sources {
-        let (any, help) = match source.kind {
+        let (any, tool) = match source.kind {
             SourceKind::Path(_) => continue,
-            SourceKind::Kustomize(_) => (
-                &["kustomize", "kubectl", "minikube"][..],
-                "install kubectl: https://kubernetes.io/docs/tasks/tools",
-            ),
-            SourceKind::Chart(_) => (&["helm"][..], "install Helm: https://helm.sh/docs/intro/install"),
+            SourceKind::Kustomize(_) => (&["kustomize", "kubectl", "minikube"][..], Tool::Kubectl),
+            SourceKind::Chart(_) => (&["helm"][..], Tool::Helm),
         };
         if any.iter().all(|name| exec::find(world, name).is_none()) {
             let message =
                 format!("`{}` is not on the PATH, and is needed to render this", any.join("` or `"));
+            let help = install(world, tool);
             findings.push(Code::ProgramNotFound.error(message).at(source.place.clone()).help(help));
         }
     }

@@ -5,6 +5,7 @@
 //! with nothing to do does not flicker.
 
 mod ended;
+mod unfilled;
 
 use super::Renderer;
 use super::fault;
@@ -34,6 +35,8 @@ use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
+use indicatif::TermLike;
+use unfilled::Unfilled;
 
 /// Frames a second.
 const HZ: u8 = 15;
@@ -60,34 +63,33 @@ pub(super) struct Bars {
     screen: MultiProgress,
     live: Option<ProgressBar>,
     size: Size,
+    /// Leaves the terminal to others.
+    end: Box<dyn Fn() + Send>,
     drawn_ms: u64,
     drawn_size: (usize, usize),
 }
 
 impl Bars {
     pub(super) fn on_stderr(look: Look, source: Option<Source>) -> Self {
-        let terminal = console::Term::stderr();
-        let size = move || {
-            let (rows, columns) = terminal.size();
-            (usize::from(columns), usize::from(rows))
-        };
-        Bars { source, ..Bars::new(look, ProgressDrawTarget::stderr_with_hz(HZ), Box::new(size)) }
+        let terminal = console::Term::buffered_stderr();
+        Bars { source, ..Bars::in_terminal(look, terminal) }
     }
 
     #[cfg(test)]
     pub(super) fn on(look: Look, terminal: &indicatif::InMemoryTerm) -> Self {
-        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-        let terminal = terminal.clone();
-        let size = move || {
-            (
-                usize::from(indicatif::TermLike::width(&terminal)),
-                usize::from(indicatif::TermLike::height(&terminal)),
-            )
-        };
-        Bars::new(look, target, Box::new(size))
+        Bars::in_terminal(look, terminal.clone())
     }
 
-    fn new(look: Look, target: ProgressDrawTarget, size: Size) -> Self {
+    fn in_terminal(look: Look, terminal: impl TermLike + Clone + 'static) -> Self {
+        let terminal = Unfilled::new(terminal);
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), HZ);
+        let sized = terminal.clone();
+        let size = move || (usize::from(sized.width()), usize::from(sized.height()));
+        let close = move || terminal.close();
+        Bars::new(look, target, Box::new(size), Box::new(close))
+    }
+
+    fn new(look: Look, target: ProgressDrawTarget, size: Size, end: Box<dyn Fn() + Send>) -> Self {
         Bars {
             look,
             source: None,
@@ -95,6 +97,7 @@ impl Bars {
             screen: MultiProgress::with_draw_target(target),
             live: None,
             size,
+            end,
             drawn_ms: 0,
             drawn_size: (0, 0),
         }
@@ -168,6 +171,7 @@ impl Renderer for Bars {
 
     fn close(&mut self) -> &Story {
         self.clear();
+        (self.end)();
         &self.story
     }
 }

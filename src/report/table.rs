@@ -65,9 +65,12 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
         let header = ["FORWARD", "STATE", "ADDRESS", "PID", "REASON"];
         lines.extend(grid(&header, &[3], &forwards(report, look), look, width));
     }
-    let changes = report.up_changes.map(|changes| match changes {
-        true => "`todo up` would change something: `todo plan` says what",
-        false => "`todo up` would change nothing",
+    let changes = report.up_changes.map(|changes| {
+        if changes {
+            "`todo up` would change something: `todo plan` says what"
+        } else {
+            "`todo up` would change nothing"
+        }
     });
     lines.extend(changes.into_iter().flat_map(|text| [vec![String::new()], wrap(text, width)].concat()));
     lines.extend(next_step(report).map(|help| format!("help: {help}")));

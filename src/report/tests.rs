@@ -106,6 +106,24 @@ fn in_a_terminal_a_run_leaves_its_steps_and_nothing_that_moves() {
 }
 
 #[test]
+fn what_a_terminal_echoes_while_it_runs_leaves_no_line_of_the_run() {
+    for (name, run) in RUNS {
+        let (quiet, echoing) = (InMemoryTerm::new(60, 120), InMemoryTerm::new(60, 120));
+        play(&mut Bars::on(FULL, &quiet), run, &[], |_, _| {});
+        let echo = |_: u64, _: &mut Bars| indicatif::TermLike::write_str(&echoing, "^C").unwrap();
+        play(&mut Bars::on(FULL, &echoing), run, &[2_000, 3_000], echo);
+        let lines = |terminal: &InMemoryTerm| {
+            terminal
+                .contents()
+                .lines()
+                .map(|line| line.replace("^C", "").trim_end().to_owned())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&echoing), lines(&quiet), "{name}");
+    }
+}
+
+#[test]
 fn while_it_runs_each_thing_has_a_line_that_fits() {
     let moments: [(&str, &str, &[u64]); 4] = [
         ("first-up", RUNS[0].1, &[200, 3_000, 6_500, 53_000, 82_000]),
