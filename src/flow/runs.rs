@@ -86,12 +86,9 @@ mod tests {
     use super::names;
     use super::of;
     use super::write;
-    use crate::event::Sink;
     use crate::report::record::Record;
     use crate::run::Run;
-    use crate::signal::Cancel;
     use crate::world::World;
-    use std::sync::Arc;
 
     fn kept(at: i64, project: &str) -> Kept {
         let record = Record {
@@ -116,8 +113,7 @@ mod tests {
         assert_eq!(names(&folder).unwrap().len(), 3);
         std::fs::write(folder.join("1900000000000-1.json"), "{").unwrap();
         let world = World::fake("/", [("XDG_STATE_HOME", state.path())]);
-        let run =
-            Run { sink: Sink::new().0, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
+        let run = Run::fake(world).0;
         let found = of(&run, |record| record.is_of("shop", "shop", "minikube"));
         let ended: Vec<i64> = found.iter().map(|kept| kept.ended.as_millisecond()).collect();
         assert_eq!(ended, [1_800_000_000_000, 1_750_000_000_000, 1_700_000_000_000]);
