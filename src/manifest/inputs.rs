@@ -167,7 +167,10 @@ mod tests {
                         Inputs::Pattern(..) => "pattern",
                         Inputs::Tree(_) => "tree",
                     };
-                    let path = input.path().strip_prefix(&root).unwrap().display().to_string();
+                    // Of a file that is there the path is canonical, which Windows begins with `\\?\`.
+                    let (path, canonical) = (input.path(), root.canonicalize().unwrap());
+                    let path = path.strip_prefix(&root).or_else(|_| path.strip_prefix(canonical));
+                    let path = path.unwrap().display().to_string();
                     format!("{kind} {}", path.replace('\\', "/"))
                 })
                 .collect();
