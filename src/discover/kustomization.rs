@@ -13,7 +13,6 @@ use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::bind::repository;
 use crate::manifest::pods;
-use crate::manifest::read;
 use crate::manifest::yaml::documents;
 use serde_json::Value;
 use serde_json::json;
@@ -95,10 +94,10 @@ fn gather(
     }
     let begin = objects.len();
     for resource in &one.resources {
-        if let Some(text) = tree.text(resource) {
-            let (more, wrong) = read::parse(text, Path::new(resource));
-            objects.extend(more);
-            found.extend(wrong);
+        if tree.text(resource).is_some() {
+            let parsed = tree.objects(resource);
+            objects.extend(parsed.0.iter().cloned());
+            found.extend(parsed.1.iter().cloned());
         } else {
             gather(tree, all, resource, seen, objects, found);
         }

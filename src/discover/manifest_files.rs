@@ -9,8 +9,6 @@ use crate::event::Finding;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use crate::manifest::pods::items;
-use crate::manifest::read::parse;
-use std::path::Path;
 
 /// The groups of objects that are for other programs.
 const FOREIGN: [&str; 9] = [
@@ -32,7 +30,12 @@ pub(super) fn is_manifest(path: &str, text: &str) -> bool {
     let named = if is_yaml {
         (says("apiVersion:") || says("\"apiVersion\"") || says("{\"apiVersion\"")) && text.contains("kind")
     } else {
-        ends(path, &["json"]) && text.contains("\"apiVersion\"") && text.contains("\"kind\"")
+        // A schema that describes manifests has these words deep inside.
+        const HEAD: usize = 400;
+        let head = text.char_indices().nth(HEAD).map_or(text, |(end, _)| &text[..end]);
+        let says = |word: &str| text.contains(&format!("\"{word}\""));
+        let first = ["apiVersion", "kind"].iter().any(|word| head.contains(&format!("\"{word}\"")));
+        ends(path, &["json"]) && first && says("apiVersion") && says("kind")
     };
     let first = text.lines().find(|line| line.contains("apiVersion")).unwrap_or_default();
     let chart = matches!(file_name(path), "Chart.yaml" | "Chart.yml");
@@ -45,8 +48,8 @@ pub fn templates(tree: &Tree) -> Vec<String> {
     let charts = chart::all(tree);
     let is_template = |(path, text): &(&String, &String)| {
         is_manifest(path, text) && !is_aside(path) && !chart::is_of(&charts, path) && {
-            let (objects, wrong) = parse(text, Path::new(path));
-            is_unnamed(text, &objects, &wrong) || has_words_for_ports(&objects)
+            let parsed = tree.objects(path);
+            is_unnamed(text, &parsed.0, &parsed.1) || has_words_for_ports(&parsed.0)
         }
     };
     tree.texts.iter().filter(is_template).map(|(path, _)| path.clone()).collect()

@@ -1,7 +1,17 @@
 //! The files of a folder, the texts of those that may speak of a deployment, and paths among them; without a disk.
 
+use crate::event::Finding;
+use crate::manifest::Object;
+use crate::manifest::read::parse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+/// The objects of a file, and what is wrong in it.
+pub(in crate::discover) type Parsed = Arc<(Vec<Object>, Vec<Finding>)>;
 
 /// A folder's files, each by its path with `/`, and the texts of those that matter.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +34,8 @@ pub struct Tree {
     pub executable: BTreeSet<String>,
     /// The files whose contents Git LFS has not fetched.
     pub pointers: BTreeSet<String>,
+    /// What the files hold that were asked for as manifests: each is parsed once.
+    pub(in crate::discover) parsed: Arc<Mutex<BTreeMap<String, Parsed>>>,
 }
 
 impl Tree {
@@ -39,6 +51,17 @@ impl Tree {
     #[must_use]
     pub fn text(&self, path: &str) -> Option<&str> {
         self.texts.get(path).map(|text| text.strip_prefix('\u{feff}').unwrap_or(text))
+    }
+
+    /// The objects of a file of manifests; none where it is not there.
+    pub(in crate::discover) fn objects(&self, path: &str) -> Parsed {
+        let mut parsed = self.parsed.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = parsed.get(path) {
+            return known.clone();
+        }
+        let objects = Arc::new(parse(self.text(path).unwrap_or_default(), Path::new(path)));
+        parsed.insert(path.to_owned(), Arc::clone(&objects));
+        objects
     }
 
     /// Whether the folder has files.
