@@ -157,9 +157,9 @@ fn is_skipped(name: &str, path: &str) -> bool {
 }
 
 fn is_interesting(name: &str) -> bool {
-    const ENDINGS: [&str; 16] = [
+    const ENDINGS: [&str; 19] = [
         "yaml", "yml", "json", "sh", "bash", "bat", "cmd", "ps1", "tpl", "conf", "sql", "ini", "cnf", "md",
-        "mk", "tiltfile",
+        "adoc", "asciidoc", "rst", "mk", "tiltfile",
     ];
     const NEVER: [&str; 5] =
         ["package-lock.json", "tsconfig.json", "composer.json", "pnpm-lock.yaml", "angular.json"];

@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
+mod prose;
+
 /// A text of commands.
 pub(super) struct Text {
     /// The file.
@@ -63,7 +65,7 @@ pub(super) fn all(tree: &Tree) -> Vec<Text> {
             }
             () if name == "package.json" => texts.extend(package(path, text)),
             () if path.contains(".github/workflows/") => texts.extend(workflow(path, text)),
-            () if ends(path, &["md"]) => texts.extend(markdown(path, text)),
+            () if prose::is_prose(path) => texts.extend(prose::read(path, text)),
             () => {}
         }
     }
@@ -74,7 +76,9 @@ pub(super) fn all(tree: &Tree) -> Vec<Text> {
 #[must_use]
 pub fn rank_of(path: &str) -> Rank {
     match () {
-        () if ends(path, &["md"]) && !is_aside(&path.replace("docs/", "").replace("doc/", "")) => Rank::Docs,
+        () if prose::is_prose(path) && !is_aside(&path.replace("docs/", "").replace("doc/", "")) => {
+            Rank::Docs
+        }
         () if is_aside(path) => Rank::Aside,
         () => Rank::Script,
     }
@@ -85,7 +89,7 @@ fn is_clean_up(path: &str) -> bool {
     const WORDS: [&str; 9] =
         ["cleanup", "clean", "delete", "destroy", "teardown", "undeploy", "uninstall", "down", "rollback"];
     let name = file_name(path).to_ascii_lowercase();
-    !ends(path, &["md"]) && name.split(['.', '-', '_']).any(|word| WORDS.contains(&word))
+    !prose::is_prose(path) && name.split(['.', '-', '_']).any(|word| WORDS.contains(&word))
 }
 
 /// A text for each target: all assignments, and its recipe. `$(NAME)` is a variable, `$$` a dollar, each line a shell of its own.
@@ -275,75 +279,4 @@ fn pushed(with: &Value) -> String {
         }
     }
     command + &format!(" '{}'", text("context").unwrap_or_else(|| ".".to_owned()))
-}
-
-/// Blocks of commands; one block is one script, and what its headings say is what it is for.
-fn markdown(path: &str, text: &str) -> Vec<Text> {
-    const SHELLS: [&str; 9] = ["", "sh", "bash", "shell", "console", "zsh", "terminal", "powershell", "cmd"];
-    let mut texts = Vec::new();
-    let mut headings: Vec<(usize, String)> = Vec::new();
-    let mut block: Option<(usize, String, bool, String)> = None;
-    for (index, line) in text.lines().enumerate() {
-        let start = line.trim_start();
-        let fence = start.starts_with("```") || start.starts_with("~~~");
-        match &mut block {
-            Some(_) if fence => {
-                let Some((first, text, is_shell, _)) = block.take() else { continue };
-                if is_shell {
-                    let mut one = Text::of(path, text);
-                    let far = headings.iter().map(|(_, heading)| distance(heading)).max();
-                    one.distance = one.distance.max(far.unwrap_or_default());
-                    one.first = first;
-                    one.dialect = Dialect::Sh;
-                    texts.push(one);
-                }
-            }
-            Some((_, text, ..)) => {
-                let line = line.trim();
-                let line =
-                    ["$ ", "> ", "PS> "].iter().find_map(|prompt| line.strip_prefix(prompt)).unwrap_or(line);
-                text.push_str(line);
-                text.push('\n');
-            }
-            None if fence => {
-                let language = start.trim_start_matches(['`', '~']).split([' ', '{', ',']).next();
-                let language = language.unwrap_or_default().trim().to_ascii_lowercase();
-                block = Some((index + 1, String::new(), SHELLS.contains(&language.as_str()), language));
-            }
-            None if start.starts_with('#') => {
-                let depth = start.len() - start.trim_start_matches('#').len();
-                headings.retain(|(other, _)| *other < depth);
-                headings.push((depth, start.trim_start_matches('#').trim().to_owned()));
-            }
-            // Indented blocks are commands where they begin with one.
-            None if is_indented_command(line) => {
-                let mut one = Text::of(path, bare(start).to_owned());
-                let far = headings.iter().map(|(_, heading)| distance(heading)).max();
-                one.distance = one.distance.max(far.unwrap_or_default());
-                one.first = index;
-                one.dialect = Dialect::Sh;
-                texts.push(one);
-            }
-            None => {}
-        }
-    }
-    texts
-}
-
-/// A line of a README that is a command and nothing else: indented, or at its margin, as many write it.
-fn is_indented_command(line: &str) -> bool {
-    const COMMANDS: [&str; 6] = [
-        "helm install ",
-        "helm upgrade ",
-        "kubectl apply ",
-        "kubectl create ",
-        "docker build ",
-        "minikube addons enable ",
-    ];
-    COMMANDS.iter().any(|command| bare(line.trim_start()).starts_with(command))
-}
-
-/// A command without what people put around it in a text: a prompt, backticks.
-fn bare(line: &str) -> &str {
-    line.trim_end().trim_matches('`').trim_start_matches("$ ")
 }
