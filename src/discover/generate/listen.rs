@@ -22,6 +22,7 @@ pub(super) fn listen(plan: &Plan<'_>, units: &mut [Unit<'_>], texts: &[(String, 
             texts.iter().filter(|(by, _)| *by != unit.name).map(|(_, text)| text.clone()).collect();
         unit.named = names.iter().any(|name| others.iter().any(|text| is_addressed(text, name)));
         unit.job = is_job(unit.service, plan.compose, unit.named);
+        unit.named |= !unit.job && is_server_of_another(plan, unit);
         unit.ports = ports::listened(unit.service, unit.stage.as_ref(), &unit.image, &names, &others);
         let from_outside = ports::listened(
             &Service { health: None, ..unit.service.clone() },
@@ -39,6 +40,14 @@ pub(super) fn listen(plan: &Plan<'_>, units: &mut [Unit<'_>], texts: &[(String, 
             unit.ports.clear();
         }
     }
+}
+
+/// Whether another service starts after one that runs its image's own command: the name may stand in what that image has.
+fn is_server_of_another(plan: &Plan<'_>, unit: &Unit<'_>) -> bool {
+    let waits = |other: &Service| other.after.iter().any(|after| after.service == unit.service.name);
+    unit.stage.is_some()
+        && unit.service.command.is_none()
+        && plan.compose.services.iter().any(|other| !other.dormant && waits(other))
 }
 
 /// Whether a text addresses a host: a word that is also its name is none.

@@ -51,16 +51,33 @@ pub(super) fn listened(
     ports
 }
 
-/// `name:8000` in a text.
+/// `name:8000` in a text. Images are written alike: `FROM nginx:1.27`, `image: postgres:16`.
 fn addressed(text: &str, name: &str) -> Vec<u16> {
     if !uses(text, name) {
         return Vec::new();
     }
+    let is_image = |line: &str| {
+        let small = line.trim_start().to_ascii_lowercase();
+        small.starts_with("from ") || small.trim_start_matches("- ").starts_with("image:")
+    };
+    text.lines().filter(|line| !is_image(line)).flat_map(|line| addressed_in_line(line, name)).collect()
+}
+
+fn addressed_in_line(text: &str, name: &str) -> Vec<u16> {
     let after = text.match_indices(name).filter_map(|(at, _)| {
         let before = &text[..at];
         let whole = !before.ends_with(|c: char| c.is_alphanumeric() || "-_.".contains(c));
         let rest = text[at + name.len()..].strip_prefix(':').filter(|_| whole)?;
         let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let mut more = rest[digits..].chars();
+        let is_tag = match more.next() {
+            Some('.') => more.next().is_some_and(|c| c.is_ascii_digit()),
+            Some(next) => next == '-' || next.is_ascii_alphabetic(),
+            None => false,
+        };
+        if is_tag {
+            return None;
+        }
         rest[..digits].parse::<u16>().ok().filter(|port| *port > 0)
     });
     after.collect()
@@ -164,4 +181,24 @@ pub(super) fn is_store(image: &str) -> bool {
 pub(super) fn short(image: &str) -> &str {
     let repository = repository(image);
     repository.rsplit('/').next().unwrap_or(repository)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::addressed;
+
+    #[test]
+    fn tags_of_images_are_no_ports() {
+        for (text, ports) in [
+            ("http://nginx:8080/x", &[8080][..]),
+            ("nginx:80,nginx:81", &[80, 81]),
+            ("see nginx:8080.", &[8080]),
+            ("FROM nginx:1\nRUN curl nginx:9000", &[9000]),
+            ("  image: nginx:27", &[]),
+            ("docker run nginx:1.27-alpine", &[]),
+            ("docker run nginx:27-alpine", &[]),
+        ] {
+            assert_eq!(addressed(text, "nginx"), ports, "{text}");
+        }
+    }
 }

@@ -25,3 +25,17 @@ fn sources_over_a_stock_image_are_built_or_refused() {
     let refused = proposed(&[("compose.yaml", compose), ("package.json", "{}")]);
     assert!(refused.files.is_empty() && !refused.wrong.is_empty());
 }
+
+#[test]
+fn what_another_service_starts_after_can_be_found_by_its_name() {
+    let plain = ("api/Dockerfile", "FROM python:3.12-slim\nCOPY . .\nCMD [\"python\", \"a.py\"]\n");
+    for (more, found) in [
+        ("depends_on: [api]", true),
+        ("restart: always", false),
+        ("depends_on: {api: {condition: service_completed_successfully}}", false),
+    ] {
+        let text = format!("services:\n  web: {{build: ., {more}}}\n  api: {{build: api}}\n");
+        let got = got(&text, &[super::DOCKERFILE, plain]);
+        assert_eq!(got.has("Service/api"), found, "{more}");
+    }
+}
