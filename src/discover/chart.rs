@@ -190,6 +190,13 @@ fn texts(tree: &Tree, path: &str, prefix: &str, said: &mut BTreeMap<String, (Str
     }
 }
 
+/// The text that the last of some values files has at a path as `--set` writes it; none for lists and keys with dots.
+pub(super) fn value_of(tree: &Tree, files: &[String], path: &str) -> Option<String> {
+    let pointer = format!("/{}", path.replace('.', "/"));
+    let found = files.iter().rev().find_map(|file| value(tree, file).pointer(&pointer).cloned())?;
+    Some(found.as_str().map_or_else(|| found.to_string(), str::to_owned))
+}
+
 fn value(tree: &Tree, path: &str) -> Value {
     let text = tree.text(path).unwrap_or_default();
     documents(text, Path::new(path)).0.into_iter().next().map_or(Value::Null, |document| document.value)

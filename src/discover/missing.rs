@@ -1,14 +1,17 @@
 //! What a project with a deploy.toml needs that `todo up` does not bring, read from the same files as `todo init` reads.
 
+use super::chart;
 use super::context::Attempt;
 use super::context::before;
 use super::evidence::Evidence;
 use super::evidence::Rank;
+use super::evidence::Release;
 use super::evidence::Said;
 use super::evidence::Sort;
 use super::published::is_public;
 use super::readers;
 use super::tree::Tree;
+use super::tree::join;
 use super::tree::parent;
 use super::variant::distance;
 use crate::event::Code;
@@ -19,6 +22,8 @@ use crate::manifest::bind::images_named;
 use crate::project::Image;
 use crate::project::Project;
 use crate::project::SourceKind;
+use crate::project::clear::Clear;
+use crate::project::clear::look;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
@@ -28,14 +33,14 @@ use std::path::PathBuf;
 pub fn missing(tree: &Tree, project: &Project, objects: &[Object]) -> Vec<Finding> {
     let evidence = readers::read(tree);
     let mut findings = installs(&evidence, project);
-    findings.extend(values(&evidence, project));
+    findings.extend(values(tree, &evidence, project));
     findings.extend(builds(tree, project));
     findings.extend(images(project, objects));
     findings
 }
 
-/// Values files that the scripts pass to the project's charts, that are not there and that deploy.toml does not name.
-fn values(evidence: &Evidence, project: &Project) -> Vec<Finding> {
+/// Values that the scripts give to the project's charts and that deploy.toml does not.
+fn values(tree: &Tree, evidence: &Evidence, project: &Project) -> Vec<Finding> {
     let charts = project.sources.iter().filter_map(|source| match &source.kind {
         SourceKind::Chart(chart) => Some((path_of(&project.root, &source.kind)?, chart)),
         SourceKind::Path(_) | SourceKind::Kustomize(_) => None,
@@ -52,9 +57,31 @@ fn values(evidence: &Evidence, project: &Project) -> Vec<Finding> {
                 let help = "write it and name it under `values` of the chart in deploy.toml, if it is needed";
                 Code::ValuesNotIncluded.note(told).at(release.said.place.clone()).help(help)
             }));
+            let files = chart.values.iter().filter_map(|file| inside(&project.root, file));
+            let files: Vec<String> = std::iter::once(join(&path, "values.yaml")).chain(files).collect();
+            let given = |key: &str| chart.set.contains_key(key) || chart.set_env.contains_key(key);
+            let lost = lost(tree, release, &files).into_iter().filter(|key| !given(key));
+            findings.extend(lost.map(|key| {
+                let told = format!("{} also sets `{key}`, which deploy.toml does not", release.said.place);
+                let help = "give it by `set` of the chart in deploy.toml, or by `set-env` if it is a secret";
+                Code::ValuesNotIncluded.note(told).at(release.said.place.clone()).help(help)
+            }));
         }
     }
     findings
+}
+
+/// The values that a release sets, and that differ from what its values files have; what is secret is compared with nothing.
+fn lost(tree: &Tree, release: &Release, files: &[String]) -> Vec<String> {
+    let ours = |key: &str| key.to_lowercase().contains("image");
+    let plain = release.set.iter().filter(|(key, value)| {
+        !ours(key) && chart::value_of(tree, files, key).as_deref() != Some(value.as_str())
+    });
+    let secret = release.secret.keys().filter(|key| {
+        let known = chart::value_of(tree, files, key).unwrap_or_default();
+        known.is_empty() || look(key, &known) == Some(Clear::Placeholder)
+    });
+    plain.map(|(key, _)| key).chain(secret).cloned().collect()
 }
 
 /// What has to be done before the project's images can be built, as far as Git or another build brings it.
@@ -177,6 +204,18 @@ mod tests {
         assert_eq!(codes(&[built, ("up.sh", &installs("secret.yaml"))]), ["values-not-included"]);
         assert_eq!(codes(&[built, ("up.sh", &installs("own.yaml"))]), [""; 0]);
         assert_eq!(codes(&[built, ("test/up.sh", &installs("secret.yaml"))]), [""; 0]);
+        let values = ("chart/values.yaml", "db: {host: localhost, password: ''}\n");
+        for (set, lost) in [
+            ("db.host=db", 1),
+            ("db.host=localhost", 0),
+            ("db.password=$PASSWORD", 1),
+            ("image.tag=dev", 0),
+            ("db.host=db,db.port=1", 2),
+        ] {
+            let up = format!("helm install c chart --set {set}\n");
+            let told = codes(&[built, values, ("up.sh", &up)]);
+            assert_eq!(told, vec!["values-not-included"; lost], "{set}");
+        }
     }
 
     #[test]
