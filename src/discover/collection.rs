@@ -32,7 +32,7 @@ pub fn applications(ways: &[Way]) -> Vec<String> {
         }
         found.entry(home(&way.path, way.kind)).or_default().push(way);
     }
-    let lessons = are_lessons(&found);
+    let lessons = are_lessons(&found) || are_steps(&found, first);
     let copies = !lessons && found.keys().any(|home| copy_of(home).is_some());
     if found.contains_key("") || found.len() < 2 || copies {
         return Vec::new();
@@ -68,6 +68,18 @@ pub fn applications(ways: &[Way]) -> Vec<String> {
     found.into_keys().collect()
 }
 
+/// Whether nothing deploys what would be taken, and folders for examples and tests hold many deployments: a tool's own repository.
+///
+/// A compose file needs nothing that deploys it: `docker compose up` does.
+#[must_use]
+pub fn is_of_examples(ways: &[Way]) -> bool {
+    const MANY: usize = 6;
+    let aside: BTreeSet<String> =
+        ways.iter().filter(|way| way.is_aside()).map(|way| home(&way.path, way.kind)).collect();
+    let first = ways.first().filter(|first| first.said.is_none() && first.kind != Kind::Compose);
+    first.is_some_and(|first| !first.is_aside()) && aside.len() >= MANY
+}
+
 /// Whether the folders are numbered and none defines an object that another one defines, too: versions of one application do.
 fn are_lessons(found: &BTreeMap<String, Vec<&Way>>) -> bool {
     let ids =
@@ -77,6 +89,19 @@ fn are_lessons(found: &BTreeMap<String, Vec<&Way>>) -> bool {
         !one.is_empty() && all[at + 1..].iter().all(|other| one.is_disjoint(other))
     };
     found.keys().all(|home| may_be_lesson(home)) && all.iter().enumerate().all(apart)
+}
+
+/// Whether `first` is one of three or more numbered folders that each declare their own deployment: steps of a course.
+fn are_steps(found: &BTreeMap<String, Vec<&Way>>, first: &Way) -> bool {
+    let declares = |home: &str, way: &Way| {
+        let own = way.said.as_ref().filter(|said| said.rank == Rank::Declared);
+        own.is_some_and(|said| said.place.file.starts_with(home))
+    };
+    let step = |(home, ways): &(&String, &Vec<&Way>)| {
+        may_be_lesson(home) && ways.iter().any(|way| declares(home, way))
+    };
+    let steps: Vec<&String> = found.iter().filter(step).map(|(home, _)| home).collect();
+    steps.len() > 2 && steps.contains(&&home(&first.path, first.kind))
 }
 
 /// The folder of the application that a way deploys: `shop` for `shop/helm/web` and `shop/k8s`.
@@ -122,6 +147,27 @@ mod tests {
     }
 
     #[test]
+    fn a_tool_with_many_examples_is_no_application() {
+        let (pod, up) = (app("web", ""), "kubectl apply -f k8s\n");
+        let is = |count: usize, more: &[(&str, &str)]| {
+            let paths: Vec<String> = (0..count).map(|at| format!("examples/e{at}/app.yaml")).collect();
+            let files = paths.iter().map(|path| (path.as_str(), pod.as_str()));
+            let files: Vec<(&str, &str)> = files.chain(more.iter().copied()).collect();
+            let tree = Tree::of("x", &files);
+            let has = Programs { helm: true, kustomize: true };
+            let composes = compose::all(&tree, &[]);
+            let ways = all(&tree, &readers::read(&tree), &composes, &dockerfile::all(&tree), has).0;
+            super::is_of_examples(&ways)
+        };
+        let own = ("k8s/app.yaml", pod.as_str());
+        assert!(is(6, &[own]));
+        assert!(is(6, &[("Dockerfile", "FROM x\n")]));
+        assert!(!is(5, &[own]));
+        assert!(!is(6, &[own, ("up.sh", up)]), "something deploys it");
+        assert!(!is(6, &[("compose.yaml", "services: {web: {image: nginx}}\n")]));
+    }
+
+    #[test]
     fn applications_that_have_nothing_in_common_are_a_collection() {
         let compose = "services: {web: {image: nginx}}\n";
         assert_eq!(found(&[("a/compose.yaml", compose), ("b/compose.yaml", compose)]), ["a", "b"]);
@@ -141,5 +187,12 @@ mod tests {
             found(&[("01-begin/app.yaml", &a), ("02-end/app.yaml", &a)]).is_empty(),
             "steps of one application"
         );
+        let tilt = "k8s_yaml('app.yaml')\n";
+        let steps = ["0-base", "1-fast", "2-best"]
+            .map(|step| [(step, "app.yaml", a.as_str()), (step, "Tiltfile", tilt)]);
+        let steps: Vec<(String, &str)> =
+            steps.iter().flatten().map(|(step, file, text)| (format!("{step}/{file}"), *text)).collect();
+        let steps: Vec<(&str, &str)> = steps.iter().map(|(path, text)| (path.as_str(), *text)).collect();
+        assert_eq!(found(&steps), ["0-base", "1-fast", "2-best"], "each declares how it is deployed");
     }
 }

@@ -77,7 +77,7 @@ pub fn all(tree: &Tree, started: &[Composed]) -> Vec<Compose> {
     found.retain(|one| !included.contains(&one.path));
     for (folder, paths) in &folders {
         let best = by_command(folder, paths, started);
-        let Some(first) = best.first() else { continue };
+        let Some(first) = widest(&best) else { continue };
         // Commands that count as much and differ in their profiles are alternatives: none of these is taken.
         let agreed = best.iter().all(|one| one.options.profiles == first.options.profiles);
         let mut options = first.options.clone();
@@ -112,6 +112,15 @@ fn by_command<'s>(folder: &str, paths: &[&str], started: &'s [Composed]) -> Vec<
     };
     let best = started.iter().filter(own).map(|one| one.said.standing()).min();
     started.iter().filter(own).filter(|one| Some(one.said.standing()) == best).collect()
+}
+
+/// The first command; one that starts all of its files and more goes before it: `make app` before `make storages`.
+fn widest<'s>(commands: &[&'s Composed]) -> Option<&'s Composed> {
+    let wider = |one: &'s Composed, other: &'s Composed| {
+        let more = other.files.len() > one.files.len();
+        if more && one.files.iter().all(|file| other.files.contains(file)) { other } else { one }
+    };
+    commands.iter().copied().reduce(wider)
 }
 
 /// Whether a command starts what `docker compose` would take by itself.

@@ -80,13 +80,20 @@ impl Declared<'_> {
     /// Something that `todo up` does not do.
     pub(super) fn besides(&self, pointer: &str, what: String, help: &str, evidence: &mut Evidence) {
         let said = self.said(pointer);
-        evidence.besides.push(Besides { what, help: help.to_owned(), sort: Sort::Lack, said });
+        evidence.besides.push(Besides {
+            what,
+            help: help.to_owned(),
+            sort: Sort::Lack,
+            names: Vec::new(),
+            said,
+        });
     }
 
     /// Something of others that is installed: `applies https://…`.
-    pub(super) fn installs(&self, pointer: &str, what: String, evidence: &mut Evidence) {
-        let said = self.said(pointer);
-        evidence.besides.push(Besides { what, help: INSTALL.to_owned(), sort: Sort::Install, said });
+    pub(super) fn installs(&self, pointer: &str, what: String, names: &[&str], evidence: &mut Evidence) {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let (said, help) = (self.said(pointer), INSTALL.to_owned());
+        evidence.besides.push(Besides { what, help, sort: Sort::Install, names, said });
     }
 
     /// An image that is built.
@@ -122,7 +129,7 @@ impl Declared<'_> {
     ) {
         let Some(written) = written else { return };
         if written.contains("://") {
-            self.installs(pointer, format!("applies {written}"), evidence);
+            self.installs(pointer, format!("applies {written}"), &[written], evidence);
             return;
         }
         let path = self.at(written);

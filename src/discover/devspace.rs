@@ -90,7 +90,7 @@ fn deployments(declared: &Declared<'_>, evidence: &mut Evidence) {
         } else if one["helm"].is_object() {
             if let Some(chart) = chart["name"].as_str() {
                 let what = format!("installs the chart `{chart}`, which is not in this tree");
-                declared.installs(&pointer, what, evidence);
+                declared.installs(&pointer, what, &[chart], evidence);
             } else {
                 let what = format!("deploys `{name}` with DevSpace's own chart");
                 declared.besides(&pointer, what, "`todo up` does not: write manifests for it", evidence);

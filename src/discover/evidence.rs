@@ -181,6 +181,8 @@ pub const INSTALL: &str = "`todo up` does not: install it once, before `todo up`
 pub enum Sort {
     /// Something of others is installed: a chart, a manifest of the web, an operator.
     Install,
+    /// A file is made of its example, and has what only a person knows.
+    Copy,
     /// Objects are changed by hand, which concerns only those who deploy with this file.
     Change,
     /// Something is not there, or cannot be known without running it.
@@ -196,6 +198,8 @@ pub struct Besides {
     pub help: String,
     /// What sort of thing it is.
     pub sort: Sort,
+    /// By which names others know what is installed (the release, its chart, a URL); the file that is made.
+    pub names: Vec<String>,
     /// Who says it.
     pub said: Said,
 }

@@ -73,7 +73,7 @@ fn action(declared: &Declared<'_>, evidence: &mut Evidence) {
             match (chart, spec["chart"]["name"].as_str()) {
                 (None, Some(remote)) => {
                     let what = format!("installs the chart `{remote}`, which is not in this tree");
-                    declared.installs("", what, evidence);
+                    declared.installs("", what, &[release, remote], evidence);
                 }
                 (chart, _) => {
                     let chart = chart.unwrap_or(".");

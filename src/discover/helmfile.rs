@@ -47,7 +47,7 @@ fn releases(declared: &Declared<'_>, evidence: &mut Evidence) {
         };
         if !chart.starts_with('.') && !declared.tree.has_folder(&declared.at(chart)) {
             let what = format!("installs the chart `{chart}`, which is not in this tree");
-            declared.installs(&pointer, what, evidence);
+            declared.installs(&pointer, what, &[text("name").unwrap_or(chart), chart], evidence);
             continue;
         }
         let values: Vec<&Value> = release["values"].as_array().into_iter().flatten().collect();

@@ -1,5 +1,6 @@
 //! A tree and a way to deploy it → what deploy.toml would say, each part with its reason.
 
+mod before;
 mod chart_data;
 mod data;
 mod namespace;
@@ -137,6 +138,7 @@ pub fn propose(
     }
     removed::tell(objects, &mut proposal);
     notes::add(survey, way, objects, &uses, rendered.is_some(), &mut proposal);
+    before::add(survey, way, objects, &mut proposal);
     proposal
 }
 

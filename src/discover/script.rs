@@ -116,6 +116,7 @@ impl<'a> Reader<'a> {
             {
                 self.kubectl(rest, evidence);
             }
+            ("cp" | "copy", [from, to]) if whole => self.copied(from, to, evidence),
             ("minikube", ["service", rest @ ..]) if whole => {
                 let name = positional(rest, &["-n", "--namespace", "-p", "--profile"]).first().copied();
                 let name = name.filter(|name| known(name));
@@ -138,9 +139,23 @@ impl<'a> Reader<'a> {
             ("istioctl" | "linkerd" | "dapr" | "cilium", [verb @ ("install" | "init"), ..]) if whole => {
                 let what = format!("runs `{program} {verb}`");
                 let help = "`todo up` does not: run it once, before `todo up`";
-                self.besides(&what, help, Sort::Install, evidence);
+                self.installs(&what, help, &[program], evidence);
             }
             _ => {}
+        }
+    }
+
+    /// `cp config.example.yml config.yml`: a file that git does not have.
+    fn copied(&self, from: &str, to: &str, evidence: &mut Evidence) {
+        let there = |base: &String| self.tree.files.contains(&path(base, from));
+        let Some(base) = self.bases().into_iter().find(there).filter(|_| known(to)) else { return };
+        let (from, to) = (path(&base, from), path(&base, to));
+        let example = ["example", "sample", "template", "dist", "default"];
+        let names = file_name(&from).split(['.', '-', '_']);
+        if names.clone().any(|word| example.contains(&word)) && !self.tree.matches(&to) {
+            let what = format!("copies `{from}` to `{to}`, which is not there");
+            let help = format!("`cp {from} {to}` and fill it in, before `todo up`");
+            self.add(Besides { what, help, sort: Sort::Copy, names: vec![to], said: self.said() }, evidence);
         }
     }
 
@@ -151,8 +166,22 @@ impl<'a> Reader<'a> {
 
     fn besides(&self, what: &str, help: &str, sort: Sort, evidence: &mut Evidence) {
         let what = what.replace(PLACE, "");
-        if !evidence.besides.iter().any(|known| known.what == what) {
-            evidence.besides.push(Besides { what, help: help.to_owned(), sort, said: self.said() });
+        let help = help.to_owned();
+        self.add(Besides { what, help, sort, names: Vec::new(), said: self.said() }, evidence);
+    }
+
+    fn add(&self, one: Besides, evidence: &mut Evidence) {
+        if !evidence.besides.iter().any(|known| known.what == one.what) {
+            evidence.besides.push(one);
+        }
+    }
+
+    /// Something of others that is installed, which others know by `names`.
+    fn installs(&self, what: &str, help: &str, names: &[&str], evidence: &mut Evidence) {
+        let before = evidence.besides.len();
+        self.besides(what, help, Sort::Install, evidence);
+        for one in &mut evidence.besides[before..] {
+            one.names = names.iter().map(|name| (*name).to_owned()).collect();
         }
     }
 

@@ -10,14 +10,14 @@ use super::evidence::Evidence;
 use super::tree::Tree;
 use super::tree::file_name;
 use super::tree::join;
+use super::variant::distance;
 use crate::manifest::yaml::documents;
 use serde_json::Value;
 use std::path::Path;
 
 /// Reads every skaffold.yaml.
 pub fn read(tree: &Tree, evidence: &mut Evidence) {
-    let named = |path: &&String| matches!(file_name(path), "skaffold.yaml" | "skaffold.yml");
-    for path in tree.texts.keys().filter(named) {
+    for path in tree.texts.keys().filter(|path| is_skaffold(path)) {
         let text = tree.text(path).unwrap_or_default();
         for document in documents(text, Path::new(path)).0 {
             let declared = Declared { tree, path, document: &document };
@@ -30,14 +30,49 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
     }
 }
 
-/// The profile that Skaffold activates by itself on minikube.
+/// The profile that Skaffold activates by itself on minikube; where the base deploys nothing, the one that does for this machine.
 fn active(declared: &Declared<'_>) -> Option<usize> {
     let on_minikube = |(_, profile): &(usize, &Value)| {
         let activation = profile["activation"].as_array().into_iter().flatten();
         let mut contexts = activation.filter(|one| one["command"].is_null() && one["env"].is_null());
         contexts.any(|one| one["kubeContext"] == "minikube")
     };
-    declared.list("/profiles").find(on_minikube).map(|(index, _)| index)
+    let found = declared.list("/profiles").find(on_minikube).map(|(index, _)| index);
+    // A part of what another skaffold.yaml requires is no deployment.
+    let named = |path: &&String| is_skaffold(path) && **path != declared.path;
+    let alone = !declared.tree.texts.keys().any(|path| named(&path));
+    found.or_else(|| (alone && !deploys(declared, "")).then(|| local(declared)).flatten())
+}
+
+fn is_skaffold(path: &str) -> bool {
+    matches!(file_name(path), "skaffold.yaml" | "skaffold.yml")
+}
+
+/// The first profile that deploys something, and that `skaffold dev` or `run` activates or whose name is one of this machine.
+fn local(declared: &Declared<'_>) -> Option<usize> {
+    let near = |profile: &Value| {
+        let mut activation = profile["activation"].as_array().into_iter().flatten();
+        let named = profile["name"].as_str().is_some_and(|name| distance(name) < distance(""));
+        named || activation.any(|one| matches!(one["command"].as_str(), Some("dev" | "run")))
+    };
+    let mut profiles = declared.list("/profiles");
+    let found = profiles.find(|(index, one)| near(one) && deploys(declared, &format!("/profiles/{index}")));
+    found.map(|(index, _)| index)
+}
+
+/// Whether the part of the file at `pointer` names something that is deployed; the base has a default besides.
+fn deploys(declared: &Declared<'_>, pointer: &str) -> bool {
+    const KEYS: [&str; 6] = [
+        "manifests/rawYaml",
+        "manifests/kustomize",
+        "manifests/helm",
+        "deploy/kubectl",
+        "deploy/kustomize",
+        "deploy/helm",
+    ];
+    let named = |key: &&str| declared.document.value.pointer(&format!("{pointer}/{key}")).is_some();
+    KEYS.iter().any(|key| named(&key))
+        || pointer.is_empty() && declared.tree.matches(&declared.at("k8s/*.yaml"))
 }
 
 /// The pointer of a section: the profile's, where that has one.
@@ -125,7 +160,8 @@ fn manifests(declared: &Declared<'_>, active: Option<usize>, evidence: &mut Evid
             let chart = release["chartPath"].as_str();
             if let Some(remote) = release["remoteChart"].as_str() {
                 let what = format!("installs the chart `{remote}`, which is not in this tree");
-                declared.installs(&at, what, evidence);
+                let name = release["name"].as_str().unwrap_or(remote);
+                declared.installs(&at, what, &[name, remote], evidence);
                 continue;
             }
             let files: Vec<&str> =
@@ -192,6 +228,29 @@ mod tests {
         let tree =
             Tree::of("x", &[("skaffold.yaml", "build: {artifacts: [{image: a}]}\n"), ("k8s/a.yaml", "")]);
         assert_eq!(read(&tree).applied[0].path, "k8s/*.yaml");
+    }
+
+    #[test]
+    fn a_profile_deploys_where_the_base_does_not() {
+        let profile = |name: &str, activation: &str| {
+            format!(
+                "- name: {name}\n  activation: [{activation}]\n  deploy: {{kustomize: {{paths: [k/{name}]}}}}\n"
+            )
+        };
+        let (cloud, run) = (profile("gke", ""), profile("here", "{command: run}"));
+        let (local, base) = (profile("local", ""), "deploy: {kubectl: {manifests: [k/base/a.yaml]}}\n");
+        for (base, profiles, path) in [
+            ("", format!("{cloud}{run}"), &["k/here"][..]),
+            ("", format!("{cloud}{local}"), &["k/local"]),
+            ("", cloud.clone(), &[]),
+            (base, format!("{cloud}{run}"), &["k/base/a.yaml"]),
+        ] {
+            let text = format!("build: {{artifacts: [{{image: web}}]}}\n{base}profiles:\n{profiles}");
+            let files =
+                ["k/gke/a.yaml", "k/here/a.yaml", "k/local/a.yaml", "k/base/a.yaml"].map(|path| (path, ""));
+            let read = read(&Tree::of("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
+            assert_eq!(read.applied.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), path);
+        }
     }
 
     #[test]

@@ -68,7 +68,8 @@ impl Reader<'_> {
             "helm_remote" | "helm_resource" => {
                 let chart = arguments.text(usize::from(name == "helm_resource"), "chart").unwrap_or_default();
                 let what = format!("installs the chart `{chart}`, which is not in this tree");
-                self.add(what, INSTALL, Sort::Install);
+                let name = arguments.text(0, "name").unwrap_or_default();
+                self.add(what, INSTALL, Sort::Install, vec![name, chart]);
             }
             "local_resource" => {
                 let command = arguments.text(1, "cmd").unwrap_or_default();
@@ -93,15 +94,15 @@ impl Reader<'_> {
     }
 
     fn besides(&mut self, what: String, help: &str) {
-        self.add(what, help, Sort::Lack);
+        self.add(what, help, Sort::Lack, Vec::new());
     }
 
-    fn add(&mut self, what: String, help: &str, sort: Sort) {
+    fn add(&mut self, what: String, help: &str, sort: Sort, names: Vec<String>) {
         if self.evidence.besides.iter().any(|known| known.what == what && known.said.place == self.place()) {
             return;
         }
         let said = self.said();
-        self.evidence.besides.push(Besides { what, help: help.to_owned(), sort, said });
+        self.evidence.besides.push(Besides { what, help: help.to_owned(), sort, names, said });
     }
 
     fn computed(&mut self, name: &str) {

@@ -5,7 +5,7 @@ const WORDS: [&[&str]; 6] = [
     &["local", "minikube", "localhost"],
     &["dev", "development", "develop"],
     &[],
-    &["kind", "k3s", "test", "testing", "ci", "qa"],
+    &["kind", "k3s", "k3d", "microk8s", "rancher", "test", "testing", "ci", "qa"],
     &["staging", "stage", "preprod", "uat"],
     &[
         "prod",
@@ -50,6 +50,7 @@ mod tests {
     fn what_is_for_this_machine_is_nearest() {
         for pair in [
             "deploy-minikube.sh deploy-dev.sh",
+            "setup.sh setup-rancher.sh",
             "k8s/dev k8s",
             "k8s k8s/staging",
             "values-staging.yaml values-prod.yaml",

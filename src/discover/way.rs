@@ -4,6 +4,7 @@
 //! before what merely lies there, what this machine has the programs for before what it lacks them for.
 
 mod charts;
+mod hosts;
 mod manifests;
 
 use super::chart;
@@ -31,9 +32,10 @@ use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use charts::by_charts;
+pub(in crate::discover) use hosts::hosts;
+pub(in crate::discover) use hosts::refers;
 use manifests::by_manifests;
 pub(in crate::discover) use manifests::is_deployment_word;
-pub(in crate::discover) use manifests::refers;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -352,6 +354,15 @@ mod tests {
         let again = &ways(&[("k8s/dev/a.yaml", &a), ("k8s/prod/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
         assert_eq!(again.sources, [Source::Path("k8s".into()), Source::Path("k8s/dev".into())]);
         assert_eq!(again.left_out[0].0, "`k8s/prod` (1 file)");
+    }
+
+    #[test]
+    fn a_namespace_that_two_files_make_is_no_reason_to_leave_one_out() {
+        let space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n";
+        let (a, b) = (format!("{space}{}", pod("a")), format!("{space}{}", pod("b")));
+        let way = &ways(&[("k8s/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
+        assert_eq!((way.sources.as_slice(), way.objects.len()), (&[Source::Path("k8s".into())][..], 3));
+        assert!(way.left_out.is_empty());
     }
 
     #[test]

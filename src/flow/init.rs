@@ -98,6 +98,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
         }
         proposal = propose(&survey, way, rendered.as_deref(), &settled);
     }
+    proposal.instead.retain(|(path, _)| !failed.contains(path));
     if failed.contains(&way.path) {
         proposal.first.push(format!("correct {}, then `todo init --force`", way.title));
     }
@@ -208,11 +209,15 @@ async fn pick<'s>(run: &Run, flags: &Init, survey: &'s Survey) -> Result<(&'s Wa
         let more = format!("and {} more: `todo init --list`", count.saturating_sub(12));
         return Err(if count > 12 { fault.hint(more) } else { fault });
     }
-    if first.is_aside() {
-        let words =
-            "all that could be deployed here lies where tests, examples and documentation do".to_owned();
+    if first.is_aside() || collection::is_of_examples(&survey.ways) {
+        let words = if first.is_aside() {
+            "all that could be deployed here lies where tests, examples and documentation do".to_owned()
+        } else {
+            format!("this looks like a tool with its examples: nothing here deploys {}", first.title)
+        };
         let fault = Code::OtherSourcesFound.fault(Kind::Usage, words);
         let ways = survey.ways.iter().filter(|way| way.is_aside()).take(5);
+        let ways = Some(first).filter(|first| !first.is_aside()).into_iter().chain(ways);
         return Err(ways.fold(fault, |fault, way| {
             fault.hint(format!("`todo init --from {}`: {}", way.path, way.title))
         }));

@@ -124,7 +124,10 @@ fn values(object: &Object) -> Vec<(String, String)> {
         .into_iter()
         .map(|(key, value)| (key, value.as_str().unwrap_or_default().to_owned()));
     let coded = fields("data").into_iter().map(|(key, value)| {
-        let bytes = STANDARD.decode(value.as_str().unwrap_or_default()).unwrap_or_default();
+        // kustomize folds long values over several lines.
+        let folded: String =
+            value.as_str().unwrap_or_default().chars().filter(|c| !c.is_ascii_whitespace()).collect();
+        let bytes = STANDARD.decode(folded).unwrap_or_default();
         (key, String::from_utf8_lossy(&bytes).into_owned())
     });
     plain.chain(coded).collect()

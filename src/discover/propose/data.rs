@@ -15,10 +15,8 @@ use crate::event::Place;
 use crate::manifest::Object;
 use crate::manifest::pods;
 use crate::manifest::pods::ConfigKind;
-use crate::manifest::read::parse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::path::Path;
 
 /// What pods read and nobody defines.
 #[derive(Default)]
@@ -57,6 +55,9 @@ pub(super) fn data(survey: &Survey, objects: &[Object], proposal: &mut Proposal)
     for ((kind, name), mut one) in wanted {
         let Some(place) = one.places.first() else { continue };
         one.optional.retain(|key| !one.keys.contains(key));
+        if kind == ConfigKind::ConfigMap && one.keys.is_empty() && !one.whole {
+            continue; // pods start without it
+        }
         let why = format!("{place} reads it, and no manifest defines it");
         let made = survey.evidence.made.iter().find(|made| {
             made.secret == (kind == ConfigKind::Secret) && made.name == name && made.said.rank < Rank::Aside
@@ -154,6 +155,8 @@ fn secret(
         let guarded = |key: &&String| !both || keys::is_secret(key);
         one.keys.extend(env.into_iter().flat_map(|env| &env.keys).filter(guarded).cloned());
     }
+    // A key has one place in a section of deploy.toml.
+    one.optional.retain(|key| !one.keys.contains(key) && !files.contains_key(key));
     let there = |key: &str| env.is_some_and(|env| env.there && env.keys.iter().any(|known| known == key));
     let (generate, keys): (Vec<String>, Vec<String>) =
         one.keys.into_iter().partition(|key| keys::is_ours(key) && !there(key));
@@ -249,10 +252,9 @@ fn can_be_set(name: &str) -> bool {
 /// The keys of an example of the Secret that lies beside the manifests: `secret.example.yaml`.
 fn example_keys(tree: &Tree, name: &str) -> Vec<String> {
     let yaml = |path: &&String| file_name(path).contains(".y") && file_name(path).contains("secret");
-    let texts = tree.texts.iter().filter(|(path, _)| yaml(path));
-    let objects = texts.flat_map(|(path, text)| parse(text, Path::new(path)).0);
-    let secret = objects.into_iter().find(|one| one.kind() == "Secret" && one.name() == name);
-    let Some(secret) = secret else { return Vec::new() };
+    let named = |one: &&Object| one.kind() == "Secret" && one.name() == name;
+    let mut files = tree.texts.keys().filter(yaml).map(|path| tree.objects(path));
+    let Some(secret) = files.find_map(|file| file.0.iter().find(named).cloned()) else { return Vec::new() };
     let fields =
         ["data", "stringData"].map(|field| secret.value[field].as_object().cloned().unwrap_or_default());
     fields.into_iter().flatten().map(|(key, _)| key).collect()

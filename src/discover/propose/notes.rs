@@ -54,7 +54,7 @@ pub(super) fn add(
             proposal.besides.extend(left.iter().map(|left| (left.clone(), help.to_owned())));
         }
     }
-    if rendered {
+    if rendered && way.sources.iter().any(|source| matches!(source, Source::Chart { .. })) {
         super::chart_data::chart_secrets(survey, way, objects, proposal);
     }
     super::chart_data::tell(survey, proposal);
@@ -141,13 +141,20 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
 /// What the files that deploy it do besides, of which `todo up` does nothing.
 pub(super) fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     proposal.besides.extend(manifest_files::told(&survey.templates));
+    let secrets: BTreeSet<String> =
+        proposal.secrets.iter().filter_map(|secret| secret.env_file.clone()).collect();
     let tells = |one: &Besides| {
         let said = &one.said;
         let same = way.said.as_ref().is_some_and(|by| by.entry == said.entry);
         // Where nothing deploys it, the README of the whole says what it needs.
         let at_root = said.place.file.parent().is_none_or(|folder| folder.as_os_str().is_empty());
-        let documented =
-            way.said.is_none() && at_root && said.rank == Rank::Docs && one.sort == Sort::Install;
+        let installs = one.sort == Sort::Install && way.said.is_none();
+        let documented = at_root && said.rank == Rank::Docs && (installs || one.sort == Sort::Copy);
+        // The files of Secrets are asked for with their keys.
+        let asked = |file: &String| secrets.contains(file) || file_name(file).starts_with(".env");
+        if one.sort == Sort::Copy && one.names.iter().any(asked) {
+            return false;
+        }
         let stated = said.rank <= Rank::Script && one.sort != Sort::Change;
         (same || documented || stated) && said.distance <= distance("")
     };

@@ -209,3 +209,72 @@ fn what_the_example_gives_to_a_secret_has_to_be_given() {
         assert_eq!(!proposal.first.is_empty(), required, "{example}");
     }
 }
+
+#[test]
+fn what_the_application_asks_for_comes_first() {
+    let asks = |host: &str| {
+        pod("web", "acme/web").replace("image:", &format!("env: [{{name: DB, value: '{host}:1'}}], image:"))
+    };
+    let db = format!(
+        "{}---\napiVersion: v1\nkind: Service\nmetadata: {{name: db}}\nspec: {{ports: [{{port: 1}}]}}\n",
+        pod("db", "postgres:17")
+    );
+    let kustomization = "resources: [db.yaml]\n";
+    let up = "kubectl apply -f k8s\n";
+    let operator = "kind: Topic\napiVersion: queue.strimzi.io/v1\nmetadata: {name: t}\n";
+    for (web, script, first) in [
+        (asks("db"), up.to_owned(), 1),
+        (asks("other"), up.to_owned(), 0),
+        (asks("mq-rabbitmq"), format!("helm install mq bitnami/rabbitmq\n{up}"), 1),
+        (asks("cache"), format!("helm install mq bitnami/rabbitmq\n{up}"), 0),
+        (
+            format!("{}---\n{operator}", asks("a")),
+            format!("kubectl apply -f https://strimzi.io/install\n{up}"),
+            1,
+        ),
+    ] {
+        let files = [
+            ("k8s/web.yaml", web.as_str()),
+            ("base/kustomization.yaml", kustomization),
+            ("base/db.yaml", db.as_str()),
+            ("up.sh", &script),
+            ("base.sh", "kubectl apply -k base\n"),
+            ("Dockerfile", FROM),
+        ];
+        let proposal = proposed(&files);
+        assert_eq!(proposal.sources, [Source::Path("k8s".into())], "{script}");
+        assert_eq!(proposal.first.len(), first, "{script} {:?}", proposal.first);
+    }
+}
+
+#[test]
+fn files_that_are_made_of_examples_are_told() {
+    let web = pod("web", "acme/web");
+    let readme = "```sh\ncp conf/app.example.yml conf/app.yml\ncp .env.example .env\n```\n";
+    for (more, told) in [("x", 1), ("conf/app.yml", 0)] {
+        let files = [
+            ("k8s/web.yaml", web.as_str()),
+            ("conf/app.example.yml", "a: b"),
+            (".env.example", "A=b\n"),
+            ("README.md", readme),
+            (more, ""),
+        ];
+        assert_eq!(proposed(&files).besides.len(), told, "{more}");
+    }
+}
+
+#[test]
+fn keys_that_pods_can_do_without_are_not_asked_for() {
+    let from = |kind: &str| {
+        pod("web", "acme/web").replace(
+            "image:",
+            &format!(
+                "env: [{{name: A, valueFrom: {{{kind}KeyRef: {{name: extra, key: a, optional: true}}}}}}], image:"
+            ),
+        )
+    };
+    let config = proposed(&[("k8s/web.yaml", &from("configMap"))]);
+    assert!(config.configs.is_empty() && config.first.is_empty(), "{:?}", config.first);
+    let secret = proposed(&[("k8s/web.yaml", &from("secret"))]);
+    assert_eq!(secret.secrets[0].optional, ["a"]);
+}

@@ -100,7 +100,8 @@ impl Reader<'_> {
         }
         let at = namespace(rest).map_or_else(String::new, |name| format!(" into `{name}`"));
         let what = format!("installs the chart `{written}`{at}, which is not in this tree");
-        self.besides(&what, INSTALL, Sort::Install, evidence);
+        let space = namespace(rest);
+        self.installs(&what, INSTALL, &[name, written, space.as_deref().unwrap_or_default()], evidence);
     }
 
     /// The variable that a script gives to the path `key` of a chart's values: `--set key="$NAME"`.

@@ -96,7 +96,7 @@ impl Reader<'_> {
                     self.piped(rest, evidence);
                 } else if written.contains("://") || written.starts_with("github.com/") {
                     let what = format!("applies {}", written.trim_matches('"'));
-                    self.besides(&what, INSTALL, Sort::Install, evidence);
+                    self.installs(&what, INSTALL, &[written], evidence);
                 } else {
                     self.applied(written, kustomize, recursive, namespace(rest), evidence);
                 }
@@ -165,7 +165,7 @@ impl Reader<'_> {
             }
             ["curl" | "wget", ..] => {
                 let url = words.iter().find(|word| word.contains("://")).copied().unwrap_or("a download");
-                self.besides(&format!("applies {url}"), INSTALL, Sort::Install, evidence);
+                self.installs(&format!("applies {url}"), INSTALL, &[url], evidence);
             }
             ["envsubst" | "sed" | "cat" | "yq", ref more @ ..] => {
                 let file = more.iter().map(|word| word.trim_start_matches('<')).rfind(|word| {

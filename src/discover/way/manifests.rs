@@ -4,6 +4,7 @@ use super::Kind;
 use super::Source;
 use super::Way;
 use super::has_pods;
+use super::hosts::refers;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::compose::is_compose;
@@ -30,7 +31,6 @@ use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::pods;
 use crate::manifest::pods::ConfigKind;
-use crate::manifest::read::parse;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -62,18 +62,30 @@ pub(super) fn by_manifests(
         if skipped || !is_manifest(path, text) {
             continue;
         }
-        let (objects, wrong) = parse(text, Path::new(path));
+        let parsed = tree.objects(path);
+        let (objects, wrong) = (&parsed.0, &parsed.1);
         // A command may fill in what applies it; braces nobody does.
         let filled = named.contains(path.as_str()) || named.contains(parent(path));
-        if is_unnamed(text, &objects, &wrong) || !filled && has_words_for_ports(&objects) {
+        if is_unnamed(text, objects, wrong) || !filled && has_words_for_ports(objects) {
             continue;
         }
         // The server gives these two to every object (`k8s.io/apimachinery: meta/v1/types.go`).
         let dumped = text.contains("resourceVersion:") && text.contains("uid:");
-        files.push(Written { path: path.clone(), objects, wrong, dumped });
+        files.push(Written { path: path.clone(), objects: objects.clone(), wrong: wrong.clone(), dumped });
     }
     let mut ways: Vec<Way> = Vec::new();
-    let rest = applied(tree, evidence, files, &mut ways);
+    let mut rest = files;
+    let mut copies = Vec::new();
+    loop {
+        let before = ways.len();
+        rest = applied(tree, evidence, rest, &copies, &mut ways);
+        // What deploys a copy of the application says nothing about the others, which have their own.
+        let copy = ways.get(before).and_then(|way| copy_of(&way.path));
+        copies.extend(copy.clone());
+        if copy.is_none() {
+            break;
+        }
+    }
     let mut groups: BTreeMap<String, Vec<Written>> = BTreeMap::new();
     for file in rest {
         groups.entry(group(parent(&file.path))).or_default().push(file);
@@ -102,7 +114,14 @@ pub(super) fn by_manifests(
 /// The files that something applies, as one way; the others are handed back.
 ///
 /// Of several kinds of files that apply some, the one that counts most decides, and what it does not apply is left out.
-fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec<Way>) -> Vec<Written> {
+/// Of several copies of an application, those in `copies` are done.
+fn applied(
+    tree: &Tree,
+    evidence: &Evidence,
+    files: Vec<Written>,
+    copies: &[(String, i64)],
+    ways: &mut Vec<Way>,
+) -> Vec<Written> {
     let plain = |one: &&Applied| !one.kustomize && one.said.rank < Rank::Aside;
     let meant = |one: &Applied| {
         let meant = tree.meant(&one.path, one.recursive);
@@ -116,7 +135,11 @@ fn applied(tree: &Tree, evidence: &Evidence, files: Vec<Written>, ways: &mut Vec
     let with_pods = |one: &&Applied| {
         meant(one).iter().any(|path| files.iter().any(|file| file.path == *path && has_pods(&file.objects)))
     };
-    let candidates = evidence.applied.iter().filter(plain).filter(with_pods);
+    let open = |one: &&Applied| {
+        let copy = copy_of(&one.path);
+        copies.is_empty() || copy.is_some_and(|copy| !copies.contains(&copy))
+    };
+    let candidates = evidence.applied.iter().filter(plain).filter(open).filter(with_pods);
     let first = candidates.min_by_key(|one| (one.said.standing(), Reverse(lateness(&one.path))));
     let Some((best, copy)) = first.map(|one| (one.said.clone(), copy_of(&one.path))) else {
         return files;
@@ -194,8 +217,10 @@ fn common<'p>(mut folders: impl Iterator<Item = &'p str>) -> String {
     parts.join("/")
 }
 
+/// What tells whether sets of files are versions of one another; several may make the Namespace that they are in.
 fn ids(files: &[Written]) -> BTreeSet<ObjectId> {
-    files.iter().flat_map(|file| &file.objects).map(Object::id).collect()
+    let own = |object: &&Object| object.kind() != "Namespace";
+    files.iter().flat_map(|file| &file.objects).filter(own).map(Object::id).collect()
 }
 
 /// Whether the pods of some name a Service of others.
@@ -205,43 +230,13 @@ fn need(some: &[Written], others: &[Written]) -> bool {
     refers(&objects(some), &objects(others))
 }
 
-/// Whether the pods of `some` name a Service of `others` as a host.
-pub(in crate::discover) fn refers(some: &[Object], others: &[Object]) -> bool {
-    let services: Vec<&str> = others
-        .iter()
-        .filter(|one| one.kind() == "Service")
-        .map(Object::name)
-        .filter(|name| name.len() > 1)
-        .collect();
-    let mut texts: Vec<String> = Vec::new();
-    for (_, template) in pods::all(some) {
-        for container in template.containers() {
-            for key in ["env", "args", "command"] {
-                texts.extend(container.value.get(key).map(ToString::to_string));
-            }
-        }
-    }
-    for config in some.iter().filter(|one| matches!(one.kind(), "ConfigMap" | "Ingress")) {
-        texts.push(config.value["data"].to_string());
-        texts.push(config.value["spec"].to_string());
-    }
-    let is_host = |text: &str, name: &str| {
-        text.match_indices(name).any(|(at, _)| {
-            let before = text[..at].chars().next_back().unwrap_or(' ');
-            let after = text[at + name.len()..].chars().next().unwrap_or(' ');
-            "\"/@,=".contains(before) && "\":/.,".contains(after)
-        })
-    };
-    services.iter().any(|name| texts.iter().any(|text| is_host(text, name)))
-}
-
 /// `named`: whether something deploys these very files.
 fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool) -> Way {
     files.sort_by_key(|file| {
         (file.dumped, distance(&file.path), file.path.matches('/').count(), file.path.clone())
     });
     let mut way = Way::new(String::new(), folder, Kind::Manifests);
-    let mut known: BTreeMap<ObjectId, String> = BTreeMap::new();
+    let mut known: BTreeMap<ObjectId, (String, Object)> = BTreeMap::new();
     let mut kept: BTreeSet<String> = BTreeSet::new();
     let dumped = files.iter().all(|file| file.dumped);
     let beside = if named { BTreeMap::new() } else { about_something_else(&files, folder) };
@@ -258,9 +253,13 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
             *count += 1;
             continue;
         }
-        if let Some((id, first)) =
-            file.objects.iter().find_map(|object| Some((object.id(), known.get(&object.id())?)))
-        {
+        // Several files may make the Namespace that they are in.
+        let differs = |object: &Object| {
+            let (first, same) = known.get(&object.id())?;
+            let alike = object.kind() == "Namespace" && same.value == object.value;
+            (!alike).then(|| (object.id(), first))
+        };
+        if let Some((id, first)) = file.objects.iter().find_map(differs) {
             // A folder that defines again what another one has is another version of it, with all that is in it.
             if parent(first) != home && !kept.iter().any(|path| parent(path) == home) {
                 folders.insert(home, (format!("it defines {id} again, as `{first}` does"), 1));
@@ -270,8 +269,12 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
             way.left_out.push((format!("`{}`", file.path), why));
             continue;
         }
-        known.extend(file.objects.iter().map(|object| (object.id(), file.path.clone())));
-        way.objects.extend(file.objects);
+        for object in file.objects {
+            if !known.contains_key(&object.id()) {
+                known.insert(object.id(), (file.path.clone(), object.clone()));
+                way.objects.push(object);
+            }
+        }
         way.broken.extend(file.wrong);
         kept.insert(file.path);
     }

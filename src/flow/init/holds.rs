@@ -6,6 +6,7 @@ use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
 use crate::discover::propose::propose;
 use crate::discover::toml;
+use crate::discover::variant::is_far;
 use crate::discover::way::Kind as WayKind;
 use crate::discover::way::Source;
 use crate::discover::way::Way;
@@ -22,6 +23,9 @@ use crate::run::Run;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// How many ways are rendered until one can be: where the first ones fail for one reason, the others do, too.
+const MOST_TRIED: usize = 4;
+
 /// The way with what it renders to: one that cannot be rendered loses to the next that can, unless it was asked for.
 pub(super) async fn holds<'s>(
     run: &Run,
@@ -32,10 +36,11 @@ pub(super) async fn holds<'s>(
 ) -> Result<(&'s Way, Option<Vec<Object>>, Vec<String>)> {
     let next = survey.ways.iter().filter(|way| {
         let other = way.path != first.path && way.kind < WayKind::Compose && way.broken.is_empty();
-        other && flags.from.is_none() && !way.is_aside()
+        // What is for another machine does not stand in for what was meant.
+        other && flags.from.is_none() && !way.is_aside() && !is_far(&way.path)
     });
     let (mut failed, mut paths) = (None, Vec::new());
-    for way in std::iter::once(first).chain(next) {
+    for way in std::iter::once(first).chain(next).take(MOST_TRIED) {
         match rendered(run, way, path, &propose(survey, way, None, &BTreeMap::new())).await? {
             Ok(objects) => {
                 if let Some((title, findings)) = failed {

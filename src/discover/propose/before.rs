@@ -1,0 +1,127 @@
+//! What has to be in the cluster before the application can run, and something else of the tree or the web brings: a database
+//! that is deployed on its own, the kinds of an operator.
+//!
+//! Only what was seen to be needed: a host that pods ask for, a kind that no manifest defines.
+
+use super::Proposal;
+use super::Survey;
+use crate::discover::evidence::Besides;
+use crate::discover::evidence::Rank;
+use crate::discover::evidence::Sort;
+use crate::discover::tree::shown;
+use crate::discover::variant::distance;
+use crate::discover::way::Kind;
+use crate::discover::way::Source;
+use crate::discover::way::Way;
+use crate::discover::way::hosts;
+use crate::discover::way::refers;
+use crate::manifest::Object;
+use std::collections::BTreeSet;
+
+pub(super) fn add(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Proposal) {
+    deployments(survey, way, objects, proposal);
+    installs(survey, objects, proposal);
+}
+
+/// Other deployments of the tree that something deploys, and whose Services the pods of this one ask for.
+fn deployments(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Proposal) {
+    let ids: BTreeSet<_> = objects.iter().map(Object::id).collect();
+    let needed = |other: &&Way| {
+        let said = other.said.as_ref().filter(|said| said.rank < Rank::Aside);
+        other.path != way.path
+            && other.kind < Kind::Compose
+            && other.broken.is_empty()
+            && said.is_some_and(|said| said.distance <= distance(""))
+            && other.objects.iter().all(|one| !ids.contains(&one.id()))
+            && refers(objects, &other.objects)
+    };
+    for other in survey.ways.iter().filter(needed) {
+        let Some(said) = &other.said else { continue };
+        let (title, place) = (&other.title, &said.place);
+        let what = format!("the application asks for Services of {title}, which {place} deploys on its own");
+        let help = format!("`{}`, before `todo up`", command(other, proposal));
+        proposal.instead.retain(|(path, _)| *path != other.path);
+        proposal.first.push(help.clone());
+        proposal.notes.push((what, help));
+    }
+}
+
+/// How kubectl or Helm deploys it.
+fn command(way: &Way, proposal: &Proposal) -> String {
+    let named = way.namespace.is_none().then(|| proposal.namespace.as_ref()).flatten();
+    let space = named.map_or_else(String::new, |(name, _)| format!(" -n {name}"));
+    let one = |source: &Source| match source {
+        Source::Path(path) => format!("kubectl apply{space} -f {}", shown(path)),
+        Source::Kustomize(path) => format!("kubectl apply{space} -k {}", shown(path)),
+        Source::Chart { chart, release, .. } => {
+            format!("helm upgrade --install{space} {release} ./{}", shown(chart))
+        }
+    };
+    way.sources.iter().map(one).collect::<Vec<_>>().join(" && ")
+}
+
+/// What is installed of others, and brings a kind or a host that the objects name.
+fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
+    let groups = foreign_groups(objects);
+    let hosts = hosts(objects);
+    let services: BTreeSet<&str> =
+        objects.iter().filter(|one| one.kind() == "Service").map(Object::name).collect();
+    let asked = |name: &str| {
+        let of = |host: &str| {
+            let mut labels = host.split('.');
+            let first = labels.next().unwrap_or_default();
+            // `redis-master` of the release `redis`, and `broker.kafka.svc` of the namespace `kafka`.
+            let release = first == name || first.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+            !services.contains(first) && (release || labels.next() == Some(name))
+        };
+        name.len() > 2 && hosts.iter().any(|host| of(host))
+    };
+    let brings = |name: &String| groups.iter().any(|group| is_of_group(name, group)) || asked(name);
+    let needed = |one: &&Besides| {
+        one.sort == Sort::Install
+            && one.said.rank < Rank::Aside
+            && one.said.distance <= distance("")
+            && one.names.iter().any(brings)
+    };
+    for one in survey.evidence.besides.iter().filter(needed) {
+        let help = format!("do what {} does: it {}", one.said.place, one.what);
+        if !proposal.first.contains(&help) {
+            proposal.first.push(help);
+        }
+    }
+}
+
+/// The API groups of objects that neither Kubernetes has nor a definition among the objects.
+fn foreign_groups(objects: &[Object]) -> BTreeSet<String> {
+    let defined: BTreeSet<&str> = objects
+        .iter()
+        .filter(|one| one.kind() == "CustomResourceDefinition")
+        .filter_map(|one| one.value["spec"]["group"].as_str())
+        .collect();
+    let groups = objects.iter().filter_map(|one| one.value["apiVersion"].as_str()?.split_once('/'));
+    let foreign = groups.map(|(group, _)| group).filter(|group| {
+        let own = !group.contains('.') || group.ends_with(".k8s.io") && !group.starts_with("gateway.");
+        !own && !defined.contains(group)
+    });
+    foreign.map(str::to_owned).collect()
+}
+
+/// Whether what is called `name` may define a group: `cert-manager.yaml` and `cert-manager.io`, `strimzi.io/install` and `kafka.strimzi.io`.
+fn is_of_group(name: &str, group: &str) -> bool {
+    const GENERAL: [&str; 12] = [
+        "io",
+        "com",
+        "dev",
+        "org",
+        "net",
+        "k8s",
+        "networking",
+        "monitoring",
+        "serving",
+        "core",
+        "gateway",
+        "apps",
+    ];
+    let mut labels = group.split('.').filter(|label| label.len() > 3 && !GENERAL.contains(label));
+    labels.any(|label| name.contains(label))
+}
