@@ -74,7 +74,7 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
             let release = first == name || first.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
             !services.contains(first) && (release || labels.next() == Some(name))
         };
-        name.len() > 2 && hosts.iter().any(|host| of(host))
+        name.len() > 1 && hosts.iter().any(|host| of(host))
     };
     let brings = |name: &String| groups.iter().any(|group| is_of_group(name, group)) || asked(name);
     let needed = |one: &&Besides| {
