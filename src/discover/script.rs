@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
         if names.clone().any(|word| example.contains(&word)) && !self.tree.matches(&to) {
             let what = format!("copies `{from}` to `{to}`, which is not there");
             let help = format!("`cp {from} {to}` and fill it in, before `todo up`");
-            self.add(Besides { what, help, sort: Sort::Copy, names: vec![to], said: self.said() }, evidence);
+            add(Besides { what, help, sort: Sort::Copy, names: vec![to], said: self.said() }, evidence);
         }
     }
 
@@ -167,13 +167,7 @@ impl<'a> Reader<'a> {
     fn besides(&self, what: &str, help: &str, sort: Sort, evidence: &mut Evidence) {
         let what = what.replace(PLACE, "");
         let help = help.to_owned();
-        self.add(Besides { what, help, sort, names: Vec::new(), said: self.said() }, evidence);
-    }
-
-    fn add(&self, one: Besides, evidence: &mut Evidence) {
-        if !evidence.besides.iter().any(|known| known.what == one.what) {
-            evidence.besides.push(one);
-        }
+        add(Besides { what, help, sort, names: Vec::new(), said: self.said() }, evidence);
     }
 
     /// Something of others that is installed, which others know by `names`.
@@ -204,6 +198,13 @@ impl<'a> Reader<'a> {
         let folders = [folder, inner];
         let all = folders.iter().flat_map(|folder| starts.iter().map(|start| join(start, folder)));
         all.collect()
+    }
+}
+
+/// What is done besides, told once.
+fn add(one: Besides, evidence: &mut Evidence) {
+    if !evidence.besides.iter().any(|known| known.what == one.what) {
+        evidence.besides.push(one);
     }
 }
 

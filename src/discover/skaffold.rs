@@ -71,8 +71,7 @@ fn deploys(declared: &Declared<'_>, pointer: &str) -> bool {
         "deploy/helm",
     ];
     let named = |key: &&str| declared.document.value.pointer(&format!("{pointer}/{key}")).is_some();
-    KEYS.iter().any(|key| named(&key))
-        || pointer.is_empty() && declared.tree.matches(&declared.at("k8s/*.yaml"))
+    KEYS.iter().any(named) || pointer.is_empty() && declared.tree.matches(&declared.at("k8s/*.yaml"))
 }
 
 /// The pointer of a section: the profile's, where that has one.

@@ -48,7 +48,7 @@ fn deployments(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Pr
 
 /// How kubectl or Helm deploys it.
 fn command(way: &Way, proposal: &Proposal) -> String {
-    let named = way.namespace.is_none().then(|| proposal.namespace.as_ref()).flatten();
+    let named = proposal.namespace.as_ref().filter(|_| way.namespace.is_none());
     let space = named.map_or_else(String::new, |(name, _)| format!(" -n {name}"));
     let one = |source: &Source| match source {
         Source::Path(path) => format!("kubectl apply{space} -f {}", shown(path)),

@@ -34,6 +34,7 @@ use crate::manifest::pods::ConfigKind;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 /// A file of manifests.
@@ -270,8 +271,8 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
             continue;
         }
         for object in file.objects {
-            if !known.contains_key(&object.id()) {
-                known.insert(object.id(), (file.path.clone(), object.clone()));
+            if let Entry::Vacant(free) = known.entry(object.id()) {
+                free.insert((file.path.clone(), object.clone()));
                 way.objects.push(object);
             }
         }

@@ -43,7 +43,9 @@ pub(super) fn read(path: &str, text: &str) -> Vec<Text> {
         let deploys = |text: &&mut Text| text.commands.lines().any(|line| is_command(line.trim_start()));
         let nearest = texts.iter_mut().filter(deploys).map(|text| text.distance).min().unwrap_or_default();
         let more = nearest.saturating_sub(distance(""));
-        texts.iter_mut().for_each(|text| text.distance -= more.min(text.distance));
+        for text in &mut texts {
+            text.distance -= more.min(text.distance);
+        }
     }
     texts
 }
@@ -120,14 +122,13 @@ fn asciidoc(text: &str) -> Vec<Line<'_>> {
                 border = None;
                 Line::End
             }
-            Some(_) => Line::Text(line),
             None if is_border => {
                 border = Some(start.get(..3).filter(|fence| *fence == "```").unwrap_or(start));
                 let named = attributes.split(',').nth(1).unwrap_or_default();
                 Line::Begin(language(start.strip_prefix("```").unwrap_or(named)))
             }
             None if start.starts_with('=') => heading(start, '='),
-            None => Line::Text(line),
+            Some(_) | None => Line::Text(line),
         });
         if !start.is_empty() {
             attributes = start.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default();
