@@ -8,7 +8,9 @@ use todo::event::Event;
 use todo::event::EventKind;
 use todo::event::Sink;
 use todo::report;
+use todo::report::Detail;
 use todo::report::Mode;
+use todo::report::ci::Ci;
 use todo::report::output::Output;
 use todo::report::style::ColorFlag;
 use todo::report::style::Look;
@@ -24,7 +26,8 @@ async fn main() -> anyhow::Result<()> {
     let world = World::of_this_process()?;
     let look = Look::pick(&world, ColorFlag::Auto, world.stderr_is_terminal);
     let (tell, events) = tokio::sync::mpsc::unbounded_channel();
-    let reporter = report::start(report::pick(&world, None, false), look, false, None, events);
+    let reporter =
+        report::start(report::pick(&world, None, false), look, Detail::Some, None, Ci::default(), events);
     let began = std::time::Instant::now();
     let mut url = None;
     for line in text.lines() {

@@ -186,7 +186,9 @@ mod tests {
 
     fn unified(before: Option<Value>, after: Option<Value>, secrets: &[&str]) -> String {
         let redactor = Redactor::default();
-        secrets.iter().for_each(|secret| redactor.hide(secret.as_bytes()));
+        for secret in secrets {
+            redactor.hide(secret.as_bytes());
+        }
         let kind = before.as_ref().or(after.as_ref()).unwrap()["kind"].as_str().unwrap().to_owned();
         let id = ObjectId { group: String::new(), kind, namespace: Some("shop".into()), name: "a".into() };
         Sides { before: before.map(Into::into), after: after.map(Into::into) }.unified(&id, &redactor)

@@ -58,10 +58,9 @@ fn page(tool: Tool) -> &'static str {
 
 /// `install it: …`.
 pub(super) fn install(world: &World, tool: Tool) -> String {
-    let found = MANAGERS.iter().filter(|(program, _)| exec::find(world, program).is_some());
-    let command = found
-        .filter_map(|(program, command)| Some(format!("`{command} {}`", package(program, tool)?)))
-        .next();
+    let mut found = MANAGERS.iter().filter(|(program, _)| exec::find(world, program).is_some());
+    let command =
+        found.find_map(|(program, command)| Some(format!("`{command} {}`", package(program, tool)?)));
     format!("install it: {}", command.unwrap_or_else(|| page(tool).to_owned()))
 }
 

@@ -53,16 +53,16 @@ impl Ci {
         let Some(system) = self.system.filter(|_| self.open.as_deref() != Some(title)) else {
             return String::new();
         };
-        let mut text = self.close(at_ms);
+        let end = self.close(at_ms);
         self.groups += 1;
         self.open = Some(title.to_owned());
-        text += &match system {
+        let begin = match system {
             System::GitHub => format!("::group::{}\n", data(title)),
             System::GitLab => {
                 format!("\x1b[0Ksection_start:{}:{}\r\x1b[0K{title}\n", self.time(at_ms), self.section())
             }
         };
-        text
+        end + &begin
     }
 
     /// Ends the group that is open: what follows is not folded.
