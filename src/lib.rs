@@ -38,6 +38,7 @@ pub mod flow;
 pub mod go_base64;
 pub mod help;
 pub mod image;
+pub mod kubernetes;
 pub mod limit;
 pub mod manifest;
 pub mod manual;

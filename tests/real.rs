@@ -26,6 +26,7 @@ mod profile;
 mod repairs;
 pub(crate) mod reports;
 mod rollouts;
+mod soak;
 mod stage;
 mod sync;
 mod trials;

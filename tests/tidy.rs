@@ -60,7 +60,7 @@ fn modules_use_only_what_they_may_use() {
         "pointer",
         "version",
     ];
-    let sibling = [&GIVEN[..], &["docker"]].concat();
+    let sibling = [&GIVEN[..], &["docker", "kubernetes"]].concat();
     let may_know: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
         ("event", vec!["fault", "redact"]),
         ("redact", Vec::new()),
@@ -72,6 +72,7 @@ fn modules_use_only_what_they_may_use() {
         ("exec", vec!["event", "fault", "run", "signal", "world"]),
         ("docker", vec!["file", "world"]),
         ("file", Vec::new()),
+        ("kubernetes", Vec::new()),
         ("limit", Vec::new()),
         ("random", Vec::new()),
         ("relative", Vec::new()),

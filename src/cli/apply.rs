@@ -60,6 +60,7 @@ pub struct Up {
 
 /// Flags of `watch`.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Watch {
     /// How far it may go.
     #[command(flatten)]
@@ -73,6 +74,9 @@ pub struct Watch {
     /// Show the logs of the application; in a terminal the key `l` shows and hides them
     #[arg(long)]
     pub logs: bool,
+    /// At the end, replace pods that have copied files by ones of the real image, as `todo up` does
+    #[arg(long, conflicts_with = "down")]
+    pub build_on_exit: bool,
     /// At the end, delete what was created, as `todo down` does; without this the application keeps running
     #[arg(long)]
     pub down: bool,

@@ -44,8 +44,10 @@ pub struct Running {
     pub pod: String,
     /// The container in it.
     pub container: String,
-    /// Its ID in the Docker engine of its node.
+    /// Its ID in the container runtime of its node.
     pub id: String,
+    /// Whether that runtime is Docker.
+    pub is_docker: bool,
 }
 
 /// A container that has no files to be copied to.
@@ -57,8 +59,6 @@ pub enum NotRunning {
     Crashing(String),
     /// An init container has the image: it has ended already.
     Init(String),
-    /// The container is not one of a Docker engine.
-    Runtime(String),
 }
 
 impl std::fmt::Display for NotRunning {
@@ -67,7 +67,6 @@ impl std::fmt::Display for NotRunning {
             NotRunning::Waiting(pod) => write!(f, "a container of Pod/{pod} is not running"),
             NotRunning::Crashing(pod) => write!(f, "a container of Pod/{pod} fails again and again"),
             NotRunning::Init(pod) => write!(f, "an init container of Pod/{pod} uses it"),
-            NotRunning::Runtime(pod) => write!(f, "the containers of Pod/{pod} are not Docker's"),
         }
     }
 }
@@ -86,15 +85,25 @@ pub async fn pods(target: &Target, namespaces: &BTreeSet<String>) -> Result<Vec<
     listed.map(|lists| lists.concat()).map_err(|failure| unreadable(failure, "cannot list pods"))
 }
 
-/// The pods of some namespaces as they are, and then each of them that changes. A watch that breaks off is made again.
-pub fn changes(target: &Target, namespaces: &BTreeSet<String>) -> impl Stream<Item = Value> + Unpin + use<> {
+/// The pods of some namespaces as they are, and then each of them that changes. A watch that breaks off is made again; one
+/// that is forbidden is an error, what the API server says.
+pub fn changes(
+    target: &Target,
+    namespaces: &BTreeSet<String>,
+) -> impl Stream<Item = std::result::Result<Value, String>> + Unpin + use<> {
     let pods = kind::core("Pod").resource;
     let watches = namespaces.iter().map(|namespace| {
         let api = api(&target.client, &pods, Some(namespace));
         let (events, pods) = (watcher(api, watcher::Config::default()).default_backoff(), pods.clone());
         let changed = events.filter_map(move |event| {
             let pod = match event {
-                Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => Some(plain(pod, &pods)),
+                Ok(watcher::Event::Apply(pod) | watcher::Event::InitApply(pod)) => {
+                    Some(Ok(plain(pod, &pods)))
+                }
+                Err(
+                    watcher::Error::InitialListFailed(kube::Error::Api(status))
+                    | watcher::Error::WatchStartFailed(kube::Error::Api(status)),
+                ) if status.code == 403 => Some(Err(status.message.clone())),
                 _ => None,
             };
             std::future::ready(pod)
@@ -161,12 +170,13 @@ fn state(pod: &Value, container: &str) -> std::result::Result<Running, NotRunnin
     if status["state"]["running"].is_null() {
         return waiting();
     }
-    let id = live::text(status, "/containerID").strip_prefix("docker://");
+    let Some((runtime, id)) = live::text(status, "/containerID").split_once("://") else { return waiting() };
     Ok(Running {
         namespace: live::namespace(pod).to_owned(),
         pod: name(),
         container: container.to_owned(),
-        id: id.ok_or_else(|| NotRunning::Runtime(name()))?.to_owned(),
+        id: id.to_owned(),
+        is_docker: runtime == "docker",
     })
 }
 
@@ -291,108 +301,4 @@ pub async fn replace(run: &Run, target: &Target, applied: &mut [AppliedObject]) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Containers;
-    use super::Mark;
-    use super::NotRunning;
-    use super::SYNCED;
-    use super::containers;
-    use super::owners;
-    use super::patch;
-    use serde_json::Value;
-    use serde_json::json;
-
-    fn pod(name: &str, state: &str, change: impl FnOnce(&mut Value)) -> Value {
-        let mut pod = json!({
-            "metadata": {"name": name, "namespace": "shop", "labels": {"pod-template-hash": "5f"},
-                "ownerReferences": [{"kind": "ReplicaSet", "name": "web-5f", "uid": "u", "controller": true}]},
-            "spec": {"containers": [{"name": "web", "image": "ours:1"}, {"name": "proxy", "image": "theirs"}]},
-            "status": {"phase": "Running", "containerStatuses": [
-                {"name": "web", "containerID": format!("docker://{name}"), "state": {state: {}}},
-            ]},
-        });
-        change(&mut pod);
-        pod
-    }
-
-    #[test]
-    fn the_containers_of_an_image_run_or_do_not() {
-        type Change = fn(&mut Value);
-        let found = |other: Value| {
-            let Containers { running, others } = containers(&[pod("a", "running", |_| {}), other], "ours:1");
-            (running.iter().map(|one| one.id.clone()).collect::<Vec<_>>(), others)
-        };
-        let named = |other: fn(String) -> NotRunning| vec![other("b".to_owned())];
-        let cases: [(&str, Change, &[&str], Vec<NotRunning>); 8] = [
-            ("running", |_| {}, &["a", "b"], vec![]),
-            ("waiting", |_| {}, &["a"], named(NotRunning::Waiting)),
-            ("terminated", |_| {}, &["a"], named(NotRunning::Waiting)),
-            (
-                "waiting",
-                |pod| {
-                    let waiting = json!({"reason": "CrashLoopBackOff"});
-                    pod["status"]["containerStatuses"][0]["state"]["waiting"] = waiting;
-                },
-                &["a"],
-                named(NotRunning::Crashing),
-            ),
-            ("waiting", |pod| pod["status"]["phase"] = "Succeeded".into(), &["a"], vec![]),
-            (
-                "waiting",
-                |pod| pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into(),
-                &["a"],
-                vec![],
-            ),
-            ("waiting", |pod| pod["spec"]["containers"][0]["image"] = "ours:2".into(), &["a"], vec![]),
-            (
-                "running",
-                |pod| pod["spec"]["initContainers"] = json!([{"name": "i", "image": "ours:1"}]),
-                &["a", "b"],
-                named(NotRunning::Init),
-            ),
-        ];
-        for (state, change, running, others) in cases {
-            let other = pod("b", state, change);
-            let running: Vec<String> = running.iter().map(|id| (*id).to_owned()).collect();
-            assert_eq!(found(other.clone()), (running, others), "{other}");
-        }
-        let foreign = pod("b", "running", |pod| {
-            pod["status"]["containerStatuses"][0]["containerID"] = "containerd://b".into();
-        });
-        assert_eq!(found(foreign).1, named(NotRunning::Runtime));
-        assert_eq!(containers(&[], "ours:1"), Containers::default());
-    }
-
-    #[test]
-    fn a_mark_comes_and_goes() {
-        let mark = |files| Mark { files, ..Mark::default() };
-        let bare = json!({"metadata": {"labels": {"a": "b"}}});
-        let set = patch(&bare, &mark(2));
-        assert_eq!(set[0]["path"], "/metadata/labels/todo.dev~1synced");
-        assert_eq!(set[1]["path"], "/metadata/annotations");
-        assert_eq!(patch(&bare, &mark(0)), json!([]));
-        let marked = json!({"metadata": {"labels": {SYNCED: "true"}, "annotations": {SYNCED: "{}"}}});
-        assert_eq!(patch(&marked, &mark(1))[1]["op"], "add");
-        let removed = patch(&marked, &mark(0));
-        assert_eq!((&removed[0]["op"], &removed[1]["op"]), (&json!("remove"), &json!("remove")));
-    }
-
-    #[test]
-    fn the_workload_of_a_marked_pod_is_found() {
-        let marked = |name: &str, files: u64| {
-            pod(name, "running", |pod| {
-                pod["metadata"]["annotations"] = json!({SYNCED: json!({"files": files}).to_string()});
-            })
-        };
-        let found = owners(&[marked("a", 2), marked("b", 3), pod("c", "running", |_| {})]);
-        let shown: Vec<(String, usize)> = found.iter().map(|(id, files)| (id.to_string(), *files)).collect();
-        assert_eq!(shown, [("Deployment/web".to_owned(), 3)]);
-        let mut set = marked("d", 1);
-        set["metadata"]["ownerReferences"] =
-            json!([{"kind": "StatefulSet", "name": "db", "uid": "u", "controller": true}]);
-        assert_eq!(owners(&[set]).keys().next().unwrap().to_string(), "StatefulSet/db");
-        let mut lone = marked("e", 1);
-        lone["metadata"]["ownerReferences"] = json!([]);
-        assert!(owners(&[lone]).is_empty());
-    }
-}
+mod tests;

@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::file;
+use crate::kubernetes;
 use crate::limit;
 use crate::project::name::Namespace;
 use crate::project::name::ProjectName;
@@ -201,7 +202,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
         config.proxy_url = None;
     }
     config.connect_timeout = Some(CONNECT);
-    Client::try_from(config).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)
+    kubernetes::client(config).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)
 }
 
 /// Whether a kubeconfig entry is a minikube of this machine: minikube's mark, and an address that is not far away.

@@ -7,7 +7,9 @@
 //! The project's lock is held while files are written, and not in between, so that other commands need not wait for a
 //! loop to end.
 
+mod access;
 mod attempt;
+mod reloads;
 mod write;
 
 use crate::cluster::lock;
@@ -19,6 +21,7 @@ use crate::flow::connected::Connected;
 use crate::flow::gather::Planned;
 use crate::image;
 use crate::image::NodeStore;
+use crate::image::archive::NotWritten;
 use crate::image::archive::Observed;
 use crate::image::archive::Stamps;
 use crate::image::engine::Engine;
@@ -26,8 +29,11 @@ use crate::image::surveyed::Surveyed;
 use crate::image::sync::facts::Facts;
 use crate::plan;
 use crate::project::name::ImageName;
+use access::Access;
+use access::Engines;
 use attempt::Attempt;
 use futures::StreamExt;
+use reloads::Reloads;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use write::write;
@@ -36,8 +42,9 @@ use write::write;
 #[derive(Debug, Default)]
 pub(crate) struct Syncing {
     deployed: Option<Deployed>,
-    engines: Vec<Engine>,
+    engines: Option<Engines>,
     stamps: Stamps,
+    reloads: Reloads,
 }
 
 /// What the last run of the pipeline deployed, and what was copied since.
@@ -51,8 +58,8 @@ struct Deployed {
     references: BTreeMap<ImageName, String>,
     plan: plan::Plan,
     facts: BTreeMap<ImageName, Facts>,
-    /// The engine of each container, and what was seen there.
-    seen: BTreeMap<String, (Engine, Observed)>,
+    /// How each container is reached, and what was seen there.
+    seen: BTreeMap<String, (Access, Observed)>,
     /// The containers that have what `last` says.
     current: BTreeSet<String>,
     /// The images whose containers have newer files than they.
@@ -68,8 +75,34 @@ pub(crate) enum Tried {
     Build(Option<Unsynced>),
 }
 
-/// An image, and why it has to be built.
-type Unsynced = (ImageName, String);
+/// Why copied files may be missing in a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Lacking {
+    /// One runs without them, or never runs for long.
+    Container,
+    /// The API server does not let pods be watched; what it says.
+    Unwatched(String),
+}
+
+/// An image that has to be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unsynced {
+    pub(crate) image: ImageName,
+    /// Why.
+    pub(crate) why: String,
+    /// What a command in a container printed before it failed.
+    pub(crate) output: Vec<String>,
+}
+
+impl Unsynced {
+    fn new(image: &ImageName, why: impl Into<String>) -> Unsynced {
+        Unsynced { image: image.clone(), why: why.into(), output: Vec::new() }
+    }
+
+    fn not_written(image: &ImageName, why: &NotWritten) -> Unsynced {
+        Unsynced { output: why.output().to_vec(), ..Unsynced::new(image, why.to_string()) }
+    }
+}
 
 /// Which containers get files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,20 +151,29 @@ impl Syncing {
         self.attempt(deployed, to, &planned, Scope::Running).await
     }
 
+    /// The images whose containers have newer files than they.
+    pub(crate) fn newer(&self) -> impl Iterator<Item = &ImageName> {
+        self.deployed.iter().flat_map(|deployed| &deployed.newer)
+    }
+
     /// Returns when a container runs without the files that were copied, or fails again and again.
-    pub(crate) async fn lacking(&self, target: &Target) {
+    pub(crate) async fn lacking(&self, target: &Target) -> Lacking {
         let Some(deployed) = self.deployed.as_ref().filter(|deployed| !deployed.newer.is_empty()) else {
             return std::future::pending().await;
         };
         let mut pods = synced::changes(target, &namespaces(target, &deployed.plan));
         while let Some(pod) = pods.next().await {
+            let pod = match pod {
+                Ok(pod) => pod,
+                Err(why) => return Lacking::Unwatched(why),
+            };
             let mut newer = deployed.newer.iter().filter_map(|name| deployed.references.get(name));
             let pod = [pod];
             if newer.any(|reference| lacks(&pod, reference, &deployed.current)) {
-                return;
+                return Lacking::Container;
             }
         }
-        std::future::pending::<()>().await;
+        std::future::pending().await
     }
 
     async fn attempt(
@@ -141,24 +183,29 @@ impl Syncing {
         planned: &Planned,
         scope: Scope,
     ) -> Result<Tried> {
-        if !self.connect(to) {
-            return Ok(Tried::Build(None));
-        }
+        let Some(engines) = self.connect(to) else { return Ok(Tried::Build(None)) };
         let pods = synced::pods(&to.target, &namespaces(&to.target, &planned.plan)).await?;
-        let mut attempt =
-            Attempt { deployed: &mut deployed, engines: &self.engines, pods: &pods, now: planned, scope };
+        let mut attempt = Attempt {
+            to,
+            deployed: &mut deployed,
+            engines: &engines,
+            reloads: &self.reloads,
+            pods: &pods,
+            now: planned,
+            scope,
+        };
         let work = match attempt.decide().await {
             Ok(work) => work,
             Err(unsynced) => return Ok(Tried::Build(Some(unsynced))),
         };
         if !work.is_empty() {
-            let writing = write(to, &work, &pods, &deployed.current, &self.stamps);
+            let writing = write(to, &work, &pods, &deployed.current, &self.stamps, &mut self.reloads);
             if let Some(unsynced) = lock::scope(&to.target, writing).await? {
                 return Ok(Tried::Build(Some(unsynced)));
             }
         }
         let containers = work.iter().flat_map(|one| &one.containers);
-        deployed.current = containers.map(|(one, _)| one.id.clone()).collect();
+        deployed.current = containers.map(|place| place.running.id.clone()).collect();
         deployed.newer =
             work.iter().filter(|one| one.whole.files() > 0).map(|one| one.name.clone()).collect();
         deployed.seen.retain(|id, _| deployed.current.contains(id));
@@ -167,20 +214,23 @@ impl Syncing {
         Ok(Tried::Done)
     }
 
-    /// Whether every node has a Docker engine that can be asked; connections are kept.
-    fn connect(&mut self, to: &Connected<'_>) -> bool {
-        let docker = to.cluster.destination.nodes.iter().map(|node| match node {
+    /// The engines of the cluster; connections are kept.
+    fn connect(&mut self, to: &Connected<'_>) -> Option<Engines> {
+        let destination = &to.cluster.destination;
+        let docker = destination.nodes.iter().filter_map(|node| match node {
             NodeStore::Docker(address) => Some(address),
             NodeStore::Containerd { .. } => None,
         });
-        let Some(addresses) = docker.collect::<Option<Vec<_>>>().filter(|nodes| !nodes.is_empty()) else {
-            return false;
-        };
-        if self.engines.iter().map(|engine| &engine.address).ne(addresses.iter().copied()) {
-            let Ok(engines) = addresses.into_iter().map(Engine::new).collect() else { return false };
-            self.engines = engines;
+        let known = self.engines.as_ref().filter(|known| {
+            let nodes = known.nodes.iter().map(|engine| &engine.address);
+            known.builder.address == destination.builder && nodes.eq(docker.clone())
+        });
+        if known.is_none() {
+            let builder = Engine::new(&destination.builder).ok()?;
+            let nodes = docker.map(Engine::new).collect::<anyhow::Result<_>>().ok()?;
+            self.engines = Some(Engines { nodes, builder });
         }
-        true
+        self.engines.clone()
     }
 }
 

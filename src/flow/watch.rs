@@ -23,6 +23,8 @@ use crate::flow::Answer;
 use crate::flow::down;
 use crate::flow::gather;
 use crate::flow::redaction;
+use crate::flow::sync::Lacking;
+use crate::flow::up;
 use crate::project::Project;
 use crate::project::check::Checked;
 use crate::relative::relative;
@@ -81,6 +83,13 @@ pub async fn watch(
         let run = Run { cancel: Cancel::new().1, ..run.clone() };
         return down::down(&run, &watch.project, &cli::Down::default()).await;
     }
+    if flags.build_on_exit {
+        let run = Run { cancel: Cancel::new().1, ..run.clone() };
+        return Box::pin(up::up(&run, &watch.project, &watch.up)).await;
+    }
+    for finding in watch.rounds.newer() {
+        run.sink.warn(finding);
+    }
     Ok(Answer::Nothing)
 }
 
@@ -102,7 +111,7 @@ enum Woken {
     /// The user asks for a round.
     Asked,
     /// A container runs without the files that were copied.
-    Lacking,
+    Lacking(Lacking),
 }
 
 impl Watch<'_> {
@@ -173,7 +182,7 @@ impl Watch<'_> {
                     biased;
                     changes = watching.changed() => Ok(Woken::Changed(changes)),
                     () = controls.again.notified() => Ok(Woken::Asked),
-                    () = rounds.lacking() => Ok(Woken::Lacking),
+                    lacking = rounds.lacking() => Ok(Woken::Lacking(lacking)),
                 }
             };
             match run.or_stopped(woken).await? {
@@ -183,7 +192,11 @@ impl Watch<'_> {
                     self.rounds.forget();
                     return Ok(Changes::default());
                 }
-                Woken::Lacking => {}
+                Woken::Lacking(Lacking::Container) => {}
+                Woken::Lacking(Lacking::Unwatched(why)) => {
+                    self.rounds.unwatched(self.run, why);
+                    continue;
+                }
             }
             if !self.rounds.again(self.run, &self.project).await? {
                 return Ok(Changes::default());

@@ -3,15 +3,16 @@
 //! It needs no program in the container except `rm`, and no rights of its user. Measured with Docker 28: 2 ms for a file.
 //! What is written has the owner and mode that the plan says; `copyUIDGID` would replace them by the container's user.
 
-mod pack;
+mod not_written;
+pub mod pack;
 
 use crate::image::engine::Engine;
-use crate::image::sync::After;
 use crate::image::sync::Plan;
 use crate::image::sync::facts::Accounts;
 use crate::image::sync::facts::BaseConfig;
 use crate::image::sync::facts::PathKind;
 use crate::image::sync::process::Process;
+use crate::project::Signal;
 use bollard::errors::Error;
 use bollard::models::ContainerConfig;
 use bollard::models::ContainerCreateBody;
@@ -22,13 +23,14 @@ use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
 use bollard::query_parameters::InspectContainerOptions;
 use bollard::query_parameters::KillContainerOptionsBuilder;
 use bollard::query_parameters::RemoveContainerOptionsBuilder;
+use bollard::query_parameters::TopOptions;
 use bollard::query_parameters::UploadToContainerOptionsBuilder;
 use futures::StreamExt;
 use hyper::body::Bytes;
 use pack::by_parent;
 use pack::pack;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
@@ -36,13 +38,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
 
+pub use not_written::NotWritten;
+
 /// The most that is read out of a container at once.
 const MOST: usize = 1 << 20;
 /// How long `rm` may take, and how often it is asked whether it has ended.
 const REMOVAL: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
-/// How long a command of deploy.toml may take.
-const COMMAND: Duration = Duration::from_secs(300);
 /// Arguments of one `rm`.
 const AT_ONCE: usize = 200;
 
@@ -50,71 +52,14 @@ const AT_ONCE: usize = 200;
 const DIRECTORY: u32 = 1 << 31;
 const SYMLINK: u32 = 1 << 27;
 
-/// Why a container does not have all of the files.
-#[derive(Debug)]
-pub enum NotWritten {
-    /// The file of the context is not the one that was decided about.
-    Changed(String),
-    /// There is no such container any more.
-    Gone,
-    /// The root file system is read-only.
-    ReadOnly,
-    /// The path is under a mount, so the image's file is not what the container sees.
-    Mounted {
-        /// The file in the container.
-        path: String,
-        /// Where something is mounted.
-        mount: String,
-    },
-    /// `rm` is missing in the container, or failed.
-    NotRemoved,
-    /// A command of deploy.toml was not run, or did not succeed.
-    NotRun {
-        /// The command.
-        command: String,
-        /// The exit code, if it has ended.
-        code: Option<i64>,
-    },
-    /// What the engine says.
-    Engine(String),
-}
-
-impl fmt::Display for NotWritten {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            NotWritten::Changed(path) => write!(f, "`{path}` changed while it was read"),
-            NotWritten::Gone => write!(f, "the container is gone"),
-            NotWritten::ReadOnly => write!(f, "the container's root file system is read-only"),
-            NotWritten::Mounted { path, mount } => write!(f, "`{path}` is under the mount `{mount}`"),
-            NotWritten::NotRemoved => write!(f, "`rm` is missing in the container, or failed"),
-            NotWritten::NotRun { command, code: Some(code) } => {
-                write!(f, "`{command}` exited with code {code} in the container")
-            }
-            NotWritten::NotRun { command, code: None } => {
-                write!(f, "`{command}` has not ended in the container after {} s", COMMAND.as_secs())
-            }
-            NotWritten::Engine(why) => write!(f, "the Docker engine refused: {why}"),
-        }
-    }
-}
-
-impl From<Error> for NotWritten {
-    fn from(error: Error) -> NotWritten {
-        match error {
-            Error::DockerResponseServerError { status_code: 404, .. } => NotWritten::Gone,
-            Error::DockerResponseServerError { message, .. } => NotWritten::Engine(message),
-            other => NotWritten::Engine(other.to_string()),
-        }
-    }
-}
-
 /// The time of the last file that was sent. Each file is later than all before it, by a millisecond or more, because
 /// programs that watch by time ask whether it is later than before, and web servers make their `ETag` from it.
 #[derive(Debug, Default)]
 pub struct Stamps(AtomicU64);
 
 impl Stamps {
-    fn next(&self) -> Duration {
+    /// The time of the next file.
+    pub fn next(&self) -> Duration {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         // Nanoseconds since 1970 fit until 2554.
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
@@ -142,6 +87,8 @@ pub struct Observed {
     pub read_only: bool,
     /// What it runs.
     pub process: Process,
+    /// The user and the group that files are written by, if these are not allowed to give files to others.
+    pub user: Option<(u32, u32)>,
 }
 
 impl Observed {
@@ -153,7 +100,18 @@ impl Observed {
                 return Err(NotWritten::Mounted { path: path.to_owned(), mount: mount.clone() });
             }
         }
-        if self.read_only { Err(NotWritten::ReadOnly) } else { Ok(()) }
+        if self.read_only {
+            return Err(NotWritten::ReadOnly);
+        }
+        let Some((uid, gid)) = self.user else { return Ok(()) };
+        match plan.writes.iter().find(|write| (write.uid, write.gid) != (uid, gid)) {
+            Some(write) => Err(NotWritten::Owner {
+                path: write.destination.clone(),
+                owner: (write.uid, write.gid),
+                user: (uid, gid),
+            }),
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,6 +136,7 @@ impl Container<'_> {
             mounts: mounts.chain(tmpfs).collect(),
             read_only: host.readonly_rootfs.unwrap_or_default(),
             process,
+            user: None,
         })
     }
 
@@ -218,7 +177,7 @@ impl Container<'_> {
         Ok(Accounts::parse(&String::from_utf8_lossy(&passwd), &String::from_utf8_lossy(&group)))
     }
 
-    /// Does what the plan says; `root` is the context's directory.
+    /// Writes and removes what the plan says; `root` is the context's directory.
     pub async fn apply(&self, root: &Path, plan: &Plan, stamps: &Stamps) -> Result<(), NotWritten> {
         for (parent, writes) in by_parent(&plan.writes) {
             let sent = self.send(pack(root, &writes, parent, stamps.next())?, parent).await;
@@ -231,9 +190,6 @@ impl Container<'_> {
         for some in plan.deletions.chunks(AT_ONCE) {
             self.remove(some).await?;
         }
-        for after in &plan.then {
-            self.then(after).await?;
-        }
         Ok(())
     }
 
@@ -244,44 +200,40 @@ impl Container<'_> {
         Ok(self.engine.client.upload_to_container(self.id, Some(options), body).await?)
     }
 
-    /// Does what is to be done when the files are there.
-    async fn then(&self, after: &After) -> Result<(), NotWritten> {
-        match after {
-            After::Run(command) => {
-                let shell = ["/bin/sh", "-c", command].map(str::to_owned).into();
-                let code = self.exec(shell, None, COMMAND).await?;
-                let not_run = || NotWritten::NotRun { command: command.clone(), code };
-                (code == Some(0)).then_some(()).ok_or_else(not_run)
-            }
-            After::Signal(signal) => {
-                let name = format!("SIG{}", signal.name());
-                let options = KillContainerOptionsBuilder::new().signal(&name).build();
-                Ok(self.engine.client.kill_container(self.id, Some(options)).await?)
-            }
-        }
+    /// Sends a signal to process 1.
+    pub async fn signal(&self, signal: Signal) -> Result<(), NotWritten> {
+        let name = format!("SIG{}", signal.name());
+        let options = KillContainerOptionsBuilder::new().signal(&name).build();
+        Ok(self.engine.client.kill_container(self.id, Some(options)).await?)
+    }
+
+    /// The IDs of its processes.
+    pub async fn processes(&self) -> Result<BTreeSet<String>, NotWritten> {
+        let found = self.engine.client.top_processes(self.id, None::<TopOptions>).await?;
+        let column = found.titles.unwrap_or_default().iter().position(|title| title == "PID");
+        let rows = found.processes.unwrap_or_default();
+        Ok(column
+            .into_iter()
+            .flat_map(|at| rows.iter().filter_map(move |row| row.get(at)))
+            .cloned()
+            .collect())
     }
 
     /// Removes paths: by `rm` in the container, because the archive API cannot.
     async fn remove(&self, paths: &[String]) -> Result<(), NotWritten> {
         let words = ["rm", "-rf", "--"].map(str::to_owned).into_iter().chain(paths.iter().cloned());
-        match self.exec(words.collect(), Some("0:0"), REMOVAL).await {
+        match self.exec(words.collect(), REMOVAL).await {
             Ok(Some(0)) => Ok(()),
             Ok(_) => Err(NotWritten::NotRemoved),
             Err(error) => Err(error),
         }
     }
 
-    /// Runs a program in the container, as its user unless another one is given. Returns the exit code; `None` if there is
-    /// none after `limit`.
-    async fn exec(
-        &self,
-        words: Vec<String>,
-        user: Option<&str>,
-        limit: Duration,
-    ) -> Result<Option<i64>, NotWritten> {
+    /// Runs a program in the container as root. Returns the exit code; `None` if there is none after `limit`.
+    async fn exec(&self, words: Vec<String>, limit: Duration) -> Result<Option<i64>, NotWritten> {
         let config = ExecConfig {
             cmd: Some(words),
-            user: user.map(str::to_owned),
+            user: Some("0:0".to_owned()),
             attach_stdout: Some(false),
             attach_stderr: Some(false),
             ..ExecConfig::default()
@@ -319,6 +271,23 @@ pub async fn base_config(engine: &Engine, reference: &str) -> Result<Option<Base
         volumes: volumes.unwrap_or_default().into_iter().collect(),
         has_triggers: on_build.is_some_and(|triggers| !triggers.is_empty()),
     }))
+}
+
+/// What a container of an image runs unless it is told otherwise, and the image's volumes; `None` if the engine does not
+/// have the image.
+pub async fn image_process(
+    engine: &Engine,
+    reference: &str,
+) -> Result<Option<(Process, Vec<String>)>, NotWritten> {
+    let config = match engine.client.inspect_image(reference).await {
+        Ok(image) => image.config.unwrap_or_default(),
+        Err(Error::DockerResponseServerError { status_code: 404, .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let ImageConfig { working_dir, env, volumes, entrypoint, cmd, .. } = config;
+    let process =
+        process(ContainerConfig { working_dir, env, entrypoint, cmd, ..ContainerConfig::default() });
+    Ok(Some((process, volumes.unwrap_or_default().into_iter().collect())))
 }
 
 /// Which of the paths an image has: asked of a container of it that is never started, and removed.
@@ -365,7 +334,8 @@ fn variables(env: Option<Vec<String>>) -> BTreeMap<String, String> {
     env.unwrap_or_default().into_iter().filter_map(split).collect()
 }
 
-fn scripts(package: &[u8]) -> BTreeMap<String, String> {
+/// The scripts of a `package.json`.
+pub fn scripts(package: &[u8]) -> BTreeMap<String, String> {
     let package: serde_json::Value = serde_json::from_slice(package).unwrap_or_default();
     let scripts = package["scripts"].as_object().cloned().unwrap_or_default();
     let text = |(name, script): (String, serde_json::Value)| Some((name, script.as_str()?.to_owned()));

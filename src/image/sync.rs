@@ -10,7 +10,7 @@ pub mod facts;
 mod layout;
 pub mod process;
 pub mod reason;
-mod rules;
+pub mod rules;
 mod stop;
 mod trace;
 

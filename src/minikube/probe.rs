@@ -3,6 +3,7 @@
 //! Not a health check of what runs in it. Listing nodes needs authentication, authorisation and etcd, so an answer means
 //! that all of them are up; `/livez` would answer before the certificates of the entry were ever looked at.
 
+use crate::kubernetes;
 use k8s_openapi::api::core::v1::Node;
 use kube::Api;
 use kube::Client;
@@ -121,7 +122,7 @@ async fn client(kubeconfig: Kubeconfig, context: &str) -> Result<Client, String>
     // Ours tell why they wait; kube's wait in silence for minutes.
     config.default_retry = false;
     config.connect_timeout = Some(CONNECT);
-    Client::try_from(config).map_err(|error| innermost(&error))
+    kubernetes::client(config).map_err(|error| innermost(&error))
 }
 
 fn innermost(error: &dyn std::error::Error) -> String {

@@ -62,6 +62,14 @@ impl Stage {
         stage
     }
 
+    /// The files of one folder, in the cluster that `TODO_TEST_PROFILE` names, else in one of their own.
+    pub(crate) fn lent_or(profile: &'static str, folder: &str) -> Stage {
+        match std::env::var("TODO_TEST_PROFILE") {
+            Ok(lent) => Stage::in_cluster(lent.leak(), folder, true),
+            Err(_) => Stage::in_cluster(profile, folder, false),
+        }
+    }
+
     /// A path in the project.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("project").join(name)

@@ -19,7 +19,7 @@ fn pods(stage: &Stage) -> Vec<String> {
 #[test]
 #[ignore = "needs minikube"]
 fn a_page_is_copied_into_the_pods_that_run_and_the_next_up_replaces_them() {
-    let stage = Stage::in_cluster("todo-synced", "tests/fixtures/watch", false);
+    let stage = Stage::lent_or("todo-synced", "tests/fixtures/watch");
     stage.edit("k8s/page.yaml", "replicas: 1", "replicas: 2");
     let mut watch = Watch::start(&stage);
     let url = watch.round()["url"].as_str().unwrap().to_owned();

@@ -13,6 +13,9 @@ use std::io::Write;
 use std::process::Child;
 use std::process::ChildStdout;
 use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A loop that runs.
 pub(crate) struct Watch {
@@ -40,11 +43,71 @@ impl Watch {
         })
     }
 
+    /// Goes on reading without asserting anything.
+    pub(crate) fn in_background(mut self) -> Background {
+        let (send, received) = mpsc::channel();
+        let pid = self.child.id();
+        let reading = std::thread::spawn(move || {
+            for line in self.lines.by_ref().map_while(Result::ok) {
+                let event: Value = serde_json::from_str(&line).unwrap();
+                if event["event"].as_str().is_some_and(|name| name.starts_with("round-")) {
+                    println!("  {event}");
+                }
+                // The reader may have left.
+                let _ = send.send(event);
+            }
+            assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        });
+        Background { pid, received, reading }
+    }
+
     fn event(&mut self, is_meant: impl Fn(&Value) -> bool) -> Value {
         let events = self.lines.by_ref().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
         let event = events.into_iter().find(|event| is_meant(event)).expect("the loop ended");
         println!("{event}");
         event
+    }
+}
+
+/// A loop that is read by a thread.
+pub(crate) struct Background {
+    pid: u32,
+    received: mpsc::Receiver<Value>,
+    reading: JoinHandle<()>,
+}
+
+impl Background {
+    /// The last end of a round, when no event has come for `quiet`.
+    pub(crate) fn quiet(&self, quiet: Duration) -> Value {
+        let (mut last, mut is_open) = (Value::Null, false);
+        loop {
+            // A round may take as long as a node needs to start again.
+            let limit = if is_open { Duration::from_secs(600) } else { quiet };
+            match self.received.recv_timeout(limit) {
+                Ok(event) if event["event"] == "round-started" => is_open = true,
+                Ok(event) if matches!(event["event"].as_str(), Some("round-finished" | "round-failed")) => {
+                    (last, is_open) = (event, false);
+                }
+                Ok(_) => {}
+                Err(_) => {
+                    assert!(!is_open, "a round has not ended");
+                    return last;
+                }
+            }
+        }
+    }
+
+    /// What it holds now, in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Ends the loop as Ctrl-C does.
+    pub(crate) fn end(self) {
+        kill_process(Pid::from_raw(self.pid.try_into().unwrap()).unwrap(), Signal::INT).unwrap();
+        self.reading.join().unwrap();
     }
 }
 
@@ -58,7 +121,7 @@ impl Drop for Watch {
 #[test]
 #[ignore = "needs minikube"]
 fn what_is_saved_is_served_and_a_failure_ends_nothing() {
-    let stage = Stage::in_cluster("todo-watched", "tests/fixtures/watch", false);
+    let stage = Stage::lent_or("todo-watched", "tests/fixtures/watch");
     let mut watch = Watch::start(&stage);
     let first = watch.round();
     assert_eq!(first["event"], "round-finished");

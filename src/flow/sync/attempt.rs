@@ -3,17 +3,22 @@
 use crate::cluster::synced;
 use crate::cluster::synced::NotRunning;
 use crate::cluster::synced::Running;
+use crate::flow::connected::Connected;
 use crate::flow::gather::Planned;
 use crate::flow::sync::Deployed;
 use crate::flow::sync::Scope;
 use crate::flow::sync::Unsynced;
+use crate::flow::sync::access::Access;
+use crate::flow::sync::access::Engines;
+use crate::flow::sync::reloads::NOT_RELOADED;
+use crate::flow::sync::reloads::Reloads;
+use crate::flow::sync::reloads::restarting;
+use crate::flow::sync::write::Place;
 use crate::flow::sync::write::Work;
-use crate::image::archive::Container;
 use crate::image::archive::NotWritten;
 use crate::image::archive::Observed;
 use crate::image::archive::base_config;
 use crate::image::archive::paths_of_image;
-use crate::image::engine::Engine;
 use crate::image::sync::Decision;
 use crate::image::sync::Plan;
 use crate::image::sync::WriteKind;
@@ -26,14 +31,17 @@ use crate::image::sync::process::noticed;
 use crate::manifest::bind::repository;
 use crate::manifest::pods;
 use crate::project::name::ImageName;
+use health::live;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 pub(super) type Decisions = BTreeMap<ImageName, Decision>;
 
 pub(super) struct Attempt<'a> {
+    pub(super) to: &'a Connected<'a>,
     pub(super) deployed: &'a mut Deployed,
-    pub(super) engines: &'a [Engine],
+    pub(super) engines: &'a Engines,
+    pub(super) reloads: &'a Reloads,
     pub(super) pods: &'a [serde_json::Value],
     pub(super) now: &'a Planned,
     pub(super) scope: Scope,
@@ -54,7 +62,7 @@ impl Attempt<'_> {
                 return self.work(step, whole).await;
             }
             for (name, question) in asked {
-                self.answer(&name, question).await.map_err(|why| (name, why))?;
+                self.answer(&name, question).await.map_err(|why| Unsynced::not_written(&name, &why))?;
             }
         }
     }
@@ -75,15 +83,20 @@ impl Attempt<'_> {
             if step == Plan::default() && whole == Plan::default() {
                 continue;
             }
-            let because = |why: String| (name.clone(), why);
             if self.runs_later(name) {
-                return Err(because("a Job, a CronJob or an init container starts from it".to_owned()));
+                return Err(Unsynced::new(name, "a Job, a CronJob or an init container starts from it"));
             }
-            let running = self.running(name).map_err(because)?;
+            if self.to.project.elsewhere.is_some() && image.image.sync.iter().flatten().next().is_none() {
+                return Err(Unsynced::new(
+                    name,
+                    "the cluster is a target, and deploy.toml has no `sync` rules for the image",
+                ));
+            }
+            let running = self.running(name).map_err(|why| Unsynced::new(name, why))?;
             let mut containers = Vec::new();
             for one in running {
-                let engine = self.check(&one, [&step, &whole]).await.map_err(because)?;
-                containers.push((one, engine));
+                let (access, process) = self.check(name, &one, [&step, &whole]).await?;
+                containers.push(Place { running: one, access, process });
             }
             work.push(Work { name: name.clone(), root: image.context.root.clone(), step, whole, containers });
         }
@@ -114,65 +127,77 @@ impl Attempt<'_> {
         })
     }
 
-    /// The engine of a container into which the plans can be carried out, and whose process notices them.
-    async fn check(&mut self, one: &Running, plans: [&Plan; 2]) -> std::result::Result<Engine, String> {
-        let (engine, observed) = self.seen(&one.id).await.map_err(|error| error.to_string())?;
+    /// How a container is reached into which the plans can be carried out, and whose process notices them.
+    async fn check(
+        &mut self,
+        name: &ImageName,
+        one: &Running,
+        plans: [&Plan; 2],
+    ) -> std::result::Result<(Access, Process), Unsynced> {
+        let not_written = |error: NotWritten| Unsynced::not_written(name, &error);
+        let reloads = self.reloads;
+        let (access, observed) = self.seen(name, one).await.map_err(not_written)?;
         for plan in plans {
-            observed.check(plan).map_err(|error| error.to_string())?;
+            observed.check(plan).map_err(not_written)?;
             if let Some(path) = unnoticed(plan, &observed.process) {
-                return Err(format!("its process is not known to notice a change of `{path}`"));
+                let why = format!("its process is not known to notice a change of `{path}`");
+                return Err(Unsynced::new(name, why));
+            }
+            if restarting(plan, &observed.process) && reloads.is_refuted(name, &observed.process) {
+                return Err(Unsynced::new(name, NOT_RELOADED));
             }
         }
-        Ok(engine.clone())
+        Ok((access.clone(), observed.process.clone()))
     }
 
-    /// The engine of a container and what is known of it there, which stays as it is for as long as the container does.
-    async fn seen(&mut self, id: &str) -> std::result::Result<&(Engine, Observed), NotWritten> {
-        if !self.deployed.seen.contains_key(id) {
-            let mut found = None;
-            for engine in self.engines {
-                match (Container { engine, id }).observe().await {
-                    Ok(observed) => {
-                        found = Some((engine.clone(), observed));
-                        break;
-                    }
-                    Err(NotWritten::Gone) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            self.deployed.seen.insert(id.to_owned(), found.ok_or(NotWritten::Gone)?);
+    /// How a container is reached and what is known of it, which stays as it is for as long as the container does.
+    async fn seen(
+        &mut self,
+        name: &ImageName,
+        one: &Running,
+    ) -> std::result::Result<&(Access, Observed), NotWritten> {
+        if !self.deployed.seen.contains_key(&one.id) {
+            let is_its_pod = |pod: &&serde_json::Value| {
+                live::name(pod) == one.pod && live::namespace(pod) == one.namespace
+            };
+            let pod = self.pods.iter().find(is_its_pod).ok_or(NotWritten::Gone)?;
+            let reference = self.deployed.references.get(name).ok_or(NotWritten::Gone)?;
+            let found = Access::find(&self.to.target, self.engines, pod, one, reference).await?;
+            self.deployed.seen.insert(one.id.clone(), found);
         }
-        self.deployed.seen.get(id).ok_or(NotWritten::Gone)
+        self.deployed.seen.get(&one.id).ok_or(NotWritten::Gone)
     }
 
-    async fn answer(&mut self, name: &ImageName, question: Question) -> std::result::Result<(), String> {
-        let told = |error: NotWritten| error.to_string();
-        let Some(engine) = self.engines.first() else { return Err(told(NotWritten::Gone)) };
+    async fn answer(&mut self, name: &ImageName, question: Question) -> std::result::Result<(), NotWritten> {
+        let builder = &self.engines.builder;
         match question {
             Question::Base(base) => {
-                let config = base_config(engine, &base).await.map_err(|error| error.to_string())?;
-                let config = config.ok_or_else(|| format!("the engine does not have `{base}`"))?;
+                let config = base_config(builder, &base).await?;
+                let absent = || NotWritten::Engine(format!("it does not have `{base}`"));
+                let config = config.ok_or_else(absent)?;
                 self.facts(name).bases.insert(base, config);
             }
             Question::Below { base, path } => {
-                let found = paths_of_image(engine, &base, &[path]).await.map_err(told)?;
+                let found = paths_of_image(builder, &base, &[path]).await?;
                 self.facts(name).below.extend(found);
             }
-            Question::Path(_) | Question::Accounts => {
-                let running = self.running(name)?;
-                let one = running.first().ok_or_else(|| told(NotWritten::Gone))?;
-                let (engine, _) = self.seen(&one.id).await.map_err(told)?;
-                let container = Container { engine: &engine.clone(), id: &one.id };
-                if let Question::Path(path) = question {
-                    let kind = container.kind(&path).await.map_err(told)?;
-                    self.facts(name).paths.insert(path, kind);
-                } else {
-                    let accounts = container.accounts().await.map_err(told)?;
-                    self.facts(name).accounts = Some(accounts);
-                }
+            Question::Path(path) => {
+                let kind = self.any(name).await?.kind(&path).await?;
+                self.facts(name).paths.insert(path, kind);
+            }
+            Question::Accounts => {
+                let accounts = self.any(name).await?.accounts().await?;
+                self.facts(name).accounts = Some(accounts);
             }
         }
         Ok(())
+    }
+
+    /// One of an image's containers.
+    async fn any(&mut self, name: &ImageName) -> std::result::Result<Access, NotWritten> {
+        let running = self.running(name).map_err(NotWritten::Refused)?;
+        let one = running.first().ok_or(NotWritten::Gone)?;
+        Ok(self.seen(name, one).await?.0.clone())
     }
 
     fn facts(&mut self, name: &ImageName) -> &mut Facts {
@@ -193,7 +218,7 @@ pub(super) fn unnoticed<'p>(plan: &'p Plan, process: &Process) -> Option<&'p Str
 
 pub(super) fn first_reason(decisions: &Decisions) -> Option<Unsynced> {
     decisions.iter().find_map(|(name, decision)| match decision {
-        Decision::Rebuild(reason) => Some((name.clone(), reason.to_string())),
+        Decision::Rebuild(reason) => Some(Unsynced::new(name, reason.to_string())),
         _ => None,
     })
 }

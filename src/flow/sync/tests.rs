@@ -1,14 +1,14 @@
 //! What is decided before anything is written.
 
 use crate::cluster::synced::Running;
-use crate::docker::Address;
+use crate::flow::sync::access::Access;
 use crate::flow::sync::attempt::first_reason;
 use crate::flow::sync::attempt::questions;
 use crate::flow::sync::attempt::unnoticed;
 use crate::flow::sync::lacks;
+use crate::flow::sync::write::Place;
 use crate::flow::sync::write::Work;
 use crate::flow::sync::write::marks;
-use crate::image::engine::Engine;
 use crate::image::sync::Decision;
 use crate::image::sync::Plan;
 use crate::image::sync::facts::Question;
@@ -24,7 +24,6 @@ fn name(name: &str) -> ImageName {
 
 #[tokio::test]
 async fn a_pod_is_marked_with_the_files_of_all_its_containers() {
-    let engine = Engine::new(&Address::Tcp("127.0.0.1:1".to_owned())).unwrap();
     let work = |image: &str, container: &str, files: usize| Work {
         name: name(image),
         root: "/project".into(),
@@ -37,8 +36,9 @@ async fn a_pod_is_marked_with_the_files_of_all_its_containers() {
                     pod: pod.to_owned(),
                     container: container.to_owned(),
                     id: format!("{pod}-{container}"),
+                    is_docker: true,
                 };
-                (running, engine.clone())
+                Place { running, access: Access::nowhere(), process: Process::default() }
             })
             .into(),
     };
@@ -79,7 +79,7 @@ fn one_image_that_has_to_be_built_decides_for_all() {
     assert_eq!(first_reason(&some), None);
     let mut all = some;
     all.insert(name("web"), Decision::Rebuild(Reason::Off));
-    assert_eq!(first_reason(&all).unwrap().0, name("web"));
+    assert_eq!(first_reason(&all).unwrap().image, name("web"));
 }
 
 #[test]

@@ -4,16 +4,22 @@ use crate::cluster::lock;
 use crate::cluster::synced;
 use crate::cluster::synced::Mark;
 use crate::cluster::synced::Running;
+use crate::event::OpenItem;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
 use crate::flow::sync::Unsynced;
-use crate::image::archive::Container;
+use crate::flow::sync::access::Access;
+use crate::flow::sync::reloads::NOT_RELOADED;
+use crate::flow::sync::reloads::Reloads;
+use crate::flow::sync::reloads::restarted;
+use crate::flow::sync::reloads::restarting;
+use crate::image::archive::NotWritten;
 use crate::image::archive::Stamps;
-use crate::image::engine::Engine;
 use crate::image::sync::After;
 use crate::image::sync::Plan;
+use crate::image::sync::process::Process;
 use crate::project::name::ImageName;
 use futures::future::try_join_all;
 use health::live;
@@ -31,7 +37,14 @@ pub(super) struct Work {
     pub(super) step: Plan,
     /// For new ones.
     pub(super) whole: Plan,
-    pub(super) containers: Vec<(Running, Engine)>,
+    pub(super) containers: Vec<Place>,
+}
+
+/// A container, how it is reached, and what runs in it.
+pub(super) struct Place {
+    pub(super) running: Running,
+    pub(super) access: Access,
+    pub(super) process: Process,
 }
 
 /// Marks the pods, then writes. If a container cannot be written, its image has to be built.
@@ -41,6 +54,7 @@ pub(super) async fn write(
     pods: &[Value],
     current: &BTreeSet<String>,
     stamps: &Stamps,
+    reloads: &mut Reloads,
 ) -> Result<Option<Unsynced>> {
     lock::hold(to.run, &to.target).await?;
     let marks = marks(work);
@@ -54,12 +68,12 @@ pub(super) async fn write(
         if let Some(After::Run(command)) = one.plan().then.first() {
             item.waiting(format!("`{command}` in its containers"));
         }
-        match one.write(current, stamps).await {
+        match one.write(current, stamps, reloads, &item).await {
             Ok(0) => item.finish(Outcome::Unchanged, None),
             Ok(written) => item.finish(Outcome::Changed, Some(one.copied(written))),
             Err(why) => {
                 item.finish(Outcome::Skipped, None);
-                return Ok(Some((one.name.clone(), why)));
+                return Ok(Some(why));
             }
         }
     }
@@ -68,15 +82,34 @@ pub(super) async fn write(
 
 impl Work {
     /// Writes into all containers at once. Returns into how many there was something to write.
-    async fn write(&self, current: &BTreeSet<String>, stamps: &Stamps) -> std::result::Result<usize, String> {
-        let writes = self.containers.iter().filter_map(|(running, engine)| {
-            let plan = if current.contains(&running.id) { &self.step } else { &self.whole };
-            let container = Container { engine, id: &running.id };
-            let write = async move { container.apply(&self.root, plan, stamps).await };
-            (*plan != Plan::default()).then_some(write)
+    async fn write(
+        &self,
+        current: &BTreeSet<String>,
+        stamps: &Stamps,
+        reloads: &mut Reloads,
+        item: &OpenItem,
+    ) -> std::result::Result<usize, Unsynced> {
+        let failed = |error: NotWritten| Unsynced::not_written(&self.name, &error);
+        let plan = |place: &Place| if current.contains(&place.running.id) { &self.step } else { &self.whole };
+        let unsure = self.containers.iter().find(|place| {
+            restarting(plan(place), &place.process) && !reloads.is_known(&self.name, &place.process)
         });
-        let written = try_join_all(writes).await.map_err(|error| error.to_string())?;
-        Ok(written.len())
+        let before = match unsure {
+            Some(place) => Some((place, place.access.processes().await.map_err(failed)?)),
+            None => None,
+        };
+        let writes = self.containers.iter().filter(|place| *plan(place) != Plan::default());
+        let writes = writes.map(|place| place.access.apply(&self.root, plan(place), stamps));
+        let written = try_join_all(writes).await.map_err(failed)?.len();
+        if let Some((place, before)) = before {
+            item.waiting("its process to restart");
+            let restarts = restarted(&place.access, &before).await.map_err(failed)?;
+            reloads.add(&self.name, &place.process, restarts);
+            if !restarts {
+                return Err(Unsynced::new(&self.name, NOT_RELOADED));
+            }
+        }
+        Ok(written)
     }
 
     /// What is written; without a step only new containers get something.
@@ -101,7 +134,7 @@ impl Work {
 pub(super) fn marks(work: &[Work]) -> BTreeMap<(&str, &str), Mark> {
     let mut marks: BTreeMap<(&str, &str), Mark> = BTreeMap::new();
     for one in work {
-        for (running, _) in &one.containers {
+        for Place { running, .. } in &one.containers {
             let mark = marks.entry((&running.namespace, &running.pod)).or_default();
             mark.files += one.whole.files();
             mark.set = one.whole.digest(&mark.set);

@@ -63,7 +63,8 @@ impl Controls {
 
     fn press(&self, key: u8) {
         match key {
-            b'r' => self.again.notify_one(),
+            // Both are a whole `up`: what is unchanged is found so, and stays.
+            b'r' | b'f' => self.again.notify_one(),
             b'l' => self.logs.toggle(),
             b'o' => self.open(),
             b'q' => {

@@ -20,10 +20,14 @@ use crate::flow::gather::Planned;
 use crate::flow::gather::gathered;
 use crate::flow::reach::ClusterHandle;
 use crate::flow::redaction;
+use crate::flow::sync::Lacking;
 use crate::flow::sync::Syncing;
 use crate::flow::sync::Tried;
+use crate::flow::sync::Unsynced;
 use crate::flow::up;
 use crate::flow::watch::keys::Controls;
+use crate::image::surveyed::Surveyed;
+use crate::image::sync::rules;
 use crate::manifest::Object;
 use crate::project::Project;
 use crate::run::Run;
@@ -49,6 +53,8 @@ pub(super) struct Rounds<'a> {
     connected: Option<(ClusterHandle, Target)>,
     /// The warnings of the last round about the project's files.
     warnings: Vec<Finding>,
+    /// Whether pods may not be watched.
+    is_unwatched: bool,
 }
 
 /// How a round notices that files change while it works.
@@ -62,7 +68,13 @@ pub(super) struct Noticing<'a> {
 
 impl<'a> Rounds<'a> {
     pub(super) fn new(controls: &'a Controls) -> Rounds<'a> {
-        Rounds { controls, syncing: Syncing::default(), connected: None, warnings: Vec::new() }
+        Rounds {
+            controls,
+            syncing: Syncing::default(),
+            connected: None,
+            warnings: Vec::new(),
+            is_unwatched: false,
+        }
     }
 
     /// Forgets what was deployed, and where: the next round is one of the pipeline.
@@ -71,12 +83,30 @@ impl<'a> Rounds<'a> {
         self.connected = None;
     }
 
-    /// Returns when a container runs without the files that were copied into the others.
-    pub(super) async fn lacking(&self) {
+    /// Returns when a container runs without the files that were copied into the others, or that cannot be known.
+    pub(super) async fn lacking(&self) -> Lacking {
         match &self.connected {
-            Some((_, target)) => self.syncing.lacking(target).await,
-            None => std::future::pending().await,
+            Some((_, target)) if !self.is_unwatched => self.syncing.lacking(target).await,
+            _ => std::future::pending().await,
         }
+    }
+
+    /// Pods cannot be watched; it is said once.
+    pub(super) fn unwatched(&mut self, run: &Run, why: String) {
+        self.is_unwatched = true;
+        let what = "pods cannot be watched: a container that starts anew gets the copied files only with the next change";
+        let help = "allow `watch` on `pods` to the user of the kubeconfig";
+        run.sink.warn(Code::PodsNotWatched.warning(what).evidence([why]).help(help));
+    }
+
+    /// The images whose containers have newer files than they.
+    pub(super) fn newer(&self) -> impl Iterator<Item = Finding> {
+        self.syncing.newer().map(|name| {
+            Code::FilesNewer
+                .note("its containers run with files that are newer than it")
+                .about(format!("image {name}"))
+                .help("`todo up` replaces their pods by ones of the real image; `todo watch --build-on-exit` does so at its end")
+        })
     }
 
     /// Copies files again into containers that were started anew; whether that was possible.
@@ -94,9 +124,10 @@ impl<'a> Rounds<'a> {
     ) -> Result<Round> {
         // The values of an env file may be new.
         redaction::project(run, project);
-        let Some((planned, warnings)) = noticing.unless_changed(gathered(run, project)).await? else {
+        let Some((planned, mut warnings)) = noticing.unless_changed(gathered(run, project)).await? else {
             return Ok(Round::Superseded);
         };
+        warnings.extend(planned.images.iter().flat_map(unused));
         for warning in warnings.iter().filter(|warning| !self.warnings.contains(warning)) {
             run.sink.warn(warning.clone());
         }
@@ -159,8 +190,8 @@ impl<'a> Rounds<'a> {
                 return Ok(true);
             }
             Ok(Tried::Build(None)) => {}
-            Ok(Tried::Build(Some((image, why)))) => {
-                run.sink.warn(not_copied(&why).about(format!("image {image}")));
+            Ok(Tried::Build(Some(Unsynced { image, why, output }))) => {
+                run.sink.warn(not_copied(&why).about(format!("image {image}")).evidence(output));
             }
             Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Locked) => return Err(fault),
             // Whatever it was, the pipeline meets it again if it lasts.
@@ -185,6 +216,18 @@ impl Noticing<'_> {
             }
         }
     }
+}
+
+/// Rules that are about no file.
+fn unused(image: &Surveyed) -> impl Iterator<Item = Finding> {
+    let context = image.image.context.display();
+    rules::unused(image).into_iter().map(move |from| {
+        let why = format!("no file of the context `{context}` matches `from = \"{from}\"` of a `sync` rule");
+        Code::SyncRuleUnused
+            .warning(why)
+            .about(format!("image {}", image.image.name))
+            .help("patterns are relative to the context")
+    })
 }
 
 /// Images are built, although files of a context changed and nothing else.

@@ -27,7 +27,7 @@ pub(super) fn by_parent(writes: &[FileWrite]) -> Vec<(&str, Vec<&FileWrite>)> {
 
 /// An archive to be unpacked in `directory`. A file is read whole before its header is made, so that a file that grows
 /// meanwhile does not break the archive.
-pub(super) fn pack(
+pub fn pack(
     root: &Path,
     writes: &[&FileWrite],
     directory: &str,

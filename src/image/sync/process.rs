@@ -44,8 +44,10 @@ impl Process {
 pub enum Noticed {
     /// It reads the file anew for each request.
     Served,
-    /// It watches the file, and restarts or reloads itself.
+    /// It watches the file, and takes it in without a restart, or after a build of its own.
     Reloaded,
+    /// It watches the file, and replaces the process that has read it.
+    Restarted,
     /// It does not, as far as is known.
     Not(NotNoticed),
 }

@@ -1,5 +1,6 @@
 //! `sync` of an image in deploy.toml: where files are copied to, and what is done then, as somebody has decided.
 
+use crate::image::surveyed::Surveyed;
 use crate::image::sync::After;
 use crate::project::SyncRule;
 use dockerfile::glob::Glob;
@@ -51,6 +52,17 @@ impl<'a> Rules<'a> {
         let then = if is_folder { Vec::new() } else { then.collect() };
         Some(Matched { to, then })
     }
+}
+
+/// The patterns of an image's rules that are about nothing in its context.
+#[must_use]
+pub fn unused(image: &Surveyed) -> Vec<&str> {
+    let rules = image.image.sync.iter().flatten();
+    let is_unused = |rule: &&SyncRule| {
+        let Ok(glob) = Glob::compile(&rule.from) else { return false };
+        !image.context.entries.iter().any(|entry| glob.matches_or_parent(&entry.path))
+    };
+    rules.filter(is_unused).map(|rule| rule.from.as_str()).collect()
 }
 
 /// Where a path goes: what of it comes after the part of `from` without wildcards, below `to`.

@@ -23,20 +23,20 @@ pub(super) fn noticed(words: &[String], process: &Process, path: &str) -> Notice
         }
         "uvicorn" if has("--reload") => {
             let elsewhere = option(&["--reload-dir", "--reload-exclude"]).is_some();
-            when(Noticed::Reloaded, python && !elsewhere)
+            when(Noticed::Restarted, python && !elsewhere)
         }
-        "fastapi" if first == "dev" => when(Noticed::Reloaded, python),
-        "hypercorn" if has("--reload") => when(Noticed::Reloaded, python),
-        "gunicorn" if has("--reload") && !has("--preload") => when(Noticed::Reloaded, python),
+        "fastapi" if first == "dev" => when(Noticed::Restarted, python),
+        "hypercorn" if has("--reload") => when(Noticed::Restarted, python),
+        "gunicorn" if has("--reload") && !has("--preload") => when(Noticed::Restarted, python),
         "flask" if is_debug(rest, process) && has("run") => {
             // Templates are read again and files under `static` served in debug mode.
             let read = in_working_dir && ["/templates/", "/static/"].iter().any(|part| path.contains(part));
-            if read { Noticed::Served } else { when(Noticed::Reloaded, python) }
+            if read { Noticed::Served } else { when(Noticed::Restarted, python) }
         }
-        "manage.py" if first == "runserver" && !has("--noreload") => when(Noticed::Reloaded, python),
+        "manage.py" if first == "runserver" && !has("--noreload") => when(Noticed::Restarted, python),
         "nodemon" if option(&["-w", "--watch", "-e", "--ext", "-i", "--ignore", "--config"]).is_none() => {
             let watched = ends(path, &[".js", ".mjs", ".cjs", ".json"]);
-            when(Noticed::Reloaded, watched && in_working_dir && !is_node_setup(path))
+            when(Noticed::Restarted, watched && in_working_dir && !is_node_setup(path))
         }
         "node" if rest.iter().any(|word| word == "--watch" || word.starts_with("--watch-")) => {
             Noticed::Not(NotNoticed::Inode)

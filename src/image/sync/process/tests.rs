@@ -31,6 +31,7 @@ fn process(line: &str) -> Process {
 
 const SERVED: Noticed = Noticed::Served;
 const RELOADED: Noticed = Noticed::Reloaded;
+const RESTARTED: Noticed = Noticed::Restarted;
 const COMMAND: Noticed = Noticed::Not(NotNoticed::Command);
 const FILE: Noticed = Noticed::Not(NotNoticed::File);
 const INODE: Noticed = Noticed::Not(NotNoticed::Inode);
@@ -48,28 +49,28 @@ fn commands_are_classified_for_each_file() {
         ("python -m http.server 8000", "/app/index.html", SERVED),
         ("python3 -u -m http.server", "/app/a.py", FILE),
         ("python main.py", "/app/main.py", COMMAND),
-        ("uvicorn main:app --reload", "/app/main.py", RELOADED),
+        ("uvicorn main:app --reload", "/app/main.py", RESTARTED),
         ("uvicorn main:app --reload", "/app/templates/x.html", FILE),
         ("uvicorn main:app --reload", "/lib/x.py", FILE),
         ("uvicorn main:app --reload --reload-dir lib", "/app/main.py", FILE),
         ("uvicorn main:app", "/app/main.py", COMMAND),
-        ("poetry run uvicorn main:app --reload", "/app/main.py", RELOADED),
-        ("tini -- uvicorn main:app --reload", "/app/main.py", RELOADED),
-        ("gunicorn app --reload", "/app/main.py", RELOADED),
+        ("poetry run uvicorn main:app --reload", "/app/main.py", RESTARTED),
+        ("tini -- uvicorn main:app --reload", "/app/main.py", RESTARTED),
+        ("gunicorn app --reload", "/app/main.py", RESTARTED),
         ("gunicorn app --reload --preload", "/app/main.py", COMMAND),
         ("gunicorn app", "/app/main.py", COMMAND),
-        ("flask run --debug", "/app/main.py", RELOADED),
+        ("flask run --debug", "/app/main.py", RESTARTED),
         ("flask --app main run --debug", "/app/templates/x.html", SERVED),
         ("flask run", "/app/main.py", COMMAND),
         ("flask run --debug --no-reload", "/app/main.py", COMMAND),
-        ("python manage.py runserver 0.0.0.0:8000", "/app/a/views.py", RELOADED),
+        ("python manage.py runserver 0.0.0.0:8000", "/app/a/views.py", RESTARTED),
         ("python manage.py runserver --noreload", "/app/a/views.py", COMMAND),
         ("python manage.py migrate", "/app/a/views.py", COMMAND),
         ("npm run dev", "/app/src/main.ts", RELOADED),
         ("npm run dev", "/app/vite.config.ts", FILE),
         ("npm run dev", "/app/package.json", FILE),
         ("npm start", "/app/server.js", COMMAND),
-        ("npm run watch", "/app/server.js", RELOADED),
+        ("npm run watch", "/app/server.js", RESTARTED),
         ("npm run both", "/app/server.js", COMMAND),
         ("npm run none", "/app/server.js", COMMAND),
         ("yarn dev", "/app/src/main.ts", RELOADED),
@@ -77,11 +78,11 @@ fn commands_are_classified_for_each_file() {
         ("vite preview", "/app/src/main.ts", COMMAND),
         ("node --watch server.js", "/app/server.js", INODE),
         ("node server.js", "/app/server.js", COMMAND),
-        ("nodemon server.js", "/app/server.js", RELOADED),
+        ("nodemon server.js", "/app/server.js", RESTARTED),
         ("nodemon server.js", "/app/views/x.html", FILE),
         ("nodemon -e html server.js", "/app/server.js", COMMAND),
-        ("sh -c exec uvicorn main:app --reload --port $PORT", "/app/main.py", RELOADED),
-        ("sh -c MODE=x uvicorn main:app --reload", "/app/main.py", RELOADED),
+        ("sh -c exec uvicorn main:app --reload --port $PORT", "/app/main.py", RESTARTED),
+        ("sh -c MODE=x uvicorn main:app --reload", "/app/main.py", RESTARTED),
         ("sh -c python prepare.py && uvicorn main:app --reload", "/app/main.py", COMMAND),
         ("sh -c uvicorn main:app --reload | tee log", "/app/main.py", COMMAND),
         ("sh -c $SERVER main:app --reload", "/app/main.py", COMMAND),
@@ -97,7 +98,7 @@ fn commands_are_classified_for_each_file() {
 
 #[test]
 fn a_variable_turns_the_reloader_of_flask_on() {
-    for (value, expected) in [("1", RELOADED), ("0", COMMAND), ("", COMMAND)] {
+    for (value, expected) in [("1", RESTARTED), ("0", COMMAND), ("", COMMAND)] {
         let env = BTreeMap::from([("FLASK_DEBUG".to_owned(), value.to_owned())]);
         let process = Process { env, ..process("flask run") };
         assert_eq!(noticed(&process, "/app/main.py"), expected, "{value:?}");
@@ -113,10 +114,10 @@ fn a_containers_command_replaces_that_of_its_image() {
         ..Process::default()
     };
     for (command, args, expected) in [
-        (None, None, RELOADED),
+        (None, None, RESTARTED),
         (None, Some("main:app"), COMMAND),
         (Some("uvicorn main:app"), None, COMMAND),
-        (Some("uvicorn"), Some("main:app --reload"), RELOADED),
+        (Some("uvicorn"), Some("main:app --reload"), RESTARTED),
     ] {
         let process = image.clone().with_container(command.map(words), args.map(words));
         assert_eq!(noticed(&process, "/app/main.py"), expected, "{command:?} {args:?}");
