@@ -40,7 +40,8 @@ impl Running {
         });
         let mut running = Running { child, events, url: String::new() };
         let first = running.round();
-        running.url = first["url"].as_str().unwrap_or_else(|| panic!("{first}")).to_owned();
+        let url = first["url"].as_str().unwrap_or_else(|| panic!("{first}"));
+        url.clone_into(&mut running.url);
         running
     }
 

@@ -60,7 +60,6 @@ pub struct Up {
 
 /// Flags of `watch`.
 #[derive(Debug, Clone, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line are independent of one another")]
 pub struct Watch {
     /// How far it may go.
     #[command(flatten)]

@@ -46,6 +46,7 @@ fn after_hundreds_of_edits_the_cluster_is_what_a_fresh_up_makes() {
     let mut chance = Chance(seed | 1);
     let stage = Stage::lent_or("todo-soak", "tests/fixtures/watch");
     fs::write(stage.path("Dockerfile"), DOCKERFILE).unwrap();
+    fs::write(stage.path(".dockerignore"), "*\n!index.html\n!site\n").unwrap();
     fs::create_dir_all(stage.path("site/below")).unwrap();
     for name in 0..5 {
         fs::write(stage.path(&format!("site/page{name}.html")), "first\n").unwrap();

@@ -1,4 +1,4 @@
-//! The keys of `todo watch`: `r` brings the project up again, `l` shows and hides the application's logs, `o` opens the URL,
+//! The keys of `todo watch`: `r` and `f` bring the project up again, `l` shows and hides the application's logs, `o` opens the URL,
 //! `q` ends the loop. They are read while a round runs, too.
 
 use super::logs::AppLogs;

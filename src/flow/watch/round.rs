@@ -220,9 +220,8 @@ impl Noticing<'_> {
 
 /// Rules that are about no file.
 fn unused(image: &Surveyed) -> impl Iterator<Item = Finding> {
-    let context = image.image.context.display();
     rules::unused(image).into_iter().map(move |from| {
-        let why = format!("no file of the context `{context}` matches `from = \"{from}\"` of a `sync` rule");
+        let why = format!("no file of its context matches `from = \"{from}\"` of a `sync` rule");
         Code::SyncRuleUnused
             .warning(why)
             .about(format!("image {}", image.image.name))
