@@ -107,7 +107,7 @@ impl ByExec<'_> {
     pub(super) async fn apply(&self, root: &Path, plan: &Plan, stamps: &Stamps) -> Result<(), NotWritten> {
         let writes: Vec<_> = plan.writes.iter().collect();
         if !writes.is_empty() {
-            self.unpack(&pack(root, &writes, "/", stamps.next())?).await?;
+            self.send(&pack(root, &writes, "/", stamps.next())?).await?;
         }
         for some in plan.deletions.chunks(AT_ONCE) {
             let words = ["rm", "-rf", "--"].into_iter().chain(some.iter().map(String::as_str));
@@ -120,7 +120,7 @@ impl ByExec<'_> {
     /// Unpacks an archive with the modes that it says, and for root with its owners. The times are those of the
     /// container's clock (`-m`): `BusyBox` would cut those of the archive to seconds, and two saves in one second would be
     /// one for programs that compare times.
-    async fn unpack(&self, archive: &[u8]) -> Result<(), NotWritten> {
+    async fn send(&self, archive: &[u8]) -> Result<(), NotWritten> {
         let words = ["tar", "-x", "-p", "-m", "-f", "-", "-C", "/"];
         let input = Some(Input { reader: archive, needs_end: false });
         let ended = tokio::time::timeout(LIMIT, self.0.output(&words, input)).await;
