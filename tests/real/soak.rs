@@ -59,6 +59,10 @@ fn after_hundreds_of_edits_the_cluster_is_what_a_fresh_up_makes() {
         if edit == edits / 2 {
             stage.docker(&["restart", stage.node()]);
         }
+        // A mistake lasts for two edits on average.
+        if chance.below(2) == 0 {
+            repair(&stage);
+        }
         let what = one(&stage, &mut chance, edit);
         println!("edit {edit}: {what}");
         std::thread::sleep(Duration::from_millis(chance.below(1_200) as u64));
