@@ -85,7 +85,7 @@ fn command(places: Places) -> Command {
         ArgValueCompleter::new(move |begun: &OsStr| copied(&places, begun))
     };
     // Not `mut_arg`, which puts the argument behind the others.
-    let with_values = |command: &str, arg: Arg| match values::of(command, arg.get_id().as_str()) {
+    let with_values = |command: &str, arg: Arg| match values::completer(command, arg.get_id().as_str()) {
         Some(read) => arg.add(from(read)),
         None if command == "cp" && arg.is_positional() => arg.add(copied()),
         None => arg,

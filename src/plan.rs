@@ -89,7 +89,7 @@ fn known(project: &Project, facts: &Facts) -> lint::Facts {
         keys.get(name).into_iter().flat_map(|values| values.keys().map(DataKey::as_str)).collect()
     };
     let taken_up = facts.taken_up.clone();
-    let mut known = lint::Facts { taken_up, scope: facts.scope, ..lint::Facts::of(project, files) };
+    let mut known = lint::Facts { taken_up, scope: facts.scope, ..lint::Facts::from_project(project, files) };
     // Without a list of keys, the .env file is the list.
     for (spec, values) in project.secrets.iter().zip(&facts.secrets) {
         for provided in known.provided.iter_mut().filter(|provided| provided.name == spec.name.as_str()) {

@@ -88,7 +88,7 @@ async fn builder(run: &Run) -> Vec<Finding> {
 /// What the profile needs of this machine; with `everything`, also what a running one no longer needs, and the facts.
 async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<Finding> {
     let world = &run.world;
-    let known = Known::of(world, &asked.profile);
+    let known = Known::read(world, &asked.profile);
     let reached = reach::reach(world).await;
     let docker = driver_is_docker(world, asked, &known, reached.is_ok());
     let mut findings: Vec<Finding> =
@@ -110,7 +110,7 @@ async fn machine(run: &Run, asked: &project::Minikube, everything: bool) -> Vec<
     }
     findings.extend(rights::folders(world));
     if let Ok((address, engine)) = &reached {
-        let facts = engine::Facts::of(engine, address).await;
+        let facts = engine::Facts::ask(engine, address).await;
         if docker && (everything || !known.exists()) {
             findings.extend(capacity::check(asked, &facts, rights::forced(world)));
         }

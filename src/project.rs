@@ -79,7 +79,7 @@ impl Project {
     /// Whose its images are.
     #[must_use]
     pub fn image_owner(&self) -> ImageOwner {
-        ImageOwner::of(&self.name, &self.namespace)
+        ImageOwner::new(&self.name, &self.namespace)
     }
 }
 

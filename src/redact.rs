@@ -120,7 +120,7 @@ impl Redactor {
     fn redact(&self, text: &mut String, shortest: usize) {
         let matcher = self.matcher();
         let mut found = Vec::new();
-        for view in view::of(text) {
+        for view in view::views(text) {
             found.extend(matcher.find(&view, shortest));
             found.extend(url::find(&view));
         }

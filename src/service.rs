@@ -178,7 +178,7 @@ pub async fn verify(
 
 /// Ends the forwards of earlier runs that are not wanted any more: another port was declared, another way leads there now.
 async fn end_unwanted(run: &Run, reach: &Reach, wanted: impl Fn(&Record) -> bool) {
-    let (Some(owner), Some(store)) = (&reach.owner, Store::of(&run.world)) else { return };
+    let (Some(owner), Some(store)) = (&reach.owner, Store::open(&run.world)) else { return };
     let note = |message: String, help: &str| {
         let note = Code::PortForwardNotEnded.note(message);
         run.sink.warn(note.help(help));

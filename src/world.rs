@@ -275,7 +275,7 @@ mod tests {
     #[test]
     fn who_has_no_terminal_or_wants_no_question_is_not_asked() {
         let at = |may_ask, stdin_is_terminal, stderr_is_terminal| {
-            World { may_ask, stdin_is_terminal, stderr_is_terminal, ..World::fake("/", [("A", "b")]) }
+            World { stdin_is_terminal, stderr_is_terminal, may_ask, ..World::fake("/", [("A", "b")]) }
                 .can_ask()
         };
         assert!(at(true, true, true));

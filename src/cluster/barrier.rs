@@ -13,7 +13,7 @@ use crate::cluster::inventory::MADE_BY;
 use crate::cluster::kind;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::patience;
@@ -51,7 +51,7 @@ pub(crate) async fn make_namespace(run: &Run, wire: &Wire, target: &Target) -> f
         "metadata": {"name": target.namespace.as_str(), "annotations": {MADE_BY: target.project.as_str()}},
     });
     let kind = kind::core("Namespace");
-    let told = || tell(run, Step::Apply, "namespace");
+    let told = || report_waiting(run, Step::Apply, "namespace");
     // Created, not applied: one that is there after all is somebody else's, and gets no mark.
     retry(told(), || async {
         match wire.create(&kind, None, &body, false).await {
@@ -85,7 +85,7 @@ pub(crate) async fn wait_for_dying_namespaces(
     dying.dedup_by_key(|namespace| uid_of(namespace));
     for namespace in &dying {
         let name = namespace["metadata"]["name"].as_str().unwrap_or_default();
-        let waiting = tell(run, Step::Apply, &format!("Namespace/{name}"));
+        let waiting = report_waiting(run, Step::Apply, &format!("Namespace/{name}"));
         waiting("it is being deleted".to_owned());
         let id = ObjectId {
             group: String::new(),
@@ -115,7 +115,7 @@ pub(crate) async fn barrier(run: &Run, wire: &Wire, applied: &Applied) -> fault:
         }
         let kind = kind::well_known(&object.id.group, "v1", &object.id.kind);
         let Some(kind) = kind else { continue };
-        tell(run, Step::Apply, &object.id.to_string())("until its kind is served".to_owned());
+        report_waiting(run, Step::Apply, &object.id.to_string())("until its kind is served".to_owned());
         let established = |seen: Option<&Value>| {
             let conditions = seen.and_then(|seen| seen["status"]["conditions"].as_array());
             conditions
@@ -186,9 +186,9 @@ pub(crate) async fn brought(
     let served = async {
         for object in later {
             let item = object.id().to_string();
-            tell(run, Step::Apply, &item)("until its CRD is registered".to_owned());
+            report_waiting(run, Step::Apply, &item)("until its CRD is registered".to_owned());
             let version = object.api_version().rsplit('/').next().unwrap_or_default();
-            while retry(tell(run, Step::Apply, &item), || {
+            while retry(report_waiting(run, Step::Apply, &item), || {
                 kind::ask(&wire, object.group(), version, object.kind())
             })
             .await
@@ -234,7 +234,9 @@ pub(crate) async fn endpoints(run: &Run, wire: &Wire, these: &[Decided]) -> faul
             else {
                 continue;
             };
-            tell(run, Step::Apply, &one.wanted.id.to_string())(format!("until Service/{name} has endpoints"));
+            report_waiting(run, Step::Apply, &one.wanted.id.to_string())(format!(
+                "until Service/{name} has endpoints"
+            ));
             let ready = |seen: Option<&Value>| {
                 seen.is_some_and(|seen| {
                     let subsets = seen["subsets"].as_array();

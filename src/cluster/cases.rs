@@ -153,7 +153,7 @@ fn scene(case: &BlameCase, look: &Look, second: i64) -> Snapshot {
     if let Some(until) = case.others_start_until {
         objects.push(deployment("db", &json!({"containers": []}), second >= until));
     }
-    let mut snapshot = Snapshot::of(&objects);
+    let mut snapshot = Snapshot::from_objects(&objects);
     for (about, events) in [("pod", &look.events), ("web-1", look.no_pod.as_ref().unwrap_or(&Vec::new()))] {
         for (number, event) in events.iter().enumerate() {
             let whole = merged(
@@ -163,7 +163,7 @@ fn scene(case: &BlameCase, look: &Look, second: i64) -> Snapshot {
             snapshot.heard(&format!("{number}"), KubeEvent::read(&whole));
         }
     }
-    (snapshot.nodes, snapshot.tenants) = (case.nodes.clone(), case.tenants.as_ref().map(Tenants::of));
+    (snapshot.nodes, snapshot.tenants) = (case.nodes.clone(), case.tenants.as_ref().map(Tenants::from_pods));
     snapshot
 }
 

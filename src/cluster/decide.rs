@@ -50,7 +50,7 @@ pub(crate) async fn decide(
     allowed: Allowed,
 ) -> (Vec<Decided>, Vec<Finding>) {
     let autoscaled = autoscaled(&wanted);
-    let sets = Sets::of(target, &wanted, survey).await;
+    let sets = Sets::read(target, &wanted, survey).await;
     let asking = &Asking {
         run,
         target,

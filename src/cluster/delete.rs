@@ -36,7 +36,7 @@ pub(crate) async fn delete(
     step: Step,
     terminal: BTreeMap<ObjectId, Member>,
 ) -> fault::Result<Vec<ObjectId>> {
-    let order = Order::of(terminal.iter().map(|(id, member)| (id, &*member.object)));
+    let order = Order::from_objects(terminal.iter().map(|(id, member)| (id, &*member.object)));
     let mut turns: BTreeMap<(Turn, bool), Vec<(ObjectId, Member)>> = BTreeMap::new();
     for (id, member) in terminal {
         // A namespace goes after the CRDs: their objects may be in it.

@@ -6,7 +6,7 @@
 use crate::cluster::applied::Applied;
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::kind;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
@@ -40,12 +40,12 @@ pub async fn forced_rollback(run: &Run, target: &Target, applied: &Applied) -> R
 async fn free(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<()> {
     let Some(live) = seen(run, wire, set).await? else { return Ok(()) };
     let (pod, home) = (kind::core("Pod"), set.id.namespace.as_deref());
-    let pods = retry(tell(run, Step::Apply, "pods"), || wire.list(&pod, home, ""))
+    let pods = retry(report_waiting(run, Step::Apply, "pods"), || wire.list(&pod, home, ""))
         .await
         .map_err(|failure| unreadable(failure, "cannot read the pods that hold a StatefulSet up"))?;
     for stuck in pods.iter().filter(|pod| is_stuck(pod, &live)) {
         let item = run.sink.item(Step::Apply, live::id(stuck).to_string());
-        retry(tell(run, Step::Apply, live::name(stuck)), || {
+        retry(report_waiting(run, Step::Apply, live::name(stuck)), || {
             wire.delete(&pod, home, live::name(stuck), live::uid(stuck), Propagation::Background)
         })
         .await
@@ -60,7 +60,7 @@ async fn seen(run: &Run, wire: &Wire, set: &AppliedObject) -> Result<Option<Valu
     let kind = Kind { resource: set.resource.clone(), namespaced: true };
     let until = tokio::time::Instant::now() + SEEN;
     loop {
-        let live = retry(tell(run, Step::Apply, &set.id.name), || {
+        let live = retry(report_waiting(run, Step::Apply, &set.id.name), || {
             wire.get(&kind, set.id.namespace.as_deref(), &set.id.name)
         })
         .await

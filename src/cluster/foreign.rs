@@ -41,7 +41,7 @@ enum Set {
 
 impl Sets {
     /// Looks whose those of the objects are that are there and carry another label than ours.
-    pub(crate) async fn of(target: &Target, wanted: &[Wanted], survey: &Survey) -> Sets {
+    pub(crate) async fn read(target: &Target, wanted: &[Wanted], survey: &Survey) -> Sets {
         let ids: BTreeSet<&str> =
             wanted.iter().filter_map(|one| another(target, survey.live(&one.id)?)).collect();
         let mut sets = BTreeMap::new();
@@ -124,7 +124,7 @@ fn whose(secret: &Value) -> String {
     match name.strip_prefix("todo.").filter(|_| tooling.starts_with("todo/")) {
         None => format!("the ApplySet `Secret/{name}` in the namespace `{namespace}` ({tooling})"),
         Some(project) => {
-            let from = Beside::of(secret)
+            let from = Beside::from_secret(secret)
                 .deployed
                 .map(|Deployed { origin, .. }| format!(", deployed from {origin}"))
                 .unwrap_or_default();
@@ -140,7 +140,7 @@ fn whose(secret: &Value) -> String {
 pub async fn check(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<()> {
     let prepared = survey::prepare(run, target, objects.to_vec()).await?;
     let survey = survey::look(run, target, &prepared.wanted).await?;
-    let sets = Sets::of(target, &prepared.wanted, &survey).await;
+    let sets = Sets::read(target, &prepared.wanted, &survey).await;
     let conflict = |one: &Wanted| {
         let live = survey.live(&one.id)?;
         if sets.shared(target, one, live, None).is_some() { None } else { sets.conflict(target, one, live) }

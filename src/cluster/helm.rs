@@ -6,7 +6,7 @@
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::applied::done;
 use crate::cluster::inventory;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
@@ -69,7 +69,7 @@ pub async fn forget(run: &Run, target: &Target, namespace: &str, name: &str) -> 
     for secret in secrets(run, target, namespace, name).await? {
         let (kind, secret_name) =
             (inventory::secrets(), secret["metadata"]["name"].as_str().unwrap_or_default());
-        let told = tell(run, Step::Apply, "Helm's release");
+        let told = report_waiting(run, Step::Apply, "Helm's release");
         let gone = retry(told, || {
             wire.delete(&kind, Some(namespace), secret_name, uid_of(&secret), Propagation::Background)
         });
@@ -82,7 +82,7 @@ async fn secrets(run: &Run, target: &Target, namespace: &str, name: &str) -> fau
     let wire = target.wire();
     let (kind, selector) = (inventory::secrets(), format!("owner=helm,name={name}"));
     run.or_stopped(async {
-        let told = tell(run, Step::Apply, "Helm's releases");
+        let told = report_waiting(run, Step::Apply, "Helm's releases");
         let listed = retry(told, || wire.list(&kind, Some(namespace), &selector)).await;
         listed.map_err(|failure| unreadable(failure, "cannot see whether Helm has a release of that name"))
     })
@@ -137,7 +137,7 @@ pub async fn observe(
     let prepared = run.or_stopped(survey::prepare(run, target, objects.to_vec())).await?;
     let mut seen = Vec::new();
     for one in prepared.wanted {
-        let told = tell(run, Step::Apply, &one.id.to_string());
+        let told = report_waiting(run, Step::Apply, &one.id.to_string());
         let live = retry(told, || wire.get(&one.kind, one.namespace(), &one.id.name)).await;
         let Some(after) =
             live.map_err(|failure| unreadable(failure, "cannot look at the release's objects"))?
@@ -347,7 +347,7 @@ mod tests {
             client,
             namespace: crate::project::name::Namespace::parse("shop").unwrap(),
             project: crate::project::name::ProjectName::parse("shop").unwrap(),
-            origin: std::sync::Arc::new(crate::project::origin::Origin::of(
+            origin: std::sync::Arc::new(crate::project::origin::Origin::locate(
                 &crate::world::World::fake("/", [("A", "b")]),
                 std::path::Path::new("/shop/deploy.toml"),
             )),

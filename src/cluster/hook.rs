@@ -13,7 +13,7 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::kind;
 use crate::cluster::lock;
 use crate::cluster::refusal;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::rollout;
@@ -52,7 +52,8 @@ pub async fn ensure_namespace(run: &Run, target: &Target) -> fault::Result<()> {
     let wire = target.wire();
     let (namespaces, home) = (kind::core("Namespace"), target.namespace.as_str());
     run.or_stopped(async {
-        let there = retry(tell(run, Step::Apply, "namespace"), || wire.get(&namespaces, None, home));
+        let there =
+            retry(report_waiting(run, Step::Apply, "namespace"), || wire.get(&namespaces, None, home));
         match there.await.map_err(|failure| unreadable(failure, "cannot look for the namespace"))? {
             Some(_) => Ok(()),
             None => barrier::make_namespace(run, &wire, target).await,
@@ -122,7 +123,7 @@ pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> f
     let mut terminal = BTreeMap::new();
     for entry in left {
         let (kind, id) = (entry.kind(), &entry.id);
-        let told = tell(run, Step::Remove, &id.to_string());
+        let told = report_waiting(run, Step::Remove, &id.to_string());
         let live = retry(told, || wire.get(&kind, id.namespace.as_deref(), &id.name)).await;
         let live = live.map_err(|failure| unreadable(failure, "cannot look for what hooks have left"))?;
         if let Some(live) = live.filter(|live| is_ours(target, live) && keep_annotation(live).is_none()) {
@@ -175,7 +176,7 @@ async fn begin(run: &Run, target: &Target, wire: &Wire, one: &Wanted, hook: &Hoo
         }
     }
     let how = How { dry_run: false, force: true };
-    let told = tell(run, Step::Apply, &one.id.to_string());
+    let told = report_waiting(run, Step::Apply, &one.id.to_string());
     retry(told, || wire.apply(&one.kind, one.namespace(), MANAGER, &one.object.value, how))
         .await
         .map_err(|failure| refusals(refusal::findings(&one.object, &failure), 1))
@@ -236,7 +237,7 @@ fn failed(fault: Fault, release: &str, moment: Moment, one: &Wanted) -> Fault {
 }
 
 async fn live(run: &Run, wire: &Wire, one: &Wanted) -> fault::Result<Option<Value>> {
-    let told = tell(run, Step::Apply, &one.id.to_string());
+    let told = report_waiting(run, Step::Apply, &one.id.to_string());
     retry(told, || wire.get(&one.kind, one.namespace(), &one.id.name))
         .await
         .map_err(|failure| unreadable(failure, "cannot look for an earlier hook"))

@@ -107,11 +107,11 @@ pub struct Entry {
 impl Entry {
     /// An object about which nothing else is known yet.
     pub(crate) fn new(id: ObjectId, kind: &Kind) -> Entry {
-        Entry::of(id, &kind.resource)
+        Entry::for_resource(id, &kind.resource)
     }
 
     /// As [`Entry::new`], by how its kind is served.
-    pub(crate) fn of(id: ObjectId, resource: &ApiResource) -> Entry {
+    pub(crate) fn for_resource(id: ObjectId, resource: &ApiResource) -> Entry {
         Entry {
             id,
             version: resource.version.clone(),

@@ -128,7 +128,7 @@ pub(crate) struct Kinds {
 
 impl Kinds {
     /// Looks up what `objects` need.
-    pub(crate) async fn of(wire: &Wire, objects: &[Object]) -> Result<Kinds, Failure> {
+    pub(crate) async fn discover(wire: &Wire, objects: &[Object]) -> Result<Kinds, Failure> {
         let defined = defined(objects);
         let mut found = BTreeMap::new();
         for object in objects {

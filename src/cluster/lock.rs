@@ -11,7 +11,7 @@ use crate::cluster::kind;
 use crate::cluster::lock::run_lock::Held;
 use crate::cluster::lock::run_lock::Opened;
 use crate::cluster::once;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
 use crate::cluster::target::Target;
@@ -166,7 +166,7 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
             return Err(fault);
         }
         let lease = lease(target, &me, None);
-        let told = tell(run, Step::Apply, "lock");
+        let told = report_waiting(run, Step::Apply, "lock");
         match once::put(wire, &leases(), namespace, &lease, told).await {
             Ok(lease) => return Ok(keep(wire.clone(), target.clone(), me, lease)),
             Err(failure) if failure.is_there() => {}

@@ -4,7 +4,7 @@ use crate::cluster::inventory;
 use crate::cluster::inventory::PART_OF;
 use crate::cluster::kind;
 use crate::cluster::request::AT_ONCE;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
@@ -75,7 +75,7 @@ pub(crate) async fn why_it_stays(
         .map(|kind| {
             let selector = &selector;
             async move {
-                let told = tell(run, Step::Remove, name);
+                let told = report_waiting(run, Step::Remove, name);
                 match retry(told, || wire.list(&kind, Some(name), selector)).await {
                     Ok(objects) => Ok(objects
                         .iter()

@@ -38,7 +38,7 @@ pub(crate) struct Order {
 
 impl Order {
     /// Of objects as they are in the cluster or on the way there.
-    pub(crate) fn of<'a>(objects: impl IntoIterator<Item = (&'a ObjectId, &'a Value)>) -> Order {
+    pub(crate) fn from_objects<'a>(objects: impl IntoIterator<Item = (&'a ObjectId, &'a Value)>) -> Order {
         let objects: Vec<(&ObjectId, &Value)> = objects.into_iter().collect();
         let needs = needs(&objects);
         let grounds = grounds(&objects);

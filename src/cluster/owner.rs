@@ -35,7 +35,7 @@ pub struct Wants {
 impl Wants {
     /// Of these objects.
     #[must_use]
-    pub fn of<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Wants {
+    pub fn from_objects<'a>(objects: impl IntoIterator<Item = &'a Object>) -> Wants {
         let mut wanted = Wants::default();
         for object in objects {
             wanted.add(object.group(), object.kind(), object.name());
@@ -88,7 +88,7 @@ pub(crate) struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    pub(crate) fn of(inventory: &'a Inventory) -> Known<'a> {
+    pub(crate) fn from_inventory(inventory: &'a Inventory) -> Known<'a> {
         let charts = inventory.charts;
         Known { deployed: inventory.deployed.as_ref(), entries: &inventory.entries, charts }
     }
@@ -101,8 +101,8 @@ impl<'a> Known<'a> {
 
 /// Whose the project of an inventory is, as `owner` says it.
 #[must_use]
-pub fn of(target: &Target, inventory: &Inventory, wants: Option<&Wants>) -> Owner {
-    owner(target, Known::of(inventory), wants)
+pub fn project_owner(target: &Target, inventory: &Inventory, wants: Option<&Wants>) -> Owner {
+    owner(target, Known::from_inventory(inventory), wants)
 }
 
 /// Whose it is; `wanted` is `None` where nobody has read what the project wants.
@@ -188,7 +188,7 @@ pub(crate) fn permit(
 /// Says whose the project of an inventory is and what can be done.
 #[must_use]
 pub fn refused_by(target: &Target, inventory: &Inventory, doing: Doing) -> Fault {
-    refused(target, Known::of(inventory), doing)
+    refused(target, Known::from_inventory(inventory), doing)
 }
 
 fn refused(target: &Target, known: Known<'_>, doing: Doing) -> Fault {

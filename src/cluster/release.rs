@@ -6,7 +6,7 @@
 
 use crate::cluster::inventory;
 use crate::cluster::inventory::Entry;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
@@ -72,7 +72,7 @@ impl Deployed {
     pub fn hooks(&self) -> Vec<Hook> {
         let place = Place::file(format!("release {}", self.name));
         let objects = self.hooks.iter().map(|value| Object::made(value.clone(), place.clone()));
-        objects.filter_map(|object| Hook::of(&object)?.ok()).collect()
+        objects.filter_map(|object| Hook::from_object(&object)?.ok()).collect()
     }
 }
 
@@ -84,7 +84,7 @@ fn name(target: &Target) -> String {
 pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
-    let told = tell(run, Step::Apply, "releases");
+    let told = report_waiting(run, Step::Apply, "releases");
     let secret = run
         .or_stopped(async {
             let secret = retry(told, || wire.get(&secrets, home, &name)).await;
@@ -102,7 +102,7 @@ pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
 pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result<()> {
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
-    let told = || tell(run, Step::Apply, "releases");
+    let told = || report_waiting(run, Step::Apply, "releases");
     run.or_stopped(async {
         if record.releases.is_empty() {
             if let Some(live) = retry(told(), || wire.get(&secrets, home, &name)).await.map_err(unwritable)? {

@@ -21,7 +21,7 @@ use crate::cluster::owner;
 use crate::cluster::owner::Doing;
 use crate::cluster::owner::Known;
 use crate::cluster::refusal::annotation;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
@@ -155,7 +155,7 @@ async fn read(
     target: &Target,
     adopt: bool,
 ) -> fault::Result<(Option<Stored>, Option<Value>)> {
-    let told = || tell(run, Step::Remove, "cluster");
+    let told = || report_waiting(run, Step::Remove, "cluster");
     let (secrets, namespaces) = (inventory::secrets(), kind::core("Namespace"));
     let (home, name) = (target.namespace.as_str(), inventory::name(&target.project));
     let (secret, found) = tokio::try_join!(
@@ -168,7 +168,7 @@ async fn read(
         None => None,
     };
     if let Some(stored) = &stored {
-        owner::permit(target, Known::of(&stored.inventory), None, adopt, Doing::Down)?;
+        owner::permit(target, Known::from_inventory(&stored.inventory), None, adopt, Doing::Down)?;
     }
     Ok((stored, found))
 }
@@ -292,7 +292,7 @@ async fn claims(
     members: &mut BTreeMap<ObjectId, Member>,
 ) -> fault::Result<()> {
     let claim = kind::core("PersistentVolumeClaim");
-    let told = || tell(run, Step::Remove, "cluster");
+    let told = || report_waiting(run, Step::Remove, "cluster");
     let sets: Vec<Shared<Value>> =
         members.values().filter(|m| m.object["kind"] == "StatefulSet").map(|m| m.object.clone()).collect();
     for set in sets {
@@ -367,7 +367,7 @@ async fn forget(run: &Run, wire: &Wire, target: &Target, sorted: &Sorted) -> fau
     if sorted.data.is_empty() {
         let (kind, home) = (inventory::secrets(), Some(target.namespace.as_str()));
         let name = inventory::name(&target.project);
-        retry(tell(run, Step::Remove, "inventory"), || {
+        retry(report_waiting(run, Step::Remove, "inventory"), || {
             wire.delete(&kind, home, &name, uid_of(secret), Propagation::Background)
         })
         .await

@@ -14,7 +14,7 @@ use serde_json::Value;
 pub(crate) const AT_ONCE: usize = 12;
 
 /// Tells why something is tried again.
-pub(crate) fn tell(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<> {
+pub(crate) fn report_waiting(run: &Run, step: Step, item: &str) -> impl Fn(String) + use<> {
     let (sink, item) = (run.sink.clone(), item.to_owned());
     move |why| sink.tell(EventKind::Waiting { step, item: item.clone(), why })
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::inventory;
 use crate::cluster::kind;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
@@ -41,7 +41,7 @@ pub async fn secrets(run: &Run, target: &Target, step: Step) -> Result<Vec<Value
 async fn listed(run: &Run, target: &Target, step: Step, namespace: &str) -> Result<Vec<Value>> {
     let (wire, kind) = (target.wire(), kind::core("Secret"));
     run.or_stopped(async {
-        let waiting = tell(run, step, "the Secrets");
+        let waiting = report_waiting(run, step, "the Secrets");
         let short = |failure: &Failure| patience(failure).map(|patience| patience.min(PATIENCE));
         let secrets = retry_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
         let secrets =

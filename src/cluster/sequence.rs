@@ -24,7 +24,7 @@ use crate::cluster::order::Order;
 use crate::cluster::order::Turn;
 use crate::cluster::phase::Phase;
 use crate::cluster::request::AT_ONCE;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::ExpectedObjects;
 use crate::cluster::retry::retry;
@@ -84,7 +84,7 @@ impl Writing<'_> {
     ) -> fault::Result<()> {
         let (run, target, wanted) = (self.run, self.target, &self.prepared.wanted);
         let (secrets, name) = (inventory::secrets(), inventory::name(&target.project));
-        let now = retry(tell(run, Step::Apply, "cluster"), || {
+        let now = retry(report_waiting(run, Step::Apply, "cluster"), || {
             wire.get(&secrets, Some(target.namespace.as_str()), &name)
         });
         let now = now.await.map_err(|failure| unreadable(failure, "cannot read the inventory"))?;
@@ -110,7 +110,8 @@ impl Writing<'_> {
     }
 
     async fn turns(&self, wire: &Wire, decided: Vec<Decided>, applied: &mut Applied) -> fault::Result<()> {
-        let order = Order::of(decided.iter().map(|one| (&one.wanted.id, &*one.wanted.object.value)));
+        let order =
+            Order::from_objects(decided.iter().map(|one| (&one.wanted.id, &*one.wanted.object.value)));
         let expected = ExpectedObjects::among(decided.iter().map(|one| &one.wanted.id));
         let mut turns: BTreeMap<Turn, Vec<Decided>> = BTreeMap::new();
         for one in decided {

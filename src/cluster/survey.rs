@@ -23,7 +23,7 @@ use crate::cluster::owner::Wants;
 use crate::cluster::phase::Phase;
 use crate::cluster::phase::phase;
 use crate::cluster::request::AT_ONCE;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::survey::member::Member;
@@ -97,7 +97,7 @@ impl Survey {
 pub(crate) fn followed(wanted: &[Wanted], survey: &Survey, first: &Inventory) -> Vec<Wanted> {
     let inventory = survey.stored.as_ref().map_or(first, |stored| &stored.inventory);
     let mut objects: Vec<Object> = wanted.iter().map(|wanted| wanted.object.clone()).collect();
-    let versions = Versions::of(&objects, Some(&inventory.salt()));
+    let versions = Versions::from_objects(&objects, Some(&inventory.salt()));
     follow(&mut objects, &versions);
     let followed = wanted.iter().zip(objects).map(|(wanted, object)| Wanted {
         object,
@@ -120,7 +120,7 @@ pub(crate) struct Prepared {
 /// Normalises `objects` for this target: namespace, label, kind. Every mistake at once.
 pub(crate) async fn prepare(run: &Run, target: &Target, objects: Vec<Object>) -> fault::Result<Prepared> {
     let wire = target.wire();
-    let kinds = retry(tell(run, Step::Apply, "cluster"), || Kinds::of(&wire, &objects))
+    let kinds = retry(report_waiting(run, Step::Apply, "cluster"), || Kinds::discover(&wire, &objects))
         .await
         .map_err(|failure| unreadable(failure, "cannot ask the API server for its kinds"))?;
     let part_of = target.part_of();
@@ -233,7 +233,7 @@ pub(crate) async fn look(run: &Run, target: &Target, wanted: &[Wanted]) -> fault
         .iter()
         .map(|w| ((w.id.group.clone(), w.id.kind.clone(), w.id.namespace.clone()), w.kind.clone()))
         .collect();
-    let told = || tell(run, Step::Apply, "cluster");
+    let told = || report_waiting(run, Step::Apply, "cluster");
     let reading = |failure| unreadable(failure, "cannot read what is in the cluster");
 
     let secrets = inventory::secrets();
@@ -289,14 +289,14 @@ pub(crate) fn permit(
 ) -> fault::Result<()> {
     let labelled: Vec<Entry>;
     let known = match &survey.stored {
-        Some(stored) => Known::of(&stored.inventory),
+        Some(stored) => Known::from_inventory(&stored.inventory),
         None => {
             let entry = |(id, member): (&ObjectId, &Member)| Entry::new(id.clone(), &member.kind);
             labelled = survey.members.iter().map(entry).collect();
             Known::labelled(&labelled)
         }
     };
-    let wants = Wants::of(wanted.iter().map(|wanted| &wanted.object));
+    let wants = Wants::from_objects(wanted.iter().map(|wanted| &wanted.object));
     survey.permit = owner::permit(target, known, Some(&wants), adopt, Doing::Up)?;
     Ok(())
 }

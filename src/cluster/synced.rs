@@ -6,7 +6,7 @@
 use crate::cluster::applied::AppliedObject;
 use crate::cluster::inventory::Entry;
 use crate::cluster::kind;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::restart;
 use crate::cluster::retry::retry;
@@ -122,7 +122,7 @@ async fn list(
     let (wire, kind) = (target.wire(), kind::core("Pod"));
     let lists = namespaces.iter().map(|namespace| {
         let list = || wire.list(&kind, Some(namespace), selector);
-        retry(tell(run, Step::Apply, "pods"), list)
+        retry(report_waiting(run, Step::Apply, "pods"), list)
     });
     Ok(futures::future::try_join_all(lists).await?.concat())
 }

@@ -5,7 +5,7 @@
 use crate::clock::Clock;
 use crate::cluster::inventory;
 use crate::cluster::lock::run_lock::RunLock;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::wire::Wire;
@@ -127,7 +127,7 @@ impl Target {
         doing: &'static str,
         mut question: impl FnMut() -> F,
     ) -> Result<T, Fault> {
-        let asked = retry(tell(run, Step::Apply, item), || {
+        let asked = retry(report_waiting(run, Step::Apply, item), || {
             let answer = limit::read(question());
             async { Ok(answer.await?) }
         });

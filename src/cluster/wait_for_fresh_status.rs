@@ -4,7 +4,7 @@
 //! looked, every pod that was ready is still called ready. A container that started before its node did is a memory.
 
 use crate::cluster::kind;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
@@ -30,10 +30,11 @@ const SYSTEM: &str = "kube-system";
 pub async fn wait_for_fresh_status(run: &Run, target: &Target, started: Timestamp) -> Result<()> {
     let wire = target.wire();
     let end = Instant::now() + LIMIT;
-    let waiting = tell(run, Step::Apply, "cluster");
+    let waiting = report_waiting(run, Step::Apply, "cluster");
     let pods = async |namespace: &str| {
         let kind = kind::core("Pod");
-        let listed = retry(tell(run, Step::Apply, "cluster"), || wire.list(&kind, Some(namespace), ""));
+        let listed =
+            retry(report_waiting(run, Step::Apply, "cluster"), || wire.list(&kind, Some(namespace), ""));
         listed.await.map_err(|failure| unreadable(failure, "cannot list the pods"))
     };
     let asleep = async || {

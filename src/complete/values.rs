@@ -19,7 +19,7 @@ use clap::CommandFactory;
 pub(super) type Read = fn(&Places) -> Vec<String>;
 
 /// What finds the values of the argument `id` of `command`, if they depend on files.
-pub(super) fn of(command: &str, id: &str) -> Option<Read> {
+pub(super) fn completer(command: &str, id: &str) -> Option<Read> {
     match (command, id) {
         ("cp" | "exec" | "logs", "container") => Some(containers),
         ("exec", "name") | ("logs", "names") => Some(logged),

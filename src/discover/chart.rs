@@ -133,7 +133,7 @@ pub fn uses(tree: &Tree, chart: &Chart, values: &[String]) -> Vec<Use> {
                 let stem = file_name(file).split('.').next().unwrap_or_default();
                 uses.push(Use {
                     hints: stem.split('-').map(str::to_owned).collect(),
-                    ..Use::of(image, place)
+                    ..Use::new(image, place)
                 });
             }
         }
@@ -164,7 +164,7 @@ fn named(said: &BTreeMap<String, (String, Place)>, pointer: &str) -> Option<Use>
     let registry = beside("registry").filter(|registry| !registry.is_empty());
     let image = registry.map_or(image.clone(), |registry| format!("{registry}/{image}"));
     let hints = above.split('/').filter(|part| !part.is_empty() && !part.to_lowercase().contains("image"));
-    Some(Use { hints: hints.map(str::to_owned).collect(), ..Use::of(&image, place.clone()) })
+    Some(Use { hints: hints.map(str::to_owned).collect(), ..Use::new(&image, place.clone()) })
 }
 
 /// Every text of a values file by its pointer below `prefix`, with its place; those of later files win.
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn parts_of_an_umbrella_are_no_charts_of_their_own_and_name_images() {
-        let tree = Tree::of(
+        let tree = Tree::from_texts(
             "x",
             &[
                 (
@@ -250,8 +250,10 @@ mod tests {
 
     #[test]
     fn values_for_this_machine_are_found() {
-        let tree =
-            Tree::of("x", &[("c/values-prod.yaml", ""), ("c/values-dev.yaml", ""), ("c/values.yaml", "")]);
+        let tree = Tree::from_texts(
+            "x",
+            &[("c/values-prod.yaml", ""), ("c/values-dev.yaml", ""), ("c/values.yaml", "")],
+        );
         assert_eq!(local_values(&tree, "c").as_deref(), Some("c/values-dev.yaml"));
     }
 }

@@ -133,7 +133,7 @@ mod tests {
     use crate::discover::way::all;
 
     fn found(files: &[(&str, &str)]) -> Vec<String> {
-        let tree = Tree::of("x", files);
+        let tree = Tree::from_texts("x", files);
         let has = Programs { helm: true, kustomize: true };
         applications(
             &all(&tree, &readers::read(&tree), &compose::all(&tree, &[]), &dockerfile::all(&tree), has).0,
@@ -153,7 +153,7 @@ mod tests {
             let paths: Vec<String> = (0..count).map(|at| format!("examples/e{at}/app.yaml")).collect();
             let files = paths.iter().map(|path| (path.as_str(), pod.as_str()));
             let files: Vec<(&str, &str)> = files.chain(more.iter().copied()).collect();
-            let tree = Tree::of("x", &files);
+            let tree = Tree::from_texts("x", &files);
             let has = Programs { helm: true, kustomize: true };
             let composes = compose::all(&tree, &[]);
             let ways = all(&tree, &readers::read(&tree), &composes, &dockerfile::all(&tree), has).0;

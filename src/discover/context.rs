@@ -230,7 +230,7 @@ mod tests {
             ("docker build -f docker/web.Dockerfile -t w .\n", "", 0),
             ("", "", 0),
         ] {
-            let tree = Tree::of("x", &[&base[..], &[("up.sh", script)]].concat());
+            let tree = Tree::from_texts("x", &[&base[..], &[("up.sh", script)]].concat());
             let found = &dockerfile::all(&tree)[0];
             let chosen = choose(&tree, found, &readers::read(&tree), &[], Some("w"));
             assert_eq!(
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn where_nothing_holds_the_lack_is_told() {
-        let tree = Tree::of("x", &[("Dockerfile", "FROM a\nCOPY gone.txt .\n"), ("a.py", "")]);
+        let tree = Tree::from_texts("x", &[("Dockerfile", "FROM a\nCOPY gone.txt .\n"), ("a.py", "")]);
         let chosen = choose(&tree, &dockerfile::all(&tree)[0], &readers::read(&tree), &[], None);
         assert!(chosen.notes[0].what.starts_with("Dockerfile:2 copies `gone.txt`"), "{chosen:?}");
     }
@@ -257,7 +257,7 @@ mod tests {
         {
             let text = text.replace("STAGE", stage);
             let text = if mounted { text } else { text.split("    volumes").next().unwrap().to_owned() };
-            let tree = Tree::of(
+            let tree = Tree::from_texts(
                 "x",
                 &[
                     ("compose.yaml", &text),

@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn images_and_deployments_are_read() {
         let text = "version: v2beta1\nimages:\n  api: {image: me/api, dockerfile: ./api/Dockerfile, context: ./api}\ndeployments:\n  app:\n    kubectl: {manifests: [k8s]}\n  web:\n    helm: {chart: {name: ./chart}, valuesFiles: [v.yaml]}\n    namespace: shop\n  db:\n    helm: {chart: {name: mysql, repo: https://x}}\n";
-        let tree = Tree::of(
+        let tree = Tree::from_texts(
             "x",
             &[
                 ("devspace.yaml", text),

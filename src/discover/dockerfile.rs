@@ -241,7 +241,7 @@ mod tests {
     use crate::discover::tree::Tree;
 
     fn context(files: &[(&str, &str)]) -> Vec<(String, String)> {
-        let tree = Tree::of("shop", files);
+        let tree = Tree::from_texts("shop", files);
         all(&tree).into_iter().map(|found| (found.path, found.context)).collect()
     }
 
@@ -283,7 +283,7 @@ mod tests {
             ("ENV PORT=7860\nCMD [\"python\", \"x.py\"]", vec![7860]),
             ("CMD [\"python\", \"worker.py\"]", vec![]),
         ] {
-            let tree = Tree::of("shop", &[("Dockerfile", &format!("FROM a\n{text}\n"))]);
+            let tree = Tree::from_texts("shop", &[("Dockerfile", &format!("FROM a\n{text}\n"))]);
             assert_eq!(all(&tree)[0].ports, ports, "{text}");
         }
     }

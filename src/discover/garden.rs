@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn actions_are_read_from_their_folder() {
         let text = "kind: Build\ntype: container\nname: api\nspec: {targetStage: run}\n---\nkind: Deploy\ntype: kubernetes\nname: api\nspec: {files: [k8s/a.yaml]}\n---\nkind: Deploy\ntype: helm\nname: web\nspec: {chart: {path: chart}, namespace: shop}\n";
-        let tree = Tree::of(
+        let tree = Tree::from_texts(
             "x",
             &[
                 ("svc/garden.yml", text),

@@ -121,7 +121,8 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     proposal.notes.extend(compose.notes.iter().cloned());
     let texts = texts(&plan, &units);
     listen::listen(&plan, &mut units, &texts);
-    let names = Names::of(&units, compose, &texts.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
+    let names =
+        Names::from_units(&units, compose, &texts.iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
     plan.shared = units::shared(&plan, &units);
     for unit in &units {
         let owner = owner(unit, &units).unwrap_or(unit);
@@ -150,7 +151,7 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
     proposal.secrets = values.secrets(proposal);
     proposal.notes.append(&mut notes);
     left_out(&plan, &units, proposal);
-    steps::tell(&plan, &units, proposal);
+    steps::propose(&plan, &units, proposal);
     proposal.sources = vec![Source::Path(folder.to_owned())];
     proposal.why_sources = format!("these were written after {what}");
     proposal.namespace = Some((

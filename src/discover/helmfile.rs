@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn releases_of_the_tree_are_read_and_those_of_others_told() {
         let text = "releases:\n- name: shop\n  namespace: shop\n  chart: ./charts/shop\n  values: [dev.yaml, {a: 1}]\n  set:\n  - {name: replicas, value: 2}\n  - {name: db.password, value: hunter2}\n- {name: redis, chart: bitnami/redis}\n- {name: off, chart: ./charts/shop, installed: false}\n- {name: x, chart: '{{ .Values.chart }}'}\n";
-        let tree = Tree::of(
+        let tree = Tree::from_texts(
             "x",
             &[
                 ("helmfile.yaml", text),

@@ -299,7 +299,7 @@ mod tests {
 
     #[test]
     fn an_example_stands_for_the_file_that_git_does_not_have() {
-        let tree = Tree::of("x", &[("api/.env.example", "A=1\r\nB=\r\n"), (".env", "C=hunter2\n")]);
+        let tree = Tree::from_texts("x", &[("api/.env.example", "A=1\r\nB=\r\n"), (".env", "C=hunter2\n")]);
         let found = files(&tree);
         assert_eq!(
             (found[0].path.as_str(), found[0].there, &found[0].keys[..]),

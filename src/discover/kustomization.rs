@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn overlays_stand_above_their_base_and_rename_its_images() {
         let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'web:1'}]}\n";
-        let tree = Tree::of(
+        let tree = Tree::from_texts(
             "x",
             &[
                 (

@@ -78,7 +78,7 @@ pub(super) fn has_words_for_ports(objects: &[Object]) -> bool {
 }
 
 /// What is said about them.
-pub(super) fn told(templates: &[String]) -> Option<(String, String)> {
+pub(super) fn describe(templates: &[String]) -> Option<(String, String)> {
     let (first, more) = templates.split_first()?;
     let (what, are) = match more.len() {
         0 => (format!("`{first}`"), "is a template"),

@@ -173,7 +173,7 @@ mod tests {
     use std::path::Path;
 
     fn codes(script: &str, image: &str) -> Vec<&'static str> {
-        let tree = Tree::of("x", &[("up.sh", script), ("k8s/a.yaml", ""), ("old/a.yaml", "")]);
+        let tree = Tree::from_texts("x", &[("up.sh", script), ("k8s/a.yaml", ""), ("old/a.yaml", "")]);
         let text = "[image.web]\ncontext = \"web\"\n[[manifests]]\npath = \"k8s\"\n";
         let project = check(Path::new("/p/deploy.toml"), text).unwrap();
         let pod = format!(
@@ -191,7 +191,7 @@ mod tests {
         let codes = |more: &[(&str, &str)]| -> Vec<&'static str> {
             let files =
                 [("chart/Chart.yaml", "name: c\n"), ("web/Dockerfile", dockerfile), ("web/build.gradle", "")];
-            let tree = Tree::of("x", &[&files[..], more].concat());
+            let tree = Tree::from_texts("x", &[&files[..], more].concat());
             missing(&tree, &project, &[]).iter().map(|finding| finding.code.as_str()).collect()
         };
         let built = ("web/build/libs/a.jar", "");

@@ -199,8 +199,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     fn told(files: &[(&str, &str)], images: &[&str]) -> Vec<String> {
-        let tree = Tree::of("shop", files);
-        let uses: Vec<Use> = images.iter().map(|image| Use::of(image, Place::file("a.yaml"))).collect();
+        let tree = Tree::from_texts("shop", files);
+        let uses: Vec<Use> = images.iter().map(|image| Use::new(image, Place::file("a.yaml"))).collect();
         let matched = matched(Inputs {
             dockerfiles: &dockerfile::all(&tree),
             uses: &uses,
@@ -266,9 +266,9 @@ mod tests {
         let copies =
             [("step-1/Dockerfile", FROM), ("step-1/x", ""), ("step-2/Dockerfile", FROM), ("step-2/x", "")];
         let script = ("step-1/Makefile", "up:\n\tdocker build -t app .\n");
-        let tree = Tree::of("shop", &[&copies[..], &[script]].concat());
+        let tree = Tree::from_texts("shop", &[&copies[..], &[script]].concat());
         let dockerfiles = dockerfile::all(&tree);
-        let uses = [Use::of("app", Place::file("step-2/app.yaml"))];
+        let uses = [Use::new("app", Place::file("step-2/app.yaml"))];
         let matched = matched(Inputs {
             dockerfiles: &dockerfiles,
             uses: &uses,

@@ -178,7 +178,7 @@ mod tests {
             ("true", compose, Some((3000, "docker-compose.yml:2"))),
         ] {
             let script = script(line);
-            let tree = Tree::of("x", &[("up.sh", &script), ("docker-compose.yml", compose)]);
+            let tree = Tree::from_texts("x", &[("up.sh", &script), ("docker-compose.yml", compose)]);
             let (scripts, composes) = (readers::read(&tree), compose::all(&tree, &[]));
             let found = promised("web", &objects(text), &scripts, &composes);
             let found = found.map(|(port, place)| (port, place.to_string()));

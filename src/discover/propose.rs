@@ -110,7 +110,7 @@ pub fn propose(
     if uses.is_empty() {
         let builds = survey.evidence.builds.iter();
         uses.extend(
-            builds.flat_map(|build| build.names.iter().map(|name| Use::of(name, build.said.place.clone()))),
+            builds.flat_map(|build| build.names.iter().map(|name| Use::new(name, build.said.place.clone()))),
         );
     }
     images(survey, &uses, settled, &mut proposal);
@@ -136,7 +136,7 @@ pub fn propose(
             .besides
             .push((format!("{path}: {why}"), "name it in [[manifests]], if it is needed".to_owned()));
     }
-    removed::tell(objects, &mut proposal);
+    removed::propose(objects, &mut proposal);
     notes::add(survey, way, objects, &uses, rendered.is_some(), &mut proposal);
     before::add(survey, way, objects, &mut proposal);
     proposal

@@ -57,7 +57,7 @@ pub fn read(tree: &Tree, evidence: &mut Evidence) {
         }
         let entry = started::entry(&text.path, &starts);
         for call in calls {
-            Reader::of(tree, text, calls, call, entry).take(evidence);
+            Reader::new(tree, text, calls, call, entry).take(evidence);
         }
     }
 }
@@ -74,7 +74,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn of(
+    fn new(
         tree: &'a Tree,
         text: &'a texts::Text,
         calls: &'a [Call],

@@ -61,7 +61,7 @@ const MOST_CALLS: usize = 4000;
 /// The commands of `text`, the script at `path`.
 #[must_use]
 pub fn calls(text: &str, path: &str) -> Vec<Call> {
-    calls_in(text, path, Dialect::of(path), &BTreeMap::new())
+    calls_in(text, path, Dialect::from_path(path), &BTreeMap::new())
 }
 
 /// Likewise for a part of a file, with variables that are known before it.

@@ -203,7 +203,7 @@ mod tests {
         let old = "apiVersion: skaffold/v2beta29\nkind: Config\nbuild:\n  artifacts:\n  - image: me/api\n    context: src/api\n    docker: {dockerfile: Dockerfile.dev, target: run}\n  - {image: me/jar, jib: {}}\ndeploy:\n  kubectl:\n    manifests: [infra/*.yaml]\n  kustomize: {paths: [k/dev]}\n";
         let new = "apiVersion: skaffold/v4beta11\nkind: Config\nmanifests:\n  rawYaml: [infra/*.yaml]\n  kustomize: {paths: [k/dev]}\n  helm:\n    releases:\n    - {name: web, chartPath: charts/web, valuesFiles: [v.yaml], namespace: shop, setValues: {a.b: 1}}\n    - {name: db, remoteChart: bitnami/db}\nbuild:\n  artifacts:\n  - {image: me/api, context: src/api, docker: {dockerfile: Dockerfile.dev, target: run}}\nportForward:\n- {resourceType: service, resourceName: web, port: 80, localPort: 9000}\n";
         for (text, releases, besides) in [(old, 0, 1), (new, 1, 1)] {
-            let tree = Tree::of(
+            let tree = Tree::from_texts(
                 "x",
                 &[
                     ("skaffold.yaml", text),
@@ -224,8 +224,10 @@ mod tests {
             assert_eq!(paths, [("infra/*.yaml", false), ("k/dev", true)]);
             assert_eq!((read.releases.len(), read.besides.len()), (releases, besides));
         }
-        let tree =
-            Tree::of("x", &[("skaffold.yaml", "build: {artifacts: [{image: a}]}\n"), ("k8s/a.yaml", "")]);
+        let tree = Tree::from_texts(
+            "x",
+            &[("skaffold.yaml", "build: {artifacts: [{image: a}]}\n"), ("k8s/a.yaml", "")],
+        );
         assert_eq!(read(&tree).applied[0].path, "k8s/*.yaml");
     }
 
@@ -247,7 +249,8 @@ mod tests {
             let text = format!("build: {{artifacts: [{{image: web}}]}}\n{base}profiles:\n{profiles}");
             let files =
                 ["k/gke/a.yaml", "k/here/a.yaml", "k/local/a.yaml", "k/base/a.yaml"].map(|path| (path, ""));
-            let read = read(&Tree::of("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
+            let read =
+                read(&Tree::from_texts("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
             assert_eq!(read.applied.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), path);
         }
     }
@@ -260,7 +263,8 @@ mod tests {
             [("minikube", "local/a.yaml", "`prod`"), ("gke", "base/a.yaml", "`here`, `prod`")]
         {
             let text = text.replace("CONTEXT", context);
-            let read = read(&Tree::of("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
+            let read =
+                read(&Tree::from_texts("x", &[&files[..], &[("skaffold.yaml", text.as_str())]].concat()));
             assert_eq!(read.applied.iter().map(|one| one.path.as_str()).collect::<Vec<_>>(), [path]);
             assert_eq!(read.builds[0].names, ["web"], "what the profile does not name stays");
             assert!(read.besides[0].what.ends_with(others), "{:?}", read.besides);

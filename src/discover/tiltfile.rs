@@ -231,7 +231,7 @@ mod tests {
         let files = ["k8s/a.yaml", "k8s/b.yaml", "k/kustomization.yaml", "chart/Chart.yaml", "v.yaml"];
         let mut all: Vec<(&str, &str)> = files.iter().map(|file| (*file, "")).collect();
         all.push(("Tiltfile", text));
-        let read = read(&Tree::of("x", &all));
+        let read = read(&Tree::from_texts("x", &all));
         let builds: Vec<_> = read
             .builds
             .iter()

@@ -41,7 +41,7 @@ pub struct Tree {
 impl Tree {
     /// A tree out of texts, for tests and for files about to be written.
     #[must_use]
-    pub fn of(name: &str, texts: &[(&str, &str)]) -> Tree {
+    pub fn from_texts(name: &str, texts: &[(&str, &str)]) -> Tree {
         let texts: BTreeMap<String, String> =
             texts.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect();
         Tree { name: name.to_owned(), files: texts.keys().cloned().collect(), texts, ..Tree::default() }
@@ -250,7 +250,7 @@ mod tests {
 
     #[test]
     fn files_and_folders_are_found_by_pattern() {
-        let tree = Tree::of("x", &[("web/package.json", ""), ("web/src/a.ts", "")]);
+        let tree = Tree::from_texts("x", &[("web/package.json", ""), ("web/src/a.ts", "")]);
         for found in ["web/package*.json", "web/src", "web", "*", "web/*/a.ts", "web/package?json"] {
             assert!(tree.matches(found), "{found}");
         }

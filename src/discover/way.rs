@@ -317,7 +317,7 @@ mod tests {
     }
 
     fn ways(files: &[(&str, &str)]) -> (Vec<Way>, bool) {
-        let tree = Tree::of("shop", files);
+        let tree = Tree::from_texts("shop", files);
         all(&tree, &readers::read(&tree), &[], &dockerfile::all(&tree), HAS)
     }
 

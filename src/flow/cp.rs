@@ -51,7 +51,7 @@ pub async fn cp(run: &Run, project: &Project, flags: &cli::Cp) -> Result<Answer>
     match sides {
         (Side::There { path, .. }, Side::Stream) => {
             let argv = path.tar_out();
-            return Ok(Answer::Exec(Box::new(crate::flow::exec::Session::of(container, argv))));
+            return Ok(Answer::Exec(Box::new(crate::flow::exec::Session::new(container, argv))));
         }
         (Side::There { path, .. }, Side::Here(to)) => {
             run.or_stopped(out_of(run, &container, &path, run.world.absolute(&to))).await?;

@@ -65,7 +65,7 @@ pub(crate) async fn container(
 
 impl Session {
     /// A command to be run in `container`.
-    pub(crate) fn of(container: Container, argv: Vec<String>) -> Session {
+    pub(crate) fn new(container: Container, argv: Vec<String>) -> Session {
         Session { container, argv, is_shell: false, is_input: false }
     }
 

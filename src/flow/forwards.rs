@@ -28,7 +28,7 @@ pub async fn process(run: &Run, spec: &str) -> Result<()> {
 /// What the project has, running or not.
 pub(crate) fn list(run: &Run, project: &Project) -> Result<Vec<Listed>> {
     // Who has no home has no forwards.
-    let Some(store) = Store::of(&run.world) else { return Ok(Vec::new()) };
+    let Some(store) = Store::open(&run.world) else { return Ok(Vec::new()) };
     let owner = reach::owner(run, project)?;
     store.list(&owner).or_fault(Code::PortForwardFailed, Kind::Service, || {
         format!("cannot use the folder {}", store.folder().display())
@@ -101,7 +101,7 @@ pub(crate) async fn end(run: &Run, project: &Project, name: Option<&str>) -> Res
 }
 
 fn store(run: &Run) -> Result<Store> {
-    Store::of(&run.world).ok_or_else(|| {
+    Store::open(&run.world).ok_or_else(|| {
         Code::HomeNotFound
             .fault(Kind::Prerequisite, "there is no home directory for the state of port-forwards")
             .hint("set one: `export XDG_STATE_HOME=/some/folder`")

@@ -116,7 +116,7 @@ fn left_over(run: &Run, release: &Release, found: &Found) {
 
 impl ReleasePlan {
     /// Compares the releases, their images bound, with what the record says of them.
-    pub(crate) async fn of(
+    pub(crate) async fn compute(
         run: &Run,
         target: &Target,
         releases: &[Release],
@@ -201,7 +201,7 @@ impl ReleasePlan {
             deployed.installed = true;
             deployed.helm = helm;
             let own = released.iter().filter(|_| helm.is_some());
-            deployed.objects = own.map(|one| Entry::of(one.id.clone(), &one.resource)).collect();
+            deployed.objects = own.map(|one| Entry::for_resource(one.id.clone(), &one.resource)).collect();
             deployed.digest = Some(one.digest.clone());
             deployed.hooks = one.release.hooks.iter().map(|hook| Value::clone(&hook.object.value)).collect();
         }

@@ -36,8 +36,8 @@ use crate::project::check::check;
 use crate::project::locate::NAME;
 use crate::report::ask;
 use crate::run::Run;
+use answer::describe;
 use answer::list;
-use answer::told;
 use holds::holds;
 use holds::lacking;
 use std::collections::BTreeMap;
@@ -126,7 +126,7 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     }
     let objects = rendered.unwrap_or_else(|| objects(way, &proposal));
     judge(run, &project, &objects);
-    Ok(told(&path, way, &proposal, &project, &objects))
+    Ok(describe(&path, way, &proposal, &project, &objects))
 }
 
 fn target(run: &Run, asked: Option<&Path>) -> PathBuf {
@@ -315,7 +315,7 @@ fn link_on_the_way<'p>(root: &Path, path: &'p Path) -> Option<&'p Path> {
 
 /// What `up` would refuse is told now, while the files are open.
 fn judge(run: &Run, project: &Project, objects: &[Object]) {
-    let findings = lint::lint(objects, &lint::Facts::of(project, |_| Vec::new()));
+    let findings = lint::lint(objects, &lint::Facts::from_project(project, |_| Vec::new()));
     for finding in findings.into_iter().filter(|finding| finding.severity == Severity::Error) {
         run.sink.warn(Finding { severity: Severity::Warning, ..finding });
     }

@@ -41,12 +41,12 @@ pub(crate) async fn find(
     if let Some(note) = settle::damage(target, there) {
         run.sink.warn(note);
     }
-    let mut owner = owner::of(target, there, None);
+    let mut owner = owner::project_owner(target, there, None);
     let by_objects = owner == Owner::Undecided;
     if by_objects {
         owner = match wants {
-            Some(wants) => owner::of(target, there, Some(wants)),
-            None => owner::of(target, there, Some(&Box::pin(read(run, project)).await)),
+            Some(wants) => owner::project_owner(target, there, Some(wants)),
+            None => owner::project_owner(target, there, Some(&Box::pin(read(run, project)).await)),
         };
     }
     Ok(Found { inventory, owner, by_objects })
@@ -74,7 +74,7 @@ pub(crate) async fn check(
 /// What the project wants, as far as it can be read: what cannot is no sign that the project is this one.
 async fn read(run: &Run, project: &Project) -> Wants {
     let written = manifest::load(run, &project.root, &project.namespace, &project.sources).await;
-    let mut wants = written.map(|written| Wants::of(&written.objects)).unwrap_or_default();
+    let mut wants = written.map(|written| Wants::from_objects(&written.objects)).unwrap_or_default();
     for secret in &project.secrets {
         wants.add("", "Secret", secret.name.as_str());
     }

@@ -84,7 +84,7 @@ async fn planned(
     let to = Connected::to(run, project, cluster).await?;
     redaction::cluster(run, &to.target, Step::Preflight).await;
     let releases = gathered.plan.releases;
-    let wants = Wants::of(&objects);
+    let wants = Wants::from_objects(&objects);
     let adopt = owner::check(run, project, &to.target, Some(&wants), options.adopt, Doing::Up).await?;
     if let Err(fault) = hooks::owners(run, &to.target, &releases, options.adopt).await {
         let warnings = fault.findings.into_iter();
@@ -107,7 +107,7 @@ async fn planned(
     let unified = |one: &Difference| one.sides.as_ref().map(|sides| sides.unified(&one.id, redactor));
     let all = preview.comparison.differences.iter();
     let diffs = with_diffs.then(|| all.map(|one| unified(one).unwrap_or_default()).collect());
-    Ok(told(&project.namespace, &preview, &marked, diffs))
+    Ok(render(&project.namespace, &preview, &marked, diffs))
 }
 
 /// What is done first where the project's minikube cannot be asked; what is in it nobody knows.
@@ -132,7 +132,7 @@ fn without_cluster(project: &Project, objects: &[Object], state: &State) -> Resu
     Ok(list(rows, json))
 }
 
-fn told(
+fn render(
     home: &Namespace,
     preview: &Preview,
     marked: &BTreeMap<ObjectId, usize>,

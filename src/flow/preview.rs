@@ -48,7 +48,7 @@ pub(crate) async fn preview(
         .collect();
     let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, cluster.pull);
     generate(run, target, &project.secrets, &mut objects).await?;
-    let charts = ReleasePlan::of(run, target, &releases, &objects, Vec::new()).await?;
+    let charts = ReleasePlan::compute(run, target, &releases, &objects, Vec::new()).await?;
     objects.retain(|object| !releases::is_helms(&releases, object));
     let comparison = compare(run, target, objects, options).await?;
     Ok(Preview { looked, bound, comparison, charts })

@@ -113,7 +113,7 @@ impl ClusterHandle {
 
     /// The cluster's API server, and the project's place in it.
     pub(crate) async fn target(&self, run: &Run, project: &Project) -> Result<Target> {
-        let origin = Arc::new(Origin::of(&run.world, &project.file));
+        let origin = Arc::new(Origin::locate(&run.world, &project.file));
         let (namespace, project) = (project.namespace.clone(), project.name.clone());
         if let Some(Connection(client)) = &self.api {
             let (client, clock) = (client.clone(), run.world.clock.clone());
@@ -171,7 +171,7 @@ pub(crate) enum Now {
 pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),
-        None => minikube::look(run, &project.minikube).await.map(Now::of),
+        None => minikube::look(run, &project.minikube).await.map(Now::from_state),
     }
 }
 
@@ -179,7 +179,7 @@ pub(crate) async fn look(run: &Run, project: &Project) -> Result<Now> {
 pub(crate) async fn look_patiently(run: &Run, project: &Project) -> Result<Now> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),
-        None => minikube::look_patiently(run, &project.minikube).await.map(Now::of),
+        None => minikube::look_patiently(run, &project.minikube).await.map(Now::from_state),
     }
 }
 
@@ -187,7 +187,7 @@ pub(crate) async fn look_patiently(run: &Run, project: &Project) -> Result<Now> 
 pub(crate) async fn recovered(run: &Run, project: &Project) -> Result<Now> {
     match &project.elsewhere {
         Some(other) => elsewhere(run, other),
-        None => minikube::recovered(run, &project.minikube).await.map(Now::of),
+        None => minikube::recovered(run, &project.minikube).await.map(Now::from_state),
     }
 }
 
@@ -196,7 +196,7 @@ fn elsewhere(run: &Run, other: &OtherCluster) -> Result<Now> {
 }
 
 impl Now {
-    fn of(state: State) -> Now {
+    fn from_state(state: State) -> Now {
         match state {
             State::Running(node) => Now::There(Box::new(ClusterHandle::of_node(&node))),
             state => Now::Not(state),

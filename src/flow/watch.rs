@@ -60,7 +60,7 @@ pub async fn watch(
         hosts: false,
         helm: flags.helm,
     };
-    let controls = Controls::of(run, flags.logs);
+    let controls = Controls::new(run, flags.logs);
     let mut watch = Watch {
         run: &controls.run(),
         controls: &controls,

@@ -84,7 +84,7 @@ impl<'a> Builder<'a> {
             })
             .map_err(|fault| fault.hint(hint))?;
         let credentials = Credentials::new(run);
-        let elsewhere = Elsewhere::of(to, &credentials)
+        let elsewhere = Elsewhere::new(to, &credentials)
             .or_fault(Code::ImageTransferFailed, Kind::Image, || "cannot use the nodes' stores".to_owned())
             .map_err(|fault| fault.hint(hint))?;
         let remembered = Remembered::read(&run.world, &to.builder.to_string(), project, surveyed);
@@ -159,7 +159,7 @@ impl<'a> Builder<'a> {
             }
         }
         let last = self.last(&image.image);
-        let inputs = Inputs::of(image.source(), &facts);
+        let inputs = Inputs::new(image.source(), &facts);
         let why = why(last.as_ref(), &inputs);
         item.progress(format!("building, because {}", why.join(", ")), None);
         let spec = self.spec(image, needs, tags::by_key(&repository, &key), secrets);
@@ -212,7 +212,7 @@ impl<'a> Builder<'a> {
         self.elsewhere.deliver(&self.engine, &reference, &found, item).await?;
         if !self.remembered.is_of(&name, &key) {
             let last =
-                Last { inputs: Inputs::of(image.source(), facts), id: found.id.clone(), size: found.size };
+                Last { inputs: Inputs::new(image.source(), facts), id: found.id.clone(), size: found.size };
             let engine = self.engine.address.to_string();
             last_inputs::write(&self.run.world, &engine, self.project, &image.image, &key, &last);
         }
@@ -276,7 +276,7 @@ impl<'a> Builder<'a> {
         )?;
         let why = match found {
             Some(_) => Vec::new(),
-            None => why(self.last(&image.image).as_ref(), &Inputs::of(image.source(), &facts)),
+            None => why(self.last(&image.image).as_ref(), &Inputs::new(image.source(), &facts)),
         };
         let reference = found.as_ref().map(|found| tags::by_id(&self.deployed(&name), &found.id));
         Ok(Looked { name, reference, size: found.map(|found| found.size), why, key: Some(key) })

@@ -47,7 +47,7 @@ enum Store {
 
 impl Elsewhere {
     /// The nodes of `to` other than the builder. Nothing is sent yet.
-    pub(crate) fn of(to: &Destination, credentials: &Credentials) -> anyhow::Result<Elsewhere> {
+    pub(crate) fn new(to: &Destination, credentials: &Credentials) -> anyhow::Result<Elsewhere> {
         let mut stores = Vec::new();
         stores.extend(to.registry.as_ref().map(|_| Store::Registry(credentials.clone())));
         for node in &to.nodes {

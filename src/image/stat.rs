@@ -20,7 +20,7 @@ pub(crate) struct Stat {
 
 #[cfg(unix)]
 impl Stat {
-    pub(crate) fn of(metadata: &Metadata) -> Stat {
+    pub(crate) fn from_metadata(metadata: &Metadata) -> Stat {
         use std::os::unix::fs::MetadataExt;
         let nanoseconds =
             |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
@@ -35,7 +35,7 @@ impl Stat {
 
 #[cfg(windows)]
 impl Stat {
-    pub(crate) fn of(metadata: &Metadata) -> Stat {
+    pub(crate) fn from_metadata(metadata: &Metadata) -> Stat {
         use std::os::windows::fs::MetadataExt;
         // FILETIME: units of 100 ns since 1601.
         let nanoseconds = |time: u64| (time.cast_signed() - 116_444_736_000_000_000).saturating_mul(100);

@@ -100,7 +100,7 @@ impl StatCache {
                 old.push(record);
             }
         }
-        let now = Known::of(&old, whole && old.len() == all);
+        let now = Known::from_records(&old, whole && old.len() == all);
         if !old.is_empty() && now != self.known {
             let _ = write(file, now.bytes());
         }

@@ -202,7 +202,7 @@ pub fn decide(before: &Surveyed, now: &Surveyed, facts: &Facts) -> Decision {
         return Decision::Unused;
     }
     let Some(rules) = &now.image.sync else { return Decision::Rebuild(Reason::Off) };
-    let rules = Rules::of(rules);
+    let rules = Rules::new(rules);
     let layout = match Layout::read(&now.dockerfile, &now.image.args, facts) {
         Ok(layout) => Ok(layout),
         Err(Stop::Reason(reason)) => Err(reason),

@@ -28,7 +28,7 @@ pub struct Versions(BTreeMap<ObjectId, BTreeMap<String, String>>);
 impl Versions {
     /// The versions of all ConfigMaps of `objects`, and with a salt of all their Secrets, too.
     #[must_use]
-    pub fn of(objects: &[Object], salt: Option<&Salt>) -> Versions {
+    pub fn from_objects(objects: &[Object], salt: Option<&Salt>) -> Versions {
         let mut versions = Versions::default();
         for object in objects.iter().filter(|object| object.group().is_empty()) {
             let hasher = match (object.kind(), salt) {
@@ -168,7 +168,7 @@ spec: {template: {spec: {containers: [{name: c, envFrom: [{secretRef: {name: els
     /// The annotations of `keyed`, `whole` and `none`.
     fn annotations(text: &str, salt: Option<u8>) -> Vec<Option<String>> {
         let mut objects = objects(text);
-        let versions = Versions::of(&objects, salt.map(|byte| [byte; 32]).as_ref());
+        let versions = Versions::from_objects(&objects, salt.map(|byte| [byte; 32]).as_ref());
         follow(&mut objects, &versions);
         let deployments = objects.iter().filter(|object| object.kind() == "Deployment");
         deployments

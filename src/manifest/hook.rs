@@ -135,7 +135,7 @@ pub struct Hook {
 
 impl Hook {
     /// The hook that an object's annotations make of it: `None` if it is none, and nothing to run if it is only a test.
-    pub fn of(object: &Object) -> Option<Result<Hook, Box<Finding>>> {
+    pub fn from_object(object: &Object) -> Option<Result<Hook, Box<Finding>>> {
         let annotation = |name: &str| object.value["metadata"]["annotations"][name].as_str();
         let words =
             |text: &str| -> Vec<String> { text.split(',').map(|word| word.trim().to_lowercase()).collect() };
@@ -206,7 +206,7 @@ pub fn at(hooks: &[Hook], moment: Moment) -> Vec<&Hook> {
 pub(crate) fn part(objects: Vec<Object>) -> (Vec<Object>, Vec<Hook>, Vec<Finding>) {
     let (mut plain, mut hooks, mut found) = (Vec::new(), Vec::new(), Vec::new());
     for object in objects {
-        match Hook::of(&object) {
+        match Hook::from_object(&object) {
             None => plain.push(object),
             Some(Ok(hook)) if hook.moments.is_empty() => {}
             Some(Ok(hook)) => hooks.push(hook),

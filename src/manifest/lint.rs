@@ -71,7 +71,7 @@ pub struct Provided {
 impl Facts {
     /// What deploy.toml says. `files` gives the keys of each `[config.NAME]`'s file, by NAME.
     #[must_use]
-    pub fn of<'a>(project: &Project, files: impl Fn(&str) -> Vec<&'a str>) -> Facts {
+    pub fn from_project<'a>(project: &Project, files: impl Fn(&str) -> Vec<&'a str>) -> Facts {
         let secrets = project.secrets.iter().map(|secret| Provided {
             kind: ConfigKind::Secret,
             name: secret.name.to_string(),

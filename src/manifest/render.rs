@@ -29,7 +29,7 @@ use crate::relative::shown;
 use crate::run::Run;
 use place::folder;
 use place::placed;
-use place::told;
+use place::render_failed;
 use serde_json::json;
 use std::path::Path;
 
@@ -112,7 +112,7 @@ async fn one(
                 _ => rendered.objects.extend(more),
             }
         }
-        Err(error) => found.push(told(&error, root, source)),
+        Err(error) => found.push(render_failed(&error, root, source)),
     }
     Ok(())
 }

@@ -213,7 +213,7 @@ pub(super) fn check(object: &Object) -> Vec<Finding> {
 
 fn walk(object: &Object, pointer: &str, name: &str, value: &Value, found: &mut Vec<Finding>) {
     if let Some(wanted) = wanted(object, pointer, name).filter(|wanted| !wanted.accepts(value)) {
-        found.push(told(object, pointer, wanted, value));
+        found.push(wrong_type(object, pointer, wanted, value));
         return;
     }
     found.extend(words::check(object, pointer, name, value));
@@ -289,7 +289,7 @@ impl Type {
     }
 }
 
-fn told(object: &Object, pointer: &str, wanted: Type, value: &Value) -> Finding {
+fn wrong_type(object: &Object, pointer: &str, wanted: Type, value: &Value) -> Finding {
     let is = match value {
         Value::Null => "nothing",
         Value::Bool(_) => "a boolean",

@@ -42,11 +42,11 @@ pub(super) fn check(object: &Object, pointer: &str, name: &str, value: &Value) -
     let anywhere = || ANYWHERE.iter().find(|(field, _)| *field == name).map(|(_, words)| *words);
     let Some(known) = at.or_else(anywhere) else { return Vec::new() };
     match value {
-        Value::String(word) => told(object, pointer, word, known).into_iter().collect(),
+        Value::String(word) => unknown_word(object, pointer, word, known).into_iter().collect(),
         Value::Array(items) => {
             let words = items.iter().enumerate().filter_map(|(index, item)| Some((index, item.as_str()?)));
             words
-                .filter_map(|(index, word)| told(object, &format!("{pointer}/{index}"), word, known))
+                .filter_map(|(index, word)| unknown_word(object, &format!("{pointer}/{index}"), word, known))
                 .collect()
         }
         _ => Vec::new(),
@@ -54,7 +54,7 @@ pub(super) fn check(object: &Object, pointer: &str, name: &str, value: &Value) -
 }
 
 /// An empty word is none: the server puts the default there.
-fn told(object: &Object, pointer: &str, word: &str, known: &[&str]) -> Option<Finding> {
+fn unknown_word(object: &Object, pointer: &str, word: &str, known: &[&str]) -> Option<Finding> {
     if word.is_empty() || known.contains(&word) {
         return None;
     }

@@ -36,7 +36,7 @@ pub(crate) struct Own {
 
 impl Own {
     /// Where they are.
-    pub(crate) fn of(world: &World, profile: &Profile) -> Option<Own> {
+    pub(crate) fn read(world: &World, profile: &Profile) -> Option<Own> {
         let (home, folder) = (world.minikube_folder()?, config::folder(world, profile)?);
         Some(Own {
             authority: home.join("ca.crt"),
@@ -81,7 +81,7 @@ pub(crate) async fn reach(
     };
     let Some((_, kubeconfig)) = file else { return stale(format!("`{path}` has no entry `{context}`")) };
     let foreign = entry::of_somebody_else(&kubeconfig, context);
-    let Some(entry) = entry::of(&kubeconfig, context) else {
+    let Some(entry) = entry::find(&kubeconfig, context) else {
         return match foreign {
             Some(why) => Err(Ok(Break::ForeignEntry(format!("`{path}`: {why}")))),
             None => stale(format!("`{path}` has no entry `{context}`")),
@@ -93,7 +93,7 @@ pub(crate) async fn reach(
             None => stale(format!("the entry `{context}` of `{path}` leads to {}", entry.server)),
         };
     }
-    let own = Own::of(world, &node.profile);
+    let own = Own::read(world, &node.profile);
     if let Some((file, why)) = entry.unusable_file() {
         // What the entry names has moved, if minikube's own files are where they belong.
         let is_own = own.as_ref().is_none_or(|own| own.named().iter().any(|(_, path)| *path == file));

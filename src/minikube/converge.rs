@@ -107,7 +107,7 @@ async fn apply(
     let profile = &wanted.profile;
     let broken = |doing: &str| format!("cannot {doing} the profile `{profile}`");
     ready::check(run, profile, remedy, seen)?;
-    let before = if remedy.is_minikubes() { Before::of(&run.world) } else { Ok(None) };
+    let before = if remedy.is_minikubes() { Before::read(&run.world) } else { Ok(None) };
     let before = before
         .or_fault(Code::KubeconfigInvalid, Kind::Minikube, || "cannot read the kubeconfig".to_owned())?;
     let machines = seen.config.as_ref().map_or_else(Vec::new, |config| config.machines(profile));

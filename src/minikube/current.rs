@@ -47,7 +47,7 @@ pub(crate) struct Before {
 
 impl Before {
     /// Remembers it. `None` if there is no current context, or no file that could be switched.
-    pub(crate) fn of(world: &World) -> anyhow::Result<Option<Before>> {
+    pub(crate) fn read(world: &World) -> anyhow::Result<Option<Before>> {
         let files = kubeconfig::all(world).map_err(anyhow::Error::msg)?;
         let Some(path) = kubeconfig::path(world).filter(|_| current(&files).is_some()) else {
             return Ok(None);
@@ -160,7 +160,7 @@ users:
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config");
         std::fs::write(&file, MINE).unwrap();
-        let before = Before::of(&world(folder.path(), "config")).unwrap().unwrap();
+        let before = Before::read(&world(folder.path(), "config")).unwrap().unwrap();
         std::fs::write(&file, MINE.replace("'work'   # mine", "mini")).unwrap();
         before.restore().unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), MINE);
@@ -174,7 +174,7 @@ users:
         std::fs::write(&file, &none).unwrap();
         std::fs::write(folder.path().join("b"), "current-context: other\n").unwrap();
         let world = world(folder.path(), "a:b");
-        let before = Before::of(&world).unwrap().unwrap();
+        let before = Before::read(&world).unwrap().unwrap();
         std::fs::write(&file, format!("{none}current-context: mini\n")).unwrap();
         before.restore().unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), format!("{none}current-context: \"\"\n"));

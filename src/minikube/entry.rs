@@ -26,7 +26,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// The entry of that name, where context, cluster and user are there.
-pub(crate) fn of<'a>(kubeconfig: &'a Kubeconfig, name: &str) -> Option<Entry<'a>> {
+pub(crate) fn find<'a>(kubeconfig: &'a Kubeconfig, name: &str) -> Option<Entry<'a>> {
     let context = kubeconfig.contexts.iter().find(|named| named.name == name)?.context.as_ref()?;
     let user = user(kubeconfig, context.user.as_deref()?)?;
     let cluster = cluster(kubeconfig, &context.cluster)?;
@@ -177,7 +177,7 @@ fn value_of<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::of;
+    use super::find;
     use super::of_somebody_else;
     use super::with_files;
     use kube::config::Kubeconfig;
@@ -209,10 +209,10 @@ users:
 
     #[test]
     fn an_entry_counts_when_its_context_cluster_and_user_are_there() {
-        assert_eq!(of(&read(MINE), "mini").unwrap().server, "https://192.168.58.2:8443");
-        assert!(of(&read(MINE), "other").is_none());
+        assert_eq!(find(&read(MINE), "mini").unwrap().server, "https://192.168.58.2:8443");
+        assert!(find(&read(MINE), "other").is_none());
         let without = MINE.replace("- name: mini\n  user", "- name: else\n  user");
-        assert!(of(&read(&without), "mini").is_none());
+        assert!(find(&read(&without), "mini").is_none());
     }
 
     #[test]

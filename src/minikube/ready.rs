@@ -44,7 +44,7 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -
     {
         return refuse(Break::ForeignEntry(format!("`{}`: {why}", path.display())));
     }
-    let Some(own) = Own::of(&run.world, profile) else { return Ok(()) };
+    let Some(own) = Own::read(&run.world, profile) else { return Ok(()) };
     if remedy != Remedy::UpdateContext && seen.has_data() {
         // Without its authority, minikube makes another one, which neither this cluster nor any other profile knows.
         let key = own.authority.with_extension("key");
@@ -64,7 +64,7 @@ pub(crate) fn check(run: &Run, profile: &Profile, remedy: Remedy, seen: &Seen) -
         return refuse(Break::Unreadable(Unreadable::certificate(&own.key, why, profile)));
     }
     for (path, kubeconfig) in &files {
-        let Some(entry) = entry::of(kubeconfig, profile.as_str()) else { continue };
+        let Some(entry) = entry::find(kubeconfig, profile.as_str()) else { continue };
         let unusable = entry.unusable_file_of_others(&own.named());
         // What a stale entry names was refused, or is gone.
         if unusable.is_none() && remedy != Remedy::UpdateContext {

@@ -24,7 +24,7 @@ use crate::run::Run;
 pub async fn look_patiently(run: &Run, wanted: &project::Minikube) -> Result<State> {
     let state = look(run, wanted).await?;
     let State::Broken(Break::ApiFails(why)) = &state else { return Ok(state) };
-    told(run, async |item| {
+    report_wait(run, async |item| {
         item.waiting(format!("it does not answer ({why}), and the kubelet runs, which restarts it"));
         look_for(run, wanted, RECOVERY).await
     })
@@ -38,7 +38,7 @@ pub async fn recovered(run: &Run, wanted: &project::Minikube) -> Result<State> {
     if let State::Broken(broken) = &seen.state
         && services::to_restart(broken).is_some()
     {
-        return told(run, async |item| {
+        return report_wait(run, async |item| {
             repair::restart_service(&wanted.profile, &seen, item).await;
             item.waiting("its answer, after the restart of a service of the node");
             look_for(run, wanted, RECOVERY).await
@@ -48,7 +48,7 @@ pub async fn recovered(run: &Run, wanted: &project::Minikube) -> Result<State> {
     look_patiently(run, wanted).await
 }
 
-async fn told(run: &Run, wait: impl AsyncFnOnce(&OpenItem) -> Result<State>) -> Result<State> {
+async fn report_wait(run: &Run, wait: impl AsyncFnOnce(&OpenItem) -> Result<State>) -> Result<State> {
     let step = run.sink.step(Step::Minikube);
     let item = run.sink.item(Step::Minikube, "API server");
     let state = wait(&item).await?;

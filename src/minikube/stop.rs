@@ -51,7 +51,7 @@ pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
     }
     let call =
         program::call(run, profile, ["stop", "-o", "json", "--keep-context-active"])?.holding(lock.file());
-    told(run, profile, &format!("stop the profile `{profile}`"), &call, &item).await?;
+    follow(run, profile, &format!("stop the profile `{profile}`"), &call, &item).await?;
     item.finish(Outcome::Done, Some("stopped, its data kept".to_owned()));
     Ok(Outcome::Done)
 }
@@ -72,7 +72,7 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
             .hint(format!("rename it (`docker rename {name} {name}-mine`), then try again")));
     }
     let call = program::call(run, profile, ["delete", "-o", "json"])?.holding(lock.file());
-    told(run, profile, &format!("delete the profile `{profile}`"), &call, &item).await?;
+    follow(run, profile, &format!("delete the profile `{profile}`"), &call, &item).await?;
     if let Some(engine) = &seen.engine {
         nothing_left(engine, profile).await?;
     }
@@ -80,7 +80,7 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
     Ok(Outcome::Removed)
 }
 
-async fn told(run: &Run, profile: &Profile, doing: &str, call: &Call, item: &OpenItem) -> Result<()> {
+async fn follow(run: &Run, profile: &Profile, doing: &str, call: &Call, item: &OpenItem) -> Result<()> {
     let each = |stream, line: &str| match events::read(line).filter(|_| stream == Stream::Out) {
         Some(Told::Step { doing, index, total }) => {
             item.progress(doing, index.map(|done| Amount { done, total, unit: Unit::Steps }));

@@ -31,7 +31,7 @@ const OTHERS: [(Os, &[&str]); 3] = [
 pub(super) struct Known(Option<String>);
 
 impl Known {
-    pub(super) fn of(world: &World, profile: &Profile) -> Known {
+    pub(super) fn read(world: &World, profile: &Profile) -> Known {
         let read = || {
             let folder = world.minikube_folder()?.join("profiles").join(profile.as_str());
             let text = file::read(&folder.join("config.json"), file::TEXT).ok()?;
@@ -111,7 +111,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) async fn of(engine: &Docker, address: &Address) -> Facts {
+    pub(super) async fn ask(engine: &Docker, address: &Address) -> Facts {
         let mine =
             HashMap::from([("label".to_owned(), vec!["created_by.minikube.sigs.k8s.io=true".to_owned()])]);
         let options = ListContainersOptionsBuilder::default().filters(&mine).build();

@@ -44,7 +44,7 @@ pub struct Dotenv {
 /// Every line that is none of these.
 pub fn read(text: &str, file: &Path) -> Result<Dotenv, Vec<Finding>> {
     let text = unified(text);
-    let Reader { found, entries, .. } = Reader::of(&text, file, None);
+    let Reader { found, entries, .. } = Reader::new(&text, file, None);
     let (mut errors, warnings): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|finding| finding.severity == Severity::Error);
     errors.sort_by(|one, other| one.place.cmp(&other.place));
@@ -58,7 +58,7 @@ pub type Expand<'e> = &'e dyn Fn(&[Entry], &str) -> String;
 /// for an escaped `$`, as Compose does before it puts variables in (`compose-go: dotenv/parser.go`).
 #[must_use]
 pub fn entries(text: &str, expand: Option<Expand<'_>>) -> Vec<Entry> {
-    Reader::of(&unified(text), Path::new(""), expand).entries
+    Reader::new(&unified(text), Path::new(""), expand).entries
 }
 
 /// A text without a byte order mark, and with the line ends of Unix.
@@ -89,7 +89,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Everything in a text.
-    fn of(text: &'a str, file: &'a Path, expand: Option<Expand<'a>>) -> Reader<'a> {
+    fn new(text: &'a str, file: &'a Path, expand: Option<Expand<'a>>) -> Reader<'a> {
         let mut reader = Reader { file, rest: text, line: 1, found: Vec::new(), entries: Vec::new(), expand };
         while !reader.rest.is_empty() {
             reader.line();

@@ -69,7 +69,7 @@ name!(
 );
 name!(
     /// Whose images they are, as their tags and labels have it: the project's name, and the namespace where that is another.
-    /// A name has no dot, so two projects never have the same one ([`ImageOwner::of`]).
+    /// A name has no dot, so two projects never have the same one ([`ImageOwner::new`]).
     ImageOwner, is_subdomain, "must be labels joined by dots"
 );
 name!(
@@ -101,7 +101,7 @@ impl ImageOwner {
     /// Of the project `name` in `namespace`. Projects of one name in two namespaces have their own images: what the one no
     /// longer needs the other may still go back to.
     #[must_use]
-    pub fn of(name: &ProjectName, namespace: &Namespace) -> ImageOwner {
+    pub fn new(name: &ProjectName, namespace: &Namespace) -> ImageOwner {
         if name.as_str() == namespace.as_str() {
             return ImageOwner(name.to_string());
         }
@@ -156,7 +156,7 @@ mod tests {
     fn two_projects_never_have_the_same_images() {
         let of = |name: &str, namespace: &str| {
             let (name, namespace) = (ProjectName::parse(name).unwrap(), Namespace::parse(namespace).unwrap());
-            ImageOwner::of(&name, &namespace).to_string()
+            ImageOwner::new(&name, &namespace).to_string()
         };
         assert_eq!(of("shop", "shop"), "shop");
         assert_eq!(of("shop", "dev"), "shop.dev");

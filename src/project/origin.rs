@@ -68,7 +68,7 @@ pub enum Doubt {
 impl Origin {
     /// Of the project file at `file`. Reads a few small files of git's, and starts no program.
     #[must_use]
-    pub fn of(world: &World, file: &Path) -> Origin {
+    pub fn locate(world: &World, file: &Path) -> Origin {
         let folder = file.parent().map_or_else(PathBuf::new, Path::to_owned);
         let folder = folder.canonicalize().unwrap_or(folder);
         let machine = world.machine.clone();

@@ -9,7 +9,7 @@ pub(super) fn passwords(text: &str) -> Vec<String> {
     for range in ranges(text.as_bytes()) {
         let Some(password) = text.get(range) else { continue };
         found.push(password.to_owned());
-        let decoded: Vec<String> = super::view::of(password)
+        let decoded: Vec<String> = super::view::views(password)
             .iter()
             .filter_map(|view| String::from_utf8(view.bytes.to_vec()).ok())
             .filter(|decoded| password.contains('%') && decoded != password)

@@ -22,7 +22,7 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn of(text: &'a str) -> View<'a> {
+    fn new(text: &'a str) -> View<'a> {
         View { bytes: Cow::Borrowed(text.as_bytes()), spans: None }
     }
 
@@ -76,8 +76,8 @@ impl<'v, 'a> Builder<'v, 'a> {
 }
 
 /// Every way of reading `text`.
-pub(super) fn of(text: &str) -> Vec<View<'_>> {
-    let mut decoded = vec![View::of(text)];
+pub(super) fn views(text: &str) -> Vec<View<'_>> {
+    let mut decoded = vec![View::new(text)];
     let mut begin = 0;
     for _ in 0..DEEPEST {
         let end = decoded.len();

@@ -19,7 +19,7 @@ impl Entry {
     /// The entry of a host, if that is a name as DNS has them: it goes into a file of the system, and into commands that
     /// are shown to be copied.
     #[must_use]
-    pub fn of(address: IpAddr, host: &str) -> Option<Entry> {
+    pub fn new(address: IpAddr, host: &str) -> Option<Entry> {
         let is_name = !host.is_empty()
             && host.len() <= 253
             && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_host_that_is_no_name_is_no_line() {
-        let of = |host: &str| Entry::of("::1".parse().unwrap(), host);
+        let of = |host: &str| Entry::new("::1".parse().unwrap(), host);
         assert_eq!(of("todo.local").unwrap().to_string(), "::1 todo.local");
         for host in [
             "",

@@ -392,5 +392,5 @@ async fn unknown(candidate: &Candidate, question: &Question) -> Option<Entry> {
     let address: IpAddr = address.trim_matches(['[', ']']).parse().ok()?;
     let known = tokio::net::lookup_host((host.as_str(), 80)).await;
     let leads = known.is_ok_and(|mut known| known.any(|found| found.ip() == address));
-    Entry::of(address, host).filter(|_| !leads)
+    Entry::new(address, host).filter(|_| !leads)
 }

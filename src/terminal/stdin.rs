@@ -21,10 +21,10 @@ pub(crate) struct Stdin {
 impl Stdin {
     /// Reads it from here on. The thread ends with the process.
     pub(crate) fn read() -> Stdin {
-        Stdin::of(io::stdin())
+        Stdin::new(io::stdin())
     }
 
-    fn of(mut input: impl Read + Send + 'static) -> Stdin {
+    fn new(mut input: impl Read + Send + 'static) -> Stdin {
         let (tell, pieces) = mpsc::channel(4);
         let reading = move || {
             loop {
@@ -78,7 +78,7 @@ mod tests {
     async fn it_is_read_to_its_end_byte_for_byte() {
         let data: Vec<u8> = (0..=255).cycle().take(200_001).collect();
         let mut read = Vec::new();
-        Stdin::of(std::io::Cursor::new(data.clone())).read_to_end(&mut read).await.unwrap();
+        Stdin::new(std::io::Cursor::new(data.clone())).read_to_end(&mut read).await.unwrap();
         assert!(read == data);
     }
 }

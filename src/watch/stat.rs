@@ -20,7 +20,7 @@ pub(super) struct Stat {
 
 impl Stat {
     #[cfg(unix)]
-    pub(super) fn of(metadata: &Metadata) -> Stat {
+    pub(super) fn from_metadata(metadata: &Metadata) -> Stat {
         use std::os::unix::fs::MetadataExt;
         let nanoseconds = |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
         Stat {
@@ -34,7 +34,7 @@ impl Stat {
 
     /// Windows has no change time and no inode number in the standard library; the creation time stands in for the first.
     #[cfg(windows)]
-    pub(super) fn of(metadata: &Metadata) -> Stat {
+    pub(super) fn from_metadata(metadata: &Metadata) -> Stat {
         use std::os::windows::fs::MetadataExt;
         // FILETIME: units of 100 ns since 1601.
         let nanoseconds = |time: u64| (i128::from(time) - 116_444_736_000_000_000) * 100;

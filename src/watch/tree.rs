@@ -191,7 +191,7 @@ impl Look<'_> {
         if !metadata.is_file() {
             return self.add(path, Content::Unreadable(ErrorKind::InvalidInput), None);
         }
-        let stat = Stat::of(&metadata);
+        let stat = Stat::from_metadata(&metadata);
         let known = self.known.get(path).filter(|known| known.stat == Some(stat));
         if let Some(known) = known.map(|known| known.content.clone()) {
             return self.add(path, known, Some(stat));

@@ -51,7 +51,7 @@ impl Stage {
         let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
-        let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
+        let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
         tokio::spawn(end_jobs(api.clone()));
@@ -109,7 +109,7 @@ fn hook(kind: &str, name: &str, policy: &str) -> Hook {
     if kind == "ConfigMap" {
         object.value.as_object_mut().unwrap().remove("spec");
     }
-    Hook::of(&object).unwrap().unwrap()
+    Hook::from_object(&object).unwrap().unwrap()
 }
 
 #[tokio::test]

@@ -49,7 +49,7 @@ impl Lab {
         let (sink, events) = Sink::new();
         let (asker, cancel) = Cancel::new();
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
-        let origin = Arc::new(Origin::of(&run.world, Path::new("/nowhere/deploy.toml")));
+        let origin = Arc::new(Origin::locate(&run.world, Path::new("/nowhere/deploy.toml")));
         let target = Target::connect(
             &run,
             &kubeconfig,

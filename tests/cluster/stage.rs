@@ -66,7 +66,7 @@ impl Stage {
         let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
         let run = Run { sink, cancel, world: Arc::new(world), verbose: false };
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
-        let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
+        let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         Stage { api, run, target, events, _asker: asker }
     }

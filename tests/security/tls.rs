@@ -180,7 +180,7 @@ async fn only_the_profiles_own_api_server_is_spoken_to() {
         let (_asker, cancel) = Cancel::new();
         let run = Run { sink: Sink::new().0, cancel, world: Arc::new(world), verbose: false };
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
-        let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
+        let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         let answered = target.client.apiserver_version().await;
         assert_eq!(answered.is_ok(), who == Who::Itself, "{who:?}: {answered:?}");

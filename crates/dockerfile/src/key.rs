@@ -170,7 +170,7 @@ pub struct Inputs {
 impl Inputs {
     /// The inputs of an image: the same that [`key`] reads.
     #[must_use]
-    pub fn of(source: Source<'_>, facts: &Facts) -> Inputs {
+    pub fn new(source: Source<'_>, facts: &Facts) -> Inputs {
         let texts = |pairs: &mut dyn Iterator<Item = (&str, &str)>| {
             pairs.map(|(name, value)| (name.to_owned(), short(|digest| digest.text(value)))).collect()
         };

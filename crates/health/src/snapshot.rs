@@ -89,7 +89,7 @@ pub struct Snapshot {
 
 impl Snapshot {
     /// A snapshot of dumped objects; `List`s are unfolded.
-    pub fn of(objects: &[Value]) -> Snapshot {
+    pub fn from_objects(objects: &[Value]) -> Snapshot {
         let mut snapshot = Snapshot::default();
         for object in unfold(objects) {
             match live::kind(object) {
@@ -305,7 +305,7 @@ mod tests {
         let owned = |snapshot: &Snapshot, owner: &str| -> Vec<String> {
             snapshot.owned("", "Pod", owner).map(|pod| live::name(pod).to_owned()).collect()
         };
-        let mut snapshot = Snapshot::of(&[pod("b", "set-1"), pod("a", "set-1"), pod("c", "set-2")]);
+        let mut snapshot = Snapshot::from_objects(&[pod("b", "set-1"), pod("a", "set-1"), pod("c", "set-2")]);
         assert_eq!(owned(&snapshot, "set-1"), ["a", "b"]);
         snapshot.put(pod("a", "set-2"));
         snapshot.remove(&live::id(&pod("c", "set-2")));

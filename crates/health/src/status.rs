@@ -260,7 +260,7 @@ pub fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
         "CustomResourceDefinition" => extension::definition(object),
         "APIService" => extension::api_service(object),
         // Kinds of the API server that have conditions keep to the conventions, too.
-        _ => custom::told(object).unwrap_or_else(|| HealthStatus::ready("Exists", "it is there")),
+        _ => custom::status(object).unwrap_or_else(|| HealthStatus::ready("Exists", "it is there")),
     }
 }
 

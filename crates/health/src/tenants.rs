@@ -24,7 +24,7 @@ pub struct Tenants(HashMap<String, HashMap<String, Held>>);
 
 impl Tenants {
     /// Counts what `pods` hold.
-    pub fn of<'a>(pods: impl IntoIterator<Item = &'a Value>) -> Tenants {
+    pub fn from_pods<'a>(pods: impl IntoIterator<Item = &'a Value>) -> Tenants {
         let mut tenants = Tenants::default();
         for pod in pods {
             let node = live::text(pod, "/spec/nodeName");

@@ -55,7 +55,7 @@ struct KnownCase {
 #[test]
 fn health_is_as_the_tables_say() {
     for (table, case) in tables() {
-        let snapshot = Snapshot::of(&case.snapshot);
+        let snapshot = Snapshot::from_objects(&case.snapshot);
         let known = Context {
             generation: case.known.generation,
             before: case.known.before.as_ref(),

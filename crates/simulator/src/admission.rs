@@ -36,7 +36,7 @@ impl Memory {
             next["status"] = status;
             return Ok(());
         }
-        let Some(served) = kinds::of(&at.collection) else { return Ok(()) };
+        let Some(served) = kinds::served(&at.collection) else { return Ok(()) };
         if before.is_none()
             && !matches!(served.kind, "Node" | "Event")
             && let Some(fields) = next.as_object_mut()

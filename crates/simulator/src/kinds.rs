@@ -80,7 +80,7 @@ impl Served {
 }
 
 /// The kind whose objects are in `collection`.
-pub(crate) fn of(collection: &str) -> Option<&'static Served> {
+pub(crate) fn served(collection: &str) -> Option<&'static Served> {
     ALL.iter().find(|served| served.collection == collection)
 }
 

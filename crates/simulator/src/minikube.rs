@@ -86,7 +86,7 @@ impl Minikube {
 
     /// Does what `minikube ARGUMENTS` does, and returns its exit code.
     pub async fn call(&self, arguments: &[OsString], print: Print) -> i32 {
-        match self.run(&Arguments::of(arguments), &Printer::new(print)).await {
+        match self.run(&Arguments::parse(arguments), &Printer::new(print)).await {
             Ok(()) => 0,
             Err(code) => code,
         }

@@ -43,7 +43,7 @@ const NAMES: &str = "PartialObjectMetadataList";
 
 /// A list as it is told: its items do not say what they are, unless they are not whole.
 fn list<'a>(at: &Where, version: u64, found: impl Iterator<Item = &'a Value>, names: bool) -> Value {
-    let mut kind = kinds::of(&at.collection).map(|served| served.kind.to_owned());
+    let mut kind = kinds::served(&at.collection).map(|served| served.kind.to_owned());
     let mut items = Vec::new();
     for object in found {
         kind.get_or_insert_with(|| text(&object["kind"]));

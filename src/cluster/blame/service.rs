@@ -72,7 +72,7 @@ mod tests {
 
     fn told(spec: &Value, ports: &Value) -> Option<(String, Vec<String>)> {
         let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "todo"}, "spec": spec});
-        let snapshot = Snapshot::of(&[json!({
+        let snapshot = Snapshot::from_objects(&[json!({
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "front", "namespace": "todo"},
             "spec": {"replicas": 0, "template": {"metadata": {"labels": {"app": "front", "tier": "ui"}},
                                                 "spec": {"containers": [{"name": "c", "ports": ports}]}}}})]);

@@ -59,7 +59,7 @@ pub const TAIL: usize = 20;
 
 /// The whole finding.
 pub fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
-    let told = tell(symptom, inputs);
+    let told = diagnose(symptom, inputs);
     let mut finding = code::code(symptom, inputs)
         .error(told.message)
         .about(live::id(inputs.subject).to_string())
@@ -120,7 +120,7 @@ fn said<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
 }
 
 /// The cause, the field and the next step.
-pub fn tell(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub fn diagnose(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     match symptom.signal {
         Signal::ImageName
         | Signal::ImageNever

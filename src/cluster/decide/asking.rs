@@ -2,7 +2,7 @@
 
 use crate::cluster::foreign::Sets;
 use crate::cluster::refusal;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::retry::ExpectedObjects;
 use crate::cluster::retry::patience;
 use crate::cluster::retry::retry_for;
@@ -27,7 +27,7 @@ pub(super) struct Asking<'a> {
 
 impl Asking<'_> {
     pub(super) async fn dry_run(&self, wanted: &Wanted, body: &Value, how: How) -> Result<Value, Failure> {
-        let told = tell(self.run, Step::Apply, &wanted.id.to_string());
+        let told = report_waiting(self.run, Step::Apply, &wanted.id.to_string());
         // A webhook of the set has no pods before the set is written, so it is not waited for.
         let patience = |failure: &Failure| patience(failure).filter(|_| !self.expected.explain(failure));
         let ask = || self.wire.apply(&wanted.kind, wanted.namespace(), MANAGER, body, how);

@@ -47,7 +47,7 @@ pub(super) fn release(
 ) -> Result<(), Vec<Finding>> {
     let theirs = || found.iter().filter(|leftover| !leftover.managers.is_empty());
     if !force && theirs().next().is_some() {
-        return Err(theirs().map(|leftover| told(decided, leftover, status)).collect());
+        return Err(theirs().map(|leftover| describe(decided, leftover, status)).collect());
     }
     let object = &decided.wanted.object;
     let notes: Vec<Finding> = theirs()
@@ -67,7 +67,7 @@ fn whose(leftover: &Leftover) -> String {
     format!("`{}`", leftover.managers.join("`, `"))
 }
 
-fn told(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding {
+fn describe(decided: &Decided, leftover: &Leftover, status: &Status) -> Finding {
     let object = &decided.wanted.object;
     let field = leftover.field();
     let quiet = object.kind() == "Secret" || names_secret(&field);

@@ -139,7 +139,7 @@ impl Dump {
         };
         (snapshot.nodes, snapshot.classes) = (of_kind("Node"), of_kind("StorageClass"));
         let pods = || objects.iter().filter(|object| live::kind(object) == "Pod").map(|pod| &**pod);
-        snapshot.tenants = snapshot.nodes.is_some().then(|| Tenants::of(pods()));
+        snapshot.tenants = snapshot.nodes.is_some().then(|| Tenants::from_pods(pods()));
         let uids = uids(&objects);
         for (name, about, mut event) in self.events {
             if event.about.is_empty() {

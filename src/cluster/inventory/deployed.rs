@@ -71,7 +71,7 @@ pub(crate) struct Beside {
 
 impl Beside {
     /// Reads them from the Secret of an inventory. What cannot be read is not there.
-    pub(crate) fn of(secret: &Value) -> Beside {
+    pub(crate) fn from_secret(secret: &Value) -> Beside {
         let decoded = |key: &str| STANDARD.decode(secret["data"][key].as_str()?).ok();
         Beside {
             salt: decoded(SALT).and_then(|salt| String::from_utf8(salt).ok()).filter(|salt| is_salt(salt)),

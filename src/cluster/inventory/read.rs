@@ -63,7 +63,7 @@ pub(crate) fn read(
         return Err(Unreadable::NotOurs(why));
     }
     let mut inventory = unpack(&secret["data"]["inventory"], tooling)?;
-    let beside = Beside::of(&secret);
+    let beside = Beside::from_secret(&secret);
     if !is_salt(&inventory.salt) {
         inventory.salt = beside.salt.ok_or_else(|| Unreadable::Damaged("it has lost its salt".to_owned()))?;
     }
@@ -131,7 +131,7 @@ mod tests {
             };
             inventory.extend([Entry::new(id, &kind::core(kind))]);
         }
-        let origin = Origin::of(&World::fake("/", [("A", "b")]), Path::new("/nowhere/deploy.toml"));
+        let origin = Origin::locate(&World::fake("/", [("A", "b")]), Path::new("/nowhere/deploy.toml"));
         inventory.deployed = Some(Deployed::now(None, &origin, Clock::system().now()).unwrap());
         let secret = inventory.secret(&project, &namespace, None).unwrap();
         (inventory, secret)

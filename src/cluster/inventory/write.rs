@@ -8,7 +8,7 @@ use crate::cluster::inventory::PART_OF;
 use crate::cluster::inventory::Stored;
 use crate::cluster::inventory::made_by_us;
 use crate::cluster::once;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::survey::Survey;
@@ -93,7 +93,7 @@ pub(crate) async fn store(
         inventory.deployed = Some(deployed.or_fault(Code::InternalError, fault::Kind::Internal, doing)?);
         secret = made(&inventory)?;
     }
-    let told = tell(run, Step::Apply, "inventory");
+    let told = report_waiting(run, Step::Apply, "inventory");
     let written = once::put(wire, &kind, namespace, &secret, told)
         .await
         .map_err(|failure| unreadable(failure, "cannot write the inventory"))?;

@@ -78,7 +78,7 @@ fn families<'a>(ours: &[ObjectId], objects: &'a [Value]) -> Vec<Family<'a>> {
     objects
         .iter()
         .filter(|object| live::kind(object) == "Pod")
-        .map(|pod| Family::of(pod, &by_uid, objects))
+        .map(|pod| Family::from_pod(pod, &by_uid, objects))
         .filter(|family| family.is_of(ours))
         .collect()
 }
@@ -112,7 +112,7 @@ struct Family<'a> {
 }
 
 impl<'a> Family<'a> {
-    fn of(pod: &'a Value, by_uid: &BTreeMap<&str, &'a Value>, objects: &'a [Value]) -> Family<'a> {
+    fn from_pod(pod: &'a Value, by_uid: &BTreeMap<&str, &'a Value>, objects: &'a [Value]) -> Family<'a> {
         let mut owners = vec![("Pod", live::name(pod))];
         let mut child = pod;
         while let Some(owner) = live::controller(child).filter(|_| owners.len() < DEEP) {

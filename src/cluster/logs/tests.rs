@@ -58,7 +58,7 @@ fn stage(pods: &[(&str, &str)]) -> (FakeApi, Run, Target, mpsc::UnboundedReceive
     let folder = std::env::temp_dir();
     let (run, events, _) = Run::fake(World::fake(&folder, [("", ""); 0]));
     let clock = run.world.clock.clone();
-    let origin = Arc::new(Origin::of(&run.world, &folder.join("deploy.toml")));
+    let origin = Arc::new(Origin::locate(&run.world, &folder.join("deploy.toml")));
     (
         api,
         run,

@@ -30,7 +30,7 @@ fn object(kind: &str, name: &str, annotation: &str, text: &str) -> Object {
 
 fn turns(objects: &[Object]) -> Vec<(String, Phase, usize)> {
     let ids: Vec<_> = objects.iter().map(Object::id).collect();
-    let order = Order::of(ids.iter().zip(objects).map(|(id, object)| (id, &*object.value)));
+    let order = Order::from_objects(ids.iter().zip(objects).map(|(id, object)| (id, &*object.value)));
     ids.iter().map(|id| (id.name.clone(), order.turn(id).0, order.turn(id).1)).collect()
 }
 

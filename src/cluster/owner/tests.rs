@@ -100,7 +100,7 @@ async fn whose_it_is_follows_from_the_place_and_where_that_is_in_doubt_from_the_
 async fn claims_that_a_stateful_set_has_made_are_wanted_with_it() {
     let set = json!({"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
         "spec": {"volumeClaimTemplates": [{"metadata": {"name": "data"}}]}});
-    let wanted = Wants::of(&[Object::made(set, Place::file("a.yaml"))]);
+    let wanted = Wants::from_objects(&[Object::made(set, Place::file("a.yaml"))]);
     let here = target("/here");
     for (claim, expected) in [("data-db-0", true), ("data-db-x", false), ("data-web-0", false)] {
         let entries = entries(&format!("PersistentVolumeClaim/{claim}"), true);

@@ -8,7 +8,7 @@ use crate::cluster::inventory::deployed::REVISION as NUMBER;
 use crate::cluster::inventory::deployed::REVISION_OF as OF;
 use crate::cluster::kind;
 use crate::cluster::once;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::uid_of;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
@@ -163,7 +163,7 @@ impl<'a> Shelf<'a> {
     }
 
     fn told(&self) -> impl Fn(String) + use<> {
-        tell(self.run, Step::Apply, "revision")
+        report_waiting(self.run, Step::Apply, "revision")
     }
 }
 

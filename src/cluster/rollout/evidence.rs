@@ -47,7 +47,7 @@ impl Answer {
         match self {
             Answer::Tail(run, lines) => tracker.tail(run, lines),
             Answer::Nodes(nodes, pods) => {
-                (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::of));
+                (snapshot.nodes, snapshot.tenants) = (nodes, pods.as_ref().map(Tenants::from_pods));
                 // Who else would make a volume: the pods of minikube's addons.
                 let system = |pod: &Value| live::namespace(pod) == "kube-system";
                 pods.unwrap_or_default().into_iter().filter(system).for_each(|pod| snapshot.put(pod));

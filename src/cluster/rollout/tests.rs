@@ -53,7 +53,7 @@ fn stage() -> Stage {
         client,
         namespace: Namespace::parse("todo").unwrap(),
         project: ProjectName::parse("todo").unwrap(),
-        origin: Arc::new(Origin::of(&run.world, &folder.join("deploy.toml"))),
+        origin: Arc::new(Origin::locate(&run.world, &folder.join("deploy.toml"))),
         clock: run.world.clock.clone(),
         lock: Arc::default(),
         profile: None,

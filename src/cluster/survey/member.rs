@@ -1,6 +1,6 @@
 //! Objects of the cluster that carry the label of a project.
 
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::retry::retry;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Failure;
@@ -38,7 +38,7 @@ pub(crate) async fn list(
         .map(|(namespace, kind)| {
             let selector = &selector;
             async move {
-                let told = tell(run, Step::Apply, &kind.resource.plural);
+                let told = report_waiting(run, Step::Apply, &kind.resource.plural);
                 let objects = match retry(told, || wire.list(&kind, namespace.as_deref(), selector)).await {
                     Ok(objects) => objects,
                     Err(failure) if failure.is_absent() => Vec::new(),

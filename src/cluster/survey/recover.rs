@@ -18,7 +18,7 @@ use crate::cluster::inventory::deployed::REVISION_OF;
 use crate::cluster::namespace;
 use crate::cluster::once;
 use crate::cluster::refusal::annotation;
-use crate::cluster::request::tell;
+use crate::cluster::request::report_waiting;
 use crate::cluster::request::unreadable;
 use crate::cluster::retry::retry;
 use crate::cluster::survey::member::Member;
@@ -89,7 +89,7 @@ async fn rebuilt(
     secret: Option<Value>,
     why: String,
 ) -> fault::Result<Stored> {
-    let beside = secret.as_ref().map(Beside::of).unwrap_or_default();
+    let beside = secret.as_ref().map(Beside::from_secret).unwrap_or_default();
     let mut copy = Copy::newest(&revisions(run, wire, target).await?).unwrap_or_default();
     if let Some(salt) = beside.salt {
         copy.salt = salt;
@@ -135,7 +135,7 @@ fn entries(members: &BTreeMap<ObjectId, Member>, copy: &Copy) -> Vec<Entry> {
 async fn revisions(run: &Run, wire: &Wire, target: &Target) -> fault::Result<Vec<Value>> {
     let selector = format!("{REVISION_OF}={}", target.project);
     let secrets = inventory::secrets();
-    let told = tell(run, Step::Apply, "revision");
+    let told = report_waiting(run, Step::Apply, "revision");
     retry(told, || wire.list(&secrets, Some(target.namespace.as_str()), &selector))
         .await
         .map_err(|failure| unreadable(failure, "cannot read the revisions"))
@@ -173,7 +173,7 @@ pub(crate) async fn keep_aside(
         "metadata": {"name": name, "namespace": home, "labels": {DAMAGED_OF: target.project.as_str()}},
         "data": damaged["data"],
     });
-    let told = tell(run, Step::Apply, "inventory");
+    let told = report_waiting(run, Step::Apply, "inventory");
     match once::put(wire, &inventory::secrets(), Some(home), &secret, told).await {
         Err(failure) if !failure.is_there() => {
             return Err(unreadable(failure, "cannot keep the damaged inventory"));
@@ -191,7 +191,7 @@ pub(crate) async fn keep_aside(
 pub(crate) async fn forget(run: &Run, wire: &Wire, target: &Target) -> fault::Result<()> {
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
     let selector = format!("{DAMAGED_OF}={}", target.project);
-    let told = || tell(run, Step::Remove, "inventory");
+    let told = || report_waiting(run, Step::Remove, "inventory");
     let failed = |failure| unreadable(failure, "cannot remove a damaged inventory");
     let found = retry(told(), || wire.names(&secrets, home, &selector)).await.map_err(failed)?;
     for secret in found {

@@ -26,7 +26,7 @@ pub fn mistakes(objects: &[Object]) -> Vec<Finding> {
 fn rule(object: &Object) -> Option<Finding> {
     let text = object.value["metadata"]["annotations"].get(expression::ANNOTATION)?;
     let why = Rule::read(text.as_str().unwrap_or_default()).err()?;
-    Some(told(object, expression::ANNOTATION, &format!("cannot be read: {why}")).help(
+    Some(invalid(object, expression::ANNOTATION, &format!("cannot be read: {why}")).help(
         "write what `kubectl wait --for` takes, or CEL such as `status.phase == 'Running'`; the README shows what is known",
     ))
 }
@@ -36,10 +36,10 @@ fn factor(object: &Object) -> Option<Finding> {
     if patience(&object.value).is_some() {
         return None;
     }
-    Some(told(object, PATIENCE, "is no factor").help("write a number from 0 to 100, in quotes"))
+    Some(invalid(object, PATIENCE, "is no factor").help("write a number from 0 to 100, in quotes"))
 }
 
-fn told(object: &Object, annotation: &str, what: &str) -> Finding {
+fn invalid(object: &Object, annotation: &str, what: &str) -> Finding {
     let field = pointer::annotation(annotation);
     Code::AnnotationInvalid
         .error(format!("its annotation `{annotation}` {what}"))

@@ -104,7 +104,7 @@ impl Crashes {
         purpose: Purpose,
         now: Timestamp,
     ) -> Option<Restarted> {
-        let restarted = Restarted::of(pod, status, purpose)?;
+        let restarted = Restarted::from_pod(pod, status, purpose)?;
         let key = (live::uid(pod).to_owned(), restarted.container.clone());
         let run = (key.0.clone(), key.1.clone(), restarted.exit.restarts);
         let seen = *self.seen.entry(run).or_insert(now);

@@ -55,7 +55,7 @@ impl HealthTracker {
                     object,
                     health: if track.terminal { Health::Failed } else { Health::Progressing },
                     reason: problem.symptom.reason.clone(),
-                    message: tell::tell(&problem.symptom, &inputs).message,
+                    message: tell::diagnose(&problem.symptom, &inputs).message,
                 }
             }
             _ => ObjectHealth {

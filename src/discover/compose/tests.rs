@@ -11,7 +11,7 @@ use crate::discover::readers;
 use crate::discover::tree::Tree;
 
 fn read(files: &[(&str, &str)]) -> Vec<Compose> {
-    let tree = Tree::of("shop", files);
+    let tree = Tree::from_texts("shop", files);
     all(&tree, &readers::read(&tree).composed)
 }
 

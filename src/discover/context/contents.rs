@@ -213,10 +213,10 @@ mod tests {
             let text = format!("FROM a\nCOPY {source} .\n");
             let mut all: Vec<(&str, &str)> = files.into_iter().map(|file| (file, "")).collect();
             all.push(("api/Dockerfile", &text));
-            let lacks = lacking(&Tree::of("x", &all), api());
+            let lacks = lacking(&Tree::from_texts("x", &all), api());
             assert_eq!(lacks[0].command.as_deref(), command, "{source}");
         }
-        let tree = Tree::of("x", &[("api/Dockerfile", "FROM a\nCOPY yarn.lock* *.txt ./\n")]);
+        let tree = Tree::from_texts("x", &[("api/Dockerfile", "FROM a\nCOPY yarn.lock* *.txt ./\n")]);
         assert!(lacking(&tree, api()).is_empty());
     }
 
@@ -227,7 +227,7 @@ mod tests {
         {
             let text = "FROM a\nCOPY lib/a.txt lib/b.txt ./\nCOPY lib/c ./c\n";
             let files = [("api/Dockerfile", text), ("api/x", ""), (".gitmodules", modules)];
-            let notes = before(&Tree::of("x", &files), api());
+            let notes = before(&Tree::from_texts("x", &files), api());
             assert_eq!(notes.len(), 1, "{notes:?}");
             assert!(notes[0].first && notes[0].help.contains(help), "{notes:?}");
         }
@@ -250,7 +250,7 @@ mod tests {
                 ("api/config.json", ""),
                 ("api/dist/a.js", ""),
             ];
-            let notes = before(&Tree::of("x", &files), api());
+            let notes = before(&Tree::from_texts("x", &files), api());
             let names: Vec<bool> = told
                 .iter()
                 .map(|name| notes.iter().any(|note| note.first && note.what.contains(&format!("`{name}`"))))
@@ -263,7 +263,10 @@ mod tests {
             ("api/.dockerignore", "a.txt"),
             ("api/a.txt", ""),
         ];
-        assert!(before(&Tree::of("x", &own), api()).is_empty(), "the Dockerfile's own file counts alone");
+        assert!(
+            before(&Tree::from_texts("x", &own), api()).is_empty(),
+            "the Dockerfile's own file counts alone"
+        );
     }
 
     #[test]
@@ -276,7 +279,7 @@ mod tests {
                 ("api/data/a", ""),
                 ("api/main.py", ""),
             ];
-            let mut tree = Tree::of("x", &files);
+            let mut tree = Tree::from_texts("x", &files);
             tree.pointers = ["api/model.bin".to_owned(), "api/data/a".to_owned()].into();
             let notes = before(&tree, api());
             assert_eq!(

@@ -57,7 +57,7 @@ pub(super) fn container(
         env: (!env.is_empty()).then_some(env),
         readiness_probe: probes.readiness,
         startup_probe: probes.startup,
-        resources: Some(resources::of(unit, notes)),
+        resources: Some(resources::resources(unit, notes)),
         volume_mounts: (!storage.mounts.is_empty()).then(|| storage.mounts.clone()),
         security_context: security(unit),
         tty: unit.service.terminal.0.then_some(true),

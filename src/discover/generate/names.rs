@@ -32,7 +32,7 @@ pub(super) struct Names {
 
 impl Names {
     /// The names of a project's units; `texts` is everything in which a name may be used.
-    pub(super) fn of(units: &[Unit<'_>], compose: &Compose, texts: &[String]) -> Names {
+    pub(super) fn from_units(units: &[Unit<'_>], compose: &Compose, texts: &[String]) -> Names {
         let mut names = Names { renamed: Vec::new(), aliases: Vec::new() };
         for unit in units {
             if unit.service.name != unit.name {

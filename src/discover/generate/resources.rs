@@ -9,7 +9,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::collections::BTreeMap;
 
 /// The resources of a unit's container.
-pub(super) fn of(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) -> ResourceRequirements {
+pub(super) fn resources(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) -> ResourceRequirements {
     let given = &unit.service.resources;
     let mut limits = BTreeMap::new();
     let mut requests = BTreeMap::new();

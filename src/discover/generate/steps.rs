@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 const PREPARING: [&str; 4] = ["install", "setup", "bootstrap", "configure"];
 
 /// Commands that are run in services by hand, and a script that prepares the installation.
-pub(super) fn tell(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
+pub(super) fn propose(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     let mut seen = BTreeSet::new();
     for ran in
         plan.survey.evidence.ran.iter().filter(|ran| ran.said.rank < Rank::Aside && prepares(&ran.command))

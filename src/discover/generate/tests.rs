@@ -21,7 +21,7 @@ const DOCKERFILE: (&str, &str) = (
 );
 
 fn proposed(files: &[(&str, &str)]) -> Proposal {
-    let survey = survey(Tree::of("shop", files), Programs { helm: false, kustomize: false });
+    let survey = survey(Tree::from_texts("shop", files), Programs { helm: false, kustomize: false });
     let way = survey.ways.first().unwrap_or_else(|| panic!("no way: {files:?}"));
     assert!(way.broken.is_empty(), "{:?}", way.broken);
     propose(&survey, way, None, &BTreeMap::new())

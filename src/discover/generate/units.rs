@@ -179,7 +179,7 @@ fn adopted(plan: &Plan<'_>, service: &Service) -> Result<Option<Build>, Box<Find
 
 /// The claims that a unit would have.
 pub(super) fn claims(plan: &Plan<'_>, unit: &Unit<'_>) -> Vec<String> {
-    let names = Names::of(&[], plan.compose, &[]);
+    let names = Names::from_units(&[], plan.compose, &[]);
     let mut values = Values::new(plan, &[], &names);
     storage(plan, unit, &names, &mut values).claims
 }

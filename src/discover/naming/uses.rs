@@ -24,7 +24,7 @@ pub struct Use {
 impl Use {
     /// A mention without anything around it.
     #[must_use]
-    pub fn of(image: &str, place: Place) -> Use {
+    pub fn new(image: &str, place: Place) -> Use {
         let repository = repository(image).to_owned();
         let tag = image[repository.len()..].trim_start_matches([':', '@']).to_owned();
         Use { repository, tag, place, hints: Vec::new(), ports: Vec::new() }
@@ -44,7 +44,7 @@ pub fn uses(objects: &[Object]) -> Vec<Use> {
             found.push(Use {
                 hints: vec![container.name().to_owned(), object.name().to_owned()],
                 ports: items(&container.value["ports"]).filter_map(port).collect(),
-                ..Use::of(image, place)
+                ..Use::new(image, place)
             });
         }
     }

@@ -51,7 +51,7 @@ pub(super) fn chart_secrets(survey: &Survey, way: &Way, objects: &[Object], prop
 }
 
 /// What has to be written before the chart has its values.
-pub(super) fn tell(survey: &Survey, proposal: &mut Proposal) {
+pub(super) fn propose(survey: &Survey, proposal: &mut Proposal) {
     let own = survey.env_files.iter().find(|env| env.path == ".env");
     for source in &proposal.sources.clone() {
         let Source::Chart { chart, set_env, .. } = source else { continue };

@@ -57,7 +57,7 @@ pub(super) fn add(
     if rendered && way.sources.iter().any(|source| matches!(source, Source::Chart { .. })) {
         super::chart_data::chart_secrets(survey, way, objects, proposal);
     }
-    super::chart_data::tell(survey, proposal);
+    super::chart_data::propose(survey, proposal);
 }
 
 /// Builds of images that are deployed, from where no Dockerfile is.
@@ -140,7 +140,7 @@ fn without_dockerfile(tree: &Tree, name: &str) -> String {
 
 /// What the files that deploy it do besides, of which `todo up` does nothing.
 pub(super) fn besides(survey: &Survey, way: &Way, proposal: &mut Proposal) {
-    proposal.besides.extend(manifest_files::told(&survey.templates));
+    proposal.besides.extend(manifest_files::describe(&survey.templates));
     let secrets: BTreeSet<String> =
         proposal.secrets.iter().filter_map(|secret| secret.env_file.clone()).collect();
     let tells = |one: &Besides| {

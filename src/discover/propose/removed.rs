@@ -39,7 +39,7 @@ const REMOVED: [(&str, &[&str], &str, &str); 20] = [
 ];
 
 /// Says which objects no current cluster takes.
-pub(super) fn tell(objects: &[Object], proposal: &mut Proposal) {
+pub(super) fn propose(objects: &[Object], proposal: &mut Proposal) {
     for (version, kinds, since, now) in REMOVED {
         let mut gone = objects.iter().filter(|one| {
             one.value["apiVersion"] == version && (kinds.is_empty() || kinds.contains(&one.kind()))
@@ -60,7 +60,7 @@ pub(super) fn tell(objects: &[Object], proposal: &mut Proposal) {
 
 #[cfg(test)]
 mod tests {
-    use super::tell;
+    use super::propose;
     use crate::discover::proposal::Proposal;
     use crate::manifest::read::objects;
 
@@ -76,7 +76,7 @@ mod tests {
         ] {
             let mut proposal = Proposal::default();
             let one = format!("apiVersion: {version}\nkind: {kind}\nmetadata: {{name: a}}\n");
-            tell(&objects(&format!("{one}---\n{}", one.replace("name: a", "name: b"))), &mut proposal);
+            propose(&objects(&format!("{one}---\n{}", one.replace("name: a", "name: b"))), &mut proposal);
             assert_eq!((proposal.notes.len(), proposal.first.len()), (told, told), "{version} {kind}");
         }
     }

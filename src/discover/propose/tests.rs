@@ -9,7 +9,7 @@ use crate::discover::way::Programs;
 use std::collections::BTreeMap;
 
 fn proposed(files: &[(&str, &str)]) -> Proposal {
-    let survey = survey(Tree::of("shop", files), Programs { helm: true, kustomize: true });
+    let survey = survey(Tree::from_texts("shop", files), Programs { helm: true, kustomize: true });
     let way = survey.ways.first().unwrap_or_else(|| panic!("no way: {files:?}"));
     propose(&survey, way, None, &BTreeMap::new())
 }

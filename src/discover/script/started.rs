@@ -14,7 +14,7 @@ pub(super) fn callers(tree: &Tree, texts: &[(Text, Vec<Call>)]) -> BTreeMap<Stri
     let mut callers: BTreeMap<String, Option<String>> = BTreeMap::new();
     for (text, calls) in texts.iter().filter(|(text, _)| text.rank == Rank::Script) {
         for call in calls {
-            let Some(script) = started(&Reader::of(tree, text, calls, call, &text.path)) else { continue };
+            let Some(script) = started(&Reader::new(tree, text, calls, call, &text.path)) else { continue };
             let known = callers.entry(script).or_insert_with(|| Some(text.path.clone()));
             if known.as_ref() != Some(&text.path) {
                 *known = None;
@@ -66,12 +66,16 @@ mod tests {
             ("echo api/up.sh\n", "api/up.sh"),
         ] {
             let files = [("all.sh", caller), ("api/up.sh", "kubectl apply -f k8s\n"), ("api/k8s/a.yaml", "")];
-            let read = read(&Tree::of("x", &files));
+            let read = read(&Tree::from_texts("x", &files));
             let said = &read.applied[0].said;
             assert_eq!((said.entry.to_str(), said.place.to_string().as_str()), (Some(entry), "api/up.sh:1"));
         }
         let two =
             [("a.sh", "./c.sh"), ("b.sh", "./c.sh"), ("c.sh", "kubectl apply -f k8s"), ("k8s/a.yaml", "")];
-        assert_eq!(read(&Tree::of("x", &two)).applied[0].said.entry.to_str(), Some("c.sh"), "of neither");
+        assert_eq!(
+            read(&Tree::from_texts("x", &two)).applied[0].said.entry.to_str(),
+            Some("c.sh"),
+            "of neither"
+        );
     }
 }

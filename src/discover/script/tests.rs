@@ -6,7 +6,7 @@ use crate::discover::readers::read;
 use crate::discover::tree::Tree;
 
 fn said(files: &[(&str, &str)]) -> Evidence {
-    read(&Tree::of("x", files))
+    read(&Tree::from_texts("x", files))
 }
 
 /// What is deployed and built, a statement each: who says it, and what.

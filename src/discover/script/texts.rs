@@ -35,14 +35,14 @@ pub(super) struct Text {
 }
 
 impl Text {
-    fn of(path: &str, text: String) -> Text {
+    fn new(path: &str, text: String) -> Text {
         Text {
             path: path.to_owned(),
             rank: rank_of(path),
             distance: distance(path),
             first: 0,
             commands: text,
-            dialect: Dialect::of(path),
+            dialect: Dialect::from_path(path),
             variables: BTreeMap::new(),
         }
     }
@@ -56,10 +56,10 @@ pub(super) fn all(tree: &Tree) -> Vec<Text> {
         let name = file_name(path).to_ascii_lowercase();
         match () {
             () if ends(path, &["sh", "bash", "bat", "cmd", "ps1"]) => {
-                texts.push(Text::of(path, text.to_owned()));
+                texts.push(Text::new(path, text.to_owned()));
             }
             () if name == "makefile" || ends(path, &["mk"]) => texts.extend(makefile(path, text)),
-            () if name == "justfile" || name == ".justfile" => texts.push(Text::of(path, justfile(text))),
+            () if name == "justfile" || name == ".justfile" => texts.push(Text::new(path, justfile(text))),
             () if matches!(name.as_str(), "taskfile.yml" | "taskfile.yaml") => {
                 texts.extend(taskfile(path, text));
             }
@@ -116,7 +116,7 @@ fn makefile(path: &str, text: &str) -> Vec<Text> {
             lines.get(index).filter(|own| !own.is_empty()).unwrap_or(line).clone()
         };
         let commands: Vec<String> = assignments.iter().enumerate().map(own).collect();
-        let mut text = Text::of(path, commands.join("\n") + "\n");
+        let mut text = Text::new(path, commands.join("\n") + "\n");
         text.distance = text.distance.max(distance(&name));
         text
     };
@@ -215,7 +215,7 @@ fn taskfile(path: &str, text: &str) -> Vec<Text> {
             let key = if task["cmds"].is_array() { "/cmds" } else { "" };
             let pointer = format!("{}{key}/{index}", pointer::below("/tasks", name));
             let at = document.places.get(&pointer).map_or(1, |place| place.line);
-            let mut text = Text::of(path, folder.clone() + &braces(line));
+            let mut text = Text::new(path, folder.clone() + &braces(line));
             text.first = at.saturating_sub(1);
             text.dialect = Dialect::Sh;
             text.variables.clone_from(&variables);
@@ -233,7 +233,7 @@ fn package(path: &str, text: &str) -> Vec<Text> {
         let Some(command) = command.as_str() else { continue };
         let pointer = pointer::below("/scripts", name);
         let line = document.places.get(&pointer).map_or(1, |place| place.line);
-        let mut text = Text::of(path, command.to_owned());
+        let mut text = Text::new(path, command.to_owned());
         text.first = line.saturating_sub(1);
         text.dialect = Dialect::Sh;
         texts.push(text);
@@ -254,7 +254,7 @@ fn workflow(path: &str, text: &str) -> Vec<Text> {
                 (None, Some(uses)) if uses.starts_with("docker/build-push-action") => pushed(&step["with"]),
                 _ => continue,
             };
-            let mut text = Text::of(path, command);
+            let mut text = Text::new(path, command);
             text.rank = Rank::Aside;
             text.first = line.saturating_sub(1);
             text.dialect = Dialect::Sh;

@@ -16,7 +16,7 @@ pub enum Dialect {
 impl Dialect {
     /// That of a file.
     #[must_use]
-    pub fn of(path: &str) -> Dialect {
+    pub fn from_path(path: &str) -> Dialect {
         match () {
             () if ends(path, &["bat", "cmd"]) => Dialect::Batch,
             () if ends(path, &["ps1"]) => Dialect::PowerShell,

@@ -144,7 +144,7 @@ mod tests {
         let world = World::fake(folder.path(), [("USER", "kim"), ("HOSTNAME", "box")]);
         let (run, mut events, _) = Run::fake(world);
         let (namespace, project) = (Namespace::parse("shop").unwrap(), ProjectName::parse("shop").unwrap());
-        let origin = Arc::new(Origin::of(&run.world, &folder.path().join("deploy.toml")));
+        let origin = Arc::new(Origin::locate(&run.world, &folder.path().join("deploy.toml")));
         let target = Target::connect(&run, &file, "mini", namespace, project, origin).await.unwrap();
         api.put("api/v1/namespaces", json!({"metadata": {"name": "shop"}}));
         let mut record = release::read(&run, &target).await.unwrap();
@@ -153,7 +153,7 @@ mod tests {
         let there = |name: &str| api.get("api/v1/configmaps", "shop", name).is_some();
 
         for quiet in [true, false] {
-            let plan = ReleasePlan::of(&run, &target, &[], &[], Vec::new()).await.unwrap();
+            let plan = ReleasePlan::compute(&run, &target, &[], &[], Vec::new()).await.unwrap();
             assert_eq!(plan.rows().len(), 2, "of Helm's own, Helm runs them");
             let limits = Limits::default();
             let installing = plan.install(&run, &target, &limits).await.unwrap();

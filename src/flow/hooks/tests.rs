@@ -21,7 +21,7 @@ fn object(name: &str, image: &str, hook: Option<&str>) -> Object {
 fn a_release_changes_with_its_objects_and_hooks_and_with_nothing_else() {
     let of = |member: &str, hook: &str, other: &str| {
         let member = object("member", member, None);
-        let hook = Hook::of(&object("hook", hook, Some("pre-install"))).unwrap().unwrap();
+        let hook = Hook::from_object(&object("hook", hook, Some("pre-install"))).unwrap().unwrap();
         let release = Release {
             chart: Chart {
                 folder: "/c".into(),

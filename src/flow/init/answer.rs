@@ -12,7 +12,7 @@ use serde_json::json;
 use std::path::Path;
 
 /// What was written, and what `up` would do with it.
-pub(super) fn told(
+pub(super) fn describe(
     path: &Path,
     way: &Way,
     proposal: &Proposal,

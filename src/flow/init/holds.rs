@@ -44,7 +44,7 @@ pub(super) async fn holds<'s>(
         match rendered(run, way, path, &propose(survey, way, None, &BTreeMap::new())).await? {
             Ok(objects) => {
                 if let Some((title, findings)) = failed {
-                    tell(run, findings);
+                    warn(run, findings);
                     let words = format!("{title} cannot be rendered; taken instead: {}", way.title);
                     note(run, words, "correct it, then `todo init --force` looks again".to_owned());
                 }
@@ -56,7 +56,7 @@ pub(super) async fn holds<'s>(
             }
         }
     }
-    tell(run, failed.map(|(_, findings)| findings).unwrap_or_default());
+    warn(run, failed.map(|(_, findings)| findings).unwrap_or_default());
     Ok((first, None, paths))
 }
 
@@ -89,7 +89,7 @@ async fn rendered(
     }
     match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
         Ok(written) => {
-            tell(run, written.warnings);
+            warn(run, written.warnings);
             Ok(Ok(Some(written.objects)))
         }
         Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
@@ -113,7 +113,7 @@ pub(super) fn lacking(run: &Run, way: &Way) -> Option<&'static str> {
 }
 
 /// What keeps a way from being rendered, which is no reason to stop.
-fn tell(run: &Run, findings: Vec<Finding>) {
+fn warn(run: &Run, findings: Vec<Finding>) {
     for finding in findings {
         run.sink.warn(Finding { severity: Severity::Warning, ..finding });
     }

@@ -52,7 +52,7 @@ pub(in crate::flow) async fn build(
     let Connected { run, project, cluster, target } = to;
     let Planned { plan, images } = planned;
     let adopted = hooks::owners(run, target, &plan.releases, flags.apply.adopt).await?;
-    let wants = Wants::of(&plan.objects);
+    let wants = Wants::from_objects(&plan.objects);
     let adopt = owner::check(run, project, target, Some(&wants), flags.apply.adopt, Doing::Up).await?;
     let nothing_to_do = async {
         let (objects, releases) = (plan.objects.clone(), plan.releases.clone());

@@ -64,7 +64,7 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
     let options = ApplyOptions { limits, charts: has_charts, adopt, ..options(flags.apply) };
     let mut charts = ReleasePlan::default();
     if has_charts {
-        charts = ReleasePlan::of(run, target, &releases, &objects, adopted).await?;
+        charts = ReleasePlan::compute(run, target, &releases, &objects, adopted).await?;
     }
     let (helms, objects): (Vec<Object>, Vec<Object>) =
         objects.into_iter().partition(|object| releases::is_helms(&releases, object));
@@ -76,7 +76,7 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
     synced::replace(run, target, &mut applied.objects).await?;
     if !has_charts && applied.may_have_charts() {
         // The last chart was taken out of deploy.toml: its delete hooks are still to run.
-        let plan = ReleasePlan::of(run, target, &[], &[], Vec::new()).await?;
+        let plan = ReleasePlan::compute(run, target, &[], &[], Vec::new()).await?;
         charts = plan.install(run, target, &limits).await?;
     }
     let released = releases::install(to, &releases, &helms, &charts, &images).await?;

@@ -27,10 +27,10 @@ pub(super) struct Controls {
 
 impl Controls {
     /// Controls of a loop that runs as the returned [`Run`].
-    pub(super) fn of(run: &Run, logs: bool) -> Controls {
+    pub(super) fn new(run: &Run, logs: bool) -> Controls {
         let (quit, cancel) = Cancel::new();
         let run = Run { cancel, ..run.clone() };
-        let logs = AppLogs::of(&run, logs);
+        let logs = AppLogs::new(&run, logs);
         Controls { run, quit, again: Notify::new(), url: RefCell::default(), logs }
     }
 
@@ -102,7 +102,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_asks_for_a_round_or_for_the_end_and_ctrl_c_still_ends_the_loop() {
         let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
-        let controls = Controls::of(&run, false);
+        let controls = Controls::new(&run, false);
         controls.press(b'x');
         assert!(futures::poll!(std::pin::pin!(controls.again.notified())).is_pending());
         controls.press(b'r');
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(Kind::Interrupted));
         assert!(run.stopped().is_none(), "what comes after the loop is not stopped");
 
-        let controls = Controls::of(&run, false);
+        let controls = Controls::new(&run, false);
         asker.ask(Kind::Terminated);
         assert!(futures::poll!(std::pin::pin!(controls.obey(&run.cancel))).is_pending());
         assert_eq!(controls.run().stopped().map(|fault| fault.kind), Some(Kind::Terminated));

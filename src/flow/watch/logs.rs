@@ -32,7 +32,7 @@ pub(super) struct AppLogs {
 }
 
 impl AppLogs {
-    pub(super) fn of(run: &Run, wanted: bool) -> AppLogs {
+    pub(super) fn new(run: &Run, wanted: bool) -> AppLogs {
         AppLogs {
             run: run.clone(),
             wanted: Cell::new(wanted),

@@ -245,7 +245,7 @@ mod unix {
     #[test]
     fn what_is_known_of_an_old_file_is_believed() {
         let all = Remembering::of(files(&["a", "b"]), "");
-        let stat = |name: &str| Stat::of(&fs::metadata(all.at(name)).unwrap());
+        let stat = |name: &str| Stat::from_metadata(&fs::metadata(all.at(name)).unwrap());
         // Hashes that no file has show where a hash came from.
         let what = || What::File { executable: false, hash: [7; 32] };
         let record = |path| Record { path, stat: stat(path), what: what() };
@@ -364,7 +364,7 @@ mod unix {
     #[test]
     fn a_whole_is_known_only_if_all_of_it_is_old() {
         let all = Remembering::of(files(&["a", "b/c"]), "");
-        let young = Stat::of(&fs::metadata(all.at("b")).unwrap()).changed;
+        let young = Stat::from_metadata(&fs::metadata(all.at("b")).unwrap()).changed;
         // As of this moment `a` is old enough, and what was changed last is not.
         let began =
             SystemTime::UNIX_EPOCH + Duration::from_nanos(young.unsigned_abs()) + Duration::from_secs(4);

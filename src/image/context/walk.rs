@@ -52,7 +52,7 @@ pub(super) fn walk_at(
     cache: &StatCache,
     stop: &(dyn Fn() -> bool + Sync),
 ) -> Walked {
-    let itself = fs::metadata(root).ok().map(|metadata| Stat::of(&metadata));
+    let itself = fs::metadata(root).ok().map(|metadata| Stat::from_metadata(&metadata));
     let mut found = listed(root, ignore, cache, stop);
     found.entries.sort_unstable_by(|one, other| compare(&one.entry.path, &other.entry.path));
     found.problems.sort_unstable_by(|one, other| one.path.cmp(&other.path));
@@ -198,7 +198,7 @@ impl Walker<'_> {
                 match item.metadata() {
                     Err(error) => found.fail(path, error),
                     Ok(metadata) => {
-                        found.add_folder(path.clone(), Stat::of(&metadata), ignored);
+                        found.add_folder(path.clone(), Stat::from_metadata(&metadata), ignored);
                         more.push(Work::Folder { path, hits });
                     }
                 }
@@ -212,13 +212,13 @@ impl Walker<'_> {
             } else if kind.is_symlink() {
                 match item.metadata() {
                     Err(error) => found.fail(path, error),
-                    Ok(metadata) => self.read_link(path, Stat::of(&metadata), found),
+                    Ok(metadata) => self.read_link(path, Stat::from_metadata(&metadata), found),
                 }
             } else if kind.is_file() {
                 match item.metadata() {
                     Err(error) => found.fail(path, error),
                     Ok(metadata) => {
-                        let stat = Stat::of(&metadata);
+                        let stat = Stat::from_metadata(&metadata);
                         if let Some(hash) = self.cache.hash(&path, &stat) {
                             let kind = file(&stat, stat::executable(&metadata), hash);
                             found.add(path, kind, stat);
@@ -300,8 +300,8 @@ impl Walker<'_> {
             }
         }
         let after = file.metadata()?;
-        let stat = Stat::of(&before);
-        let same = stat == Stat::of(&after) && read == stat.size;
+        let stat = Stat::from_metadata(&before);
+        let same = stat == Stat::from_metadata(&after) && read == stat.size;
         Ok(same.then(|| (stat, stat::executable(&after), *hasher.finalize().as_bytes())))
     }
 }

@@ -39,7 +39,7 @@ impl PartialEq for Known {
 
 impl Known {
     /// These records, which are in the context's order.
-    pub(super) fn of(records: &[Record<'_>], whole: bool) -> Known {
+    pub(super) fn from_records(records: &[Record<'_>], whole: bool) -> Known {
         let mut bytes = Vec::with_capacity(FIRST + records.len() * 112);
         bytes.extend(MAGIC);
         bytes.extend([0; 32]);
@@ -174,7 +174,7 @@ mod tests {
     fn what_is_written_is_read_back() {
         let records = records();
         for whole in [true, false] {
-            let known = Known::read(Known::of(&records, whole).bytes().to_vec()).unwrap();
+            let known = Known::read(Known::from_records(&records, whole).bytes().to_vec()).unwrap();
             assert_eq!((known.is_whole(), known.len()), (whole, records.len()));
             for (index, record) in records.iter().enumerate() {
                 assert_eq!(known.get(record.path).as_ref(), Some(record));
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_no_file() {
-        let good = Known::of(&records(), true).bytes().to_vec();
+        let good = Known::from_records(&records(), true).bytes().to_vec();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;

@@ -25,7 +25,7 @@ impl Matched {
 }
 
 impl<'a> Rules<'a> {
-    pub(super) fn of(rules: &'a [SyncRule]) -> Rules<'a> {
+    pub(super) fn new(rules: &'a [SyncRule]) -> Rules<'a> {
         let compiled = rules.iter().filter_map(|rule| Some((Glob::compile(&rule.from).ok()?, rule)));
         Rules(compiled.collect())
     }
@@ -114,7 +114,7 @@ mod tests {
             ("src/*.py", "/app", "src/b.txt", None),
         ] {
             let rules = [rule(from, Some(to))];
-            let found = Rules::of(&rules).matched(path, false).map(|matched| matched.to.unwrap());
+            let found = Rules::new(&rules).matched(path, false).map(|matched| matched.to.unwrap());
             assert_eq!(found.as_deref(), expected, "{from} {to} {path}");
         }
     }
@@ -124,7 +124,7 @@ mod tests {
         let run = SyncRule { run: Some("make".to_owned()), ..rule("src/**", None) };
         let signal = SyncRule { signal: Some(Signal::Hup), ..rule("**/*.conf", Some("/second")) };
         let rules = [rule("src/**", Some("/first")), run, signal, rule("other", None)];
-        let rules = Rules::of(&rules);
+        let rules = Rules::new(&rules);
         let expected = Matched {
             to: Some("/first/a.conf".to_owned()),
             then: vec![After::Run("make".to_owned()), After::Signal(Signal::Hup)],
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_directory_on_the_way_to_files_goes_where_they_go() {
         let rules = [SyncRule { run: Some("make".to_owned()), ..rule("src/**/*.py", Some("/app")) }];
-        let rules = Rules::of(&rules);
+        let rules = Rules::new(&rules);
         let there = Matched { to: Some("/app/new".to_owned()), then: Vec::new() };
         assert_eq!(rules.matched("src/new", true), Some(there));
         assert_eq!(rules.matched("docs", true), None);

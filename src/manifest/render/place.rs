@@ -55,7 +55,7 @@ pub(super) fn folder(source: &Source) -> &Path {
 }
 
 /// What a program said, at the place it names.
-pub(super) fn told(error: &ExecError, root: &Path, source: &Source) -> Finding {
+pub(super) fn render_failed(error: &ExecError, root: &Path, source: &Source) -> Finding {
     let Said { message, more } = said(&error.stderr);
     let place = place_in(&message, root, source).unwrap_or_else(|| source.place.clone());
     let help = format!("see it whole with `{}`", error.command);

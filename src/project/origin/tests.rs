@@ -99,7 +99,7 @@ fn a_place_is_read_from_the_folder_and_told_without_credentials() {
     std::fs::create_dir_all(root.join("deploy")).unwrap();
     let config = "[remote \"origin\"]\n\turl = https://kim:hunter2@git.example/kim/shop.git\n";
     std::fs::write(root.join(".git/config"), config).unwrap();
-    let found = Origin::of(&World::fake("/", [("A", "b")]), &folder.path().join("deploy/deploy.toml"));
+    let found = Origin::locate(&World::fake("/", [("A", "b")]), &folder.path().join("deploy/deploy.toml"));
     let repository = found.repository.clone().unwrap();
     assert_eq!(repository.path, "deploy");
     assert_eq!(found.to_string(), format!("{}/deploy on box (git.example/kim/shop)", super::shown(&root)));

@@ -99,7 +99,7 @@ impl Detached {
 /// # Errors
 /// Why there is none, with what its process said.
 pub async fn open(run: &Run, spec: &Spec) -> io::Result<Detached> {
-    let store = Store::of(&run.world).ok_or_else(|| {
+    let store = Store::open(&run.world).ok_or_else(|| {
         io::Error::new(io::ErrorKind::NotFound, "there is no home directory, and XDG_STATE_HOME is not set")
     })?;
     store.create()?;

@@ -72,7 +72,7 @@ pub(super) struct Claim {
 impl Store {
     /// The folder of this user; it need not be there. `None` where the environment names no home.
     #[must_use]
-    pub fn of(world: &World) -> Option<Store> {
+    pub fn open(world: &World) -> Option<Store> {
         world.state_folder().map(|folder| Store { folder: folder.join("forwards") })
     }
 

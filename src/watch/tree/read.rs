@@ -39,7 +39,7 @@ pub(super) fn read(path: &Path) -> io::Result<Read> {
 fn once(path: &Path) -> io::Result<Read> {
     let now = SystemTime::now();
     let mut file = file::open(path)?;
-    let before = Stat::of(&file.metadata()?);
+    let before = Stat::from_metadata(&file.metadata()?);
     let mut hasher = blake3::Hasher::new();
     let mut length = 0;
     if before.size > LARGE {
@@ -60,7 +60,7 @@ fn once(path: &Path) -> io::Result<Read> {
             }
         }
     }
-    let settled = Stat::of(&file.metadata()?) == before && length == before.size;
+    let settled = Stat::from_metadata(&file.metadata()?) == before && length == before.size;
     let content =
         Content::File { size: length, executable: before.executable, hash: *hasher.finalize().as_bytes() };
     Ok(Read { content, stat: (settled && !before.is_racy(now)).then_some(before), settled })

@@ -77,12 +77,12 @@ fn everything_that_decides_the_image_changes_its_key_and_is_told() {
         (|_, facts| facts.bases.clear(), "base image python:3 changed"),
         (|_, facts| facts.labels.clear(), "label todo.project is gone"),
     ];
-    let (before_key, before) = (key(image().source(), &facts()), Inputs::of(image().source(), &facts()));
+    let (before_key, before) = (key(image().source(), &facts()), Inputs::new(image().source(), &facts()));
     let mut keys = vec![before_key];
     for (change, expected) in changes {
         let (mut image, mut facts) = (image(), facts());
         change(&mut image, &mut facts);
-        let told = why(&before, &Inputs::of(image.source(), &facts));
+        let told = why(&before, &Inputs::new(image.source(), &facts));
         assert_eq!(told.first().map(String::as_str), Some(expected), "{told:?}");
         keys.push(key(image.source(), &facts));
     }
@@ -104,7 +104,7 @@ fn what_decides_nothing_leaves_the_key_as_it_is() {
     facts.bases.insert("unused".to_owned(), "sha256:2".to_owned());
     assert_eq!(key(other.source(), &facts), before);
     assert_eq!(
-        why(&Inputs::of(image().source(), &facts), &Inputs::of(other.source(), &facts)),
+        why(&Inputs::new(image().source(), &facts), &Inputs::new(other.source(), &facts)),
         Vec::<String>::new()
     );
     assert_eq!(before.to_string().len(), 32);

@@ -78,7 +78,7 @@ mod tests {
             "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
             "spec": {"storageClassName": class}, "status": {"phase": "Pending"}});
         let standard = json!({"kind": "StorageClass", "metadata": {"name": "standard"}});
-        let snapshot = Snapshot::of(&[&[claim.clone(), standard], events].concat());
+        let snapshot = Snapshot::from_objects(&[&[claim.clone(), standard], events].concat());
         Some(symptom(&claim, &snapshot)?.signal)
     }
 

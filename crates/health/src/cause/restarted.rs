@@ -47,7 +47,7 @@ impl Restarted {
     /// The restart of the container with this status, if it runs now and the run before ended by itself.
     ///
     /// Not the end of a whole sandbox: after a restart of the node every container has such a past.
-    pub fn of(pod: &Value, status: &Value, purpose: Purpose) -> Option<Restarted> {
+    pub fn from_pod(pod: &Value, status: &Value, purpose: Purpose) -> Option<Restarted> {
         let began = live::moment(status, "/state/running/startedAt")?;
         let last = status.pointer("/lastState/terminated")?;
         let exit = container::exits(status).pop()?;
@@ -95,7 +95,7 @@ impl Restarted {
 pub fn is_recent(pod: &Value, now: Timestamp) -> bool {
     !live::is_terminating(pod)
         && pod::containers(pod).any(|(status, purpose)| {
-            Restarted::of(pod, status, purpose).is_some_and(|restarted| restarted.is_recent(now, now))
+            Restarted::from_pod(pod, status, purpose).is_some_and(|restarted| restarted.is_recent(now, now))
         })
 }
 
@@ -147,7 +147,7 @@ mod tests {
             ("after a back-off", 3, 1, 2, 13, 10),
             ("a server that ends well", 0, 1, 9, 10, 16),
         ] {
-            let restarted = Restarted::of(
+            let restarted = Restarted::from_pod(
                 &pod(&status(code, from, to, began), 0),
                 &status(code, from, to, began),
                 Purpose::Serve,
@@ -168,7 +168,7 @@ mod tests {
         for (status, purpose) in
             [(first, Purpose::Serve), (waiting, Purpose::Serve), (status(0, 1, 2, 3), Purpose::Finish)]
         {
-            assert_eq!(Restarted::of(&pod(&status, 0), &status, purpose), None);
+            assert_eq!(Restarted::from_pod(&pod(&status, 0), &status, purpose), None);
         }
     }
 
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_clock_of_the_node_that_is_ahead_makes_nobody_wait_for_ever() {
         let status = status(3, 3601, 3602, 3603);
-        let restarted = Restarted::of(&pod(&status, 0), &status, Purpose::Serve).unwrap();
+        let restarted = Restarted::from_pod(&pod(&status, 0), &status, Purpose::Serve).unwrap();
         assert!(restarted.is_recent(at(0), at(4)) && !restarted.is_recent(at(0), at(5)));
     }
 

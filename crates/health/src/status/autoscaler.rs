@@ -18,7 +18,7 @@ const FIRST_FIGURES: SignedDuration = SignedDuration::from_secs(300);
 
 /// How an autoscaler does. Nothing waits for one: pods start without it, too.
 pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
-    let figures = told(object);
+    let figures = describe(object);
     for kind in ["AbleToScale", "ScalingActive"] {
         let Some(bad) = live::condition(object, kind).filter(|one| one.status == "False") else { continue };
         if bad.reason == "ScalingDisabled" {
@@ -27,9 +27,9 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
                 format!("{figures}; it does not scale: its target has 0 replicas"),
             );
         }
-        let cause = Cause::of(object, &bad);
+        let cause = Cause::from_condition(object, &bad);
         let is_new = matches!((bad.changed, context.now), (Some(since), Some(now)) if now.duration_since(since) < FIRST_FIGURES);
-        let message = format!("{figures}; {}", cause.told());
+        let message = format!("{figures}; {}", cause.describe());
         let may_pass = bad.reason.starts_with("FailedGet") && kind == "ScalingActive";
         return if may_pass && is_new && !matches!(cause, Cause::NoRequest { .. }) {
             HealthStatus::ready("Exists", message)
@@ -57,7 +57,7 @@ enum Cause<'a> {
 
 impl<'a> Cause<'a> {
     /// Read from the controller's sentences (`kubernetes: pkg/controller/podautoscaler`).
-    fn of(object: &Value, bad: &Condition<'a>) -> Cause<'a> {
+    fn from_condition(object: &Value, bad: &Condition<'a>) -> Cause<'a> {
         if let Some(found) = NO_REQUEST.captures(bad.message) {
             let part = |index: usize| found.get(index).map_or("", |part| part.as_str());
             return Cause::NoRequest { resource: part(1), container: part(2) };
@@ -89,7 +89,7 @@ impl<'a> Cause<'a> {
         }
     }
 
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         match self {
             Cause::NoRequest { container, resource } => format!(
                 "container `{container}` has no {} request, of which its target is a share: write `resources.requests.{resource}`",
@@ -116,7 +116,7 @@ fn pattern(text: &str) -> Regex {
 }
 
 /// `2 replicas, of 1 to 5; cpu 12% of 70%`.
-fn told(object: &Value) -> String {
+fn describe(object: &Value) -> String {
     let spec = &object["spec"];
     let least = spec["minReplicas"].as_u64().unwrap_or(1);
     let most = spec["maxReplicas"].as_u64().unwrap_or(least);
@@ -161,7 +161,7 @@ fn source(metric: &Value) -> (String, &Value) {
 #[cfg(test)]
 mod tests {
     use super::Cause;
-    use super::told;
+    use super::describe;
     use crate::live::read_condition;
     use serde_json::json;
 
@@ -177,7 +177,7 @@ mod tests {
                 {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12, "averageValue": "24m"}}},
             ]},
         });
-        assert_eq!(told(&scaler), "2 replicas, of 2 to 5; cpu 12% of 70%; requests ? of 1k");
+        assert_eq!(describe(&scaler), "2 replicas, of 2 to 5; cpu 12% of 70%; requests ? of 1k");
         // As an API server without metrics says it (Kubernetes 1.35).
         scaler["status"] = json!({"currentReplicas": 1, "currentMetrics": null, "conditions": [
             {"type": "AbleToScale", "status": "True", "reason": "SucceededGetScale"},
@@ -185,8 +185,8 @@ mod tests {
              "the HPA was unable to compute the replica count: failed to get cpu utilization: unable to fetch metrics \
               from resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)"},
         ]});
-        assert_eq!(told(&scaler), "1 replica, of 2 to 5; cpu ? of 70%; requests ? of 1k");
-        assert_eq!(told(&json!({"spec": {"maxReplicas": 3}})), "0 replicas, of 1 to 3");
+        assert_eq!(describe(&scaler), "1 replica, of 2 to 5; cpu ? of 70%; requests ? of 1k");
+        assert_eq!(describe(&json!({"spec": {"maxReplicas": 3}})), "0 replicas, of 1 to 3");
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
         ] {
             let condition =
                 json!({"type": "ScalingActive", "status": "False", "reason": reason, "message": message});
-            assert_eq!(Cause::of(&object, &read_condition(&condition)), cause, "{message}");
+            assert_eq!(Cause::from_condition(&object, &read_condition(&condition)), cause, "{message}");
         }
     }
 }

@@ -38,7 +38,7 @@ enum Sign {
 }
 
 impl Sign {
-    fn of(meaning: Meaning) -> Sign {
+    fn new(meaning: Meaning) -> Sign {
         match meaning {
             Meaning::Good => Sign::Good,
             Meaning::Busy => Sign::Busy,
@@ -62,7 +62,7 @@ impl Signal {
 }
 
 pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
-    if let Some(health_status) = told(object) {
+    if let Some(health_status) = status(object) {
         return health_status;
     }
     let silent = object["status"].as_object().is_none_or(serde_json::Map::is_empty);
@@ -80,7 +80,7 @@ pub(super) fn compute(object: &Value, context: Context<'_>) -> HealthStatus {
 }
 
 /// What the status says, if anything of it is understood.
-pub(super) fn told(object: &Value) -> Option<HealthStatus> {
+pub(super) fn status(object: &Value) -> Option<HealthStatus> {
     let mut signals = known::signals(object);
     signals.extend(fields::signals(object));
     if known::is_only_read(object) {

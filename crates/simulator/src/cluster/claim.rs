@@ -60,13 +60,13 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     if class.is_empty() {
         const WHY: &str = "no persistent volumes available for this claim and no storage class is set";
         ctx.event(&claim, "", SOURCE, "Normal", "FailedBinding", WHY);
-        ctx.again(RETRY, Task::of(Controller::Claim, &claim));
+        ctx.again(RETRY, Task::for_object(Controller::Claim, &claim));
         return;
     }
     let Some(class) = ctx.get(kinds::CLASS, "", &class) else {
         let why = format!("storageclass.storage.k8s.io \"{class}\" not found");
         ctx.warn(&claim, SOURCE, "ProvisioningFailed", &why);
-        ctx.again(RETRY, Task::of(Controller::Claim, &claim));
+        ctx.again(RETRY, Task::for_object(Controller::Claim, &claim));
         return;
     };
     if class["provisioner"] != PROVISIONER {
@@ -80,7 +80,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
             "Waiting for a volume to be created either by the external provisioner '{PROVISIONER}' or manually by the system administrator. If volume creation is delayed, please verify that the provisioner is running and correctly registered."
         );
         ctx.tell(&claim, SOURCE, "ExternalProvisioning", &why);
-        ctx.again(MAKING, Task::of(Controller::Claim, &claim));
+        ctx.again(MAKING, Task::for_object(Controller::Claim, &claim));
         ctx.keep(claim);
         return;
     }

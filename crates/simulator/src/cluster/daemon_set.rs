@@ -41,7 +41,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     replace(ctx, &set, &letters, nodes.len());
     let pods: Vec<Value> = ctx.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
     let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    let up = ctx.up(&pods, seconds, &Task::of(Controller::DaemonSet, &set));
+    let up = ctx.up(&pods, seconds, &Task::for_object(Controller::DaemonSet, &set));
     let updated = pods.iter().filter(|pod| pod["metadata"]["labels"][HASH] == letters.as_str()).count();
     let status = &mut set["status"];
     status["currentNumberScheduled"] = json!(pods.len());
@@ -75,7 +75,7 @@ fn make(ctx: &mut ControllerContext<'_>, set: &Value, node: &str, letters: &str)
     if template::make(ctx, set, SOURCE, pod).is_ok() {
         return true;
     }
-    ctx.again(RETRY, Task::of(Controller::DaemonSet, set));
+    ctx.again(RETRY, Task::for_object(Controller::DaemonSet, set));
     false
 }
 

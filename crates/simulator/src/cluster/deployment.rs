@@ -45,7 +45,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     let new = new.and_then(|set| again(ctx, &set));
     let old: Vec<Value> = old.iter().filter_map(|set| again(ctx, set)).collect();
     clean_up(ctx, &deployment, &old);
-    status::tell(ctx, deployment, new.as_ref(), &old);
+    status::write(ctx, deployment, new.as_ref(), &old);
 }
 
 /// Whether a ReplicaSet was made of the Deployment's present template.
@@ -122,7 +122,7 @@ fn make(ctx: &mut ControllerContext<'_>, deployment: &Value, old: &[Value], revi
     match ctx.make(kinds::REPLICA_SET, set) {
         Ok(set) => {
             if replicas > 0 {
-                told(ctx, deployment, &set, 0, replicas);
+                record_scaling(ctx, deployment, &set, 0, replicas);
             }
             Some(set)
         }
@@ -220,10 +220,10 @@ fn resize(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, want
     set["metadata"]["annotations"]["deployment.kubernetes.io/desired-replicas"] =
         json!(deployment["spec"]["replicas"].to_string());
     let set = ctx.keep(set);
-    told(ctx, deployment, &set, before, wanted);
+    record_scaling(ctx, deployment, &set, before, wanted);
 }
 
-fn told(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, before: i64, now: i64) {
+fn record_scaling(ctx: &mut ControllerContext<'_>, deployment: &Value, set: &Value, before: i64, now: i64) {
     let way = if now > before { "up" } else { "down" };
     let name = text(&set["metadata"]["name"]);
     let message = format!("Scaled {way} replica set {name} from {before} to {now}");

@@ -74,7 +74,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     } else {
         let room = at_once.min(wanted - done).saturating_sub(running);
         if let Some(left) = backing_off(ctx, &pods, lost).filter(|_| room > 0) {
-            ctx.again(left, Task::of(Controller::Job, &job));
+            ctx.again(left, Task::for_object(Controller::Job, &job));
         } else {
             running += start(ctx, &job, room);
         }
@@ -92,7 +92,7 @@ fn start(ctx: &mut ControllerContext<'_>, job: &Value, room: usize) -> usize {
     for made in 0..room {
         let pod = template::pod(ctx, job, &job["spec"]["template"], None);
         if template::make(ctx, job, SOURCE, pod).is_err() {
-            ctx.again(RETRY, Task::of(Controller::Job, job));
+            ctx.again(RETRY, Task::for_object(Controller::Job, job));
             return made;
         }
     }
@@ -133,7 +133,7 @@ fn is_late(ctx: &mut ControllerContext<'_>, job: &Value) -> bool {
     if left <= SignedDuration::ZERO {
         return true;
     }
-    ctx.again(left.unsigned_abs(), Task::of(Controller::Job, job));
+    ctx.again(left.unsigned_abs(), Task::for_object(Controller::Job, job));
     false
 }
 
@@ -149,6 +149,6 @@ fn expire(ctx: &mut ControllerContext<'_>, job: &Value) {
     if left <= SignedDuration::ZERO {
         ctx.remove(job);
     } else {
-        ctx.again(left.unsigned_abs(), Task::of(Controller::Job, job));
+        ctx.again(left.unsigned_abs(), Task::for_object(Controller::Job, job));
     }
 }

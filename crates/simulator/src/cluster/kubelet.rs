@@ -82,7 +82,7 @@ impl Kubelet {
 }
 
 fn tend(world: &Arc<World>, pod: Value) -> Tended {
-    let running = Arc::new(Running::of(world, pod));
+    let running = Arc::new(Running::new(world, pod));
     let (end, ending) = watch::channel(None);
     let task = tokio::spawn(life::live(Arc::clone(world), Arc::clone(&running), ending));
     Tended { running, end, task }

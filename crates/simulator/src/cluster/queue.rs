@@ -22,8 +22,8 @@ pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<T
     if gone && !namespace.is_empty() {
         queue.insert(Task::named(Controller::Namespace, "", &namespace));
     }
-    let mut own = |controller| queue.insert(Task::of(controller, object));
-    let Some(kind) = kinds::of(&change.collection) else { return };
+    let mut own = |controller| queue.insert(Task::for_object(controller, object));
+    let Some(kind) = kinds::served(&change.collection) else { return };
     match kind.kind {
         "Namespace" => {
             own(Controller::Namespace);
@@ -62,13 +62,13 @@ pub(super) fn concern(memory: &Memory, change: &Happened, queue: &mut BTreeSet<T
         }
         "PersistentVolume" | "StorageClass" => {
             for claim in memory.within(kinds::CLAIM.collection, None, "", "") {
-                queue.insert(Task::of(Controller::Claim, claim));
+                queue.insert(Task::for_object(Controller::Claim, claim));
             }
         }
         "Node" => {
             waiting_pods(memory, queue);
             for set in memory.within(kinds::DAEMON_SET.collection, None, "", "") {
-                queue.insert(Task::of(Controller::DaemonSet, set));
+                queue.insert(Task::for_object(Controller::DaemonSet, set));
             }
         }
         "Pod" => {
@@ -86,28 +86,28 @@ fn pod(memory: &Memory, pod: &Value, gone: bool, queue: &mut BTreeSet<Task>) {
         waiting_pods(memory, queue);
         for claim in memory.within(kinds::CLAIM.collection, Some(&namespace), "", "") {
             if is_dying(claim) {
-                queue.insert(Task::of(Controller::Claim, claim));
+                queue.insert(Task::for_object(Controller::Claim, claim));
             }
         }
     } else if pod["spec"]["nodeName"].is_null() {
-        queue.insert(Task::of(Controller::Scheduler, pod));
+        queue.insert(Task::for_object(Controller::Scheduler, pod));
     }
     let labels = &pod["metadata"]["labels"];
     for service in memory.within(kinds::SERVICE.collection, Some(&namespace), "", "") {
         let selector = service["spec"]["selector"].as_object();
         if selector.is_some_and(|all| all.iter().all(|(key, value)| labels.get(key) == Some(value))) {
-            queue.insert(Task::of(Controller::Endpoints, service));
+            queue.insert(Task::for_object(Controller::Endpoints, service));
         }
     }
     for quota in memory.within(kinds::QUOTA.collection, Some(&namespace), "", "") {
-        queue.insert(Task::of(Controller::Quota, quota));
+        queue.insert(Task::for_object(Controller::Quota, quota));
     }
 }
 
 fn waiting_pods(memory: &Memory, queue: &mut BTreeSet<Task>) {
     for pod in memory.within(kinds::POD.collection, None, "", "") {
         if pod["spec"]["nodeName"].is_null() && !is_dying(pod) {
-            queue.insert(Task::of(Controller::Scheduler, pod));
+            queue.insert(Task::for_object(Controller::Scheduler, pod));
         }
     }
 }

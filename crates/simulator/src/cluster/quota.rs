@@ -15,7 +15,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     // A new one counts a moment after it is created.
     if quota["status"]["hard"].is_null() && !ctx.due {
         let moment = Duration::from_millis(ctx.chance(1_000, 3_000));
-        return ctx.again(moment, Task::of(Controller::Quota, &quota));
+        return ctx.again(moment, Task::for_object(Controller::Quota, &quota));
     }
     let limits = quota["spec"]["hard"].clone();
     let mut taken = json!({});

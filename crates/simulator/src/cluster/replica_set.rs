@@ -44,7 +44,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, of: &Of, namespace: &st
     }
     let pods: Vec<Value> = ctx.owned(kinds::POD, &set).into_iter().filter(is_active).collect();
     let seconds = set["spec"]["minReadySeconds"].as_i64().unwrap_or(0);
-    let up = ctx.up(&pods, seconds, &Task::of(of.controller, &set));
+    let up = ctx.up(&pods, seconds, &Task::for_object(of.controller, &set));
     let stamp = ctx.stamp();
     set["status"]["replicas"] = json!(pods.len());
     count(&mut set["status"], "fullyLabeledReplicas", pods.len());
@@ -73,7 +73,7 @@ fn scale(ctx: &mut ControllerContext<'_>, of: &Of, set: &Value) -> Option<String
                 let since = before.and_then(|moment| moment.parse::<jiff::Timestamp>().ok());
                 let since = since.map_or(1, |moment| ctx.now().duration_since(moment).as_secs().max(1));
                 let pause = Duration::from_secs(since.unsigned_abs().min(300));
-                ctx.again(pause, Task::of(of.controller, set));
+                ctx.again(pause, Task::for_object(of.controller, set));
                 return Some(why);
             }
         }

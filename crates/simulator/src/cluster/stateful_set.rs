@@ -35,7 +35,7 @@ pub(super) fn reconcile(ctx: &mut ControllerContext<'_>, namespace: &str, name: 
     set["status"]["currentRevision"] = json!(current);
     set["status"]["updateRevision"] = json!(update);
     steer(ctx, &set, &current, &update);
-    tell(ctx, set, &current, &update);
+    write_status(ctx, set, &current, &update);
 }
 
 fn wanted(set: &Value) -> usize {
@@ -131,7 +131,7 @@ fn is_up(ctx: &mut ControllerContext<'_>, set: &Value, pod: &Value) -> bool {
         Ok(()) => true,
         Err(left) => {
             if let Some(left) = left {
-                ctx.again(left, Task::of(Controller::StatefulSet, set));
+                ctx.again(left, Task::for_object(Controller::StatefulSet, set));
             }
             false
         }
@@ -196,13 +196,13 @@ fn make(ctx: &mut ControllerContext<'_>, set: &Value, number: usize, revision: &
         Err(why) => {
             let told = format!("create Pod {name} in StatefulSet {of} failed error: {why}");
             ctx.warn(set, SOURCE, "FailedCreate", &told);
-            ctx.again(RETRY, Task::of(Controller::StatefulSet, set));
+            ctx.again(RETRY, Task::for_object(Controller::StatefulSet, set));
             false
         }
     }
 }
 
-fn tell(ctx: &mut ControllerContext<'_>, mut set: Value, current: &str, update: &str) {
+fn write_status(ctx: &mut ControllerContext<'_>, mut set: Value, current: &str, update: &str) {
     let pods: Vec<Value> = ctx.owned(kinds::POD, &set).into_iter().filter(|pod| !has_ended(pod)).collect();
     let ready: Vec<&Value> = pods.iter().filter(|pod| is_ready(pod) && !is_dying(pod)).collect();
     let mut up = 0;

@@ -33,7 +33,7 @@ pub(super) struct Task {
 }
 
 impl Task {
-    pub(super) fn of(controller: Controller, object: &Value) -> Task {
+    pub(super) fn for_object(controller: Controller, object: &Value) -> Task {
         Task::named(controller, &text(&object["metadata"]["namespace"]), &text(&object["metadata"]["name"]))
     }
 

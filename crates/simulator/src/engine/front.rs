@@ -56,7 +56,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn of(head: &http::request::Parts) -> Asked {
+    fn from_head(head: &http::request::Parts) -> Asked {
         let path = head.uri.path();
         let bare = path.strip_prefix("/v").and_then(|rest| {
             let (version, rest) = rest.split_once('/')?;
@@ -104,7 +104,7 @@ impl Engine {
 
     async fn respond(&self, request: Request<Incoming>) -> io::Result<Response<Body>> {
         let (head, body) = request.into_parts();
-        let asked = Asked::of(&head);
+        let asked = Asked::from_head(&head);
         let what = format!("{} {}", asked.method, asked.path);
         match self.gate().call(Party::Engine, &what, asked.writes()) {
             Course::Well => self.answer(asked, Request::from_parts(head, body)).await,

@@ -103,7 +103,7 @@ impl Asking {
                                 fetched.files.insert(stat.path, kept.clone());
                             }
                             None if stat.mode & NO_FILE != 0 => {
-                                fetched.files.insert(stat.path.clone(), Kept::of(&stat, &[]));
+                                fetched.files.insert(stat.path.clone(), Kept::new(&stat, &[]));
                             }
                             None => {
                                 open.insert(id, (stat, Vec::new()));
@@ -115,7 +115,7 @@ impl Asking {
                 },
                 PacketType::PacketData if packet.data.is_empty() => {
                     if let Some((stat, data)) = open.remove(&packet.id) {
-                        fetched.files.insert(stat.path.clone(), Kept::of(&stat, &data));
+                        fetched.files.insert(stat.path.clone(), Kept::new(&stat, &data));
                         fetched.contents.insert(stat.path, data);
                     }
                 }
@@ -151,7 +151,7 @@ impl Asking {
 }
 
 impl Kept {
-    fn of(stat: &Stat, data: &[u8]) -> Kept {
+    fn new(stat: &Stat, data: &[u8]) -> Kept {
         Kept {
             mode: stat.mode,
             size: stat.size,

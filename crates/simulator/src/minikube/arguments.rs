@@ -11,7 +11,7 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub(super) fn of(given: &[OsString]) -> Arguments {
+    pub(super) fn parse(given: &[OsString]) -> Arguments {
         let mut arguments = Arguments::default();
         let mut given = given.iter().map(|argument| argument.to_string_lossy().into_owned());
         while let Some(argument) = given.next() {
@@ -47,7 +47,7 @@ mod tests {
     fn arguments_are_taken_as_minikube_takes_them() {
         let line = "start -o json --keep-context -p mini --cpus=4 --addons=a,b";
         let given: Vec<OsString> = line.split(' ').map(Into::into).collect();
-        let arguments = Arguments::of(&given);
+        let arguments = Arguments::parse(&given);
         assert_eq!((arguments.words.join(" ").as_str(), arguments.profile()), ("start", "mini"));
         assert_eq!(
             [

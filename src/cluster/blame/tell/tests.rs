@@ -19,7 +19,7 @@ fn told(class: &str, events: &[Value]) -> Option<Code> {
         "metadata": {"name": "data", "namespace": "shop", "uid": "claim"},
         "spec": {"storageClassName": class}, "status": {"phase": "Pending"}});
     let standard = json!({"kind": "StorageClass", "metadata": {"name": "standard"}});
-    let snapshot = Snapshot::of(&[&[claim.clone(), standard], events].concat());
+    let snapshot = Snapshot::from_objects(&[&[claim.clone(), standard], events].concat());
     let symptom = symptom(&claim, &snapshot)?;
     let inputs =
         Inputs { subject: &claim, applied: None, pod: None, snapshot: &snapshot, tail: None, profile: None };
@@ -64,7 +64,7 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
     let said = "Waiting for a volume to be created either by the external provisioner 'k8s.io/minikube-hostpath' or manually";
     let message = |pods: &[Value]| {
         let waits = event("ExternalProvisioning", "Normal", said);
-        let snapshot = Snapshot::of(&[&[claim.clone(), waits], pods].concat());
+        let snapshot = Snapshot::from_objects(&[&[claim.clone(), waits], pods].concat());
         let inputs = Inputs {
             subject: &claim,
             applied: None,

@@ -37,7 +37,7 @@ fn look(tracker: &mut HealthTracker, second: i64, more: &[Value]) -> (Health, St
         "annotations": {"deployment.kubernetes.io/revision": "1"}, "ownerReferences": [{"controller": true, "uid": "web"}]}});
     let mut objects = vec![deployment(), set];
     objects.extend(more.iter().cloned());
-    let object_health = tracker.observe(at(second), &Snapshot::of(&objects)).remove(0);
+    let object_health = tracker.observe(at(second), &Snapshot::from_objects(&objects)).remove(0);
     (object_health.health, object_health.reason)
 }
 
@@ -85,7 +85,7 @@ fn one_thing_is_told_of_a_container_that_a_probe_lets_end_again_and_again() {
     let message = |pod: &Value, event: Value, second: i64| {
         let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "web-1", "uid": "rs",
             "annotations": {"deployment.kubernetes.io/revision": "1"}, "ownerReferences": [{"controller": true, "uid": "web"}]}});
-        let snapshot = Snapshot::of(&[deployment(), set, pod.clone(), event]);
+        let snapshot = Snapshot::from_objects(&[deployment(), set, pod.clone(), event]);
         let object_health = tracker().observe(at(second), &snapshot).remove(0);
         assert_eq!(object_health.health, Health::Progressing);
         object_health.message
@@ -216,7 +216,7 @@ fn a_probe_that_passes_for_the_first_time_proves_a_run_and_not_after_a_crash_tha
 
 #[test]
 fn pods_that_are_still_to_be_listed_are_waited_for() {
-    let mut snapshot = Snapshot::of(&[deployment()]);
+    let mut snapshot = Snapshot::from_objects(&[deployment()]);
     snapshot.expect("", "Pod", None);
     let mut tracker = HealthTracker::new(vec![subject(false)], Limits::default(), at(0));
     assert_eq!(tracker.observe(at(1), &snapshot)[0].health, Health::Progressing);

@@ -55,7 +55,7 @@ fn blocks(path: &str, lines: &[Line<'_>]) -> Vec<Text> {
     let mut headings: Vec<(usize, &str)> = Vec::new();
     let mut block: Option<(usize, String, bool)> = None;
     let new = |headings: &[(usize, &str)], first: usize, commands: String| {
-        let mut one = Text::of(path, commands);
+        let mut one = Text::new(path, commands);
         let far = headings.iter().map(|(_, heading)| distance(heading)).max();
         one.distance = one.distance.max(far.unwrap_or_default());
         one.first = first;

@@ -71,7 +71,7 @@ fn read_all(conditions: &[Value], generation: Option<i64>, part: bool) -> Vec<Si
             Some(condition) => one(kind, &condition, generation, whole, has_ready),
             // Some controllers write only the name of the state that it is in.
             None => words::meaning(kind)
-                .map(|meaning| Signal::new(Sign::of(meaning), kind, format!("its condition is `{kind}`"))),
+                .map(|meaning| Signal::new(Sign::new(meaning), kind, format!("its condition is `{kind}`"))),
         })
         .collect()
 }

@@ -210,7 +210,7 @@ fn word_signal(field: &str, word: &str, object: &Value) -> Option<Signal> {
         Meaning::Good if runs && is_a_run(live::kind(object)) => Sign::Busy,
         Meaning::Good if !WORDS.contains(&field) => Sign::Hint,
         Meaning::Bad if has_ended(object) => Sign::Failed,
-        meaning => Sign::of(meaning),
+        meaning => Sign::new(meaning),
     };
     let reason = if word.contains(char::is_whitespace) { field } else { word };
     let message = if WORDS.contains(&field) {

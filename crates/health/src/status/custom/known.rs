@@ -80,7 +80,7 @@ pub(super) fn signals(object: &Value) -> Vec<Signal> {
     let is = |known: &str, of: &str| group == known && kind == of;
     let words = WORDS.iter().filter(|(known, of, _)| is(known, of)).filter_map(|(.., at)| {
         let word = live::text(object, at);
-        let sign = Sign::of(words::meaning(word)?);
+        let sign = Sign::new(words::meaning(word)?);
         Some(Signal::new(sign, word, format!("its status is `{word}`")))
     });
     let conditions = CONDITIONS.iter().filter(|(known, of, _)| is(known, of)).filter_map(|(.., name)| {

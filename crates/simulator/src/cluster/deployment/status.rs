@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// Writes the status.
-pub(super) fn tell(
+pub(super) fn write(
     ctx: &mut ControllerContext<'_>,
     mut deployment: Value,
     new: Option<&Value>,
@@ -124,11 +124,11 @@ fn progress(
             say(false, "ProgressDeadlineExceeded", "has timed out progressing");
             return;
         }
-        ctx.again(left.unsigned_abs(), Task::of(Controller::Deployment, deployment));
+        ctx.again(left.unsigned_abs(), Task::for_object(Controller::Deployment, deployment));
         return;
     }
     ctx.again(
         std::time::Duration::from_secs(seconds.unsigned_abs()),
-        Task::of(Controller::Deployment, deployment),
+        Task::for_object(Controller::Deployment, deployment),
     );
 }

@@ -43,7 +43,7 @@ pub(super) struct State {
 }
 
 impl Running {
-    pub(super) fn of(world: &World, pod: Value) -> Running {
+    pub(super) fn new(world: &World, pod: Value) -> Running {
         let mut units = Vec::new();
         let mut woken = false;
         let inits = pod["spec"]["initContainers"].as_array().map_or(0, Vec::len);
