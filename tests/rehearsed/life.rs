@@ -166,7 +166,7 @@ async fn what_goes_beyond_the_projects_namespace_is_planned_by_its_name() {
         apiVersion: v1\nkind: ConfigMap\nmetadata: { name: coredns, namespace: kube-system }\ndata: { a: '1' }\n";
     stage.write("manifests/rights.yaml", rights);
     let told = stage.todo(&["plan"]).await;
-    let Some(Answer::Listing(plan)) = told.answer else { panic!("{told:#?}") };
+    let Some(Answer::Planned { listing: plan, .. }) = told.answer else { panic!("{told:#?}") };
     let planned: Vec<String> = plan.rows.iter().map(|row| format!("{} {}", row[0], row[1])).collect();
     for line in
         ["create ClusterRoleBinding/all", "create ConfigMap/coredns in kube-system", "create Deployment/web"]
@@ -178,14 +178,16 @@ async fn what_goes_beyond_the_projects_namespace_is_planned_by_its_name() {
 #[tokio::test(start_paused = true)]
 async fn a_plan_has_an_exit_code_for_scripts() {
     let stage = shop().await;
-    let plan = async || stage.todo(&["plan", "--exit-code"]).await.answer;
-    assert!(matches!(plan().await, Some(Answer::Judged(_, CHANGES))), "nothing is there yet");
-    let without = stage.todo(&["plan"]).await.answer;
-    assert!(matches!(without, Some(Answer::Listing(_))), "{without:?}");
+    let code = async |arguments: &[&str]| match stage.todo(arguments).await.answer {
+        Some(Answer::Planned { code, .. }) => code,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(code(&["plan", "--exit-code"]).await, CHANGES, "nothing is there yet");
+    assert_eq!(code(&["plan"]).await, 0);
     assert_eq!(stage.todo(&["up"]).await.code, 0);
-    assert!(matches!(plan().await, Some(Answer::Listing(_))), "everything is there");
+    assert_eq!(code(&["plan", "--exit-code"]).await, 0, "everything is there");
     stage.write("manifests/more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: { name: more }\n");
-    assert!(matches!(plan().await, Some(Answer::Judged(_, CHANGES))), "one object is new");
+    assert_eq!(code(&["plan", "--exit-code"]).await, CHANGES, "one object is new");
 }
 
 #[tokio::test(start_paused = true)]

@@ -297,9 +297,9 @@ async fn what_is_adopted_is_ours_from_then_on_and_prunes_what_we_have_not() {
     let (stage, second) = two().await;
     let plan = second.todo(&["plan", "--adopt"]).await;
     ended(&plan, 0);
-    let Some(Answer::Listing(list)) = &plan.answer else { panic!("{plan:?}") };
-    let deleted = list.rows.iter().filter(|row| row[0] == "delete" && !row[3].is_empty()).count();
-    assert_eq!(deleted, 6, "{:?}", list.rows);
+    let Some(Answer::Planned { listing, .. }) = &plan.answer else { panic!("{plan:?}") };
+    let deleted = listing.rows.iter().filter(|row| row[0] == "delete" && !row[3].is_empty()).count();
+    assert_eq!(deleted, 6, "{:?}", listing.rows);
     ended(&second.todo(&["up", "--adopt"]).await, 0);
     let left: Vec<String> = versions(&stage, "a-").into_keys().collect();
     assert!(left.iter().all(|key| key.contains("persistentvolumeclaims")), "{left:?}");
