@@ -11,6 +11,7 @@ use crate::event::Finding;
 use crate::manifest::Object;
 use health::cause::Symptom;
 use health::cause::newest;
+use health::cause::pod::is_mounted;
 use health::cause::signal::Signal;
 use health::cause::template;
 use health::live;
@@ -105,10 +106,13 @@ fn core(message: &str) -> &str {
 fn said<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
     let of = inputs.pod.unwrap_or(inputs.subject);
     let all = inputs.snapshot.events(live::uid(of));
+    let mounted = is_mounted(of);
     let mut warnings: Vec<(&str, &str)> = all
         .into_iter()
         .filter(|event| match event.reason.as_str() {
             "BackOff" | "FailedScheduling" => false,
+            // They have passed: soon after a node's start its kubelet does not know ConfigMaps and Secrets yet.
+            "FailedMount" | "FailedMapVolume" | "FailedAttachVolume" if mounted => false,
             // Normal events in which an autoscaler of nodes says what it does about the pod.
             "NotTriggerScaleUp" | "TriggeredScaleUp" => true,
             _ => event.warning,

@@ -97,6 +97,15 @@ fn evicted(pod: &Value) -> Option<Symptom> {
     is_thrown_out(pod).then(|| Symptom::new(Signal::Evicted, reason, message))
 }
 
+/// Whether its volumes are mounted. The kubelet does that before it fetches an image or starts anything (`kubernetes:
+/// pkg/kubelet/kubelet.go`, `SyncPod`), so a container that has got further shows it.
+pub fn is_mounted(pod: &Value) -> bool {
+    containers(pod).any(|(status, _)| match live::text(status, "/state/waiting/reason") {
+        "" => ["/state/running", "/state/terminated"].iter().any(|state| status.pointer(state).is_some()),
+        reason => !matches!(reason, "ContainerCreating" | "PodInitializing"),
+    })
+}
+
 /// Trouble before any container exists: volumes and the sandbox. Only events tell of it.
 fn before_containers(pod: &Value, events: &[&KubeEvent]) -> Option<Symptom> {
     let waiting = containers(pod).any(|(status, _)| {

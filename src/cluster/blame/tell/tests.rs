@@ -1,9 +1,10 @@
-//! The codes of what keeps a claim from being bound.
+//! The codes of what keeps a claim from being bound, and what is shown beside a cause.
 
 use crate::cluster::blame::tell;
 use crate::cluster::blame::tell::Inputs;
 use crate::event::Code;
 use health::cause::claim::symptom;
+use health::cause::pod;
 use health::snapshot::Snapshot;
 use serde_json::Value;
 use serde_json::json;
@@ -86,5 +87,34 @@ fn the_pod_that_makes_minikubes_volumes_is_told_as_it_is() {
         ["is ready and does not answer", "is not ready", "is not there", "is not there or does not answer"];
     for (told, end) in cases.iter().zip(ends) {
         assert!(told.ends_with(&format!("storage-provisioner {end}")), "{told}");
+    }
+}
+
+#[test]
+fn a_volume_that_was_mounted_in_the_end_is_shown_beside_no_other_cause() {
+    let waiting = |reason: &str| json!({"waiting": {"reason": reason, "message": "web:1 is not there"}});
+    let message = "MountVolume.SetUp failed for volume \"a\" : failed to sync configmap cache: timed out";
+    // what the container does, and whether the event is shown
+    for (state, shown) in [
+        (waiting("ErrImageNeverPull"), false),
+        (waiting("CrashLoopBackOff"), false),
+        (json!({"terminated": {"exitCode": 1, "reason": "Error"}}), false),
+        (waiting("ContainerCreating"), true),
+    ] {
+        let web = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "uid": "claim"},
+            "spec": {"nodeName": "mini", "containers": [{"name": "web"}]},
+            "status": {"containerStatuses": [{"name": "web", "restartCount": 3, "state": state,
+                "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}}}]}});
+        let snapshot = Snapshot::from_objects(&[web.clone(), event("FailedMount", "Warning", message)]);
+        let symptom = pod::symptoms(&web, &snapshot).remove(0);
+        let pod = Some(&web);
+        let inputs =
+            Inputs { subject: &web, applied: None, pod, snapshot: &snapshot, tail: None, profile: None };
+        let evidence = tell::finding(&symptom, &inputs).evidence;
+        assert_eq!(
+            evidence.iter().any(|line| line.contains("failed to sync")),
+            shown,
+            "{state} {evidence:?}"
+        );
     }
 }
