@@ -13,6 +13,8 @@ const PORT: u16 = 30980;
 #[ignore = "needs minikube"]
 fn a_forward_outlives_its_pod_the_api_server_and_the_cluster_and_ends_with_down() {
     let stage = Stage::new("todo-forwards");
+    // Docker publishes the port of a node that it makes; that of one which is there already needs a forward.
+    let _ = stage.up();
     stage.edit(
         "deploy.toml",
         "[service.todo-frontend]\n",
