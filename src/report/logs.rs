@@ -84,16 +84,14 @@ mod tests {
     use crate::report::Mode;
     use crate::report::style::Look;
 
+    fn line(text: &str) -> LogLine {
+        let [namespace, pod, container] = ["shop", "web-1-a", "web"].map(str::to_owned);
+        LogLine { time: None, namespace, pod, container, init: false, text: text.to_owned() }
+    }
+
     #[test]
     fn a_line_says_whose_it_is_where_it_could_be_anothers() {
-        let mut line = LogLine {
-            time: "2026-01-01T10:00:01Z".parse().ok(),
-            namespace: "shop".to_owned(),
-            pod: "web-1-a".to_owned(),
-            container: "web".to_owned(),
-            init: false,
-            text: "ready".to_owned(),
-        };
+        let mut line = LogLine { time: "2026-01-01T10:00:01Z".parse().ok(), ..line("ready") };
         let file = Reader { look: Look::BARE, is_terminal: false };
         let told = |line: &LogLine, several, mode| shown(line, several, mode, file);
         assert_eq!(told(&line, false, Mode::Plain), "ready");
@@ -109,14 +107,7 @@ mod tests {
     #[test]
     fn a_line_that_is_json_stays_whole_where_a_program_reads_it() {
         let of = |text: &str, is_terminal| {
-            let line = LogLine {
-                time: None,
-                namespace: "shop".to_owned(),
-                pod: "web-1-a".to_owned(),
-                container: "web".to_owned(),
-                init: false,
-                text: text.to_owned(),
-            };
+            let line = line(text);
             shown(&line, true, Mode::Plain, Reader { look: Look::BARE, is_terminal })
         };
         assert_eq!(of(r#"{"level":"info"}"#, false), r#"{"level":"info"}"#);
@@ -136,14 +127,7 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_no_more_of_a_line_than_text_and_colours() {
-        let line = LogLine {
-            time: None,
-            namespace: "shop".to_owned(),
-            pod: "web-1-a".to_owned(),
-            container: "web".to_owned(),
-            init: false,
-            text: "\x1b]52;c;eA==\x07\x1b[31mready\x1b[2J".to_owned(),
-        };
+        let line = line("\x1b]52;c;eA==\x07\x1b[31mready\x1b[2J");
         let told = |colour, is_terminal| {
             shown(&line, false, Mode::Plain, Reader { look: Look { colour, unicode: true }, is_terminal })
         };

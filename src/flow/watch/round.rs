@@ -94,7 +94,7 @@ impl<'a> Rounds<'a> {
     /// Pods cannot be watched; it is said once.
     pub(super) fn unwatched(&mut self, run: &Run, why: String) {
         self.is_unwatched = true;
-        let what = "pods cannot be watched: a container that starts anew gets the copied files only with the next change";
+        let what = "pods cannot be watched: a container that restarts gets the copied files only with the next change";
         let help = "allow `watch` on `pods` to the user of the kubeconfig";
         run.sink.warn(Code::PodsNotWatched.warning(what).evidence([why]).help(help));
     }

@@ -9,7 +9,7 @@ use crate::kinds;
 use crate::request::text;
 use serde_json::Value;
 
-/// Why nobody answers.
+/// Why no pod answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nobody {
     /// No pod that is ready.
