@@ -193,6 +193,7 @@ impl Call {
     /// When the user stops the run, the child is asked to end and gets ten seconds for it, or less: [`Call::read_only`].
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
     pub async fn lines(&self, run: &Run, mut each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
+        let _shield = run.cancel.shield();
         let played = run.world.programs.as_ref().and_then(|programs| programs.play(&self.called()));
         if let Some(playing) = played {
             return self.watch(run, playing, each).await;

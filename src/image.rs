@@ -141,37 +141,32 @@ pub async fn make(
     to: &Destination,
     surveyed: &[Surveyed],
 ) -> Result<Vec<Built>> {
-    run.or_stopped(async {
-        let builder = Builder::open(run, project, to, surveyed).await?;
-        let mut ended: BTreeMap<ImageName, Ended> = BTreeMap::new();
-        let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
-        let mut running = FuturesUnordered::new();
-        loop {
-            let mut later = Vec::new();
-            for image in waiting {
-                match ready(image, &ended) {
-                    Ready::Yes(needs) => {
-                        let builder = &builder;
-                        running.push(
-                            async move { (image.image.name.clone(), builder.make(image, needs).await) },
-                        );
-                    }
-                    Ready::Never(failed) => {
-                        ended.insert(image.image.name.clone(), Ended::Without(failed));
-                    }
-                    Ready::Later => later.push(image),
+    let builder = Builder::open(run, project, to, surveyed).await?;
+    let mut ended: BTreeMap<ImageName, Ended> = BTreeMap::new();
+    let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
+    let mut running = FuturesUnordered::new();
+    loop {
+        let mut later = Vec::new();
+        for image in waiting {
+            match ready(image, &ended) {
+                Ready::Yes(needs) => {
+                    let builder = &builder;
+                    running.push(async move { (image.image.name.clone(), builder.make(image, needs).await) });
                 }
+                Ready::Never(failed) => {
+                    ended.insert(image.image.name.clone(), Ended::Without(failed));
+                }
+                Ready::Later => later.push(image),
             }
-            waiting = later;
-            match running.next().await {
-                Some((name, Ok(built))) => ended.insert(name, Ended::Built(built)),
-                Some((name, Err(findings))) => ended.insert(name, Ended::Failed(findings)),
-                None => break,
-            };
         }
-        conclude(surveyed, ended)
-    })
-    .await
+        waiting = later;
+        match running.next().await {
+            Some((name, Ok(built))) => ended.insert(name, Ended::Built(built)),
+            Some((name, Err(findings))) => ended.insert(name, Ended::Failed(findings)),
+            None => break,
+        };
+    }
+    conclude(surveyed, ended)
 }
 
 /// Says what `make` would do, without doing any of it.
@@ -181,24 +176,21 @@ pub async fn look(
     to: &Destination,
     surveyed: &[Surveyed],
 ) -> Result<Vec<Looked>> {
-    run.or_stopped(async {
-        let builder = Builder::open(run, project, to, surveyed).await?;
-        let mut looked: BTreeMap<ImageName, Looked> = BTreeMap::new();
-        let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
-        while !waiting.is_empty() {
-            let (now, later): (Vec<&Surveyed>, Vec<&Surveyed>) =
-                waiting.iter().partition(|image| image.needs.iter().all(|need| looked.contains_key(need)));
-            if now.is_empty() {
-                return Err(circle(&later));
-            }
-            let found =
-                futures::future::try_join_all(now.iter().map(|image| builder.look(image, &looked))).await?;
-            looked.extend(found.into_iter().map(|looked| (looked.name.clone(), looked)));
-            waiting = later;
+    let builder = Builder::open(run, project, to, surveyed).await?;
+    let mut looked: BTreeMap<ImageName, Looked> = BTreeMap::new();
+    let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
+    while !waiting.is_empty() {
+        let (now, later): (Vec<&Surveyed>, Vec<&Surveyed>) =
+            waiting.iter().partition(|image| image.needs.iter().all(|need| looked.contains_key(need)));
+        if now.is_empty() {
+            return Err(circle(&later));
         }
-        Ok(surveyed.iter().filter_map(|image| looked.remove(&image.image.name)).collect())
-    })
-    .await
+        let found =
+            futures::future::try_join_all(now.iter().map(|image| builder.look(image, &looked))).await?;
+        looked.extend(found.into_iter().map(|looked| (looked.name.clone(), looked)));
+        waiting = later;
+    }
+    Ok(surveyed.iter().filter_map(|image| looked.remove(&image.image.name)).collect())
 }
 
 enum Ready {

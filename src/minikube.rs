@@ -180,7 +180,7 @@ pub async fn look(run: &Run, wanted: &project::Minikube) -> Result<State> {
 }
 
 async fn look_for(run: &Run, wanted: &project::Minikube, patience: Duration) -> Result<State> {
-    let seen = run.or_stopped(state::look(run, &wanted.profile, patience)).await?;
+    let seen = state::look(run, &wanted.profile, patience).await?;
     Ok(match (seen.state, seen.config) {
         (State::Running(mut node), Some(config)) => {
             node.notes = config.differences(wanted);

@@ -44,9 +44,9 @@ pub async fn preflight(run: &Run, project: &Project, other: Option<&OtherCluster
     let mut of_machine = program::renderers(&run.world, project);
     of_machine.extend(program::helm(run, project, false).await);
     if other.is_none() {
-        of_machine.extend(run.or_stopped(async { Ok(machine(run, &project.minikube, false).await) }).await?);
+        of_machine.extend(machine(run, &project.minikube, false).await);
     } else if !project.images.is_empty() {
-        of_machine.extend(run.or_stopped(async { Ok(builder(run).await) }).await?);
+        of_machine.extend(builder(run).await);
     }
     let wrong = |findings: &[Finding]| findings.iter().any(|finding| finding.severity == Severity::Error);
     let kind = match (wrong(&of_machine), wrong(&of_project)) {

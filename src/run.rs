@@ -12,6 +12,7 @@ use crate::signal::Cancel;
 use crate::signal::CancelHandle;
 use crate::world::World;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 #[cfg(test)]
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -30,16 +31,32 @@ pub struct Run {
 }
 
 impl Run {
-    /// Runs `work` unless the user stops the run first; then the work is dropped and the fault says so.
+    /// Runs `work` unless the user stops the run first; then the work is dropped and the fault says so, as soon as nothing
+    /// in it is shielded ([`Run::shield`]).
+    ///
+    /// The commands, and what holds the lock, are run by this. So what they await needs no care of its own.
     pub async fn or_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let around = self.cancel.shields();
+        let mut work = pin!(work);
+        let fault = tokio::select! {
+            biased;
+            fault = self.cancel.stopped() => fault,
+            done = &mut work => return done,
+        };
+        self.sink.stop(true);
         tokio::select! {
             biased;
-            fault = self.cancel.stopped() => {
-                self.sink.stop(true);
-                Err(fault)
-            }
+            () = self.cancel.unshielded(around) => Err(fault),
             done = work => done,
         }
+    }
+
+    /// Runs `work` to its end, even if the user stops the run meanwhile: for what must not be left half done.
+    ///
+    /// The work can still end early itself, by another [`Run::or_stopped`] within or by looking at [`Run::cancel`].
+    pub async fn shield<T>(&self, work: impl Future<Output = T>) -> T {
+        let _shield = self.cancel.shield();
+        work.await
     }
 
     /// The fault of a run that the user stopped, if it is stopped.
@@ -56,5 +73,61 @@ impl Run {
         let (sink, events) = Sink::new();
         let (handle, cancel) = Cancel::new();
         (Run { sink, cancel, world: Arc::new(world), verbose: false }, events, handle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Run;
+    use crate::fault::Kind;
+    use crate::world::World;
+    use std::cell::Cell;
+
+    #[tokio::test]
+    async fn a_stopped_run_drops_its_work_once_nothing_in_it_is_shielded() {
+        let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
+        let (shielded, after) = (Cell::new(0), Cell::new(false));
+        let work = async {
+            run.shield(async {
+                asker.ask(Kind::Interrupted);
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                    shielded.set(shielded.get() + 1);
+                }
+            })
+            .await;
+            tokio::task::yield_now().await;
+            after.set(true);
+            Ok(())
+        };
+        let fault = run.or_stopped(work).await.unwrap_err();
+        assert_eq!((fault.kind, shielded.get(), after.get()), (Kind::Interrupted, 3, false));
+    }
+
+    #[tokio::test]
+    async fn what_may_be_dropped_within_a_shield_is_dropped_and_the_shield_ends() {
+        let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
+        let cleaned = Cell::new(false);
+        let work = run.shield(async {
+            asker.ask(Kind::Terminated);
+            let ended = run.or_stopped(std::future::pending::<crate::fault::Result<()>>()).await;
+            tokio::task::yield_now().await;
+            cleaned.set(true);
+            ended
+        });
+        let fault = run.or_stopped(work).await.unwrap_err();
+        assert_eq!((fault.kind, cleaned.get()), (Kind::Terminated, true));
+    }
+
+    #[tokio::test]
+    async fn a_run_that_was_stopped_before_begins_nothing() {
+        let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
+        asker.ask(Kind::Interrupted);
+        let begun = Cell::new(false);
+        let work = async {
+            begun.set(true);
+            Ok(())
+        };
+        assert!(run.or_stopped(work).await.is_err() && !begun.get());
     }
 }

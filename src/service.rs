@@ -159,21 +159,18 @@ pub async fn verify(
     objects: &[Object],
     deadline: Instant,
 ) -> Result<Vec<VerifiedUrl>> {
-    let work = async {
-        let candidates = find(client, namespace, declared, objects).await?;
-        end_unwanted(run, reach, |record| {
-            let spec = &record.spec;
-            let wants = |one: &Candidate| one.service == spec.opens && one.local_port == spec.local_port;
-            candidates.iter().any(wants)
-        })
-        .await;
-        let verify = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
-        let answered = verify.all(&candidates).await?;
-        let used: Vec<&str> = answered.iter().filter_map(|one| one.forward.as_ref()?.key()).collect();
-        end_unwanted(run, reach, |record| used.contains(&record.spec.key().as_str())).await;
-        Ok(answered)
-    };
-    run.or_stopped(work).await
+    let candidates = find(client, namespace, declared, objects).await?;
+    end_unwanted(run, reach, |record| {
+        let spec = &record.spec;
+        let wants = |one: &Candidate| one.service == spec.opens && one.local_port == spec.local_port;
+        candidates.iter().any(wants)
+    })
+    .await;
+    let verify = Prover { run, client, namespace, reach, objects, deadline, pace: PACE };
+    let answered = verify.all(&candidates).await?;
+    let used: Vec<&str> = answered.iter().filter_map(|one| one.forward.as_ref()?.key()).collect();
+    end_unwanted(run, reach, |record| used.contains(&record.spec.key().as_str())).await;
+    Ok(answered)
 }
 
 /// Ends the forwards of earlier runs that are not wanted any more: another port was declared, another way leads there now.

@@ -153,7 +153,8 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     signal::listen(asker, on_hangup, Handle::current(), stuck);
 
     let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
-    let ended = Box::pin(command(&run, &cli)).await;
+    let ended = run.or_stopped(Box::pin(command(&run, &cli))).await;
+    let ended = ended.map_err(|fault| going_on(fault, &cli.command));
     let (mut code, mut written) = match &ended {
         Ok(answer) => {
             let (took_ms, code, url) =
@@ -227,7 +228,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         return flow::explain::explain(run, file).await;
     }
     if let Command::PostRender { images } = &cli.command {
-        return flow::post_render::post_render(run, &project(run, cli)?, images).await;
+        return flow::post_render::post_render(&project(run, cli)?, images).await;
     }
     if let Command::ForwardProcess { spec } = &cli.command {
         return flow::forwards::process(run, spec).await.map(|()| Answer::Nothing);
@@ -257,7 +258,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
             target: project.elsewhere.as_ref().map(|other| other.name.clone()),
         });
     }
-    let ended = match &cli.command {
+    match &cli.command {
         Command::Up(flags) => Box::pin(flow::up::up(run, &project, flags)).await,
         Command::Watch(flags) => {
             let again = || read(run, cli);
@@ -291,8 +292,7 @@ async fn command(run: &Run, cli: &Cli) -> Result<Answer> {
         | Command::Applets { .. }
         | Command::Schema { .. }
         | Command::Init(_) => Ok(Answer::Nothing),
-    };
-    ended.map_err(|fault| going_on(fault, &cli.command))
+    }
 }
 
 /// A run that was stopped has harmed nothing; it says how to go on.
@@ -303,6 +303,7 @@ fn going_on(fault: Fault, command: &Command) -> Fault {
     match command {
         Command::Up(_) => fault.hint("`todo up` continues from here; `todo down` deletes what was created"),
         Command::Down(_) => fault.hint("`todo down` continues from here"),
+        Command::Rehearse(_) => flow::rehearse::begins_anew(fault),
         _ => fault,
     }
 }

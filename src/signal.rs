@@ -31,6 +31,18 @@ const PULSE: Duration = Duration::from_millis(50);
 #[derive(Debug, Clone)]
 pub struct Cancel {
     asked: watch::Receiver<Option<Kind>>,
+    /// How many shields there are.
+    shields: watch::Sender<usize>,
+}
+
+/// While it lives, the run is not ended around it.
+#[derive(Debug)]
+pub struct Shield(watch::Sender<usize>);
+
+impl Drop for Shield {
+    fn drop(&mut self) {
+        self.0.send_modify(|shields| *shields -= 1);
+    }
 }
 
 /// The end that asks.
@@ -52,7 +64,7 @@ impl Cancel {
     #[must_use]
     pub fn new() -> (CancelHandle, Cancel) {
         let (ask, asked) = watch::channel(None);
-        (CancelHandle { ask }, Cancel { asked })
+        (CancelHandle { ask }, Cancel { asked, shields: watch::Sender::new(0) })
     }
 
     /// Waits until the run is asked to stop, for ever if it never is.
@@ -62,6 +74,25 @@ impl Cancel {
             Ok(Some(kind)) => fault(kind),
             _ => std::future::pending().await,
         }
+    }
+
+    /// Has the run wait for the end of what begins now before it ends.
+    #[must_use]
+    pub fn shield(&self) -> Shield {
+        self.shields.send_modify(|shields| *shields += 1);
+        Shield(self.shields.clone())
+    }
+
+    /// How many shields there are.
+    pub(crate) fn shields(&self) -> usize {
+        *self.shields.borrow()
+    }
+
+    /// Waits until there are no more shields than `around`.
+    pub(crate) async fn unshielded(&self, around: usize) {
+        let mut shields = self.shields.subscribe();
+        // The sender lives as long as `self`.
+        let _ = shields.wait_for(|shields| *shields <= around).await;
     }
 
     /// Whether the run was asked to stop, as the fault it ends with.

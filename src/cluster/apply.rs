@@ -30,7 +30,7 @@ pub async fn apply(
     objects: Vec<manifest::Object>,
     options: &ApplyOptions,
 ) -> fault::Result<Applied> {
-    let work = run.or_stopped(Box::pin(async {
+    let work = Box::pin(async {
         let prepared = survey::prepare(run, target, objects).await?;
         let (wanted, first) = (&prepared.wanted, empty_inventory()?);
         let (mut survey, mut decided) = plan(run, target, wanted, &first, *options).await?;
@@ -48,8 +48,8 @@ pub async fn apply(
         }
         let writing = Writing { run, target, prepared: &prepared, options: *options };
         Box::pin(writing.write(first, survey, decided)).await
-    }));
-    lock::scope(target, work).await
+    });
+    lock::scope(run, target, work).await
 }
 
 fn unchanged(run: &Run, survey: Survey, decided: Vec<Decided>, options: ApplyOptions) -> Applied {

@@ -80,79 +80,76 @@ pub async fn compare(
     objects: Vec<Object>,
     options: &ApplyOptions,
 ) -> fault::Result<Comparison> {
-    run.or_stopped(async {
-        let Prepared { wanted, later } = survey::prepare(run, target, objects).await?;
-        let mut survey = survey::look(run, target, &wanted).await?;
-        survey::permit(target, &mut survey, &wanted, options.adopt)?;
-        let wanted = survey::followed(&wanted, &survey, &empty_inventory()?);
-        let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
-        let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
-        let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
-        let home = survey.namespace.as_ref().filter(|home| live::is_terminating(home)).map(going);
-        let notes = survey.permit.note.iter().cloned().chain(home).collect();
-        let mut comparison = Comparison { refused, notes, ..Comparison::default() };
-        for one in decided {
-            comparison.notes.extend(one.notes);
-            let action = match one.todo {
-                Todo::Keep { .. } | Todo::Expired => Action::Unchanged,
-                Todo::Create => Action::Create,
-                Todo::Change => Action::Change,
-                Todo::Recreate(_) => Action::Recreate,
-            };
-            let (fields, why) = match (&one.live, &one.after) {
-                _ if matches!(action, Action::Unchanged | Action::Create) => (Vec::new(), None),
-                (Some(live), Some(after)) => {
-                    let fields = changes(live, after);
-                    let why = (fields.is_empty() && one.migrate.is_some())
-                        .then(|| "its fields are taken over from `kubectl apply`".to_owned());
-                    (fields, why)
-                }
-                _ if action == Action::Recreate => {
-                    (Vec::new(), Some("it differs in a field that cannot be changed".to_owned()))
-                }
-                _ => (Vec::new(), Some("the server cannot say what would change".to_owned())),
-            };
-            let place = Some(one.wanted.object.place.clone());
-            let sides = match (action, one.live, one.after) {
-                (Action::Create, _, after) => {
-                    Some(Sides { before: None, after: Some(after.map_or(one.body, Into::into)) })
-                }
-                (Action::Change | Action::Recreate, Some(live), Some(after)) => {
-                    Some(Sides { before: Some(live), after: Some(after.into()) })
-                }
-                _ => None,
-            };
-            comparison.differences.push(Difference { id: one.wanted.id, place, action, fields, why, sides });
-        }
-        comparison.differences.extend(later.into_iter().map(|object| Difference {
-            id: object.id(),
-            sides: Some(Sides { before: None, after: Some(object.value) }),
-            place: Some(object.place),
-            action: Action::Create,
-            fields: Vec::new(),
-            why: Some("once its CRD is registered".to_owned()),
-        }));
-        let uids: BTreeSet<&str> = ids.iter().filter_map(|id| survey.live(id)).map(uid_of).collect();
-        let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
-        let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
-        let of = |id: ObjectId, action, why| Difference {
-            id,
-            place: None,
-            action,
-            fields: Vec::new(),
-            why,
-            sides: None,
+    let Prepared { wanted, later } = survey::prepare(run, target, objects).await?;
+    let mut survey = survey::look(run, target, &wanted).await?;
+    survey::permit(target, &mut survey, &wanted, options.adopt)?;
+    let wanted = survey::followed(&wanted, &survey, &empty_inventory()?);
+    let allowed = Allowed { force: options.force_conflicts, recreate: options.recreate };
+    let ids: BTreeSet<ObjectId> = wanted.iter().map(|wanted| wanted.id.clone()).collect();
+    let (decided, refused) = decide(run, target, wanted, &survey, allowed).await;
+    let home = survey.namespace.as_ref().filter(|home| live::is_terminating(home)).map(going);
+    let notes = survey.permit.note.iter().cloned().chain(home).collect();
+    let mut comparison = Comparison { refused, notes, ..Comparison::default() };
+    for one in decided {
+        comparison.notes.extend(one.notes);
+        let action = match one.todo {
+            Todo::Keep { .. } | Todo::Expired => Action::Unchanged,
+            Todo::Create => Action::Create,
+            Todo::Change => Action::Change,
+            Todo::Recreate(_) => Action::Recreate,
         };
-        let go = unwanted.go.into_iter().map(|(id, member)| {
-            let sides = Some(Sides { before: Some(member.object), after: None });
-            let why = Some("it is no longer in the manifests".to_owned());
-            Difference { sides, ..of(id, Action::Prune, why) }
-        });
-        let stay = unwanted.stay.into_iter().map(|(id, why)| of(id, Action::Keep, Some(why)));
-        comparison.differences.extend(go.chain(stay));
-        Ok(comparison)
-    })
-    .await
+        let (fields, why) = match (&one.live, &one.after) {
+            _ if matches!(action, Action::Unchanged | Action::Create) => (Vec::new(), None),
+            (Some(live), Some(after)) => {
+                let fields = changes(live, after);
+                let why = (fields.is_empty() && one.migrate.is_some())
+                    .then(|| "its fields are taken over from `kubectl apply`".to_owned());
+                (fields, why)
+            }
+            _ if action == Action::Recreate => {
+                (Vec::new(), Some("it differs in a field that cannot be changed".to_owned()))
+            }
+            _ => (Vec::new(), Some("the server cannot say what would change".to_owned())),
+        };
+        let place = Some(one.wanted.object.place.clone());
+        let sides = match (action, one.live, one.after) {
+            (Action::Create, _, after) => {
+                Some(Sides { before: None, after: Some(after.map_or(one.body, Into::into)) })
+            }
+            (Action::Change | Action::Recreate, Some(live), Some(after)) => {
+                Some(Sides { before: Some(live), after: Some(after.into()) })
+            }
+            _ => None,
+        };
+        comparison.differences.push(Difference { id: one.wanted.id, place, action, fields, why, sides });
+    }
+    comparison.differences.extend(later.into_iter().map(|object| Difference {
+        id: object.id(),
+        sides: Some(Sides { before: None, after: Some(object.value) }),
+        place: Some(object.place),
+        action: Action::Create,
+        fields: Vec::new(),
+        why: Some("once its CRD is registered".to_owned()),
+    }));
+    let uids: BTreeSet<&str> = ids.iter().filter_map(|id| survey.live(id)).map(uid_of).collect();
+    let inventory = survey.stored.as_ref().map(|stored| &stored.inventory);
+    let unwanted = unwanted(&survey.members, &ids, &uids, inventory, options.prune_data);
+    let of = |id: ObjectId, action, why| Difference {
+        id,
+        place: None,
+        action,
+        fields: Vec::new(),
+        why,
+        sides: None,
+    };
+    let go = unwanted.go.into_iter().map(|(id, member)| {
+        let sides = Some(Sides { before: Some(member.object), after: None });
+        let why = Some("it is no longer in the manifests".to_owned());
+        Difference { sides, ..of(id, Action::Prune, why) }
+    });
+    let stay = unwanted.stay.into_iter().map(|(id, why)| of(id, Action::Keep, Some(why)));
+    comparison.differences.extend(go.chain(stay));
+    Ok(comparison)
 }
 
 /// A namespace that is being deleted, which a run waits for, and what holds it.

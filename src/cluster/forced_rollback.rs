@@ -32,7 +32,7 @@ pub async fn forced_rollback(run: &Run, target: &Target, applied: &Applied) -> R
     });
     let wire = target.wire();
     for set in sets {
-        run.or_stopped(free(run, &wire, set)).await?;
+        free(run, &wire, set).await?;
     }
     Ok(())
 }

@@ -81,12 +81,9 @@ pub async fn forget(run: &Run, target: &Target, namespace: &str, name: &str) -> 
 async fn secrets(run: &Run, target: &Target, namespace: &str, name: &str) -> fault::Result<Vec<Value>> {
     let wire = target.wire();
     let (kind, selector) = (inventory::secrets(), format!("owner=helm,name={name}"));
-    run.or_stopped(async {
-        let told = report_waiting(run, Step::Apply, "Helm's releases");
-        let listed = retry(told, || wire.list(&kind, Some(namespace), &selector)).await;
-        listed.map_err(|failure| unreadable(failure, "cannot see whether Helm has a release of that name"))
-    })
-    .await
+    let told = report_waiting(run, Step::Apply, "Helm's releases");
+    let listed = retry(told, || wire.list(&kind, Some(namespace), &selector)).await;
+    listed.map_err(|failure| unreadable(failure, "cannot see whether Helm has a release of that name"))
 }
 
 fn label<'a>(secret: &'a Value, name: &str) -> &'a str {
@@ -134,7 +131,7 @@ pub async fn observe(
     before: &BTreeMap<ObjectId, Shared<Value>>,
 ) -> fault::Result<Vec<AppliedObject>> {
     let wire = target.wire();
-    let prepared = run.or_stopped(survey::prepare(run, target, objects.to_vec())).await?;
+    let prepared = survey::prepare(run, target, objects.to_vec()).await?;
     let mut seen = Vec::new();
     for one in prepared.wanted {
         let told = report_waiting(run, Step::Apply, &one.id.to_string());

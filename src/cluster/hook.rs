@@ -51,15 +51,11 @@ pub async fn entries(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Resu
 pub async fn ensure_namespace(run: &Run, target: &Target) -> fault::Result<()> {
     let wire = target.wire();
     let (namespaces, home) = (kind::core("Namespace"), target.namespace.as_str());
-    run.or_stopped(async {
-        let there =
-            retry(report_waiting(run, Step::Apply, "namespace"), || wire.get(&namespaces, None, home));
-        match there.await.map_err(|failure| unreadable(failure, "cannot look for the namespace"))? {
-            Some(_) => Ok(()),
-            None => barrier::make_namespace(run, &wire, target).await,
-        }
-    })
-    .await
+    let there = retry(report_waiting(run, Step::Apply, "namespace"), || wire.get(&namespaces, None, home));
+    match there.await.map_err(|failure| unreadable(failure, "cannot look for the namespace"))? {
+        Some(_) => Ok(()),
+        None => barrier::make_namespace(run, &wire, target).await,
+    }
 }
 
 /// Runs `hooks`, which are in order, one after the other; each must have ended well before the next one starts.
@@ -76,7 +72,7 @@ pub async fn run_all(
 ) -> fault::Result<()> {
     let wanted = prepared(run, target, hooks).await?;
     let work = async {
-        run.or_stopped(lock::hold(run, target)).await?;
+        lock::hold(run, target).await?;
         for (one, hook) in wanted.iter().zip(hooks) {
             run_one(run, target, one, hook, moment, limits)
                 .await
@@ -85,11 +81,11 @@ pub async fn run_all(
         // As Helm does it: the last first, and only when all have ended well.
         let done = |(_, hook): &(&Wanted, &&Hook)| hook.policies.contains(&Policy::Succeeded);
         for (one, _) in wanted.iter().zip(hooks).rev().filter(done) {
-            run.or_stopped(take_away(run, &target.wire(), one)).await?;
+            take_away(run, &target.wire(), one).await?;
         }
         Ok(())
     };
-    lock::scope(target, work).await
+    lock::scope(run, target, work).await
 }
 
 /// Runs one hook; one that fails is deleted where its policy says so.
@@ -103,7 +99,7 @@ async fn run_one(
 ) -> fault::Result<()> {
     let wire = target.wire();
     let item = run.sink.item(Step::Apply, format!("{moment} hook {}", one.id));
-    let ran = match run.or_stopped(begin(run, target, &wire, one, hook)).await {
+    let ran = match begin(run, target, &wire, one, hook).await {
         Ok(after) => end(run, target, &wire, one, after, limits).await,
         Err(fault) => Err(fault),
     };
@@ -138,7 +134,7 @@ pub async fn sweep(run: &Run, target: &Target, left: &[Entry], purge: bool) -> f
             }
         }
     }
-    run.or_stopped(delete(run, &wire, Step::Remove, terminal)).await.map(drop)
+    delete(run, &wire, Step::Remove, terminal).await.map(drop)
 }
 
 fn is_ours(target: &Target, live: &Value) -> bool {
@@ -149,8 +145,7 @@ fn is_ours(target: &Target, live: &Value) -> bool {
 async fn prepared(run: &Run, target: &Target, hooks: &[&Hook]) -> fault::Result<Vec<Wanted>> {
     let mut all = Vec::new();
     for hook in hooks {
-        let mut wanted =
-            run.or_stopped(survey::prepare(run, target, vec![hook.object.clone()])).await?.wanted;
+        let mut wanted = survey::prepare(run, target, vec![hook.object.clone()]).await?.wanted;
         for one in &mut wanted {
             let labels = &mut one.object.value["metadata"]["labels"];
             if let Some(labels) = labels.as_object_mut() {
@@ -202,12 +197,9 @@ async fn end(
         let ended = |seen: Option<&Value>| {
             seen.is_none_or(|pod| matches!(pod["status"]["phase"].as_str(), Some("Succeeded" | "Failed")))
         };
-        run.or_stopped(async {
-            until(wire, &one.kind, one.namespace(), &one.id.name, limits.total, ended)
-                .await
-                .map_err(|failure| unreadable(failure, "cannot watch a hook"))
-        })
-        .await?;
+        until(wire, &one.kind, one.namespace(), &one.id.name, limits.total, ended)
+            .await
+            .map_err(|failure| unreadable(failure, "cannot watch a hook"))?;
         rollout::healthy(run, target, &applied, limits).await?;
     }
     Ok(())

@@ -73,21 +73,26 @@ impl fmt::Display for Owner {
 /// # Errors
 /// Those of the work; [`fault::Kind::Locked`] as soon as another run takes the lock away.
 pub fn scope<'a, T: 'a>(
+    run: &'a Run,
     target: &'a Target,
     work: impl Future<Output = fault::Result<T>> + 'a,
 ) -> impl Future<Output = fault::Result<T>> + 'a {
     // On the heap: what a scope encloses is most of a run.
     let work = Box::pin(work);
-    async move { within(target, work).await }
+    run.shield(within(run, target, work))
 }
 
-async fn within<T>(target: &Target, work: impl Future<Output = fault::Result<T>>) -> fault::Result<T> {
+async fn within<T>(
+    run: &Run,
+    target: &Target,
+    work: impl Future<Output = fault::Result<T>>,
+) -> fault::Result<T> {
     let lock = &*target.lock;
     let opened = Opened::new(lock);
     let ended = tokio::select! {
         biased;
         fault = lock.lost() => Err(fault),
-        ended = work => ended,
+        ended = run.or_stopped(work) => ended,
     };
     drop(opened);
     if lock.scopes.load(Ordering::Relaxed) == 0 {
@@ -162,9 +167,6 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
     let namespace = Some(target.namespace.as_str());
     let me = format!("{} #{:08x}", identity(run), nonce());
     loop {
-        if let Some(fault) = run.stopped() {
-            return Err(fault);
-        }
         let lease = lease(target, &me, None);
         let told = report_waiting(run, Step::Apply, "lock");
         match once::put(wire, &leases(), namespace, &lease, told).await {
@@ -186,18 +188,15 @@ async fn take_from(mut watched: Watched<'_>, wire: &Wire, target: &Target) -> fa
 }
 
 /// Takes the lock away from whoever holds it, for people who know better. Returns who that was.
-pub async fn unlock(run: &Run, target: &Target) -> fault::Result<Option<Owner>> {
+pub async fn unlock(target: &Target) -> fault::Result<Option<Owner>> {
     let wire = target.wire();
-    run.or_stopped(async {
-        let Some(lease) = read(&wire, target).await.map_err(unreadable)? else { return Ok(None) };
-        let uid = lease["metadata"]["uid"].as_str().unwrap_or_default();
-        let namespace = Some(target.namespace.as_str());
-        wire.delete(&leases(), namespace, &name(target), uid, Propagation::Background)
-            .await
-            .map_err(unreadable)?;
-        Ok(owner(&lease, target.clock.now()))
-    })
-    .await
+    let Some(lease) = read(&wire, target).await.map_err(unreadable)? else { return Ok(None) };
+    let uid = lease["metadata"]["uid"].as_str().unwrap_or_default();
+    let namespace = Some(target.namespace.as_str());
+    wire.delete(&leases(), namespace, &name(target), uid, Propagation::Background)
+        .await
+        .map_err(unreadable)?;
+    Ok(owner(&lease, target.clock.now()))
 }
 
 /// A foreign lock as it is seen over time: on our own clock, because clocks differ.
@@ -243,14 +242,10 @@ impl<'a> Watched<'a> {
         let (kind, name) = (leases(), name(target));
         let change = wire.change(&kind, Some(target.namespace.as_str()), &name, version);
         let rest = self.renewal.as_ref().map_or(LIFE, |(_, since)| LIFE.saturating_sub(since.elapsed()));
-        self.run
-            .or_stopped(async {
-                if let Ok(Err(_)) = tokio::time::timeout(rest, change).await {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-                Ok(())
-            })
-            .await
+        if let Ok(Err(_)) = tokio::time::timeout(rest, change).await {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(())
     }
 }
 

@@ -90,7 +90,7 @@ impl Logs {
 /// Reads the logs that are asked for. A container without a log is told as a warning, and the others are read.
 pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
     let ids = deployed(run, target).await?;
-    let sources = run.or_stopped(find(target, &ids, &ask)).await?;
+    let sources = find(target, &ids, &ask).await?;
     if sources.is_empty() {
         let none = Code::LogUnavailable.warning("there is no pod whose log could be read");
         run.sink.warn(none.help("`todo status` says why"));
@@ -102,7 +102,7 @@ pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
         let target = target.clone();
         reading.spawn(async move { follow(&target, &ids, &ask, sources, tell).await });
     } else {
-        let all = run.or_stopped(past(run, target, &ask, sources)).await?;
+        let all = past(run, target, &ask, sources).await?;
         reading.spawn(async move {
             for line in all {
                 if tell.send(line).await.is_err() {

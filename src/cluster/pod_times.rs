@@ -35,7 +35,7 @@ pub struct PodTimes {
 /// When the cluster cannot be asked, or nothing is deployed.
 pub async fn pod_times(run: &Run, target: &Target) -> Result<Vec<PodTimes>> {
     let ids = logs::deployed(run, target).await?;
-    let objects = run.or_stopped(logs::objects(target, &ids)).await?;
+    let objects = logs::objects(target, &ids).await?;
     let mut pods = pick::pods(&ids, &objects);
     pods.sort_by_key(|pod| live::moment(pod, "/metadata/creationTimestamp"));
     let homes: BTreeSet<&str> = pods.iter().map(|pod| live::namespace(pod)).collect();

@@ -85,12 +85,8 @@ pub async fn read(run: &Run, target: &Target) -> fault::Result<Record> {
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
     let told = report_waiting(run, Step::Apply, "releases");
-    let secret = run
-        .or_stopped(async {
-            let secret = retry(told, || wire.get(&secrets, home, &name)).await;
-            secret.map_err(|failure| unreadable(failure, "cannot read the project's releases"))
-        })
-        .await?;
+    let secret = retry(told, || wire.get(&secrets, home, &name)).await;
+    let secret = secret.map_err(|failure| unreadable(failure, "cannot read the project's releases"))?;
     let Some(secret) = secret else { return Ok(Record { schema: 1, ..Record::default() }) };
     unpack(&secret).or_fault(Code::ClusterRequestFailed, fault::Kind::Apply, || "cannot read the project's releases".to_owned()).map_err(|fault| {
         let home = target.namespace.as_str();
@@ -103,28 +99,25 @@ pub async fn write(run: &Run, target: &Target, record: &Record) -> fault::Result
     let (wire, name) = (target.wire(), name(target));
     let (secrets, home) = (inventory::secrets(), Some(target.namespace.as_str()));
     let told = || report_waiting(run, Step::Apply, "releases");
-    run.or_stopped(async {
-        if record.releases.is_empty() {
-            if let Some(live) = retry(told(), || wire.get(&secrets, home, &name)).await.map_err(unwritable)? {
-                let uid = uid_of(&live);
-                retry(told(), || wire.delete(&secrets, home, &name, uid, Propagation::Background))
-                    .await
-                    .map_err(unwritable)?;
-            }
-            return Ok(());
+    if record.releases.is_empty() {
+        if let Some(live) = retry(told(), || wire.get(&secrets, home, &name)).await.map_err(unwritable)? {
+            let uid = uid_of(&live);
+            retry(told(), || wire.delete(&secrets, home, &name, uid, Propagation::Background))
+                .await
+                .map_err(unwritable)?;
         }
-        let packed = pack(record)
-            .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot pack the releases".to_owned())?;
-        let secret = json!({
-            "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/releases.v1",
-            "metadata": {"name": name, "namespace": target.namespace.as_str()},
-            "data": {"payload": STANDARD.encode(packed)},
-        });
-        let how = How { dry_run: false, force: true };
-        retry(told(), || wire.apply(&secrets, home, MANAGER, &secret, how)).await.map_err(unwritable)?;
-        Ok(())
-    })
-    .await
+        return Ok(());
+    }
+    let packed = pack(record)
+        .or_fault(Code::InternalError, fault::Kind::Internal, || "cannot pack the releases".to_owned())?;
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "todo.dev/releases.v1",
+        "metadata": {"name": name, "namespace": target.namespace.as_str()},
+        "data": {"payload": STANDARD.encode(packed)},
+    });
+    let how = How { dry_run: false, force: true };
+    retry(told(), || wire.apply(&secrets, home, MANAGER, &secret, how)).await.map_err(unwritable)?;
+    Ok(())
 }
 
 fn unwritable(failure: crate::cluster::wire::Failure) -> fault::Fault {

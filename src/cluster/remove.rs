@@ -83,7 +83,7 @@ async fn run_all(
     options: RemoveOptions,
     keep_namespaces: bool,
 ) -> fault::Result<Removed> {
-    lock::scope(target, run.or_stopped(everything(run, target, options, keep_namespaces))).await
+    lock::scope(run, target, everything(run, target, options, keep_namespaces)).await
 }
 
 async fn everything(

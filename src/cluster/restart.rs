@@ -36,7 +36,7 @@ pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Res
     let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
     let entries = inventory.map(|inventory| inventory.entries).unwrap_or_default();
     let chosen = chosen(&entries, names)?;
-    let work = run.or_stopped(async {
+    let work = async {
         lock::hold(run, target).await?;
         let (mut applied, wire) = (Applied::default(), target.wire());
         let now = target.clock.now().to_string();
@@ -44,8 +44,8 @@ pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Res
             applied.objects.extend(one(run, &wire, entry, &now, "restarted".to_owned()).await?);
         }
         Ok(applied)
-    });
-    lock::scope(target, work).await
+    };
+    lock::scope(run, target, work).await
 }
 
 /// Jobs and bare pods run once; nothing makes them anew.

@@ -67,28 +67,25 @@ struct Payload {
 /// Every revision that can be gone back to, the newest first.
 pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>> {
     let wire = target.wire();
-    run.or_stopped(async {
-        let shelf = Shelf::new(run, target, &wire);
-        let mut revisions = Vec::new();
-        for (number, head) in shelf.heads().await? {
-            let payload = match payload(&shelf, &head).await {
-                Ok(payload) => payload,
-                Err(fault) => {
-                    run.sink.warn(unreadable(number, &fault));
-                    continue;
-                }
-            };
-            revisions.push(Revision {
-                number,
-                created: payload.created,
-                objects: payload.objects.len(),
-                images: images(&payload.objects),
-            });
-        }
-        revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
-        Ok(revisions)
-    })
-    .await
+    let shelf = Shelf::new(run, target, &wire);
+    let mut revisions = Vec::new();
+    for (number, head) in shelf.heads().await? {
+        let payload = match payload(&shelf, &head).await {
+            Ok(payload) => payload,
+            Err(fault) => {
+                run.sink.warn(unreadable(number, &fault));
+                continue;
+            }
+        };
+        revisions.push(Revision {
+            number,
+            created: payload.created,
+            objects: payload.objects.len(),
+            images: images(&payload.objects),
+        });
+    }
+    revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
+    Ok(revisions)
 }
 
 /// A revision, to go back to.
@@ -105,35 +102,31 @@ pub struct Earlier {
 /// A revision, to go back to; the one before the newest if no number is given.
 pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::Result<Earlier> {
     let wire = target.wire();
-    run.or_stopped(async {
-        let shelf = Shelf::new(run, target, &wire);
-        let heads = shelf.heads().await?;
-        let numbers: Vec<u64> = heads.iter().map(|(number, _)| *number).collect();
-        let wanted = number.or_else(|| numbers.iter().rev().nth(1).copied());
-        let found = wanted.and_then(|wanted| heads.iter().find(|(number, _)| *number == wanted));
-        let Some((number, head)) = found else {
-            let there: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-            let message = match number {
-                Some(number) => format!("there is no revision {number}"),
-                None => "there is no earlier revision".to_owned(),
-            };
-            return Err(Code::RevisionNotFound.fault(fault::Kind::Usage, message).hint(format!(
-                "revisions that are kept: {}",
-                if there.is_empty() { "none".into() } else { there.join(", ") }
-            )));
+    let shelf = Shelf::new(run, target, &wire);
+    let heads = shelf.heads().await?;
+    let numbers: Vec<u64> = heads.iter().map(|(number, _)| *number).collect();
+    let wanted = number.or_else(|| numbers.iter().rev().nth(1).copied());
+    let found = wanted.and_then(|wanted| heads.iter().find(|(number, _)| *number == wanted));
+    let Some((number, head)) = found else {
+        let there: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let message = match number {
+            Some(number) => format!("there is no revision {number}"),
+            None => "there is no earlier revision".to_owned(),
         };
-        let payload = match payload(&shelf, head).await {
-            Ok(payload) => payload,
-            Err(fault) => return Err(damaged(&shelf, &heads, *number, fault).await),
-        };
-        let place = Place::file(format!("revision {number}"));
-        let objects = payload.objects.into_iter().map(|object| Object::made(object, place.clone()));
-        let (left, objects) = objects.partition(|object| {
-            matches!(object.kind(), "Job" | "PersistentVolumeClaim" | "PersistentVolume")
-        });
-        Ok(Earlier { number: *number, objects, left })
-    })
-    .await
+        return Err(Code::RevisionNotFound.fault(fault::Kind::Usage, message).hint(format!(
+            "revisions that are kept: {}",
+            if there.is_empty() { "none".into() } else { there.join(", ") }
+        )));
+    };
+    let payload = match payload(&shelf, head).await {
+        Ok(payload) => payload,
+        Err(fault) => return Err(damaged(&shelf, &heads, *number, fault).await),
+    };
+    let place = Place::file(format!("revision {number}"));
+    let objects = payload.objects.into_iter().map(|object| Object::made(object, place.clone()));
+    let (left, objects) = objects
+        .partition(|object| matches!(object.kind(), "Job" | "PersistentVolumeClaim" | "PersistentVolume"));
+    Ok(Earlier { number: *number, objects, left })
 }
 
 /// Records what a good run has applied, unless the newest revision says the same. Returns its number.

@@ -59,9 +59,7 @@ pub async fn rollout(
 ) -> Result<Rolled> {
     let step = run.sink.step(Step::Rollout);
     let unchanged = objects.iter().all(|object| object.outcome == Outcome::Unchanged);
-    if unchanged
-        && let Some(rolled) = run.or_stopped(Box::pin(settled::look(target, objects, limits))).await?
-    {
+    if unchanged && let Some(rolled) = Box::pin(settled::look(target, objects, limits)).await? {
         for finding in &rolled.warnings {
             run.sink.warn(finding.clone());
         }
@@ -69,7 +67,7 @@ pub async fn rollout(
         return Ok(rolled);
     }
     before_watching.await;
-    let rolled = run.or_stopped(Box::pin(watch(run, target, objects, limits))).await?;
+    let rolled = Box::pin(watch(run, target, objects, limits)).await?;
     step.finish(Outcome::Done, None);
     Ok(rolled)
 }
@@ -81,7 +79,7 @@ pub(crate) async fn healthy(
     objects: &[AppliedObject],
     limits: &Limits,
 ) -> Result<()> {
-    run.or_stopped(Box::pin(watch(run, target, objects, limits))).await.map(drop)
+    Box::pin(watch(run, target, objects, limits)).await.map(drop)
 }
 
 /// As [`rollout`], as a part of another step.

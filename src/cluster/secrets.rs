@@ -40,16 +40,13 @@ pub async fn secrets(run: &Run, target: &Target, step: Step) -> Result<Vec<Value
 
 async fn listed(run: &Run, target: &Target, step: Step, namespace: &str) -> Result<Vec<Value>> {
     let (wire, kind) = (target.wire(), kind::core("Secret"));
-    run.or_stopped(async {
-        let waiting = report_waiting(run, step, "the Secrets");
-        let short = |failure: &Failure| patience(failure).map(|patience| patience.min(PATIENCE));
-        let secrets = retry_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
-        let secrets =
-            secrets.map_err(|failure| unreadable(failure, "cannot see which values are not to be shown"))?;
-        // A list leaves the kind of its items out.
-        Ok(secrets.into_iter().map(|secret| with_kind(secret, "Secret")).collect())
-    })
-    .await
+    let waiting = report_waiting(run, step, "the Secrets");
+    let short = |failure: &Failure| patience(failure).map(|patience| patience.min(PATIENCE));
+    let secrets = retry_for(short, waiting, || wire.list(&kind, Some(namespace), SELECTOR)).await;
+    let secrets =
+        secrets.map_err(|failure| unreadable(failure, "cannot see which values are not to be shown"))?;
+    // A list leaves the kind of its items out.
+    Ok(secrets.into_iter().map(|secret| with_kind(secret, "Secret")).collect())
 }
 
 fn with_kind(mut object: Value, kind: &str) -> Value {

@@ -109,7 +109,7 @@ fn holds_data(object: &Value) -> Option<&'static str> {
 
 /// Ends a good run. Writes nothing if nothing has changed.
 pub async fn settle(run: &Run, target: &Target, applied: Applied) -> fault::Result<Settled> {
-    lock::scope(target, Box::pin(run.or_stopped(settled(run, target, &applied)))).await
+    lock::scope(run, target, Box::pin(settled(run, target, &applied))).await
 }
 
 async fn settled(run: &Run, target: &Target, applied: &Applied) -> fault::Result<Settled> {
@@ -263,18 +263,13 @@ async fn record(wire: &Wire, inventory: &Inventory, object: &AppliedObject, now:
 /// The project's inventory, for `status`; `None` if nothing of it is in the cluster.
 pub async fn ours(run: &Run, target: &Target) -> fault::Result<Option<Inventory>> {
     let wire = target.wire();
-    let secret = run
-        .or_stopped(async {
-            wire.get(
-                &kind::core("Secret"),
-                Some(target.namespace.as_str()),
-                &crate::cluster::inventory::name(&target.project),
-            )
-            .await
-            .map_err(|failure| unreadable(failure, "cannot read what the project has in the cluster"))
-        })
-        .await?;
-    let stored = run.or_stopped(recover::stored(run, &wire, target, secret)).await?;
+    let (kind, home, name) =
+        (kind::core("Secret"), target.namespace.as_str(), crate::cluster::inventory::name(&target.project));
+    let secret = wire
+        .get(&kind, Some(home), &name)
+        .await
+        .map_err(|failure| unreadable(failure, "cannot read what the project has in the cluster"))?;
+    let stored = recover::stored(run, &wire, target, secret).await?;
     Ok(stored.map(|stored| stored.inventory))
 }
 

@@ -12,7 +12,6 @@ use crate::fault::Kind;
 use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::manifest::ObjectId;
-use crate::run::Run;
 use health::cause::newest;
 use health::cause::pod;
 use health::live;
@@ -55,19 +54,12 @@ pub struct ObjectStatus {
 
 /// How well `objects` are now, in their order. One list per kind and namespace, and one each of pods, ReplicaSets,
 /// events and measurements where there are workloads. What may not be read is `unknown`.
-pub async fn status(
-    run: &Run,
-    target: &Target,
-    objects: &[(ObjectId, ApiResource)],
-) -> Result<Vec<ObjectStatus>> {
+pub async fn status(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Vec<ObjectStatus>> {
     let makers = objects.iter().filter(|(id, _)| owns_pods(&id.group, &id.kind));
     let namespaces: BTreeSet<Option<String>> = makers.map(|(id, _)| id.namespace.clone()).collect();
-    let both = async {
-        let (snapshot, measured) =
-            tokio::join!(look(target, objects), usage::measure(target, namespaces.into_iter()));
-        Ok((snapshot?, measured))
-    };
-    let (snapshot, measured) = run.or_stopped(both).await?;
+    let (snapshot, measured) =
+        tokio::join!(look(target, objects), usage::measure(target, namespaces.into_iter()));
+    let snapshot = snapshot?;
     let now = target.clock.now();
     let there = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().map(Into::into);
     let mut tracker = explain::tracker(there, now).of_minikube(target.profile.clone());

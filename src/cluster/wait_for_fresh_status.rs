@@ -43,14 +43,11 @@ pub async fn wait_for_fresh_status(run: &Run, target: &Target, started: Timestam
         let unready = |pod: &Value| is_memory(pod, started) || !is_ready(pod);
         Ok(ours.iter().any(|pod| is_memory(pod, started)) || system.iter().any(unready))
     };
-    run.or_stopped(async {
-        while asleep().await? && Instant::now() < end {
-            waiting("pods start again with the node".to_owned());
-            tokio::time::sleep(PAUSE).await;
-        }
-        Ok(())
-    })
-    .await
+    while asleep().await? && Instant::now() < end {
+        waiting("pods start again with the node".to_owned());
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
 }
 
 /// Whether the pod is said to run containers that started before the node did. Kubernetes counts in whole seconds.

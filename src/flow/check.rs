@@ -73,8 +73,7 @@ pub(crate) async fn late(
     objects: &[Object],
 ) -> Vec<Finding> {
     let checks: Vec<&Check> = project.checks.iter().filter(|check| by_node(check)).collect();
-    let checked =
-        run.or_stopped(async { ask(run, project, Some(cluster), objects, &checks, false).await }).await;
+    let checked = ask(run, project, Some(cluster), objects, &checks, false).await;
     checked.unwrap_or_default().into_iter().filter_map(|one| one.finding).collect()
 }
 
@@ -110,7 +109,7 @@ async fn part(
         return Ok(());
     }
     let step = run.sink.step(Step::Check);
-    let checked = run.or_stopped(async { ask(run, project, cluster, objects, &checks, true).await }).await?;
+    let checked = ask(run, project, cluster, objects, &checks, true).await?;
     let (broken, weak): (Vec<&Checked>, Vec<&Checked>) =
         checked.iter().filter(|one| one.finding.is_some()).partition(|one| one.required);
     for finding in weak.into_iter().filter_map(|one| one.finding.clone()) {
@@ -184,8 +183,7 @@ pub async fn check(run: &Run, project: &Arc<Project>) -> Result<Answer> {
     let cluster = if let Now::There(cluster) = &now { Some(&**cluster) } else { None };
     let checks: Vec<&Check> = project.checks.iter().collect();
     let objects = &gathered.plan.objects;
-    let asked = async { ask(run, project, cluster, objects, &checks, false).await };
-    let checked = run.or_stopped(asked).await?;
+    let checked = ask(run, project, cluster, objects, &checks, false).await?;
     for finding in checked.iter().filter_map(|one| one.finding.clone()) {
         run.sink.warn(finding);
     }

@@ -54,18 +54,17 @@ pub async fn cp(run: &Run, project: &Project, flags: &cli::Cp) -> Result<Answer>
             return Ok(Answer::Exec(Box::new(crate::flow::exec::Session::new(container, argv))));
         }
         (Side::There { path, .. }, Side::Here(to)) => {
-            run.or_stopped(out_of(run, &container, &path, run.world.absolute(&to))).await?;
+            out_of(run, &container, &path, run.world.absolute(&to)).await?;
         }
         (Side::Stream, Side::There { path, .. }) => {
             let input = Input { reader: Stdin::read(), needs_end: false };
             let argv = tar_in(&path.whole);
-            let copying = tar(&container, &argv, Some(input), tokio::io::sink());
-            run.or_stopped(async { copying.await.map_err(Copying::fault) }).await?;
+            tar(&container, &argv, Some(input), tokio::io::sink()).await.map_err(Copying::fault)?;
         }
         (Side::Here(from), Side::There { path, .. }) => {
             // `src/.` means what is in it, as for `cp` and `docker cp`.
             let is_content = flags.source == "." || flags.source.ends_with("/.");
-            run.or_stopped(into(run, &container, run.world.absolute(&from), is_content, &path)).await?;
+            into(run, &container, run.world.absolute(&from), is_content, &path).await?;
         }
         _ => return Err(no_container()),
     }

@@ -52,7 +52,7 @@ pub async fn down(run: &Run, project: &Project, flags: &cli::Down) -> Result<Ans
         _ if flags.delete => {}
         Now::There(cluster) => {
             let target = cluster.target(run, project).await?;
-            let work = lock::scope(&target, take_away(run, project, &cluster, &target, flags));
+            let work = lock::scope(run, &target, take_away(run, project, &cluster, &target, flags));
             while_up(run, project, &target, Box::pin(work)).await?;
         }
         Now::Not(state) => out_of_reach(run, project, &state)?,
@@ -120,7 +120,7 @@ async fn take_away(
     }
     removed.removed.extend(remove::remove(run, target, &options).await?.removed);
     if flags.purge {
-        image::remove_all(run, &project.image_owner(), &cluster.destination).await?;
+        image::remove_all(&project.image_owner(), &cluster.destination).await?;
     }
     let outcome = if removed.removed.is_empty() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, None);

@@ -81,18 +81,18 @@ impl Session {
     ) -> Result<u8> {
         let Session { container, argv, .. } = &self;
         let is_terminal = self.is_input && run.world.stdin_is_terminal && run.world.stdout_is_terminal;
-        let ended = if is_terminal {
-            run.or_stopped(async { Ok(in_terminal(container, argv, stdout).await) }).await?
-        } else if run.world.stdin_is_terminal || !self.is_input {
-            // What is typed is the shell's, which may have started this in the background.
-            let running = container.run(argv, NO_INPUT, stdout, stderr);
-            run.or_stopped(async { Ok(running.await) }).await?
-        } else {
-            let input = Some(Input { reader: Stdin::read(), needs_end: true });
-            let running = container.run(argv, input, stdout, stderr);
-            run.or_stopped(async { Ok(running.await) }).await?
+        let running = async {
+            Ok(if is_terminal {
+                in_terminal(container, argv, stdout).await
+            } else if run.world.stdin_is_terminal || !self.is_input {
+                // What is typed is the shell's, which may have started this in the background.
+                container.run(argv, NO_INPUT, stdout, stderr).await
+            } else {
+                let input = Some(Input { reader: Stdin::read(), needs_end: true });
+                container.run(argv, input, stdout, stderr).await
+            })
         };
-        match ended {
+        match run.or_stopped(running).await? {
             Ok(code) => Ok(u8::try_from(code).unwrap_or(Kind::Internal.exit_code())),
             // A reader that has left is no failure, as of any answer.
             Err(NotRun::Unwritten(error)) if file::has_no_reader(&error) => Ok(0),

@@ -23,12 +23,9 @@ use std::path::Path;
 pub async fn explain(run: &Run, path: &Path) -> Result<Answer> {
     let (of, path) = (run.clone(), path.to_owned());
     let judging = tokio::task::spawn_blocking(move || judge(&of, &path));
-    run.or_stopped(async {
-        judging.await.or_fault(Code::InternalError, Kind::Internal, || {
-            "internal error while judging the objects".to_owned()
-        })?
-    })
-    .await
+    judging.await.or_fault(Code::InternalError, Kind::Internal, || {
+        "internal error while judging the objects".to_owned()
+    })?
 }
 
 fn judge(run: &Run, path: &Path) -> Result<Answer> {

@@ -5,7 +5,6 @@ use crate::cluster::owner::Doing;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -43,17 +42,12 @@ pub async fn forward(run: &Run, project: &Project, flags: &cli::Forward) -> Resu
     let step = run.sink.step(Step::Service);
     let (client, namespace) = (&target.client, &target.namespace);
     let owner = cluster.owner(project);
-    let leads = async {
-        let lead =
-            hold::find(client, namespace, wanted, flags.local_port, &project.services, &objects).await?;
-        let (forward, notes) = if flags.detach {
-            hold::detach(run, client, &owner, &lead).await?
-        } else {
-            hold::hold(client, namespace, &lead).await?
-        };
-        Ok::<_, Fault>((lead, forward, notes))
+    let lead = hold::find(client, namespace, wanted, flags.local_port, &project.services, &objects).await?;
+    let (forward, notes) = if flags.detach {
+        hold::detach(run, client, &owner, &lead).await?
+    } else {
+        hold::hold(client, namespace, &lead).await?
     };
-    let (lead, forward, notes) = run.or_stopped(leads).await?;
     for note in notes {
         run.sink.warn(note);
     }

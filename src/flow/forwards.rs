@@ -22,7 +22,8 @@ pub async fn process(run: &Run, spec: &str) -> Result<()> {
     let doing = || "`todo up` and `todo forward --detach` start this command themselves".to_owned();
     let spec: Spec = serde_json::from_str(spec).or_fault(Code::PortForwardFailed, Kind::Usage, doing)?;
     let owner = spec.owner.clone();
-    process::serve(run, &store(run)?, spec, async || reach::connect(run, &owner).await).await
+    // It notes in the record how it ended.
+    run.shield(process::serve(run, &store(run)?, spec, async || reach::connect(run, &owner).await)).await
 }
 
 /// What the project has, running or not.

@@ -194,7 +194,7 @@ async fn blocking<T: Send + 'static>(
     let (of, project) = (run.clone(), Arc::clone(project));
     let done = tokio::task::spawn_blocking(move || work(&of, &project));
     let broke = || "internal error while reading the project's files".to_owned();
-    run.or_stopped(async { done.await.or_fault(Code::InternalError, Kind::Internal, broke)? }).await
+    done.await.or_fault(Code::InternalError, Kind::Internal, broke)?
 }
 
 /// Says what a Secret's key is needed for that no manifest reads.

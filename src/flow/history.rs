@@ -42,7 +42,7 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
 /// Applies the objects of an earlier revision as they were then, and waits until they are healthy.
 pub async fn rollback(run: &Run, project: &Project, flags: &cli::Rollback) -> Result<Answer> {
     let target = deployed(run, project, Step::Apply).await?;
-    let work = Box::pin(lock::scope(&target, back_to(run, &target, flags)));
+    let work = Box::pin(lock::scope(run, &target, back_to(run, &target, flags)));
     while_up(run, project, &target, work).await
 }
 

@@ -21,8 +21,8 @@ use crate::service::ingress;
 pub(crate) async fn served(run: &Run, project: &Project, target: &Target, objects: &[Object]) -> Result<()> {
     let wanted = project.minikube.addons.iter().any(|addon| addon == minikube::INGRESS);
     let look = || ingress::look(&target.client, objects, wanted);
-    let asked = Box::pin(target.ask(run, "ingress", "cannot list the controllers of the Ingresses", look));
-    let need = run.or_stopped(asked).await?;
+    let doing = "cannot list the controllers of the Ingresses";
+    let need = Box::pin(target.ask(run, "ingress", doing, look)).await?;
     let opened = candidates(&project.services, objects, &Live::default()).unwrap_or_default();
     let (broken, weak): (Vec<_>, Vec<_>) = need.unserved.into_iter().partition(|(name, _)| {
         opened.iter().filter_map(|candidate| candidate.ingress.as_ref()).any(|front| front.name == *name)
@@ -48,7 +48,7 @@ pub(crate) async fn served(run: &Run, project: &Project, target: &Target, object
             item.progress("enabling the addon ingress", None);
             minikube::enable(run, &project.minikube.profile, minikube::INGRESS).await?;
         }
-        run.or_stopped(ingress::admits(&target.client, |why| item.waiting(why))).await
+        ingress::admits(&target.client, |why| item.waiting(why)).await
     };
     // minikube waits six minutes for a pod that cannot come.
     tokio::select! {

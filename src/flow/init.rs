@@ -138,8 +138,7 @@ async fn read(run: &Run, root: &Path) -> Result<Survey> {
     let (of, folder) = (run.clone(), root.to_owned());
     let walk = tokio::task::spawn_blocking(move || walk::look(&of, &folder));
     let broke = || "the walk through the folder broke".to_owned();
-    let tree =
-        run.or_stopped(async { walk.await.or_fault(Code::InternalError, Kind::Internal, broke) }).await?;
+    let tree = walk.await.or_fault(Code::InternalError, Kind::Internal, broke)?;
     let tree = tree.or_fault(Code::FileUnreadable, Kind::Usage, || {
         format!("cannot read the folder {}", root.display())
     })?;

@@ -16,21 +16,16 @@ use crate::manifest::bind::bind;
 use crate::manifest::yaml;
 use crate::project::Project;
 use crate::project::name::ImageName;
-use crate::run::Run;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 /// Binds `images`, each as `NAME=REFERENCE`, in the objects of standard input.
-pub async fn post_render(run: &Run, project: &Project, images: &[String]) -> Result<Answer> {
+pub async fn post_render(project: &Project, images: &[String]) -> Result<Answer> {
     let reading = tokio::task::spawn_blocking(|| file::read_stream(std::io::stdin().lock(), file::OBJECTS));
-    let read = run
-        .or_stopped(async {
-            reading.await.or_fault(Code::InternalError, Kind::Internal, || {
-                "internal error while reading the objects".to_owned()
-            })
-        })
-        .await?;
+    let read = reading.await.or_fault(Code::InternalError, Kind::Internal, || {
+        "internal error while reading the objects".to_owned()
+    })?;
     let text = read.or_fault(Code::ManifestInvalid, Kind::Usage, || {
         "cannot read objects from standard input".to_owned()
     })?;

@@ -137,7 +137,7 @@ fn note(message: String) -> Finding {
 }
 
 /// What stops a real run leaves something to go on from; a rehearsal keeps nothing.
-fn begins_anew(fault: Fault) -> Fault {
+pub(crate) fn begins_anew(fault: Fault) -> Fault {
     if !matches!(fault.kind, Kind::Interrupted | Kind::Terminated) {
         return fault;
     }

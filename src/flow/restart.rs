@@ -24,5 +24,5 @@ pub async fn restart(run: &Run, project: &Project, flags: &cli::Restart) -> Resu
         rollout(run, &target, &restarted.objects, &limits(&flags.wait), async {}).await?;
         Ok(Answer::Nothing)
     };
-    while_up(run, project, &target, Box::pin(lock::scope(&target, work))).await
+    while_up(run, project, &target, Box::pin(lock::scope(run, &target, work))).await
 }

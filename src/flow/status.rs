@@ -160,8 +160,8 @@ async fn inside(
     let ours: Vec<Object> = objects.iter().filter_map(|(id, resource)| named(id, resource)).collect();
     let image_owner = project.image_owner();
     let (found, images, asked) = tokio::try_join!(
-        status::status(run, &target, &objects),
-        image::stored(run, &image_owner, &cluster.destination),
+        status::status(&target, &objects),
+        image::stored(&image_owner, &cluster.destination),
         service::ask(&target.client, &target.namespace, &cluster.reach, &project.services, &ours, forwards),
     )?;
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
@@ -205,7 +205,7 @@ pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
     let Some(inventory) = ours(run, target).await? else { return Ok(false) };
     let entries = inventory.entries.iter().filter(|entry| !entry.kept);
     let objects: Vec<_> = entries.map(Entry::resource).collect();
-    Ok(status::status(run, target, &objects).await?.iter().all(well))
+    Ok(status::status(target, &objects).await?.iter().all(well))
 }
 
 /// A paused workload is well where its pods are.

@@ -200,7 +200,7 @@ impl Syncing {
         };
         if !work.is_empty() {
             let writing = write(to, &work, &pods, &deployed.current, &self.stamps, &mut self.reloads);
-            if let Some(unsynced) = lock::scope(&to.target, writing).await? {
+            if let Some(unsynced) = lock::scope(to.run, &to.target, to.run.shield(writing)).await? {
                 return Ok(Tried::Build(Some(unsynced)));
             }
         }

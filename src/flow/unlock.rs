@@ -15,7 +15,7 @@ use serde_json::json;
 pub async fn unlock(run: &Run, project: &Project) -> Result<Answer> {
     let target = reach::running(run, project).await?;
     owner::check(run, project, &target, None, false, Doing::Using).await?;
-    let owner = lock::unlock(run, &target).await?;
+    let owner = lock::unlock(&target).await?;
     let rows = owner.iter().map(|owner| vec!["was held by".to_owned(), owner.to_string()]).collect();
     let json = json!({ "was_held_by": owner.map(|owner| json!({ "who": owner.who, "since": owner.since })) });
     Ok(Answer::Listing(Listing {

@@ -44,7 +44,7 @@ pub async fn up(run: &Run, project: &Arc<Project>, flags: &cli::Up) -> Result<An
     let to = Connected::to(run, project, cluster).await?;
     let deploy = async {
         let built = Box::pin(build::build(&to, planned, flags, started)).await?;
-        let healthy = lock::scope(&to.target, async {
+        let healthy = lock::scope(run, &to.target, async {
             let written = Box::pin(write::write(&to, built, flags)).await?;
             Box::pin(wait::wait(&to, written, flags)).await
         });

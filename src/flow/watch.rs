@@ -39,6 +39,7 @@ use restarts::Restarts;
 use round::Noticing;
 use round::Round;
 use round::Rounds;
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -50,6 +51,8 @@ pub async fn watch(
     flags: &cli::Watch,
     read: &dyn Fn() -> Result<Checked>,
 ) -> Result<Answer> {
+    // The loop has a run of its own, which ends with this one; what comes after it is still done.
+    let _shield = run.cancel.shield();
     let watching = Watching::start().or_fault(Code::InternalError, Kind::Internal, || {
         "cannot start the thread that watches files".to_owned()
     })?;
@@ -61,8 +64,9 @@ pub async fn watch(
         helm: flags.helm,
     };
     let controls = Controls::new(run, flags.logs);
+    let own = controls.run();
     let mut watch = Watch {
-        run: &controls.run(),
+        run: &own,
         controls: &controls,
         project,
         up,
@@ -71,8 +75,9 @@ pub async fn watch(
         restarts: Restarts::default(),
         rounds: Rounds::new(&controls),
     };
-    let stopped = tokio::select! {
-        stopped = Box::pin(watch.rounds(read)) => stopped,
+    let rounds = Box::pin(watch.rounds(read));
+    let Err(stopped) = tokio::select! {
+        ended = own.or_stopped(rounds) => ended,
         never = controls.obey(&run.cancel) => match never {},
     };
     if stopped.kind != Kind::Interrupted {
@@ -116,7 +121,7 @@ enum Woken {
 
 impl Watch<'_> {
     /// Rounds until the user stops the run.
-    async fn rounds(&mut self, read: &dyn Fn() -> Result<Checked>) -> Fault {
+    async fn rounds(&mut self, read: &dyn Fn() -> Result<Checked>) -> Result<Infallible> {
         let mut changes = Changes::default();
         // deploy.toml was read before anything was watched.
         let mut is_first = true;
@@ -138,7 +143,7 @@ impl Watch<'_> {
                 }
             };
             if let Some(stopped) = self.run.stopped() {
-                return stopped;
+                return Err(stopped);
             }
             self.controls.logs.follow();
             match ended {
@@ -163,10 +168,7 @@ impl Watch<'_> {
             }
             changes = later;
             if changes.is_empty() {
-                match self.idle().await {
-                    Ok(next) => changes = next,
-                    Err(stopped) => return stopped,
-                }
+                changes = self.idle().await?;
             }
         }
     }
@@ -176,16 +178,14 @@ impl Watch<'_> {
     /// user stops the run before.
     async fn idle(&mut self) -> Result<Changes> {
         loop {
-            let Watch { run, watching, controls, rounds, .. } = self;
-            let woken = async {
-                tokio::select! {
-                    biased;
-                    changes = watching.changed() => Ok(Woken::Changed(changes)),
-                    () = controls.again.notified() => Ok(Woken::Asked),
-                    lacking = rounds.lacking() => Ok(Woken::Lacking(lacking)),
-                }
+            let Watch { watching, controls, rounds, .. } = self;
+            let woken = tokio::select! {
+                biased;
+                changes = watching.changed() => Woken::Changed(changes),
+                () = controls.again.notified() => Woken::Asked,
+                lacking = rounds.lacking() => Woken::Lacking(lacking),
             };
-            match run.or_stopped(woken).await? {
+            match woken {
                 Woken::Changed(changes) => return Ok(changes),
                 Woken::Asked => {
                     // A round of the pipeline, which replaces pods with copied files, too.

@@ -10,7 +10,6 @@ use crate::image::sweep::of_project;
 use crate::image::tags;
 use crate::project::name::ImageName;
 use crate::project::name::ImageOwner;
-use crate::run::Run;
 use std::collections::BTreeMap;
 
 /// The newest image of a name.
@@ -25,18 +24,11 @@ pub struct Stored {
 }
 
 /// The newest image of each name that the engine has for `project`.
-pub async fn stored(
-    run: &Run,
-    project: &ImageOwner,
-    to: &Destination,
-) -> Result<BTreeMap<ImageName, Stored>> {
+pub async fn stored(project: &ImageOwner, to: &Destination) -> Result<BTreeMap<ImageName, Stored>> {
     let doing = || format!("cannot list the images of the engine at {}", to.builder);
     let engine = Engine::new(&to.builder).or_fault(Code::DockerRequestFailed, Kind::Image, doing)?;
-    let listed = run
-        .or_stopped(async {
-            of_project(&engine, project).await.or_fault(Code::DockerRequestFailed, Kind::Image, doing)
-        })
-        .await?;
+    let listed =
+        of_project(&engine, project).await.or_fault(Code::DockerRequestFailed, Kind::Image, doing)?;
     let mut newest: BTreeMap<ImageName, Stored> = BTreeMap::new();
     for image in listed {
         let name = image.labels.get(tags::IMAGE).and_then(|name| ImageName::parse(name.as_str()).ok());

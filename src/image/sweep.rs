@@ -12,7 +12,6 @@ use crate::image::engine::Engine;
 use crate::image::node::Node;
 use crate::image::tags;
 use crate::project::name::ImageOwner;
-use crate::run::Run;
 use bollard::errors::Error;
 use bollard::models::ImageSummary;
 use bollard::query_parameters::ListContainersOptionsBuilder;
@@ -39,18 +38,13 @@ pub struct Swept {
 
 /// Removes this project's images that are neither in `keep` (references or ids), nor used by a container, nor among the
 /// last two of their name.
-pub async fn sweep(
-    run: &Run,
-    project: &ImageOwner,
-    to: &Destination,
-    keep: &BTreeSet<String>,
-) -> Result<Swept> {
-    run.or_stopped(everywhere(project, to, keep, KEPT)).await
+pub async fn sweep(project: &ImageOwner, to: &Destination, keep: &BTreeSet<String>) -> Result<Swept> {
+    everywhere(project, to, keep, KEPT).await
 }
 
 /// Removes every image of this project that no container uses.
-pub async fn remove_all(run: &Run, project: &ImageOwner, to: &Destination) -> Result<Swept> {
-    run.or_stopped(everywhere(project, to, &BTreeSet::new(), 0)).await
+pub async fn remove_all(project: &ImageOwner, to: &Destination) -> Result<Swept> {
+    everywhere(project, to, &BTreeSet::new(), 0).await
 }
 
 async fn everywhere(

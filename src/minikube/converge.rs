@@ -45,7 +45,7 @@ pub(crate) async fn converge(
     let profile = &wanted.profile;
     let mut tried = Vec::new();
     let mut notes = Vec::new();
-    let mut seen = run.or_stopped(state::look(run, profile, state::BRIEF)).await?;
+    let mut seen = state::look(run, profile, state::BRIEF).await?;
     // A start that was interrupted early leaves a profile that never was a cluster.
     let new = matches!(seen.state, State::Absent) || seen.container.is_none() && !seen.begun;
     let node_was = seen.container.clone();
@@ -63,19 +63,20 @@ pub(crate) async fn converge(
         };
         if remedy.is_minikubes() {
             let (lock, was_busy) = exclusive(run, profile, item).await?;
-            if was_busy || kubeadm_ended(run, profile, &seen, item).await? {
+            if was_busy || kubeadm_ended(profile, &seen, item).await? {
                 drop(lock);
-                seen = run.or_stopped(state::look(run, profile, state::BRIEF)).await?;
+                seen = state::look(run, profile, state::BRIEF).await?;
                 continue;
             }
-            apply(run, wanted, remedy, &seen, &mut notes, item, &lock).await?;
+            run.shield(apply(run, wanted, remedy, &seen, &mut notes, item, &lock)).await?;
         } else {
-            apply(run, wanted, remedy, &seen, &mut notes, item, &Exclusive::default()).await?;
+            let nobodys = Exclusive::default();
+            run.shield(apply(run, wanted, remedy, &seen, &mut notes, item, &nobodys)).await?;
         }
         tried.push(remedy);
         item.waiting("the API server's answer");
         let patience = if remedy == Remedy::Wait { RECOVERY } else { AFTER };
-        seen = run.or_stopped(state::look(run, profile, patience)).await?;
+        seen = state::look(run, profile, patience).await?;
     };
     node.outcome = match tried.as_slice() {
         [] | [Remedy::Wait] => Outcome::Unchanged,
@@ -184,9 +185,9 @@ async fn apply(
 }
 
 /// Waits for the kubeadm of an interrupted start; returns whether there was one.
-async fn kubeadm_ended(run: &Run, profile: &Profile, seen: &Seen, item: &OpenItem) -> Result<bool> {
+async fn kubeadm_ended(profile: &Profile, seen: &Seen, item: &OpenItem) -> Result<bool> {
     match &seen.engine {
-        Some(engine) if seen.unfinished.is_some() => kubeadm_ends(run, engine, profile, item).await,
+        Some(engine) if seen.unfinished.is_some() => kubeadm_ends(engine, profile, item).await,
         _ => Ok(false),
     }
 }

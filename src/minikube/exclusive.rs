@@ -50,11 +50,7 @@ pub(crate) async fn exclusive(run: &Run, profile: &Profile, item: &OpenItem) -> 
             ));
             waited = true;
         }
-        run.or_stopped(async {
-            tokio::time::sleep(PAUSE).await;
-            Ok(())
-        })
-        .await?;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

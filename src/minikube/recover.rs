@@ -34,7 +34,7 @@ pub async fn look_patiently(run: &Run, wanted: &project::Minikube) -> Result<Sta
 /// The same for a command that changes the cluster: a service of the node that is down, and a kubelet that waits before it
 /// starts the API server again, are restarted as by [`super::ensure`]. A node that is stopped stays so.
 pub async fn recovered(run: &Run, wanted: &project::Minikube) -> Result<State> {
-    let seen = run.or_stopped(state::look(run, &wanted.profile, state::BRIEF)).await?;
+    let seen = state::look(run, &wanted.profile, state::BRIEF).await?;
     if let State::Broken(broken) = &seen.state
         && services::to_restart(broken).is_some()
     {

@@ -31,7 +31,7 @@ use std::time::Duration;
 pub async fn stop(run: &Run, profile: &Profile) -> Result<Outcome> {
     let item = run.sink.item(Step::Minikube, format!("profile {profile}"));
     let (lock, _) = exclusive(run, profile, &item).await?;
-    let seen = run.or_stopped(state::look(run, profile, Duration::ZERO)).await?;
+    let seen = state::look(run, profile, Duration::ZERO).await?;
     match seen.state {
         State::Absent | State::Stopped | State::Broken(Break::ContainerGone { .. }) => {
             item.finish(Outcome::Unchanged, None);
@@ -61,7 +61,7 @@ pub async fn delete(run: &Run, profile: &Profile) -> Result<Outcome> {
     let item = run.sink.item(Step::Minikube, format!("profile {profile}"));
     let (lock, _) = exclusive(run, profile, &item).await?;
     // With its engine down, `minikube delete` forgets the profile and leaves container and volume behind; looking fails then.
-    let seen = run.or_stopped(state::look(run, profile, Duration::ZERO)).await?;
+    let seen = state::look(run, profile, Duration::ZERO).await?;
     if matches!(seen.state, State::Absent) && !seen.volume {
         item.finish(Outcome::Unchanged, None);
         return Ok(Outcome::Unchanged);

@@ -13,7 +13,6 @@ use crate::minikube::config::Config;
 use crate::minikube::kubelet;
 use crate::minikube::probe::Connection;
 use crate::project::name::Profile;
-use crate::run::Run;
 use crate::world::World;
 use bollard::Docker;
 use k8s_openapi::api::core::v1::Node;
@@ -80,12 +79,7 @@ fn is_ready(node: &Node) -> bool {
 
 /// Waits for kubeadm, which goes on in the node when minikube is killed: what it writes, the next start finds. Returns
 /// whether it was at work and has ended.
-pub(crate) async fn kubeadm_ends(
-    run: &Run,
-    engine: &Docker,
-    profile: &Profile,
-    item: &OpenItem,
-) -> Result<bool> {
+pub(crate) async fn kubeadm_ends(engine: &Docker, profile: &Profile, item: &OpenItem) -> Result<bool> {
     let end = Instant::now() + KUBEADM;
     let mut waited = false;
     while Instant::now() < end && kubelet::kubeadm_runs(engine, profile.as_str()).await {
@@ -93,11 +87,7 @@ pub(crate) async fn kubeadm_ends(
             item.waiting("kubeadm, which an interrupted start has left in the node");
             waited = true;
         }
-        run.or_stopped(async {
-            tokio::time::sleep(PAUSE).await;
-            Ok(())
-        })
-        .await?;
+        tokio::time::sleep(PAUSE).await;
     }
     Ok(waited && Instant::now() < end)
 }

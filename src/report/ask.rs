@@ -43,11 +43,12 @@ async fn line(run: &Run, prompt: &str) -> Result<String> {
         let mut line = String::new();
         std::io::stdin().lock().take(LONGEST).read_line(&mut line).map(|_| line)
     });
-    let said =
-        run.or_stopped(async { Ok(read.await.ok().and_then(std::io::Result::ok).unwrap_or_default()) }).await;
-    if said.is_err() {
-        // What is told next begins a line of its own.
-        let _ = output::prompt("\n");
-    }
-    said
+    let read = async { Ok(read.await.ok().and_then(std::io::Result::ok).unwrap_or_default()) };
+    run.shield(async {
+        run.or_stopped(read).await.inspect_err(|_| {
+            // What is told next begins a line of its own.
+            let _ = output::prompt("\n");
+        })
+    })
+    .await
 }

@@ -11,7 +11,6 @@ use crate::limit;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
 use crate::project::name::ObjectName;
-use crate::run::Run;
 use futures::future::join_all;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
@@ -40,7 +39,6 @@ struct Door<'a> {
 /// A warning for each port of a Service among `objects` behind which nothing listens within a few seconds. `asked` are
 /// the Services that have answered already. Whoever may not forward to pods is told nothing.
 pub async fn unheard(
-    run: &Run,
     client: &Client,
     home: &Namespace,
     objects: &[Object],
@@ -49,10 +47,7 @@ pub async fn unheard(
     let doors = objects.iter().flat_map(|object| doors(object, home));
     let doors = doors.filter(|door| !asked.contains(&&door.service));
     let all = join_all(doors.map(|door| heard(client, door)));
-    tokio::select! {
-        found = all => found.into_iter().flatten().collect(),
-        _ = run.cancel.stopped() => Vec::new(),
-    }
+    all.await.into_iter().flatten().collect()
 }
 
 fn doors<'a>(object: &'a Object, home: &Namespace) -> Vec<Door<'a>> {
@@ -140,11 +135,9 @@ mod tests {
     use crate::manifest::Object;
     use crate::project::name::Namespace;
     use crate::project::name::ObjectName;
-    use crate::run::Run;
     use crate::service::fake;
     use crate::service::forward::tests::cluster;
     use crate::service::forward::tests::pods;
-    use crate::world::World;
     use serde_json::Value;
     use serde_json::json;
 
@@ -170,10 +163,9 @@ mod tests {
             (&json!({"type": "ExternalName", "externalName": "db.example"}), None, vec![], false),
         ];
         for (spec, listens, asked, told) in table {
-            let run = Run::fake(World::fake("/", [("", ""); 0])).0;
             let client = cluster(pods([("web-1", listens)])).await;
             let home = Namespace::parse("todo").unwrap();
-            let found = unheard(&run, &client, &home, &[service(spec)], &asked).await;
+            let found = unheard(&client, &home, &[service(spec)], &asked).await;
             assert_eq!(found.len(), usize::from(told), "{spec} {listens:?} {asked:?}: {found:?}");
             if let [finding] = found.as_slice() {
                 assert_eq!(finding.message, "nothing in its pods listens on targetPort 8000");

@@ -285,16 +285,10 @@ async fn stopping_the_run_stops_the_asking() {
     let (run, _, asker) = Run::fake(World::fake("/", [("", ""); 0]));
     asker.ask(crate::fault::Kind::Interrupted);
     let at = fake::server(|_, _| Reply::Hang).await;
-    let result = super::verify(
-        &run,
-        &client(at),
-        &namespace(),
-        &Reach::default(),
-        &[],
-        &objects(),
-        Instant::now() + LONG,
-    )
-    .await;
+    let (client, reach) = (client(at), Reach::default());
+    let (home, objects, deadline) = (namespace(), objects(), Instant::now() + LONG);
+    let verifying = super::verify(&run, &client, &home, &reach, &[], &objects, deadline);
+    let result = run.or_stopped(verifying).await;
     assert_eq!(result.unwrap_err().kind, crate::fault::Kind::Interrupted);
 }
 

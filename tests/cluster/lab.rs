@@ -107,9 +107,9 @@ async fn a_lock_is_renewed_and_a_run_that_has_lost_it_stops() {
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
-        assert!(unlock(run, target).await.unwrap().is_some());
+        assert!(unlock(target).await.unwrap().is_some());
     };
-    let (ended, ()) = tokio::join!(scope(target, work), taken_away);
+    let (ended, ()) = tokio::join!(scope(run, target, work), taken_away);
     let fault = ended.unwrap_err();
     assert_eq!(fault.kind, Kind::Locked);
     remove(&lab.run, &lab.target, &PURGE).await.unwrap();

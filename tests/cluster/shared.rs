@@ -32,7 +32,7 @@ pub(crate) async fn written(
     options: ApplyOptions,
 ) -> Result<Vec<String>, Fault> {
     let work = async { ended(run, target, apply(run, target, objects.to_vec(), &options).await?).await };
-    scope(target, work).await
+    scope(run, target, work).await
 }
 
 /// The end of a run: what it did as `Created ConfigMap/a`, `Pruned …`, `Kept …`.

@@ -31,7 +31,7 @@ pub struct Asked<'a> {
 /// [`Kind::Usage`] where the project has nothing of that name, [`Kind::Rollout`] where none of it is running.
 pub async fn find(run: &Run, target: &Target, asked: Asked<'_>) -> Result<Container> {
     let ids = logs::deployed(run, target).await?;
-    let objects = run.or_stopped(logs::objects(target, &ids)).await?;
+    let objects = logs::objects(target, &ids).await?;
     let Asked { name, container, service, images } = asked;
     let one = one::one(&ids, &objects, one::Asked { name, container, service, images });
     let Source { namespace, pod, container, .. } = one.map_err(|why| none(asked, why))?;

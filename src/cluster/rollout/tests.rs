@@ -64,7 +64,9 @@ fn stage() -> Stage {
 impl Stage {
     fn start(&self, applied: Applied, limits: Limits) -> tokio::task::JoinHandle<Result<Rolled, Fault>> {
         let (run, target) = (self.run.clone(), self.target.clone());
-        tokio::spawn(async move { rollout(&run, &target, &applied.objects, &limits, async {}).await })
+        tokio::spawn(async move {
+            run.or_stopped(rollout(&run, &target, &applied.objects, &limits, async {})).await
+        })
     }
 
     fn waits_for(&mut self, what: &str) -> bool {
@@ -201,7 +203,7 @@ async fn status_agrees_with_up_about_what_crashed_a_moment_ago() {
         stage.api.put(SETS, replica_set());
         stage.api.put(PODS, restarted(ago));
         let there = applied(Outcome::Unchanged).objects.remove(0);
-        let statuses = status(&stage.run, &stage.target, &[(there.id, there.resource)]).await.unwrap();
+        let statuses = status(&stage.target, &[(there.id, there.resource)]).await.unwrap();
         assert_eq!(statuses[0].health, health, "{ago} s ago");
     }
 }

@@ -89,7 +89,7 @@ async fn listened(
     opened: Result<Vec<service::VerifiedUrl>>,
 ) -> Result<Vec<service::VerifiedUrl>> {
     let told: Vec<&ObjectName> = opened.iter().flatten().map(|one| &one.service).collect();
-    let unheard = unheard(run, &target.client, &target.namespace, objects, &told).await;
+    let unheard = unheard(&target.client, &target.namespace, objects, &told).await;
     match opened {
         Ok(verified) => {
             for finding in unheard {
@@ -134,7 +134,7 @@ async fn sweep(to: &Connected<'_>, built: &[Built]) {
             .flat_map(|image| [image.reference.clone(), image.tag.clone()])
             .chain(named)
             .collect();
-        image::sweep(run, &project.image_owner(), &cluster.destination, &keep).await
+        image::sweep(&project.image_owner(), &cluster.destination, &keep).await
     };
     if let Err(fault) = swept.await {
         let message = format!("old images could not be removed: {}", fault.causes().join(": "));

@@ -56,7 +56,7 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
         }
     }
     let bound = releases::bound(&mut objects, &mut releases, &project.bindings, &references, cluster.pull);
-    run.or_stopped(generate(run, target, &project.secrets, &mut objects)).await?;
+    generate(run, target, &project.secrets, &mut objects).await?;
     redaction::objects(run, &objects);
 
     let has_charts = !releases.is_empty();

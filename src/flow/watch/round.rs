@@ -159,7 +159,7 @@ impl<'a> Rounds<'a> {
                 return Ok(Round::Superseded);
             };
             let images = built.images.clone();
-            let healthy = lock::scope(&to.target, async {
+            let healthy = lock::scope(run, &to.target, async {
                 let written = Box::pin(up::write::write(&to, built, flags)).await?;
                 Box::pin(up::wait::wait(&to, written, flags)).await
             });

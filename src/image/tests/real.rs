@@ -60,7 +60,7 @@ async fn an_image_is_built_once_and_a_changed_line_sends_little() {
     let detail = detail.unwrap();
     let sent: u64 = detail.split(", ").last().unwrap().strip_suffix(" kB sent").unwrap().parse().unwrap();
     assert!(sent < 64, "{detail}");
-    let removed = image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    let removed = image::remove_all(&sample.project, &to).await.unwrap();
     assert_eq!(removed.images, 2);
 }
 
@@ -112,7 +112,7 @@ async fn a_secret_reaches_the_build_and_nothing_else() {
         "{told:?}"
     );
     assert!(!format!("{told:?}").contains("s3cr3t!\""));
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
 
     surveyed[0].image.secrets.insert("token".to_owned(), BuildSecret::Env("NOT_SET".to_owned()));
     let fault = image::make(&sample.run, &sample.project, &to, &surveyed).await.unwrap_err();
@@ -133,7 +133,8 @@ async fn stopping_the_run_stops_the_build() {
         }
         sample.asker.ask(crate::fault::Kind::Interrupted);
     };
-    let (made, ()) = tokio::join!(image::make(&sample.run, &sample.project, &to, &surveyed), ask);
+    let making = sample.run.or_stopped(image::make(&sample.run, &sample.project, &to, &surveyed));
+    let (made, ()) = tokio::join!(making, ask);
     assert_eq!(made.unwrap_err().kind, crate::fault::Kind::Interrupted);
     let gone = async {
         while runs(&mark) {
@@ -168,9 +169,9 @@ async fn an_image_of_the_project_can_be_the_base_of_another() {
     }
     let again = image::make(&sample.run, &sample.project, &to, &images).await.unwrap();
     assert!(again.iter().all(|image| image.outcome == Outcome::Unchanged), "{again:?}");
-    let swept = image::sweep(&sample.run, &sample.project, &to, &BTreeSet::new()).await.unwrap();
+    let swept = image::sweep(&sample.project, &to, &BTreeSet::new()).await.unwrap();
     assert_eq!(swept.images, 0);
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
 }
 
 #[tokio::test]
@@ -193,7 +194,7 @@ async fn builds_leave_no_connection_open() {
         tokio::time::timeout(Duration::from_secs(5), settled).await.expect("connections stay open");
         before = before.or(Some(open()));
     }
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
 }
 
 /// Beside the engine, TODO_TEST_SECOND: the address of another node's engine with the same certificates.
@@ -206,7 +207,7 @@ async fn every_node_gets_the_same_image() {
     let second = docker::parse(second, world.var_os("TODO_TEST_CERTS").map(Into::into)).unwrap();
     to.nodes.push(NodeStore::Docker(second.clone()));
     let sample = Sample::new("todo-test-nodes");
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
     for content in ["1", "2", "2"] {
         sample.write("web", &[("Dockerfile", &format!("FROM {base}\nCOPY a /a\n")), ("a", content)]);
         let surveyed = sample.survey(&["web"]);
@@ -214,7 +215,7 @@ async fn every_node_gets_the_same_image() {
         let there = docker::connect(&second).unwrap().inspect_image(&built[0].reference).await.unwrap();
         assert_eq!(there.id.as_deref(), Some(built[0].id.as_str()));
     }
-    assert_eq!(image::remove_all(&sample.run, &sample.project, &to).await.unwrap().images, 4);
+    assert_eq!(image::remove_all(&sample.project, &to).await.unwrap().images, 4);
 }
 
 /// Beside the engine, TODO_TEST_REGISTRY: a private registry, `HOST[:PORT][/PATH]`, at which the user of DOCKER_CONFIG is
@@ -246,12 +247,12 @@ async fn a_private_registry_gets_images_once_and_gives_them_to_builds() {
     assert!(!pushes(sample.told()), "it was there already");
 
     // Only the registry has it now, and only for those who are logged in.
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
     assert!(docker::connect(&to.builder).unwrap().inspect_image(&reference).await.is_err());
     sample.write("api", &[("Dockerfile", &format!("FROM {reference}\nRUN test \"$(cat /a)\" = {content}"))]);
     image::make(&sample.run, &sample.project, &to, &sample.survey(&["api"])).await.unwrap();
 
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
     let _ = docker::connect(&to.builder)
         .unwrap()
         .remove_image(&reference, None::<bollard::query_parameters::RemoveImageOptions>, None)
@@ -273,7 +274,7 @@ async fn a_containerd_node_gets_only_the_layers_that_it_lacks() {
     to.nodes = vec![NodeStore::Containerd { host: to.builder.clone(), container }];
     let sample = Sample::new("todo-test-node");
     sample.write("web", &[("Dockerfile", &format!("FROM {base}\nCOPY a /a\n")), ("a", "1")]);
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
     let mut references = BTreeSet::new();
     for content in ["1", "2", "2", "3"] {
         sample.write("web", &[("a", content)]);
@@ -282,8 +283,8 @@ async fn a_containerd_node_gets_only_the_layers_that_it_lacks() {
         references.insert(built[0].reference.clone());
     }
     assert_eq!(references.len(), 3);
-    let swept = image::sweep(&sample.run, &sample.project, &to, &BTreeSet::new()).await.unwrap();
+    let swept = image::sweep(&sample.project, &to, &BTreeSet::new()).await.unwrap();
     assert_eq!(swept.images, 2, "one in the builder, one in the node");
-    let removed = image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    let removed = image::remove_all(&sample.project, &to).await.unwrap();
     assert_eq!(removed.images, 4, "two in the builder, two in the node");
 }

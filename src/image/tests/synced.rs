@@ -128,5 +128,5 @@ async fn a_synced_container_equals_one_of_a_new_image() {
         assert_eq!(synced, expected, "{copies}");
         assert!(expected.len() > 1, "{copies}");
     }
-    image::remove_all(&sample.run, &sample.project, &to).await.unwrap();
+    image::remove_all(&sample.project, &to).await.unwrap();
 }

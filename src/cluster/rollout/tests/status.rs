@@ -29,7 +29,7 @@ async fn status_tells_what_is_there_and_what_is_not() {
     let mut absent = there.id.clone();
     absent.name = "api".to_owned();
     let wanted = [(there.id, there.resource.clone()), (absent, there.resource)];
-    let statuses = status(&stage.run, &stage.target, &wanted).await.unwrap();
+    let statuses = status(&stage.target, &wanted).await.unwrap();
     assert_eq!((statuses[0].health, statuses[0].replicas.unwrap().ready), (Health::Ready, 1));
     assert!(statuses[0].age_seconds.unwrap() > 86_400);
     assert_eq!((statuses[1].health, statuses[1].reason.as_str()), (Health::Unknown, "NotFound"));
@@ -52,7 +52,7 @@ async fn status_tells_what_pods_use_where_it_is_measured() {
     stage.api.put(METRICS, json!({"metadata": metadata, "containers": containers}));
     let there = applied(Outcome::Unchanged).objects.remove(0);
     let wanted = [(there.id, there.resource)];
-    let looked = async || status(&stage.run, &stage.target, &wanted).await.unwrap().remove(0).usage;
+    let looked = async || status(&stage.target, &wanted).await.unwrap().remove(0).usage;
     assert_eq!(looked().await, Some(Usage { cpu_m: 15, memory: 21 << 20 }));
     // A metrics server that is down, or that nobody may ask, costs nothing but the figures.
     stage.api.stumble(METRICS, &[503]);
@@ -98,7 +98,7 @@ async fn status_tells_by_what_an_autoscaler_scales_and_that_nobody_measures() {
         ),
     ] {
         stage.api.put_silently(SCALERS, scaler(live));
-        let found = status(&stage.run, &stage.target, &wanted).await.unwrap().remove(0);
+        let found = status(&stage.target, &wanted).await.unwrap().remove(0);
         assert_eq!((found.health, found.message.as_str()), (Health::Ready, told));
     }
     let pods = stage.api.requests().into_iter().filter(|asked| asked.ends_with("/pods")).count();
