@@ -1,42 +1,46 @@
 //! Objects → running: applied, watched until healthy, explained where they are not, taken away.
 //!
-//! Writing: [`target`] (where), [`phase`] (in which order), `survey` (what is there), [`capacity`] (what is left for it),
-//! `decide` (what to do about each object: `decided`), [`apply`] (doing it; [`applied`] is what was done), [`settle`] (what is
-//! no longer wanted), [`remove`] (deleting it).
-//! Watching: the crate `health` (the status of objects, and causes), [`blame`] (causes as findings), [`tracker`]
-//! (what it means over time, pure), [`rollout`] (feeding the tracker from watches), [`status`] and [`explain`] (asking it once).
-//! Beside both: [`logs`] (what the pods print), [`exec`] (a command in a container), [`restart`] (new ones without a change).
+//! This file is all that the rest of the program sees: a [`Target`] (where), and what is done there. [`compare()`] says what
+//! would change, [`apply()`] writes it, [`rollout()`] waits until it is healthy, [`settle()`] deletes what is no longer wanted
+//! and records the revision, [`remove()`] deletes everything; [`status()`] and [`explain()`] ask once how it is. Inside:
+//!
+//! Writing: `phase` (in which order), `survey` (what is there), `capacity` (what is left for it), `decide` (what to do about
+//! each object: `decided`), `apply` (doing it; `applied` is what was done).
+//! Watching: the crate `health` (the status of objects, and causes), `blame` (causes as findings), `tracker` (what it means
+//! over time, pure), `rollout` (feeding the tracker from watches).
+//! Beside both: [`lock`] (one run at a time), [`logs`] (what the pods print), [`exec`] (a command in a container), [`synced`]
+//! (files copied into containers), [`revision`] (what ran before), [`release`], [`hook`] and [`helm`] (charts).
 //!
 //! # What is not here
 //! Not a typed model of Kubernetes: objects are JSON from the file to the wire. Nothing is written that does not differ.
 
-pub mod applied;
-pub mod apply;
+mod applied;
+mod apply;
 mod barrier;
-pub mod blame;
-pub mod capacity;
+mod blame;
+mod capacity;
 #[cfg(test)]
 mod cases;
-pub mod compare;
+mod compare;
 mod conflict;
-pub mod context;
+mod context;
 mod decide;
 mod decided;
 mod delete;
 mod diff;
 mod difference;
 pub mod exec;
-pub mod explain;
+mod explain;
 #[cfg(test)]
 mod fake_api;
 mod field;
-pub mod forced_rollback;
-pub mod foreign;
+mod forced_rollback;
+mod foreign;
 mod gone;
 pub mod helm;
 pub mod hook;
 mod immutable;
-pub mod inventory;
+mod inventory;
 mod kind;
 mod leftover;
 pub mod lock;
@@ -44,30 +48,80 @@ pub mod logs;
 mod migrate;
 mod namespace;
 mod once;
-pub mod order;
-pub mod owner;
-pub mod phase;
-pub mod pod_times;
-pub mod pulse;
+mod order;
+mod owner;
+mod phase;
+mod pod_times;
+mod pulse;
 mod refusal;
 pub mod release;
-pub mod remove;
+mod remove;
 mod request;
-pub mod restart;
+mod restart;
 mod retry;
 pub mod revision;
-pub mod rollout;
-pub mod secrets;
+mod rollout;
+mod secrets;
 mod sequence;
-pub mod settle;
-pub mod status;
+mod settle;
+mod status;
 mod survey;
 pub mod synced;
-pub mod target;
-pub mod tracker;
+mod target;
+mod tracker;
 mod unified;
 mod until;
-pub mod usage;
-pub mod wait_for_fresh_status;
+mod usage;
+mod wait_for_fresh_status;
 mod wire;
 mod write;
+
+pub use applied::Applied;
+pub use applied::AppliedObject;
+pub use applied::ApplyOptions;
+pub use apply::apply;
+pub use capacity::check_capacity;
+pub use compare::Action;
+pub use compare::Comparison;
+pub use compare::Difference;
+pub use compare::compare;
+pub use context::kubeconfig_with;
+pub use explain::Explained;
+pub use explain::dump::Dump;
+pub use explain::explain;
+pub use forced_rollback::forced_rollback;
+pub use foreign::check_ownership;
+pub use inventory::Entry;
+pub use inventory::Inventory;
+pub use order::check_order;
+pub use owner::Doing;
+pub use owner::Owner;
+pub use owner::Wants;
+pub use owner::project_owner;
+pub use owner::refused_by;
+pub use phase::owns_pods;
+pub use phase::phase;
+pub use pod_times::PodTimes;
+pub use pod_times::pod_times;
+pub use pulse::Pulse;
+pub use pulse::SilentNode;
+pub use pulse::pulse;
+pub use remove::GENERATED;
+pub use remove::RemoveOptions;
+pub use remove::Removed;
+pub use remove::remove;
+pub use remove::remove_keeping_namespaces;
+pub use restart::restart;
+pub use rollout::Limits;
+pub use rollout::rollout;
+pub use secrets::secrets;
+pub use settle::inventory_damage;
+pub use settle::read_inventory;
+pub use settle::settle;
+pub use status::ObjectStatus;
+pub use status::status;
+pub use target::Guard;
+pub use target::Target;
+pub use target::client;
+pub use tracker::annotation::check_annotations;
+pub use wait_for_fresh_status::wait_for_fresh_status;

@@ -14,8 +14,8 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
+use todo::cluster::Dump;
 use todo::cluster::explain;
-use todo::cluster::explain::dump::Dump;
 use todo::image::progress::Progress;
 use todo::manifest;
 use todo::manifest::dump::Part;
@@ -166,7 +166,7 @@ kind: List
 #[test]
 fn garbled_objects_and_build_messages_are_judged_without_a_panic() {
     let good = DUMP.as_bytes();
-    let judged = |dump: Dump| explain::explain(dump, Timestamp::UNIX_EPOCH);
+    let judged = |dump: Dump| explain(dump, Timestamp::UNIX_EPOCH);
     let (whole, _) = Dump::read(DUMP, Path::new("a")).unwrap();
     assert_eq!(judged(whole).len(), 5);
     each("objects", &[good], |bytes| {

@@ -2,6 +2,6 @@
 //!
 //! `health::cause` finds what is wrong; [`tell`] makes the message, the place and the advice from it.
 
-pub mod advice;
-pub mod service;
-pub mod tell;
+mod advice;
+pub(super) mod service;
+pub(super) mod tell;

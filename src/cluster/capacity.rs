@@ -39,7 +39,7 @@ struct Seen {
 
 /// Warns where the pods of `objects` ask for more than is left, and fails where a NodePort is somebody else's: the
 /// server would refuse it after everything is built.
-pub async fn check(run: &Run, target: &Target, objects: &[Object]) -> Result<()> {
+pub async fn check_capacity(run: &Run, target: &Target, objects: &[Object]) -> Result<()> {
     let ports = objects.iter().any(|object| !node_ports(&object.value).is_empty());
     let asks = !asked(objects, 1).is_empty();
     let (nodes, pods, services) =

@@ -4,7 +4,7 @@ use crate::cluster::applied::ApplyOptions;
 use crate::cluster::decide::decide;
 use crate::cluster::decided::Allowed;
 use crate::cluster::decided::Todo;
-pub use crate::cluster::diff::FieldChange;
+pub(crate) use crate::cluster::diff::FieldChange;
 use crate::cluster::diff::changes;
 use crate::cluster::gone;
 use crate::cluster::inventory::write::empty_inventory;

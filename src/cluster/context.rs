@@ -19,7 +19,7 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// [`Kind::Usage`] where none has it, with the one that was probably meant.
-pub fn file(world: &World, context: &str) -> Result<PathBuf> {
+pub fn kubeconfig_with(world: &World, context: &str) -> Result<PathBuf> {
     let mut known = Vec::new();
     for path in files(world).into_iter().filter(|path| path.exists()) {
         let doing = || format!("cannot read the kubeconfig {}", path.display());
@@ -61,7 +61,7 @@ fn files(world: &World) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::file;
+    use super::kubeconfig_with;
     use crate::fault::Kind;
     use crate::world::World;
 
@@ -75,12 +75,12 @@ mod tests {
             std::fs::write(folder.path().join(name), text).unwrap();
         }
         let world = World::fake(folder.path(), [("KUBECONFIG", "none:one:two")]);
-        assert_eq!(file(&world, "staging").unwrap(), folder.path().join("two"));
-        let fault = file(&world, "stagign").unwrap_err();
+        assert_eq!(kubeconfig_with(&world, "staging").unwrap(), folder.path().join("two"));
+        let fault = kubeconfig_with(&world, "stagign").unwrap_err();
         assert_eq!(fault.kind, Kind::Usage);
         assert_eq!(fault.hints, ["write `context = \"staging\"` in the `[target]`"]);
-        assert_eq!(file(&world, "prod").unwrap_err().hints, ["there are `minikube`, `staging`"]);
+        assert_eq!(kubeconfig_with(&world, "prod").unwrap_err().hints, ["there are `minikube`, `staging`"]);
         let nothing = World::fake(folder.path(), [("HOME", "/nowhere")]);
-        assert!(file(&nothing, "prod").unwrap_err().hints[0].contains("KUBECONFIG"));
+        assert!(kubeconfig_with(&nothing, "prod").unwrap_err().hints[0].contains("KUBECONFIG"));
     }
 }

@@ -3,7 +3,7 @@
 //! One look without a past, so what repeats and for how long is read from the objects themselves; a dump of another day
 //! is judged at the time at which it was made.
 
-pub mod dump;
+pub(crate) mod dump;
 mod slim;
 
 use crate::cluster::tracker::Dump as DumpTime;
@@ -138,7 +138,7 @@ fn subjects(objects: impl Iterator<Item = Shared<Value>>) -> Vec<Subject> {
 }
 
 /// The tracker of one look at live objects; its findings say more.
-pub fn tracker(objects: impl Iterator<Item = Shared<Value>>, now: Timestamp) -> HealthTracker {
+pub(crate) fn tracker(objects: impl Iterator<Item = Shared<Value>>, now: Timestamp) -> HealthTracker {
     HealthTracker::of_dump(subjects(objects), now, DumpTime::default())
 }
 

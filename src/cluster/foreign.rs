@@ -137,7 +137,7 @@ fn whose(secret: &Value) -> String {
 ///
 /// # Errors
 /// [`fault::Kind::Apply`], with a finding for each object.
-pub async fn check(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<()> {
+pub async fn check_ownership(run: &Run, target: &Target, objects: &[Object]) -> fault::Result<()> {
     let prepared = survey::prepare(run, target, objects.to_vec()).await?;
     let survey = survey::look(run, target, &prepared.wanted).await?;
     let sets = Sets::read(target, &prepared.wanted, &survey).await;

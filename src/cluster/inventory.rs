@@ -21,7 +21,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deployed::Beside;
-pub use deployed::Deployed;
+pub(crate) use deployed::Deployed;
 use deployed::is_salt;
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -8,7 +8,7 @@ pub(crate) mod pick;
 
 use crate::cluster::inventory::Inventory;
 use crate::cluster::rollout::feed::read;
-use crate::cluster::settle::ours;
+use crate::cluster::settle::read_inventory;
 use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::fault::Fault;
@@ -116,7 +116,7 @@ pub async fn logs(run: &Run, target: &Target, ask: Ask) -> Result<Logs> {
 
 /// The objects of the project, without those that were left behind on purpose.
 pub(crate) async fn deployed(run: &Run, target: &Target) -> Result<Vec<ObjectId>> {
-    let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
+    let inventory = read_inventory(run, target).await?.filter(Inventory::is_deployed);
     let Some(inventory) = inventory else {
         return Err(Code::NothingDeployed
             .fault(Kind::Usage, "nothing of the project is deployed")

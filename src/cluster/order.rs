@@ -67,7 +67,7 @@ pub(crate) fn is_ordered(object: &Value) -> bool {
 
 /// Everything that is wrong with the order that a set asks for.
 #[must_use]
-pub fn check(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
+pub fn check_order(objects: &[Object], namespace: &Namespace) -> Vec<Finding> {
     let defined = kind::defined(objects);
     let ids: Vec<ObjectId> = objects
         .iter()

@@ -10,7 +10,7 @@ use crate::cluster::inventory::Inventory;
 use crate::cluster::lock;
 use crate::cluster::logs::pick::fits;
 use crate::cluster::request::unreadable;
-use crate::cluster::settle::ours;
+use crate::cluster::settle::read_inventory;
 use crate::cluster::target::Target;
 use crate::cluster::wire::Wire;
 use crate::event::Code;
@@ -33,7 +33,7 @@ const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// Makes the pods of the workloads called `names`, `web` or `deployment/web`, anew; of all, if there are none. What
 /// comes back is to be waited for.
 pub async fn restart(run: &Run, target: &Target, names: &[String]) -> fault::Result<Applied> {
-    let inventory = ours(run, target).await?.filter(Inventory::is_deployed);
+    let inventory = read_inventory(run, target).await?.filter(Inventory::is_deployed);
     let entries = inventory.map(|inventory| inventory.entries).unwrap_or_default();
     let chosen = chosen(&entries, names)?;
     let work = async {

@@ -9,7 +9,7 @@
 mod evidence;
 pub(crate) mod feed;
 mod items;
-pub mod outcome;
+pub(crate) mod outcome;
 mod settled;
 #[cfg(test)]
 mod tests;

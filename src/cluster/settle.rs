@@ -261,7 +261,7 @@ async fn record(wire: &Wire, inventory: &Inventory, object: &AppliedObject, now:
 }
 
 /// The project's inventory, for `status`; `None` if nothing of it is in the cluster.
-pub async fn ours(run: &Run, target: &Target) -> fault::Result<Option<Inventory>> {
+pub async fn read_inventory(run: &Run, target: &Target) -> fault::Result<Option<Inventory>> {
     let wire = target.wire();
     let (kind, home, name) =
         (kind::core("Secret"), target.namespace.as_str(), crate::cluster::inventory::name(&target.project));
@@ -273,9 +273,9 @@ pub async fn ours(run: &Run, target: &Target) -> fault::Result<Option<Inventory>
     Ok(stored.map(|stored| stored.inventory))
 }
 
-/// What to know about an inventory that was damaged, and that [`ours`] has rebuilt.
+/// What to know about an inventory that was damaged, and that [`read_inventory`] has rebuilt.
 #[must_use]
-pub fn damage(target: &Target, inventory: &Inventory) -> Option<Finding> {
+pub fn inventory_damage(target: &Target, inventory: &Inventory) -> Option<Finding> {
     recover::note(target, inventory)
 }
 

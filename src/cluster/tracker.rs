@@ -5,12 +5,12 @@
 //! need to know, and [`HealthTracker::decide`] whether to go on. Graces run from the first look that showed the problem, by our
 //! own clock: a node's clock may be wrong by hours after a laptop slept.
 
-pub mod annotation;
-pub mod crash;
-pub mod limits;
+pub(crate) mod annotation;
+pub(crate) mod crash;
+pub(crate) mod limits;
 mod problem;
 mod progress;
-pub mod report;
+pub(crate) mod report;
 mod steady;
 mod terminal;
 
@@ -39,7 +39,7 @@ use std::collections::HashSet;
 
 /// One object whose health is to be judged.
 #[derive(Debug, Clone)]
-pub struct Subject {
+pub(crate) struct Subject {
     /// What names it.
     pub id: ObjectId,
     /// The generation that our write got.
@@ -114,7 +114,7 @@ struct Seen {
 
 /// What the tracker would like to know, and cannot see in a snapshot of watches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Needs {
+pub(crate) struct Needs {
     /// The nodes, and all pods of the cluster.
     pub nodes: bool,
     /// The StorageClasses.
@@ -127,7 +127,7 @@ pub struct Needs {
 
 /// What to do after a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Look again.
     Wait,
     /// Everything is as it should be.
@@ -142,7 +142,7 @@ pub enum Decision {
 
 /// What is remembered between two snapshots.
 #[derive(Debug)]
-pub struct HealthTracker {
+pub(crate) struct HealthTracker {
     tracks: Vec<Track>,
     limits: Limits,
     began: Timestamp,
@@ -167,7 +167,7 @@ pub struct HealthTracker {
 
 /// What is known of the time at which a dump was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Dump {
+pub(crate) struct Dump {
     /// The newest moment that it tells of, where the dump is judged at that moment. What began then may have lasted for
     /// any time since.
     pub newest: Option<Timestamp>,
@@ -186,7 +186,7 @@ impl Dump {
 
 impl HealthTracker {
     /// A tracker of these objects, whose clocks start now.
-    pub fn new(subjects: Vec<Subject>, limits: Limits, now: Timestamp) -> HealthTracker {
+    pub(crate) fn new(subjects: Vec<Subject>, limits: Limits, now: Timestamp) -> HealthTracker {
         let tracks = subjects
             .into_iter()
             .map(|subject| Track {
@@ -221,12 +221,12 @@ impl HealthTracker {
 
     /// Names the minikube profile that the cluster is of, for advice that names its commands.
     #[must_use]
-    pub fn of_minikube(self, profile: Option<String>) -> HealthTracker {
+    pub(crate) fn of_minikube(self, profile: Option<String>) -> HealthTracker {
         HealthTracker { profile, ..self }
     }
 
     /// A tracker of one look: what the objects say of times and repetitions has to do.
-    pub fn of_dump(subjects: Vec<Subject>, now: Timestamp, dump: Dump) -> HealthTracker {
+    pub(crate) fn of_dump(subjects: Vec<Subject>, now: Timestamp, dump: Dump) -> HealthTracker {
         let mut tracker =
             HealthTracker { dump: Some(dump), ..HealthTracker::new(subjects, Limits::default(), now) };
         tracker.crashes.dump = true;
@@ -234,7 +234,7 @@ impl HealthTracker {
     }
 
     /// Takes a look, and says how well each object is, in the order in which they were given.
-    pub fn observe(&mut self, now: Timestamp, snapshot: &Snapshot) -> Vec<ObjectHealth> {
+    pub(crate) fn observe(&mut self, now: Timestamp, snapshot: &Snapshot) -> Vec<ObjectHealth> {
         self.needs = Needs::default();
         let mut present = HashSet::new();
         self.active = self.tracks.iter().filter(|track| track.has_just_started(now)).count();
@@ -272,22 +272,22 @@ impl HealthTracker {
     }
 
     /// What would have to be known beside the last look.
-    pub fn needs(&self) -> &Needs {
+    pub(crate) fn needs(&self) -> &Needs {
         &self.needs
     }
 
     /// Takes in the last lines of a run that ended.
-    pub fn tail(&mut self, run: String, lines: Vec<String>) {
+    pub(crate) fn tail(&mut self, run: String, lines: Vec<String>) {
         self.crashes.tail(run, lines);
     }
 
     /// What the last look showed of each object, in the order in which they were given.
-    pub fn health_statuses(&self) -> impl Iterator<Item = (&Subject, &HealthStatus)> {
+    pub(crate) fn health_statuses(&self) -> impl Iterator<Item = (&Subject, &HealthStatus)> {
         self.tracks.iter().map(|track| (&track.subject, &track.health_status))
     }
 
     /// Whether to look again.
-    pub fn decide(&mut self, now: Timestamp) -> Decision {
+    pub(crate) fn decide(&mut self, now: Timestamp) -> Decision {
         let past =
             |since: Timestamp, limit: std::time::Duration| now.duration_since(since).unsigned_abs() >= limit;
         if let Some(first) = self.first_failure {

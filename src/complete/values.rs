@@ -2,7 +2,7 @@
 
 use super::Places;
 use crate::cli::Cli;
-use crate::cluster::phase::owns_pods;
+use crate::cluster::owns_pods;
 use crate::event::Code;
 use crate::help::TOPICS;
 use crate::manifest::Object;

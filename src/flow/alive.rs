@@ -5,10 +5,10 @@
 //! looked at: a node that has stopped ends the run, an API server that restarts is waited for. Of a `[target]` only the
 //! API server can be asked.
 
-use crate::cluster::pulse::Pulse;
-use crate::cluster::pulse::SilentNode;
-use crate::cluster::pulse::pulse;
-use crate::cluster::target::Target;
+use crate::cluster::Pulse;
+use crate::cluster::SilentNode;
+use crate::cluster::Target;
+use crate::cluster::pulse;
 use crate::event::Code;
 use crate::event::OpenItem;
 use crate::event::OpenStep;
@@ -264,7 +264,7 @@ fn unreported(project: &Project, names: &str, first: &str) -> Fault {
 mod tests {
     use super::LEASE;
     use super::Leases;
-    use crate::cluster::pulse::SilentNode;
+    use crate::cluster::SilentNode;
 
     #[tokio::test(start_paused = true)]
     async fn a_kubelet_that_renews_its_lease_is_not_silent_whatever_the_controller_says() {

@@ -4,14 +4,14 @@
 //! not what was asked for.
 
 use crate::cli;
-use crate::cluster::applied::ApplyOptions;
-use crate::cluster::apply::apply;
-use crate::cluster::forced_rollback::forced_rollback;
+use crate::cluster::ApplyOptions;
+use crate::cluster::Target;
+use crate::cluster::apply;
+use crate::cluster::forced_rollback;
 use crate::cluster::revision;
 use crate::cluster::revision::Earlier;
-use crate::cluster::rollout::rollout;
-use crate::cluster::settle::settle;
-use crate::cluster::target::Target;
+use crate::cluster::rollout;
+use crate::cluster::settle;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;

@@ -1,7 +1,7 @@
 //! A project beside the cluster it goes to: what every step of a run needs, and nothing that a step finds out.
 
-use crate::cluster::owner::Doing;
-use crate::cluster::target::Target;
+use crate::cluster::Doing;
+use crate::cluster::Target;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::owner;

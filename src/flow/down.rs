@@ -1,18 +1,19 @@
 //! `todo down`: takes away what `up` made, and keeps the data unless told otherwise.
 
 use crate::cli;
+use crate::cluster::Doing;
+use crate::cluster::Limits;
+use crate::cluster::RemoveOptions;
+use crate::cluster::Removed;
+use crate::cluster::Target;
 use crate::cluster::helm;
 use crate::cluster::helm::Where;
 use crate::cluster::hook;
 use crate::cluster::lock;
-use crate::cluster::owner::Doing;
 use crate::cluster::release;
 use crate::cluster::release::Record;
 use crate::cluster::remove;
-use crate::cluster::remove::RemoveOptions;
-use crate::cluster::remove::Removed;
-use crate::cluster::rollout::Limits;
-use crate::cluster::target::Target;
+use crate::cluster::remove_keeping_namespaces;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
@@ -115,10 +116,10 @@ async fn take_away(
     let options = RemoveOptions { purge, adopt };
     let mut removed = Removed::default();
     if charts {
-        removed = remove::remove_keeping_namespaces(run, target, &options).await?;
+        removed = remove_keeping_namespaces(run, target, &options).await?;
         end(run, target, record, flags).await?;
     }
-    removed.removed.extend(remove::remove(run, target, &options).await?.removed);
+    removed.removed.extend(remove(run, target, &options).await?.removed);
     if flags.purge {
         image::remove_all(&project.image_owner(), &cluster.destination).await?;
     }

@@ -1,13 +1,13 @@
 //! `todo exec`: a command in a container of the project.
 
 use crate::cli;
+use crate::cluster::Target;
 use crate::cluster::exec;
 use crate::cluster::exec::Container;
 use crate::cluster::exec::Input;
 use crate::cluster::exec::NO_INPUT;
 use crate::cluster::exec::NotRun;
 use crate::cluster::exec::Size;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Fault;

@@ -1,8 +1,8 @@
 //! `todo explain FILE`: health and blame of objects that somebody dumped with `kubectl get … -o yaml`. Offline.
 
-use crate::cluster::explain::Explained;
-use crate::cluster::explain::dump::Dump;
-use crate::cluster::explain::explain as judged;
+use crate::cluster::Dump;
+use crate::cluster::Explained;
+use crate::cluster::explain as judged;
 use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;

@@ -1,8 +1,8 @@
 //! Flags of the command line, as the steps take them.
 
 use crate::cli;
-use crate::cluster::applied::ApplyOptions;
-use crate::cluster::tracker::limits::Limits;
+use crate::cluster::ApplyOptions;
+use crate::cluster::Limits;
 
 /// What the user allows.
 pub(crate) fn options(flags: cli::Apply) -> ApplyOptions {

@@ -1,7 +1,7 @@
 //! `todo forward`: a port of a Service on localhost, held until Ctrl-C, or in the background until it is ended.
 
 use crate::cli;
-use crate::cluster::owner::Doing;
+use crate::cluster::Doing;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;

@@ -1,8 +1,8 @@
 //! Everything that is written, read: manifests, values, Dockerfiles, contexts. All that is wrong with any of it at once,
 //! before anything outside is touched.
 
-use crate::cluster::order;
-use crate::cluster::tracker::annotation;
+use crate::cluster::check_annotations;
+use crate::cluster::check_order;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::fault::Fault;
@@ -126,13 +126,13 @@ async fn read(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<Read> {
         Ok(_) => scope,
     };
     let Values { secrets, configs, places, warnings: of_values } = usable(values, &mut mistakes)?;
-    mistakes.extend(annotation::mistakes(&objects));
+    mistakes.extend(check_annotations(&objects));
     let taken_up = frontends::beginnings(&images);
     let facts = Facts { objects, releases, secrets, configs, taken_up, scope, places };
     let (plan, of_plan) = plan::make(project, facts);
     mistakes.extend(of_plan);
     if scope == Scope::Everything {
-        mistakes.extend(order::check(&plan.objects, &project.namespace));
+        mistakes.extend(check_order(&plan.objects, &project.namespace));
     }
     let values = of_values.into_iter().chain(warnings).collect();
     Ok(Read { planned: Planned { plan, images }, values, mistakes, fault })

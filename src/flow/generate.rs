@@ -3,8 +3,8 @@
 //! The cluster is their only store, so they survive `down` with the volumes (the data they guard may need them) and go
 //! with `down --purge`.
 
-use crate::cluster::remove::GENERATED;
-use crate::cluster::target::Target;
+use crate::cluster::GENERATED;
+use crate::cluster::Target;
 use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::OrFault;

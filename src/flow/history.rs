@@ -1,10 +1,10 @@
 //! `todo history` and `todo rollback`: the revisions that ran well, and the way back to one.
 
 use crate::cli;
+use crate::cluster::Target;
 use crate::cluster::lock;
 use crate::cluster::release;
 use crate::cluster::revision;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Step;
 use crate::fault::Kind;

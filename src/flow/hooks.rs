@@ -4,16 +4,16 @@
 //! good run and asks for nothing else. Whether a change is an installation or an upgrade is not Helm's to say but the
 //! project's own record's: a release is installed once its hooks have ended well.
 
-use crate::cluster::applied::AppliedObject;
+use crate::cluster::AppliedObject;
+use crate::cluster::Entry;
+use crate::cluster::Limits;
+use crate::cluster::Target;
 use crate::cluster::helm;
 use crate::cluster::helm::Found;
 use crate::cluster::hook;
-use crate::cluster::inventory::Entry;
 use crate::cluster::release;
 use crate::cluster::release::Deployed;
 use crate::cluster::release::Record;
-use crate::cluster::rollout::Limits;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::fault::Kind;
 use crate::fault::Result;

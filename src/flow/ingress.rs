@@ -1,6 +1,6 @@
 //! The controller that the project's Ingresses need: there, enabled, or told to be missing, before they are applied.
 
-use crate::cluster::target::Target;
+use crate::cluster::Target;
 use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Severity;

@@ -1,8 +1,8 @@
 //! `todo open`: the URL, asked as `up` asks it, in the browser.
 
-use crate::cluster::owner::Doing;
+use crate::cluster::Doing;
+use crate::cluster::Target;
 use crate::cluster::revision;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;

@@ -3,13 +3,15 @@
 //! Mostly the place says it (`cluster::owner`). Where the folder was moved, or an earlier `todo` has not written it down,
 //! the objects decide, and only then are the manifests read for it.
 
-use crate::cluster::inventory::Inventory;
-use crate::cluster::owner;
-use crate::cluster::owner::Doing;
-use crate::cluster::owner::Owner;
-use crate::cluster::owner::Wants;
-use crate::cluster::settle;
-use crate::cluster::target::Target;
+use crate::cluster::Doing;
+use crate::cluster::Inventory;
+use crate::cluster::Owner;
+use crate::cluster::Target;
+use crate::cluster::Wants;
+use crate::cluster::inventory_damage;
+use crate::cluster::project_owner;
+use crate::cluster::read_inventory;
+use crate::cluster::refused_by;
 use crate::fault::Result;
 use crate::manifest;
 use crate::project::Project;
@@ -33,20 +35,20 @@ pub(crate) async fn find(
     target: &Target,
     wants: Option<&Wants>,
 ) -> Result<Found> {
-    let inventory = settle::ours(run, target).await?;
+    let inventory = read_inventory(run, target).await?;
     let Some(there) = &inventory else {
         let owner = Owner::Us { record: false, note: None };
         return Ok(Found { inventory, owner, by_objects: false });
     };
-    if let Some(note) = settle::damage(target, there) {
+    if let Some(note) = inventory_damage(target, there) {
         run.sink.warn(note);
     }
-    let mut owner = owner::project_owner(target, there, None);
+    let mut owner = project_owner(target, there, None);
     let by_objects = owner == Owner::Undecided;
     if by_objects {
         owner = match wants {
-            Some(wants) => owner::project_owner(target, there, Some(wants)),
-            None => owner::project_owner(target, there, Some(&Box::pin(read(run, project)).await)),
+            Some(wants) => project_owner(target, there, Some(wants)),
+            None => project_owner(target, there, Some(&Box::pin(read(run, project)).await)),
         };
     }
     Ok(Found { inventory, owner, by_objects })
@@ -64,9 +66,7 @@ pub(crate) async fn check(
 ) -> Result<bool> {
     let found = find(run, project, target, wants).await?;
     match (&found.owner, &found.inventory) {
-        (Owner::Others | Owner::Undecided, Some(there)) if !adopt => {
-            Err(owner::refused_by(target, there, doing))
-        }
+        (Owner::Others | Owner::Undecided, Some(there)) if !adopt => Err(refused_by(target, there, doing)),
         _ => Ok(adopt || found.by_objects),
     }
 }

@@ -1,11 +1,11 @@
 //! `todo plan`: what `up` would do, and why. Asks, and writes nothing.
 
 use crate::cli;
-use crate::cluster::applied::ApplyOptions;
-use crate::cluster::compare::Action;
-use crate::cluster::compare::Difference;
-use crate::cluster::owner::Doing;
-use crate::cluster::owner::Wants;
+use crate::cluster::Action;
+use crate::cluster::ApplyOptions;
+use crate::cluster::Difference;
+use crate::cluster::Doing;
+use crate::cluster::Wants;
 use crate::cluster::synced;
 use crate::event::Code;
 use crate::event::Finding;

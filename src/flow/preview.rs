@@ -1,10 +1,10 @@
 //! What a run would do, found out without doing it. `todo plan` prints it; `todo up` leaves out the checks that only a run
 //! that changes something needs.
 
-use crate::cluster::applied::ApplyOptions;
-use crate::cluster::compare::Action;
-use crate::cluster::compare::Comparison;
-use crate::cluster::compare::compare;
+use crate::cluster::Action;
+use crate::cluster::ApplyOptions;
+use crate::cluster::Comparison;
+use crate::cluster::compare;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
 use crate::flow::generate::generate;
@@ -68,9 +68,9 @@ impl Preview {
 #[cfg(test)]
 mod tests {
     use super::Preview;
-    use crate::cluster::compare::Action;
-    use crate::cluster::compare::Comparison;
-    use crate::cluster::compare::Difference;
+    use crate::cluster::Action;
+    use crate::cluster::Comparison;
+    use crate::cluster::Difference;
     use crate::event::Code;
     use crate::flow::hooks::ReleasePlan;
     use crate::image::Looked;

@@ -1,9 +1,9 @@
 //! The cluster of a run, as what the other rooms ask for: the project's minikube, or the `[target]` that was named.
 
-use crate::cluster::context;
-use crate::cluster::target;
-use crate::cluster::target::Guard;
-use crate::cluster::target::Target;
+use crate::cluster::Guard;
+use crate::cluster::Target;
+use crate::cluster::client;
+use crate::cluster::kubeconfig_with;
 use crate::docker;
 use crate::event::Code;
 use crate::fault::Fault;
@@ -80,7 +80,7 @@ impl ClusterHandle {
 
     /// The cluster of a `[target]`: its images are built by this machine's engine and come from its registry.
     pub(crate) fn of_target(run: &Run, other: &OtherCluster) -> Result<ClusterHandle> {
-        let kubeconfig = context::file(&run.world, &other.context)
+        let kubeconfig = kubeconfig_with(&run.world, &other.context)
             .map_err(|fault| fault.context(format!("the target `{}` cannot be used", other.name)))?;
         let builder =
             docker::host(&run.world).or_fault(Code::DockerHostInvalid, Kind::Prerequisite, || {
@@ -154,7 +154,7 @@ pub(crate) async fn connect(run: &Run, owner: &Owner) -> std::result::Result<Cli
         return Err(NotConnected::NoContext);
     }
     let guard = if owner.minikube { Guard::LocalMinikube } else { Guard::Named };
-    let client = target::client(run, &owner.kubeconfig, &owner.context, guard).await;
+    let client = client(run, &owner.kubeconfig, &owner.context, guard).await;
     client.map_err(|fault| unusable(fault.causes().join(": ")))
 }
 

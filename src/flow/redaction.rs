@@ -1,8 +1,8 @@
 //! Which values are hidden from everything that a run prints: those of the project's files, of its objects, and of the
 //! Secrets that its pods read in the cluster.
 
-use crate::cluster::secrets::secrets;
-use crate::cluster::target::Target;
+use crate::cluster::Target;
+use crate::cluster::secrets;
 use crate::event::Code;
 use crate::event::Step;
 use crate::go_base64;

@@ -3,7 +3,7 @@
 //! Helm gets our images through a post-renderer, which is this program; the wait and the diagnosis stay ours. A release
 //! that is what the last good run made of it is not installed again: Helm would count a revision for nothing.
 
-use crate::cluster::applied::AppliedObject;
+use crate::cluster::AppliedObject;
 use crate::cluster::helm;
 use crate::cluster::helm::Where;
 use crate::event::Code;

@@ -1,9 +1,9 @@
 //! `todo restart`: new pods without a change, waited for as after `up`.
 
 use crate::cli;
+use crate::cluster;
 use crate::cluster::lock;
-use crate::cluster::restart;
-use crate::cluster::rollout::rollout;
+use crate::cluster::rollout;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::fault::Result;
@@ -19,7 +19,7 @@ pub async fn restart(run: &Run, project: &Project, flags: &cli::Restart) -> Resu
     let target = deployed(run, project, Step::Apply).await?;
     let work = async {
         let step = run.sink.step(Step::Apply);
-        let restarted = restart::restart(run, &target, &flags.names).await?;
+        let restarted = cluster::restart(run, &target, &flags.names).await?;
         step.finish(Outcome::Done, None);
         rollout(run, &target, &restarted.objects, &limits(&flags.wait), async {}).await?;
         Ok(Answer::Nothing)

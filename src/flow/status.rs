@@ -2,16 +2,16 @@
 
 pub mod repeated;
 
-use crate::cluster::inventory::Entry;
-use crate::cluster::inventory::Inventory;
-use crate::cluster::owner::Owner;
-use crate::cluster::phase::owns_pods;
+use crate::cluster;
+use crate::cluster::Entry;
+use crate::cluster::Inventory;
+use crate::cluster::ObjectStatus;
+use crate::cluster::Owner;
+use crate::cluster::Target;
+use crate::cluster::owns_pods;
+use crate::cluster::read_inventory;
 use crate::cluster::release;
-use crate::cluster::settle::ours;
-use crate::cluster::status;
-use crate::cluster::status::ObjectStatus;
 use crate::cluster::synced;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Place;
 use crate::event::Step;
@@ -160,7 +160,7 @@ async fn inside(
     let ours: Vec<Object> = objects.iter().filter_map(|(id, resource)| named(id, resource)).collect();
     let image_owner = project.image_owner();
     let (found, images, asked) = tokio::try_join!(
-        status::status(&target, &objects),
+        cluster::status(&target, &objects),
         image::stored(&image_owner, &cluster.destination),
         service::ask(&target.client, &target.namespace, &cluster.reach, &project.services, &ours, forwards),
     )?;
@@ -202,10 +202,10 @@ fn named(id: &ObjectId, resource: &ApiResource) -> Option<Object> {
 
 /// Whether everything that the project has in the cluster is well now.
 pub(crate) async fn is_well(run: &Run, target: &Target) -> Result<bool> {
-    let Some(inventory) = ours(run, target).await? else { return Ok(false) };
+    let Some(inventory) = read_inventory(run, target).await? else { return Ok(false) };
     let entries = inventory.entries.iter().filter(|entry| !entry.kept);
     let objects: Vec<_> = entries.map(Entry::resource).collect();
-    Ok(status::status(target, &objects).await?.iter().all(well))
+    Ok(cluster::status(target, &objects).await?.iter().all(well))
 }
 
 /// A paused workload is well where its pods are.

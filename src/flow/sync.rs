@@ -12,10 +12,10 @@ mod attempt;
 mod reloads;
 mod write;
 
+use crate::cluster::Target;
 use crate::cluster::lock;
 use crate::cluster::synced;
 use crate::cluster::synced::NotRunning;
-use crate::cluster::target::Target;
 use crate::fault::Result;
 use crate::flow::connected::Connected;
 use crate::flow::gather::Planned;

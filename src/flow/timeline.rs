@@ -1,7 +1,7 @@
 //! `todo timeline`: where the time of the last run went, step by step, and of its pods.
 
+use crate::cluster::PodTimes;
 use crate::cluster::pod_times;
-use crate::cluster::pod_times::PodTimes;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::Answer;
@@ -60,7 +60,7 @@ pub async fn timeline(run: &Run, project: &Project) -> Result<Answer> {
 async fn pods(run: &Run, project: &Project) -> Vec<PodTimes> {
     let asked = async {
         let target = deployed(run, project, Step::Preflight).await?;
-        pod_times::pod_times(run, &target).await
+        pod_times(run, &target).await
     };
     asked.await.unwrap_or_default()
 }

@@ -1,7 +1,7 @@
 //! `todo unlock`: gives back a lock whose owner is gone, for people who know that it is.
 
+use crate::cluster::Doing;
 use crate::cluster::lock;
-use crate::cluster::owner::Doing;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::flow::owner;

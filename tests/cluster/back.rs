@@ -7,8 +7,8 @@ use crate::cluster::shared::ended;
 use crate::cluster::shared::object;
 use crate::cluster::stage::Stage;
 use serde_json::json;
-use todo::cluster::applied::ApplyOptions;
-use todo::cluster::apply::apply;
+use todo::cluster::ApplyOptions;
+use todo::cluster::apply;
 use todo::cluster::revision;
 use todo::manifest::Object;
 

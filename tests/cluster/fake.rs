@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use todo::cluster::applied::ApplyOptions;
-use todo::cluster::compare::Action;
-use todo::cluster::compare::compare;
-use todo::cluster::settle::ours;
+use todo::cluster::Action;
+use todo::cluster::ApplyOptions;
+use todo::cluster::compare;
+use todo::cluster::read_inventory;
 use todo::fault::Kind;
 use todo::manifest::Object;
 use tokio::sync::Notify;
@@ -130,7 +130,7 @@ async fn wherever_a_run_is_interrupted_all_that_it_made_is_listed_and_the_next_r
         // There was something before: one object stays, one goes.
         stage.up(&[config("settings", json!({"a": "0"})), config("old", json!({}))]).await;
         let interrupted = interrupt(&stage, &set(), cut).await;
-        let listed: BTreeSet<String> = ours(&stage.run, &stage.target)
+        let listed: BTreeSet<String> = read_inventory(&stage.run, &stage.target)
             .await
             .unwrap()
             .unwrap()

@@ -14,13 +14,13 @@ use simulator::request::failure;
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use todo::cluster::applied::ApplyOptions;
-use todo::cluster::compare::compare;
-use todo::cluster::remove::RemoveOptions;
-use todo::cluster::remove::remove;
-use todo::cluster::remove::remove_keeping_namespaces;
-use todo::cluster::restart::restart;
-use todo::cluster::settle::ours;
+use todo::cluster::ApplyOptions;
+use todo::cluster::RemoveOptions;
+use todo::cluster::compare;
+use todo::cluster::read_inventory;
+use todo::cluster::remove;
+use todo::cluster::remove_keeping_namespaces;
+use todo::cluster::restart;
 use todo::fault::Kind;
 use todo::manifest::Object;
 
@@ -56,7 +56,7 @@ async fn down_keeps_the_data_and_the_second_time_there_is_nothing_to_do() {
     assert!(
         said.ends_with(&["Kept PersistentVolumeClaim/data".to_owned(), "Kept Namespace/shop".to_owned()])
     );
-    assert!(!ours(&stage.run, &stage.target).await.unwrap().unwrap().is_deployed());
+    assert!(!read_inventory(&stage.run, &stage.target).await.unwrap().unwrap().is_deployed());
     let before = stage.api.all();
     assert!(!stage.down(false).await.iter().any(|line| line.starts_with("Removed")));
     assert_eq!(before, stage.api.all());
@@ -76,7 +76,7 @@ async fn what_stays_is_told_once_where_the_namespace_waits_for_the_last_hooks() 
     let kept =
         told.filter(|told| told.contains("Kept") && told.contains("item: \"PersistentVolumeClaim/data\""));
     assert_eq!(kept.count(), 1);
-    assert!(!ours(&stage.run, &stage.target).await.unwrap().unwrap().is_deployed());
+    assert!(!read_inventory(&stage.run, &stage.target).await.unwrap().unwrap().is_deployed());
 }
 
 #[tokio::test]

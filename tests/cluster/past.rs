@@ -3,7 +3,7 @@
 use crate::cluster::shared::config;
 use crate::cluster::stage::Stage;
 use serde_json::json;
-use todo::cluster::applied::ApplyOptions;
+use todo::cluster::ApplyOptions;
 use todo::cluster::revision::Earlier;
 use todo::cluster::revision::earlier;
 use todo::cluster::revision::history;

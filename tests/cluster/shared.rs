@@ -3,12 +3,12 @@
 use serde_json::Value;
 use serde_json::json;
 use std::borrow::Borrow;
-use todo::cluster::applied::Applied;
-use todo::cluster::applied::ApplyOptions;
-use todo::cluster::apply::apply;
+use todo::cluster::Applied;
+use todo::cluster::ApplyOptions;
+use todo::cluster::Target;
+use todo::cluster::apply;
 use todo::cluster::lock::scope;
-use todo::cluster::settle::settle;
-use todo::cluster::target::Target;
+use todo::cluster::settle;
 use todo::event::Outcome;
 use todo::event::Place;
 use todo::fault::Fault;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use todo::cluster::applied::ApplyOptions;
-use todo::cluster::phase::phase;
-use todo::cluster::settle::ours;
+use todo::cluster::ApplyOptions;
+use todo::cluster::phase;
+use todo::cluster::read_inventory;
 use todo::manifest::Object;
 use tokio::sync::Notify;
 
@@ -109,7 +109,7 @@ async fn whatever_is_interrupted_wherever_is_listed_and_ended_by_the_next_run() 
                 let died = dies(&stage, &wanted, cut, done).await;
                 let at = format!("seed {seed}, cut {cut}, {done}");
 
-                let inventory = ours(&stage.run, &stage.target).await.unwrap().unwrap();
+                let inventory = read_inventory(&stage.run, &stage.target).await.unwrap().unwrap();
                 let listed: BTreeSet<String> =
                     inventory.entries.iter().map(|entry| entry.id.to_string()).collect();
                 let labelled = stage.labelled();

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use todo::cluster::target::Target;
+use todo::cluster::Target;
 use todo::docker;
 use todo::docker::Address;
 use todo::docker::dial::Dialer;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 /// What helps, and the fields of the container that it is about, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Advice {
+pub(crate) struct Advice {
     /// What to do.
     pub help: &'static str,
     /// Fields of the container.
@@ -13,7 +13,7 @@ pub struct Advice {
 }
 
 /// What the last lines of a crashed program ask for, if they are of a well-known sort.
-pub fn of_log(tail: &[String]) -> Option<Advice> {
+pub(crate) fn of_log(tail: &[String]) -> Option<Advice> {
     let (_, advice) = TABLE.iter().find(|(pattern, _)| tail.iter().any(|line| pattern.is_match(line)))?;
     Some(*advice)
 }

@@ -11,7 +11,7 @@ use health::snapshot::Snapshot;
 use serde_json::Value;
 
 /// What is wrong with the way from `service` to its pods, if anything; `applied` is what was written.
-pub fn selector_mismatch(service: &Value, applied: &Object, snapshot: &Snapshot) -> Option<Finding> {
+pub(crate) fn selector_mismatch(service: &Value, applied: &Object, snapshot: &Snapshot) -> Option<Finding> {
     let selector = service.pointer("/spec/selector")?.as_object().filter(|labels| !labels.is_empty())?;
     if live::text(service, "/spec/type") == "ExternalName" {
         return None;

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 /// Everything that a finding is made of beside the symptom.
 #[derive(Debug, Clone, Copy)]
-pub struct Inputs<'a> {
+pub(crate) struct Inputs<'a> {
     /// The live object whose trouble it is.
     pub subject: &'a Value,
     /// The object as it was applied, if it was.
@@ -44,7 +44,7 @@ impl Inputs<'_> {
 
 /// What is told of a symptom.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Diagnosis {
+pub(crate) struct Diagnosis {
     /// The cause, in the manifest's words.
     pub message: String,
     /// The field that is to blame.
@@ -56,10 +56,10 @@ pub struct Diagnosis {
 }
 
 /// Lines of a log that a finding shows at most.
-pub const TAIL: usize = 20;
+pub(crate) const TAIL: usize = 20;
 
 /// The whole finding.
-pub fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
+pub(crate) fn finding(symptom: &Symptom, inputs: &Inputs<'_>) -> Finding {
     let told = diagnose(symptom, inputs);
     let mut finding = code::code(symptom, inputs)
         .error(told.message)
@@ -124,7 +124,7 @@ fn said<'a>(inputs: &Inputs<'a>) -> Vec<(&'a str, &'a str)> {
 }
 
 /// The cause, the field and the next step.
-pub fn diagnose(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
+pub(crate) fn diagnose(symptom: &Symptom, inputs: &Inputs<'_>) -> Diagnosis {
     match symptom.signal {
         Signal::ImageName
         | Signal::ImageNever

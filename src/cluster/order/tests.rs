@@ -3,7 +3,7 @@
 use super::Order;
 use super::Phase;
 use super::Reference;
-use super::check;
+use super::check_order;
 use crate::event::Place;
 use crate::manifest::Object;
 use crate::project::name::Namespace;
@@ -35,7 +35,7 @@ fn turns(objects: &[Object]) -> Vec<(String, Phase, usize)> {
 }
 
 fn wrong(objects: &[Object]) -> Vec<String> {
-    check(objects, &Namespace::parse("shop").unwrap())
+    check_order(objects, &Namespace::parse("shop").unwrap())
         .iter()
         .map(|finding| format!("{} {}", finding.place.as_ref().unwrap(), finding.message))
         .collect()

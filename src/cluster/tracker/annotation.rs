@@ -11,15 +11,15 @@ use health::status::expression::Rule;
 use serde_json::Value;
 
 /// The annotation that multiplies the tolerances for one object, as `--patience` does for all.
-pub const PATIENCE: &str = "todo.dev/patience";
+pub(crate) const PATIENCE: &str = "todo.dev/patience";
 
 /// What the object asks for; `None` if it asks for nothing that can be read.
-pub fn patience(object: &Value) -> Option<f64> {
+pub(crate) fn patience(object: &Value) -> Option<f64> {
     live::annotation(object, PATIENCE).trim().parse().ok().filter(|factor| (0.0..=100.0).contains(factor))
 }
 
 /// All that is wrong with the tracker's annotations.
-pub fn mistakes(objects: &[Object]) -> Vec<Finding> {
+pub fn check_annotations(objects: &[Object]) -> Vec<Finding> {
     objects.iter().flat_map(|object| [rule(object), factor(object)]).flatten().collect()
 }
 
@@ -49,7 +49,7 @@ fn invalid(object: &Object, annotation: &str, what: &str) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::mistakes;
+    use super::check_annotations;
     use super::patience;
     use crate::event::Place;
     use crate::manifest::Object;
@@ -67,9 +67,9 @@ mod tests {
             }
             object
         };
-        assert_eq!(mistakes(&[annotated("status.phase == 'Running'", "2.5")]), []);
+        assert_eq!(check_annotations(&[annotated("status.phase == 'Running'", "2.5")]), []);
         assert_eq!(patience(&annotated("", "2.5").value), Some(2.5));
-        let told = mistakes(&[annotated("status.phase = 'Running'", "two")]);
+        let told = check_annotations(&[annotated("status.phase = 'Running'", "two")]);
         let places: Vec<String> =
             told.iter().map(|finding| finding.place.as_ref().unwrap().to_string()).collect();
         assert_eq!(places, ["web.yaml#ready", "web.yaml#patience"]);

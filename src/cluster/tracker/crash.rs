@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 /// A log that would show why a run ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogNeed {
+pub(crate) struct LogNeed {
     /// The pod's namespace.
     pub namespace: String,
     /// The pod.

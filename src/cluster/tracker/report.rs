@@ -25,7 +25,7 @@ const LONG: SignedDuration = SignedDuration::from_secs(10);
 
 /// What there is to say of an object beside its status.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Detail {
+pub(crate) struct Detail {
     /// Worth saying although it is ready.
     pub note: Option<String>,
     /// What shows the cause: what the cluster and the program said.
@@ -68,7 +68,7 @@ impl HealthTracker {
     }
 
     /// Everything that is broken, one finding a cause; then, as warnings, what merely has problems.
-    pub fn findings(&self, snapshot: &Snapshot) -> Vec<Finding> {
+    pub(crate) fn findings(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let mut findings = Vec::new();
         let (causes, consequences): (Vec<&Track>, Vec<&Track>) = self
             .tracks
@@ -88,7 +88,7 @@ impl HealthTracker {
     }
 
     /// What every object still lacks: the report of a rollout that ran out of time.
-    pub fn unfinished(&self, snapshot: &Snapshot) -> Vec<Finding> {
+    pub(crate) fn unfinished(&self, snapshot: &Snapshot) -> Vec<Finding> {
         let open = self.tracks.iter().filter(|track| {
             !track.terminal
                 && track.health_status.health == Health::Progressing
@@ -190,7 +190,7 @@ impl HealthTracker {
     }
 
     /// What shows each status of the last look, and what to do, in the order in which the objects were given.
-    pub fn details(&self, snapshot: &Snapshot) -> Vec<Detail> {
+    pub(crate) fn details(&self, snapshot: &Snapshot) -> Vec<Detail> {
         self.tracks
             .iter()
             .map(|track| {
@@ -216,7 +216,7 @@ impl HealthTracker {
     }
 
     /// What a ready object has to say nevertheless.
-    pub fn notes(&self) -> Vec<Finding> {
+    pub(crate) fn notes(&self) -> Vec<Finding> {
         let ready = self
             .tracks
             .iter()
@@ -236,7 +236,7 @@ impl HealthTracker {
     }
 
     /// The pods of the newest revisions that run and are not ready: whose logs to show when time runs out.
-    pub fn unready_pods<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<&'a Value> {
+    pub(crate) fn unready_pods<'a>(&'a self, snapshot: &'a Snapshot) -> Vec<&'a Value> {
         let open = self.tracks.iter().filter(|track| track.health_status.health == Health::Progressing);
         open.filter_map(|track| snapshot.get(&track.subject.id))
             .filter_map(|live| {

@@ -6,11 +6,11 @@
 use super::ReleasePlan;
 use super::recorded;
 use super::remember;
+use crate::cluster::Limits;
+use crate::cluster::Target;
 use crate::cluster::hook;
 use crate::cluster::release;
 use crate::cluster::release::Record;
-use crate::cluster::rollout::Limits;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::fault::Result;
 use crate::manifest::Release;
@@ -102,10 +102,10 @@ impl ReleasePlan {
 
 #[cfg(test)]
 mod tests {
+    use crate::cluster::Limits;
+    use crate::cluster::Target;
     use crate::cluster::release;
     use crate::cluster::release::Deployed;
-    use crate::cluster::rollout::Limits;
-    use crate::cluster::target::Target;
     use crate::flow::hooks::ReleasePlan;
     use crate::project::name::Namespace;
     use crate::project::name::ProjectName;

@@ -3,10 +3,10 @@
 
 mod by_exec;
 
+use crate::cluster::Target;
 use crate::cluster::exec;
 use crate::cluster::exec::NO_INPUT;
 use crate::cluster::synced::Running;
-use crate::cluster::target::Target;
 use crate::image::archive::Container;
 use crate::image::archive::NotWritten;
 use crate::image::archive::Observed;

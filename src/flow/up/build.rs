@@ -2,11 +2,11 @@
 
 use super::whole;
 use crate::cli;
-use crate::cluster::capacity;
-use crate::cluster::foreign;
-use crate::cluster::owner::Doing;
-use crate::cluster::owner::Wants;
-use crate::cluster::wait_for_fresh_status::wait_for_fresh_status;
+use crate::cluster::Doing;
+use crate::cluster::Wants;
+use crate::cluster::check_capacity;
+use crate::cluster::check_ownership;
+use crate::cluster::wait_for_fresh_status;
 use crate::event::Step;
 use crate::fault::Result;
 use crate::flow::check;
@@ -106,9 +106,9 @@ async fn or_stop<T>(run: &Run, work: impl Future<Output = Result<T>>) -> Result<
 
 /// Whether the cluster has the capacity for the objects, and none of them is another project's.
 async fn possible(to: &Connected<'_>, objects: &[Object], force_conflicts: bool) -> Result<()> {
-    capacity::check(to.run, &to.target, objects).await?;
+    check_capacity(to.run, &to.target, objects).await?;
     if force_conflicts {
         return Ok(());
     }
-    Box::pin(foreign::check(to.run, &to.target, objects)).await
+    Box::pin(check_ownership(to.run, &to.target, objects)).await
 }

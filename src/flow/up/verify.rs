@@ -2,8 +2,8 @@
 
 use super::wait::Healthy;
 use crate::cli;
+use crate::cluster::Target;
 use crate::cluster::revision::history;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;

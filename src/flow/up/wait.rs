@@ -2,9 +2,9 @@
 
 use super::write::Written;
 use crate::cli;
-use crate::cluster::applied::AppliedObject;
-use crate::cluster::rollout::rollout;
-use crate::cluster::settle::settle;
+use crate::cluster::AppliedObject;
+use crate::cluster::rollout;
+use crate::cluster::settle;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Step;

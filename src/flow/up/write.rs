@@ -3,11 +3,11 @@
 use super::build::Built;
 use super::whole;
 use crate::cli;
-use crate::cluster::applied::Applied;
-use crate::cluster::applied::AppliedObject;
-use crate::cluster::applied::ApplyOptions;
+use crate::cluster::Applied;
+use crate::cluster::AppliedObject;
+use crate::cluster::ApplyOptions;
 use crate::cluster::apply;
-use crate::cluster::foreign;
+use crate::cluster::check_ownership;
 use crate::cluster::hook;
 use crate::cluster::synced;
 use crate::event::Finding;
@@ -72,7 +72,7 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
         prepare_for_charts(to, &objects, &options).await?;
     }
     let mut charts = charts.install(run, target, &limits).await?;
-    let mut applied = apply::apply(run, target, objects, &options).await?;
+    let mut applied = apply(run, target, objects, &options).await?;
     synced::replace(run, target, &mut applied.objects).await?;
     if !has_charts && applied.may_have_charts() {
         // The last chart was taken out of deploy.toml: its delete hooks are still to run.
@@ -93,11 +93,11 @@ pub(in crate::flow) async fn write(to: &Connected<'_>, built: Built, flags: &cli
 async fn prepare_for_charts(to: &Connected<'_>, objects: &[Object], options: &ApplyOptions) -> Result<()> {
     let Connected { run, project, target, .. } = to;
     if !options.force_conflicts {
-        Box::pin(foreign::check(run, target, objects)).await?;
+        Box::pin(check_ownership(run, target, objects)).await?;
     }
     hook::ensure_namespace(run, target).await?;
     let first = objects.iter().filter(|object| is_needed_by_charts(project, object)).cloned().collect();
-    apply::apply(run, target, first, options).await?;
+    apply(run, target, first, options).await?;
     // A hook that fails is reported with its log.
     redaction::cluster(run, target, Step::Apply).await;
     Ok(())

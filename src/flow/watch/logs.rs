@@ -1,9 +1,9 @@
 //! The application's logs in `todo watch`, beside the rounds.
 
+use crate::cluster::Target;
 use crate::cluster::logs;
 use crate::cluster::logs::Ask;
 use crate::cluster::logs::Line;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::EventKind;
 use crate::fault::Fault;

@@ -4,8 +4,8 @@
 //! look at the machine and at minikube; whatever fails with them is done again by the pipeline, which looks at both.
 
 use crate::cli;
+use crate::cluster::Target;
 use crate::cluster::lock;
-use crate::cluster::target::Target;
 use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
