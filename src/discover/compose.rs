@@ -13,6 +13,7 @@ mod read;
 mod scalar;
 mod short;
 mod template;
+mod unset;
 
 use super::dockerfile::is_aside;
 use super::evidence::ComposeOptions;
@@ -47,6 +48,7 @@ pub use template::Fallback;
 pub use template::Part;
 pub use template::Template;
 pub use template::Variable;
+pub use unset::Unset;
 
 /// The names that `docker compose` looks for, in its order.
 pub(super) const BASES: [&str; 4] =

@@ -98,11 +98,24 @@ impl Declared<'_> {
 
     /// An image that is built.
     pub(super) fn build(&self, pointer: &str, image: DeclaredImage<'_>, evidence: &mut Evidence) {
-        let plain = |(key, value): (&String, &Value)| {
-            let value = value.as_str()?;
-            let open = !value.contains(['$', '{']) && !is_secret(key) && !looks_secret(key, value);
-            open.then(|| (key.clone(), value.to_owned()))
-        };
+        let (mut args, mut lost) = (BTreeMap::new(), Vec::new());
+        for (key, value) in image.args.as_object().into_iter().flatten() {
+            let text = match value {
+                Value::String(text) => text.clone(),
+                Value::Number(_) | Value::Bool(_) => value.to_string(),
+                _ => continue,
+            };
+            if text.contains(['$', '{']) || is_secret(key) || looks_secret(key, &text) {
+                lost.push(format!("`{key}`"));
+            } else {
+                args.insert(key.clone(), text);
+            }
+        }
+        if !lost.is_empty() {
+            let what = format!("gives {} to a build, whose value is not taken over", lost.join(", "));
+            let help = "write it into `args` or `secrets` of the image in deploy.toml, if the build needs it";
+            self.besides(pointer, what, help, evidence);
+        }
         evidence.builds.push(Build {
             names: if image.name.contains(['$', '{']) {
                 Vec::new()
@@ -112,7 +125,7 @@ impl Declared<'_> {
             dockerfile: image.dockerfile,
             context: image.context,
             target: image.target.map(str::to_owned),
-            args: image.args.as_object().into_iter().flatten().filter_map(plain).collect(),
+            args,
             fails: false,
             said: self.said(pointer),
         });

@@ -8,6 +8,7 @@ mod container;
 mod dockerfiles;
 mod health;
 mod job;
+mod lacking;
 mod listen;
 mod main_service;
 mod names;
@@ -24,6 +25,7 @@ mod yaml;
 use super::compose::Compose;
 use super::compose::Part;
 use super::compose::Service;
+use super::keys;
 use super::proposal::Proposal;
 use super::proposal::Survey;
 use super::proposal::manifest_path;
@@ -32,6 +34,8 @@ use super::way::Source;
 use super::way::Way;
 use crate::event::Code;
 use crate::event::Finding;
+use crate::event::Place;
+use lacking::lacking;
 use names::Names;
 use names::object_name;
 use ports::Listened;
@@ -85,16 +89,7 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
             let Some(compose) = survey.composes.iter().find(|compose| compose.path == way.path) else {
                 return;
             };
-            let files: Vec<String> = compose.files.iter().map(|file| format!("`{file}`")).collect();
-            let (first, over) = files
-                .split_first()
-                .map_or((String::new(), Vec::new()), |(one, more)| (one.clone(), more.to_vec()));
-            let what = if over.is_empty() {
-                first
-            } else {
-                format!("{first} with {} laid over it", over.join(" and "))
-            };
-            (compose, what)
+            (compose, compose.described())
         }
         _ => {
             made = Compose {
@@ -148,7 +143,9 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
             format!("{name}: written by `todo init` after {}; yours from here on.", unit.service.place);
         proposal.files.push((manifest_path(folder, name), yaml::file(&head, objects)));
     }
+    proposal.first.extend(units.iter().flat_map(|unit| lacking(&plan, unit)));
     proposal.secrets = values.secrets(proposal);
+    unset(&plan, &units, proposal);
     proposal.notes.append(&mut notes);
     left_out(&plan, &units, proposal);
     steps::propose(&plan, &units, proposal);
@@ -158,6 +155,31 @@ pub(super) fn generate(survey: &Survey, way: &Way, proposal: &mut Proposal) {
         plan.project,
         "everything lives in a namespace of its own, made if it is not there".to_owned(),
     ));
+}
+
+/// Says which variables have no value: compose takes them from the shell of whoever starts it.
+fn unset(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
+    let of_unit = |service: &str| units.iter().any(|unit| unit.service.name == service);
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    let of_secret = |name: &String| {
+        let mut secrets = proposal.secrets.iter();
+        secrets.any(|secret| secret.keys.iter().chain(&secret.optional).any(|key| key == name))
+    };
+    for one in plan.compose.unset.iter().filter(|one| of_unit(&one.service)) {
+        if !one.in_command || !of_secret(&one.name) {
+            let place = Place { column: 0, ..one.place.clone() };
+            found.entry(one.name.clone()).or_insert_with(|| place.to_string());
+        }
+    }
+    if found.is_empty() {
+        return;
+    }
+    let named: Vec<String> = found.iter().map(|(name, place)| format!("`{name}` ({place})")).collect();
+    let told = format!("nothing here gives a value to {}: compose takes it from the shell", named.join(", "));
+    let names: Vec<&String> = found.keys().collect();
+    let help = format!("write {} into `{}`, then `todo init --force`", keys::lines(&names), plan.compose.env);
+    proposal.first.push(help.clone());
+    proposal.notes.push((told, help));
 }
 
 /// The unit in whose pod another one runs: the one whose network it shares.

@@ -236,6 +236,20 @@ pub fn is_ours(key: &str) -> bool {
         && !key.contains("PRIVATE")
 }
 
+/// How many keys are named one by one.
+const MOST_NAMED: usize = 4;
+
+/// The lines that a file lacks: `A=…`, `B=…`.
+#[must_use]
+pub fn lines<K: AsRef<str>>(keys: &[K]) -> String {
+    let named = keys.iter().take(MOST_NAMED).map(|key| format!("`{}=…`", key.as_ref()));
+    let mut all: Vec<String> = named.collect();
+    if keys.len() > MOST_NAMED {
+        all.push(format!("and {} more lines", keys.len() - MOST_NAMED));
+    }
+    all.join(", ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::files;

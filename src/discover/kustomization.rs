@@ -113,6 +113,26 @@ fn gather(
     }
 }
 
+/// How many bytes a kustomization is built of; `None` where one of its files is too large to have been read.
+#[must_use]
+pub fn size(tree: &Tree, folder: &str) -> Option<usize> {
+    let all = all(tree);
+    let (mut folders, mut seen, mut size) = (vec![folder.to_owned()], BTreeSet::new(), 0);
+    while let Some(folder) = folders.pop() {
+        let Some(one) = all.iter().find(|one| one.folder == folder).filter(|_| seen.insert(folder)) else {
+            continue;
+        };
+        for path in one.resources.iter().chain(&one.others) {
+            match tree.text(path) {
+                Some(text) => size += text.len(),
+                None if tree.files.contains(path) => return None,
+                None => folders.push(path.clone()),
+            }
+        }
+    }
+    Some(size)
+}
+
 fn rename(object: &mut Object, images: &BTreeMap<String, String>) {
     let Some(template) = pods::template(&object.value) else { return };
     let pointers: Vec<String> =
@@ -211,5 +231,6 @@ mod tests {
         assert!(found.is_empty());
         assert_eq!(objects[0].value["spec"]["containers"][0]["image"], "shop-web");
         assert_eq!(objects[1].id().to_string(), "Secret/s");
+        assert_eq!(super::size(&tree, "k8s/overlays/dev"), Some(pod.len()));
     }
 }

@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
                 "docker" | "podman" | "nerdctl",
                 ["build", rest @ ..] | ["buildx" | "image", "build", rest @ ..],
             )
-            | ("minikube", ["image", "build", rest @ ..]) => evidence.builds.extend(self.build(rest)),
+            | ("minikube", ["image", "build", rest @ ..]) => self.build(rest, evidence),
             ("docker" | "podman" | "nerdctl", ["compose", rest @ ..])
             | ("docker-compose" | "podman-compose", rest)
                 if whole =>
@@ -168,6 +168,23 @@ impl<'a> Reader<'a> {
         let what = what.replace(PLACE, "");
         let help = help.to_owned();
         add(Besides { what, help, sort, names: Vec::new(), said: self.said() }, evidence);
+    }
+
+    /// A part of a command that only a run would know. What a script is started with stands in `$1` and is nobody's mistake.
+    fn unread(&self, does: &str, word: &str, evidence: &mut Evidence) {
+        let word = shown(word);
+        let given = word
+            .trim_start_matches(['"', '$', '{'])
+            .starts_with(|c: char| c.is_ascii_digit() || "@*".contains(c));
+        if !given {
+            let what = format!("{does} `{word}`, which nothing here sets");
+            self.besides(
+                &what,
+                "what stands there is not known: see whether it matters",
+                Sort::Lack,
+                evidence,
+            );
+        }
     }
 
     /// Something of others that is installed, which others know by `names`.

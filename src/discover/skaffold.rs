@@ -232,6 +232,15 @@ mod tests {
     }
 
     #[test]
+    fn arguments_are_texts_and_secret_ones_are_told() {
+        let text = "build: {artifacts: [{image: a, docker: {buildArgs: {V: 3.11, FAST: true, PASSWORD: x, T: '{{.T}}'}}}]}\n";
+        let read = read(&Tree::from_texts("x", &[("skaffold.yaml", text), ("k8s/a.yaml", "")]));
+        let args: Vec<_> = read.builds[0].args.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(args, ["FAST=true", "V=3.11"]);
+        assert!(read.besides[0].what.contains("`PASSWORD`") && read.besides[0].what.contains("`T`"));
+    }
+
+    #[test]
     fn a_profile_deploys_where_the_base_does_not() {
         let profile = |name: &str, activation: &str| {
             format!(

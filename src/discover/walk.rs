@@ -24,7 +24,7 @@ const DEEPEST: usize = 10;
 const LARGEST: u64 = 512 << 10;
 
 /// Folders that hold other people's files, or what was built.
-const SKIPPED: [&str; 15] = [
+const SKIPPED: [&str; 16] = [
     "node_modules",
     "bower_components",
     "vendor",
@@ -33,6 +33,7 @@ const SKIPPED: [&str; 15] = [
     "target",
     "dist",
     "out",
+    "obj",
     "__pycache__",
     "site-packages",
     "coverage",

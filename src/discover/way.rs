@@ -6,6 +6,7 @@
 mod charts;
 mod hosts;
 mod manifests;
+mod needed;
 
 use super::chart;
 use super::chart::Chart;
@@ -137,7 +138,7 @@ pub fn all(
     join_halves(&mut ways);
     for compose in composes.iter().filter(|compose| !compose.services.is_empty() || !compose.wrong.is_empty())
     {
-        let title = format!("manifests written after `{}`", compose.path);
+        let title = format!("manifests written after {}", compose.described());
         ways.push(Way { broken: compose.wrong.clone(), ..Way::new(title, &compose.path, Kind::Compose) });
     }
     let inside = dockerfiles.iter().filter(|one| !one.outside).count();
@@ -363,6 +364,22 @@ mod tests {
         let way = &ways(&[("k8s/a.yaml", &a), ("k8s/b.yaml", &b)]).0[0];
         assert_eq!((way.sources.as_slice(), way.objects.len()), (&[Source::Path("k8s".into())][..], 3));
         assert!(way.left_out.is_empty());
+    }
+
+    #[test]
+    fn of_a_folder_that_a_command_applies_nothing_is_left_out_that_is_there_once() {
+        let space = |label: &str| {
+            format!(
+                "apiVersion: v1\nkind: Namespace\nmetadata: {{name: shop, labels: {{a: {label}}}}}\n---\n"
+            )
+        };
+        let (a, b) = (format!("{}{}", space("one"), pod("a")), format!("{}{}", space("two"), pod("b")));
+        let files = [("k8s/a.yaml", a.as_str()), ("k8s/b.yaml", &b)];
+        let left = |more: &[(&str, &str)]| ways(&[&files[..], more].concat()).0[0].left_out.len();
+        assert_eq!(left(&[]), 1);
+        assert_eq!(left(&[("up.sh", "kubectl apply -f k8s/\n")]), 0);
+        let copy = [("k8s/c.yaml", a.as_str()), ("up.sh", "kubectl apply -f k8s/\n")];
+        assert_eq!(left(&copy), 1, "what has nothing of its own is not needed");
     }
 
     #[test]

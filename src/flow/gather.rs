@@ -12,6 +12,7 @@ use crate::fault::Result;
 use crate::flow::frontends;
 use crate::flow::hidden;
 use crate::flow::redaction;
+use crate::image::survey::misread;
 use crate::image::survey::survey;
 use crate::image::surveyed::Surveyed;
 use crate::manifest;
@@ -102,10 +103,35 @@ async fn read(run: &Run, project: &Arc<Project>, scope: Scope) -> Result<Read> {
     let images = blocking(run, project, survey);
     let loaded = manifest::load_all(run, &project.root, &project.namespace, &project.sources);
     let (images, loaded) = tokio::join!(images, loaded);
+    judge(run, project, scope, images, loaded?)
+}
 
+/// What is wrong with a project, but for the contexts of its images; `written` are its manifests, where they were read already.
+pub(crate) async fn mistakes(
+    run: &Run,
+    project: &Arc<Project>,
+    written: Option<Written>,
+) -> Result<Vec<Finding>> {
+    let wrong = blocking(run, project, |run, project| Ok(misread(run, project))).await?;
+    let images = if wrong.is_empty() { Ok(Vec::new()) } else { Err(unusable().findings(wrong)) };
+    let loaded = match written {
+        Some(written) => Loaded { written, ..Loaded::default() },
+        None => manifest::load_all(run, &project.root, &project.namespace, &project.sources).await?,
+    };
+    Ok(judge(run, project, Scope::Everything, images, loaded)?.mistakes)
+}
+
+/// What the files come to.
+fn judge(
+    run: &Run,
+    project: &Arc<Project>,
+    scope: Scope,
+    images: Result<Vec<Surveyed>>,
+    loaded: Loaded,
+) -> Result<Read> {
     let mut mistakes: Vec<Finding> = no_registry(project).into_iter().collect();
     let images = usable(images, &mut mistakes)?;
-    let Loaded { written: Written { objects, releases, warnings }, mistakes: of_manifests, fault } = loaded?;
+    let Loaded { written: Written { objects, releases, warnings }, mistakes: of_manifests, fault } = loaded;
     // Before anything is told of them.
     redaction::objects(run, &objects);
     let all_objects = of_manifests.is_empty() && fault.is_none();

@@ -5,6 +5,7 @@
 
 mod answer;
 mod holds;
+mod refused;
 
 use crate::cli::Init;
 use crate::discover::collection;
@@ -20,8 +21,6 @@ use crate::discover::way::Programs;
 use crate::discover::way::Source;
 use crate::discover::way::Way;
 use crate::event::Code;
-use crate::event::Finding;
-use crate::event::Severity;
 use crate::exec;
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -29,9 +28,7 @@ use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::flow::Answer;
 use crate::manifest::Object;
-use crate::manifest::lint;
 use crate::manifest::read::parse;
-use crate::project::Project;
 use crate::project::check::check;
 use crate::project::locate::NAME;
 use crate::report::ask;
@@ -40,9 +37,11 @@ use answer::describe;
 use answer::list;
 use holds::holds;
 use holds::lacking;
+use refused::refused;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Writes the project file, by default into the current folder.
 pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answer> {
@@ -72,7 +71,8 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
     agree(run, flags, way).await?;
 
     let mut settled = BTreeMap::new();
-    let (way, rendered, failed) = holds(run, flags, &survey, way, &path).await?;
+    let (way, written, failed) = holds(run, flags, &survey, way, &path).await?;
+    let rendered = written.as_ref().map(|written| written.objects.clone());
     let rivals: Vec<&Way> =
         rivals.into_iter().filter(|other| other.path != way.path && !failed.contains(&other.path)).collect();
     if !rivals.is_empty() {
@@ -125,7 +125,11 @@ pub async fn init(run: &Run, flags: &Init, asked: Option<&Path>) -> Result<Answe
         note(run, told.clone(), help.clone());
     }
     let objects = rendered.unwrap_or_else(|| objects(way, &proposal));
-    judge(run, &project, &objects);
+    let project = Arc::new(project);
+    // What could not be rendered is not judged.
+    if written.is_some() || way.kind > WayKind::Kustomize {
+        refused(run, &project, written, &mut proposal.first).await?;
+    }
     Ok(describe(&path, way, &proposal, &project, &objects))
 }
 
@@ -310,14 +314,6 @@ fn write(run: &Run, flags: &Init, root: &Path, path: &Path, text: &str, proposal
 /// A link at `path` or above it, below `root`: one of a foreign tree may lead to any file of the user.
 fn link_on_the_way<'p>(root: &Path, path: &'p Path) -> Option<&'p Path> {
     path.ancestors().take_while(|above| *above != root).find(|above| above.is_symlink())
-}
-
-/// What `up` would refuse is told now, while the files are open.
-fn judge(run: &Run, project: &Project, objects: &[Object]) {
-    let findings = lint::lint(objects, &lint::Facts::from_project(project, |_| Vec::new()));
-    for finding in findings.into_iter().filter(|finding| finding.severity == Severity::Error) {
-        run.sink.warn(Finding { severity: Severity::Warning, ..finding });
-    }
 }
 
 fn others(fault: Fault, survey: &Survey, way: &Way) -> Fault {

@@ -104,7 +104,29 @@ struct Read {
     findings: Vec<Finding>,
 }
 
-fn read(run: &Run, project: &Project, image: &Image) -> Read {
+/// What is read of an image beside its context.
+struct Rules {
+    path: PathBuf,
+    dockerfile: Option<Dockerfile>,
+    is_understood: bool,
+    ignore_path: PathBuf,
+    ignore: Option<Ignore>,
+    context_is_there: bool,
+    wrong: Vec<Finding>,
+}
+
+/// What is wrong with the images, whatever their contexts hold: no file of a context is read.
+#[must_use]
+pub fn misread(run: &Run, project: &Project) -> Vec<Finding> {
+    let mut wrong = findings::same_names(&project.images);
+    for image in &project.images {
+        let subject = format!("image {}", image.name);
+        wrong.extend(rules(run, project, image).wrong.into_iter().map(|finding| finding.about(&subject)));
+    }
+    wrong
+}
+
+fn rules(run: &Run, project: &Project, image: &Image) -> Rules {
     let mut wrong = findings::missing_build_secrets(image, &run.world);
     let shown = |path: &Path| relative(&project.root, path);
     let context = fs::metadata(&image.context);
@@ -134,6 +156,13 @@ fn read(run: &Run, project: &Project, image: &Image) -> Read {
 
     let (ignore_path, ignore) = find_ignore(image, &path);
     let ignore = ignore.map_err(|bad| wrong.extend(findings::ignore(&shown(&ignore_path), bad))).ok();
+    Rules { path, dockerfile, is_understood, ignore_path, ignore, context_is_there, wrong }
+}
+
+fn read(run: &Run, project: &Project, image: &Image) -> Read {
+    let shown = |path: &Path| relative(&project.root, path);
+    let Rules { path, dockerfile, is_understood, ignore_path, ignore, context_is_there, mut wrong } =
+        rules(run, project, image);
     let mut warned = Vec::new();
     let context = ignore.as_ref().filter(|_| context_is_there).map(|ignore| {
         let folder = run.world.cache_folder();

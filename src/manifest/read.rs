@@ -87,26 +87,30 @@ fn objects_of(
 }
 
 /// Leaves one of several objects that say the same. Objects of one kind and name that differ are errors, at the second
-/// with the place of the first.
+/// with the place of the first; but several files may make the Namespace that they are in, each with labels of its own.
 ///
 /// `namespace` is where objects without a namespace of their own go, if that is known already.
 pub fn unite(objects: &mut Vec<Object>, namespace: Option<&Namespace>) -> Vec<Finding> {
     let mut first: HashMap<ObjectId, usize> = HashMap::new();
     let (mut repeated, mut found) = (BTreeSet::new(), Vec::new());
-    for (index, object) in objects.iter().enumerate() {
+    for index in 0..objects.len() {
+        let object = &objects[index];
         let mut id = object.id();
         id.namespace = id.namespace.or_else(|| namespace.map(ToString::to_string));
-        let Some(known) = first.get(&id).map(|index| &objects[*index]) else {
+        let Some(known) = first.get(&id).copied() else {
             first.insert(id, index);
             continue;
         };
-        if without_namespace(known) == without_namespace(object) {
+        if without_namespace(&objects[known]) == without_namespace(object) {
             repeated.insert(index);
-            continue;
+        } else if let Some(whole) = one_namespace(&objects[known], object) {
+            objects[known].value = whole.into();
+            repeated.insert(index);
+        } else {
+            let told = format!("`{id}` is defined twice, and not alike, first in {}", objects[known].place);
+            let finding = Code::ObjectDuplicate.error(told).about(id.to_string()).at(object.place.clone());
+            found.push(finding.help("keep one of them, or give it another name or namespace"));
         }
-        let told = format!("`{id}` is defined twice, and not alike, first in {}", known.place);
-        let finding = Code::ObjectDuplicate.error(told).about(id.to_string()).at(object.place.clone());
-        found.push(finding.help("keep one of them, or give it another name or namespace"));
     }
     let mut index = 0;
     objects.retain(|_| {
@@ -114,6 +118,29 @@ pub fn unite(objects: &mut Vec<Object>, namespace: Option<&Namespace>) -> Vec<Fi
         !repeated.contains(&(index - 1))
     });
     found
+}
+
+/// What two definitions of one Namespace say together, if they contradict each other in nothing.
+pub(crate) fn one_namespace(one: &Object, other: &Object) -> Option<Value> {
+    if one.kind() != "Namespace" || one.id() != other.id() {
+        return None;
+    }
+    let mut whole = (*one.value).clone();
+    add(&mut whole, &other.value).then_some(whole)
+}
+
+/// Adds what `more` has to `value`; `false` where both have something, and not the same.
+fn add(value: &mut Value, more: &Value) -> bool {
+    match (value, more) {
+        (Value::Object(fields), Value::Object(more)) => more.iter().all(|(key, more)| {
+            let field = fields.entry(key.as_str()).or_insert(Value::Null);
+            if field.is_null() {
+                *field = more.clone();
+            }
+            add(field, more)
+        }),
+        (value, more) => value == more,
+    }
 }
 
 /// What an object says, but for where it is: that two objects share it is known already.

@@ -27,10 +27,13 @@ use crate::project::SourceKind;
 use crate::project::name::Namespace;
 use crate::relative::shown;
 use crate::run::Run;
+use futures::StreamExt;
+use futures::stream;
 use place::folder;
 use place::placed;
 use place::render_failed;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What kustomizations and charts come to.
@@ -53,8 +56,21 @@ pub struct Rendered {
 /// `root` is the folder that places are relative to, `namespace` what charts get as `.Release.Namespace`.
 pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[Source]) -> Result<Rendered> {
     let mut rendered = Rendered::default();
-    for source in sources {
-        match one(run, root, namespace, source, &mut rendered).await {
+    let each = sources.iter().map(|source| async move {
+        let mut rendered = Rendered::default();
+        let done = one(run, root, namespace, source, &mut rendered).await;
+        (rendered, done)
+    });
+    // A chart whose dependencies are built is not read by another Helm meanwhile.
+    let folders: BTreeSet<&Path> = sources.iter().filter_map(chart_folder).collect();
+    let apart = folders.len() == sources.iter().filter_map(chart_folder).count();
+    let each: Vec<_> = stream::iter(each).buffered(if apart { AT_ONCE } else { 1 }).collect().await;
+    for (one, done) in each {
+        rendered.objects.extend(one.objects);
+        rendered.releases.extend(one.releases);
+        rendered.warnings.extend(one.warnings);
+        rendered.mistakes.extend(one.mistakes);
+        match done {
             Err(fault) if run.stopped().is_some() => return Err(fault),
             Err(fault) => rendered.fault = rendered.fault.or(Some(fault)),
             Ok(()) => {}
@@ -64,6 +80,16 @@ pub async fn render(run: &Run, root: &Path, namespace: &Namespace, sources: &[So
     let (mistakes, warnings) =
         rendered.mistakes.into_iter().partition(|finding| finding.severity == Severity::Error);
     Ok(Rendered { warnings, mistakes, ..rendered })
+}
+
+/// How many programs render side by side.
+const AT_ONCE: usize = 4;
+
+fn chart_folder(source: &Source) -> Option<&Path> {
+    match &source.kind {
+        SourceKind::Chart(chart) => Some(&chart.folder),
+        SourceKind::Path(_) | SourceKind::Kustomize(_) => None,
+    }
 }
 
 /// Renders one source into `rendered`.

@@ -76,14 +76,14 @@ impl Reading<'_> {
         let listed = || spec.keys.iter().chain(&spec.optional);
         let (mut values, mut places) = (BTreeMap::new(), BTreeMap::new());
         let file = spec.env_file.as_deref();
-        let there = match file.map(|file| self.file(file, &spec.place, spec.keys.is_empty() || spec.from_env))
-        {
+        // Without a list, the file is the list, and has to be there.
+        let all = spec.keys.is_empty() && spec.optional.is_empty();
+        let may_be_absent = spec.from_env || spec.keys.is_empty() && !all;
+        let there = match file.map(|file| self.file(file, &spec.place, may_be_absent)) {
             Some(Some(file)) => file,
             Some(None) => return values,
             None => Dotenv::default(),
         };
-        // Without a list, the file is the list.
-        let all = spec.keys.is_empty() && spec.optional.is_empty();
         if let Some(file) = file {
             self.compare(file, &there, all, |key| all || listed().any(|listed| listed == key));
         }

@@ -86,6 +86,7 @@ fn every_tree_gets_what_is_expected() {
         let got = written(&folder, &["--yes"]);
         if let Some(text) = got.get("deploy.toml") {
             usable(&name, &folder, text, &got);
+            rehearsed(&name, &folder, &got["screen.txt"]);
         }
         let expected = case.join("expected");
         if bless {
@@ -128,6 +129,24 @@ fn usable(name: &str, folder: &Path, text: &str, got: &BTreeMap<String, String>)
     found.extend(lint::lint(&objects, &lint::Facts::from_project(&project, |_| Vec::new())));
     found.retain(|finding| finding.severity != Severity::Note);
     assert!(found.is_empty(), "{name}: {found:#?}");
+}
+
+/// Where `todo up` is the last line, it does not refuse what was written.
+fn rehearsed(name: &str, folder: &Path, screen: &str) {
+    let last = screen.lines().rfind(|line| line.starts_with("next "));
+    if last.is_none_or(|line| line.split_whitespace().skip(1).collect::<Vec<_>>() != ["todo", "up"]) {
+        return;
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_todo"))
+        .arg("rehearse")
+        .env_clear()
+        .env("PATH", folder.join("bin"))
+        .env("HOME", folder)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_ne!(output.status.code(), Some(2), "{name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

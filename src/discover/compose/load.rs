@@ -11,6 +11,7 @@ use super::node::Scope;
 use super::node::documents;
 use super::read::read;
 use super::short;
+use super::unset::unset;
 use crate::discover::evidence::ComposeOptions;
 use crate::discover::keys;
 use crate::discover::keys::is_secret;
@@ -60,6 +61,7 @@ pub(super) fn load_as(tree: &Tree, folder: &str, files: &[String], options: &Com
     };
     compose.wrong = loader.wrong;
     if let Some(root) = root {
+        compose.unset = unset(&root);
         read(&without_reset(&root), &mut compose);
         if let Some(example) = example(tree, &env).filter(|_| uses_any(tree, files, &compose.values)) {
             compose.notes.push((

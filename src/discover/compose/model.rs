@@ -3,9 +3,23 @@
 use super::super::tree::file_name;
 use super::super::tree::shown;
 use super::template::Template;
+use super::unset::Unset;
 use crate::event::Finding;
 use crate::event::Place;
 use std::collections::BTreeMap;
+
+impl Compose {
+    /// Its files, as people say it.
+    #[must_use]
+    pub fn described(&self) -> String {
+        let files: Vec<String> = self.files.iter().map(|file| format!("`{file}`")).collect();
+        match &files[..] {
+            [] => format!("`{}`", self.path),
+            [only] => only.clone(),
+            [first, over @ ..] => format!("{first} with {} laid over it", over.join(" and ")),
+        }
+    }
+}
 
 /// A compose project.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +46,8 @@ pub struct Compose {
     pub configs: BTreeMap<String, Shared>,
     /// What `.env` gives to variables.
     pub values: BTreeMap<String, String>,
+    /// Variables that nothing gives a value.
+    pub unset: Vec<Unset>,
     /// What is wrong with it: `docker compose` refuses it, too.
     pub wrong: Vec<Finding>,
     /// What is not taken over: what, and what to do.

@@ -6,6 +6,9 @@ use crate::discover::compose::Protocol;
 use crate::discover::opened::looked_at;
 use crate::discover::published::is_public;
 
+/// What `looked_at` says of a name that says nothing.
+const NEUTRAL: u8 = 2;
+
 /// The service that people open.
 pub(super) fn main_of<'u>(units: &'u [Unit<'_>]) -> Option<&'u str> {
     let open = units.iter().filter(|unit| {
@@ -16,6 +19,8 @@ pub(super) fn main_of<'u>(units: &'u [Unit<'_>]) -> Option<&'u str> {
         (
             behind(&unit.name),
             !is_published(unit),
+            // What only programs talk to may have a port that people know: an `api` at 8080 beside an `app` at 8087.
+            looked_at(&unit.name) > NEUTRAL,
             port(unit),
             looked_at(&unit.name),
             is_public(&unit.image) && unit.stage.is_none(),

@@ -56,7 +56,8 @@ impl Names {
         let known = |name: &str| {
             units.iter().any(|unit| unit.name == name) || self.aliases.iter().any(|alias| alias.name == name)
         };
-        if known(name) || !texts.iter().any(|text| uses(text, name)) {
+        // A variable that nothing sets gives none.
+        if name.is_empty() || known(name) || !texts.iter().any(|text| uses(text, name)) {
             return;
         }
         if object_name(name) == name {

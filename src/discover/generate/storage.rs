@@ -306,7 +306,7 @@ impl Storage {
 }
 
 /// Whether a mounted folder is what the image holds at that place anyway.
-fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
+pub(super) fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
     let Some(build) = &unit.service.build else { return unit.adopted };
     let within = |inner: &str, outer: &str| {
         inner == outer || outer.is_empty() || inner.starts_with(&format!("{outer}/"))
@@ -323,7 +323,7 @@ fn is_source(unit: &Unit<'_>, bind: &Bind) -> bool {
 }
 
 /// The small files of a folder; `None` where there are too many of them, or too large ones.
-fn texts(plan: &Plan<'_>, bind: &Bind) -> Option<Vec<(String, String)>> {
+pub(super) fn texts(plan: &Plan<'_>, bind: &Bind) -> Option<Vec<(String, String)>> {
     let tree = &plan.survey.tree;
     let mut size = 0;
     let mut found = Vec::new();
@@ -351,7 +351,7 @@ fn is_copied(unit: &Unit<'_>, bind: &Bind) -> bool {
 }
 
 /// Where programs keep data.
-fn is_data_path(at: &str) -> bool {
+pub(super) fn is_data_path(at: &str) -> bool {
     const DATA: [&str; 8] = [
         "/var/lib/",
         "/data",
@@ -366,7 +366,7 @@ fn is_data_path(at: &str) -> bool {
 }
 
 /// Whether a folder is called like one for data.
-fn is_data_folder(path: &str) -> bool {
+pub(super) fn is_data_folder(path: &str) -> bool {
     const DATA: [&str; 9] =
         ["data", "db", "database", "storage", "uploads", "media", "pgdata", "volumes", "logs"];
     path.split('/').any(|part| DATA.contains(&part.trim_start_matches('.')))

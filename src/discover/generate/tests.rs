@@ -353,6 +353,11 @@ fn people_open_the_gateway_and_not_what_stands_behind() {
     );
     assert_eq!(got.proposal.opened.as_ref().map(|one| one.name.as_str()), Some("api-gateway"));
     assert_eq!(got.container("Deployment/api-gateway", "/resources/limits"), Value::Null);
+    let page = self::got(
+        "services:\n  api: {image: acme/a, ports: ['8080:8080']}\n  app: {image: acme/b, ports: ['8087:80']}\n",
+        &[],
+    );
+    assert_eq!(page.proposal.opened.as_ref().map(|one| one.name.as_str()), Some("app"));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::Survey;
 use crate::discover::evidence::Besides;
 use crate::discover::evidence::Rank;
 use crate::discover::evidence::Sort;
+use crate::discover::naming;
 use crate::discover::tree::shown;
 use crate::discover::variant::distance;
 use crate::discover::way::Kind;
@@ -62,7 +63,7 @@ fn command(way: &Way, proposal: &Proposal) -> String {
 
 /// What is installed of others, and brings a kind or a host that the objects name.
 fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
-    let groups = foreign_groups(objects);
+    let mut groups = foreign_groups(objects);
     let hosts = hosts(objects);
     let services: BTreeSet<&str> =
         objects.iter().filter(|one| one.kind() == "Service").map(Object::name).collect();
@@ -76,19 +77,71 @@ fn installs(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
         };
         name.len() > 1 && hosts.iter().any(|host| of(host))
     };
-    let brings = |name: &String| groups.iter().any(|group| is_of_group(name, group)) || asked(name);
+    let alone = |name: &str| name.contains('/') && store_of(name).is_some_and(|store| !runs(objects, store));
+    let brings =
+        |name: &String| groups.iter().any(|group| is_of_group(name, group)) || asked(name) || alone(name);
     let needed = |one: &&Besides| {
         one.sort == Sort::Install
             && one.said.rank < Rank::Aside
             && one.said.distance <= distance("")
             && one.names.iter().any(brings)
     };
-    for one in survey.evidence.besides.iter().filter(needed) {
+    let needed: Vec<&Besides> = survey.evidence.besides.iter().filter(needed).collect();
+    groups.retain(|group| !needed.iter().any(|one| one.names.iter().any(|name| is_of_group(name, group))));
+    for group in groups {
+        let kind = objects.iter().find(|one| one.group() == group).map_or("", Object::kind);
+        let what =
+            format!("no cluster has the kind `{kind}` (`{group}`) by itself, and nothing here installs it");
+        let help = format!("install what brings `{kind}`, before `todo up`");
+        proposal.first.push(help.clone());
+        proposal.notes.push((what, help));
+    }
+    for one in needed {
         let help = format!("do what {} does: it {}", one.said.place, one.what);
         if !proposal.first.contains(&help) {
             proposal.first.push(help);
         }
     }
+}
+
+/// Software that keeps data or messages for an application, by the parts of the names that its charts and images have. It is
+/// nothing by itself: who installs it beside an application has that use it, though its address may stand in the code alone.
+const STORES: [&[&str]; 19] = [
+    &["kafka", "redpanda"],
+    &["postgres", "postgresql", "pgsql"],
+    &["mysql", "mariadb", "percona"],
+    &["mongo", "mongodb"],
+    &["redis", "valkey", "keydb"],
+    &["rabbitmq"],
+    &["nats"],
+    &["memcached"],
+    &["cassandra", "scylladb"],
+    &["elasticsearch", "opensearch"],
+    &["minio"],
+    &["etcd"],
+    &["zookeeper"],
+    &["neo4j"],
+    &["influxdb"],
+    &["clickhouse"],
+    &["cockroachdb"],
+    &["couchdb", "couchbase"],
+    &["mosquitto", "emqx", "activemq"],
+];
+
+/// The store that a chart or an image holds: `bitnami/postgresql`, but no exporter or dashboard of one.
+fn store_of(name: &str) -> Option<&'static [&'static str]> {
+    let name = name.rsplit('/').next().filter(|_| !name.contains("://"))?;
+    let mut words = name.split(['-', '_']);
+    let first = words.next()?;
+    let rest_is_plain = words.all(|word| ["ha", "cluster", "sharded", "db"].contains(&word));
+    STORES.into_iter().find(|store| store.contains(&first) && rest_is_plain)
+}
+
+/// Whether a container among the objects is of that store.
+fn runs(objects: &[Object], store: &[&str]) -> bool {
+    naming::uses(objects)
+        .iter()
+        .any(|image| store_of(&image.repository).is_some_and(|known| *known == *store))
 }
 
 /// The API groups of objects that neither Kubernetes has nor a definition among the objects.

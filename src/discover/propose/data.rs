@@ -236,9 +236,10 @@ fn note(survey: &Survey, secret: &Secret) -> Option<(String, String)> {
             format!("`cp {example} {file}`, add {} and fill it in, before `todo up`", lacks.join(", "))
         }
         None if secret.from_env && secret.keys.iter().all(|key| can_be_set(key)) => format!(
-            "write `{file}` with a line `KEY=value` for each, or set them in the environment, before `todo up`"
+            "write {} into `{file}`, or set them in the environment, before `todo up`",
+            keys::lines(&secret.keys)
         ),
-        None => format!("write `{file}` with a line `KEY=value` for each, before `todo up`"),
+        None => format!("write {} into `{file}`, before `todo up`", keys::lines(&secret.keys)),
     };
     Some((format!("`{file}` is not there yet; the Secret `{}` takes {list} from it", secret.name), help))
 }

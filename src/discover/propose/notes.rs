@@ -81,7 +81,9 @@ fn builds(survey: &Survey, uses: &[Use], proposal: &mut Proposal) {
             ),
             None if !tree.has_folder(folder) => (
                 format!("{place} builds `{name}` from `{folder}`, which is empty or not there"),
-                "get it, or correct the path; `git submodule update --init` if it is a submodule".to_owned(),
+                format!(
+                    "get `{folder}`, or correct the path; `git submodule update --init` if it is a submodule"
+                ),
             ),
             None => (
                 format!("{place} builds `{name}` with `{}`, which is not there", build.dockerfile),

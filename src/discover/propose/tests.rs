@@ -226,12 +226,19 @@ fn what_the_application_asks_for_comes_first() {
         (asks("db"), up.to_owned(), 1),
         (asks("other"), up.to_owned(), 0),
         (asks("mq-rabbitmq"), format!("helm install mq bitnami/rabbitmq\n{up}"), 1),
-        (asks("cache"), format!("helm install mq bitnami/rabbitmq\n{up}"), 0),
+        (asks("cache"), format!("helm install mq bitnami/rabbitmq\n{up}"), 1),
+        (asks("cache"), format!("helm install mq bitnami/rabbitmq-exporter\n{up}"), 0),
+        (
+            format!("{}---\n{}", asks("cache"), pod("mq", "rabbitmq:4")),
+            format!("helm install mq bitnami/rabbitmq\n{up}"),
+            0,
+        ),
         (
             format!("{}---\n{operator}", asks("a")),
             format!("kubectl apply -f https://strimzi.io/install\n{up}"),
             1,
         ),
+        (format!("{}---\n{operator}", asks("a")), up.to_owned(), 1),
     ] {
         let files = [
             ("k8s/web.yaml", web.as_str()),
@@ -244,6 +251,28 @@ fn what_the_application_asks_for_comes_first() {
         let proposal = proposed(&files);
         assert_eq!(proposal.sources, [Source::Path("k8s".into())], "{script}");
         assert_eq!(proposal.first.len(), first, "{script} {:?}", proposal.first);
+    }
+}
+
+#[test]
+fn what_a_document_applies_and_the_application_asks_for_is_a_part_of_it() {
+    let web = pod("web", "acme/web").replace("image:", "env: [{name: DB, value: 'db:1'}], image:");
+    let db = format!(
+        "{}---\napiVersion: v1\nkind: Service\nmetadata: {{name: db}}\nspec: {{ports: [{{port: 1}}]}}\n",
+        pod("db", "postgres:17")
+    );
+    let skaffold =
+        "apiVersion: skaffold/v2beta29\nkind: Config\ndeploy: {kubectl: {manifests: [k8s/web/*]}}\n";
+    for (heading, sources) in [("Database", 2), ("Production", 1)] {
+        let readme =
+            format!("# Local\n\nskaffold dev\n\n# {heading}\n```\ncd k8s/data\nkubectl create -f .\n```\n");
+        let files = [
+            ("k8s/web/web.yaml", web.as_str()),
+            ("k8s/data/db.yaml", &db),
+            ("skaffold.yaml", skaffold),
+            ("docs/README.md", &readme),
+        ];
+        assert_eq!(proposed(&files).sources.len(), sources, "{heading}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Reader;
 use super::known;
+use super::options::is_variable;
 use super::options::options;
 use super::options::positional;
 use super::path;
@@ -48,10 +49,19 @@ const VALUED_OF_RUN: [&str; 12] = [
 impl Reader<'_> {
     /// `rest` is what stands after `docker compose`.
     pub(super) fn compose(&self, rest: &[&str], evidence: &mut Evidence) {
-        let Some(verb) = positional(rest, &VALUED).first().copied() else { return };
+        let verb = positional(rest, &VALUED).into_iter().find(|word| !is_variable(word));
+        let Some(verb) = verb else { return };
         let Some(at) = rest.iter().position(|word| *word == verb) else { return };
         match verb {
-            "up" => evidence.composed.extend(self.composed(&rest[..at])),
+            "up" => {
+                for open in positional(&rest[..at], &VALUED).into_iter().filter(|word| !known(word)) {
+                    self.unread("gives to `docker compose`", open, evidence);
+                }
+                for open in options(&rest[..at], &["-f", "--file"]).filter(|word| !known(word)) {
+                    self.unread("starts the compose file", open, evidence);
+                }
+                evidence.composed.extend(self.composed(&rest[..at]));
+            }
             "run" | "exec" => evidence.ran.extend(self.ran(&rest[at + 1..])),
             _ => {}
         }

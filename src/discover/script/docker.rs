@@ -2,10 +2,11 @@
 
 use super::Reader;
 use super::known;
+use super::options::arguments;
 use super::options::options;
-use super::options::positional;
 use super::path;
 use crate::discover::evidence::Build;
+use crate::discover::evidence::Evidence;
 use crate::discover::tree::join;
 use crate::manifest::bind::repository;
 
@@ -32,13 +33,20 @@ const VALUED: [&str; 18] = [
 
 impl Reader<'_> {
     /// `rest` is what stands after `build`.
-    pub(super) fn build(&self, rest: &[&str]) -> Option<Build> {
+    pub(super) fn build(&self, rest: &[&str], evidence: &mut Evidence) {
+        let Some(written) = arguments(rest, &VALUED, 1).first().copied() else { return };
+        let many = |word: &str| word.contains('*');
+        if !known(written) {
+            self.unread("builds an image from", written, evidence);
+        } else if !written.contains("://") && !many(written) && !self.call.folder.as_deref().is_some_and(many)
+        {
+            evidence.builds.extend(self.built(rest, written));
+        }
+    }
+
+    fn built(&self, rest: &[&str], written: &str) -> Option<Build> {
         let tags = options(rest, &["-t", "--tag"]).map(untagged);
         let names: Vec<String> = tags.filter(|name| known(name)).map(str::to_owned).collect();
-        let written = positional(rest, &VALUED).first().copied().filter(|word| known(word))?;
-        if written.contains("://") {
-            return None;
-        }
         let file = options(rest, &["-f", "--file"]).next().filter(|file| known(file));
         let at = |base: &String| {
             let context = path(base, written);

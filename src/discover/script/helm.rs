@@ -3,8 +3,9 @@
 use super::Reader;
 use super::known;
 use super::namespace;
+use super::options::arguments;
+use super::options::is_variable;
 use super::options::options;
-use super::options::positional;
 use super::path;
 use crate::discover::evidence::Evidence;
 use crate::discover::evidence::INSTALL;
@@ -35,11 +36,12 @@ const VALUED: [&str; 14] = [
 impl Reader<'_> {
     /// `rest` is what stands after `helm`.
     pub(super) fn helm(&self, rest: &[&str], evidence: &mut Evidence) {
-        let [verb, rest @ ..] = rest else { return };
+        let Some(at) = rest.iter().position(|word| !is_variable(word)) else { return };
+        let (verb, rest) = (&rest[at], &rest[at + 1..]);
         if !matches!(*verb, "install" | "upgrade" | "template") {
             return;
         }
-        let words = positional(rest, &VALUED);
+        let words = arguments(rest, &VALUED, 2);
         let (name, written) = match words[..] {
             [name, chart, ..] => (Some(name), chart),
             [chart] => (None, chart),
@@ -89,6 +91,9 @@ impl Reader<'_> {
     fn helm_of_others(&self, verb: &str, name: &str, written: &str, rest: &[&str], evidence: &mut Evidence) {
         let near = written.starts_with('.') || written.contains(super::PLACE) || written.starts_with('/');
         let repository = options(rest, &["--repo"]).next();
+        if !known(written) {
+            self.unread("installs the chart", written, evidence);
+        }
         if !known(written) || verb == "template" || is_option_like(name) {
             return;
         }

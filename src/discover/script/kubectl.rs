@@ -4,6 +4,7 @@ use super::PLACE;
 use super::Reader;
 use super::known;
 use super::namespace;
+use super::options::is_variable;
 use super::options::options;
 use super::options::positional;
 use super::path;
@@ -37,8 +38,15 @@ impl Reader<'_> {
                 "-l",
             ],
         );
+        // A variable that nothing sets may stand for flags: `kubectl $CONTEXT apply -f k8s $DRY_RUN`.
+        let words: Vec<&str> = match words.iter().position(|word| !is_variable(word)) {
+            Some(at) => words[at..].to_vec(),
+            None => return,
+        };
         match words[..] {
-            ["apply" | "create" | "replace"] => self.apply(rest, evidence),
+            ["apply" | "create" | "replace", ref more @ ..] if more.iter().all(|word| is_variable(word)) => {
+                self.apply(rest, evidence);
+            }
             ["port-forward", target, ports, ..] => {
                 let service = target.rsplit_once('/').map_or(target, |(_, name)| name);
                 let port = ports.split(':').next().and_then(|port| port.parse().ok());
@@ -114,6 +122,7 @@ impl Reader<'_> {
         evidence: &mut Evidence,
     ) {
         if !known(written) {
+            self.unread("applies", written, evidence);
             return;
         }
         let pattern = written.contains(['*', '?']);

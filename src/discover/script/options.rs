@@ -27,6 +27,24 @@ pub(super) fn positional<'w>(words: &[&'w str], valued: &[&str]) -> Vec<&'w str>
     found
 }
 
+/// Likewise for a command that takes `count` of them. A variable that nothing sets may stand for flags or for nothing, so
+/// of more words than that it is no one's.
+pub(super) fn arguments<'w>(words: &[&'w str], valued: &[&str], count: usize) -> Vec<&'w str> {
+    let mut found = positional(words, valued);
+    while let Some(at) = found.iter().position(|word| is_variable(word)).filter(|_| found.len() > count) {
+        found.remove(at);
+    }
+    found
+}
+
+/// Whether a word is a variable that nothing sets, and nothing else.
+pub(super) fn is_variable(word: &str) -> bool {
+    let name = word.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).or(word.strip_prefix('$'));
+    let name = name.or_else(|| word.strip_prefix('%').and_then(|rest| rest.strip_suffix('%')));
+    let is_name = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_@*".contains(c));
+    name.is_some_and(|name| !name.is_empty() && is_name(name))
+}
+
 /// Whether a word is what it says, with no variable left in it.
 pub(super) fn known(word: &str) -> bool {
     !word.is_empty() && !word.contains(['$', '%', '`', '{', '<', '>'])

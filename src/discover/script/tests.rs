@@ -117,6 +117,42 @@ fn a_variable_that_nothing_sets_is_the_tool_of_its_name() {
 }
 
 #[test]
+fn a_variable_that_nothing_sets_may_be_flags_or_nothing_and_what_depends_on_it_is_told() {
+    let files = |text: &str| {
+        let read = said(&[
+            ("a.yml", "services: {a: {image: a}}"),
+            ("b.yml", "services: {b: {image: b}}"),
+            CHART,
+            API,
+            ("k8s/a.yaml", ""),
+            ("up.sh", text),
+        ]);
+        let taken = read.composed.iter().map(|one| one.files.join("+"));
+        let taken = taken.chain(read.builds.iter().map(|one| one.context.clone()));
+        let taken = taken.chain(read.releases.iter().map(|one| format!("{} as {}", one.chart, one.name)));
+        let taken = taken.chain(read.applied.iter().map(|one| one.path.clone()));
+        (taken.collect::<Vec<_>>().join(","), read.besides.len())
+    };
+    for (text, taken, told) in [
+        ("docker compose -f a.yml ${env} -f b.yml up -d", "a.yml+b.yml", 1),
+        ("docker-compose $OPTIONS -f a.yml up", "a.yml", 1),
+        ("docker compose -f $FILE up", "", 1),
+        ("docker build $OPTIONS -t api:1 api", "api", 0),
+        ("docker build -t api:1 $WHERE", "", 1),
+        ("helm $DEBUG upgrade --install web ./helm/app $MORE", "helm/app as web", 0),
+        ("helm upgrade --install $NAME ./helm/app", "helm/app as app", 0),
+        ("helm upgrade --install web $CHART", "", 1),
+        ("kubectl $CONTEXT apply -f k8s/ $DRY_RUN", "k8s", 0),
+        ("kubectl apply -f $FILE", "", 1),
+        ("kubectl apply -f $1", "", 0),
+        ("for one in k8s/*.yaml; do kubectl apply -f $one; done", "k8s/*.yaml", 0),
+        ("for one in services/*/; do cd $one; docker build -t x .; done", "", 0),
+    ] {
+        assert_eq!(files(text), (taken.to_owned(), told), "{text}");
+    }
+}
+
+#[test]
 fn lines_are_those_of_the_file() {
     for (path, text, line) in [
         ("README.md", "# A\n\n```sh\nkubectl apply -f k8s\n```\n", 4),

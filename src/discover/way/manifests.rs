@@ -5,6 +5,7 @@ use super::Source;
 use super::Way;
 use super::has_pods;
 use super::hosts::refers;
+use super::needed::with_needed;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::compose::is_compose;
@@ -31,6 +32,7 @@ use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::pods;
 use crate::manifest::pods::ConfigKind;
+use crate::manifest::read::one_namespace;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
@@ -38,9 +40,9 @@ use std::collections::btree_map::Entry;
 use std::path::Path;
 
 /// A file of manifests.
-struct Written {
-    path: String,
-    objects: Vec<Object>,
+pub(super) struct Written {
+    pub(super) path: String,
+    pub(super) objects: Vec<Object>,
     wrong: Vec<Finding>,
     /// Whether a cluster has printed it.
     dumped: bool,
@@ -173,6 +175,7 @@ fn applied(
     };
     let (more, rest): (Vec<Written>, Vec<Written>) = rest.into_iter().partition(completes);
     taken.extend(more);
+    let rest = with_needed(tree, evidence, &best, &mut taken, rest);
     let folder = common(taken.iter().map(|file| parent(&file.path)));
     let beside: Vec<&str> = rest
         .iter()
@@ -219,13 +222,13 @@ fn common<'p>(mut folders: impl Iterator<Item = &'p str>) -> String {
 }
 
 /// What tells whether sets of files are versions of one another; several may make the Namespace that they are in.
-fn ids(files: &[Written]) -> BTreeSet<ObjectId> {
+pub(super) fn ids(files: &[Written]) -> BTreeSet<ObjectId> {
     let own = |object: &&Object| object.kind() != "Namespace";
     files.iter().flat_map(|file| &file.objects).filter(own).map(Object::id).collect()
 }
 
 /// Whether the pods of some name a Service of others.
-fn need(some: &[Written], others: &[Written]) -> bool {
+pub(super) fn need(some: &[Written], others: &[Written]) -> bool {
     let objects =
         |files: &'_ [Written]| files.iter().flat_map(|file| file.objects.clone()).collect::<Vec<_>>();
     refers(&objects(some), &objects(others))
@@ -257,10 +260,13 @@ fn of_manifests(tree: &Tree, folder: &str, mut files: Vec<Written>, named: bool)
         // Several files may make the Namespace that they are in.
         let differs = |object: &Object| {
             let (first, same) = known.get(&object.id())?;
-            let alike = object.kind() == "Namespace" && same.value == object.value;
-            (!alike).then(|| (object.id(), first))
+            one_namespace(same, object).is_none().then(|| (object.id(), first))
         };
-        if let Some((id, first)) = file.objects.iter().find_map(differs) {
+        // What a command applies together is one version; what is twice in it `todo up` tells.
+        let beside = kept.iter().any(|path| parent(path) == home);
+        let adds = file.objects.iter().any(|object| !known.contains_key(&object.id()));
+        let again = file.objects.iter().find_map(differs).filter(|_| !(named && beside && adds));
+        if let Some((id, first)) = again {
             // A folder that defines again what another one has is another version of it, with all that is in it.
             if parent(first) != home && !kept.iter().any(|path| parent(path) == home) {
                 folders.insert(home, (format!("it defines {id} again, as `{first}` does"), 1));

@@ -2,10 +2,12 @@
 
 use super::note;
 use crate::cli::Init;
+use crate::discover::kustomization;
 use crate::discover::proposal::Proposal;
 use crate::discover::proposal::Survey;
 use crate::discover::propose::propose;
 use crate::discover::toml;
+use crate::discover::tree::shown;
 use crate::discover::variant::is_far;
 use crate::discover::way::Kind as WayKind;
 use crate::discover::way::Source;
@@ -16,13 +18,16 @@ use crate::exec;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::manifest;
-use crate::manifest::Object;
+use crate::manifest::Written;
 use crate::project::SourceKind;
 use crate::project::check::check;
 use crate::run::Run;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// How many bytes a kustomization may be built of. kustomize takes about a second for 2 MB, mostly definitions of kinds,
+/// which say nothing about images, Secrets and Services.
+const MOST_BUILT: usize = 512 << 10;
 /// How many ways are rendered until one can be: where the first ones fail for one reason, the others do, too.
 const MOST_TRIED: usize = 4;
 
@@ -33,7 +38,7 @@ pub(super) async fn holds<'s>(
     survey: &'s Survey,
     first: &'s Way,
     path: &Path,
-) -> Result<(&'s Way, Option<Vec<Object>>, Vec<String>)> {
+) -> Result<(&'s Way, Option<Written>, Vec<String>)> {
     let next = survey.ways.iter().filter(|way| {
         let other = way.path != first.path && way.kind < WayKind::Compose && way.broken.is_empty();
         // What is for another machine does not stand in for what was meant.
@@ -41,14 +46,15 @@ pub(super) async fn holds<'s>(
     });
     let (mut failed, mut paths) = (None, Vec::new());
     for way in std::iter::once(first).chain(next).take(MOST_TRIED) {
-        match rendered(run, way, path, &propose(survey, way, None, &BTreeMap::new())).await? {
-            Ok(objects) => {
+        let proposal = propose(survey, way, None, &BTreeMap::new());
+        match rendered(run, survey, way, flags.from.is_some(), path, &proposal).await? {
+            Ok(written) => {
                 if let Some((title, findings)) = failed {
                     warn(run, findings);
                     let words = format!("{title} cannot be rendered; taken instead: {}", way.title);
                     note(run, words, "correct it, then `todo init --force` looks again".to_owned());
                 }
-                return Ok((way, objects, paths));
+                return Ok((way, written, paths));
             }
             Err(findings) => {
                 failed = failed.or(Some((way.title.clone(), findings)));
@@ -63,10 +69,12 @@ pub(super) async fn holds<'s>(
 /// The objects of a chart or kustomization as its own program renders them; `None` where that cannot be tried.
 async fn rendered(
     run: &Run,
+    survey: &Survey,
     way: &Way,
+    asked: bool,
     path: &Path,
     proposal: &Proposal,
-) -> Result<std::result::Result<Option<Vec<Object>>, Vec<Finding>>> {
+) -> Result<std::result::Result<Option<Written>, Vec<Finding>>> {
     if !matches!(way.kind, WayKind::Charts | WayKind::Kustomize) {
         return Ok(Ok(None));
     }
@@ -80,6 +88,13 @@ async fn rendered(
         );
         return Ok(Ok(None));
     }
+    if let Some(folder) = too_large(survey, way).filter(|_| !asked) {
+        let told =
+            format!("{} is large and was not built: its patches are not in what is said here", way.title);
+        let folder = shown(folder);
+        note(run, told, format!("`todo plan` builds it; so does `todo init --force --from {folder}`"));
+        return Ok(Ok(None));
+    }
     let Ok(mut project) = check(path, &toml::write(proposal)) else { return Ok(Ok(None)) };
     for source in &mut project.sources {
         // Nobody has given the chart its secrets yet; what it renders without them says which there are.
@@ -89,12 +104,23 @@ async fn rendered(
     }
     match manifest::load(run, &project.root, &project.namespace, &project.sources).await {
         Ok(written) => {
-            warn(run, written.warnings);
-            Ok(Ok(Some(written.objects)))
+            warn(run, written.warnings.clone());
+            Ok(Ok(Some(written)))
         }
         Err(fault) if matches!(fault.kind, Kind::Interrupted | Kind::Terminated) => Err(fault),
         Err(fault) => Ok(Err(fault.findings)),
     }
+}
+
+/// The first kustomization of a way that takes long to build.
+fn too_large<'w>(survey: &Survey, way: &'w Way) -> Option<&'w str> {
+    let folders = way.sources.iter().filter_map(|source| match source {
+        Source::Kustomize(folder) => Some(folder.as_str()),
+        Source::Path(_) | Source::Chart { .. } => None,
+    });
+    let mut folders = folders
+        .filter(|folder| kustomization::size(&survey.tree, folder).is_none_or(|size| size > MOST_BUILT));
+    folders.next()
 }
 
 /// The program that the sources of a way need and this machine does not have.

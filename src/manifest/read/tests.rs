@@ -178,3 +178,21 @@ fn objects_that_say_the_same_are_one() {
         assert_eq!(two[0].place.line, 1, "the first one stays");
     }
 }
+
+#[test]
+fn several_files_may_make_one_namespace_with_labels_of_their_own() {
+    for (second, left) in [
+        ("metadata: {name: x, labels: {b: '2'}}\n", 1),
+        ("metadata: {name: x}\n", 1),
+        ("metadata: {name: x, labels: {a: '2'}}\n", 2),
+    ] {
+        let kind = "apiVersion: v1\nkind: Namespace\n";
+        let mut two =
+            objects(&format!("{kind}metadata: {{name: x, labels: {{a: '1'}}}}\n---\n{kind}{second}"));
+        let found = unite(&mut two, None);
+        assert_eq!((two.len(), found.len()), (left, left - 1), "{second}");
+        assert_eq!(two[0].value["metadata"]["labels"]["a"], "1", "{second}");
+        let added = two[0].value.pointer("/metadata/labels/b").is_some();
+        assert_eq!(added, second.contains("b:"), "{second}");
+    }
+}

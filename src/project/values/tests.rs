@@ -47,6 +47,9 @@ fn without_a_list_the_file_is_the_list() {
     std::fs::write(folder.path().join(".env"), "A=1\nB=2\n").unwrap();
     let read = values(folder.path(), "[secret.s]\nenv-file='.env'", &[]).unwrap();
     assert_eq!(told(&read).len(), 2);
+    std::fs::remove_file(folder.path().join(".env")).unwrap();
+    let absent = values(folder.path(), "[secret.s]\nenv-file='.env'", &[]).unwrap_err();
+    assert_eq!(absent.iter().map(|one| one.code.as_str()).collect::<Vec<_>>(), ["env-file-missing"]);
 }
 
 #[test]

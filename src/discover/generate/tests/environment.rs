@@ -34,3 +34,15 @@ fn what_an_env_file_of_a_command_has_is_not_asked_for() {
     assert_eq!(got.variable("Deployment/web", "MODE"), "fast");
     assert!(got.proposal.first.is_empty(), "{:?}", got.proposal.first);
 }
+
+#[test]
+fn variables_that_only_a_shell_has_are_asked_for_and_make_no_names() {
+    let compose = "services:\n  seed:\n    build: .\n    hostname: ${SEED}\n    ports: ['${PORT}:${PORT}']\n    command: 'run ${MODE:-fast} ${PWD}'\n  off: {image: 'x:${TAG}', profiles: [off]}\n";
+    let got = got(compose, &[]);
+    assert!(got.objects.iter().all(|object| !object.name().is_empty()), "{:?}", got.objects);
+    assert_eq!(got.proposal.first.len(), 1, "{:?}", got.proposal.first);
+    assert!(got.told("`PORT` (") && got.told("`SEED` ("), "{:?}", got.proposal.notes);
+    assert!(!got.proposal.first[0].contains("TAG"), "a service that is not started needs nothing");
+    let given = super::got(compose, &[(".env", "SEED=first\nPORT=8080\n")]);
+    assert!(given.proposal.first.is_empty(), "{:?}", given.proposal.first);
+}

@@ -39,3 +39,14 @@ fn what_another_service_starts_after_can_be_found_by_its_name() {
         assert_eq!(got.has("Service/api"), found, "{more}");
     }
 }
+
+#[test]
+fn sources_that_no_image_has_come_first() {
+    let dockerfile = ("php/Dockerfile", "FROM php:8-fpm\nWORKDIR /srv\n");
+    let large = "x".repeat(1 << 20);
+    let page = ("app/index.php", large.as_str());
+    let compose = "services:\n  php: {build: php, volumes: ['./app:/srv']}\n";
+    assert_eq!(got(compose, &[dockerfile, page]).proposal.first.len(), 1);
+    let data = compose.replace("./app:/srv", "./app:/var/lib/mysql");
+    assert_eq!(got(&data, &[dockerfile, page]).proposal.first.len(), 0);
+}

@@ -125,7 +125,7 @@ impl Values<'_> {
             .collect();
         let mut help = match self.env().filter(|env| !env.there).and_then(|env| env.example.as_deref()) {
             Some(example) => format!("`cp {example} {path}` and fill it in, before `todo up`"),
-            None => format!("write a line `KEY=value` for each into `{path}`, before `todo up`"),
+            None => format!("write {} into `{path}`, before `todo up`", keys::lines(missing)),
         };
         if !known.is_empty() {
             let places = known.into_iter().collect::<Vec<_>>().join(", ");
@@ -150,7 +150,10 @@ impl Values<'_> {
             };
             let help = match &example {
                 Some(example) => format!("`cp {example} {}` and fill it in, before `todo up`", file.path),
-                None => "write it with a line `KEY=value` for each variable, before `todo up`".to_owned(),
+                None => format!(
+                    "write `{}` with a line `KEY=value` for each variable, before `todo up`",
+                    file.path
+                ),
             };
             proposal.first.push(help.clone());
             proposal.notes.push((told, help));

@@ -86,7 +86,14 @@ fn blocks(path: &str, lines: &[Line<'_>]) -> Vec<Text> {
             (Line::Text(line), None) if is_command(line.trim_start()) => {
                 texts.push(new(&headings, index, bare(line.trim_start()).to_owned()));
             }
-            (Line::Text(_), None) => {}
+            (Line::Text(line), None) => {
+                let spans: Vec<&str> = commands(line).collect();
+                if !spans.is_empty() {
+                    let mut one = new(&headings, index, spans.join("; "));
+                    one.distance = one.distance.max(distance(&outside(line)));
+                    texts.push(one);
+                }
+            }
         }
     }
     texts
@@ -207,6 +214,37 @@ fn is_command(line: &str) -> bool {
     COMMANDS.iter().any(|command| bare(line).starts_with(command))
 }
 
+/// The commands that stand between backticks in a line which tells to run them: at its beginning or after a few words, none
+/// of which says not to. A copy of an example is told wherever it stands.
+fn commands(line: &str) -> impl Iterator<Item = &str> {
+    const NOT: [&str; 9] = ["not", "don't", "never", "without", "instead", "or", "like", "equivalent", "old"];
+    const FEW: usize = 6;
+    let mut before: Vec<String> = Vec::new();
+    line.split('`').enumerate().filter_map(move |(at, part)| {
+        let words = part.split_whitespace().map(str::to_lowercase);
+        if at % 2 == 0 {
+            before.extend(words);
+            return None;
+        }
+        let mut said = before.iter().map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()));
+        let told = before.len() <= FEW && !said.any(|word| NOT.contains(&word));
+        let copies = ["cp ", "copy "].iter().any(|copy| part.starts_with(copy));
+        (copies || told && (is_command(part) || is_compose_up(part))).then(|| bare(part))
+    })
+}
+
+/// `docker compose … up …`.
+fn is_compose_up(command: &str) -> bool {
+    let command = bare(command);
+    (command.starts_with("docker compose ") || command.starts_with("docker-compose "))
+        && command.split_whitespace().any(|word| word == "up")
+}
+
+/// A line without what stands between backticks in it.
+fn outside(line: &str) -> String {
+    line.split('`').step_by(2).collect::<Vec<_>>().join(" ")
+}
+
 /// A command without what people put around it in a text: a prompt, backticks.
 fn bare(line: &str) -> &str {
     line.trim_end().trim_matches('`').trim_start_matches("$ ")
@@ -237,6 +275,31 @@ mod tests {
             read("a.adoc", "```bash\nkubectl apply -f k8s\n```\n")[0].commands,
             "kubectl apply -f k8s\n"
         );
+    }
+
+    #[test]
+    fn commands_between_backticks_are_read_where_a_line_tells_to_run_them() {
+        for (line, command) in [
+            ("- `cp a.example.yml a.yml`, then fill it in", "cp a.example.yml a.yml"),
+            (
+                "Your own settings go into `a.yml`, a copy of the example: `cp a.example.yml a.yml`",
+                "cp a.example.yml a.yml",
+            ),
+            ("1. Run `kubectl apply -f k8s/`.", "kubectl apply -f k8s/"),
+            ("Start it: `docker compose -f a.yml up -d`", "docker compose -f a.yml up -d"),
+            ("* `cp .env.example .env` and `docker-compose up`", "cp .env.example .env; docker-compose up"),
+            ("Do not run `kubectl apply -f k8s/` by hand", ""),
+            ("It is what you would otherwise do by hand with `kubectl apply -f k8s/`", ""),
+            ("`docker compose` is needed", ""),
+            ("The file `cp.sh`", ""),
+        ] {
+            let texts = read("docs/a.md", &format!("# A\n\n{line}\n"));
+            let told: Vec<&str> = texts.iter().map(|text| text.commands.as_str()).collect();
+            assert_eq!(told.join("|"), command, "{line}");
+            assert!(texts.iter().all(|text| text.first + 1 == 3), "{line}");
+        }
+        let far = read("docs/a.md", "For production: `docker compose -f a.yml up`\n");
+        assert_eq!(far[0].distance, super::distance("production"));
     }
 
     #[test]

@@ -1,0 +1,59 @@
+//! What `todo up` would refuse of what was just written: the files are read as `todo plan` reads them.
+
+use crate::event::Code;
+use crate::event::Finding;
+use crate::event::Place;
+use crate::event::Severity;
+use crate::fault::Result;
+use crate::flow::gather;
+use crate::manifest::Written;
+use crate::project::Project;
+use crate::run::Run;
+use std::sync::Arc;
+
+/// How many mistakes are named; `todo plan` has all.
+const MOST: usize = 5;
+
+/// Tells every mistake, and adds to `first` what has to be done about it before `todo up`. `written` are the manifests,
+/// where they were read already.
+pub(super) async fn refused(
+    run: &Run,
+    project: &Arc<Project>,
+    written: Option<Written>,
+    first: &mut Vec<String>,
+) -> Result<()> {
+    let mut mistakes = gather::mistakes(run, project, written).await?;
+    if !first.is_empty() {
+        mistakes.retain(|mistake| !is_asked_for(mistake));
+    }
+    // What the proposal asks to correct there says how.
+    let asked = |mistake: &Finding| mistake.place.as_ref().is_some_and(|place| is_named(place, first));
+    mistakes.retain(|mistake| !asked(mistake));
+    first.extend(mistakes.iter().take(MOST).map(edit));
+    if mistakes.len() > MOST {
+        first.push(format!("and {} more: `todo plan` lists them", mistakes.len() - MOST));
+    }
+    for mistake in mistakes {
+        run.sink.warn(Finding { severity: Severity::Warning, ..mistake });
+    }
+    Ok(())
+}
+
+/// Whether it is a value or file that only the user has: what the proposal asks for first.
+fn is_asked_for(mistake: &Finding) -> bool {
+    matches!(mistake.code, Code::SecretValueMissing | Code::EnvFileMissing | Code::SecretFileUnreadable)
+}
+
+/// Whether the line of a place is named.
+fn is_named(place: &Place, first: &[String]) -> bool {
+    let line = Place { column: 0, ..place.clone() }.to_string();
+    first.iter().any(|one| one.split([' ', ',']).any(|word| word == line))
+}
+
+fn edit(mistake: &Finding) -> String {
+    let Finding { message, place, .. } = mistake;
+    match place {
+        Some(place) => format!("correct {place}: {message}"),
+        None => format!("correct this: {message}"),
+    }
+}
