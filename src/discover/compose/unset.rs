@@ -16,8 +16,8 @@ pub struct Unset {
     pub in_command: bool,
 }
 
-/// What every shell has.
-const OF_THE_SHELL: [&str; 3] = ["PWD", "HOME", "USER"];
+/// What the shells of people have.
+const OF_THE_SHELL: [&str; 5] = ["PWD", "HOME", "USER", "APPDATA", "USERPROFILE"];
 
 /// Of each service its variables without a value. What stands in `environment` becomes a reference, and is asked for with
 /// the Secrets.

@@ -130,7 +130,7 @@ fn started_as_server(service: &Service) -> bool {
 
 /// The port of programs that listen on one by nature.
 pub(super) fn known(image: &str) -> Option<u16> {
-    const KNOWN: [(&str, u16); 31] = [
+    const KNOWN: [(&str, u16); 37] = [
         ("postgres", 5432),
         ("postgis", 5432),
         ("pgvector", 5432),
@@ -155,6 +155,12 @@ pub(super) fn known(image: &str) -> Option<u16> {
         ("minio", 9000),
         ("influxdb", 8086),
         ("neo4j", 7687),
+        ("mssql/server", 1433),
+        ("mssql-server", 1433),
+        ("azure-sql-edge", 1433),
+        ("couchdb", 5984),
+        ("etcd", 2379),
+        ("eclipse-mosquitto", 1883),
         ("nginx", 80),
         ("httpd", 80),
         ("caddy", 80),
@@ -163,12 +169,16 @@ pub(super) fn known(image: &str) -> Option<u16> {
         ("wordpress", 80),
         ("grafana", 3000),
     ];
-    let name = short(image);
     // nginx-exporter is no nginx.
-    if name.contains("exporter") {
+    if short(image).contains("exporter") {
         return None;
     }
-    KNOWN.iter().find(|(known, _)| name.starts_with(known)).map(|(_, port)| *port)
+    KNOWN.iter().find(|(known, _)| is_called(image, known)).map(|(_, port)| *port)
+}
+
+/// Whether an image is `known`, by the last part of its name; `mssql/server` is known by its last two.
+pub(super) fn is_called(image: &str, known: &str) -> bool {
+    if known.contains('/') { repository(image).ends_with(known) } else { short(image).starts_with(known) }
 }
 
 /// Whether only programs of the application speak with it.
@@ -186,6 +196,20 @@ pub(super) fn short(image: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::addressed;
+    use super::known;
+
+    #[test]
+    fn images_are_known_by_the_end_of_their_names() {
+        for (image, port) in [
+            ("postgres:17", Some(5432)),
+            ("ghcr.io/acme/mysql:8", Some(3306)),
+            ("mcr.microsoft.com/mssql/server:2022-latest", Some(1433)),
+            ("acme/server", None),
+            ("nginx/nginx-prometheus-exporter", None),
+        ] {
+            assert_eq!(known(image), port, "{image}");
+        }
+    }
 
     #[test]
     fn tags_of_images_are_no_ports() {

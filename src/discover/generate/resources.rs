@@ -2,7 +2,7 @@
 //! asked for kills.
 
 use super::Unit;
-use super::ports::short;
+use super::ports::is_called;
 use super::storage::quantity;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
@@ -35,7 +35,7 @@ pub(super) fn resources(unit: &Unit<'_>, notes: &mut Vec<(String, String)>) -> R
 
 /// What programs of its kind need, in MiB.
 fn usual(unit: &Unit<'_>) -> u64 {
-    const KNOWN: [(&str, u64); 22] = [
+    const KNOWN: [(&str, u64); 24] = [
         ("elasticsearch", 1024),
         ("opensearch", 1024),
         ("solr", 1024),
@@ -45,6 +45,8 @@ fn usual(unit: &Unit<'_>) -> u64 {
         ("logstash", 1024),
         ("cassandra", 1024),
         ("sonarqube", 2048),
+        ("mssql/server", 2048),
+        ("azure-sql-edge", 1024),
         ("gitlab", 4096),
         ("keycloak", 768),
         ("mongo", 256),
@@ -59,9 +61,8 @@ fn usual(unit: &Unit<'_>) -> u64 {
         ("memcached", 64),
         ("traefik", 64),
     ];
-    let name = short(&unit.image);
     if unit.stage.is_none()
-        && let Some((_, size)) = KNOWN.iter().find(|(known, _)| name.starts_with(known))
+        && let Some((_, size)) = KNOWN.iter().find(|(known, _)| is_called(&unit.image, known))
     {
         return *size;
     }

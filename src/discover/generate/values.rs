@@ -62,6 +62,8 @@ pub(super) struct Values<'a> {
     files: Vec<(EnvFileOf, String)>,
     files_of_secret: BTreeMap<String, String>,
     notes: Vec<(String, String)>,
+    /// What has to be done before the Secret can be made.
+    first: Vec<String>,
 }
 
 impl<'a> Values<'a> {
@@ -76,6 +78,7 @@ impl<'a> Values<'a> {
             files: Vec::new(),
             files_of_secret: BTreeMap::new(),
             notes: Vec::new(),
+            first: Vec::new(),
         }
     }
 
@@ -88,10 +91,9 @@ impl<'a> Values<'a> {
     pub(super) fn file_key(&mut self, key: &str, path: &str, place: &Place) {
         self.files_of_secret.insert(key.to_owned(), path.to_owned());
         if !self.plan.survey.tree.files.contains(path) {
-            self.notes.push((
-                format!("`{path}` is not there; it is the secret `{key}` ({place})"),
-                "write it before `todo up`".to_owned(),
-            ));
+            let help = format!("write `{path}`, before `todo up`");
+            self.first.push(help.clone());
+            self.notes.push((format!("`{path}` is not there; it is the secret `{key}` ({place})"), help));
         }
     }
 

@@ -76,6 +76,7 @@ impl Values<'_> {
         }
         owners::notes(&self.owners, &self.used.keys().map(String::as_str).collect(), proposal);
         proposal.notes.append(&mut self.notes);
+        proposal.first.append(&mut self.first);
         secrets
     }
 
