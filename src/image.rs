@@ -42,7 +42,6 @@ use crate::event::Code;
 use crate::event::Data;
 use crate::event::Finding;
 use crate::event::Outcome;
-use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::fault::Result;
 use crate::image::builder::Builder;
@@ -178,17 +177,10 @@ pub async fn look(
 ) -> Result<Vec<Looked>> {
     let builder = Builder::open(run, project, to, surveyed).await?;
     let mut looked: BTreeMap<ImageName, Looked> = BTreeMap::new();
-    let mut waiting: Vec<&Surveyed> = surveyed.iter().collect();
-    while !waiting.is_empty() {
-        let (now, later): (Vec<&Surveyed>, Vec<&Surveyed>) =
-            waiting.iter().partition(|image| image.needs.iter().all(|need| looked.contains_key(need)));
-        if now.is_empty() {
-            return Err(circle(&later));
-        }
-        let found =
-            futures::future::try_join_all(now.iter().map(|image| builder.look(image, &looked))).await?;
+    for level in graph::levels(surveyed) {
+        let level = level.iter().map(|&index| builder.look(&surveyed[index], &looked));
+        let found = futures::future::try_join_all(level).await?;
         looked.extend(found.into_iter().map(|looked| (looked.name.clone(), looked)));
-        waiting = later;
     }
     Ok(surveyed.iter().filter_map(|image| looked.remove(&image.image.name)).collect())
 }
@@ -213,7 +205,7 @@ fn ready(image: &Surveyed, ended: &BTreeMap<ImageName, Ended>) -> Ready {
 }
 
 fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Result<Vec<Built>> {
-    let (mut built, mut findings, mut failed, mut never) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut built, mut findings, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     for image in surveyed {
         let name = &image.image.name;
         match ended.remove(name) {
@@ -233,11 +225,9 @@ fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Res
                     .data(Data::default().with("image", other.as_str())),
                 );
             }
-            None => never.push(image),
+            // Of a cycle, which `survey` refuses.
+            None => {}
         }
-    }
-    if !never.is_empty() {
-        return Err(circle(&never));
     }
     if failed.is_empty() {
         return Ok(built);
@@ -246,13 +236,6 @@ fn conclude(surveyed: &[Surveyed], mut ended: BTreeMap<ImageName, Ended>) -> Res
     Err(Code::ImageBuildFailed
         .fault(Kind::Image, format!("cannot build {noun} {}", failed.join(", ")))
         .findings(findings))
-}
-
-fn circle(images: &[&Surveyed]) -> Fault {
-    let names: Vec<String> = images.iter().map(|image| format!("`{}`", image.image.name)).collect();
-    Code::ImageCycle
-        .fault(Kind::Usage, format!("the images {} start from each other", names.join(", ")))
-        .hint("give one of them a base that is not an image of this project")
 }
 
 #[cfg(test)]

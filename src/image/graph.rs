@@ -3,9 +3,7 @@
 //! Not a scheduler: it says what may run at the same time; how much of it does is the builder's business.
 
 use crate::event::Code;
-use crate::fault::Fault;
-use crate::fault::Kind;
-use crate::fault::Result;
+use crate::event::Finding;
 use crate::image::surveyed::Surveyed;
 use crate::project::name::ImageName;
 
@@ -36,65 +34,68 @@ pub fn untagged(reference: &str) -> &str {
     }
 }
 
-/// The images as indices, in levels: those of one level can be built at once when the levels before are done.
-pub fn order(surveyed: &[Surveyed]) -> Result<Vec<Vec<usize>>> {
-    let needs: Vec<Vec<usize>> = surveyed
-        .iter()
-        .map(|one| {
-            let known = one.needs.iter();
-            known.filter_map(|name| surveyed.iter().position(|other| other.image.name == *name)).collect()
-        })
-        .collect();
+/// The images as indices, in levels: those of one level can be built at once when the levels before are done. Images of a
+/// [`cycle`], and what is built from them, are in none.
+pub fn levels(surveyed: &[Surveyed]) -> Vec<Vec<usize>> {
+    let needs = needs(surveyed);
     let mut levels: Vec<Vec<usize>> = Vec::new();
     let mut done = vec![false; surveyed.len()];
-    while done.contains(&false) {
+    loop {
         let ready: Vec<usize> = (0..surveyed.len())
-            .filter(|&one| !done[one] && needs[one].iter().all(|&need| done[need]))
+            .filter(|&index| !done[index] && needs[index].iter().all(|&need| done[need]))
             .collect();
         if ready.is_empty() {
-            return Err(cycle(surveyed, &needs, &done));
+            return levels;
         }
-        for &one in &ready {
-            done[one] = true;
+        for &index in &ready {
+            done[index] = true;
         }
         levels.push(ready);
     }
-    Ok(levels)
 }
 
-/// Whoever is not done needs somebody who is not done: following that must come back to itself.
-fn cycle(surveyed: &[Surveyed], needs: &[Vec<usize>], done: &[bool]) -> Fault {
-    let mut way: Vec<usize> = Vec::new();
-    let mut at = done.iter().position(|done| !done).unwrap_or_default();
-    while !way.contains(&at) {
-        way.push(at);
-        at = needs[at].iter().copied().find(|&need| !done[need]).unwrap_or(at);
+/// For each image, which others it is built from.
+fn needs(surveyed: &[Surveyed]) -> Vec<Vec<usize>> {
+    let index = |name: &ImageName| surveyed.iter().position(|other| other.image.name == *name);
+    surveyed.iter().map(|image| image.needs.iter().filter_map(index).collect()).collect()
+}
+
+/// A finding for each image of a cycle, with the line that names the next one; none where there is no cycle.
+pub fn cycle(surveyed: &[Surveyed]) -> Vec<Finding> {
+    let (needs, levels) = (needs(surveyed), levels(surveyed));
+    let is_done = |index: usize| levels.iter().flatten().any(|&done| done == index);
+    let Some(first) = (0..surveyed.len()).find(|&index| !is_done(index)) else { return Vec::new() };
+    // Each image that is not done needs another one that is not done: the path comes back to an image that is on it.
+    let mut path: Vec<usize> = Vec::new();
+    let mut at = first;
+    while !path.contains(&at) {
+        path.push(at);
+        at = needs[at].iter().copied().find(|&need| !is_done(need)).unwrap_or(at);
     }
-    let start = way.iter().position(|&one| one == at).unwrap_or_default();
-    let ring: Vec<usize> = way[start..].to_vec();
-    let findings = ring.iter().enumerate().map(|(index, &one)| {
-        let (from, to) = (&surveyed[one], &surveyed[ring[(index + 1) % ring.len()]]);
-        let names = |reference: &str| needed(reference, &from.image.name, [&to.image.name]).is_some();
-        let line =
-            from.dockerfile.bases.iter().find(|base| names(&base.reference)).map_or(0, |base| base.line);
-        Code::ImageCycle
-            .error(format!("`{}` is built from `{}`", from.image.name, to.image.name))
-            .about(from.subject())
-            .at(from.place(line))
-            .help(format!(
-                "start from another image, or rename `{}` if that is not the image of the project",
-                to.image.name
-            ))
-    });
-    let names: Vec<String> = ring.iter().map(|&one| format!("`{}`", surveyed[one].image.name)).collect();
-    let message = format!("the images {} are built from each other", names.join(" and "));
-    Code::ImageCycle.fault(Kind::Usage, message).findings(findings)
+    let start = path.iter().position(|&index| index == at).unwrap_or_default();
+    let ring = &path[start..];
+    let next = ring.iter().cycle().skip(1);
+    ring.iter().zip(next).map(|(&from, &to)| built_from(&surveyed[from], &surveyed[to])).collect()
+}
+
+fn built_from(from: &Surveyed, to: &Surveyed) -> Finding {
+    let (name, base_name) = (&from.image.name, &to.image.name);
+    let names = |reference: &str| needed(reference, name, [base_name]).is_some();
+    let line = from.dockerfile.bases.iter().find(|base| names(&base.reference)).map_or(0, |base| base.line);
+    Code::ImageCycle
+        .error(format!("`{name}` and `{base_name}` are built from each other"))
+        .about(from.subject())
+        .at(from.place(line))
+        .help(format!(
+            "start from another image, or rename `{base_name}` if that is not the image of the project"
+        ))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::cycle;
+    use super::levels;
     use super::needed;
-    use super::order;
     use super::untagged;
     use crate::image::survey::tests::surveyed;
     use crate::project::name::ImageName;
@@ -134,7 +135,8 @@ mod tests {
             surveyed("api", "FROM base:dev", &["base"]),
             surveyed("redis", "FROM redis:7", &[]),
         ];
-        assert_eq!(order(&images).unwrap(), [vec![1, 3], vec![2], vec![0]]);
+        assert_eq!(levels(&images), [vec![1, 3], vec![2], vec![0]]);
+        assert_eq!(cycle(&images), []);
     }
 
     #[test]
@@ -144,10 +146,8 @@ mod tests {
             surveyed("b", "FROM scratch\nCOPY --from=c x x", &["c"]),
             surveyed("c", "FROM b:1", &["b"]),
         ];
-        let fault = order(&images).unwrap_err();
-        assert_eq!(fault.causes(), ["the images `b` and `c` are built from each other"]);
-        let places: Vec<usize> =
-            fault.findings.iter().map(|found| found.place.as_ref().unwrap().line).collect();
-        assert_eq!(places, [2, 1]);
+        let places = cycle(&images).into_iter().map(|finding| (finding.subject, finding.place.unwrap().line));
+        let subject = |name: &str| Some(format!("image {name}"));
+        assert_eq!(places.collect::<Vec<_>>(), [(subject("b"), 2), (subject("c"), 1)]);
     }
 }

@@ -12,6 +12,7 @@ use crate::fault::Kind;
 use crate::fault::Result;
 use crate::file;
 use crate::image::context::walk;
+use crate::image::graph;
 use crate::image::graph::needed;
 use crate::image::stat_cache::StatCache;
 use crate::image::surveyed::Surveyed;
@@ -86,6 +87,7 @@ pub fn survey(run: &Run, project: &Project) -> Result<Vec<Surveyed>> {
             wrong.extend(findings);
         }
     }
+    wrong.extend(graph::cycle(&surveyed));
     if wrong.is_empty() {
         return Ok(surveyed);
     }

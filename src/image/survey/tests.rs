@@ -315,6 +315,17 @@ fn the_projects_own_bases_are_needs() {
 }
 
 #[test]
+fn images_that_are_built_from_each_other_are_found_with_every_other_mistake() {
+    let root = tempfile::tempdir().unwrap();
+    let files = [("a/Dockerfile", "FROM b"), ("b/Dockerfile", "FROM a:1"), ("c/Dockerfile", "FORM x")];
+    write(root.path(), &files);
+    let images = ["a", "b", "c"].iter().map(|name| image(root.path(), name)).collect();
+    let fault = survey(&run(root.path()), &project(root.path(), images)).unwrap_err();
+    let count = |code: Code| fault.findings.iter().filter(|finding| finding.code == code).count();
+    assert_eq!((count(Code::ImageCycle), count(Code::DockerfileInvalid)), (2, 1), "{:?}", fault.findings);
+}
+
+#[test]
 fn a_run_that_was_stopped_says_so() {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), &[("web/Dockerfile", "FROM a")]);
