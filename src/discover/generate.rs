@@ -174,10 +174,11 @@ fn unset(plan: &Plan<'_>, units: &[Unit<'_>], proposal: &mut Proposal) {
     if found.is_empty() {
         return;
     }
-    let named: Vec<String> = found.iter().map(|(name, place)| format!("`{name}` ({place})")).collect();
-    let told = format!("nothing here gives a value to {}: compose takes it from the shell", named.join(", "));
-    let names: Vec<&String> = found.keys().collect();
-    let help = format!("write {} into `{}`, then `todo init --force`", keys::lines(&names), plan.compose.env);
+    let list: Vec<String> = found.iter().map(|(name, place)| format!("`{name}` ({place})")).collect();
+    let told = format!("nothing here gives a value to {}: compose takes it from the shell", list.join(", "));
+    let variables: Vec<&String> = found.keys().collect();
+    let lines = keys::lines(&variables);
+    let help = format!("write {lines} into `{}`, then `todo init --force`", plan.compose.env);
     proposal.first.push(help.clone());
     proposal.notes.push((told, help));
 }

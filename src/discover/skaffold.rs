@@ -11,6 +11,7 @@ use super::tree::Tree;
 use super::tree::file_name;
 use super::tree::join;
 use super::variant::distance;
+use crate::manifest::bind::repository;
 use crate::manifest::yaml::documents;
 use serde_json::Value;
 use std::path::Path;
@@ -111,6 +112,9 @@ fn artifacts(declared: &Declared<'_>, build: &str, evidence: &mut Evidence) {
             let what = format!("builds `{image}` with {kind}, without a Dockerfile");
             let help = "`todo` builds Dockerfiles: write one, or build it into the node before `todo up`";
             declared.besides(&pointer, what, help, evidence);
+            if let Some(told) = evidence.besides.last_mut() {
+                told.names.push(repository(image).to_owned());
+            }
             continue;
         }
         let blank = Value::Null;

@@ -3,6 +3,8 @@
 //! Docker restarts nothing for a failed check; a liveness probe does, for ever where the check asks a database. So: a readiness
 //! probe, and a startup probe only for starts that compose would have waited for longer than a minute.
 
+mod password;
+
 use super::Unit;
 use super::names::replace_host;
 use crate::discover::compose::Health;
@@ -13,6 +15,7 @@ use k8s_openapi::api::core::v1::HTTPHeader;
 use k8s_openapi::api::core::v1::Probe;
 use k8s_openapi::api::core::v1::TCPSocketAction;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use password::without_passwords;
 
 /// The probes of a container.
 #[derive(Default)]
@@ -62,6 +65,7 @@ pub(super) fn probes(unit: &Unit<'_>, names: &[&str]) -> Probes {
         return Probes { readiness, startup: None };
     };
     let words: Vec<String> = check.words.iter().map(|word| at_home(word, names)).collect();
+    let words = without_passwords(&words, unit);
     let action = || match http(&words, unit) {
         Some(action) => Action::Http(action),
         None => Action::Exec(command(&words)),

@@ -20,8 +20,24 @@ use crate::manifest::Object;
 use std::collections::BTreeSet;
 
 pub(super) fn add(survey: &Survey, way: &Way, objects: &[Object], proposal: &mut Proposal) {
+    built_otherwise(survey, objects, proposal);
     deployments(survey, way, objects, proposal);
     installs(survey, objects, proposal);
+}
+
+/// Images that this tree builds with another program than Docker.
+fn built_otherwise(survey: &Survey, objects: &[Object], proposal: &mut Proposal) {
+    let uses = naming::uses(objects);
+    for one in survey.evidence.besides.iter().filter(|one| one.sort == Sort::Lack) {
+        let needed = |name: &&String| {
+            uses.iter().any(|image| image.repository == **name)
+                && proposal.images.iter().all(|image| image.name != **name)
+        };
+        if let Some(name) = one.names.iter().find(needed) {
+            let help = format!("build `{name}` into the node as {} says, before `todo up`", one.said.place);
+            proposal.first.push(help);
+        }
+    }
 }
 
 /// Other deployments of the tree that something deploys, and whose Services the pods of this one ask for.

@@ -277,6 +277,19 @@ fn what_a_document_applies_and_the_application_asks_for_is_a_part_of_it() {
 }
 
 #[test]
+fn what_another_program_builds_comes_first() {
+    let web = pod("web", "acme/web");
+    let skaffold = |builder: &str| {
+        format!("build: {{artifacts: [{{image: acme/web, {builder}}}]}}\nmanifests: {{rawYaml: [k8s/*]}}\n")
+    };
+    for (builder, first) in [("jib: {}", 1), ("context: .", 0)] {
+        let text = skaffold(builder);
+        let files = [("k8s/web.yaml", web.as_str()), ("skaffold.yaml", &text), ("Dockerfile", FROM)];
+        assert_eq!(proposed(&files).first.len(), first, "{builder}");
+    }
+}
+
+#[test]
 fn files_that_are_made_of_examples_are_told() {
     let web = pod("web", "acme/web");
     let readme = "```sh\ncp conf/app.example.yml conf/app.yml\ncp .env.example .env\n```\n";
