@@ -6,7 +6,7 @@
 mod charts;
 mod hosts;
 mod manifests;
-mod needed;
+mod written;
 
 use super::chart;
 use super::chart::Chart;

@@ -4,8 +4,10 @@ use super::Kind;
 use super::Source;
 use super::Way;
 use super::has_pods;
-use super::hosts::refers;
-use super::needed::with_needed;
+use super::written::Written;
+use super::written::ids;
+use super::written::need;
+use super::written::with_needed;
 use crate::discover::chart;
 use crate::discover::chart::Chart;
 use crate::discover::compose::is_compose;
@@ -27,7 +29,6 @@ use crate::discover::tree::file_name;
 use crate::discover::tree::parent;
 use crate::discover::tree::shown;
 use crate::discover::variant::distance;
-use crate::event::Finding;
 use crate::manifest::Object;
 use crate::manifest::ObjectId;
 use crate::manifest::pods;
@@ -38,15 +39,6 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 use std::path::Path;
-
-/// A file of manifests.
-pub(super) struct Written {
-    pub(super) path: String,
-    pub(super) objects: Vec<Object>,
-    wrong: Vec<Finding>,
-    /// Whether a cluster has printed it.
-    dumped: bool,
-}
 
 pub(super) fn by_manifests(
     tree: &Tree,
@@ -219,19 +211,6 @@ fn common<'p>(mut folders: impl Iterator<Item = &'p str>) -> String {
         parts.truncate(same);
     }
     parts.join("/")
-}
-
-/// What tells whether sets of files are versions of one another; several may make the Namespace that they are in.
-pub(super) fn ids(files: &[Written]) -> BTreeSet<ObjectId> {
-    let own = |object: &&Object| object.kind() != "Namespace";
-    files.iter().flat_map(|file| &file.objects).filter(own).map(Object::id).collect()
-}
-
-/// Whether the pods of some name a Service of others.
-pub(super) fn need(some: &[Written], others: &[Written]) -> bool {
-    let objects =
-        |files: &'_ [Written]| files.iter().flat_map(|file| file.objects.clone()).collect::<Vec<_>>();
-    refers(&objects(some), &objects(others))
 }
 
 /// `named`: whether something deploys these very files.

@@ -1,15 +1,26 @@
-//! Files that something else applies than what was chosen, and whose Services the chosen pods ask for: a skaffold.yaml that
-//! deploys the application, and a README that applies its databases.
+//! Files of manifests, and those that something else applies than what was chosen, and whose Services the chosen pods ask for:
+//! a skaffold.yaml deploys the application, and a README applies its databases.
 
-use super::manifests::Written;
-use super::manifests::ids;
-use super::manifests::need;
+use super::hosts::refers;
 use crate::discover::copies::copy_of;
 use crate::discover::evidence::Evidence;
 use crate::discover::evidence::Rank;
 use crate::discover::evidence::Said;
 use crate::discover::tree::Tree;
 use crate::discover::variant::distance;
+use crate::event::Finding;
+use crate::manifest::Object;
+use crate::manifest::ObjectId;
+use std::collections::BTreeSet;
+
+/// A file of manifests.
+pub(super) struct Written {
+    pub(super) path: String,
+    pub(super) objects: Vec<Object>,
+    pub(super) wrong: Vec<Finding>,
+    /// Whether a cluster has printed it.
+    pub(super) dumped: bool,
+}
 
 /// Moves those files from `rest` to `taken`, which `best` deploys; the others are handed back.
 pub(super) fn with_needed(
@@ -36,4 +47,17 @@ pub(super) fn with_needed(
     }
     rest.sort_by(|one, other| one.path.cmp(&other.path));
     rest
+}
+
+/// What tells whether sets of files are versions of one another; several may make the Namespace that they are in.
+pub(super) fn ids(files: &[Written]) -> BTreeSet<ObjectId> {
+    let own = |object: &&Object| object.kind() != "Namespace";
+    files.iter().flat_map(|file| &file.objects).filter(own).map(Object::id).collect()
+}
+
+/// Whether the pods of some name a Service of others.
+pub(super) fn need(some: &[Written], others: &[Written]) -> bool {
+    let objects =
+        |files: &'_ [Written]| files.iter().flat_map(|file| file.objects.clone()).collect::<Vec<_>>();
+    refers(&objects(some), &objects(others))
 }
