@@ -57,8 +57,18 @@ For every new shell:
   powershell  add `todo completions powershell | Out-String | Invoke-Expression` to $PROFILE
   zsh         add `source <(todo completions zsh)` to ~/.zshrc, after `compinit`";
 
+/// What the environment sets beside flags.
+const ENVIRONMENT: &str = "\
+Environment variables:
+  TODO_LOG      write a log of requests, programs and decisions to standard error: error, warn, info, debug, trace,
+                or filters by module (info,todo::cluster=debug)
+  TODO_PROFILE  as --profile
+  TODO_TARGET   as --target
+  NO_COLOR      no colors";
+
 /// Deploy a small application to minikube with one command
 #[derive(Debug, Parser)]
+#[command(after_help = ENVIRONMENT)]
 #[command(name = "todo", version, long_version = version::long(), propagate_version = true, disable_help_subcommand = true)]
 pub struct Cli {
     /// What to do.

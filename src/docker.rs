@@ -1,8 +1,6 @@
 //! Where a Docker engine is, and a connection to it that keeps its sockets.
 //!
 //! Not the builder (`image`) and not the profile (`minikube`): the leaf that preflight, minikube and image stand on.
-//! Over TLS the transport is our own, because bollard's opens a connection and shakes hands for each request and leaves
-//! Nagle's algorithm on: 44 ms a request instead of 0.2.
 
 pub mod dial;
 pub(crate) mod exec;
@@ -13,18 +11,14 @@ pub(crate) mod fake;
 mod pipe;
 mod product;
 pub mod reach;
+mod transport;
 
 use crate::file;
 use crate::world::Os;
 use crate::world::World;
 use anyhow::Context;
 use bollard::API_DEFAULT_VERSION;
-use bollard::BollardRequest;
-use bollard::ClientVersion;
 use bollard::Docker;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
@@ -92,34 +86,7 @@ pub fn tls(certificates: &Path) -> anyhow::Result<rustls::ClientConfig> {
 
 /// A client for the engine at `address` that speaks the newest API it knows. Nothing is sent yet.
 pub fn connect(address: &Address) -> anyhow::Result<Docker> {
-    connect_as(address, API_DEFAULT_VERSION)
-}
-
-/// The same, speaking a certain version of the API.
-fn connect_as(address: &Address, version: &ClientVersion) -> anyhow::Result<Docker> {
-    match address {
-        #[cfg(unix)]
-        Address::Unix(path) => Ok(Docker::connect_with_unix(&path.to_string_lossy(), PATIENCE, version)?),
-        #[cfg(windows)]
-        Address::Pipe(name) => Ok(Docker::connect_with_named_pipe(name, PATIENCE, version)?),
-        Address::Tcp(at) => Ok(Docker::connect_with_http(&format!("tcp://{at}"), PATIENCE, version)?),
-        Address::Tls(at, certificates) => {
-            let mut tcp = HttpConnector::new();
-            tcp.enforce_http(false);
-            tcp.set_nodelay(true);
-            let https = hyper_rustls::HttpsConnector::from((tcp, tls(certificates)?));
-            let client = Arc::new(Client::builder(TokioExecutor::new()).build(https));
-            let send = move |request: BollardRequest| {
-                let client = Arc::clone(&client);
-                Box::pin(async move { client.request(request).await.map_err(bollard::errors::Error::from) })
-            };
-            Ok(Docker::connect_with_custom_transport(send, Some(format!("https://{at}")), PATIENCE, version)?)
-        }
-        #[cfg(not(unix))]
-        Address::Unix(path) => anyhow::bail!("a Unix socket ({}) needs Unix", path.display()),
-        #[cfg(not(windows))]
-        Address::Pipe(name) => anyhow::bail!("a named pipe ({name}) needs Windows"),
-    }
+    transport::client(address, API_DEFAULT_VERSION)
 }
 
 /// Where the user's own engine is: `DOCKER_HOST`, else the current Docker context, else the platform's default.

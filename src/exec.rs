@@ -29,6 +29,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::io::BufReader;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::debug;
 
 /// How many of the last lines an error keeps.
 const TAIL: usize = 40;
@@ -191,8 +192,20 @@ impl Call {
     /// Runs it to its end, handing over each line as it is printed, and returns all of them.
     ///
     /// When the user stops the run, the child is asked to end and gets ten seconds for it, or less: [`Call::read_only`].
+    pub async fn lines(&self, run: &Run, each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
+        debug!("`{}` begins", self.command_line());
+        let began = Instant::now();
+        let ended = self.run(run, each).await;
+        let took_ms = began.elapsed().as_millis();
+        match &ended {
+            Ok(_) => debug!(took_ms, "`{}` ended with exit code 0", self.command_line()),
+            Err(error) => debug!(took_ms, stopped = error.stopped, "{error}"),
+        }
+        ended
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is the one place that starts processes")]
-    pub async fn lines(&self, run: &Run, mut each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
+    async fn run(&self, run: &Run, mut each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
         let _shield = run.cancel.shield();
         let played = run.world.programs.as_ref().and_then(|programs| programs.play(&self.called()));
         if let Some(playing) = played {

@@ -53,6 +53,7 @@ pub mod rehearsal;
 pub mod relative;
 pub mod replace;
 pub mod report;
+pub mod requests;
 pub mod run;
 pub mod service;
 mod session;

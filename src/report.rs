@@ -19,6 +19,8 @@ pub mod status_view;
 pub mod steps;
 pub mod style;
 pub mod table;
+pub mod trace;
+pub mod usual;
 pub mod watched;
 pub mod watching;
 pub mod words;
@@ -35,6 +37,7 @@ use crate::fault::Fault;
 use crate::world::World;
 use bars::Bars;
 use ci::Ci;
+use fold::Opening;
 use fold::Story;
 use fold::Summary;
 use json::Json;
@@ -48,6 +51,8 @@ use std::time::Duration;
 use std::time::Instant;
 use style::Look;
 use tokio::sync::mpsc;
+use trace::Screen;
+use usual::Usual;
 
 /// How often a renderer is asked to draw what time alone has changed: 15 Hz.
 const TICK: Duration = Duration::from_millis(66);
@@ -129,6 +134,9 @@ trait Renderer: Send {
     }
 }
 
+/// Knows how long the steps of a run take mostly, once it is known which run it is.
+pub type Expected = Box<dyn Fn(&Opening) -> Usual + Send>;
+
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Reporter {
@@ -144,13 +152,15 @@ pub fn start(
     detail: Detail,
     source: Option<Source>,
     ci: Ci,
+    screen: &Screen,
+    expected: Expected,
     events: mpsc::UnboundedReceiver<Event>,
 ) -> Reporter {
     let renderer: Box<dyn Renderer> = match mode {
         Mode::Bars | Mode::Plain if detail == Detail::Least => {
             Box::new(Quiet::new(look, ci, output::stderr()))
         }
-        Mode::Bars => Box::new(Bars::on_stderr(look, source)),
+        Mode::Bars => Box::new(Bars::on_stderr(look, source, screen, expected)),
         Mode::Plain => Box::new(Plain::new(look, detail == Detail::All, output::stderr()).within(ci)),
         Mode::Json => Box::new(Json::new(output::stdout())),
     };

@@ -31,11 +31,14 @@ use crate::report;
 use crate::report::Detail;
 use crate::report::Mode;
 use crate::report::ci::Ci;
+use crate::report::fold::Opening;
 use crate::report::output;
 use crate::report::output::Output;
 use crate::report::record::Record;
 use crate::report::source::Source;
 use crate::report::style::Look;
+use crate::report::trace;
+use crate::report::trace::Screen;
 use crate::run::Run;
 use crate::signal;
 use crate::signal::Cancel;
@@ -137,13 +140,22 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     let silent = mode == Mode::Json && !told;
     let folder = locate(&world, global.file.as_deref()).ok().and_then(|file| Some(file.parent()?.to_owned()));
     let ci = Ci::of(&world, folder.as_deref());
+    let inert = ci.clone();
     let source = folder.map(|folder| Source::new(folder, sink.redactor().clone()));
     let detail = Detail::of(global.verbose, global.quiet);
-    let reporter = (!silent).then(|| report::start(mode, look, detail, source, ci, events));
+    let screen = Screen::default();
+    let earlier = Arc::clone(&world);
+    let expected = Box::new(move |opening: &Opening| flow::timeline::expected(&earlier, opening));
+    // Helm quotes what its post-renderer writes.
+    let is_helms = matches!(cli.command, Command::PostRender { .. });
+    let refused = if is_helms { Ok(()) } else { trace::start(&world, &sink, look, &screen) };
+    let reporter =
+        (!silent).then(|| report::start(mode, look, detail, source, ci, &screen, expected, events));
     let (asker, cancel) = Cancel::new();
     let reporter = Arc::new(Mutex::new(reporter));
     let answer_look = Look::pick(&world, global.color, world.stdout_is_terminal);
-    let output = Output::new(&sink, mode, look, answer_look, report::width(&world), world.stdout_is_terminal);
+    let output = Output::new(&sink, mode, look, answer_look, report::width(&world), world.stdout_is_terminal)
+        .within(inert);
     let (told_by, drawn_by) = (output.clone(), Arc::clone(&reporter));
     // The process of a forward has no terminal that could be closed.
     let is_detached = matches!(cli.command, Command::ForwardProcess { .. });
@@ -153,7 +165,10 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     signal::listen(asker, on_hangup, Handle::current(), stuck);
 
     let run = Run { sink: sink.clone(), cancel, world: Arc::clone(&world), verbose: global.verbose };
-    let ended = run.or_stopped(Box::pin(command(&run, &cli))).await;
+    let ended = match refused {
+        Ok(()) => run.or_stopped(Box::pin(command(&run, &cli))).await,
+        Err(fault) => Err(fault),
+    };
     let ended = ended.map_err(|fault| going_on(fault, &cli.command));
     let (mut code, mut written) = match &ended {
         Ok(answer) => {

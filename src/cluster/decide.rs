@@ -37,6 +37,7 @@ use futures::StreamExt;
 use futures::stream;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use tracing::debug;
 
 /// How many times a conflict is decided anew before it counts as a fight.
 const ROUNDS: usize = 4;
@@ -77,7 +78,10 @@ pub(crate) async fn decide(
     let (mut decided, mut refused) = (Vec::new(), Vec::new());
     for one in all {
         match one {
-            Ok(one) => decided.push(one),
+            Ok(one) => {
+                debug!("{} {}", one.wanted.id, one.reason());
+                decided.push(one);
+            }
             Err(findings) => refused.extend(findings),
         }
     }

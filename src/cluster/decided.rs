@@ -40,6 +40,21 @@ pub(crate) struct Decided {
     pub(crate) notes: Vec<Finding>,
 }
 
+impl Decided {
+    /// What is done and why, for the log.
+    pub(crate) fn reason(&self) -> &str {
+        match self.todo {
+            Todo::Keep { recorded: true } if !self.notes.is_empty() => &self.notes[0].message,
+            Todo::Keep { recorded: true } => "is not written: it is as the last good run left it",
+            Todo::Keep { recorded: false } => "is not written: by a dry run, nothing of it would change",
+            Todo::Expired => "is not written: the Job has succeeded, and its time to live is over",
+            Todo::Create => "is created: it is not there, or is being deleted",
+            Todo::Change => "is changed: by a dry run, it differs",
+            Todo::Recreate(_) => "is deleted and created: it differs in a field that cannot be changed",
+        }
+    }
+}
+
 /// What the user allows.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Allowed {

@@ -30,6 +30,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::debug;
 
 /// How long a connection may take; the API server is on this machine or in its network.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -202,6 +203,7 @@ pub async fn client(run: &Run, kubeconfig: &Path, context: &str, guard: Guard) -
         config.proxy_url = None;
     }
     config.connect_timeout = Some(CONNECT);
+    debug!("the cluster is {}, context {context} of {}", config.cluster_url, kubeconfig.display());
     kubernetes::client(config).or_fault(Code::ClusterUnreachable, Kind::Minikube, doing)
 }
 

@@ -2,6 +2,7 @@
 //! request that ends on the engine's side when its connection closes.
 
 use crate::docker::Address;
+use crate::requests::Sent;
 use anyhow::Context;
 use http::Request;
 use http::Response;
@@ -38,7 +39,7 @@ impl Drop for Call {
     }
 }
 
-trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send {}
+pub(super) trait Stream: hyper::rt::Read + hyper::rt::Write + Unpin + Send {}
 impl<T: hyper::rt::Read + hyper::rt::Write + Unpin + Send> Stream for T {}
 
 impl Dialer {
@@ -81,7 +82,10 @@ impl Dialer {
             let _ = connection.with_upgrades().await;
         });
         let call = Call { connection };
-        Ok((sender.send_request(request).await?, call))
+        let sent = Sent::new("docker", request.method(), request.uri());
+        let answer = sender.send_request(request).await;
+        sent.answered(answer.as_ref().map(Response::status).map_err(|error| error as _));
+        Ok((answer?, call))
     }
 
     /// The value of the Host header.
@@ -93,7 +97,7 @@ impl Dialer {
         }
     }
 
-    async fn open(&self) -> anyhow::Result<Box<dyn Stream>> {
+    pub(super) async fn open(&self) -> anyhow::Result<Box<dyn Stream>> {
         match &self.address {
             #[cfg(unix)]
             Address::Unix(path) => Ok(Box::new(TokioIo::new(tokio::net::UnixStream::connect(path).await?))),

@@ -5,10 +5,10 @@
 
 use crate::docker::Address;
 use crate::docker::connect;
-use crate::docker::connect_as;
 use crate::docker::host;
 use crate::docker::product;
 use crate::docker::product::Product;
+use crate::docker::transport;
 use crate::world::Os;
 use crate::world::World;
 use bollard::API_DEFAULT_VERSION;
@@ -23,6 +23,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
+use tracing::debug;
 
 /// How long an engine may take to say its version: minikube gives it 6 s (`pkg/minikube/registry/drvs/docker`).
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -116,6 +117,8 @@ pub async fn reach(world: &World) -> Result<(Address, Docker), Unreachable> {
         os: world.os,
     };
     let address = host(world).map_err(|error| fail(None, Why::Misnamed(error)))?;
+    let because = variable.unwrap_or("the current Docker context or the system's default");
+    debug!("the user's Docker engine is {address}, by {because}");
     match tokio::time::timeout(PATIENCE, open(&address)).await {
         Ok(Ok(docker)) => Ok((address, docker)),
         Ok(Err(Why::Absent)) => {
@@ -180,7 +183,7 @@ where
         answer.headers().get("api-version").and_then(|version| version.to_str().ok()).and_then(version);
     let Some(theirs) = theirs else { return negotiated(address).await };
     let version = if theirs < *API_DEFAULT_VERSION { &theirs } else { API_DEFAULT_VERSION };
-    connect_as(address, version).map_err(|error| Why::Broken(format!("{error:#}")))
+    transport::client(address, version).map_err(|error| Why::Broken(format!("{error:#}")))
 }
 
 fn version(text: &str) -> Option<ClientVersion> {

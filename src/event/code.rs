@@ -255,6 +255,7 @@ codes! {
     RegistryUntrusted = "registry-untrusted",
     RehearsalFailed = "rehearsal-failed",
     RehearsalNote = "rehearsal-note",
+    RehearsalPrerequisites = "rehearsal-prerequisites",
     ReplaceFailed = "replace-failed",
     RequestExceedsLimit = "request-exceeds-limit",
     RequestTimeout = "request-timeout",

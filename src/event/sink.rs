@@ -16,6 +16,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::debug;
+use tracing::trace;
 
 /// Where events go. Cheap to clone; never blocks and never fails, whoever listens.
 #[derive(Debug, Clone)]
@@ -64,6 +66,7 @@ impl Sink {
     /// Tells what happened.
     pub fn tell(&self, kind: EventKind) {
         let kind = self.covered(kind);
+        logged(&kind);
         // A renderer that is gone (a closed pipe) is no reason to stop deploying.
         let _ = self.channel.send(Event { at_ms: self.elapsed_ms(), kind });
     }
@@ -187,6 +190,18 @@ impl Drop for OpenItem {
         if self.open {
             self.close(self.sink.unfinished(), None);
         }
+    }
+}
+
+/// What is told goes into the log, too: there are the reasons why an image is built or a check is skipped. What is printed by others
+/// and what moves by itself is `trace`.
+fn logged(kind: &EventKind) {
+    let text = || serde_json::to_string(kind).unwrap_or_default();
+    match kind {
+        EventKind::Progress { .. } | EventKind::Log { .. } | EventKind::Printed { .. } => {
+            trace!("{}", text())
+        }
+        _ => debug!("{}", text()),
     }
 }
 

@@ -77,7 +77,7 @@ fn entries(run: &Run, project: &Project, findings: &[Finding]) -> Vec<Entry> {
     let deploy = file::read_text(&project.file, file::TEXT).unwrap_or_else(|error| error.to_string());
     let cluster = project.minikube.profile.as_str();
     let of = |record: &Record| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
-    let runs = runs::of(run, of);
+    let runs = runs::of(&run.world, of);
     vec![
         ("about.txt", about),
         ("deploy.toml", deploy),

@@ -189,7 +189,13 @@ async fn lacking(run: &Run, project: &Project, besides: Vec<Finding>) -> Vec<Fin
         let message = format!("a real `todo up` would end at once: {}", finding.message);
         Finding { severity: Severity::Warning, message, ..finding }
     };
-    besides.into_iter().chain(errors.into_iter().map(lacks)).collect()
+    let count = errors.len();
+    let ends = (count > 0).then(|| {
+        let prerequisites = if count == 1 { "prerequisite" } else { "prerequisites" };
+        let message = format!("a real `todo up` would fail here, because of {count} missing {prerequisites}");
+        Code::RehearsalPrerequisites.warning(message).help("see the warnings above")
+    });
+    besides.into_iter().chain(errors.into_iter().map(lacks)).chain(ends).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::replace::private_folder;
 use crate::replace::replace;
 use crate::report::record::Record;
 use crate::run::Run;
+use crate::world::World;
 use serde::Deserialize;
 use serde::Serialize;
 use std::io;
@@ -33,15 +34,15 @@ pub(crate) struct Kept {
 
 /// Keeps a run, and removes the oldest beyond those that are kept. What cannot be written is not kept: it is no reason to fail.
 pub(crate) fn keep(run: &Run, record: Record) {
-    if let Some(folder) = folder(run) {
+    if let Some(folder) = folder(&run.world) {
         let kept = Kept { ended: run.world.clock.now(), record };
         let _ = write(&folder, &kept, KEPT);
     }
 }
 
 /// The runs of a project, the newest first.
-pub(crate) fn of(run: &Run, is_wanted: impl Fn(&Record) -> bool) -> Vec<Kept> {
-    let Some(folder) = folder(run) else { return Vec::new() };
+pub(crate) fn of(world: &World, is_wanted: impl Fn(&Record) -> bool) -> Vec<Kept> {
+    let Some(folder) = folder(world) else { return Vec::new() };
     let mut names = names(&folder).unwrap_or_default();
     names.reverse();
     let read = |path: PathBuf| {
@@ -52,8 +53,8 @@ pub(crate) fn of(run: &Run, is_wanted: impl Fn(&Record) -> bool) -> Vec<Kept> {
     names.into_iter().filter_map(read).filter(|kept| is_wanted(&kept.record)).collect()
 }
 
-fn folder(run: &Run) -> Option<PathBuf> {
-    run.world.state_folder().map(|folder| folder.join("runs"))
+fn folder(world: &World) -> Option<PathBuf> {
+    world.state_folder().map(|folder| folder.join("runs"))
 }
 
 fn write(folder: &Path, kept: &Kept, most: usize) -> io::Result<()> {
@@ -87,7 +88,6 @@ mod tests {
     use super::of;
     use super::write;
     use crate::report::record::Record;
-    use crate::run::Run;
     use crate::world::World;
 
     fn kept(at: i64, project: &str) -> Kept {
@@ -113,12 +113,11 @@ mod tests {
         assert_eq!(names(&folder).unwrap().len(), 3);
         std::fs::write(folder.join("1900000000000-1.json"), "{").unwrap();
         let world = World::fake("/", [("XDG_STATE_HOME", state.path())]);
-        let run = Run::fake(world).0;
-        let found = of(&run, |record| record.is_of("shop", "shop", "minikube"));
+        let found = of(&world, |record| record.is_of("shop", "shop", "minikube"));
         let ended: Vec<i64> = found.iter().map(|kept| kept.ended.as_millisecond()).collect();
         assert_eq!(ended, [1_800_000_000_000, 1_750_000_000_000, 1_700_000_000_000]);
         assert!(
-            of(&run, |record| record.is_of("other", "other", "minikube")).is_empty(),
+            of(&world, |record| record.is_of("other", "other", "minikube")).is_empty(),
             "it was the oldest"
         );
     }

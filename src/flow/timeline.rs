@@ -9,11 +9,14 @@ use crate::flow::connected::deployed;
 use crate::flow::runs;
 use crate::flow::runs::Kept;
 use crate::project::Project;
+use crate::report::fold::Opening;
 use crate::report::listing::Listing;
 use crate::report::record::Record;
 use crate::report::record::Time;
+use crate::report::usual::Usual;
 use crate::report::words;
 use crate::run::Run;
+use crate::world::World;
 use serde_json::json;
 
 /// Items that took less are not listed.
@@ -23,7 +26,7 @@ const WORTH: u64 = 100;
 pub async fn timeline(run: &Run, project: &Project) -> Result<Answer> {
     let cluster = project.minikube.profile.as_str();
     let of = |record: &Record| record.is_of(project.name.as_str(), project.namespace.as_str(), cluster);
-    let kept = runs::of(run, of);
+    let kept = runs::of(&run.world, of);
     let Some((last, earlier)) = kept.split_first() else {
         let nothing = "no run of this project is kept on this machine: `todo up` is the first";
         let json = json!({ "run": null, "pods": [] });
@@ -36,7 +39,9 @@ pub async fn timeline(run: &Run, project: &Project) -> Result<Answer> {
         }));
     };
     let pods = pods(run, project).await;
-    let usual = |step: Step| usual(earlier, &last.record.command, step);
+    let alike = earlier.iter().map(|kept| &kept.record).filter(|one| one.command == last.record.command);
+    let usual = Usual::of(alike);
+    let usual = |step: Step| usual.took(step, None);
     let usuals: Vec<_> = last
         .record
         .steps
@@ -54,6 +59,13 @@ pub async fn timeline(run: &Run, project: &Project) -> Result<Answer> {
     rows.extend(pods.iter().flat_map(of_pod));
     let header = vec!["WHAT", "BEGAN", "TOOK", "USUALLY"];
     Ok(Answer::Listing(Listing { header, rows, below: Vec::new(), nothing: "", json }))
+}
+
+/// How long the steps of a run take mostly, for the live view.
+pub(crate) fn expected(world: &World, opening: &Opening) -> Usual {
+    let Opening { command, project, namespace, profile, .. } = opening;
+    let alike = |record: &Record| record.command == *command && record.is_of(project, namespace, profile);
+    Usual::of(runs::of(world, alike).iter().map(|kept| &kept.record))
 }
 
 /// The pods that run now. A cluster that cannot be asked hides no run.
@@ -101,19 +113,4 @@ fn of_pod(pod: &PodTimes) -> Vec<Vec<String>> {
         ("ready", pod.ready_s),
     ];
     std::iter::once(head).chain(reached.into_iter().filter_map(|(what, at)| line(what, at))).collect()
-}
-
-/// How long the step takes mostly: the median of earlier runs of the command that ended well.
-fn usual(earlier: &[Kept], command: &str, step: Step) -> Option<u64> {
-    let alike = earlier
-        .iter()
-        .map(|kept| &kept.record)
-        .filter(|record| record.command == command && record.code == 0);
-    let mut times: Vec<u64> = alike
-        .flat_map(|record| &record.steps)
-        .filter(|one| one.step == step)
-        .filter_map(|one| one.time.took_ms)
-        .collect();
-    times.sort_unstable();
-    times.get(times.len() / 2).copied()
 }

@@ -45,6 +45,7 @@ use tokio::sync::OnceCell;
 use tokio::sync::Semaphore;
 use told::said;
 use told::why;
+use tracing::debug;
 
 /// Builds under way at once. BuildKit itself runs as many steps of each as the engine has processors.
 const AT_ONCE: usize = 4;
@@ -124,6 +125,8 @@ impl<'a> Builder<'a> {
                 |finding: Finding| if finding.subject.is_some() { finding } else { finding.about(&about) };
             findings.into_iter().map(named).collect::<Vec<_>>()
         })?;
+        let why = if built.why.is_empty() { "the engine has it".to_owned() } else { built.why.join(", ") };
+        debug!(outcome = ?built.outcome, key = %built.key, "image {}: {why}", built.name);
         item.finish(built.outcome, Some(detail));
         Ok(built)
     }

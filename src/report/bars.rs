@@ -5,8 +5,10 @@
 //! with nothing to do does not flicker.
 
 mod ended;
+mod figures;
 mod unfilled;
 
+use super::Expected;
 use super::Renderer;
 use super::fault;
 use super::fault::Page;
@@ -22,15 +24,17 @@ use super::style::Tone;
 use super::style::clean;
 use super::style::columns;
 use super::style::wrap;
+use super::trace::Screen;
+use super::usual::Usual;
 use super::watching;
 use super::words;
-use crate::event::Amount;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Outcome;
 use crate::event::Step;
-use crate::event::Unit;
 use ended::failure;
+use figures::duration;
+use figures::gauge;
 use indicatif::MultiProgress;
 use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
@@ -63,6 +67,9 @@ pub(super) struct Bars {
     screen: MultiProgress,
     live: Option<ProgressBar>,
     size: Size,
+    /// Where else lines come from that stay.
+    log: Screen,
+    expected: Expected,
     /// Leaves the terminal to others.
     end: Box<dyn Fn() + Send>,
     drawn_ms: u64,
@@ -70,9 +77,11 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub(super) fn on_stderr(look: Look, source: Option<Source>) -> Self {
+    pub(super) fn on_stderr(look: Look, source: Option<Source>, log: &Screen, expected: Expected) -> Self {
         let terminal = console::Term::buffered_stderr();
-        Bars { source, ..Bars::in_terminal(look, terminal) }
+        let bars = Bars { source, log: log.clone(), expected, ..Bars::in_terminal(look, terminal) };
+        log.set(Some(bars.screen.clone()));
+        bars
     }
 
     #[cfg(test)]
@@ -97,6 +106,8 @@ impl Bars {
             screen: MultiProgress::with_draw_target(target),
             live: None,
             size,
+            log: Screen::default(),
+            expected: Box::new(|_| Usual::default()),
             end,
             drawn_ms: 0,
             drawn_size: (0, 0),
@@ -145,6 +156,9 @@ impl Renderer for Bars {
         if !self.story.tell(event) {
             return;
         }
+        if let (EventKind::RunStarted { .. }, Some(opening)) = (&event.kind, &self.story.opening) {
+            self.story.usual = (self.expected)(opening);
+        }
         let (width, _) = (self.size)();
         let page = Page { look: self.look, width: Some(width), source: self.source.as_ref() };
         let lines = kept(&self.story, page, event, width);
@@ -171,6 +185,7 @@ impl Renderer for Bars {
 
     fn close(&mut self) -> &Story {
         self.clear();
+        self.log.set(None);
         (self.end)();
         &self.story
     }
@@ -268,23 +283,26 @@ fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Ve
             state.items.iter().find(|item| item.end.is_none() && item.name == words::step(state.step))
         {
             let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
+            let lead = format!("{} {label}", look.sign(Sign::Live(now / 100)));
             lines.push(live(
                 item,
-                &format!("{} {label}", look.sign(Sign::Live(now / 100))),
+                &lead,
+                &story.usual.beside(state.step, Some(&item.name)),
                 look,
                 now,
                 width,
             ));
             continue;
         }
-        lines.push(head(state, look, now, width));
+        lines.push(head(state, &story.usual.beside(state.step, None), look, now, width));
         let items: Vec<&ItemState> = state.running().take(left).collect();
         left -= items.len();
         let names = items.iter().map(|item| columns(&clean(&item.name))).max().unwrap_or_default();
         let names = names.min(width * 2 / 5);
         lines.extend(items.iter().map(|item| {
             let name = look.pad(&look.fit(&clean(&item.name), names), names);
-            live(item, &format!("  {name}"), look, now, width)
+            let usual = story.usual.beside(state.step, Some(&item.name));
+            live(item, &format!("  {name}"), &usual, look, now, width)
         }));
     }
     if running > room && room > 0 {
@@ -297,19 +315,19 @@ fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Ve
     lines
 }
 
-fn head(state: &StepState, look: Look, now: u64, width: usize) -> String {
+fn head(state: &StepState, usual: &str, look: Look, now: u64, width: usize) -> String {
     let sign = look.sign(Sign::Live(now / 100));
     let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
     let counts = words::counts(state);
     let lasted = now.saturating_sub(state.began_ms);
     let lasted =
-        if lasted < 1_000 { String::new() } else { look.paint(Tone::Quiet, &words::elapsed(lasted)) };
+        if lasted < 1_000 { String::new() } else { look.paint(Tone::Quiet, &duration(lasted, usual, width)) };
     let parts: Vec<String> = [counts, lasted].into_iter().filter(|part| !part.is_empty()).collect();
     look.fit(format!("{sign} {label}  {}", parts.join("  ")).trim_end(), width)
 }
 
 /// `  todo-backend  RUN pip install -r requirements.txt  3/9  10 s`.
-fn live(item: &ItemState, lead: &str, look: Look, now: u64, width: usize) -> String {
+fn live(item: &ItemState, lead: &str, usual: &str, look: Look, now: u64, width: usize) -> String {
     let amount = match item.now {
         Now::Doing(_, amount) => amount,
         _ => None,
@@ -326,27 +344,12 @@ fn live(item: &ItemState, lead: &str, look: Look, now: u64, width: usize) -> Str
     let lasted = now.saturating_sub(item.began_ms);
     if lasted >= 1_000 {
         right.push_str("  ");
-        right.push_str(&look.paint(Tone::Quiet, &words::elapsed(lasted)));
+        right.push_str(&look.paint(Tone::Quiet, &duration(lasted, usual, width)));
     }
     let room = width.saturating_sub(columns(lead) + 2 + columns(&right));
     let text = look.fit(&clean(item.now.text()), room);
     let gap = if text.is_empty() { "" } else { "  " };
     look.fit(format!("{lead}{gap}{text}{right}").trim_end(), width)
-}
-
-/// How far it is as a picture, where the whole is known and big enough to be looked at.
-fn gauge(amount: Amount, look: Look) -> Option<String> {
-    const CELLS: u64 = 12;
-    let total = match amount.unit {
-        Unit::Bytes => amount.total?,
-        Unit::Percent => 100,
-        Unit::Steps | Unit::Replicas => return None,
-    };
-    let full = amount.done.min(total).saturating_mul(CELLS).checked_div(total)?;
-    let (done, open) = if look.unicode { ("━", "─") } else { ("=", "-") };
-    let repeat = |text: &str, cells: u64| text.repeat(usize::try_from(cells).unwrap_or_default());
-    let open = look.paint(Tone::Quiet, &repeat(open, CELLS - full));
-    Some(format!("{}{open}", look.paint(Tone::Live, &repeat(done, full))))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Severity;
 use crate::world::World;
+use std::borrow::Cow;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -76,6 +77,16 @@ impl Ci {
         }
     }
 
+    /// Text that holds what others have printed, so that GitHub's runner obeys none of it: it takes a line that begins with `::` and
+    /// whatever follows `##[` for a command, and a carriage return for the end of a line (actions/runner:
+    /// `src/Runner.Common/ActionCommand.cs`). A backslash is put before the one and into the other.
+    pub(super) fn inert<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.system != Some(System::GitHub) || !text.contains("::") && !text.contains("##[") {
+            return Cow::Borrowed(text);
+        }
+        text.split_inclusive(['\n', '\r']).map(inert).collect()
+    }
+
     /// The annotation of a finding, for GitHub.
     pub(super) fn finding(&self, finding: &Finding) -> Option<String> {
         self.system.filter(|system| *system == System::GitHub)?;
@@ -113,6 +124,13 @@ impl Ci {
     fn section(&self) -> String {
         format!("todo_{}", self.groups)
     }
+}
+
+fn inert(line: &str) -> String {
+    // In JSON a backslash begins an escape sequence.
+    let line = line.replace("##[", if line.starts_with('{') { r"##\u005b" } else { r"##\[" });
+    let blanks = line.len() - line.trim_start().len();
+    if line[blanks..].starts_with("::") { format!("{}\\{}", &line[..blanks], &line[blanks..]) } else { line }
 }
 
 /// `escapeData` of actions/toolkit, `packages/core/src/command.ts`.
@@ -158,6 +176,28 @@ mod tests {
         for other in [&[][..], &[("GITLAB_CI", "true")], &[("GITHUB_ACTIONS", "false")]] {
             assert_eq!(ci(other).finding(&finding), None, "{other:?}");
         }
+    }
+
+    #[test]
+    fn what_others_print_is_no_command_of_githubs_runner() {
+        let github = ci(&GITHUB);
+        for (line, written) in [
+            ("::set-env name=A::b", r"\::set-env name=A::b"),
+            ("  ::error::no", r"  \::error::no"),
+            ("\t::stop-commands::x", "\t\\::stop-commands::x"),
+            ("10:00 ##[error]no ##[add-mask]a", r"10:00 ##\[error]no ##\[add-mask]a"),
+            ("std::vec::Vec", "std::vec::Vec"),
+            ("web | ::error::no", "web | ::error::no"),
+        ] {
+            assert_eq!(github.inert(line), written);
+            assert_eq!(ci(&[]).inert(line), line, "elsewhere a line stays as it is");
+        }
+        let json = r###"{"text":"##[error]a"}"###;
+        let written = github.inert(json);
+        assert!(!written.contains("##["), "{written}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&written), value(json), "it is the same JSON");
+        assert_eq!(github.inert("a\n::b\r::c\n"), "a\n\\::b\r\\::c\n");
     }
 
     #[test]

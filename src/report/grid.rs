@@ -1,4 +1,4 @@
-//! Aligned columns that fit a terminal.
+//! Aligned columns that fit a terminal; where they do not, a line for each cell.
 
 use super::style::Look;
 use super::style::Tone;
@@ -6,7 +6,7 @@ use super::style::columns;
 use super::style::wrap;
 
 /// Aligned columns. Columns that are empty everywhere are left out; if it is still too wide, reasons move below their
-/// rows, then the columns of `spare` go, in that order, and then lines are cut.
+/// rows, then the columns of `spare` go, in that order; if it is still too wide, each cell gets a line of its own.
 pub(super) fn grid(
     header: &[&str],
     spare: &[usize],
@@ -36,6 +36,10 @@ pub(super) fn grid(
             }
         }
     }
+    if let Some(width) = width.filter(|width| total(&shown) > *width) {
+        shown.extend(below);
+        return stacked(header, &shown, rows, look, width);
+    }
     let line = |cells: Vec<String>| {
         let line: Vec<String> =
             cells.iter().zip(&shown).map(|(cell, &column)| look.pad(cell, wide(column))).collect();
@@ -51,4 +55,45 @@ pub(super) fn grid(
         lines.extend(pieces.into_iter().flatten().map(|piece| format!("  {piece}")));
     }
     lines
+}
+
+/// The first cell of each row, and below it the others behind the names of their columns: none of them is cut.
+fn stacked(header: &[&str], shown: &[usize], rows: &[Vec<String>], look: Look, width: usize) -> Vec<String> {
+    let Some((first, others)) = shown.split_first() else { return Vec::new() };
+    let mut lines = vec![look.paint(Tone::Quiet, header[*first])];
+    for row in rows {
+        lines.push(row[*first].clone());
+        for &column in others.iter().filter(|column| !row[**column].is_empty()) {
+            let name = look.paint(Tone::Quiet, &header[column].to_lowercase());
+            let pieces = wrap(&format!("{name} {}", row[column]), Some(width.saturating_sub(2)));
+            lines.extend(pieces.iter().map(|piece| format!("  {piece}")));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::grid;
+    use crate::report::style::Look;
+    use crate::report::style::columns;
+
+    #[test]
+    fn where_columns_do_not_fit_no_cell_is_cut() {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let url = "http://192.168.49.2:30080/a/path";
+        let rows = [
+            row(["Service/with-a-long-name", "none", url, "it does not answer on its port"]),
+            row(["Service/short", "200", url, ""]),
+        ];
+        let of = |width| grid(&["SERVICE", "ANSWER", "URL", "REASON"], &[1], &rows, Look::BARE, Some(width));
+        let narrow = of(40).join("\n");
+        assert_eq!(narrow.matches(url).count(), 2, "{narrow}");
+        assert!(narrow.contains("  reason it does not answer on its port"), "{narrow}");
+        assert!(narrow.lines().all(|line| columns(line) <= 40), "{narrow}");
+        // An address is copied, and so it is not broken.
+        let narrower = of(20).join("\n");
+        assert_eq!(narrower.matches(url).count(), 2, "{narrower}");
+        assert!(of(200)[1].contains("it does not answer"), "one line a row where there is room");
+    }
 }

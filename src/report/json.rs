@@ -56,6 +56,8 @@ use std::io::Write;
 #[must_use]
 pub fn line(told: &impl Serialize) -> String {
     let text = serde_json::to_string(told).unwrap_or_default();
+    // GitHub's runner takes what follows it for a command.
+    let text = text.replace("##[", r"##\u005b");
     if !text.contains(is_deceptive) {
         return text;
     }

@@ -4,6 +4,7 @@
 //! from being written is one, because a script would take a full disk for an empty answer.
 
 use super::Mode;
+use super::ci::Ci;
 use super::diff;
 use super::fault;
 use super::fault::Page;
@@ -48,6 +49,7 @@ pub struct Output {
     look: Look,
     width: Option<usize>,
     is_terminal: bool,
+    ci: Ci,
 }
 
 impl Output {
@@ -62,7 +64,13 @@ impl Output {
         width: Option<usize>,
         is_terminal: bool,
     ) -> Output {
-        Output { sink: sink.clone(), mode, report_look, look, width, is_terminal }
+        Output { sink: sink.clone(), mode, report_look, look, width, is_terminal, ci: Ci::default() }
+    }
+
+    /// With what `ci` makes of a log.
+    #[must_use]
+    pub fn within(self, ci: Ci) -> Output {
+        Output { ci, ..self }
     }
 
     /// Writes a URL, as it is: it was made of the cluster's address and deploy.toml, and scripts open it.
@@ -153,7 +161,7 @@ impl Output {
     }
 
     fn answer(&self, text: &str) -> Result<()> {
-        answer(&self.look.typed(text))
+        answer(&self.ci.inert(&self.look.typed(text)))
     }
 
     /// Writes one line of the application's log at once. Returns whether somebody still reads.
@@ -163,7 +171,8 @@ impl Output {
     pub fn log(&self, mut line: LogLine, several: bool) -> Result<bool> {
         self.sink.redactor().quoted(&mut line.text);
         let reader = logs::Reader { look: self.look, is_terminal: self.is_terminal };
-        let mut text = logs::shown(&line, several, self.mode, reader);
+        let text = logs::shown(&line, several, self.mode, reader);
+        let mut text = self.ci.inert(&text).into_owned();
         text.push('\n');
         is_read(write(&mut io::stdout().lock(), &text))
     }
@@ -202,6 +211,7 @@ impl Output {
     fn report(&self, lines: &[String]) {
         let text = lines.join("\n") + "\n";
         let text = self.report_look.typed(&text);
+        let text = self.ci.inert(&text);
         let _ = write(&mut io::stderr().lock(), &text);
     }
 

@@ -71,7 +71,7 @@ impl<W: Write> Plain<W> {
 
     /// A log that nobody reads any more is no reason to stop deploying.
     fn line(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{}", self.look.typed(line));
+        let _ = writeln!(self.out, "{}", self.ci.inert(&self.look.typed(line)));
     }
 
     fn printed(&mut self, pod: &str, container: &str, line: &str) {
@@ -133,7 +133,7 @@ impl<W: Write> Plain<W> {
                     self.line(&line);
                 }
                 if let Some(annotation) = self.ci.finding(finding) {
-                    self.line(&annotation);
+                    self.raw(&(annotation + "\n"));
                 }
             }
             EventKind::ItemFinished { step, item, outcome, took_ms, detail } => {
@@ -223,8 +223,11 @@ impl<W: Write> Plain<W> {
         self.unfolded(at);
         self.failed_steps(kind, at);
         let lines = fault::lines(self.page(), code, causes, findings, hints);
-        for line in lines.into_iter().chain(self.ci.fault(code, causes, findings)) {
+        for line in lines {
             self.line(&line);
+        }
+        for annotation in self.ci.fault(code, causes, findings) {
+            self.raw(&(annotation + "\n"));
         }
     }
 

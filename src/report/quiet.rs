@@ -27,7 +27,14 @@ impl<W: Write> Quiet<W> {
 
     fn lines(&mut self, lines: &[String]) {
         for line in lines {
-            let _ = writeln!(self.out, "{}", self.look.typed(line));
+            let _ = writeln!(self.out, "{}", self.ci.inert(&self.look.typed(line)));
+        }
+        let _ = self.out.flush();
+    }
+
+    fn annotations(&mut self, lines: impl IntoIterator<Item = String>) {
+        for line in lines {
+            let _ = writeln!(self.out, "{line}");
         }
         let _ = self.out.flush();
     }
@@ -42,15 +49,13 @@ impl<W: Write + Send> Renderer for Quiet<W> {
         let page = Page { look: self.look, width: None, source: None };
         match &event.kind {
             EventKind::Warned { finding } if finding.severity != Severity::Note => {
-                let mut lines = fault::finding(page, finding);
-                lines.extend(self.ci.finding(finding));
-                self.lines(&lines);
+                self.lines(&fault::finding(page, finding));
+                self.annotations(self.ci.finding(finding));
             }
             EventKind::RunFailed { reason, causes, findings, hints, .. }
             | EventKind::RoundFailed { reason, causes, findings, hints, .. } => {
-                let mut lines = fault::lines(page, *reason, causes, findings, hints);
-                lines.extend(self.ci.fault(*reason, causes, findings));
-                self.lines(&lines);
+                self.lines(&fault::lines(page, *reason, causes, findings, hints));
+                self.annotations(self.ci.fault(*reason, causes, findings));
             }
             // `todo watch --logs` was asked for them.
             EventKind::Printed { pod, container, line } => {

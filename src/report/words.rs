@@ -7,6 +7,7 @@ use super::fold::Story;
 use super::steps::Ended;
 use super::steps::StepState;
 use crate::event::Amount;
+use crate::event::Code;
 use crate::event::Outcome;
 use crate::event::Step;
 use crate::event::Unit;
@@ -181,6 +182,11 @@ pub fn closing(story: &Story) -> Option<String> {
         }
         "up" | "watch" if unchanged => Some(format!("{name} is up to date")),
         "up" | "watch" => Some(format!("{name} is up")),
+        "rehearse" if story.warnings.iter().any(|one| one.code == Code::RehearsalPrerequisites) => {
+            Some(format!(
+                "{name} was rehearsed; a real `todo up` needs first what is missing; nothing was started, built or changed"
+            ))
+        }
         "rehearse" => Some(format!("{name} would be up; nothing was started, built or changed")),
         "down" if unchanged => Some(format!("{name} is down, nothing to remove")),
         "down" => Some(format!("{name} is down")),

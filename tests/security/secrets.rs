@@ -41,7 +41,7 @@ fn project() -> Place {
 fn rehearse(place: &Place, arguments: &[&str]) -> Told {
     let tmp = place.path("tmp");
     place.run_by(Path::new(env!("CARGO_BIN_EXE_todo")), &[&["rehearse"], arguments].concat(), |command| {
-        command.env("TMPDIR", tmp);
+        command.env("TMPDIR", tmp).env("TODO_LOG", "trace");
     })
 }
 
@@ -55,6 +55,8 @@ fn a_run_tells_no_value_of_a_secret_in_any_way_of_telling() {
         (&["--scenario", "crash.toml", "--output", "json", "--verbose"], 50),
     ] {
         let told = rehearse(&place, arguments);
+        // The log is written in each of them.
+        assert!(told.stderr.contains("todo::requests: ") && told.stderr.contains("TRACE"), "{}", told.stderr);
         let all = told.stdout + &told.stderr;
         assert_eq!(told.code, Some(code), "{arguments:?}: {all}");
         for value in VALUES {
