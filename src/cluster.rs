@@ -72,6 +72,7 @@ mod tracker;
 mod unified;
 mod until;
 mod usage;
+mod volumes;
 mod wait_for_fresh_status;
 mod wire;
 mod write;

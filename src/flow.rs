@@ -20,6 +20,7 @@ pub mod forwards;
 mod frontends;
 pub(crate) mod gather;
 mod generate;
+mod git;
 mod hidden;
 pub mod history;
 mod hooks;

@@ -55,11 +55,14 @@ use crate::event::Code;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
+use crate::fault::Kind;
+use crate::fault::OrFault;
 use crate::fault::Result;
 use crate::project;
 use crate::project::Runtime;
 use crate::project::name::Profile;
 use crate::run::Run;
+use crate::world::World;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -172,6 +175,21 @@ pub enum Break {
     ForeignEntry(String),
     /// A kubeconfig, or a file of minikube's own, cannot be read.
     Unreadable(Unreadable),
+}
+
+/// Whether kubectl has files and no current context.
+pub fn has_no_context(world: &World) -> bool {
+    current::is_unset(world).unwrap_or(false)
+}
+
+/// Makes `context` kubectl's current one where there is none; says whether there was none.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn set_context(world: &World, context: &str) -> Result<bool> {
+    current::choose(world, context).or_fault(Code::KubectlContextNotSet, Kind::Minikube, || {
+        "cannot set kubectl's current context".to_owned()
+    })
 }
 
 /// What `wanted`'s profile is now. Changes nothing.

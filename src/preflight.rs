@@ -12,6 +12,7 @@ mod rights;
 #[cfg(test)]
 #[cfg(unix)]
 mod tests;
+mod wsl;
 
 use crate::docker::reach;
 use crate::event::Code;

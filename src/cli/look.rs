@@ -45,6 +45,13 @@ pub struct Doctor {
     /// Write an archive for the report of a defect: what was found, deploy.toml and the times of the last runs, without secrets
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "todo-bundle.tar.gz")]
     pub bundle: Option<PathBuf>,
+    /// Do what is safe: start a profile that is stopped, release the lock of a run that is gone, give kubectl a context if it has none.
+    /// Each is shown and asked about before
+    #[arg(long)]
+    pub fix: bool,
+    /// Answer yes to every question
+    #[arg(short, long, requires = "fix")]
+    pub yes: bool,
 }
 
 /// Flags of `forward`.

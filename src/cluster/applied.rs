@@ -78,6 +78,8 @@ pub struct Applied {
     /// Objects of the set that were not to be applied, such as the claims and Jobs of an earlier revision: they are
     /// wanted, and stay as they are.
     pub left: Vec<manifest::Object>,
+    /// Which git revision of the project's files it is, if that is known.
+    pub git: Option<String>,
     /// What the user allows.
     pub options: ApplyOptions,
     pub(crate) stored: Option<Stored>,

@@ -199,6 +199,36 @@ pub async fn unlock(target: &Target) -> fault::Result<Option<Owner>> {
     Ok(owner(&lease, target.clock.now()))
 }
 
+/// Who holds the lock, if that is a process of this machine that has ended.
+pub async fn abandoned(target: &Target) -> fault::Result<Option<Owner>> {
+    let wire = target.wire();
+    let lease = read(&wire, target).await.map_err(unreadable)?;
+    Ok(lease.filter(is_abandoned).map(|lease| {
+        let spec = &lease["spec"];
+        let text = |key: &str| spec[key].as_str().unwrap_or_default().to_owned();
+        let who = text("holderIdentity");
+        Owner {
+            who: who.rsplit_once(" #").map_or(who.as_str(), |(who, _)| who).to_owned(),
+            since: text("acquireTime"),
+        }
+    }))
+}
+
+/// Removes the lock, if a process of this machine that has ended still holds it; says whether it did.
+pub async fn release_abandoned(target: &Target) -> fault::Result<bool> {
+    let wire = target.wire();
+    let lease = read(&wire, target).await.map_err(unreadable)?;
+    let Some(lease) = lease.filter(is_abandoned) else { return Ok(false) };
+    let uid = lease["metadata"]["uid"].as_str().unwrap_or_default();
+    let namespace = Some(target.namespace.as_str());
+    let deleted = wire.delete(&leases(), namespace, &name(target), uid, Propagation::Background).await;
+    deleted.map(|_| true).map_err(unreadable)
+}
+
+fn is_abandoned(lease: &Value) -> bool {
+    process::is_gone(lease["metadata"]["annotations"][process::ANNOTATION].as_str().unwrap_or_default())
+}
+
 /// A foreign lock as it is seen over time: on our own clock, because clocks differ.
 struct Watched<'a> {
     run: &'a Run,
@@ -212,8 +242,7 @@ impl<'a> Watched<'a> {
     }
 
     fn is_dead(&mut self, lease: &Value) -> bool {
-        let mark = lease["metadata"]["annotations"][process::ANNOTATION].as_str().unwrap_or_default();
-        if process::is_gone(mark) || owner(lease, self.run.world.clock.now()).is_none() {
+        if is_abandoned(lease) || owner(lease, self.run.world.clock.now()).is_none() {
             return true;
         }
         let renewed = lease["metadata"]["resourceVersion"].as_str().unwrap_or_default();

@@ -53,6 +53,9 @@ pub struct Revision {
     pub objects: usize,
     /// The images of its containers.
     pub images: Vec<String>,
+    /// The git revision of the project's files, if that was known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub git: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -82,10 +85,17 @@ pub async fn history(run: &Run, target: &Target) -> fault::Result<Vec<Revision>>
             created: payload.created,
             objects: payload.objects.len(),
             images: images(&payload.objects),
+            git: shelf::git(&head),
         });
     }
     revisions.sort_by_key(|revision| std::cmp::Reverse(revision.number));
     Ok(revisions)
+}
+
+/// The number of the newest revision, and the git revision that it was made of, if that was known.
+pub async fn newest(run: &Run, target: &Target) -> fault::Result<Option<(u64, Option<String>)>> {
+    let wire = target.wire();
+    Shelf::new(run, target, &wire).newest().await
 }
 
 /// A revision, to go back to.
@@ -97,6 +107,8 @@ pub struct Earlier {
     pub objects: Vec<Object>,
     /// What belongs to it and is left as it is: going back must not run a migration again, and claims cannot shrink.
     pub left: Vec<Object>,
+    /// The git revision of the project's files then, if that was known.
+    pub git: Option<String>,
 }
 
 /// A revision, to go back to; the one before the newest if no number is given.
@@ -126,7 +138,7 @@ pub async fn earlier(run: &Run, target: &Target, number: Option<u64>) -> fault::
     let objects = payload.objects.into_iter().map(|object| Object::made(object, place.clone()));
     let (left, objects) = objects
         .partition(|object| matches!(object.kind(), "Job" | "PersistentVolumeClaim" | "PersistentVolume"));
-    Ok(Earlier { number: *number, objects, left })
+    Ok(Earlier { number: *number, objects, left, git: shelf::git(head) })
 }
 
 /// Records what a good run has applied, unless the newest revision says the same. Returns its number.
@@ -172,7 +184,7 @@ pub(crate) async fn record(
     shelf.keep_only(&keep).await?;
     for number in number..number + TRIED {
         // A Secret that has lost its labels is no revision, and still has its name.
-        if shelf.put(number, &packed, &inventory.copy()).await? {
+        if shelf.put(number, &packed, &inventory.copy(), applied.git.as_deref()).await? {
             return Ok(Some(number));
         }
     }

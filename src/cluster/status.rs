@@ -6,6 +6,8 @@ use crate::cluster::rollout::feed::read;
 use crate::cluster::target::Target;
 use crate::cluster::usage;
 use crate::cluster::usage::Usage;
+use crate::cluster::volumes;
+use crate::cluster::volumes::Used;
 use crate::event::Code;
 use crate::fault::Fault;
 use crate::fault::Kind;
@@ -14,6 +16,7 @@ use crate::fault::Result;
 use crate::manifest::ObjectId;
 use health::cause::newest;
 use health::cause::pod;
+use health::cause::quantity;
 use health::live;
 use health::snapshot::Snapshot;
 use health::status::Health;
@@ -24,6 +27,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+
+/// What has a volume.
+const CLAIM: &str = "PersistentVolumeClaim";
 
 /// How well one object is, with the figures that people look for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +56,18 @@ pub struct ObjectStatus {
     /// What its pods use now, where the cluster measures it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// Of a claim, its volume.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume: Option<Volume>,
+}
+
+/// The volume of a claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// How many bytes the claim was given.
+    pub capacity: u64,
+    /// How many of them are used, where the kubelet measures it.
+    pub used: Option<u64>,
 }
 
 /// How well `objects` are now, in their order. One list per kind and namespace, and one each of pods, ReplicaSets,
@@ -57,8 +75,12 @@ pub struct ObjectStatus {
 pub async fn status(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Result<Vec<ObjectStatus>> {
     let makers = objects.iter().filter(|(id, _)| owns_pods(&id.group, &id.kind));
     let namespaces: BTreeSet<Option<String>> = makers.map(|(id, _)| id.namespace.clone()).collect();
-    let (snapshot, measured) =
-        tokio::join!(look(target, objects), usage::measure(target, namespaces.into_iter()));
+    let claims = async {
+        let has = objects.iter().any(|(id, _)| id.kind == CLAIM);
+        if has { volumes::measure(target).await } else { Used::default() }
+    };
+    let usage = usage::measure(target, namespaces.into_iter());
+    let (snapshot, measured, used) = tokio::join!(look(target, objects), usage, claims);
     let snapshot = snapshot?;
     let now = target.clock.now();
     let there = objects.iter().filter_map(|(id, _)| snapshot.get(id)).cloned().map(Into::into);
@@ -83,6 +105,7 @@ pub async fn status(target: &Target, objects: &[(ObjectId, ApiResource)]) -> Res
             age_seconds: live::moment(live, "/metadata/creationTimestamp")
                 .and_then(|made| u64::try_from(now.duration_since(made).as_secs()).ok()),
             usage: measured.of(&newest::pods(live, &snapshot)),
+            volume: capacity(live).map(|capacity| Volume { capacity, used: used.of(live) }),
         },
         _ => absent(id, snapshot.complete(id)),
     });
@@ -102,7 +125,14 @@ fn absent(id: &ObjectId, known: bool) -> ObjectStatus {
         last_end: None,
         age_seconds: None,
         usage: None,
+        volume: None,
     }
+}
+
+/// The bytes of a claim that has its volume.
+fn capacity(live: &Value) -> Option<u64> {
+    let thousandths = quantity::parse(live::text(live, "/status/capacity/storage"))?;
+    u64::try_from(thousandths / 1000).ok()
 }
 
 fn restarts(live: &Value, snapshot: &Snapshot) -> i64 {

@@ -128,6 +128,7 @@ codes! {
     FilesNewer = "files-newer",
     FilesNotSynced = "files-not-synced",
     FilesPolled = "files-polled",
+    FixAvailable = "fix-available",
     FsGroupMissing = "fs-group-missing",
     HelmFailed = "helm-failed",
     HelmHookInvalid = "helm-hook-invalid",
@@ -310,6 +311,7 @@ codes! {
     WebhookNotReady = "webhook-not-ready",
     WorkloadNotFound = "workload-not-found",
     WorkloadPaused = "workload-paused",
+    WslMismatch = "wsl-mismatch",
     YamlSyntax = "yaml-syntax",
 }
 

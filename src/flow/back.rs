@@ -24,11 +24,12 @@ use crate::run::Run;
 
 /// Applies a revision as it was, and waits until it is healthy.
 pub(crate) async fn to(run: &Run, target: &Target, earlier: Earlier, wait: &cli::Wait) -> Result<()> {
-    let Earlier { number, objects, left } = earlier;
+    let Earlier { number, objects, left, git } = earlier;
     redaction::objects(run, &objects);
     let step = run.sink.step(Step::Apply);
     let mut applied = apply(run, target, objects, &ApplyOptions::default()).await?;
     applied.left = left;
+    applied.git = git;
     let outcome = if applied.is_unchanged() { Outcome::Unchanged } else { Outcome::Done };
     step.finish(outcome, Some(format!("as in revision {number}")));
     forced_rollback(run, target, &applied).await?;

@@ -1,5 +1,7 @@
 //! `todo doctor`: every prerequisite, whether or not the profile runs, each with the command that fixes it.
 
+mod fix;
+
 use crate::cli;
 use crate::event::Code;
 use crate::event::Finding;
@@ -24,8 +26,13 @@ async fn profile(run: &Run, project: &Project) -> Option<Finding> {
     Some(finding.help(fault.hints.join("; ")))
 }
 
-/// Checks all of it; something that `up` cannot do without is a fault.
-pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result<Answer> {
+/// A finding that `--fix` would put right.
+fn offered(finding: Finding) -> Finding {
+    let help = format!("{}, or let `todo doctor --fix` do it", finding.help.as_deref().unwrap_or_default());
+    finding.help(help)
+}
+
+async fn findings(run: &Run, project: &Project) -> Result<Vec<Finding>> {
     let mut findings = match &project.elsewhere {
         None => preflight::doctor(run, Some(project)).await,
         other => preflight::preflight(run, project, other.as_ref()).await?.findings,
@@ -34,6 +41,18 @@ pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result
         findings.extend(profile(run, project).await);
     }
     findings.extend(dns::findings(run, project).await);
+    Ok(findings)
+}
+
+/// Checks all of it; something that `up` cannot do without is a fault. With `--fix` what is safe is put right before.
+pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result<Answer> {
+    let (fixed, left) = if flags.fix {
+        fix::fix(run, project, flags.yes).await?
+    } else {
+        (Vec::new(), fix::fixes(run, project).await.iter().map(|fix| offered(fix.finding(project))).collect())
+    };
+    let mut findings = findings(run, project).await?;
+    findings.extend(left);
     let bundle = flags.bundle.as_deref();
     let bundle = bundle.map(|path| bundle::bundle(run, project, &findings, path)).transpose()?;
     let bundle = bundle.map(|path| path.display().to_string());
@@ -46,7 +65,7 @@ pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result
             None => fault,
         });
     }
-    let json = json!({ "findings": findings, "bundle": bundle });
+    let json = json!({ "findings": findings, "bundle": bundle, "fixed": fixed });
     let written = bundle.map(|path| vec!["bundle".to_owned(), path]);
     let rows = findings.into_iter().map(|finding| {
         let word = if finding.severity == Severity::Warning { "warning" } else { "note" };
@@ -55,7 +74,12 @@ pub async fn doctor(run: &Run, project: &Project, flags: &cli::Doctor) -> Result
     });
     Ok(Answer::Listing(Listing {
         header: Vec::new(),
-        rows: rows.chain(written).collect(),
+        rows: fixed
+            .into_iter()
+            .map(|what| vec!["fixed".to_owned(), what])
+            .chain(rows)
+            .chain(written)
+            .collect(),
         below: Vec::new(),
         nothing: "nothing is missing",
         json,

@@ -27,10 +27,16 @@ pub async fn history(run: &Run, project: &Project) -> Result<Answer> {
     let revisions = revision::history(run, &target).await?;
     let rows = revisions.iter().map(|one| {
         let made = one.created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
-        vec![one.number.to_string(), made, one.objects.to_string(), one.images.join(", ")]
+        vec![
+            one.number.to_string(),
+            made,
+            one.git.clone().unwrap_or_default(),
+            one.objects.to_string(),
+            one.images.join(", "),
+        ]
     });
     Ok(Answer::Listing(Listing {
-        header: vec!["REVISION", "GOOD SINCE", "OBJECTS", "IMAGES"],
+        header: vec!["REVISION", "GOOD SINCE", "GIT", "OBJECTS", "IMAGES"],
         rows: rows.collect(),
         below: Vec::new(),
         nothing: "no revision yet: `todo up` makes the first",

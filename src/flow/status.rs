@@ -11,6 +11,7 @@ use crate::cluster::Target;
 use crate::cluster::owns_pods;
 use crate::cluster::read_inventory;
 use crate::cluster::release;
+use crate::cluster::revision;
 use crate::cluster::synced;
 use crate::event::Code;
 use crate::event::Place;
@@ -38,6 +39,7 @@ use crate::report::status as told;
 use crate::report::status::ClusterStatus;
 use crate::report::status::ImageStatus;
 use crate::report::status::OtherProject;
+use crate::report::status::RevisionStatus;
 use crate::report::status::SCHEMA;
 use crate::report::status::ServiceStatus;
 use crate::report::status::StatusReport;
@@ -75,6 +77,7 @@ async fn report(run: &Run, project: &Project) -> Result<StatusReport> {
             version: None,
             reason: None,
         },
+        revision: None,
         images: Vec::new(),
         workloads: Vec::new(),
         services: Vec::new(),
@@ -159,11 +162,13 @@ async fn inside(
     // Where deploy.toml names no service, the one that `up` opens is among these.
     let ours: Vec<Object> = objects.iter().filter_map(|(id, resource)| named(id, resource)).collect();
     let image_owner = project.image_owner();
-    let (found, images, asked) = tokio::try_join!(
+    let (found, images, newest, asked) = tokio::try_join!(
         cluster::status(&target, &objects),
         image::stored(&image_owner, &cluster.destination),
+        revision::newest(run, &target),
         service::ask(&target.client, &target.namespace, &cluster.reach, &project.services, &ours, forwards),
     )?;
+    report.revision = newest.map(|(number, git)| RevisionStatus { number, git });
     report.verdict = if found.iter().all(well) && asked.iter().all(|asked| asked.answers) {
         Verdict::Ready
     } else {
@@ -236,6 +241,8 @@ fn workload(object: &ObjectStatus, newer: Option<usize>) -> WorkloadStatus {
         age_s: object.age_seconds,
         cpu_m: object.usage.map(|usage| usage.cpu_m),
         memory: object.usage.map(|usage| usage.memory),
+        capacity: object.volume.map(|volume| volume.capacity),
+        used: object.volume.and_then(|volume| volume.used),
         // How many replicas there are, and by which figures, is what one looks for.
         reason: if !well(object) || object.object.kind == AUTOSCALER {
             Some(object.message.clone())

@@ -29,11 +29,21 @@ fn named(kubeconfig: &Kubeconfig) -> Option<&str> {
 /// It is written where `kubectl config use-context` writes it: in the first file that exists, which is that of the entry
 /// (`client-go: tools/clientcmd/config.go`: `GetDefaultFilename`).
 pub(crate) fn choose(world: &World, context: &str) -> anyhow::Result<bool> {
-    let files = kubeconfig::all(world).map_err(anyhow::Error::msg)?;
-    let there = kubeconfig::paths(world).into_iter().find(|path| path.exists());
-    let Some(path) = there.filter(|_| current(&files).is_none()) else { return Ok(false) };
+    let Some(path) = unset(world)? else { return Ok(false) };
     set(&path, context, None)?;
     Ok(true)
+}
+
+/// Whether there is no current context.
+pub(crate) fn is_unset(world: &World) -> anyhow::Result<bool> {
+    unset(world).map(|path| path.is_some())
+}
+
+/// The file to be written where there is no current context.
+fn unset(world: &World) -> anyhow::Result<Option<PathBuf>> {
+    let files = kubeconfig::all(world).map_err(anyhow::Error::msg)?;
+    let there = kubeconfig::paths(world).into_iter().find(|path| path.exists());
+    Ok(there.filter(|_| current(&files).is_none()))
 }
 
 /// The current context before a program that switches it in the file at `path`, to be put back after it.

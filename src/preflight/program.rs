@@ -7,6 +7,7 @@ use crate::exec::Call;
 use crate::manifest::chart;
 use crate::preflight::install::Tool;
 use crate::preflight::install::install;
+use crate::preflight::wsl;
 use crate::project::Project;
 use crate::project::SourceKind;
 use crate::run::Run;
@@ -35,11 +36,14 @@ fn update(os: Os) -> &'static str {
 /// Whether minikube is here and new enough; its version as a note if `told`.
 pub(super) async fn minikube(run: &Run, told: bool) -> Option<Finding> {
     let os = run.world.os;
+    if let Some(mismatch) = wsl::mismatch(&run.world, &wsl::kernel(&run.world)) {
+        return Some(mismatch);
+    }
     let Some(program) = exec::find(&run.world, "minikube") else {
         return Some(
             Code::ProgramNotFound
                 .error("minikube is not on the PATH")
-                .help(install(&run.world, Tool::Minikube)),
+                .help(wsl::install_minikube(&run.world)),
         );
     };
     let call = Call::new(&program).args(["version", "-o", "json"]).env("LC_ALL", "C").read_only();

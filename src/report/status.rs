@@ -22,6 +22,9 @@ pub struct StatusReport {
     pub verdict: Verdict,
     /// The cluster.
     pub cluster: ClusterStatus,
+    /// The newest revision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<RevisionStatus>,
     /// The project's images, in the order of deploy.toml.
     pub images: Vec<ImageStatus>,
     /// The project's workloads and volume claims, those in trouble first.
@@ -87,6 +90,15 @@ pub struct ClusterStatus {
     pub reason: Option<String>,
 }
 
+/// What was deployed last and was healthy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevisionStatus {
+    /// Its number, as in `todo history`.
+    pub number: u64,
+    /// The commit of the project's files, with `-dirty` where they were changed since, if that was known.
+    pub git: Option<String>,
+}
+
 /// One image of the project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageStatus {
@@ -146,6 +158,12 @@ pub struct WorkloadStatus {
     pub cpu_m: Option<u64>,
     /// Bytes of memory that its pods use now, where the cluster measures it.
     pub memory: Option<u64>,
+    /// Bytes of a claim's volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<u64>,
+    /// How many of them are used; `None` also where that is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u64>,
     /// Why it is not ready.
     pub reason: Option<String>,
 }

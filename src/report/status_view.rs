@@ -74,7 +74,7 @@ fn still(report: &StatusReport) -> StatusReport {
     still.images.iter_mut().for_each(|image| image.age_s = None);
     still.services.iter_mut().for_each(|service| service.took_ms = None);
     for workload in &mut still.workloads {
-        *workload = WorkloadStatus { age_s: None, cpu_m: None, memory: None, ..workload.clone() };
+        *workload = WorkloadStatus { age_s: None, cpu_m: None, memory: None, used: None, ..workload.clone() };
     }
     still
 }

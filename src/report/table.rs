@@ -32,6 +32,10 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
         clean(&cluster.state),
         clean(&reason)
     ));
+    if let Some(revision) = &report.revision {
+        let git = revision.git.as_deref().map(|git| format!(", git {}", clean(git))).unwrap_or_default();
+        lines.push(format!("revision {}{git}", revision.number));
+    }
     if let Some(other) = &report.other {
         lines.extend(wrap(&another(report, other), width));
     }
@@ -47,8 +51,8 @@ pub fn table(report: &StatusReport, look: Look, width: Option<usize>) -> String 
     }
     if !report.workloads.is_empty() {
         lines.push(String::new());
-        let header = ["WORKLOAD", "HEALTH", "READY", "RESTARTS", "AGE", "CPU", "MEMORY", "REASON"];
-        lines.extend(grid(&header, &[4, 5, 6, 3], &workloads(report, look), look, width));
+        let header = ["WORKLOAD", "HEALTH", "READY", "RESTARTS", "AGE", "CPU", "MEMORY", "VOLUME", "REASON"];
+        lines.extend(grid(&header, &[4, 5, 6, 3, 7], &workloads(report, look), look, width));
     }
     if !report.services.is_empty() {
         lines.push(String::new());
@@ -139,10 +143,17 @@ fn workloads(report: &StatusReport, look: Look) -> Vec<Vec<String>> {
             workload.age_s.map(words::age).unwrap_or_default(),
             workload.cpu_m.map(|cpu| format!("{cpu}m")).unwrap_or_default(),
             workload.memory.map(words::size).unwrap_or_default(),
+            volume(workload),
             clean(workload.reason.as_deref().unwrap_or_default()),
         ]
     };
     report.workloads.iter().map(row).collect()
+}
+
+/// `12 MB of 1.1 GB`, or `? of 1.1 GB` where nobody measures it.
+fn volume(workload: &WorkloadStatus) -> String {
+    let used = workload.used.map_or_else(|| "?".to_owned(), words::size);
+    workload.capacity.map(|capacity| format!("{used} of {}", words::size(capacity))).unwrap_or_default()
 }
 
 /// `3 (OOMKilled, exit code 137)`.
@@ -206,6 +217,7 @@ mod tests {
     use crate::report::status::ForwardStatus;
     use crate::report::status::Health;
     use crate::report::status::ImageStatus;
+    use crate::report::status::RevisionStatus;
     use crate::report::status::SCHEMA;
     use crate::report::status::ServiceStatus;
     use crate::report::status::StatusReport;
@@ -236,6 +248,8 @@ mod tests {
             age_s: Some(7_300),
             cpu_m: None,
             memory: None,
+            capacity: None,
+            used: None,
             reason: None,
         }
     }
@@ -256,6 +270,7 @@ mod tests {
                 version: Some("v1.35.0".to_owned()),
                 reason: None,
             },
+            revision: None,
             images: vec![image("todo-backend", true), image("todo-frontend", false)],
             workloads: vec![
                 broken,
@@ -299,6 +314,26 @@ mod tests {
         assert!(row("WORKLOAD").contains("AGE    CPU  MEMORY"), "{table}");
         assert!(row("Deployment/backend").ends_with("45m  315 MB"), "{table}");
         assert!(!super::table(&degraded(), Look::BARE, None).contains("CPU"), "no column that says nothing");
+    }
+
+    #[test]
+    fn volumes_and_the_revision_are_shown_as_far_as_they_are_known() {
+        let mut report = degraded();
+        report.revision = Some(RevisionStatus { number: 4, git: Some("1a2b3c4-dirty".to_owned()) });
+        report.workloads[2].capacity = Some(1 << 30);
+        let of = |report: &StatusReport| table(report, Look::BARE, None);
+        assert!(
+            of(&report).contains("\nrevision 4, git 1a2b3c4-dirty\n") && of(&report).contains("? of 1.07 GB"),
+            "{}",
+            of(&report)
+        );
+        report.workloads[2].used = Some(12_000_000);
+        report.revision = Some(RevisionStatus { number: 4, git: None });
+        assert!(
+            of(&report).contains("\nrevision 4\n") && of(&report).contains("12 MB of 1.07 GB"),
+            "{}",
+            of(&report)
+        );
     }
 
     #[test]

@@ -37,6 +37,9 @@ const LARGEST: usize = 900 << 10;
 /// Of a part: which one, from 1. Of a head's annotations: how many.
 const PART: &str = "todo.dev/revision-part";
 
+/// Of a head's annotations: the git revision of the project's files.
+const GIT: &str = "todo.dev/git";
+
 /// The Secrets of a project's revisions.
 pub(super) struct Shelf<'a> {
     run: &'a Run,
@@ -59,6 +62,15 @@ impl<'a> Shelf<'a> {
             heads.into_iter().filter_map(|head| Some((number(&head)?, head))).collect();
         numbered.sort_by_key(|(number, _)| *number);
         Ok(numbered)
+    }
+
+    /// The number of the newest head, and its git revision; without what is in it.
+    pub(super) async fn newest(&self) -> fault::Result<Option<(u64, Option<String>)>> {
+        let selector = format!("{OF}={},!{PART}", self.target.project);
+        let listed = retry(self.told(), || self.wire.names(&self.secrets, Some(self.home()), &selector));
+        let heads = listed.await.map_err(|failure| unreadable(failure, "cannot read the revisions"))?;
+        let numbered = heads.iter().filter_map(|head| Some((number(head)?, git(head))));
+        Ok(numbered.max_by_key(|(number, _)| *number))
     }
 
     /// What was put there under a head, its parts included.
@@ -90,7 +102,13 @@ impl<'a> Shelf<'a> {
     }
 
     /// Puts a revision there: its parts first, then its head, which makes it one. Returns whether its name was free.
-    pub(super) async fn put(&self, number: u64, packed: &[u8], copy: &Copy) -> fault::Result<bool> {
+    pub(super) async fn put(
+        &self,
+        number: u64,
+        packed: &[u8],
+        copy: &Copy,
+        git: Option<&str>,
+    ) -> fault::Result<bool> {
         let doing = "cannot record the revision";
         let pieces: Vec<&[u8]> = packed.chunks(LARGEST).collect();
         let [first, rest @ ..] = pieces.as_slice() else { return Ok(true) };
@@ -102,6 +120,9 @@ impl<'a> Shelf<'a> {
         copy.write(&mut head["data"]).or_fault(Code::InternalError, Kind::Internal, || {
             "cannot copy the inventory into the revision".to_owned()
         })?;
+        if let Some(git) = git {
+            head["metadata"]["annotations"][GIT] = json!(git);
+        }
         if !rest.is_empty() {
             head["metadata"]["annotations"][PART] = json!(rest.len().to_string());
             head["data"]["digest"] = json!(digest(packed));
@@ -165,6 +186,11 @@ impl<'a> Shelf<'a> {
     fn told(&self) -> impl Fn(String) + use<> {
         report_waiting(self.run, Step::Apply, "revision")
     }
+}
+
+/// The git revision that a head was made of.
+pub(super) fn git(head: &Value) -> Option<String> {
+    head["metadata"]["annotations"][GIT].as_str().map(str::to_owned)
 }
 
 fn number(secret: &Value) -> Option<u64> {

@@ -15,6 +15,7 @@ use crate::flow::back;
 use crate::flow::check;
 use crate::flow::connected::Connected;
 use crate::flow::flags::limits;
+use crate::flow::git;
 use crate::flow::redaction;
 use crate::image;
 use crate::manifest::Object;
@@ -74,13 +75,16 @@ async fn finish(
     objects: &[Object],
     flags: &cli::Up,
 ) -> Result<Healthy> {
-    let Connected { run, target, .. } = to;
-    let Written { applied, released, charts, releases, images, .. } = written;
+    let Connected { run, project, target, .. } = to;
+    let Written { mut applied, released, charts, releases, images, .. } = written;
     let (limits, no_hooks) = (limits(&flags.wait), flags.helm.no_hooks);
     // Helm's objects, too: the others may be waiting for them.
     let all: Vec<AppliedObject> = applied.objects.iter().chain(&released).cloned().collect();
     rollout(run, target, &all, &limits, Box::pin(redaction::cluster(run, target, Step::Apply))).await?;
     let changed = !applied.is_unchanged();
+    if changed {
+        applied.git = git::revision(run, &project.root).await;
+    }
     let charts = charts.retire(run, target, &limits, no_hooks).await?;
     settle(run, target, applied).await?;
     charts.finish(run, target, &limits, no_hooks, &released).await?;

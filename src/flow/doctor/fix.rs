@@ -1,0 +1,151 @@
+//! What `todo doctor --fix` does: only what can be undone and needs no rights of others.
+//!
+//! Programs are not installed, files of others not changed, and nothing is deleted that holds data: for those the findings name the command.
+
+use crate::cluster::Target;
+use crate::cluster::lock;
+use crate::cluster::lock::Owner;
+use crate::event::Code;
+use crate::event::Finding;
+use crate::event::Outcome;
+use crate::event::Step;
+use crate::fault::Result;
+use crate::flow::reach;
+use crate::minikube;
+use crate::minikube::Pause;
+use crate::minikube::State;
+use crate::project::Project;
+use crate::report::ask;
+use crate::run::Run;
+
+/// Something that can be put right.
+pub(super) enum Fix {
+    /// The profile exists and does not run.
+    Start { paused: bool },
+    /// kubectl has no current context.
+    Context(String),
+    /// The run that holds the project's lock has ended without giving it back.
+    Lock(Box<Target>, Owner),
+}
+
+/// All that can be put right now.
+pub(super) async fn fixes(run: &Run, project: &Project) -> Vec<Fix> {
+    let mut fixes = Vec::new();
+    if project.elsewhere.is_none() {
+        match minikube::look(run, &project.minikube).await {
+            Ok(State::Running(node)) => {
+                fixes.extend(minikube::has_no_context(&run.world).then_some(Fix::Context(node.context)));
+            }
+            Ok(state) => fixes.extend(start(&state)),
+            Err(_) => {}
+        }
+    }
+    // A cluster that cannot be asked has no lock that could be seen.
+    if let Ok(target) = reach::running(run, project).await
+        && let Ok(Some(owner)) = lock::abandoned(&target).await
+    {
+        fixes.push(Fix::Lock(Box::new(target), owner));
+    }
+    fixes
+}
+
+/// A profile that is broken is repaired by `up`, which knows what for.
+fn start(state: &State) -> Option<Fix> {
+    match state {
+        State::Stopped => Some(Fix::Start { paused: false }),
+        State::Paused(Pause::Container | Pause::Kubernetes) => Some(Fix::Start { paused: true }),
+        State::Absent | State::Running(_) | State::Broken(_) => None,
+    }
+}
+
+impl Fix {
+    /// What is wrong, and what is done about it.
+    pub(super) fn finding(&self, project: &Project) -> Finding {
+        let profile = &project.minikube.profile;
+        let (message, help) = match self {
+            Fix::Start { paused: false } => (
+                format!("the profile `{profile}` is stopped"),
+                format!("start it: `minikube start -p {profile}`"),
+            ),
+            Fix::Start { paused: true } => (
+                format!("the profile `{profile}` is paused"),
+                format!("let it run: `minikube unpause -p {profile}`"),
+            ),
+            Fix::Context(context) => (
+                "kubectl has no current context".to_owned(),
+                format!("set it: `kubectl config use-context {context}`"),
+            ),
+            Fix::Lock(_, owner) => (
+                format!("the project is locked by a run that has ended: {owner}"),
+                "release the lock: `todo unlock`".to_owned(),
+            ),
+        };
+        Code::FixAvailable.note(message).help(help)
+    }
+
+    /// Does it; returns whether there was still something to do.
+    async fn apply(self, run: &Run, project: &Project) -> Result<bool> {
+        match self {
+            Fix::Start { .. } => {
+                let step = run.sink.step(Step::Minikube);
+                minikube::ensure(run, &project.minikube).await?;
+                step.finish(Outcome::Done, None);
+                Ok(true)
+            }
+            Fix::Context(context) => minikube::set_context(&run.world, &context),
+            Fix::Lock(target, _) => lock::release_abandoned(&target).await,
+        }
+    }
+}
+
+/// Shows each fix, does those that the user agrees to, and returns what was done, and what of the rest is to be told.
+pub(super) async fn fix(run: &Run, project: &Project, yes: bool) -> Result<(Vec<String>, Vec<Finding>)> {
+    let (mut done, mut left) = (Vec::new(), Vec::new());
+    for fix in fixes(run, project).await {
+        let finding = fix.finding(project);
+        if !yes && !run.world.can_ask() {
+            left.push(finding);
+            continue;
+        }
+        let help = finding.help.clone().unwrap_or_default();
+        run.sink.warn(finding.clone());
+        if !yes && !ask::agree(run, &format!("{help}?")).await? {
+            left.push(finding);
+            continue;
+        }
+        match fix.apply(run, project).await {
+            Ok(true) => done.push(help),
+            Ok(false) => {}
+            Err(fault) => left.push(
+                fault
+                    .code
+                    .warning(format!("not fixed: {}", fault.causes().join(": ")))
+                    .help(fault.hints.join("; ")),
+            ),
+        }
+    }
+    Ok((done, left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Fix;
+    use super::start;
+    use crate::minikube::Break;
+    use crate::minikube::Pause;
+    use crate::minikube::State;
+
+    #[test]
+    fn only_a_profile_that_rests_is_started() {
+        let rests = |state| matches!(start(&state), Some(Fix::Start { .. }));
+        assert!(
+            rests(State::Stopped)
+                && rests(State::Paused(Pause::Container))
+                && rests(State::Paused(Pause::Kubernetes))
+        );
+        assert!(!rests(State::Absent), "a cluster is made by `up`");
+        assert!(
+            !rests(State::Broken(Break::DiskFull)) && !rests(State::Broken(Break::Foreign("kim".to_owned())))
+        );
+    }
+}
