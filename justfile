@@ -27,6 +27,14 @@ real *ARGS:
 app:
     docker/test
 
+# whether the oldest Rust that Cargo.toml promises compiles it
+rust-version:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    oldest=$(sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' Cargo.toml)
+    rustup toolchain install "$oldest" --profile minimal
+    CARGO_TARGET_DIR=target/rust-version cargo "+$oldest" check --locked --workspace
+
 # licences, advisories and sources of the dependencies
 deny:
     cargo deny check

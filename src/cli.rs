@@ -60,8 +60,8 @@ For every new shell:
 /// What the environment sets beside flags.
 const ENVIRONMENT: &str = "\
 Environment variables:
-  TODO_LOG      write a log of requests, programs and decisions to standard error: error, warn, info, debug, trace,
-                or filters by module (info,todo::cluster=debug)
+  TODO_LOG      write a log of requests and decisions to standard error: error, warn,
+                info, debug, trace, or filters by module (info,todo::cluster=debug)
   TODO_PROFILE  as --profile
   TODO_TARGET   as --target
   NO_COLOR      no colors";

@@ -198,8 +198,8 @@ impl Call {
         let ended = self.run(run, each).await;
         let took_ms = began.elapsed().as_millis();
         match &ended {
-            Ok(_) => debug!(took_ms, "`{}` ended with exit code 0", self.command_line()),
-            Err(error) => debug!(took_ms, stopped = error.stopped, "{error}"),
+            Ok(_) => debug!(took_ms, "`{}` ended well", self.command_line()),
+            Err(error) => debug!(took_ms, "{error}"),
         }
         ended
     }
@@ -219,7 +219,6 @@ impl Call {
         command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child =
             command.spawn().map_err(|cause| self.failed(None, Output::default(), Some(cause), false))?;
-
         if let Some(mut stdin) = child.stdin.take() {
             let input = self.input.clone();
             // A child that ends without reading all of it has said what it thinks by its exit code.

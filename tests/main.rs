@@ -41,6 +41,8 @@ mod rehearsed {
     mod damaged;
     mod failures;
     mod faults;
+    #[cfg(target_os = "linux")]
+    mod fixes;
     mod held;
     mod kinds;
     mod life;

@@ -93,7 +93,8 @@ mod tests {
             std::fs::write(&path, "").unwrap();
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let world = World { os, ..World::fake(place, [("PATH", folder.path())]) };
+        let mut world = World::fake(place, [("PATH", folder.path())]);
+        world.os = os;
         mismatch(&world, kernel).map(|finding| finding.code)
     }
 

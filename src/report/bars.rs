@@ -70,6 +70,8 @@ pub(super) struct Bars {
     /// Where else lines come from that stay.
     log: Screen,
     expected: Expected,
+    /// How long steps take mostly.
+    usual: Usual,
     /// Leaves the terminal to others.
     end: Box<dyn Fn() + Send>,
     drawn_ms: u64,
@@ -108,6 +110,7 @@ impl Bars {
             size,
             log: Screen::default(),
             expected: Box::new(|_| Usual::default()),
+            usual: Usual::default(),
             end,
             drawn_ms: 0,
             drawn_size: (0, 0),
@@ -125,7 +128,7 @@ impl Bars {
     fn draw(&mut self, now: u64) {
         let (width, height) = (self.size)();
         self.drawn_size = (width, height);
-        let lines = frame(&self.story, self.look, now, width, height);
+        let lines = frame(&self.story, &self.usual, self.look, now, width, height);
         if lines.is_empty() {
             self.clear();
             return;
@@ -157,7 +160,7 @@ impl Renderer for Bars {
             return;
         }
         if let (EventKind::RunStarted { .. }, Some(opening)) = (&event.kind, &self.story.opening) {
-            self.story.usual = (self.expected)(opening);
+            self.usual = (self.expected)(opening);
         }
         let (width, _) = (self.size)();
         let page = Page { look: self.look, width: Some(width), source: self.source.as_ref() };
@@ -264,7 +267,7 @@ fn line(sign: Sign, step: Step, text: &str, took_ms: u64, look: Look, width: usi
 }
 
 /// Everything that lives, top to bottom, each line at most `width` columns.
-fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Vec<String> {
+fn frame(story: &Story, usual: &Usual, look: Look, now: u64, width: usize, height: usize) -> Vec<String> {
     // The last column stays free: some terminals wrap when it is written.
     let width = width.saturating_sub(1).max(10);
     if let Some(idle) = &story.idle {
@@ -284,24 +287,17 @@ fn frame(story: &Story, look: Look, now: u64, width: usize, height: usize) -> Ve
         {
             let label = look.paint(Tone::Strong, &look.pad(words::step(state.step), words::LABEL));
             let lead = format!("{} {label}", look.sign(Sign::Live(now / 100)));
-            lines.push(live(
-                item,
-                &lead,
-                &story.usual.beside(state.step, Some(&item.name)),
-                look,
-                now,
-                width,
-            ));
+            lines.push(live(item, &lead, &usual.beside(state.step, Some(&item.name)), look, now, width));
             continue;
         }
-        lines.push(head(state, &story.usual.beside(state.step, None), look, now, width));
+        lines.push(head(state, &usual.beside(state.step, None), look, now, width));
         let items: Vec<&ItemState> = state.running().take(left).collect();
         left -= items.len();
         let names = items.iter().map(|item| columns(&clean(&item.name))).max().unwrap_or_default();
         let names = names.min(width * 2 / 5);
         lines.extend(items.iter().map(|item| {
             let name = look.pad(&look.fit(&clean(&item.name), names), names);
-            let usual = story.usual.beside(state.step, Some(&item.name));
+            let usual = usual.beside(state.step, Some(&item.name));
             live(item, &format!("  {name}"), &usual, look, now, width)
         }));
     }
@@ -359,6 +355,7 @@ mod tests {
     use crate::report::fold::Story;
     use crate::report::style::Look;
     use crate::report::style::columns;
+    use crate::report::usual::Usual;
 
     #[test]
     fn no_live_line_ever_wraps_and_none_is_hidden_by_the_height() {
@@ -373,14 +370,15 @@ mod tests {
                 story.tell(&event);
                 for (width, height) in [(11, 3), (20, 5), (40, 24), (60, 24), (79, 24), (80, 24), (200, 80)] {
                     for look in [Look { colour: true, unicode: true }, Look::BARE] {
-                        let lines = frame(&story, look, event.at_ms + 2_000, width, height);
+                        let lines =
+                            frame(&story, &Usual::default(), look, event.at_ms + 2_000, width, height);
                         assert!(lines.len() <= height, "{lines:#?}");
                         for line in &lines {
                             assert!(columns(line) < width, "{width}: {line}");
                         }
                     }
                 }
-                frame(&story, Look::BARE, event.at_ms, 0, 0);
+                frame(&story, &Usual::default(), Look::BARE, event.at_ms, 0, 0);
             }
         }
     }

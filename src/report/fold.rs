@@ -6,7 +6,6 @@ use super::steps::Ended;
 use super::steps::ItemState;
 use super::steps::Now;
 use super::steps::StepState;
-use super::usual::Usual;
 use super::watched::Watched;
 use crate::event::Event;
 use crate::event::EventKind;
@@ -31,8 +30,6 @@ pub struct Story {
     pub idle: Option<Idle>,
     /// What `todo watch` keeps on the screen.
     pub watched: Watched,
-    /// How long its steps take mostly.
-    pub usual: Usual,
     /// How the run ended.
     pub end: Option<End>,
 }

@@ -323,14 +323,16 @@ mod tests {
         report.workloads[2].capacity = Some(1 << 30);
         let of = |report: &StatusReport| table(report, Look::BARE, None);
         assert!(
-            of(&report).contains("\nrevision 4, git 1a2b3c4-dirty\n") && of(&report).contains("? of 1.07 GB"),
+            of(&report).contains("\nrevision 4, git 1a2b3c4-dirty\n")
+                && of(&report).contains(&format!("? of {}", super::words::size(1 << 30))),
             "{}",
             of(&report)
         );
         report.workloads[2].used = Some(12_000_000);
         report.revision = Some(RevisionStatus { number: 4, git: None });
         assert!(
-            of(&report).contains("\nrevision 4\n") && of(&report).contains("12 MB of 1.07 GB"),
+            of(&report).contains("\nrevision 4\n")
+                && of(&report).contains(&format!("12 MB of {}", super::words::size(1 << 30))),
             "{}",
             of(&report)
         );

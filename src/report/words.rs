@@ -183,9 +183,7 @@ pub fn closing(story: &Story) -> Option<String> {
         "up" | "watch" if unchanged => Some(format!("{name} is up to date")),
         "up" | "watch" => Some(format!("{name} is up")),
         "rehearse" if story.warnings.iter().any(|one| one.code == Code::RehearsalPrerequisites) => {
-            Some(format!(
-                "{name} was rehearsed; a real `todo up` needs first what is missing; nothing was started, built or changed"
-            ))
+            Some(format!("{name} was rehearsed; a real `todo up` would fail here"))
         }
         "rehearse" => Some(format!("{name} would be up; nothing was started, built or changed")),
         "down" if unchanged => Some(format!("{name} is down, nothing to remove")),

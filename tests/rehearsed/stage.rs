@@ -262,6 +262,7 @@ impl Project {
             Command::Plan(flags) => flow::plan::plan(run, &project, flags).await,
             Command::History => flow::history::history(run, &project).await,
             Command::Unlock => flow::unlock::unlock(run, &project).await,
+            Command::Doctor(flags) => flow::doctor::doctor(run, &project, flags).await,
             Command::Restart(flags) => flow::restart::restart(run, &project, flags).await,
             Command::Down(flags) => flow::down::down(run, &project, flags).await,
             Command::Status(_) => flow::status::status(run, &project).await,
