@@ -137,6 +137,14 @@ trait Renderer: Send {
 /// Knows how long the steps of a run take mostly, once it is known which run it is.
 pub type Expected = Box<dyn Fn(&Opening) -> Usual + Send>;
 
+/// What only live lines need.
+pub struct Live<'a> {
+    /// Where lines of the log go above them.
+    pub screen: &'a Screen,
+    /// What stands beside the time that something lasts.
+    pub expected: Expected,
+}
+
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Reporter {
@@ -152,15 +160,14 @@ pub fn start(
     detail: Detail,
     source: Option<Source>,
     ci: Ci,
-    screen: &Screen,
-    expected: Expected,
+    live: Live<'_>,
     events: mpsc::UnboundedReceiver<Event>,
 ) -> Reporter {
     let renderer: Box<dyn Renderer> = match mode {
         Mode::Bars | Mode::Plain if detail == Detail::Least => {
             Box::new(Quiet::new(look, ci, output::stderr()))
         }
-        Mode::Bars => Box::new(Bars::on_stderr(look, source, screen, expected)),
+        Mode::Bars => Box::new(Bars::on_stderr(look, source, live)),
         Mode::Plain => Box::new(Plain::new(look, detail == Detail::All, output::stderr()).within(ci)),
         Mode::Json => Box::new(Json::new(output::stdout())),
     };

@@ -29,6 +29,7 @@ use crate::project::locate::locate;
 use crate::project::name::Profile;
 use crate::report;
 use crate::report::Detail;
+use crate::report::Live;
 use crate::report::Mode;
 use crate::report::ci::Ci;
 use crate::report::fold::Opening;
@@ -149,8 +150,8 @@ async fn run(cli: Cli, world: Arc<World>) -> u8 {
     // Helm quotes what its post-renderer writes.
     let is_helms = matches!(cli.command, Command::PostRender { .. });
     let refused = if is_helms { Ok(()) } else { trace::start(&world, &sink, look, &screen) };
-    let reporter =
-        (!silent).then(|| report::start(mode, look, detail, source, ci, &screen, expected, events));
+    let reporter = (!silent)
+        .then(|| report::start(mode, look, detail, source, ci, Live { screen: &screen, expected }, events));
     let (asker, cancel) = Cancel::new();
     let reporter = Arc::new(Mutex::new(reporter));
     let answer_look = Look::pick(&world, global.color, world.stdout_is_terminal);

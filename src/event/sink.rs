@@ -199,7 +199,7 @@ fn logged(kind: &EventKind) {
     let text = || serde_json::to_string(kind).unwrap_or_default();
     match kind {
         EventKind::Progress { .. } | EventKind::Log { .. } | EventKind::Printed { .. } => {
-            trace!("{}", text())
+            trace!("{}", text());
         }
         _ => debug!("{}", text()),
     }

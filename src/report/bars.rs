@@ -9,6 +9,7 @@ mod figures;
 mod unfilled;
 
 use super::Expected;
+use super::Live;
 use super::Renderer;
 use super::fault;
 use super::fault::Page;
@@ -79,10 +80,11 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    pub(super) fn on_stderr(look: Look, source: Option<Source>, log: &Screen, expected: Expected) -> Self {
+    pub(super) fn on_stderr(look: Look, source: Option<Source>, live: Live<'_>) -> Self {
         let terminal = console::Term::buffered_stderr();
-        let bars = Bars { source, log: log.clone(), expected, ..Bars::in_terminal(look, terminal) };
-        log.set(Some(bars.screen.clone()));
+        let Live { screen, expected } = live;
+        let bars = Bars { source, log: screen.clone(), expected, ..Bars::in_terminal(look, terminal) };
+        screen.set(Some(bars.screen.clone()));
         bars
     }
 

@@ -103,7 +103,7 @@ impl Subscriber for Lines {
 
     fn event(&self, event: &Event<'_>) {
         let metadata = event.metadata();
-        let mut line = line(self.sink.elapsed_ms(), metadata.level(), metadata.target(), event);
+        let mut line = line(self.sink.elapsed_ms(), *metadata.level(), metadata.target(), event);
         self.sink.redactor().quoted(&mut line);
         self.screen.line(&self.ci.inert(&self.look.typed(&clean(&line))));
     }
@@ -123,7 +123,7 @@ impl Subscriber for Lines {
 }
 
 /// `DEBUG   1.204 todo::exec: the message took_ms=12`, with the seconds since the run began.
-fn line(at_ms: u64, level: &Level, target: &str, event: &Event<'_>) -> String {
+fn line(at_ms: u64, level: Level, target: &str, event: &Event<'_>) -> String {
     let mut line = format!("{level:<5} {:>3}.{:03} {target}:", at_ms / 1000, at_ms % 1000);
     let mut fields = Fields { message: String::new(), others: String::new() };
     event.record(&mut fields);
