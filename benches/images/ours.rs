@@ -45,7 +45,7 @@ async fn build(folder: &Path) -> Value {
     let run = Run { sink, cancel: Cancel::new().1, world: Arc::new(world), verbose: false };
     let project = load(&folder.join("deploy.toml")).unwrap();
     if run.world.var("TODO_BENCH_CLEAN").is_some() {
-        image::remove_all(&run, &project.image_owner(), &to).await.unwrap();
+        image::remove_all(&project.image_owner(), &to).await.unwrap();
         return Value::Null;
     }
     let surveyed = survey(&run, &project).unwrap();
