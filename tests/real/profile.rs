@@ -89,7 +89,7 @@ impl Bench {
         };
         let wanted = wanted();
         let done = tokio::select! {
-            done = run.or_stopped(minikube::ensure(&run, &wanted)) => done,
+            done = run.or_stopped(Box::pin(minikube::ensure(&run, &wanted))) => done,
             () = interrupting => unreachable!(),
         };
         drop(run);
