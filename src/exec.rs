@@ -195,7 +195,7 @@ impl Call {
     pub async fn lines(&self, run: &Run, each: impl FnMut(Stream, &str)) -> Result<Output, ExecError> {
         debug!("`{}` begins", self.command_line());
         let began = Instant::now();
-        let ended = self.run(run, each).await;
+        let ended = Box::pin(self.run(run, each)).await;
         let took_ms = began.elapsed().as_millis();
         match &ended {
             Ok(_) => debug!(took_ms, "`{}` ended well", self.command_line()),

@@ -41,8 +41,8 @@ async fn the_lock_of_a_run_that_has_ended_is_released_when_that_is_agreed_to() {
     let is_offered =
         |told: &Told| rows(told).iter().any(|row| row.contains("is locked by a run that has ended"));
 
-    let stat = std::fs::read_to_string("/proc/1/stat").unwrap();
-    let start = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
+    let process = std::fs::read_to_string("/proc/1/stat").unwrap();
+    let start = process.rsplit_once(')').unwrap().1.split_whitespace().nth(19).unwrap();
     stage.cluster.api().put(LEASES, lock(1, start));
     assert!(!is_offered(&stage.todo(&["doctor", "--fix", "--yes"]).await) && is_held(), "it runs");
 
