@@ -9,11 +9,14 @@ use todo::event::EventKind;
 use todo::event::Sink;
 use todo::report;
 use todo::report::Detail;
+use todo::report::Live;
 use todo::report::Mode;
 use todo::report::ci::Ci;
 use todo::report::output::Output;
 use todo::report::style::ColorFlag;
 use todo::report::style::Look;
+use todo::report::trace::Screen;
+use todo::report::usual::Usual;
 use todo::world::World;
 
 #[tokio::main]
@@ -26,8 +29,16 @@ async fn main() -> anyhow::Result<()> {
     let world = World::of_this_process()?;
     let look = Look::pick(&world, ColorFlag::Auto, world.stderr_is_terminal);
     let (tell, events) = tokio::sync::mpsc::unbounded_channel();
-    let reporter =
-        report::start(report::pick(&world, None, false), look, Detail::Some, None, Ci::default(), events);
+    let live = Live { screen: &Screen::default(), expected: Box::new(|_| Usual::default()) };
+    let reporter = report::start(
+        report::pick(&world, None, false),
+        look,
+        Detail::Some,
+        None,
+        Ci::default(),
+        live,
+        events,
+    );
     let began = std::time::Instant::now();
     let mut url = None;
     for line in text.lines() {

@@ -221,7 +221,7 @@ async fn look_for(run: &Run, wanted: &project::Minikube, patience: Duration) -> 
 /// Tells its progress as an item of [`Step::Minikube`].
 pub async fn ensure(run: &Run, wanted: &project::Minikube) -> Result<Node> {
     let item = run.sink.item(Step::Minikube, "minikube");
-    let (mut node, version) = converge::converge(run, wanted, &item).await?;
+    let (mut node, version) = Box::pin(converge::converge(run, wanted, &item)).await?;
     match current::choose(&run.world, &node.context) {
         Ok(true) => item.log(format!("kubectl had no current context; now it is `{}`", node.context)),
         Ok(false) => {}
