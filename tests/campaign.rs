@@ -6,6 +6,7 @@
 pub(crate) mod chance;
 mod course;
 mod faults;
+mod looped;
 mod normal;
 mod order;
 mod project;
@@ -133,6 +134,31 @@ fn a_run_that_is_killed_at_any_effect_is_gone_on_with() {
 }
 
 #[test]
+fn whatever_happens_to_a_loop_the_next_up_ends_in_the_same_state() {
+    let (Outcome { report, failed }, copied) = loops(&(0..8).collect::<Vec<_>>());
+    none_failed(failed);
+    assert!(copied > 0 && report.faults > 0 && report.kills > 0, "{report}, {copied} files copied");
+}
+
+/// Loops under these seeds, and how many files the undisturbed ones copied.
+fn loops(seeds: &[u64]) -> (Outcome, usize) {
+    let (mut outcome, mut copied) = (Outcome::default(), 0);
+    for (seed, ended) in together(seeds, |seed| (*seed, trial::looped(*seed))) {
+        match ended {
+            Ok(looped) => {
+                outcome.report.add(looped.report);
+                copied += looped.copied;
+            }
+            Err(why) => {
+                let again = "cargo test campaign::again -- --ignored --nocapture";
+                outcome.failed.push(format!("loop {seed}: {why}\nagain: TODO_CAMPAIGN=loops/{seed} {again}"));
+            }
+        }
+    }
+    (outcome, copied)
+}
+
+#[test]
 fn a_rollout_of_one_replica_ends_with_the_nodes_url() {
     for ended in together(&PROJECTS[..2], |seed| trial::rollouts(*seed, 12)) {
         assert_eq!(ended.unwrap().runs, 13);
@@ -224,7 +250,8 @@ const PARTS: [Part; 3] = [
 ];
 
 /// `TODO_CAMPAIGN=NAME` runs the trial of that name, as a failure prints it; `FIRST..LAST` those by chance from the first to
-/// before the last; `kills`, `calls`, `happenings` a part of those in order, `calls/down` one course of it; `all` everything.
+/// before the last; `kills`, `calls`, `happenings` a part of those in order, `calls/down` one course of it; `loops` those of
+/// `todo watch`, `loops/7` one of them; `all` everything.
 #[test]
 #[ignore = "the long form: `just campaign`"]
 #[expect(clippy::disallowed_methods, reason = "which trials to run is asked from outside")]
@@ -238,8 +265,15 @@ fn again() {
     if let Some((first, last)) = chance.split_once("..") {
         let seeds = first.parse::<u64>().unwrap()..last.parse().unwrap();
         add(&mut sum, "by chance", &seeds.map(Trial::Chance).collect::<Vec<_>>());
-    } else if !is_part && asked != "all" {
+    } else if !is_part && asked != "all" && wanted != "loops" {
         add(&mut sum, "again", &[Trial::named(&asked)]);
+    }
+    if asked == "all" || wanted == "loops" {
+        let seeds = only.parse().map_or_else(|_| (0..100).collect(), |seed| vec![seed]);
+        let (Outcome { report, failed }, copied) = loops(&seeds);
+        println!("loops: {report}, {copied} files copied; {} failed", failed.len());
+        sum.report.add(report);
+        sum.failed.extend(failed);
     }
     for (part, seeds, blows) in PARTS.iter().filter(|(part, ..)| asked == "all" || *part == wanted) {
         let each = seeds.iter().flat_map(|seed| Course::ALL.map(|course| (*seed, course)));

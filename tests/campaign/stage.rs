@@ -18,11 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use todo::cli;
 use todo::event::Event;
+use todo::event::EventKind;
 use todo::event::Sink;
 use todo::fault::Fault;
+use todo::fault::Kind;
 use todo::flow;
 use todo::flow::Answer;
 use todo::project::Project;
+use todo::project::check;
 use todo::rehearsal::Host;
 use todo::run::Run;
 use todo::signal::Cancel;
@@ -37,6 +40,31 @@ pub(crate) enum Ended {
     Badly(Fault),
     Killed,
     Hung,
+}
+
+/// What is told during a run.
+pub(crate) struct Heard {
+    events: mpsc::UnboundedReceiver<Event>,
+    told: String,
+}
+
+impl Heard {
+    /// The next event; none if the run is over.
+    pub(crate) async fn next(&mut self) -> Option<EventKind> {
+        let event = self.events.recv().await?;
+        self.add(&event);
+        Some(event.kind)
+    }
+
+    fn rest(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.add(&event);
+        }
+    }
+
+    fn add(&mut self, event: &Event) {
+        let _ = writeln!(self.told, "{}", serde_json::to_string(&event.kind).unwrap());
+    }
 }
 
 /// A machine, and what is done on it.
@@ -73,39 +101,83 @@ impl<'a> Stage<'a> {
 
     /// Runs a command, and kills it at an effect if one is given.
     pub(crate) async fn run(&mut self, line: &str, die_after: Option<u64>) -> Ended {
+        let (run, _asker, heard) = self.begin(die_after);
+        let (command, before) = (command(line), tokio::time::Instant::now());
+        let work = tokio::time::timeout(self.limit, doing(&run, self.project, &command));
+        let ended = self.until(async { work.await.ok() }, &command).await;
+        drop(run);
+        self.end(ended, heard, before).await
+    }
+
+    /// Runs `todo watch` until `user` has done what it does, and returns whether the loop has followed.
+    pub(crate) async fn watch(
+        &mut self,
+        die_after: Option<u64>,
+        user: impl AsyncFnOnce(&mut Heard) -> bool,
+    ) -> Ended {
+        let (run, asker, mut heard) = self.begin(die_after);
+        let before = tokio::time::Instant::now();
+        let cli::Command::Watch(flags) = command("watch") else { panic!("`watch` is a command") };
+        let again = || check::read(&self.project.file);
+        let work = async {
+            let mut watch = Box::pin(flow::watch::watch(&run, Arc::clone(self.project), &flags, &again));
+            tokio::select! {
+                biased;
+                answer = &mut watch => return Some(answer),
+                followed = user(&mut heard) => if !followed {
+                    return None;
+                }
+            }
+            asker.ask(Kind::Interrupted);
+            Some(watch.await)
+        };
+        let ended = self.until(work, &command("up")).await;
+        drop(run);
+        self.end(ended, heard, before).await
+    }
+
+    fn begin(&self, die_after: Option<u64>) -> (Run, CancelHandle, Heard) {
         self.host.gate().rise();
         self.host.gate().die_after(die_after);
-        let (run, _asker, mut events) = run(&self.host);
-        let before = tokio::time::Instant::now();
-        let command = command(line);
+        let (run, asker, events) = run(&self.host);
+        (run, asker, Heard { events, told: String::new() })
+    }
+
+    /// Until the work ends, which has no answer if it hangs, or is killed; `second` is what a second run does meanwhile.
+    async fn until(
+        &self,
+        work: impl Future<Output = Option<Result<Answer, Fault>>>,
+        second: &cli::Command,
+    ) -> Ended {
         let second = || {
             let (aside, _asker, _) = self::run(&self.host);
-            let (project, command) = (self.project, &command);
+            let project = self.project;
             async move {
-                let _ = doing(&aside, project, command).await;
+                let _ = doing(&aside, project, second).await;
             }
         };
         let meanwhile = async {
             self.host.meanwhile(second).await;
             std::future::pending::<()>().await;
         };
-        let mut ended = tokio::select! {
+        tokio::select! {
             biased;
             () = self.host.gate().killed() => Ended::Killed,
-            done = tokio::time::timeout(self.limit, doing(&run, self.project, &command)) => match done {
-                Ok(Ok(answer)) => Ended::Well(answer),
-                Ok(Err(fault)) => Ended::Badly(fault),
-                Err(_) => Ended::Hung,
+            done = work => match done {
+                Some(Ok(answer)) => Ended::Well(answer),
+                Some(Err(fault)) => Ended::Badly(fault),
+                None => Ended::Hung,
             },
             () = meanwhile => Ended::Hung,
-        };
-        if let Ended::Badly(fault) = &mut ended {
+        }
+    }
+
+    async fn end(&mut self, ended: Ended, mut heard: Heard, before: tokio::time::Instant) -> Ended {
+        if let Ended::Badly(fault) = &ended {
             let _ = writeln!(self.told, "{}", json!([fault.causes(), fault.findings, fault.hints]));
         }
-        drop(run);
-        while let Ok(Event { kind, .. }) = events.try_recv() {
-            let _ = writeln!(self.told, "{}", serde_json::to_string(&kind).unwrap());
-        }
+        heard.rest();
+        self.told.push_str(&heard.told);
         self.report.runs += 1;
         self.report.longest = self.report.longest.max(before.elapsed());
         if matches!(ended, Ended::Killed) {

@@ -5,6 +5,8 @@ use super::chance::Chance;
 use super::course;
 use super::course::Calm;
 use super::faults;
+use super::looped;
+use super::looped::Looped;
 use super::normal;
 use super::order;
 use super::order::BACK_OFF;
@@ -21,7 +23,7 @@ use std::time::Duration;
 use todo::rehearsal::scenario;
 
 /// Longer than anything may take into which several things go wrong: several calls in a row may each be waited for.
-const LIMIT: Duration = Duration::from_secs(90 * 60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(90 * 60);
 
 /// What is tried. Its name is all that it takes to try it again.
 #[derive(Clone)]
@@ -104,6 +106,14 @@ pub(crate) fn rollouts(seed: u64, count: u32) -> Result<Report, String> {
         }
         Ok(stage.report)
     })
+}
+
+/// A loop, under a seed.
+///
+/// # Errors
+/// What is wrong, with the scenario.
+pub(crate) fn looped(seed: u64) -> Result<Looped, String> {
+    apart(async |folder| looped::looped(folder, seed).await)
 }
 
 async fn by_chance(folder: &Path, seed: u64) -> Result<Report, String> {

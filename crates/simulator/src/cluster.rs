@@ -173,7 +173,7 @@ impl Cluster {
         self.inner.world.doors.close_all();
     }
 
-    /// Starts the nodes again: containers are started anew.
+    /// Starts the nodes again: containers are restarted.
     pub fn resume(&self) {
         self.inner.world.power.send_replace(true);
         self.control();

@@ -7,6 +7,7 @@ mod build;
 mod containers;
 mod front;
 mod images;
+pub(crate) mod pods;
 mod session;
 pub(crate) mod store;
 
@@ -22,6 +23,7 @@ use crate::minikube::addons;
 use crate::scenario::Party;
 use crate::scenario::Pattern;
 use dockerfile::reference;
+use pods::PodContainer;
 use session::Asking;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,13 +53,13 @@ struct Inner {
     machine: Machine,
     store: Mutex<Store>,
     sessions: Mutex<BTreeMap<String, Open>>,
-    /// What the pods of the node run, where it is a node's: reference or id.
+    /// The containers of the node's pods, where it is a node's.
     used: Mutex<Option<Used>>,
     /// What images answer, by a label.
     pages: Mutex<BTreeMap<(String, String), Page>>,
 }
 
-type Used = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+type Used = Box<dyn Fn() -> Vec<PodContainer> + Send + Sync>;
 
 #[derive(Clone)]
 struct Open {
@@ -87,7 +89,7 @@ impl Engine {
     }
 
     /// Says what the pods of its node run.
-    pub(crate) fn used_by(&self, used: impl Fn() -> Vec<String> + Send + Sync + 'static) {
+    pub(crate) fn used_by(&self, used: impl Fn() -> Vec<PodContainer> + Send + Sync + 'static) {
         *self.0.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(used));
     }
 
@@ -173,7 +175,7 @@ impl Engine {
         self.gate().call(Party::Engine, &format!("BUILT {name}"), true) == Course::Die
     }
 
-    fn used(&self) -> Vec<String> {
+    fn used(&self) -> Vec<PodContainer> {
         let used = self.0.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.as_ref().map(|used| used()).unwrap_or_default()
     }

@@ -2,6 +2,7 @@
 //! files that minikube keeps, certificates and a kubeconfig.
 
 mod left;
+mod pods;
 
 use crate::clock::Clock;
 use crate::cluster;
@@ -144,7 +145,7 @@ impl Host {
         // There is no node yet.
         cluster.stop();
         let used = cluster.clone();
-        node.used_by(move || images_of_pods(&used));
+        node.used_by(move || pods::containers(&used));
 
         let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let seal = Seal::make(&[local, node_address])?;
@@ -347,20 +348,4 @@ impl Reopen {
         .await?;
         Ok([docker, api])
     }
-}
-
-fn images_of_pods(cluster: &Cluster) -> Vec<String> {
-    let api = cluster.api();
-    let mut images = Vec::new();
-    for object in api.all().keys().filter(|object| object.starts_with("api/v1/pods ")) {
-        let Some((namespace, name)) = object.split_once(' ').and_then(|(_, of)| of.split_once('/')) else {
-            continue;
-        };
-        let Some(pod) = api.get("api/v1/pods", namespace, name) else { continue };
-        for list in ["initContainers", "containers"] {
-            let containers = pod["spec"][list].as_array().into_iter().flatten();
-            images.extend(containers.filter_map(|one| one["image"].as_str().map(str::to_owned)));
-        }
-    }
-    images
 }

@@ -5,6 +5,7 @@ use crate::engine::front::Asked;
 use crate::engine::front::Body;
 use crate::engine::front::bytes;
 use crate::engine::front::said;
+use crate::engine::pods::PodContainer;
 use crate::engine::store::Container;
 use crate::engine::store::digest;
 use http::HeaderValue;
@@ -142,7 +143,7 @@ impl Engine {
         drop(store);
         if labels.is_empty() {
             let pods = self.used().into_iter();
-            listed.extend(pods.map(|image| {
+            listed.extend(pods.map(|PodContainer { image, .. }| {
                 let id = self.find(&image).map_or_else(|| image.clone(), |image| image.id);
                 json!({"Id": digest([image.as_str()]), "Image": image, "ImageID": id, "State": "running"})
             }));

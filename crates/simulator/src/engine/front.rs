@@ -162,7 +162,11 @@ impl Engine {
                 if let Some(answer) = self.about_images(&asked) {
                     return answer.with(self, request).await;
                 }
-                let answer = self.about_containers(&asked, request.into_body()).await?;
+                let body = match self.about_pods(&asked, request.into_body()).await? {
+                    Ok(answer) => return Ok(answer),
+                    Err(body) => body,
+                };
+                let answer = self.about_containers(&asked, body).await?;
                 Ok(answer.unwrap_or_else(|| {
                     let message = format!("a rehearsed engine does not know {} {}", asked.method, asked.path);
                     said(501, &json!({ "message": message }))

@@ -6,6 +6,7 @@ use crate::engine::front::Body;
 use crate::engine::front::bytes;
 use crate::engine::front::said;
 use crate::engine::front::streamed;
+use crate::engine::pods::PodContainer;
 use crate::engine::store::Image;
 use crate::engine::store::Layer;
 use crate::engine::store::digest;
@@ -118,7 +119,7 @@ impl Engine {
                 let Some(image) = self.find(name) else { return now(missing(name)) };
                 let last = image.tags.len() <= 1 || image.id.ends_with(name);
                 let used = self.used();
-                let in_use = |name: &String| *name == image.id || image.tags.contains(name);
+                let in_use = |one: &PodContainer| one.image == image.id || image.tags.contains(&one.image);
                 if last && !asked.flag("force") && used.iter().any(in_use) {
                     let message = format!(
                         "conflict: unable to delete {name}: image is being used by running container"

@@ -53,12 +53,17 @@ pub(crate) struct Kept {
     pub(crate) digest: String,
 }
 
+/// Contents of files, by their paths.
+pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     /// By id.
     pub(crate) images: BTreeMap<String, Image>,
     /// By name or id.
     pub(crate) containers: BTreeMap<String, Container>,
+    /// What was copied into containers of pods, by their IDs.
+    pub(crate) copied: BTreeMap<String, Files>,
     pub(crate) volumes: BTreeSet<String>,
     /// By the key that a session shares with the one before, and the folder.
     pub(crate) kept: BTreeMap<(String, String), BTreeMap<String, Kept>>,
