@@ -89,6 +89,18 @@ pub enum Outcome {
     Failed,
 }
 
+/// A key of `todo watch` that the view answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ViewKey {
+    /// What all keys do is asked for.
+    Help,
+    /// The URL is asked for.
+    Url,
+    /// The screen is to be cleared.
+    Clear,
+}
+
 /// What a progress counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -233,6 +245,11 @@ pub enum EventKind {
     },
     /// `todo watch` reads keys.
     KeysRead {},
+    /// A key was pressed that the view answers.
+    KeyPressed {
+        /// Which.
+        key: ViewKey,
+    },
     /// A line that the application printed, while `todo watch` shows its logs.
     Printed {
         /// The pod.

@@ -15,6 +15,7 @@ pub(super) fn event(redactor: &Redactor, kind: &mut EventKind) {
         | EventKind::StepFailed { .. }
         | EventKind::Forwarded { .. }
         | EventKind::KeysRead {}
+        | EventKind::KeyPressed { .. }
         | EventKind::RoundSuperseded { .. }
         | EventKind::RoundFinished { .. }
         | EventKind::RunFinished { .. } => {}

@@ -9,6 +9,7 @@ use super::Place;
 use super::SCHEMA;
 use super::Step;
 use super::Unit;
+use super::ViewKey;
 use crate::fault::Kind;
 
 /// An event of each sort.
@@ -62,6 +63,7 @@ pub(crate) fn samples() -> Vec<EventKind> {
         EventKind::StepFailed { step: Step::Rollout, took_ms: 5_000 },
         EventKind::RoundStarted { changed: vec!["web/main.py".to_owned()] },
         EventKind::KeysRead {},
+        EventKind::KeyPressed { key: ViewKey::Help },
         EventKind::Printed {
             pod: "web-1".to_owned(),
             container: "web".to_owned(),

@@ -6,6 +6,7 @@
 
 mod ended;
 mod figures;
+mod reflowed;
 mod unfilled;
 
 use super::Expected;
@@ -33,6 +34,7 @@ use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Outcome;
 use crate::event::Step;
+use crate::event::ViewKey;
 use ended::failure;
 use figures::duration;
 use figures::gauge;
@@ -41,6 +43,7 @@ use indicatif::ProgressBar;
 use indicatif::ProgressDrawTarget;
 use indicatif::ProgressStyle;
 use indicatif::TermLike;
+use reflowed::Reflowed;
 use unfilled::Unfilled;
 
 /// Frames a second.
@@ -75,6 +78,8 @@ pub(super) struct Bars {
     usual: Usual,
     /// Leaves the terminal to others.
     end: Box<dyn Fn() + Send>,
+    /// Clears the screen.
+    wipe: Box<dyn Fn() + Send>,
     drawn_ms: u64,
     drawn_size: (usize, usize),
 }
@@ -83,37 +88,36 @@ impl Bars {
     pub(super) fn on_stderr(look: Look, source: Option<Source>, live: Live<'_>) -> Self {
         let terminal = console::Term::buffered_stderr();
         let Live { screen, expected } = live;
-        let bars = Bars { source, log: screen.clone(), expected, ..Bars::in_terminal(look, terminal) };
+        let shown = Bars::in_terminal(look, terminal, reflowed::wraps());
+        let bars = Bars { source, log: screen.clone(), expected, ..shown };
         screen.set(Some(bars.screen.clone()));
         bars
     }
 
     #[cfg(test)]
     pub(super) fn on(look: Look, terminal: &indicatif::InMemoryTerm) -> Self {
-        Bars::in_terminal(look, terminal.clone())
+        Bars::in_terminal(look, terminal.clone(), true)
     }
 
-    fn in_terminal(look: Look, terminal: impl TermLike + Clone + 'static) -> Self {
+    fn in_terminal(look: Look, terminal: impl TermLike + Clone + 'static, wraps: bool) -> Self {
         let terminal = Unfilled::new(terminal);
-        let target = ProgressDrawTarget::term_like_with_hz(Box::new(terminal.clone()), HZ);
+        let reflowed = Reflowed::new(terminal.clone(), wraps);
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(reflowed), HZ);
         let sized = terminal.clone();
         let size = move || (usize::from(sized.width()), usize::from(sized.height()));
-        let close = move || terminal.close();
-        Bars::new(look, target, Box::new(size), Box::new(close))
-    }
-
-    fn new(look: Look, target: ProgressDrawTarget, size: Size, end: Box<dyn Fn() + Send>) -> Self {
+        let wiped = terminal.clone();
         Bars {
             look,
             source: None,
             story: Story::default(),
             screen: MultiProgress::with_draw_target(target),
             live: None,
-            size,
+            size: Box::new(size),
             log: Screen::default(),
             expected: Box::new(|_| Usual::default()),
             usual: Usual::default(),
-            end,
+            end: Box::new(move || terminal.close()),
+            wipe: Box::new(move || wiped.wipe()),
             drawn_ms: 0,
             drawn_size: (0, 0),
         }
@@ -167,6 +171,12 @@ impl Renderer for Bars {
         let (width, _) = (self.size)();
         let page = Page { look: self.look, width: Some(width), source: self.source.as_ref() };
         let lines = kept(&self.story, page, event, width);
+        if matches!(event.kind, EventKind::KeyPressed { key: ViewKey::Clear }) {
+            self.clear();
+            (self.wipe)();
+            self.drawn_ms = 0;
+            return;
+        }
         if matches!(event.kind, EventKind::RunFinished { .. } | EventKind::RunFailed { .. }) {
             self.clear();
         } else if !lines.is_empty() && self.live.is_some() {
@@ -204,6 +214,7 @@ fn kept(story: &Story, page: Page<'_>, event: &Event, width: usize) -> Vec<Strin
             wrap(&look.paint(Tone::Quiet, words::REHEARSAL), Some(width))
         }
         EventKind::Warned { finding } => fault::finding(page, finding),
+        EventKind::KeyPressed { key } => watching::answer(&story.watched, *key),
         EventKind::Printed { pod, container, line } => vec![logs::printed(pod, container, line, look)],
         EventKind::RoundStarted { changed } if !changed.is_empty() => {
             let label = look.paint(Tone::Strong, "changed");

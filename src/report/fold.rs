@@ -7,6 +7,7 @@ use super::steps::ItemState;
 use super::steps::Now;
 use super::steps::StepState;
 use super::watched::Watched;
+use crate::event::Code;
 use crate::event::Event;
 use crate::event::EventKind;
 use crate::event::Finding;
@@ -125,12 +126,15 @@ impl Story {
             | EventKind::Printed { .. }
             | EventKind::Forwarded { .. }
             | EventKind::KeysRead {}
+            | EventKind::KeyPressed { .. }
             | EventKind::RoundSuperseded { .. } => {}
             EventKind::Warned { finding } => {
-                if self.warnings.contains(finding) {
-                    return false;
+                // Why an image is built is said of each run of `todo watch`.
+                let is_known = self.warnings.contains(finding);
+                if !is_known {
+                    self.warnings.push(finding.clone());
                 }
-                self.warnings.push(finding.clone());
+                return !is_known || finding.code == Code::FilesNotSynced;
             }
             EventKind::ItemFinished { step, item, outcome, took_ms, detail } => {
                 let began = at.saturating_sub(*took_ms);

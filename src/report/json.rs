@@ -21,6 +21,7 @@
 //! | `step-finished` | `step`, `took_ms`, `outcome`, `detail`? |
 //! | `step-failed` | `step`, `took_ms` |
 //! | `keys-read` | none: `todo watch` reads keys |
+//! | `key-pressed` | `key`: `help`, `url` or `clear`, which the view answers |
 //! | `printed` | `pod`, `container`, `line`: what the application printed, while `todo watch` shows its logs |
 //! | `round-started` | `changed`: the files whose change begins this round of `todo watch`, relative to the directory of deploy.toml; empty for the first round, and for one that a key asked for |
 //! | `round-superseded` | `took_ms`: files changed before anything was written, so this round was given up; `round-started` follows |
@@ -160,6 +161,7 @@ mod tests {
             EventKind::StepFinished { .. } => "step-finished",
             EventKind::StepFailed { .. } => "step-failed",
             EventKind::KeysRead {} => "keys-read",
+            EventKind::KeyPressed { .. } => "key-pressed",
             EventKind::Printed { .. } => "printed",
             EventKind::RoundStarted { .. } => "round-started",
             EventKind::RoundSuperseded { .. } => "round-superseded",
@@ -170,7 +172,7 @@ mod tests {
         }
     }
 
-    const NAMES: usize = 19;
+    const NAMES: usize = 20;
 
     fn written(kinds: Vec<EventKind>) -> String {
         let mut out = Vec::new();

@@ -15,6 +15,7 @@ use super::steps::StepState;
 use super::style::Look;
 use super::style::Tone;
 use super::style::clean;
+use super::watching;
 use super::words;
 use crate::event::Code;
 use crate::event::Event;
@@ -164,6 +165,11 @@ impl<W: Write> Plain<W> {
                 self.told.clear();
                 if !changed.is_empty() {
                     self.line(&format!("changed: {}", clean(&words::changed(changed))));
+                }
+            }
+            EventKind::KeyPressed { key } => {
+                for line in watching::answer(&self.story.watched, *key) {
+                    self.line(&line);
                 }
             }
             EventKind::Printed { pod, container, line } => self.printed(pod, container, line),

@@ -11,9 +11,11 @@ use super::style::clean;
 use super::style::columns;
 use super::watched::Failure;
 use super::watched::LastChange;
+use super::watched::Watched;
 use super::words;
 use crate::event::Outcome;
 use crate::event::Step;
+use crate::event::ViewKey;
 
 /// `index.html → web, 1 file copied to 2 containers, 80 ms`.
 fn last(change: &LastChange) -> String {
@@ -58,6 +60,27 @@ pub(super) fn failed(story: &Story, look: Look, width: usize) -> Option<String> 
     Some(look.fit(&format!("{} {code}  {}", look.sign(Sign::Bad), clean(cause)), width))
 }
 
+/// What the keys do.
+const KEYS: [(&str, &str); 8] = [
+    ("r, f", "run the whole `todo up`"),
+    ("l", "show or hide the application's logs"),
+    ("o", "open the URL in a browser"),
+    ("u", "print the URL"),
+    ("c", "clear the screen"),
+    ("h, ?", "this list"),
+    ("q", "end; the application keeps running"),
+    ("Ctrl-Z", "stop for a while; `fg` continues"),
+];
+
+/// The lines that answer a key.
+pub(super) fn answer(watched: &Watched, key: ViewKey) -> Vec<String> {
+    match key {
+        ViewKey::Help => KEYS.iter().map(|(key, what)| format!("  {key:6}  {what}")).collect(),
+        ViewKey::Url => vec![watched.url.clone().unwrap_or_else(|| "no URL has answered yet".to_owned())],
+        ViewKey::Clear => Vec::new(),
+    }
+}
+
 /// The lines that stay between two rounds.
 pub(super) fn idle(story: &Story, idle: &Idle, look: Look, width: usize, height: usize) -> Vec<String> {
     let watched = &story.watched;
@@ -65,7 +88,7 @@ pub(super) fn idle(story: &Story, idle: &Idle, look: Look, width: usize, height:
     let last = watched.last.as_ref().map(|change| look.fit(&clean(&arrow(last(change))), width));
     // It is copied: it is not cut.
     let url = watched.url.clone().filter(|url| !idle.failed && columns(url) <= width);
-    let keys = if watched.keys { "r rebuild, l logs, o open, q quit" } else { "Ctrl-C ends" };
+    let keys = if watched.keys { "r rebuild, l logs, q quit, h help" } else { "Ctrl-C ends" };
     let keys = if look.unicode { keys.replace(", ", " · ") } else { keys.to_owned() };
     let parts = [words::watching(idle.files), keys].join(if look.unicode { " · " } else { ", " });
     let keys = look.fit(&look.paint(Tone::Quiet, &parts), width);
@@ -165,6 +188,6 @@ mod tests {
             assert!(!lines.is_empty() && lines.len() < height, "{width} {height}: {lines:#?}");
             assert!(lines.iter().all(|line| columns(line) <= width), "{lines:#?}");
         }
-        assert!(shown(&story, 59, 24).last().unwrap().ends_with("q quit"), "all keys fit into 60 columns");
+        assert!(shown(&story, 59, 24).last().unwrap().ends_with("h help"), "all keys fit into 60 columns");
     }
 }

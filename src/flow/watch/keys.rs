@@ -1,8 +1,9 @@
 //! The keys of `todo watch`: `r` and `f` bring the project up again, `l` shows and hides the application's logs, `o` opens the URL,
-//! `q` ends the loop. They are read while a round runs, too.
+//! `q` ends the loop; `h`, `u` and `c` are answered by the view. They are read while a round runs, too.
 
 use super::logs::AppLogs;
 use crate::event::EventKind;
+use crate::event::ViewKey;
 use crate::fault::Kind;
 use crate::flow::open;
 use crate::run::Run;
@@ -67,11 +68,18 @@ impl Controls {
             b'r' | b'f' => self.again.notify_one(),
             b'l' => self.logs.toggle(),
             b'o' => self.open(),
+            b'h' | b'?' => self.view(ViewKey::Help),
+            b'u' => self.view(ViewKey::Url),
+            b'c' => self.view(ViewKey::Clear),
             b'q' => {
                 self.quit.ask(Kind::Interrupted);
             }
             _ => {}
         }
+    }
+
+    fn view(&self, key: ViewKey) {
+        self.run.sink.tell(EventKind::KeyPressed { key });
     }
 
     fn open(&self) {

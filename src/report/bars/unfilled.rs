@@ -27,6 +27,22 @@ impl<T: TermLike> Unfilled<T> {
         let _ = self.next_line().and_then(|()| self.terminal.flush());
     }
 
+    /// Clears the screen.
+    pub(super) fn wipe(&self) {
+        let rows = usize::from(self.height().max(1));
+        let below = rows - 1;
+        let wiped = self.move_cursor_up(below).and_then(|()| {
+            for _ in 0..below {
+                self.clear_line()?;
+                self.move_cursor_down(1)?;
+            }
+            self.clear_line()?;
+            self.move_cursor_up(below)
+        });
+        // A terminal that is gone is no reason to stop deploying.
+        let _ = wiped.and_then(|()| self.flush());
+    }
+
     fn next_line(&self) -> io::Result<()> {
         if self.is_ended.swap(false, Ordering::Relaxed) { self.terminal.write_line("") } else { Ok(()) }
     }
