@@ -69,6 +69,9 @@ fn after_hundreds_of_edits_the_cluster_is_what_a_fresh_up_makes() {
         if edit == edits / 10 {
             early = events.memory();
         }
+        if edit % (edits / 10).max(1) == 0 {
+            println!("memory: {} KiB", events.memory());
+        }
     }
     repair(&stage);
     stage.edit("index.html", "version", "the last edit of version");
