@@ -22,10 +22,11 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 /// When a node fetches an image of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PullPolicy {
     /// Never: it was built on, or shipped to, the node. What is missing is an error at once, and no stranger's image of the
     /// same name on Docker Hub can take its place.
+    #[default]
     Never,
     /// If the node lacks it: it is in a registry under a tag that never moves.
     IfNotPresent,
@@ -47,6 +48,8 @@ impl PullPolicy {
 pub struct Bound {
     /// Every field that was written.
     pub changes: Vec<Change>,
+    /// The pull policy that was written.
+    pub policy: PullPolicy,
 }
 
 /// A field that names an image of ours, and what it said.
@@ -76,9 +79,12 @@ impl Change {
 }
 
 impl Bound {
-    /// One note on all pull policies that would have kept a local image from being used.
+    /// One note on all pull policies that would have kept a local image from being used; none if a registry has the images.
     #[must_use]
     pub fn note(&self) -> Option<Finding> {
+        if self.policy != PullPolicy::Never {
+            return None;
+        }
         let pulls: Vec<&Change> = self.changes.iter().filter(|change| change.would_pull()).collect();
         let first = pulls.first()?;
         let told = "the pull policy of images built here is set to `Never`: no registry has them";
@@ -100,7 +106,7 @@ pub fn bind(
     built: &BTreeMap<ImageName, String>,
     policy: PullPolicy,
 ) -> Bound {
-    let mut bound = Bound::default();
+    let mut bound = Bound { policy, ..Bound::default() };
     for object in objects {
         for site in sites(object, rules) {
             let Some(image) = image_at(object, &site).map(str::to_owned) else { continue };
