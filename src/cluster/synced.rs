@@ -206,6 +206,12 @@ pub async fn mark(target: &Target, pod: &Value, mark: &Mark) -> Result<()> {
     }
 }
 
+/// Whether a pod says that its containers have other files than their image.
+#[must_use]
+pub fn is_marked(pod: &Value) -> bool {
+    !live::annotation(pod, SYNCED).is_empty()
+}
+
 fn patch(live: &Value, mark: &Mark) -> Value {
     let text = json!({"files": mark.files, "set": mark.set, "containers": mark.containers}).to_string();
     let operations = [("labels", "true".to_owned()), ("annotations", text)].map(|(map, value)| {

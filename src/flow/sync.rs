@@ -2,7 +2,7 @@
 //!
 //! The decisions are `image::sync`'s. Here is what happens in which order: first everything is decided for every image and
 //! every container (`attempt`), then all is written (`write`). Whatever is not certain is left to the pipeline of `up`.
-//! A container that is started anew begins with the files of its image: it gets all that was copied again.
+//! A container that is restarted begins with the files of its image: it gets all that was copied again.
 //!
 //! The project's lock is held while files are written, and not in between, so that other commands need not wait for a
 //! loop to end.
@@ -32,11 +32,17 @@ use crate::project::name::ImageName;
 use access::Access;
 use access::Engines;
 use attempt::Attempt;
+use attempt::concerns;
 use futures::StreamExt;
 use reloads::Reloads;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
 use write::write;
+
+/// From when on the lock counts as one that was waited for.
+const WAITED: Duration = Duration::from_millis(500);
 
 /// What is known from one round to the next.
 #[derive(Debug, Default)]
@@ -183,27 +189,36 @@ impl Syncing {
         planned: &Planned,
         scope: Scope,
     ) -> Result<Tried> {
-        let Some(engines) = self.connect(to) else { return Ok(Tried::Build(None)) };
-        let pods = synced::pods(&to.target, &namespaces(&to.target, &planned.plan)).await?;
-        let mut attempt = Attempt {
-            to,
-            deployed: &mut deployed,
-            engines: &engines,
-            reloads: &self.reloads,
-            pods: &pods,
-            now: planned,
-            scope,
-        };
-        let work = match attempt.decide().await {
-            Ok(work) => work,
-            Err(unsynced) => return Ok(Tried::Build(Some(unsynced))),
-        };
-        if !work.is_empty() {
-            let writing = write(to, &work, &pods, &deployed.current, &self.stamps, &mut self.reloads);
-            if let Some(unsynced) = lock::scope(to.run, &to.target, to.run.shield(writing)).await? {
-                return Ok(Tried::Build(Some(unsynced)));
+        if scope == Scope::All {
+            match concerns(&deployed, planned) {
+                Ok(true) => {}
+                Ok(false) => {
+                    deployed.last.clone_from(&planned.images);
+                    self.deployed = Some(deployed);
+                    return Ok(Tried::Done);
+                }
+                Err(unsynced) => return Ok(Tried::Build(unsynced)),
             }
         }
+        let Some(engines) = self.connect(to) else { return Ok(Tried::Build(None)) };
+        let (stamps, reloads) = (&self.stamps, &mut self.reloads);
+        let writing = async {
+            let pods = held_and_listed(to, planned).await?;
+            let (now, pods) = (planned, &pods[..]);
+            let (known, engines, seen) = (&mut deployed, &engines, &*reloads);
+            let mut attempt = Attempt { to, deployed: known, engines, reloads: seen, pods, now, scope };
+            let work = match attempt.decide().await {
+                Ok(work) => work,
+                Err(unsynced) => return Ok(Err(unsynced)),
+            };
+            let writing = write(to, &work, pods, &deployed.current, stamps, reloads);
+            let unsynced = to.run.shield(writing).await?;
+            Ok(unsynced.map_or(Ok(work), |unsynced| Err(Some(unsynced))))
+        };
+        let work = match lock::scope(to.run, &to.target, writing).await? {
+            Ok(work) => work,
+            Err(unsynced) => return Ok(Tried::Build(unsynced)),
+        };
         let containers = work.iter().flat_map(|one| &one.containers);
         deployed.current = containers.map(|place| place.running.id.clone()).collect();
         deployed.newer =
@@ -232,6 +247,14 @@ impl Syncing {
         }
         self.engines.clone()
     }
+}
+
+/// Takes the lock and lists the pods. Both at once, unless another run had the lock: it may have replaced pods.
+async fn held_and_listed(to: &Connected<'_>, planned: &Planned) -> Result<Vec<serde_json::Value>> {
+    let (began, namespaces) = (Instant::now(), namespaces(&to.target, &planned.plan));
+    let list = || synced::pods(&to.target, &namespaces);
+    let ((), pods) = futures::try_join!(lock::hold(to.run, &to.target), list())?;
+    if began.elapsed() < WAITED { Ok(pods) } else { list().await }
 }
 
 fn namespaces(target: &Target, plan: &plan::Plan) -> BTreeSet<String> {

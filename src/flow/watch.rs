@@ -174,7 +174,7 @@ impl Watch<'_> {
     }
 
     /// Waits until there is something to do for a round, and meanwhile copies files again into containers that were
-    /// started anew. Returns the changes; none, if that did not succeed or the user asks for a round. An error, if the
+    /// restarted. Returns the changes; none, if that did not succeed or the user asks for a round. An error, if the
     /// user stops the run before.
     async fn idle(&mut self) -> Result<Changes> {
         loop {

@@ -28,6 +28,7 @@ use crate::image::sync::facts::Question;
 use crate::image::sync::process::Noticed;
 use crate::image::sync::process::Process;
 use crate::image::sync::process::noticed;
+use crate::image::sync::reason::Reason;
 use crate::manifest::bind::repository;
 use crate::manifest::pods;
 use crate::project::name::ImageName;
@@ -48,22 +49,16 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// What is to be written, or the first image that has to be built and why.
-    pub(super) async fn decide(&mut self) -> std::result::Result<Vec<Work>, Unsynced> {
+    /// What is to be written, or the first image that has to be built and why, where that has to be explained.
+    pub(super) async fn decide(&mut self) -> std::result::Result<Vec<Work>, Option<Unsynced>> {
         loop {
-            let step = decide_all(&self.deployed.last, &self.now.images, &self.deployed.facts);
-            let whole = decide_all(&self.deployed.built, &self.now.images, &self.deployed.facts);
-            if let Some(unsynced) = [&step, &whole].into_iter().find_map(first_reason) {
-                return Err(unsynced);
-            }
+            let (step, whole) = decided(self.deployed, self.now)?;
             let asked: BTreeSet<(ImageName, Question)> =
                 [&step, &whole].into_iter().flat_map(questions).collect();
             if asked.is_empty() {
-                return self.work(step, whole).await;
+                return Ok(self.work(step, whole).await?);
             }
-            for (name, question) in asked {
-                self.answer(&name, question).await.map_err(|why| Unsynced::not_written(&name, &why))?;
-            }
+            self.answer(asked).await?;
         }
     }
 
@@ -168,28 +163,46 @@ impl Attempt<'_> {
         self.deployed.seen.get(&one.id).ok_or(NotWritten::Gone)
     }
 
-    async fn answer(&mut self, name: &ImageName, question: Question) -> std::result::Result<(), NotWritten> {
-        let builder = &self.engines.builder;
-        match question {
-            Question::Base(base) => {
-                let config = base_config(builder, &base).await?;
-                let absent = || NotWritten::Engine(format!("it does not have `{base}`"));
-                let config = config.ok_or_else(absent)?;
-                self.facts(name).bases.insert(base, config);
-            }
-            Question::Below { base, path } => {
-                let found = paths_of_image(builder, &base, &[path]).await?;
-                self.facts(name).below.extend(found);
-            }
-            Question::Path(path) => {
-                let kind = self.any(name).await?.kind(&path).await?;
-                self.facts(name).paths.insert(path, kind);
-            }
-            Question::Accounts => {
-                let accounts = self.any(name).await?.accounts().await?;
-                self.facts(name).accounts = Some(accounts);
-            }
+    async fn answer(&mut self, asked: BTreeSet<(ImageName, Question)>) -> std::result::Result<(), Unsynced> {
+        let mut below: BTreeMap<(ImageName, String), Vec<String>> = BTreeMap::new();
+        for (name, question) in asked {
+            let answered = match question {
+                Question::Base(base) => self.base(&name, base).await,
+                Question::Below { base, path } => {
+                    below.entry((name, base)).or_default().push(path);
+                    continue;
+                }
+                Question::Path(path) => self.path(&name, path).await,
+                Question::Accounts => self.accounts(&name).await,
+            };
+            answered.map_err(|why| Unsynced::not_written(&name, &why))?;
         }
+        // Each of these makes a container, so the paths of one image are asked for at once.
+        for ((name, base), paths) in below {
+            let found = paths_of_image(&self.engines.builder, &base, &paths).await;
+            let found = found.map_err(|why| Unsynced::not_written(&name, &why))?;
+            self.facts(&name).below.extend(found);
+        }
+        Ok(())
+    }
+
+    async fn base(&mut self, name: &ImageName, base: String) -> std::result::Result<(), NotWritten> {
+        let config = base_config(&self.engines.builder, &base).await?;
+        let absent = || NotWritten::Engine(format!("it does not have `{base}`"));
+        let config = config.ok_or_else(absent)?;
+        self.facts(name).bases.insert(base, config);
+        Ok(())
+    }
+
+    async fn path(&mut self, name: &ImageName, path: String) -> std::result::Result<(), NotWritten> {
+        let kind = self.any(name).await?.kind(&path).await?;
+        self.facts(name).paths.insert(path, kind);
+        Ok(())
+    }
+
+    async fn accounts(&mut self, name: &ImageName) -> std::result::Result<(), NotWritten> {
+        let accounts = self.any(name).await?.accounts().await?;
+        self.facts(name).accounts = Some(accounts);
         Ok(())
     }
 
@@ -205,6 +218,25 @@ impl Attempt<'_> {
     }
 }
 
+/// What the last round has left to do, and what containers lack that have nothing but their image.
+fn decided(
+    deployed: &Deployed,
+    now: &Planned,
+) -> std::result::Result<(Decisions, Decisions), Option<Unsynced>> {
+    let step = decide_all(&deployed.last, &now.images, &deployed.facts);
+    let whole = decide_all(&deployed.built, &now.images, &deployed.facts);
+    if let Some((name, reason)) = [&step, &whole].into_iter().find_map(first_reason) {
+        return Err((!reason.is_expected()).then(|| Unsynced::new(name, reason.to_string())));
+    }
+    Ok((step, whole))
+}
+
+/// Whether a change of files concerns any container, as far as that is known without looking at one.
+pub(super) fn concerns(deployed: &Deployed, now: &Planned) -> std::result::Result<bool, Option<Unsynced>> {
+    let (step, _) = decided(deployed, now)?;
+    Ok(step.values().any(|decision| *decision != Decision::Unused))
+}
+
 /// A path whose change the process is not known to notice. Reloaders that compare times do not see that a file is gone.
 pub(super) fn unnoticed<'p>(plan: &'p Plan, process: &Process) -> Option<&'p String> {
     let written = plan.writes.iter().filter(|write| write.kind != WriteKind::Directory);
@@ -216,9 +248,9 @@ pub(super) fn unnoticed<'p>(plan: &'p Plan, process: &Process) -> Option<&'p Str
         .next()
 }
 
-pub(super) fn first_reason(decisions: &Decisions) -> Option<Unsynced> {
+pub(super) fn first_reason(decisions: &Decisions) -> Option<(&ImageName, &Reason)> {
     decisions.iter().find_map(|(name, decision)| match decision {
-        Decision::Rebuild(reason) => Some(Unsynced::new(name, reason.to_string())),
+        Decision::Rebuild(reason) => Some((name, reason)),
         _ => None,
     })
 }

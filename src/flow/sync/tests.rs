@@ -79,11 +79,12 @@ fn one_image_that_has_to_be_built_decides_for_all() {
     assert_eq!(first_reason(&some), None);
     let mut all = some;
     all.insert(name("web"), Decision::Rebuild(Reason::Off));
-    assert_eq!(first_reason(&all).unwrap().image, name("web"));
+    assert_eq!(first_reason(&all), Some((&name("web"), &Reason::Off)));
+    assert!(Reason::Off.is_expected(), "nothing has to be explained");
 }
 
 #[test]
-fn a_container_that_was_started_anew_lacks_what_was_copied() {
+fn a_container_that_was_restarted_lacks_what_was_copied() {
     let pod = |state: &str, id: &str| {
         serde_json::json!({
             "metadata": {"name": "a"}, "spec": {"containers": [{"name": "web", "image": "web:1"}]},

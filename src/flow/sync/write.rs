@@ -1,6 +1,5 @@
 //! Files written into containers, and the marks that say so.
 
-use crate::cluster::lock;
 use crate::cluster::synced;
 use crate::cluster::synced::Mark;
 use crate::cluster::synced::Running;
@@ -47,7 +46,8 @@ pub(super) struct Place {
     pub(super) process: Process,
 }
 
-/// Marks the pods, then writes. If a container cannot be written, its image has to be built.
+/// Marks the pods that have no mark yet, writes, and updates the marks of the others: a mark says that the pod differs from its
+/// image, before it does. If a container cannot be written, its image has to be built.
 pub(super) async fn write(
     to: &Connected<'_>,
     work: &[Work],
@@ -56,13 +56,15 @@ pub(super) async fn write(
     stamps: &Stamps,
     reloads: &mut Reloads,
 ) -> Result<Option<Unsynced>> {
-    lock::hold(to.run, &to.target).await?;
     let marks = marks(work);
-    let marked = pods.iter().filter_map(|pod| {
-        let mark = marks.get(&(live::namespace(pod), live::name(pod)))?;
-        Some(synced::mark(&to.target, pod, mark))
-    });
-    try_join_all(marked).await?;
+    let (mut first, mut later) = (Vec::new(), Vec::new());
+    for pod in pods {
+        if let Some(mark) = marks.get(&(live::namespace(pod), live::name(pod))) {
+            let pods = if synced::is_marked(pod) { &mut later } else { &mut first };
+            pods.push(synced::mark(&to.target, pod, mark));
+        }
+    }
+    try_join_all(first).await?;
     for one in work {
         let item = to.run.sink.item(Step::Image, one.name.as_str());
         if let Some(After::Run(command)) = one.plan().then.first() {
@@ -77,6 +79,7 @@ pub(super) async fn write(
             }
         }
     }
+    try_join_all(later).await?;
     Ok(None)
 }
 
@@ -118,15 +121,25 @@ impl Work {
     }
 
     fn copied(&self, containers: usize) -> String {
-        let files = self.plan().files().max(1);
-        let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+        let plan = self.plan();
         let new = if self.step == Plan::default() { "new " } else { "" };
         let plural = if containers == 1 { "" } else { "s" };
-        let then = self.plan().then.iter().map(|after| match after {
+        let then = plan.then.iter().map(|after| match after {
             After::Run(command) => format!(", then `{command}`"),
             After::Signal(signal) => format!(", then SIG{}", signal.name()),
         });
-        format!("{files} copied to {containers} {new}container{plural}{}", then.collect::<String>())
+        format!("{} {containers} {new}container{plural}{}", moved(plan), then.collect::<String>())
+    }
+}
+
+/// `2 files copied to`, `1 file removed from`, or both.
+fn moved(plan: &Plan) -> String {
+    let files = |count: usize| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+    match (plan.files() - plan.deletions.len(), plan.deletions.len()) {
+        (0, 0) => "directories made in".to_owned(),
+        (written, 0) => format!("{} copied to", files(written)),
+        (0, removed) => format!("{} removed from", files(removed)),
+        (written, removed) => format!("{} copied to, {removed} removed from", files(written)),
     }
 }
 
@@ -142,4 +155,31 @@ pub(super) fn marks(work: &[Work]) -> BTreeMap<(&str, &str), Mark> {
         }
     }
     marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moved;
+    use crate::image::sync::FileWrite;
+    use crate::image::sync::Plan;
+    use crate::image::sync::WriteKind;
+
+    #[test]
+    fn files_that_were_removed_are_not_said_to_be_copied() {
+        let write = |kind| {
+            let (source, destination) = (String::new(), String::new());
+            FileWrite { source, destination, uid: 0, gid: 0, mode: 0o644, kind }
+        };
+        let file = || write(WriteKind::File { size: 0, hash: [0; 32] });
+        let gone = |count| vec!["/a".to_owned(); count];
+        for (writes, deletions, said) in [
+            (vec![file()], gone(0), "1 file copied to"),
+            (vec![file(), file(), write(WriteKind::Directory)], gone(0), "2 files copied to"),
+            (vec![], gone(1), "1 file removed from"),
+            (vec![file(), file()], gone(3), "2 files copied to, 3 removed from"),
+            (vec![write(WriteKind::Directory)], gone(0), "directories made in"),
+        ] {
+            assert_eq!(moved(&Plan { writes, deletions, ..Plan::default() }), said);
+        }
+    }
 }

@@ -109,7 +109,7 @@ impl<'a> Rounds<'a> {
         })
     }
 
-    /// Copies files again into containers that were started anew; whether that was possible.
+    /// Copies files again into containers that were restarted; whether that was possible.
     pub(super) async fn again(&mut self, run: &Run, project: &Arc<Project>) -> Result<bool> {
         self.copy(run, project, None).await
     }

@@ -48,6 +48,11 @@ pub enum NotWritten {
         /// What it said.
         output: Vec<String>,
     },
+    /// The container's user may not write where the files go.
+    NotWritable {
+        /// What `tar` said.
+        output: Vec<String>,
+    },
     /// What the engine says.
     Engine(String),
     /// What the API server, the kubelet or the container runtime says.
@@ -61,7 +66,9 @@ impl NotWritten {
     #[must_use]
     pub fn output(&self) -> &[String] {
         match self {
-            NotWritten::NotRun { output, .. } | NotWritten::NotUnpacked { output, .. } => output,
+            NotWritten::NotRun { output, .. }
+            | NotWritten::NotUnpacked { output, .. }
+            | NotWritten::NotWritable { output } => output,
             _ => &[],
         }
     }
@@ -88,6 +95,9 @@ impl fmt::Display for NotWritten {
             }
             NotWritten::NotUnpacked { code, .. } => {
                 write!(f, "`tar` exited with code {code} in the container")
+            }
+            NotWritten::NotWritable { .. } => {
+                write!(f, "the container's user may not write into the directory of a file")
             }
             NotWritten::Engine(why) => write!(f, "the Docker engine refused: {why}"),
             NotWritten::Refused(why) => write!(f, "no command can be run in the container: {why}"),

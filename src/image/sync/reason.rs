@@ -102,6 +102,18 @@ pub enum Reason {
     },
 }
 
+impl Reason {
+    /// Whether the user has asked for a build by the change itself, so that nothing has to be explained.
+    #[must_use]
+    pub fn is_expected(&self) -> bool {
+        match self {
+            Reason::Off => true,
+            Reason::Changed(input) => !matches!(input, Input::Base(_)),
+            _ => false,
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

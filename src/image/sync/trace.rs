@@ -164,12 +164,25 @@ impl Tracer<'_> {
                     if index == self.layout.target && !live.is_empty() {
                         self.check_links(copy, &below(&copy.destination, ""))?;
                     }
-                    self.hide(&mut live, &landed, copy, exact, is_folder)?;
+                    let hidden = self.hide(&mut live, &landed, copy, exact, is_folder);
+                    hidden.map_err(|reason| self.surest(reason, &stage.steps[number..]))?;
                     live.extend(landed);
                 }
             }
         }
         Ok(live)
+    }
+
+    /// A later `RUN` is a better reason than an instruction that may only replace the file.
+    fn surest(&self, reason: Reason, later: &[Step]) -> Reason {
+        let run = later.iter().find_map(|step| match step {
+            Step::Run { at, .. } if !self.past_runs => Some(at.clone()),
+            _ => None,
+        });
+        match (reason, run) {
+            (Reason::Overwritten { copy, .. }, Some(run)) => Reason::RunFollows { copy, run },
+            (reason, _) => reason,
+        }
     }
 
     /// Forgets the places where a later instruction puts another file.

@@ -127,7 +127,7 @@ impl ByExec<'_> {
         let ended = ended.map_err(|_| NotWritten::Silent("tar"))?.map_err(not_run)?;
         match ended.code {
             0 => Ok(()),
-            code => Err(NotWritten::NotUnpacked { code, output: last_lines(&ended.stderr) }),
+            code => Err(not_unpacked(code, last_lines(&ended.stderr))),
         }
     }
 
@@ -152,6 +152,19 @@ pub(super) fn not_run(why: NotRun) -> NotWritten {
         NotRun::ProgramNotFound(program) => NotWritten::NoProgram(program),
         NotRun::Refused { code: 404, .. } => NotWritten::Gone,
         other => NotWritten::Refused(other.to_string()),
+    }
+}
+
+/// Why `tar` failed. GNU's says "Cannot open: File exists" of a file that it could not remove before, because the directory
+/// is not writable, and "Permission denied" elsewhere, as `BusyBox` does.
+fn not_unpacked(code: i32, output: Vec<String>) -> NotWritten {
+    let says = |text: &str| output.iter().any(|line| line.ends_with(text));
+    if says("Read-only file system") {
+        NotWritten::ReadOnly
+    } else if ["File exists", "Permission denied", "Operation not permitted"].into_iter().any(says) {
+        NotWritten::NotWritable { output }
+    } else {
+        NotWritten::NotUnpacked { code, output }
     }
 }
 
@@ -185,8 +198,26 @@ fn described(pod: &Value, name: &str, mut process: Process) -> Observed {
 #[cfg(test)]
 mod tests {
     use super::described;
+    use super::not_unpacked;
+    use crate::image::archive::NotWritten;
     use crate::image::sync::process::Process;
     use serde_json::json;
+
+    #[test]
+    fn a_directory_that_the_user_may_not_write_is_told_from_other_failures_of_tar() {
+        for (line, is_rights) in [
+            ("tar: app/text.txt: Cannot open: File exists", true),
+            ("tar: app: Cannot mkdir: Permission denied", true),
+            ("tar: app/a: Cannot change mode to rwxr-xr-x: Operation not permitted", true),
+            ("tar: can't remove old file app/a: Permission denied", true),
+            ("tar: app/a: Cannot write: No space left on device", false),
+            ("tar: Unexpected EOF in archive", false),
+        ] {
+            let why = not_unpacked(2, vec![line.to_owned(), "tar: Exiting with failure status".to_owned()]);
+            assert_eq!(matches!(why, NotWritten::NotWritable { .. }), is_rights, "{line}");
+            assert_eq!(why.output().len(), 2);
+        }
+    }
 
     #[test]
     fn a_pod_says_what_runs_and_what_is_mounted() {
