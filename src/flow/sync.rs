@@ -253,8 +253,10 @@ impl Syncing {
 async fn held_and_listed(to: &Connected<'_>, planned: &Planned) -> Result<Vec<serde_json::Value>> {
     let (began, namespaces) = (Instant::now(), namespaces(&to.target, &planned.plan));
     let list = || synced::pods(&to.target, &namespaces);
-    let ((), pods) = futures::try_join!(lock::hold(to.run, &to.target), list())?;
-    if began.elapsed() < WAITED { Ok(pods) } else { list().await }
+    // A list that fails does not break off a lock that is being taken.
+    let (held, pods) = futures::join!(lock::hold(to.run, &to.target), list());
+    held?;
+    if began.elapsed() < WAITED { pods } else { list().await }
 }
 
 fn namespaces(target: &Target, plan: &plan::Plan) -> BTreeSet<String> {
