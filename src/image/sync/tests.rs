@@ -170,7 +170,7 @@ fn what_is_proved_is_synced_and_nothing_else() {
             "/app/y.c 0:0 644",
         ),
         ("FROM base AS s\nCOPY a /s\nCOPY b /t\nFROM base\nCOPY --from=s /s /app\n", "a/x", "Overwritten"),
-        ("FROM base AS s\nCOPY a /s\nCOPY b /t\nRUN x\nFROM b\nCOPY --from=s /s /a\n", "a/x", "RunFollows"),
+        ("FROM base AS s\nCOPY a /s\nCOPY b /t\nRUN x\nFROM base\nCOPY --from=s /s /\n", "a/x", "RunFollows"),
         // What a later instruction hides.
         ("FROM base\nCOPY a /app\nCOPY b /app\n", "a/x", "unused"),
         ("FROM base\nCOPY a /app\nCOPY b /app\n", "a/y", "/app/y 0:0 644"),
