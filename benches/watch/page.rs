@@ -1,12 +1,16 @@
 //! A page over a connection that is kept.
 
+use std::io::ErrorKind;
 use std::io::Read;
 use std::io::Write;
 use std::net::TcpStream;
+use std::net::ToSocketAddrs;
 use std::time::Duration;
 use std::time::Instant;
 
 const PERIOD: Duration = Duration::from_millis(5);
+/// How long an answer may take.
+const SILENCE: Duration = Duration::from_millis(500);
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Page {
@@ -44,9 +48,11 @@ impl Page {
         let stream = match &mut self.stream {
             Some(stream) => stream,
             empty => {
-                let stream = TcpStream::connect(&self.authority)?;
+                // A pod that is gone may answer nothing at all.
+                let address = self.authority.to_socket_addrs()?.next().ok_or(ErrorKind::NotFound)?;
+                let stream = TcpStream::connect_timeout(&address, SILENCE)?;
                 stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+                stream.set_read_timeout(Some(SILENCE))?;
                 empty.insert(stream)
             }
         };
