@@ -36,7 +36,7 @@ impl Engine {
         asked: &Asked,
         body: Incoming,
     ) -> io::Result<Result<Response<Body>, Incoming>> {
-        if let Some(answer) = self.about_exec(asked) {
+        if let Some(answer) = about_exec(asked) {
             return Ok(Ok(answer));
         }
         let parts = asked.path.strip_prefix("/containers/").and_then(|rest| rest.split_once('/'));
@@ -65,15 +65,6 @@ impl Engine {
             _ => return Ok(Err(body)),
         };
         Ok(Ok(answer))
-    }
-
-    /// A command ends as soon as it is started.
-    fn about_exec(&self, asked: &Asked) -> Option<Response<Body>> {
-        match (asked.method.as_str(), asked.path.strip_prefix("/exec/")?.split_once('/')?.1) {
-            ("POST", "start") => Some(bytes(200, Bytes::new())),
-            ("GET", "json") => Some(said(200, &json!({"Running": false, "ExitCode": 0}))),
-            _ => None,
-        }
     }
 
     /// What is at a path of a container: only what was copied there is known.
@@ -111,6 +102,15 @@ impl Engine {
     /// The files that were copied into a container and are still there.
     pub(crate) fn copied(&self, id: &str) -> Files {
         self.store().copied.get(id).cloned().unwrap_or_default()
+    }
+}
+
+/// A command ends as soon as it is started.
+fn about_exec(asked: &Asked) -> Option<Response<Body>> {
+    match (asked.method.as_str(), asked.path.strip_prefix("/exec/")?.split_once('/')?.1) {
+        ("POST", "start") => Some(bytes(200, Bytes::new())),
+        ("GET", "json") => Some(said(200, &json!({"Running": false, "ExitCode": 0}))),
+        _ => None,
     }
 }
 
