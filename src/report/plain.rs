@@ -23,6 +23,7 @@ use crate::event::EventKind;
 use crate::event::Finding;
 use crate::event::Outcome;
 use crate::event::Step;
+use crate::event::ViewKey;
 use crate::fault::Kind;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -167,11 +168,7 @@ impl<W: Write> Plain<W> {
                     self.line(&format!("changed: {}", clean(&words::changed(changed))));
                 }
             }
-            EventKind::KeyPressed { key } => {
-                for line in watching::answer(&self.story.watched, *key) {
-                    self.line(&line);
-                }
-            }
+            EventKind::KeyPressed { key } => self.answer(*key),
             EventKind::Printed { pod, container, line } => self.printed(pod, container, line),
             EventKind::RoundSuperseded { .. } => self.line(words::SUPERSEDED),
             EventKind::RoundFinished { took_ms, files, url } => {
@@ -198,6 +195,12 @@ impl<W: Write> Plain<W> {
             | EventKind::Forwarded { .. }
             | EventKind::KeysRead {}
             | EventKind::Log { .. } => {}
+        }
+    }
+
+    fn answer(&mut self, key: ViewKey) {
+        for line in watching::answer(&self.story.watched, key) {
+            self.line(&line);
         }
     }
 
