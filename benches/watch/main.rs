@@ -44,6 +44,9 @@ const COPIED: &str = "FROM nginx:alpine\nCOPY site /usr/share/nginx/html\n";
 const FLASK: &str = "FROM python:3.12-slim\nWORKDIR /app\nRUN pip install --no-cache-dir flask\nCOPY site .\n\
                      CMD [\"flask\", \"--app\", \"main\", \"run\", \"--debug\", \"--host\", \"0.0.0.0\", \"--port\", \"80\"]\n";
 
+/// What can be asked for, and how it is measured.
+type Part = (&'static str, fn() -> Vec<Figure>);
+
 /// One line of the table: what, the figure, what it must not exceed.
 struct Figure {
     what: &'static str,
@@ -56,7 +59,7 @@ fn main() {
         println!("not measured: KUBECONFIG and TODO_PROFILE name no minikube");
         return;
     }
-    let parts: [(&str, fn() -> Vec<Figure>); 5] = [
+    let parts: [Part; 5] = [
         ("page", page),
         ("unused", unused),
         ("checkout", checkout),
