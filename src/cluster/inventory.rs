@@ -124,7 +124,7 @@ impl Entry {
         }
     }
 
-    /// It and how its kind is served, for [`crate::cluster::status`].
+    /// It and how its kind is served, for [`status()`](crate::cluster::status()).
     #[must_use]
     pub fn resource(&self) -> (ObjectId, ApiResource) {
         (self.id.clone(), self.kind().resource)
