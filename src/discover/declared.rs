@@ -99,16 +99,10 @@ impl Declared<'_> {
     /// An image that is built.
     pub(super) fn build(&self, pointer: &str, image: DeclaredImage<'_>, evidence: &mut Evidence) {
         let (mut args, mut lost) = (BTreeMap::new(), Vec::new());
-        for (key, value) in image.args.as_object().into_iter().flatten() {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                Value::Number(_) | Value::Bool(_) => value.to_string(),
-                _ => continue,
-            };
-            if text.contains(['$', '{']) || is_secret(key) || looks_secret(key, &text) {
-                lost.push(format!("`{key}`"));
-            } else {
-                args.insert(key.clone(), text);
+        for (key, text) in known_values(image.args) {
+            match text {
+                Some(text) => drop(args.insert(key.clone(), text)),
+                None => lost.push(format!("`{key}`")),
             }
         }
         if !lost.is_empty() {
@@ -180,18 +174,26 @@ impl Declared<'_> {
             namespace: declared.namespace.map(str::to_owned),
             said: self.said(pointer),
         };
-        for (key, value) in declared.set.as_object().into_iter().flatten() {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                Value::Bool(_) | Value::Number(_) => value.to_string(),
-                _ => continue,
-            };
-            if text.contains(['{', '$']) || is_secret(key) || looks_secret(key, &text) {
-                release.secret.insert(key.clone(), None);
-            } else {
-                release.set.insert(key.clone(), text);
+        for (key, text) in known_values(declared.set) {
+            match text {
+                Some(text) => drop(release.set.insert(key.clone(), text)),
+                None => drop(release.secret.insert(key.clone(), None)),
             }
         }
         evidence.releases.push(release);
     }
+}
+
+/// The texts, numbers and booleans of a mapping, as texts; `None` for a secret, and for a text with a variable or a template,
+/// whose value only a run would know.
+fn known_values(mapping: &Value) -> impl Iterator<Item = (&String, Option<String>)> {
+    mapping.as_object().into_iter().flatten().filter_map(|(key, value)| {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Number(_) | Value::Bool(_) => value.to_string(),
+            _ => return None,
+        };
+        let is_known = !text.contains(['$', '{']) && !is_secret(key) && !looks_secret(key, &text);
+        Some((key, is_known.then_some(text)))
+    })
 }

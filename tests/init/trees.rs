@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
+use std::process::Output;
 use std::process::Stdio;
 use todo::event::Severity;
 use todo::manifest::lint;
@@ -45,20 +46,24 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// What `todo init` with `arguments` wrote beside `tree`, and what it printed under the name `screen.txt`.
-fn written(folder: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
-    let before = files(folder);
-    let output = Command::new(env!("CARGO_BIN_EXE_todo"))
-        .arg("init")
+/// What the program does with `arguments` in `folder`. It finds no Helm and no kustomize: what is known without them is the
+/// same everywhere.
+fn todo(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_todo"))
         .args(arguments)
         .env_clear()
-        // No Helm, no kustomize: what is known without them is the same everywhere.
         .env("PATH", folder.join("bin"))
         .env("HOME", folder)
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// What `todo init` with `arguments` wrote beside `tree`, and what it printed under the name `screen.txt`.
+fn written(folder: &Path, arguments: &[&str]) -> BTreeMap<String, String> {
+    let before = files(folder);
+    let output = todo(folder, &[&["init"], arguments].concat());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&folder.display().to_string(), "TREE");
     let mut after = files(folder);
     after.retain(|name, text| before.get(name) != Some(text));
@@ -137,15 +142,7 @@ fn rehearsed(name: &str, folder: &Path, screen: &str) {
     if last.is_none_or(|line| line.split_whitespace().skip(1).collect::<Vec<_>>() != ["todo", "up"]) {
         return;
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_todo"))
-        .arg("rehearse")
-        .env_clear()
-        .env("PATH", folder.join("bin"))
-        .env("HOME", folder)
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = todo(folder, &["rehearse"]);
     assert_ne!(output.status.code(), Some(2), "{name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
